@@ -1,0 +1,80 @@
+# Every target is a line in `make help`. A shell and a CPython 3.11 to 3.13 with venv are all it needs.
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+SOURCES := libs/common/src libs/embedded/src services/auth/src services/crews/src \
+	services/events/src services/executor/src services/gateway/src
+MEMBERS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
+PACKAGES := kasal kasal-auth kasal-common kasal-crews kasal-embedded kasal-events kasal-executor kasal-gateway
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export PIP_ROOT_USER_ACTION := ignore
+
+.PHONY: help
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+.venv/installed-run: requirements.lock $(MEMBERS) tools/setup.sh
+	@sh tools/setup.sh run
+
+.venv/installed-dev: requirements-dev.lock $(MEMBERS) tools/setup.sh
+	@sh tools/setup.sh dev
+
+.PHONY: run
+run: .venv/installed-run ## start the whole platform in one process on http://127.0.0.1:8000
+	@exec $(PY) -m embedded
+
+.PHONY: stack
+stack: .venv/installed-dev ## start every service as its own process over RabbitMQ and Redis
+	@exec $(PY) -m embedded.stack
+
+.PHONY: test
+test: lint .venv/installed-dev ## lint, then all tests over real RabbitMQ and Redis
+	$(PY) -m pytest
+
+.PHONY: unit
+unit: .venv/installed-dev ## the tests that need no backend
+	$(PY) -m pytest libs/*/tests/unit services/*/tests/unit
+
+.PHONY: journeys
+journeys: .venv/installed-dev ## the stories over the whole system, in both forms
+	$(PY) -m pytest tests/journeys
+
+.PHONY: lint
+lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated documents
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy $(SOURCES)
+	.venv/bin/lint-imports --no-logo
+	$(PY) tools/openapi.py --check
+	$(PY) tools/postman.py --check
+	$(PY) tools/asyncapi.py --check
+
+.PHONY: docs
+docs: .venv/installed-dev ## write the generated documents anew
+	$(PY) tools/openapi.py
+	$(PY) tools/postman.py
+	$(PY) tools/asyncapi.py
+
+.PHONY: format
+format: .venv/installed-dev ## format the code and sort its imports
+	.venv/bin/ruff check --fix-only .
+	.venv/bin/ruff format .
+
+.PHONY: bench
+bench: .venv/installed-dev ## speed side by side with the peers, as ratios (takes some minutes)
+	$(PY) bench/run.py
+
+.PHONY: dead-letters
+dead-letters: .venv/installed-dev ## show the dead letters of KASAL_AMQP_URL (REPLAY=1 sends them back)
+	$(PY) tools/dead_letters.py $(if $(REPLAY),--replay)
+
+.PHONY: lock
+lock: ## resolve the two lock files anew (needs uv)
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		$(addprefix --no-emit-package ,$(PACKAGES)) --group build pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+		$(addprefix --no-emit-package ,$(PACKAGES)) --group build --group dev -c requirements.lock \
+		pyproject.toml -o requirements-dev.lock
+
+.PHONY: clean
+clean: ## remove the environment and all local data
+	rm -rf .venv .kasal .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
