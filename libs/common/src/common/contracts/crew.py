@@ -1,0 +1,111 @@
+"""The crew as a run sees it: the snapshot that the executor asks crews for when a job starts.
+
+A snapshot is taken once per job and never changes after; edits of the crew reach later jobs only.
+"""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Process = Literal["sequential", "hierarchical"]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class Budget(_Part):
+    """What a run may cost at most; whichever bound is met first ends it."""
+
+    max_tokens: int | None = Field(default=None, ge=1)
+    max_cost_usd: float | None = Field(default=None, gt=0)
+
+
+class MemorySwitches(_Part):
+    """Which kinds of memory the crew's runs read and write."""
+
+    short_term: bool = True
+    long_term: bool = True
+
+
+class Configuration(_Part):
+    """What a crew runs under. Times are seconds."""
+
+    manager_model: str | None = None
+    max_iterations: int = Field(default=15, ge=1, le=200)
+    timeout: float = Field(default=1800, gt=0, le=86_400)
+    budget: Budget = Budget()
+    memory: MemorySwitches = MemorySwitches()
+    verbose: bool = False
+
+
+class ToolSnapshot(_Part):
+    """One tool an agent or a task may call: built in (`tool_id` is None) or the workspace's own.
+
+    A custom tool's credentials are not part of it; they are fetched when the tool is called.
+    """
+
+    name: str
+    description: str = ""
+    tool_id: str | None = None
+    endpoint: str | None = None
+    method: str = "POST"
+    parameters: dict[str, Any] | None = None
+    headers: dict[str, str] = {}
+    auth_type: Literal["none", "bearer", "api_key", "basic"] = "none"
+    idempotent: bool = False
+
+
+class AgentSnapshot(_Part):
+    id: str
+    name: str
+    role: str
+    goal: str
+    backstory: str = ""
+    model: str
+    tools: list[str] = []
+
+
+class TaskSnapshot(_Part):
+    """A task. `context` holds texts and ids of tasks whose outputs it reads. `timeout` in seconds."""
+
+    id: str
+    description: str
+    expected_output: str
+    agent_id: str
+    context: list[str] = []
+    tools: list[str] = []
+    async_execution: bool = False
+    output_schema: dict[str, Any] | None = None
+    human_input: bool = False
+    guardrail: str | None = None
+    max_retries: int = 2
+    timeout: float | None = None
+
+
+class Insight(_Part):
+    category: str
+    insights: list[str]
+
+
+class MemorySnapshot(_Part):
+    """What the crew remembered when the job started: newest first, bounded by crews."""
+
+    short_term: list[str] = []
+    long_term: list[Insight] = []
+
+
+class CrewSnapshot(_Part):
+    """A whole crew as it was when a job was taken. Answer of `GET /internal/crews/{id}/snapshot`."""
+
+    id: str
+    workspace_id: str
+    name: str
+    description: str = ""
+    process: Process
+    status: Literal["configuring", "active"]
+    agents: list[AgentSnapshot]
+    tasks: list[TaskSnapshot]
+    tools: list[ToolSnapshot] = []
+    configuration: Configuration = Configuration()
+    memory: MemorySnapshot = MemorySnapshot()

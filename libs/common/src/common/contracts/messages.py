@@ -1,0 +1,77 @@
+"""The JSON bodies that travel over the bus, each with its versioned message type.
+
+Unknown fields are ignored, so that a newer publisher can add one. A change that an older consumer
+cannot read is a new version (`job.submitted.v2`), published beside the old one for a while.
+Trace events are not here: they are flat objects of their own, see `contracts.events`.
+"""
+
+from datetime import datetime
+from typing import Any, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+JobId = Field(pattern=r"^job_[A-Za-z0-9_-]{1,60}$")
+WorkspaceId = Field(pattern=r"^ws_[A-Za-z0-9_-]{1,60}$")
+CrewId = Field(pattern=r"^crew_[A-Za-z0-9_-]{1,60}$")
+
+TRACE_EVENT_TYPE = "trace.event.v1"
+
+
+class BusMessage(BaseModel):
+    """Base of every message body; `message_type` goes into the AMQP property `type`."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+    message_type: ClassVar[str]
+
+
+class JobSubmitted(BusMessage):
+    """A job to run. Any internal service may publish it straight to the queue `jobs`."""
+
+    message_type: ClassVar[str] = "job.submitted.v1"
+
+    job_id: str = JobId
+    workspace_id: str = WorkspaceId
+    crew_id: str = CrewId
+    inputs: dict[str, Any] = {}
+    requested_by: str = Field(default="", max_length=200)
+
+
+class JobStop(BusMessage):
+    """Tells every worker that a job has ended, so that the one running it cuts off its calls."""
+
+    message_type: ClassVar[str] = "job.stop.v1"
+
+    job_id: str = JobId
+    workspace_id: str = WorkspaceId
+
+
+class SessionRevoked(BusMessage):
+    """Access tokens that must no longer work.
+
+    Either one session's (`session_id`), or all of a user's in a workspace that were issued at or
+    before `revoked_at` (`user_id` and `workspace_id`). After `expires_at` none of them would be
+    valid any more, so the entry can be forgotten.
+    """
+
+    message_type: ClassVar[str] = "session.revoked.v1"
+
+    session_id: str | None = None
+    user_id: str | None = None
+    workspace_id: str | None = None
+    revoked_at: datetime
+    expires_at: datetime
+
+
+class MemoryRemembered(BusMessage):
+    """What a run wants its crew to remember. `memory_id` is the same when it is sent again."""
+
+    message_type: ClassVar[str] = "memory.remembered.v1"
+
+    memory_id: str = Field(max_length=200)
+    workspace_id: str = WorkspaceId
+    crew_id: str = CrewId
+    job_id: str = JobId
+    kind: Literal["short_term", "long_term"]
+    category: str = Field(default="general", max_length=100)
+    content: str = Field(max_length=20_000)
+    timestamp: datetime

@@ -1,0 +1,74 @@
+"""Every exchange, queue and binding of the platform, declared in this one place.
+
+Adapters (`common.bus`) declare all of it when they connect. Names are relative to the RabbitMQ
+virtual host the platform is given.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from common.contracts.events import EventType
+from common.contracts.messages import JobStop, JobSubmitted, MemoryRemembered, SessionRevoked
+
+ExchangeKind = Literal["direct", "fanout", "topic"]
+
+
+@dataclass(frozen=True)
+class Exchange:
+    name: str
+    kind: ExchangeKind
+
+
+@dataclass(frozen=True)
+class Queue:
+    """A durable quorum queue. A message that fails `delivery_limit` times is a dead letter."""
+
+    name: str
+    exchange: Exchange
+    keys: tuple[str, ...]
+    delivery_limit: int = 5
+    dead_letters: bool = True
+    accepts: frozenset[str] = field(default_factory=frozenset)
+    """Message types its consumer understands; anything else is a dead letter."""
+
+
+JOBS = Exchange("jobs", "direct")
+CONTROL = Exchange("control", "fanout")
+EVENTS = Exchange("events", "topic")
+SESSIONS = Exchange("sessions", "fanout")
+MEMORY = Exchange("memory", "direct")
+DEAD_LETTERS = Exchange("dead-letters", "fanout")
+
+TASK_STATE_EVENTS = (
+    EventType.EXECUTION_START,
+    EventType.EXECUTION_RESUMED,
+    EventType.TASK_START,
+    EventType.TASK_COMPLETE,
+    EventType.ERROR,
+    EventType.EXECUTION_COMPLETE,
+    EventType.EXECUTION_STOPPED,
+)
+"""The events that crews follows to know what each task's newest run did."""
+
+JOBS_QUEUE = Queue(
+    "jobs", JOBS, (JobSubmitted.message_type,), accepts=frozenset({JobSubmitted.message_type})
+)
+CREWS_EVENTS_QUEUE = Queue("crews.events", EVENTS, tuple(f"*.*.{t}" for t in TASK_STATE_EVENTS))
+CREWS_MEMORY_QUEUE = Queue(
+    "crews.memory",
+    MEMORY,
+    (MemoryRemembered.message_type,),
+    accepts=frozenset({MemoryRemembered.message_type}),
+)
+DEAD_LETTERS_QUEUE = Queue("dead-letters", DEAD_LETTERS, ("",), dead_letters=False)
+
+EXCHANGES = (JOBS, CONTROL, EVENTS, SESSIONS, MEMORY, DEAD_LETTERS)
+QUEUES = (JOBS_QUEUE, CREWS_EVENTS_QUEUE, CREWS_MEMORY_QUEUE, DEAD_LETTERS_QUEUE)
+
+FANOUT_TYPES = {CONTROL.name: JobStop.message_type, SESSIONS.name: SessionRevoked.message_type}
+
+HEADER_WORKSPACE = "workspace_id"
+HEADER_CREW = "crew_id"
+HEADER_REASON = "x-kasal-reason"
+HEADER_DEAD_FROM = "x-kasal-queue"
+HEADER_ATTEMPTS = "x-kasal-attempts"

@@ -1,0 +1,191 @@
+"""The HTTP application every service is: errors, request ids, traces, metrics, limits, health."""
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Any
+
+import orjson
+from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
+from starlette.exceptions import HTTPException
+
+from common.errors import (
+    ALL_ERRORS,
+    InternalError,
+    KasalError,
+    MethodNotAllowed,
+    NotFound,
+    Unavailable,
+    envelope,
+    from_status,
+    problem,
+    several,
+)
+from common.logs import get_logger
+from common.models import ErrorEnvelope
+from common.requests import RequestLimits, RequestRecorder, current_request_id
+from common.telemetry import Telemetry
+from common.tokens import TokenVerifier
+
+log = get_logger(__name__)
+
+Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
+Check = Callable[[], Awaitable[None]]
+"""A readiness check: returns when the backend answers, raises when it does not."""
+
+
+def create_app(
+    service: str,
+    *,
+    telemetry: Telemetry,
+    routers: Sequence[APIRouter],
+    lifespan: Lifespan,
+    checks: Mapping[str, Check],
+    verifier: TokenVerifier | None = None,
+    max_body: int = 1_048_576,
+) -> FastAPI:
+    """Return the application of `service` with everything the contract asks of every route.
+
+    `checks` are the backends that `/readyz` asks, by name. `max_body` is in bytes.
+    """
+    app = FastAPI(
+        title=f"Kasal {service}",
+        version="1",
+        lifespan=lifespan,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        responses=_documented_errors(),
+        generate_unique_id_function=lambda route: route.name,
+    )
+    app.state.verifier = verifier
+    for router in routers:
+        app.include_router(router)
+    app.include_router(health_routes(checks))
+    add_error_handlers(app)
+    app.add_middleware(RequestLimits, max_body=max_body)
+    app.add_middleware(RequestRecorder, service=service, telemetry=telemetry)
+    return app
+
+
+def _documented_errors() -> dict[int | str, dict[str, Any]]:
+    return {
+        kind.status: {"model": ErrorEnvelope, "description": kind.title}
+        for kind in ALL_ERRORS
+        if kind.status in {400, 401, 403, 404, 413, 415, 429, 500, 503, 504}
+    }
+
+
+def health_routes(checks: Mapping[str, Check]) -> APIRouter:
+    """Return `/healthz` (the process is up) and `/readyz` (its backends answer)."""
+    router = APIRouter(include_in_schema=False)
+
+    @router.get("/healthz")
+    async def healthz() -> dict[str, str]:
+        return {"status": "ok"}
+
+    @router.get("/readyz")
+    async def readyz() -> dict[str, Any]:
+        missing = [name for name, check in checks.items() if not await _answers(name, check)]
+        if missing:
+            raise Unavailable(
+                f"Not ready: {', '.join(missing)} does not answer.", details={"missing": missing}
+            )
+        return {"status": "ready", "checks": dict.fromkeys(checks, "ok")}
+
+    return router
+
+
+async def _answers(name: str, check: Check) -> bool:
+    try:
+        await check()
+    except Exception as fault:  # noqa: BLE001 - whatever a backend raises, it is not ready
+        log.warning("a backend does not answer", backend=name, reason=repr(fault))
+        return False
+    return True
+
+
+def error_response(
+    error: KasalError, request_id: str, accept: str = "", headers: Mapping[str, str] | None = None
+) -> Response:
+    """Return `error` as the seed's envelope, or as a problem document where `accept` asks so."""
+    as_problem = "application/problem+json" in accept
+    body = problem(error, request_id) if as_problem else envelope(error, request_id)
+    carried = dict(headers or {})
+    if error.retry_after is not None:
+        carried.setdefault("Retry-After", str(max(1, round(error.retry_after))))
+    if error.status == 401:
+        carried.setdefault("WWW-Authenticate", "Bearer")
+    return Response(
+        orjson.dumps(body, default=str),
+        status_code=error.status,
+        headers=carried,
+        media_type="application/problem+json" if as_problem else "application/json",
+    )
+
+
+def add_error_handlers(app: FastAPI) -> None:
+    """Have every failure of `app` answered with the envelope."""
+
+    async def known(request: Request, fault: Exception) -> Response:
+        assert isinstance(fault, KasalError)  # noqa: S101 - registered for this class only
+        return _answer(request, fault)
+
+    async def invalid(request: Request, fault: Exception) -> Response:
+        assert isinstance(fault, RequestValidationError)  # noqa: S101
+        return _answer(request, invalid_request(fault.errors()))
+
+    async def routed(request: Request, fault: Exception) -> Response:
+        assert isinstance(fault, HTTPException)  # noqa: S101
+        return _answer(request, _from_http(fault), fault.headers)
+
+    async def store_fault(request: Request, fault: Exception) -> Response:
+        if isinstance(fault, ConnectionFailure | ExecutionTimeout):
+            log.warning("the database does not answer", reason=str(fault))
+            return _answer(request, Unavailable("The database does not answer."))
+        log.error("a database call failed", exc_info=fault)
+        return _answer(request, InternalError())
+
+    app.add_exception_handler(KasalError, known)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, routed)
+    app.add_exception_handler(PyMongoError, store_fault)
+
+
+def _answer(
+    request: Request, error: KasalError, headers: Mapping[str, str] | None = None
+) -> Response:
+    return error_response(error, current_request_id(), request.headers.get("accept", ""), headers)
+
+
+def _from_http(fault: HTTPException) -> KasalError:
+    if fault.status_code == 404:
+        return NotFound("There is no such route.")
+    if fault.status_code == 405:
+        return MethodNotAllowed("This route does not know that method.")
+    return from_status(fault.status_code, {"error": {"message": str(fault.detail)}})
+
+
+def invalid_request(errors: Sequence[Any]) -> KasalError:
+    """Return pydantic's `errors` as one 400 whose `field` is a dotted path (`agents.0.role`)."""
+    faults = [{"field": _path(error), "reason": _reason(error)} for error in errors]
+    return several(faults, f"Invalid request: {faults[0]['field']}: {faults[0]['reason']}")
+
+
+def _path(error: Mapping[str, Any]) -> str:
+    parts = [str(part) for part in error["loc"]]
+    if parts and parts[0] in {"body", "query", "path", "header", "cookie"}:
+        place, parts = parts[0], parts[1:]
+        if error["type"] == "json_invalid" or not parts:
+            return place
+    return ".".join(parts)
+
+
+def _reason(error: Mapping[str, Any]) -> str:
+    if error["type"] == "json_invalid":
+        return f"The body is not JSON: {error.get('ctx', {}).get('error', 'it cannot be read')}"
+    return str(error["msg"]).removeprefix("Value error, ")
+
+

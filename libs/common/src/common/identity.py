@@ -1,0 +1,58 @@
+"""Who is calling: the claims of a checked token, and what its role may do."""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Literal
+
+from common.errors import Forbidden
+
+ISSUER = "kasal"
+AUDIENCE = "kasal"
+ALGORITHM = "ES256"
+"""Pinned: a token that names another algorithm is refused (RFC 8725, section 3.1)."""
+
+ALL_WORKSPACES = "*"
+"""Workspace of a service token that may ask for the heads of any job, and for nothing else."""
+
+TokenKind = Literal["access", "service"]
+
+
+class Role(IntEnum):
+    """Roles in rising order: each may do what the one before it may."""
+
+    VIEWER = 1
+    EDITOR = 2
+    ADMIN = 3
+    OWNER = 4
+
+    @property
+    def label(self) -> str:
+        return self.name.lower()
+
+
+ROLES = {role.label: role for role in Role}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The caller, as a checked token names it.
+
+    `session_id` is the login (or API key) the token came from; revoking it ends the token.
+    `issued_at` and `expires_at` are Unix seconds. Service tokens have no user and no role.
+    """
+
+    user_id: str
+    workspace_id: str
+    role: Role
+    session_id: str
+    issued_at: int
+    expires_at: int
+    kind: TokenKind = "access"
+
+    def require(self, least: Role) -> None:
+        """Raise `Forbidden` when the role is below `least`."""
+        if self.role < least:
+            raise Forbidden(
+                f"This needs the role {least.label}; yours is {self.role.label}.",
+                details={"required_role": least.label},
+            )

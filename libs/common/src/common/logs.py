@@ -1,0 +1,85 @@
+"""Structured logs: JSON lines, or readable ones on a terminal, with the ids at hand.
+
+Whatever is bound with `bound` (or `bind_service`) is in every line of the same task and of those it
+starts: `service`, `request_id`, `job_id`, `workspace_id`. Trace ids come from the current span.
+"""
+
+import logging
+import sys
+from collections.abc import MutableMapping
+from typing import Any
+
+import structlog
+from opentelemetry import trace
+from structlog.contextvars import bind_contextvars, bound_contextvars
+from structlog.stdlib import BoundLogger
+
+bound = bound_contextvars
+
+
+def bind_service(name: str) -> None:
+    """Name the service in every log line of this task and of those it starts."""
+    bind_contextvars(service=name)
+
+
+def bind_workspace(workspace_id: str) -> None:
+    """Name the caller's workspace in the log lines of this request."""
+    bind_contextvars(workspace_id=workspace_id)
+
+
+def get_logger(name: str) -> BoundLogger:
+    """Return the logger of a module; call it with an event in plain words and fields."""
+    logger: BoundLogger = structlog.stdlib.get_logger(name)
+    return logger
+
+
+def configure_logging(level: str = "INFO", style: str = "auto") -> None:
+    """Set logging up for this process: `style` is `json`, `pretty` or `auto` (by terminal)."""
+    pretty = style == "pretty" or (style == "auto" and sys.stderr.isatty())
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_logger_name,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace_ids,
+    ]
+    structlog.configure(
+        processors=[
+            structlog.stdlib.filter_by_level,
+            *shared,
+            structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=BoundLogger,
+        cache_logger_on_first_use=False,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(_formatter(shared, pretty=pretty))
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(level)
+    for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "aio_pika", "aiormq", "pymongo"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
+        logging.getLogger(noisy).handlers[:] = []
+
+
+def _formatter(shared: list[Any], *, pretty: bool) -> logging.Formatter:
+    last: list[Any] = (
+        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        if pretty
+        else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+    )
+    return structlog.stdlib.ProcessorFormatter(
+        foreign_pre_chain=shared,
+        processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )
+
+
+def _add_trace_ids(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    context = trace.get_current_span().get_span_context()
+    if context.is_valid:
+        event["trace_id"] = format(context.trace_id, "032x")
+        event["span_id"] = format(context.span_id, "016x")
+    return event

@@ -1,0 +1,58 @@
+"""Base classes and types of request and answer bodies."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import Query
+from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints
+
+from common.times import rfc3339
+
+Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
+"""A UTC time that is served as RFC 3339 with `Z`."""
+
+
+def text(max_length: int, min_length: int = 1) -> Any:
+    """Return the type of a text without surrounding space, `min_length` to `max_length` long."""
+    return Annotated[
+        str,
+        StringConstraints(strip_whitespace=True, min_length=min_length, max_length=max_length),
+    ]
+
+
+class RequestModel(BaseModel):
+    """A request body. Unknown fields are refused, so that a typing error does not pass unseen."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class AnswerModel(BaseModel):
+    """An answer body."""
+
+    model_config = ConfigDict(frozen=True)
+
+
+class Page(BaseModel):
+    """Which part of a list is wanted. Use as `page: Annotated[Page, Query()]`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    page: Annotated[int, Query(ge=1, le=1_000_000, description="Page, counted from 1")] = 1
+    page_size: Annotated[int, Query(ge=1, le=100, description="Entries on a page")] = 20
+
+    @property
+    def skip(self) -> int:
+        return (self.page - 1) * self.page_size
+
+
+class ErrorBody(BaseModel):
+    code: str
+    message: str
+    details: dict[str, Any]
+    request_id: str
+
+
+class ErrorEnvelope(BaseModel):
+    """How every failure is answered (contract.md, section 2)."""
+
+    error: ErrorBody

@@ -1,0 +1,189 @@
+"""What happens around every request: its id, its span, its log line, its size limit.
+
+Plain ASGI, since Starlette's `BaseHTTPMiddleware` costs a task per request and breaks streaming.
+"""
+
+import re
+import time
+from contextvars import ContextVar
+from typing import Any
+
+import orjson
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+from opentelemetry.trace import SpanKind
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from structlog.contextvars import bind_contextvars, clear_contextvars
+
+from common.errors import (
+    InternalError,
+    KasalError,
+    PayloadTooLarge,
+    UnsupportedMediaType,
+    envelope,
+)
+from common.ids import new_id
+from common.logs import bind_service, get_logger
+from common.telemetry import Telemetry, extract
+
+log = get_logger(__name__)
+
+_WELL_FORMED = re.compile(r"^[A-Za-z0-9._:-]{8,128}$")
+_request_id: ContextVar[str] = ContextVar("kasal_request_id", default="")
+_WITH_BODY = {"POST", "PUT", "PATCH"}
+
+
+def current_request_id() -> str:
+    """Return the id of the request being served, or a new one outside of any."""
+    return _request_id.get() or new_id("req")
+
+
+def header(scope: Scope, name: bytes) -> str:
+    """Return a request header by its lower-case `name`, or an empty text."""
+    for key, value in scope["headers"]:
+        if key == name:
+            return str(value.decode("latin-1"))
+    return ""
+
+
+def take_request_id(given: str) -> str:
+    """Return `given` if it is a well-formed request id, else a new one."""
+    return given if _WELL_FORMED.match(given) else new_id("req")
+
+
+class RequestRecorder:
+    """Outermost: request id in and out, server span, metrics, access log, and bugs answered 500."""
+
+    def __init__(self, app: ASGIApp, service: str, telemetry: Telemetry) -> None:
+        self._app = app
+        self._service = service
+        self._tracer = telemetry.tracer
+        self._seconds = telemetry.meter.create_histogram(
+            "http.server.request.duration", unit="s", description="Duration of HTTP requests"
+        )
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            bind_service(self._service)
+            await self._app(scope, receive, send)
+            return
+        clear_contextvars()
+        request_id = take_request_id(header(scope, b"x-request-id"))
+        _request_id.set(request_id)
+        bind_service(self._service)
+        bind_contextvars(request_id=request_id)
+        if scope["type"] == "websocket":
+            await self._app(scope, receive, send)
+            return
+        await self._serve(scope, receive, send, request_id)
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send, request_id: str) -> None:
+        started = time.perf_counter()
+        status = 0
+
+        async def send_with_id(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+                message["headers"] = [
+                    *message.get("headers", ()),
+                    (b"x-request-id", request_id.encode()),
+                ]
+            await send(message)
+
+        parent = extract({"traceparent": header(scope, b"traceparent")})
+        span = self._tracer.start_span(scope["method"], parent, kind=SpanKind.SERVER)
+        token = otel_context.attach(trace.set_span_in_context(span, parent))
+        try:
+            await self._app(scope, receive, send_with_id)
+        except Exception:
+            log.exception("a request failed with a bug", path=scope["path"])
+            if status:
+                raise
+            await send_error(send_with_id, InternalError(), request_id)
+        finally:
+            self._finish(span, scope, status, time.perf_counter() - started)
+            otel_context.detach(token)
+
+    def _finish(self, span: trace.Span, scope: Scope, status: int, seconds: float) -> None:
+        route = getattr(scope.get("route"), "path", "")
+        attributes: dict[str, Any] = {
+            "http.request.method": scope["method"],
+            "http.response.status_code": status,
+            "http.route": route,
+        }
+        if span.is_recording():
+            span.update_name(f"{scope['method']} {route}".strip())
+            span.set_attributes({**attributes, "url.path": scope["path"]})
+        span.end()
+        self._seconds.record(seconds, attributes)
+        if route not in {"/healthz", "/readyz"}:
+            log.info(
+                "request served",
+                method=scope["method"],
+                path=scope["path"],
+                status=status,
+                milliseconds=round(seconds * 1000, 1),
+            )
+
+
+async def send_error(send: Send, error: KasalError, request_id: str) -> None:
+    """Answer with `error`'s envelope from plain ASGI code."""
+    body = orjson.dumps(envelope(error, request_id))
+    headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+class _BodyTooLarge(Exception):
+    pass
+
+
+class RequestLimits:
+    """Refuses bodies that are too large, and those that are not JSON, before anything reads them."""
+
+    def __init__(self, app: ASGIApp, max_body: int) -> None:
+        self._app = app
+        self._max = max_body
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        fault = self._fault(scope)
+        if fault is not None:
+            await send_error(send, fault, current_request_id())
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self._max:
+                raise _BodyTooLarge
+            return message
+
+        try:
+            await self._app(scope, counted, send)
+        except _BodyTooLarge:
+            await send_error(send, self._too_large(), current_request_id())
+
+    def _too_large(self) -> PayloadTooLarge:
+        return PayloadTooLarge(f"The body is larger than {self._max} bytes.")
+
+    def _fault(self, scope: Scope) -> KasalError | None:
+        length = header(scope, b"content-length")
+        if length.isdigit() and int(length) > self._max:
+            return self._too_large()
+        kind = header(scope, b"content-type").partition(";")[0].strip().lower()
+        has_body = bool(length and length != "0") or bool(header(scope, b"transfer-encoding"))
+        if scope["method"] not in _WITH_BODY or not has_body:
+            return None
+        if kind in {"", "application/json"} or kind.endswith("+json"):
+            return None
+        return UnsupportedMediaType(
+            f"The body must be application/json; it is {kind}.", field="Content-Type"
+        )

@@ -1,0 +1,134 @@
+"""Running ASGI applications: sockets bound here, signals handled once, a stop that drains."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from common.settings import CommonSettings
+from common.telemetry import Telemetry
+
+
+class Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to the process and can be told to stop."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    def stop(self) -> None:
+        self.should_exit = True
+
+
+def bind_tcp(host: str, port: int) -> socket.socket:
+    """Return a listening-ready socket, or end the process with one line when it is taken."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((host, port))
+    except OSError as fault:
+        bound.close()
+        sys.exit(f"Cannot listen on {host}:{port}: {fault.strerror or fault}")
+    return bound
+
+
+def bind_unix(path: Path) -> socket.socket:
+    """Return a Unix socket at `path`; one left there by a dead process is replaced."""
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    bound.bind(str(path))
+    path.chmod(0o600)
+    return bound
+
+
+def server_for(app: ASGIApp, *, grace: float = 5.0, ws_max_size: int = 65_536) -> Server:
+    """Return a server of `app` with the platform's protocol settings."""
+    return Server(
+        uvicorn.Config(
+            app,
+            lifespan="on",
+            http="httptools",
+            ws="websockets-sansio",
+            ws_per_message_deflate=False,
+            ws_max_size=ws_max_size,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            date_header=True,
+            timeout_graceful_shutdown=max(1, round(grace)),
+            timeout_keep_alive=75,
+            forwarded_allow_ips="",
+            proxy_headers=False,
+        )
+    )
+
+
+def metrics_app(registries: Iterable[CollectorRegistry]) -> ASGIApp:
+    """Return an application that serves `/metrics` in Prometheus' text format."""
+    held = list(registries)
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await _accept_lifespan(receive, send)
+            return
+        found = scope.get("path") == "/metrics"
+        body = b"".join(generate_latest(registry) for registry in held) if found else b"not found"
+        kind = CONTENT_TYPE_LATEST.encode()
+        start: dict[str, Any] = {
+            "type": "http.response.start",
+            "status": 200 if found else 404,
+            "headers": [(b"content-type", kind)],
+        }
+        await send(start)
+        await send({"type": "http.response.body", "body": body})
+
+    return app
+
+
+async def _accept_lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return
+
+
+def on_stop_signal(stop: Callable[[], object]) -> None:
+    """Have `stop` called on SIGINT and SIGTERM, from the running loop."""
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stop)
+
+
+def run(main: Callable[[], Awaitable[None]]) -> None:
+    """Run `main` on uvloop until it returns."""
+    import uvloop
+
+    uvloop.run(main())  # type: ignore[arg-type]  # any awaitable is fine for it
+
+
+async def serve(
+    app: ASGIApp, settings: CommonSettings, telemetries: Sequence[Telemetry] = ()
+) -> None:
+    """Serve `app` on the settings' port, and `/metrics` on its own, until SIGINT or SIGTERM."""
+    servers = [(server_for(app, grace=settings.shutdown_grace), bind_tcp(settings.host, settings.port))]
+    if settings.metrics_port is not None:
+        metrics = metrics_app(telemetry.registry for telemetry in telemetries)
+        servers.append((server_for(metrics), bind_tcp(settings.host, settings.metrics_port)))
+
+    def stop() -> None:
+        for server, _ in servers:
+            server.stop()
+
+    on_stop_signal(stop)
+    await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound in servers))

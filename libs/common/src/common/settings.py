@@ -1,0 +1,77 @@
+"""Settings from the environment: `KASAL_` in front, one meaning everywhere."""
+
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any, Literal, TypeVar
+
+from pydantic import AliasChoices, Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class CommonSettings(BaseSettings):
+    """What every process reads. A service's `config.py` adds its own."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="KASAL_", extra="ignore", frozen=True, populate_by_name=True
+    )
+
+    port: int = Field(default=8000, ge=0, le=65_535)
+    host: str = "127.0.0.1"
+    log_level: LogLevel = "INFO"
+    log_format: Literal["auto", "json", "pretty"] = "auto"
+    metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    shutdown_grace: float = Field(default=5.0, ge=0, le=60)
+    """Seconds that requests in flight get when the process is told to stop."""
+    otlp_endpoint: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "KASAL_OTLP_ENDPOINT"),
+    )
+
+
+class PeerSettings(CommonSettings):
+    """How a service asks the others and checks who calls it."""
+
+    auth_url: str = "http://127.0.0.1:8001"
+    service_secret: str = Field(min_length=16)
+    """Shared by the services; auth gives a service JWT to whoever shows it."""
+    peer_timeout: float = Field(default=10.0, gt=0, le=120)
+
+
+class MongoSettings(CommonSettings):
+    mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://")
+    mongo_database_prefix: str = Field(default="kasal_", pattern=r"^[A-Za-z0-9_-]*$")
+    mongo_timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
+
+
+class BusSettings(CommonSettings):
+    amqp_url: str = Field(pattern=r"^(amqps?|memory)://")
+
+
+class RedisSettings(CommonSettings):
+    redis_url: str = Field(pattern=r"^(rediss?|unix|memory)://")
+
+
+SettingsT = TypeVar("SettingsT", bound=CommonSettings)
+
+
+def load(kind: type[SettingsT], **given: Any) -> SettingsT:
+    """Read settings of `kind`, or end the process with one line that names what is wrong.
+
+    Values come from `given`, then the environment, then the defaults.
+    """
+    try:
+        return kind(**given)
+    except ValidationError as fault:
+        sys.exit("; ".join(_plain(kind, error) for error in fault.errors()))
+
+
+def _plain(kind: type[CommonSettings], error: Mapping[str, Any]) -> str:
+    name = str(error["loc"][0]) if error["loc"] else kind.__name__
+    variable = name if name.isupper() else f"KASAL_{name.upper()}"
+    if error["type"] == "missing":
+        return f"{variable} is not set"
+    shown = "" if "secret" in name or "key" in name else f" (it is {os.environ.get(variable)!r})"
+    return f"{variable} is wrong: {error['msg']}{shown}"
