@@ -7,9 +7,10 @@ once: a handler may see the same `message_id` again and must not mind.
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import orjson
+from pydantic import ValidationError
 
 from common.contracts.messages import BusMessage
 from common.contracts.topology import Exchange, Queue
@@ -43,17 +44,25 @@ class DeadLetter(Exception):  # noqa: N818 - it names what becomes of the messag
     """Raised by a handler for a message that no retry can help; its text becomes the reason."""
 
 
+BodyT = TypeVar("BodyT", bound=BusMessage)
 Handler = Callable[[Message], Awaitable[None]]
 """Handles one message. Returning acknowledges it. `DeadLetter` moves it to the dead-letter queue
-with its reason; any other exception has it delivered again, at most `delivery_limit` times, and
-then makes it a dead letter too."""
+with its reason. `Unavailable`, `UpstreamTimeout` and pymongo's `ConnectionFailure` say that a
+backend is away: the message is tried again until it is back. Any other exception counts against the
+message: it is tried again after a growing delay and is a dead letter at the `delivery_limit`-th
+failure. The tries come from the same consumer, unless it is paused, cancelled or dies in between. A
+message of a type that the queue does not accept is a dead letter without a call."""
 
 
 class Consumer(Protocol):
     """A consumer of a durable queue, working until it is cancelled or the bus is closed."""
 
     async def pause(self) -> None:
-        """Take no more messages; those not yet handed to the handler go back to the queue."""
+        """Take no more messages; those not yet handed to the handler go back to the queue.
+
+        Calls under way go on. A handler may pause its own consumer: with a prefetch of 1 nothing
+        has then been taken that would have to go back.
+        """
 
     async def resume(self) -> None:
         """Take messages again."""
@@ -63,8 +72,11 @@ class Consumer(Protocol):
 
 
 class Subscription(Protocol):
-    """A private, length-limited queue of this process; gone with it. The oldest message falls out
-    when it is full. Its handler's exceptions are logged, never retried."""
+    """A private, length-limited queue of this process; gone with it.
+
+    The oldest message falls out when it is full. Its handler's exceptions are logged, and never
+    lead to another try.
+    """
 
     async def bind(self, key: str) -> None:
         """Receive messages with this routing key (`*` and `#` as in AMQP topics) from now on.
@@ -80,12 +92,19 @@ class Subscription(Protocol):
 
 
 class Bus(Protocol):
-    """A connection to the broker, re-made by itself. Consumers, subscriptions and their bindings
-    survive a reconnect; what was published meanwhile to a subscription is lost (readers of events
-    know by `seq`), to a durable queue it is not."""
+    """A connection to the broker, re-made by itself.
+
+    Consumers, subscriptions and their bindings survive a reconnect; what was published meanwhile to
+    a subscription is lost (readers of events know by `seq`), to a durable queue it is not.
+    """
 
     async def start(self) -> None:
-        """Connect and declare the topology; returns when usable. Raises `BusUnavailable`."""
+        """Connect and declare the topology; returns when usable, or after a few seconds.
+
+        A broker that is away does not keep a service from starting: connecting goes on in the
+        background, `ping` says that it is not there yet, `consume` and `subscribe` take effect
+        when it is, and `publish` and `bind` raise `BusUnavailable` until then.
+        """
 
     async def close(self) -> None:
         """Stop consuming, wait for handlers under way, and disconnect."""
@@ -102,8 +121,10 @@ class Bus(Protocol):
     async def subscribe(
         self, exchange: Exchange, handler: Handler, *, max_length: int = 10_000
     ) -> Subscription:
-        """Make a private queue on `exchange` (bound to nothing yet on a topic exchange, to
-        everything on a fanout one) whose messages go to `handler` in order."""
+        """Make a private queue on `exchange`, whose messages go to `handler` one by one, in order.
+
+        It is bound to nothing yet on a topic exchange, and to everything on a fanout one.
+        """
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         """Have `callback` awaited each time a lost connection has been made again."""
@@ -121,3 +142,17 @@ def encode(
         correlation_id=correlation_id,
         headers=carried,
     )
+
+
+def decode(message: Message, kind: type[BodyT]) -> BodyT:
+    """Return the body of `message`. Raises `DeadLetter`, naming the fault, when it does not fit."""
+    try:
+        return kind.model_validate(orjson.loads(message.body))
+    except orjson.JSONDecodeError as fault:
+        raise DeadLetter(f"the body is not JSON: {fault}") from None
+    except ValidationError as fault:
+        first = fault.errors()[0]
+        path = ".".join(str(part) for part in first["loc"]) or "body"
+        raise DeadLetter(
+            f"the body does not fit {kind.message_type}: {path}: {first['msg']}"
+        ) from None

@@ -1,0 +1,143 @@
+"""What happens around a handler call, on every kind of bus: span, log ids, counts, what comes next."""
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+
+from opentelemetry.trace import SpanKind, Status, StatusCode
+from pymongo.errors import ConnectionFailure
+
+from common.bus import DeadLetter, Handler, Message
+from common.contracts.topology import (
+    HEADER_ATTEMPTS,
+    HEADER_DEAD_FROM,
+    HEADER_REASON,
+    Exchange,
+    Queue,
+)
+from common.errors import Unavailable, UpstreamTimeout
+from common.logs import bound, get_logger
+from common.telemetry import Telemetry, extract
+
+log = get_logger(__name__)
+
+_FIRST_DELAY = 0.1
+_LONGEST_DELAY = 5.0
+_LONGEST_REASON = 1_000
+_NOT_ITS_FAULT = (Unavailable, UpstreamTimeout, ConnectionFailure)
+
+
+class Returned(Exception):  # noqa: N818 - it names what becomes of the message
+    """The message was not dealt with: its consumer stopped between two tries."""
+
+
+class Handling:
+    """Calls handlers for one bus and counts what it publishes and consumes."""
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._tracer = telemetry.tracer
+        meter = telemetry.meter
+        self._published = meter.create_counter(
+            "kasal.bus.published", description="Messages the broker has confirmed, by exchange"
+        )
+        self._consumed = meter.create_counter(
+            "kasal.bus.consumed", description="Handler calls, by queue and outcome"
+        )
+        self._dead = meter.create_counter(
+            "kasal.bus.dead_lettered", description="Messages made dead letters, by queue"
+        )
+
+    def count_published(self, exchange: Exchange) -> None:
+        self._published.add(1, {"exchange": exchange.name})
+
+    async def watch(self, place: str, handler: Handler, message: Message) -> None:
+        """Call a subscription's handler once; whatever it raises is logged."""
+        try:
+            await self._call(place, handler, message)
+        except Exception:
+            log.exception("a message could not be handled", queue=place, id=message.message_id)
+
+    async def deal(
+        self, queue: Queue, handler: Handler, message: Message, stopping: asyncio.Event
+    ) -> Message | None:
+        """Call a queue's handler until the message is dealt with.
+
+        Returns None when it is to be acknowledged, or the dead letter it has become. Raises
+        `Returned` when `stopping` is set while it waits for the next try.
+        """
+        if queue.accepts and message.type not in queue.accepts:
+            return self._dead_letter(queue, message, f"the type {message.type!r} is not known here")
+        failures = tries = 0
+        while True:
+            try:
+                await self._call(queue.name, handler, message)
+                return None
+            except DeadLetter as fault:
+                return self._dead_letter(queue, message, str(fault))
+            except _NOT_ITS_FAULT as fault:
+                log.warning("a message waits for a backend", queue=queue.name, reason=str(fault))
+            except Exception as fault:
+                log.exception("a message failed", queue=queue.name, deliveries=message.deliveries)
+                failures += 1
+                if queue.dead_letters and failures >= queue.delivery_limit:
+                    return self._dead_letter(queue, message, f"failed {failures} times: {fault!r}")
+            await _wait(stopping, min(_FIRST_DELAY * 2**tries, _LONGEST_DELAY))
+            tries = min(tries + 1, 16)
+            message = replace(message, deliveries=message.deliveries + 1)
+
+    async def _call(self, place: str, handler: Handler, message: Message) -> None:
+        outcome = "failed"
+        try:
+            with self._observed(place, message):
+                await handler(message)
+            outcome = "handled"
+        finally:
+            self._consumed.add(1, {"queue": place, "outcome": outcome})
+
+    @contextmanager
+    def _observed(self, place: str, message: Message) -> Iterator[None]:
+        ids = {"message_id": message.message_id}
+        if message.correlation_id:
+            ids["job_id"] = message.correlation_id
+        with (
+            bound(**ids),
+            self._tracer.start_as_current_span(
+                f"process {place}",
+                extract(message.headers),
+                SpanKind.CONSUMER,
+                set_status_on_exception=False,
+            ) as span,
+        ):
+            span.set_attributes({"messaging.system": "kasal", "messaging.destination.name": place})
+            span.set_attributes({f"messaging.{name}": value for name, value in ids.items()})
+            try:
+                yield
+            except Exception as fault:
+                span.set_status(Status(StatusCode.ERROR, repr(fault)))
+                raise
+
+    def _dead_letter(self, queue: Queue, message: Message, reason: str) -> Message:
+        self._dead.add(1, {"queue": queue.name})
+        log.error(
+            "a message is a dead letter",
+            queue=queue.name,
+            id=message.message_id,
+            job_id=message.correlation_id,
+            reason=reason,
+        )
+        reasons = {
+            HEADER_REASON: reason[:_LONGEST_REASON],
+            HEADER_DEAD_FROM: queue.name,
+            HEADER_ATTEMPTS: str(message.deliveries),
+        }
+        return replace(message, headers={**message.headers, **reasons})
+
+
+async def _wait(stopping: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await stopping.wait()
+    except TimeoutError:
+        return
+    raise Returned
