@@ -30,8 +30,7 @@ HEADERS = {
     },
 }
 CHANNELS: dict[str, tuple[topology.Exchange, str, list[type[BusMessage]]]] = {
-    "jobs": (topology.JOBS, "Jobs to run. Publish to the exchange `jobs` with the message type as "
-             "routing key, or straight to the queue `jobs`.", [JobSubmitted]),
+    "jobs": (topology.JOBS, "Jobs to run; may be published to the queue itself.", [JobSubmitted]),
     "control": (topology.CONTROL, "Tells every worker that a job was stopped.", [JobStop]),
     "sessions": (topology.SESSIONS, "Access tokens that no longer hold.", [SessionRevoked]),
     "memory": (topology.MEMORY, "What a run wants its crew to remember.", [MemoryRemembered]),

@@ -1,0 +1,105 @@
+"""`make run`: the whole platform in one process, for a laptop."""
+
+import asyncio
+import contextlib
+import socket
+import sys
+from typing import TYPE_CHECKING
+
+from common.local.secantus import LocalSecantus
+from common.logs import configure_logging, get_logger
+from common.server import bind_tcp, on_stop_signal, run
+from common.settings import load
+from embedded.config import Settings, secrets_in
+
+if TYPE_CHECKING:
+    from embedded.platform import Platform
+
+log = get_logger(__name__)
+
+
+async def main() -> None:
+    settings = load(Settings)
+    configure_logging(settings.log_level, settings.log_format)
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    entry = bind_tcp(settings.host, settings.port)
+    metrics = None
+    if settings.metrics_port is not None:
+        metrics = bind_tcp(settings.host, settings.metrics_port)
+    stopped = asyncio.Event()
+    on_stop_signal(stopped.set)
+    async with LocalSecantus(settings.data_dir / "mongo") as database:
+        ended = await _serve(settings, database, entry, metrics, stopped)
+    if ended is not None:
+        sys.exit(ended)
+
+
+async def _serve(
+    settings: Settings,
+    database: LocalSecantus,
+    entry: socket.socket,
+    metrics: socket.socket | None,
+    stopped: asyncio.Event,
+) -> str | None:
+    """Serve until told to stop; return why it could not go on, if so."""
+    # Imported here: a taken port is said before the services' libraries, most of the start, load.
+    from embedded.platform import Platform, PlatformFailed
+
+    secrets = secrets_in(settings.data_dir)
+    try:
+        async with Platform(settings, secrets, database.url, entry, metrics) as platform:
+            greeting = asyncio.create_task(_greet(platform, settings, entry))
+            try:
+                return await _until_end(stopped, platform, database)
+            finally:
+                greeting.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await greeting
+    except PlatformFailed as fault:
+        return str(fault)
+
+
+async def _until_end(
+    stopped: asyncio.Event, platform: "Platform", database: LocalSecantus
+) -> str | None:
+    told = asyncio.create_task(stopped.wait())
+    failed = asyncio.create_task(platform.failed())
+    died = asyncio.create_task(database.died())
+    try:
+        await asyncio.wait((told, failed, died), return_when=asyncio.FIRST_COMPLETED)
+        if failed.done():
+            failed.result()
+        return "The database ended by itself." if died.done() else None
+    finally:
+        for task in (told, failed, died):
+            task.cancel()
+
+
+async def _greet(platform: "Platform", settings: Settings, entry: socket.socket) -> None:
+    """Make the demo, show its first run, and say where to go next; a failure of it ends nothing."""
+    import aiohttp
+    from rich.console import Console
+
+    from embedded.demo import Demo
+    from embedded.terminal import show_addresses, show_run
+
+    console = Console()
+    base = f"http://{settings.host}:{entry.getsockname()[1]}/api/v1"
+    if settings.demo:
+        demo = Demo(platform, settings, base)
+        try:
+            await demo.prepare()
+            async with aiohttp.ClientSession() as http:
+                events = await demo.run(http)
+                if events is not None:
+                    console.print("[bold]The demo crew's first run:[/]")
+                    await show_run(console, events)
+        except Exception:
+            log.exception("the demo could not be shown")
+    show_addresses(
+        console, base, settings.demo_email, settings.demo_password, str(settings.data_dir)
+    )
+
+
+if __name__ == "__main__":
+    run(main)

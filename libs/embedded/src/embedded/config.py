@@ -1,0 +1,45 @@
+"""Settings of the embedded form, and the secrets it makes for itself on its first start."""
+
+import json
+import os
+import secrets
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from pydantic import Field
+
+from common.settings import CommonSettings
+
+
+class Settings(CommonSettings):
+    """What `make run` reads; each service reads its own settings besides."""
+
+    data_dir: Path = Path(".kasal")
+    """Where the database, the secrets and the crews' files live."""
+    demo: bool = True
+    """Make the demo user and crew, and run that crew on the first start."""
+    demo_email: str = "user@example.com"
+    demo_password: str = Field(default="secure_password", min_length=8)
+    sandbox_token: str = "SANDBOX_TOKEN"  # noqa: S105 - the API document's own, for trying out
+    workers: int = Field(default=1, ge=1, le=16)
+    """How many worker processes `make stack` starts (at least two there)."""
+
+
+@dataclass(frozen=True)
+class Secrets:
+    """What the services share and what encrypts stored credentials; kept between starts."""
+
+    service_secret: str
+    secret_key: str
+
+
+def secrets_in(folder: Path) -> Secrets:
+    """Return the secrets kept in `folder`, made there (readable by the user only) if missing."""
+    path = folder / "secrets.json"
+    if path.exists():
+        return Secrets(**json.loads(path.read_text()))
+    made = Secrets(service_secret=secrets.token_urlsafe(32), secret_key=secrets.token_urlsafe(32))
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        json.dump(asdict(made), file)
+    return made

@@ -1,0 +1,92 @@
+"""The demo: a user, a crew under the API document's own ids, and one run of it to look at."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import aiohttp
+import orjson
+
+from common.bus import encode
+from common.contracts.messages import JobSubmitted
+from common.contracts.topology import JOBS
+from common.errors import KasalError
+from common.identity import Role
+from embedded.config import Settings
+from embedded.platform import Platform
+
+WORKSPACE = "ws_demo"
+CREW = "crew_abc123"
+JOB = "job_qwerty123"
+INPUTS = {"topic": "Q4 Marketing Strategy", "deadline": "2024-12-31"}
+
+
+class Demo:
+    """Makes the demo's data through the services, and runs its crew through the front door."""
+
+    def __init__(self, platform: Platform, settings: Settings, base: str) -> None:
+        self._platform = platform
+        self._settings = settings
+        self._base = base
+        self._token = ""
+
+    async def prepare(self) -> None:
+        """Make whatever of the demo's user and crew is missing."""
+        await self._platform.apps["auth"].state.accounts.ensure(
+            email=self._settings.demo_email,
+            password=self._settings.demo_password,
+            name="Demo User",
+            workspace_id=WORKSPACE,
+            tier="pro",
+            role=Role.OWNER,
+        )
+        await self._platform.apps["crews"].state.demo.ensure(WORKSPACE)
+
+    async def run(self, http: aiohttp.ClientSession) -> AsyncIterator[dict[str, Any]] | None:
+        """Start the demo crew's one run; return its events, or None when it has run before."""
+        self._token = await self._login(http)
+        if await self._has_run(http):
+            return None
+        job = JobSubmitted(
+            job_id=JOB, workspace_id=WORKSPACE, crew_id=CREW, inputs=INPUTS, requested_by="demo"
+        )
+        bus = self._platform.apps["executor"].state.bus
+        await bus.publish(JOBS, job.message_type, encode(job, correlation_id=JOB))
+        return self._events(http)
+
+    async def _login(self, http: aiohttp.ClientSession) -> str:
+        credentials = {
+            "email": self._settings.demo_email,
+            "password": self._settings.demo_password,
+        }
+        async with http.post(f"{self._base}/auth/login", json=credentials) as answer:
+            body = await answer.json()
+        if answer.status != 200:
+            raise KasalError(f"The demo user cannot log in: {body['error']['message']}")
+        return str(body["access_token"])
+
+    async def _has_run(self, http: aiohttp.ClientSession) -> bool:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with http.get(f"{self._base}/executions/{JOB}", headers=headers) as answer:
+            return answer.status == 200
+
+    async def _events(self, http: aiohttp.ClientSession) -> AsyncIterator[dict[str, Any]]:
+        headers = {"Authorization": f"Bearer {self._token}"}
+        async with http.ws_connect(f"{self._base}/ws", headers=headers) as socket:
+            await self._subscribe(http, socket)
+            async for frame in socket:
+                event = orjson.loads(frame.data)
+                if "seq" not in event:
+                    continue
+                yield event
+                if event["type"] in {"execution_complete", "error", "execution_stopped"}:
+                    return
+
+    async def _subscribe(
+        self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse
+    ) -> None:
+        # A job taken from the bus exists once its first consumer has stored it.
+        while True:
+            await socket.send_json({"type": "subscribe", "job_id": JOB})
+            answer = await socket.receive_json()
+            if answer["type"] == "subscribed" or await self._has_run(http):
+                return

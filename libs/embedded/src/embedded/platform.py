@@ -1,0 +1,153 @@
+"""All five services in one process: the same applications, over Unix sockets and one event loop."""
+
+import asyncio
+import contextlib
+import shutil
+import socket
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Self
+
+import auth.config
+import auth.wiring
+import crews.config
+import crews.wiring
+import events.config
+import events.wiring
+import executor.config
+import executor.wiring
+import gateway.config
+import gateway.wiring
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
+from common.backends import Backends
+from common.logs import bind_service
+from common.server import Server, bind_unix, metrics_app, server_for
+from common.settings import load
+from embedded.config import Secrets, Settings
+
+_INNER = ("auth", "crews", "executor", "events")
+
+
+class PlatformFailed(Exception):  # noqa: N818 - it says what happened
+    """A service of the platform did not start or ended by itself; the text says which."""
+
+
+class Platform:
+    """The running platform. `entry` is the bound socket the gateway answers on."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        secrets: Secrets,
+        mongo_url: str,
+        entry: socket.socket,
+        metrics: socket.socket | None,
+    ) -> None:
+        self.backends = Backends()
+        self._settings = settings
+        self._entry = entry
+        self._metrics = metrics
+        # Short and in the system's folder for such: the path of a Unix socket holds 104 bytes.
+        self._sockets = Path(tempfile.mkdtemp(prefix="kasal-"))
+        self._given = self._shared_settings(secrets, mongo_url)
+        self._servers: dict[str, Server] = {}
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._worker_stop = asyncio.Event()
+        self.apps: dict[str, FastAPI] = {}
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self.close()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def _shared_settings(self, secrets: Secrets, mongo_url: str) -> Mapping[str, Any]:
+        urls = {f"{name}_url": f"unix://{self._sockets / name}.sock" for name in _INNER}
+        return {
+            "mongo_url": mongo_url,
+            "amqp_url": "memory://",
+            "redis_url": "memory://",
+            "service_secret": secrets.service_secret,
+            "secret_key": secrets.secret_key,
+            "sandbox_token": self._settings.sandbox_token,
+            "model_fallback": "offline",
+            "files_dir": self._settings.data_dir / "files",
+            **urls,
+        }
+
+    async def _start(self) -> None:
+        given, backends = self._given, self.backends
+        executor_settings = load(executor.config.Settings, **given)
+        self.apps = {
+            "auth": auth.wiring.build_app(load(auth.config.Settings, **given), backends),
+            "crews": crews.wiring.build_app(load(crews.config.Settings, **given), backends),
+            "executor": executor.wiring.build_app(executor_settings, backends),
+            "events": events.wiring.build_app(load(events.config.Settings, **given), backends),
+        }
+        for name, app in self.apps.items():
+            self._serve(name, app, bind_unix(self._sockets / f"{name}.sock"))
+        door = gateway.wiring.build_app(load(gateway.config.Settings, **given), backends)
+        await self._started()
+        self._serve("gateway", door, self._entry)
+        worker = executor.wiring.build_worker(executor_settings, backends)
+        self._run("worker", worker.run(self._worker_stop))
+        if self._metrics is not None:
+            self._serve("metrics", metrics_app([]), self._metrics)
+        await self._started()
+
+    def _serve(self, name: str, app: ASGIApp, bound: socket.socket) -> None:
+        server = server_for(app, grace=self._settings.shutdown_grace)
+        self._servers[name] = server
+        self._run(name, server.serve(sockets=[bound]))
+
+    def _run(self, name: str, work: Any) -> None:
+        async def named() -> None:
+            bind_service(name)
+            try:
+                await work
+            except SystemExit as fault:  # how uvicorn says that a lifespan failed
+                raise PlatformFailed(f"The service {name} did not start; see the log.") from fault
+
+        self._running[name] = asyncio.create_task(named(), name=name)
+
+    async def _started(self) -> None:
+        while not all(server.started for server in self._servers.values()):
+            done, _ = await asyncio.wait(self._running.values(), timeout=0.01)
+            for task in done:
+                self._check(task)
+
+    def _check(self, task: asyncio.Task[None]) -> None:
+        fault = None if task.cancelled() else task.exception()
+        if isinstance(fault, PlatformFailed):
+            raise fault
+        raise PlatformFailed(f"The service {task.get_name()} ended by itself.") from fault
+
+    async def failed(self) -> None:
+        """Wait until a service ends by itself, then raise `PlatformFailed`."""
+        done, _ = await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            self._check(task)
+
+    async def close(self) -> None:
+        """Stop: the worker hands its jobs back, then the door closes, then what is behind it."""
+        self._worker_stop.set()
+        await self._ended("worker")
+        for name in ("metrics", "gateway", "events", "executor", "crews", "auth"):
+            if name in self._servers:
+                self._servers[name].stop()
+                await self._ended(name)
+        shutil.rmtree(self._sockets, ignore_errors=True)
+
+    async def _ended(self, name: str) -> None:
+        task = self._running.pop(name, None)
+        if task is not None:
+            with contextlib.suppress(Exception, asyncio.CancelledError):
+                await asyncio.wait_for(task, timeout=12)
