@@ -56,9 +56,9 @@ class ScriptedModel:
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
-        self.dropped = 0
         self._arrived: dict[str, asyncio.Event] = {}
         self._released: dict[str, asyncio.Event] = {}
+        self._dropped: dict[str, asyncio.Event] = {}
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -82,8 +82,10 @@ class ScriptedModel:
     def release(self, name: str) -> None:
         self._released.setdefault(name, asyncio.Event()).set()
 
-    def forget(self, name: str) -> None:
-        self._arrived.pop(name, None)
+    async def dropped(self, name: str) -> None:
+        """Wait until a held call has been given up by the platform."""
+        async with asyncio.timeout(5):
+            await self._dropped.setdefault(name, asyncio.Event()).wait()
 
     async def _answer(self, request: web.Request) -> web.Response:
         body = await request.json()
@@ -104,7 +106,7 @@ class ScriptedModel:
             try:
                 await self._released.setdefault(name, asyncio.Event()).wait()
             except asyncio.CancelledError:
-                self.dropped += 1
+                self._dropped.setdefault(name, asyncio.Event()).set()
                 raise
 
 
