@@ -1,0 +1,128 @@
+"""Where the real backends of `make test` and `make stack` come from, in the order that house.md tells."""
+
+import os
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from common.local import docker, rabbitmq, redis, secantus
+from common.local.program import LocalProgram, ProgramFailed, replies
+
+_INSTALL_SECONDS = 600
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """One backend: its environment variable, image, first bytes, URL, program and Debian package."""
+
+    variable: str
+    image: str
+    port: int
+    question: bytes
+    beginning: bytes
+    url: str
+    program: ModuleType
+    package: str
+
+
+_RABBITMQ = _Kind(
+    variable="KASAL_TEST_AMQP_URL",
+    image="rabbitmq:4-alpine",
+    port=5672,
+    question=b"AMQP\x00\x00\x09\x01",
+    beginning=b"\x01",
+    url="amqp://guest:guest@{}:{}/",
+    program=rabbitmq,
+    package="rabbitmq-server",
+)
+_REDIS = _Kind(
+    variable="KASAL_TEST_REDIS_URL",
+    image="redis:8-alpine",
+    port=6379,
+    question=b"PING\r\n",
+    beginning=b"+PONG",
+    url="redis://{}:{}/0",
+    program=redis,
+    package="redis-server",
+)
+
+
+@contextmanager
+def amqp_url(folder: Path) -> Iterator[str]:
+    """Give the URL of a RabbitMQ; one that is started here keeps its data in `folder`.
+
+    Raises `ProgramFailed`, saying what to install, when there is none to be had.
+    """
+    with _found(_RABBITMQ, folder) as url:
+        yield url
+
+
+@contextmanager
+def redis_url(folder: Path) -> Iterator[str]:
+    """Give the URL of a Redis. Raises `ProgramFailed` when there is none to be had."""
+    with _found(_REDIS, folder) as url:
+        yield url
+
+
+@contextmanager
+def mongo_url(folder: Path) -> Iterator[str]:
+    """Give the URL that `KASAL_TEST_MONGO_URL` names, or that of a SecantusDB over `folder`."""
+    given = os.environ.get("KASAL_TEST_MONGO_URL")
+    if given:
+        yield given
+        return
+    with _started(secantus.program(folder)) as url:
+        yield url
+
+
+@contextmanager
+def _found(kind: _Kind, folder: Path) -> Iterator[str]:
+    given = os.environ.get(kind.variable)
+    if given:
+        yield given
+    elif docker.can_run(kind.image):
+        with docker.running(kind.image, kind.port, _answers(kind)) as (host, port):
+            yield kind.url.format(host, port)
+    else:
+        if not kind.program.installed():
+            _install(kind)
+        with _started(kind.program.program(folder)) as url:
+            yield url
+
+
+def _answers(kind: _Kind) -> Callable[[str, int], bool]:
+    return lambda host, port: replies(port, kind.question, kind.beginning, host)
+
+
+@contextmanager
+def _started(program: LocalProgram) -> Iterator[str]:
+    program.start()
+    try:
+        program.wait(60.0)
+        yield program.url
+    finally:
+        program.stop()
+
+
+def _install(kind: _Kind) -> None:
+    wanted = (
+        f"No {kind.package} is to be had. Install it (Debian, Ubuntu: apt-get install {kind.package}),"
+        f" or start Docker, or name a server in {kind.variable}."
+    )
+    if os.geteuid() != 0 or shutil.which("apt-get") is None:
+        raise ProgramFailed(wanted)
+    # With a run level of 1, Debian's packages do not start their servers on the standard ports.
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
+    update = ["apt-get", "update", "-qq"]
+    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", kind.package]
+    try:
+        for command in (update, install):
+            subprocess.run(  # noqa: S603 - our own commands
+                command, env=environment, check=True, timeout=_INSTALL_SECONDS, capture_output=True
+            )
+    except (OSError, subprocess.SubprocessError) as fault:
+        raise ProgramFailed(f"{wanted} (Installing it failed: {fault})") from None

@@ -1,0 +1,196 @@
+"""A backend started as a child of this process, and stopped with it."""
+
+import asyncio
+import contextlib
+import ctypes
+import fcntl
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import IO
+
+from common.local import births
+
+_POLL = 0.02
+_PR_SET_PDEATHSIG = 1
+
+
+class ProgramFailed(Exception):  # noqa: N818 - it says what happened
+    """A backend's program is missing, did not start or has died; the text is one plain line."""
+
+
+class LocalProgram:
+    """One backend: `start` it, wait until it is `ready`, learn that it `died`, `stop` it.
+
+    `url` is where clients find it once it is ready. It has a session of its own, so that Ctrl-C
+    does not reach it; on Linux it ends with its parent even when that is killed; elsewhere the next
+    start finds it by its pid file. `answers` is asked until it says that clients are served.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        folder: Path,
+        command: Sequence[str],
+        url: str,
+        answers: Callable[[], bool],
+        environment: Mapping[str, str] | None = None,
+    ) -> None:
+        self.name = name
+        self.url = url
+        self._folder = folder
+        self._command = list(command)
+        self._answers = answers
+        self._environment = dict(environment or {})
+        self._process: subprocess.Popen[bytes] | None = None
+        self._lock: IO[str] | None = None
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id while it runs."""
+        process = self._process
+        return process.pid if process is not None and process.poll() is None else None
+
+    def start(self) -> None:
+        """Start the program without waiting for it. Raises `ProgramFailed`.
+
+        Call it from the main thread: Linux ends the child with the thread that started it.
+        """
+        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._lock = self._locked()
+        births.stop_recorded(self._pid_file)
+        try:
+            with self._log_file.open("wb") as log:
+                self._process = subprocess.Popen(  # noqa: S603 - our own command
+                    self._command,
+                    cwd=self._folder,
+                    env={**os.environ, **self._environment},
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509 - two system calls, no lock
+                )
+        except OSError as fault:
+            self._release()
+            raise ProgramFailed(f"{self.name} cannot be started: {fault}") from None
+        births.record(self._pid_file, self._process.pid)
+
+    def wait(self, seconds: float = 30.0) -> None:
+        """Return when clients are served. Raises `ProgramFailed`, having stopped it."""
+        until = time.monotonic() + seconds
+        while not self._is_ready(until):
+            time.sleep(_POLL)
+
+    async def ready(self, seconds: float = 30.0) -> None:
+        """`wait`, for a running loop."""
+        until = time.monotonic() + seconds
+        while not self._is_ready(until):  # noqa: ASYNC110 - another process has no event
+            await asyncio.sleep(_POLL)
+
+    async def died(self) -> str:
+        """Return, once the program has ended without `stop`, one line that says so."""
+        while self.pid is not None:  # noqa: ASYNC110
+            await asyncio.sleep(0.2)
+        return self._obituary()
+
+    def stop(self, grace: float = 10.0) -> None:
+        """Have it end; after `grace` seconds make it. Does nothing when it does not run."""
+        process = self._process
+        if process is not None:
+            process.terminate()
+            try:
+                process.wait(grace)
+            except subprocess.TimeoutExpired:
+                self.kill()
+        self._pid_file.unlink(missing_ok=True)
+        self._release()
+
+    def kill(self) -> None:
+        """End it and its children at once, as a crash would."""
+        if self._process is not None:
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+
+    def _is_ready(self, until: float) -> bool:
+        if self.pid is None:
+            self.stop()
+            raise ProgramFailed(self._obituary())
+        if self._answers():
+            return True
+        if time.monotonic() > until:
+            self.stop()
+            raise ProgramFailed(f"{self.name} did not get ready in time; see {self._log_file}")
+        return False
+
+    def _obituary(self) -> str:
+        code = self._process.returncode if self._process is not None else None
+        lines = (
+            self._log_file.read_text(errors="replace").split("\n")
+            if self._log_file.exists()
+            else []
+        )
+        last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        return f"{self.name} has ended with {code}: {last[:300]} (all of it: {self._log_file})"
+
+    def _locked(self) -> IO[str]:
+        held = (self._folder / "lock").open("a+")
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            held.close()
+            raise ProgramFailed(
+                f"{self._folder} is in use by another process that runs {self.name}"
+            ) from None
+        return held
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    @property
+    def _pid_file(self) -> Path:
+        return self._folder / "pid"
+
+    @property
+    def _log_file(self) -> Path:
+        return self._folder / "log.txt"
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def ask() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it died before the question
+            os._exit(1)
+
+    return ask
+
+
+def free_port() -> int:
+    """Return a TCP port of the loopback address that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def replies(port: int, question: bytes, beginning: bytes, host: str = "127.0.0.1") -> bool:
+    """Say whether the server on `port` answers `question` with something that begins so."""
+    try:
+        with socket.create_connection((host, port), timeout=1.0) as link:
+            if not question:
+                return True
+            link.sendall(question)
+            return link.recv(len(beginning)) == beginning
+    except OSError:
+        return False

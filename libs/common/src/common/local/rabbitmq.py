@@ -1,0 +1,69 @@
+"""A RabbitMQ server of our own on a loopback port, started by any user, apart from the system's."""
+
+import shutil
+import zlib
+from pathlib import Path
+
+from common.local.program import LocalProgram, ProgramFailed, free_port, replies
+
+# Debian's wrapper in /usr/sbin starts nothing but the system's own server, as its user.
+_PLACES = ("/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbin")
+_HELLO = b"AMQP\x00\x00\x09\x01"
+_METHOD_FRAME = b"\x01"
+
+
+def _server() -> str | None:
+    for place in _PLACES:
+        found = shutil.which("rabbitmq-server", path=place)
+        if found:
+            return found
+    return shutil.which("rabbitmq-server")
+
+
+def installed() -> bool:
+    return _server() is not None
+
+
+def program(folder: Path, port: int | None = None, settings: str = "") -> LocalProgram:
+    """Return a RabbitMQ server over the data in `folder`; its user is guest, as its password.
+
+    `settings` is the text of an Erlang `advanced.config`. Raises `ProgramFailed` when the program is
+    not installed.
+    """
+    server = _server()
+    if server is None:
+        raise ProgramFailed("rabbitmq-server is not installed")
+    port = port or free_port()
+    folder = folder.absolute()
+    (folder / "home").mkdir(parents=True, exist_ok=True, mode=0o700)
+    (folder / "plugins").write_text("[].\n")
+    (folder / "advanced.config").write_text(settings or "[].\n")
+    (folder / "rabbitmq.conf").write_text("disk_free_limit.absolute = 50MB\n")
+    return LocalProgram(
+        "RabbitMQ",
+        folder,
+        [server],
+        f"amqp://guest:guest@127.0.0.1:{port}/",
+        lambda: replies(port, _HELLO, _METHOD_FRAME),
+        _environment(folder, port),
+    )
+
+
+def _environment(folder: Path, port: int) -> dict[str, str]:
+    return {
+        "HOME": str(folder / "home"),
+        # The node's name is the folder's in the database, so it must outlive a change of port.
+        "RABBITMQ_NODENAME": f"kasal-{zlib.crc32(bytes(folder)):08x}@localhost",
+        "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
+        "RABBITMQ_NODE_PORT": str(port),
+        "RABBITMQ_DIST_PORT": str(free_port()),
+        "RABBITMQ_MNESIA_BASE": str(folder / "mnesia"),
+        "RABBITMQ_LOG_BASE": str(folder / "log"),
+        "RABBITMQ_LOGS": "-",
+        "RABBITMQ_CONF_ENV_FILE": "/dev/null",
+        "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced"),
+        "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
+        "RABBITMQ_PID_FILE": str(folder / "erlang.pid"),
+        "ERL_EPMD_ADDRESS": "127.0.0.1",
+    }

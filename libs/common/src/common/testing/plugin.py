@@ -1,0 +1,167 @@
+"""Fixtures for all tests: real backends (started when first asked for), tokens, a served app."""
+
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    ExitStack,
+    contextmanager,
+)
+from pathlib import Path
+from typing import Any, NoReturn
+
+import pytest
+from pymongo import MongoClient
+
+from common.backends import Backends
+from common.local import finding
+from common.local.program import ProgramFailed
+from common.mongo import Database, connect, database
+from common.settings import MongoSettings
+from common.telemetry import Telemetry
+from common.testing.identity import LocalKeys, TokenMaker
+from common.testing.serving import Served, served
+from common.tokens import TokenVerifier
+
+
+@pytest.fixture(scope="session")
+def backends_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder that the programs started for the tests keep their data in."""
+    return tmp_path_factory.mktemp("backends")
+
+
+@contextmanager
+def _needed(found: AbstractContextManager[str]) -> Iterator[str]:
+    with ExitStack() as stack:
+        try:
+            url = stack.enter_context(found)
+        except ProgramFailed as fault:
+            pytest.fail(str(fault), pytrace=False)
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mongo_url(backends_folder: Path) -> Iterator[str]:
+    """The URL of MongoDB: what `KASAL_TEST_MONGO_URL` names, or a SecantusDB of this run."""
+    with _needed(finding.mongo_url(backends_folder / "mongo")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def redis_server(backends_folder: Path) -> Iterator[str]:
+    """The URL of Redis as it was found; tests take `redis_url`, which is emptied for each."""
+    with _needed(finding.redis_url(backends_folder / "redis")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def amqp_server(backends_folder: Path) -> Iterator[str]:
+    """The URL of RabbitMQ as it was found; tests take `amqp_url`, which is emptied for each."""
+    with _needed(finding.amqp_url(backends_folder / "rabbitmq")) as url:
+        yield url
+
+
+@pytest.fixture
+def mongo_prefix(mongo_url: str) -> Iterator[str]:
+    """What the names of this test's databases begin with; they are dropped after it."""
+    prefix = f"test_{secrets.token_hex(6)}_"
+    yield prefix
+    if "KASAL_TEST_MONGO_URL" in os.environ:  # our own server's folder goes as a whole
+        with MongoClient[dict[str, Any]](mongo_url) as client:
+            for name in client.list_database_names():
+                if name.startswith(prefix):
+                    client.drop_database(name)
+
+
+@pytest.fixture
+def mongo_settings(mongo_url: str, mongo_prefix: str) -> MongoSettings:
+    """Settings that lead to databases of this test's own."""
+    return MongoSettings(mongo_url=mongo_url, mongo_database_prefix=mongo_prefix)
+
+
+@pytest.fixture
+async def mongo_database(mongo_settings: MongoSettings) -> AsyncIterator[Callable[[str], Database]]:
+    """A function that returns this test's own database of the service it is given."""
+    async with connect(mongo_settings) as client:
+        yield lambda service: database(client, mongo_settings, service)
+
+
+@pytest.fixture
+def redis_url(redis_server: str) -> str:
+    """The URL of a real Redis with nothing in it."""
+    from redis import Redis
+
+    with Redis.from_url(redis_server) as client:
+        client.flushdb()
+    return redis_server
+
+
+@pytest.fixture
+async def amqp_url(amqp_server: str) -> str:
+    """The URL of a real RabbitMQ with the platform's queues, all of them empty."""
+    from common.testing.broker import purge
+
+    await purge(amqp_server)
+    return amqp_server
+
+
+@pytest.fixture
+def backends() -> Backends:
+    """The embedded backends of one test: give services `memory://` URLs and this."""
+    return Backends()
+
+
+@pytest.fixture
+def telemetry() -> Iterator[Telemetry]:
+    """Telemetry that records no spans; its `registry` holds the metrics."""
+    made = Telemetry("test")
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="session")
+def signing_keys() -> LocalKeys:
+    """The key pair of the tests, as a `KeySource`; the private half is `.private`."""
+    return LocalKeys()
+
+
+@pytest.fixture
+def verifier(signing_keys: LocalKeys) -> TokenVerifier:
+    """A verifier that accepts what `make_token` makes."""
+    return TokenVerifier(signing_keys)
+
+
+@pytest.fixture(scope="session")
+def make_token(signing_keys: LocalKeys) -> TokenMaker:
+    """`make_token(role=, workspace_id=, user_id=, kind=, session_id=, expires_in=)` → a JWT."""
+    return TokenMaker(signing_keys)
+
+
+@pytest.fixture(name="served")
+def served_fixture() -> Callable[..., AbstractAsyncContextManager[Served]]:
+    """`async with served(app) as running:` - see `common.testing.serving.served`."""
+    return served
+
+
+@pytest.fixture(autouse=True)
+def _no_network_in_unit_tests(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if "unit" not in request.path.parts:
+        return
+    connect_unguarded = socket.socket.connect
+
+    def guarded(self: socket.socket, address: Any) -> None:
+        if self.family in {socket.AF_INET, socket.AF_INET6}:
+            _refuse(address)
+        connect_unguarded(self, address)
+
+    monkeypatch.setattr(socket.socket, "connect", guarded)
+    monkeypatch.setattr(socket.socket, "connect_ex", guarded)
+
+
+def _refuse(address: Any) -> NoReturn:
+    raise RuntimeError(f"A unit test has tried to connect to {address}; it must not.")
