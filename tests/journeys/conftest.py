@@ -18,8 +18,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
+from common.local.program import free_port
 from embedded.config import Settings
-from embedded.stack import Stack, free_port, stack_in
+from embedded.stack import Stack, stack_in
 
 TERMINAL = {"execution_complete", "error", "execution_stopped"}
 
@@ -250,8 +251,8 @@ async def platform(
             async with embedded_platform(folder, model, extra) as running:
                 yield running
         else:
-            amqp_url = request.getfixturevalue("amqp_url")
-            redis_url = request.getfixturevalue("redis_url")
+            amqp_url = request.getfixturevalue("amqp_server")
+            redis_url = request.getfixturevalue("redis_server")
             async with stack_platform(folder, model, extra, amqp_url, redis_url) as running:
                 yield running
     finally:

@@ -6,7 +6,8 @@ import socket
 import sys
 from typing import TYPE_CHECKING
 
-from common.local.secantus import LocalSecantus
+from common.local import secantus
+from common.local.program import LocalProgram, ProgramFailed
 from common.logs import configure_logging, get_logger
 from common.server import bind_tcp, on_stop_signal, run
 from common.settings import load
@@ -28,23 +29,31 @@ async def main() -> None:
         metrics = bind_tcp(settings.host, settings.metrics_port)
     stopped = asyncio.Event()
     on_stop_signal(stopped.set)
-    async with LocalSecantus(settings.data_dir / "mongo") as database:
-        ended = await _serve(settings, database, entry, metrics, stopped)
+    try:
+        database = secantus.program(settings.data_dir.resolve() / "mongo")
+        database.start()
+        try:
+            ended = await _serve(settings, database, entry, metrics, stopped)
+        finally:
+            database.stop()
+    except ProgramFailed as fault:
+        ended = str(fault)
     if ended is not None:
         sys.exit(ended)
 
 
 async def _serve(
     settings: Settings,
-    database: LocalSecantus,
+    database: LocalProgram,
     entry: socket.socket,
     metrics: socket.socket | None,
     stopped: asyncio.Event,
 ) -> str | None:
     """Serve until told to stop; return why it could not go on, if so."""
-    # Imported here: a taken port is said before the services' libraries, most of the start, load.
+    # Imported while the database starts: the services' libraries take most of the start.
     from embedded.platform import Platform, PlatformFailed
 
+    await database.ready()
     secrets = secrets_in(settings.data_dir)
     try:
         async with Platform(settings, secrets, database.url, entry, metrics) as platform:
@@ -60,7 +69,7 @@ async def _serve(
 
 
 async def _until_end(
-    stopped: asyncio.Event, platform: "Platform", database: LocalSecantus
+    stopped: asyncio.Event, platform: "Platform", database: LocalProgram
 ) -> str | None:
     told = asyncio.create_task(stopped.wait())
     failed = asyncio.create_task(platform.failed())
@@ -69,7 +78,7 @@ async def _until_end(
         await asyncio.wait((told, failed, died), return_when=asyncio.FIRST_COMPLETED)
         if failed.done():
             failed.result()
-        return "The database ended by itself." if died.done() else None
+        return died.result() if died.done() else None
     finally:
         for task in (told, failed, died):
             task.cancel()

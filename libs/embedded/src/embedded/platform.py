@@ -13,7 +13,6 @@ import auth.config
 import auth.wiring
 import crews.config
 import crews.wiring
-import events.config
 import events.wiring
 import executor.config
 import executor.wiring
@@ -22,6 +21,7 @@ import gateway.wiring
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
+import events.config
 from common.backends import Backends
 from common.logs import bind_service
 from common.server import Server, bind_unix, metrics_app, server_for

@@ -1,26 +1,24 @@
 """`make stack`: the distributed form without containers, one process per service and two workers.
 
 RabbitMQ, Redis and MongoDB come from KASAL_AMQP_URL, KASAL_REDIS_URL and KASAL_MONGO_URL where they
-are set, else from the programs on this machine (SecantusDB stands in for MongoDB).
+are set, else from where `make test` finds them (SecantusDB stands in for MongoDB).
 """
 
 import asyncio
 import contextlib
 import os
 import signal
-import socket
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import aiohttp
-from common.local.rabbitmq import LocalRabbit
-from common.local.redis import LocalRedis
-from common.local.secantus import LocalSecantus
 
+from common.local import finding
+from common.local.program import ProgramFailed, free_port
 from common.logs import configure_logging
 from common.server import on_stop_signal, run
 from common.settings import load
@@ -55,13 +53,13 @@ class Stack:
         self._folder = folder
         self._environment = dict(environment)
         self._extra = dict(extra)
-        self._backends = contextlib.AsyncExitStack()
+        self._backends = contextlib.ExitStack()
         self.urls: dict[str, str] = {}
         self.processes: dict[str, Process] = {}
 
     async def __aenter__(self) -> Self:
         try:
-            await self._start_backends()
+            self._find_backends()
             for process in self._planned():
                 self.processes[process.name] = process
                 await self.start(process.name)
@@ -74,17 +72,17 @@ class Stack:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _start_backends(self) -> None:
-        places: dict[str, Any] = {
-            "KASAL_MONGO_URL": lambda: LocalSecantus(self._folder / "mongo"),
-            "KASAL_AMQP_URL": lambda: LocalRabbit(self._folder / "rabbitmq"),
-            "KASAL_REDIS_URL": lambda: LocalRedis(self._folder / "redis"),
+    def _find_backends(self) -> None:
+        # From the main thread: Linux ends a child with the thread that started it.
+        found = {
+            "KASAL_MONGO_URL": finding.mongo_url,
+            "KASAL_AMQP_URL": finding.amqp_url,
+            "KASAL_REDIS_URL": finding.redis_url,
         }
-        for variable, make in places.items():
+        for variable, find in found.items():
             given = self._environment.get(variable)
-            if given is None:
-                given = (await self._backends.enter_async_context(make())).url
-            self.urls[variable] = given
+            folder = self._folder / variable.split("_")[1].lower()
+            self.urls[variable] = given or self._backends.enter_context(find(folder))
 
     def _planned(self) -> list[Process]:
         ports = {name: free_port() for name in _SERVICES}
@@ -164,7 +162,7 @@ class Stack:
         """Stop the services (workers first, so that they hand their jobs back), then the backends."""
         names = sorted(self.processes, key=lambda name: not name.startswith("worker"))
         await asyncio.gather(*(self._end(name) for name in names))
-        await self._backends.aclose()
+        self._backends.close()
 
     async def _end(self, name: str) -> None:
         child = self.processes[name].child
@@ -188,13 +186,6 @@ async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
             return answer.status == 200
     except aiohttp.ClientError:
         return False
-
-
-def free_port() -> int:
-    """Return a loopback port that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 @contextlib.asynccontextmanager
@@ -224,7 +215,7 @@ async def main() -> None:
         async with stack_in(settings, folder.resolve(), os.environ) as stack:
             _show(stack, folder)
             await _until(stopped, stack)
-    except StackFailed as fault:
+    except (StackFailed, ProgramFailed) as fault:
         sys.exit(str(fault))
 
 
