@@ -26,6 +26,14 @@ class Server(uvicorn.Server):
         yield
 
     def stop(self) -> None:
+        """Stop serving.
+
+        What the app's `state.on_stop` lists is called first: it ends long answers, which would
+        hold the stop up.
+        """
+        state = getattr(self.config.app, "state", None)
+        for hook in getattr(state, "on_stop", ()):
+            hook()
         self.should_exit = True
 
 

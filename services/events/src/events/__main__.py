@@ -1,0 +1,30 @@
+"""`python -m events serve`."""
+
+import argparse
+
+from common.logs import configure_logging
+from common.server import run, serve
+from common.settings import load
+
+
+def main() -> None:
+    """Run the verb on the command line."""
+    parser = argparse.ArgumentParser(prog="python -m events", description="Relays live events.")
+    parser.add_argument("verb", choices=["serve"], help="serve: answer /ws and SSE streams")
+    parser.parse_args()
+    _serve()
+
+
+def _serve() -> None:
+    from common.backends import Backends
+    from events.config import Settings
+    from events.wiring import build_app
+
+    settings = load(Settings)
+    configure_logging(settings.log_level, settings.log_format)
+    app = build_app(settings, Backends())
+    run(lambda: serve(app, settings, [app.state.telemetry]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""The open sockets and streams of this process: how many may be, and ending them."""
+
+from collections import Counter
+from collections.abc import Callable
+
+from common.errors import RateLimited
+from common.identity import Identity
+from events.domain.meters import Meters
+from events.domain.ports import Connection
+
+UNAUTHORIZED = 4401
+FORBIDDEN_ORIGIN = 4403
+AUTHENTICATED_TOO_LATE = 4408
+TOO_SLOW = 4008
+TOO_MANY = 4429
+RESTART = 1012
+BUG = 1011
+
+
+class Connections:
+    """Counts connections per workspace and in all, and ends those whose token was revoked."""
+
+    def __init__(self, most: int, most_per_workspace: int, meters: Meters) -> None:
+        self._most = most
+        self._most_per_workspace = most_per_workspace
+        self._meters = meters
+        self._open: dict[Connection, str | None] = {}
+        self._kinds: dict[Connection, str] = {}
+        self._of_workspace: Counter[str] = Counter()
+        self.stopping = False
+
+    def __len__(self) -> int:
+        return len(self._open)
+
+    def admit(self, connection: Connection, kind: str) -> None:
+        """Count a new connection, not yet anyone's. Raises `RateLimited` when there are too many."""
+        if len(self._open) >= self._most:
+            raise RateLimited("This server has as many connections as it takes.", retry_after=5)
+        self._open[connection] = None
+        self._kinds[connection] = kind
+        self._meters.opened(kind)
+
+    def assign(self, connection: Connection, workspace_id: str) -> None:
+        """Count it as this workspace's. Raises `RateLimited` when that has too many."""
+        if self._of_workspace[workspace_id] >= self._most_per_workspace:
+            raise RateLimited("This workspace has too many open connections.", retry_after=5)
+        self._open[connection] = workspace_id
+        self._of_workspace[workspace_id] += 1
+
+    def remove(self, connection: Connection) -> None:
+        """Count it no more; one that was never admitted is ignored."""
+        if connection not in self._open:
+            return
+        workspace_id = self._open.pop(connection)
+        self._meters.closed(self._kinds.pop(connection))
+        if workspace_id is not None:
+            self._of_workspace[workspace_id] -= 1
+            if not self._of_workspace[workspace_id]:
+                del self._of_workspace[workspace_id]
+
+    def end_revoked(self, covers: Callable[[Identity], bool]) -> None:
+        """Close (4401) every connection whose token `covers` names."""
+        for connection in tuple(self._open):
+            identity = connection.identity
+            if identity is not None and covers(identity):
+                connection.end(UNAUTHORIZED, "the token has been revoked")
+
+    def end_all(self) -> None:
+        """Tell every client to come back (1012): this process stops."""
+        self.stopping = True
+        for connection in tuple(self._open):
+            connection.end(RESTART, "the server restarts; come back")

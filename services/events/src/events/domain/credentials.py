@@ -1,0 +1,80 @@
+"""Who a token speaks for, at this door: JWTs checked here, opaque tokens exchanged at auth."""
+
+import asyncio
+import hashlib
+import time
+from collections import OrderedDict
+
+from common.errors import Unauthorized
+from common.identity import Identity
+from common.tokens import TokenVerifier
+from events.domain.ports import TokenExchange
+from events.domain.revocations import Revocations
+
+_REMEMBERED = 5_000
+_RENEW_BEFORE = 5.0
+"""An exchanged token is used again until so many seconds before its end."""
+_LONGEST = 8_192
+
+
+def is_opaque(token: str) -> bool:
+    """Return whether `token` is an API key or the sandbox token, not a JWT."""
+    return token.count(".") != 2
+
+
+class Authenticator:
+    """Checks tokens and their revocation."""
+
+    def __init__(
+        self, verifier: TokenVerifier, exchange: TokenExchange, revocations: Revocations
+    ) -> None:
+        self._verifier = verifier
+        self._exchange = exchange
+        self._revocations = revocations
+        self._exchanged: OrderedDict[bytes, Identity] = OrderedDict()
+        self._asking: dict[bytes, asyncio.Task[Identity]] = {}
+
+    async def identify(self, token: str) -> Identity:
+        """Return who `token` speaks for.
+
+        Raises `Unauthorized` when it does not hold, and `Unavailable` when auth is needed to know
+        and away.
+        """
+        if not token or len(token) > _LONGEST or not token.isascii():
+            raise Unauthorized("The token is not valid.")
+        opaque = is_opaque(token)
+        identity = await (self._redeem(token) if opaque else self._verifier.verify(token))
+        if identity.kind != "access":
+            raise Unauthorized("A service token is not accepted here.")
+        if await self._revocations.revoked(identity):
+            if opaque:
+                self._exchanged.pop(_digest(token), None)
+            raise Unauthorized("The token has been revoked.")
+        return identity
+
+    async def _redeem(self, token: str) -> Identity:
+        digest = _digest(token)
+        known = self._exchanged.get(digest)
+        if known is not None and known.expires_at - _RENEW_BEFORE > time.time():
+            return known
+        task = self._asking.get(digest)
+        if task is None:
+            task = self._asking[digest] = asyncio.create_task(self._ask(token))
+            task.add_done_callback(lambda done: self._asked(digest, done))
+        return await asyncio.shield(task)
+
+    async def _ask(self, token: str) -> Identity:
+        return await self._verifier.verify(await self._exchange.exchange(token))
+
+    def _asked(self, digest: bytes, task: asyncio.Task[Identity]) -> None:
+        del self._asking[digest]
+        if task.cancelled() or task.exception() is not None:
+            return
+        self._exchanged[digest] = task.result()
+        self._exchanged.move_to_end(digest)
+        if len(self._exchanged) > _REMEMBERED:
+            self._exchanged.popitem(last=False)
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode()).digest()

@@ -1,0 +1,175 @@
+"""One watched job: what is known of its log, and who wants it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+from itertools import islice
+
+from events.domain.event import Batch, Event, runs
+from events.domain.meters import Meters
+from events.domain.ports import ExecutionLog, Head, LogPage
+from events.domain.watch import Watch
+
+PAGE = 200
+"""Events asked of the store at a time."""
+_KEPT_BYTES = 262_144
+"""Of the newest events, for clients that fall behind a little. Shared by all of a job's clients."""
+_FLUSH_EVENTS = 128
+_FLUSH_BYTES = 32_768
+"""When live events are passed on at once, instead of at their time."""
+_PER_WATCH = 10e-6
+"""Seconds between two flushes, for each watch: about what writing to its socket takes. A burst to
+many sockets so becomes few writes, a single event is never held back."""
+
+
+class Feed:
+    """A job's events, live and stored, for its watches.
+
+    `head` is the highest `seq` known to be stored; a watch is level when it wants the one after it.
+    The newest events are kept, within bounds, while someone may still need them, so that many
+    clients that fall behind together cost the store one read and not one each.
+    """
+
+    def __init__(self, workspace_id: str, job_id: str, log: ExecutionLog, meters: Meters) -> None:
+        self.workspace_id = workspace_id
+        self.job_id = job_id
+        self.key = f"{workspace_id}.{job_id}"
+        self.head = 0
+        self.watches: set[Watch] = set()
+        self.users = 0
+        self.known = False
+        self.bound = False
+        self.lock = asyncio.Lock()
+        self._log = log
+        self._meters = meters
+        self._kept: deque[Event] = deque()
+        self._kept_bytes = 0
+        self._slices: dict[int, Batch] = {}
+        self._reads: dict[int, asyncio.Task[LogPage]] = {}
+        self._arrived: list[Event] = []
+        self._arrived_bytes = 0
+        self._next_flush = 0.0
+
+    def arrive(self, event: Event) -> bool:
+        """Take a live event. Those that come close together are passed on together.
+
+        Returns True when so many had come that they were passed on at once: the caller should
+        then let others run.
+        """
+        if not self._arrived:
+            # Not sooner than now: `call_at` with a time gone by runs at the loop's next turn.
+            asyncio.get_running_loop().call_at(self._next_flush, self.flush)
+        self._arrived.append(event)
+        self._arrived_bytes += len(event.body)
+        full = len(self._arrived) >= _FLUSH_EVENTS or self._arrived_bytes >= _FLUSH_BYTES
+        if full:
+            self.flush()
+        return full
+
+    def flush(self) -> None:
+        """Pass on what has arrived."""
+        arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
+        for run in runs(arrived):
+            self._pass_on(run)
+        now = asyncio.get_running_loop().time()
+        self._next_flush = now + len(self.watches) * _PER_WATCH
+
+    def _pass_on(self, batch: Batch) -> None:
+        if batch.last <= self.head:
+            return
+        if batch.first <= self.head:
+            batch = batch.since(self.head + 1)
+        elif batch.first > self.head + 1:
+            self._meters.gap_healed()
+        self.head = batch.last
+        self._keep(batch.events)
+        sent = 0
+        for watch in tuple(self.watches):
+            sent += watch.offer(batch)
+        if sent:
+            self._meters.relayed(sent)
+
+    def learn(self, head: Head) -> bool:
+        """Take note of where the store stands, and wake the watches that are behind.
+
+        Returns whether that was news.
+        """
+        if head.last_seq <= self.head:
+            return False
+        self.head = head.last_seq
+        self.nudge()
+        return True
+
+    def nudge(self) -> None:
+        """Have each watch that is behind, and is not at it already, read on."""
+        for watch in tuple(self.watches):
+            watch.look()
+
+    def recent(self, seq: int) -> Batch | None:
+        """Return the kept events from `seq` on, or None when the store has to be asked."""
+        found = self._slices.get(seq)
+        if found is None and self._kept and self._kept[0].seq <= seq <= self._kept[-1].seq:
+            start = seq - self._kept[0].seq
+            found = self._slices[seq] = Batch(list(islice(self._kept, start, None)))
+        return found
+
+    async def read(self, seq: int) -> LogPage:
+        """Read stored events from `seq` on. Callers that want the same at once share one read.
+
+        Raises as `ExecutionLog.page`.
+        """
+        task = self._reads.get(seq)
+        if task is None:
+            task = self._reads[seq] = asyncio.create_task(self._fetch(seq))
+            task.add_done_callback(lambda done: self._read_done(seq, done))
+        return await asyncio.shield(task)
+
+    def _read_done(self, seq: int, task: asyncio.Task[LogPage]) -> None:
+        del self._reads[seq]
+        if not task.cancelled():
+            task.exception()  # seen here too, for when nobody waits for it any more
+
+    async def _fetch(self, seq: int) -> LogPage:
+        page = await self._log.page(self.workspace_id, self.job_id, seq - 1, PAGE)
+        events = _consecutive(page.events, seq)
+        if events:
+            self._keep_read(events)
+        self.learn(page.head)
+        return LogPage(events, page.head)
+
+    def _keep(self, events: Sequence[Event]) -> None:
+        """Put the newest events behind the kept ones, or in their place if there is a hole."""
+        if self._kept and self._kept[-1].seq + 1 != events[0].seq:
+            self._drop_kept()
+        self._slices.clear()
+        self._kept.extend(events)
+        self._kept_bytes += sum(len(event.body) for event in events)
+        while self._kept_bytes > _KEPT_BYTES:
+            self._kept_bytes -= len(self._kept.popleft().body)
+
+    def _keep_read(self, events: Sequence[Event]) -> None:
+        """Keep what was read if it reaches as far as what is kept; older pages are not kept."""
+        newest = self._kept[-1].seq if self._kept else 0
+        if events[-1].seq < newest:
+            return
+        if self._kept and events[0].seq > self._kept[0].seq:
+            events = [event for event in events if event.seq > newest]
+        else:
+            self._drop_kept()
+        if events:
+            self._keep(events)
+
+    def _drop_kept(self) -> None:
+        self._kept.clear()
+        self._slices.clear()
+        self._kept_bytes = 0
+
+    def forget(self) -> None:
+        """Drop the kept events if no watch is behind."""
+        if all(watch.next > self.head for watch in self.watches):
+            self._drop_kept()
+
+
+def _consecutive(events: Sequence[Event], seq: int) -> list[Event]:
+    """Return the events that follow each other from `seq` on."""
+    return [event for wanted, event in enumerate(events, seq) if event.seq == wanted]

@@ -1,0 +1,104 @@
+"""What client and server say to each other besides events (contract.md, section 4)."""
+
+from typing import Annotated, Any, Literal
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from common.errors import InvalidRequest, KasalError
+
+_LARGEST = 2**53 - 1
+"""The largest whole number that JSON readers agree on."""
+_LONGEST_ID = 200
+
+JobId = Annotated[str, Field(min_length=1, max_length=_LONGEST_ID)]
+AfterSeq = Annotated[int, Field(ge=0, le=_LARGEST)]
+
+
+class _ClientFrame(BaseModel):
+    """Unknown fields are ignored, so that newer clients can talk to older servers."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
+
+
+class Authenticate(_ClientFrame):
+    type: Literal["authenticate"]
+    token: str = Field(min_length=1, max_length=8_192)
+
+
+class Subscribe(_ClientFrame):
+    type: Literal["subscribe"]
+    job_id: JobId
+    after_seq: AfterSeq = 0
+
+
+class Unsubscribe(_ClientFrame):
+    type: Literal["unsubscribe"]
+    job_id: JobId
+
+
+class Ping(_ClientFrame):
+    type: Literal["ping"]
+
+
+ClientFrame = Authenticate | Subscribe | Unsubscribe | Ping
+_FRAMES: TypeAdapter[ClientFrame] = TypeAdapter(Annotated[ClientFrame, Field(discriminator="type")])
+
+
+class BadFrame(InvalidRequest):
+    """A message that cannot be understood. `job_id` is the job it names, if it names one."""
+
+    def __init__(self, message: str, field: str | None, reason: str, job_id: str | None) -> None:
+        super().__init__(message, field=field, reason=reason)
+        self.job_id = job_id
+
+
+def read(text: str) -> ClientFrame:
+    """Return what the client said. Raises `BadFrame`."""
+    try:
+        said = orjson.loads(text)
+    except (orjson.JSONDecodeError, RecursionError, UnicodeEncodeError):
+        raise BadFrame(
+            "The message is not JSON.", None, "It cannot be read as JSON", None
+        ) from None
+    try:
+        return _FRAMES.validate_python(said)
+    except ValidationError as fault:
+        raise _bad(said, fault.errors(include_url=False, include_context=False)) from None
+
+
+def _bad(said: Any, errors: Any) -> BadFrame:
+    first = errors[0]
+    kinds = {"authenticate", "subscribe", "unsubscribe", "ping"}
+    path = [str(part) for part in first["loc"] if part not in kinds]
+    field = ".".join(path) or ("type" if isinstance(said, dict) else None)
+    reason = str(first["msg"])
+    if first["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        reason = "It must be authenticate, subscribe, unsubscribe or ping"
+    place = f"{field}: {reason}" if field else reason
+    named = said.get("job_id") if isinstance(said, dict) else None
+    job_id = named if isinstance(named, str) and len(named) <= _LONGEST_ID else None
+    return BadFrame(f"The message does not fit: {place}.", field, reason, job_id)
+
+
+def subscribed(job_id: str, status: str, last_seq: int) -> bytes:
+    return orjson.dumps(
+        {"type": "subscribed", "job_id": job_id, "status": status, "last_seq": last_seq}
+    )
+
+
+def unsubscribed(job_id: str) -> bytes:
+    return orjson.dumps({"type": "unsubscribed", "job_id": job_id})
+
+
+PONG = orjson.dumps({"type": "pong"})
+
+
+def fault(error: KasalError, job_id: str | None = None) -> bytes:
+    """Return `error` as a frame. It has no `seq`: only an `error` with one is a job's end."""
+    told: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
+    if job_id is not None:
+        told["job_id"] = job_id
+    if error.details:
+        told["details"] = error.details
+    return orjson.dumps(told)

@@ -1,0 +1,62 @@
+"""A token that a connection lives on: it ends with the token, or goes on with a new one."""
+
+import asyncio
+import time
+from collections.abc import Callable
+
+from common.errors import KasalError, Unauthorized
+from common.identity import Identity
+from common.logs import get_logger
+from events.domain.credentials import Authenticator, is_opaque
+
+log = get_logger(__name__)
+
+_TRY_AGAIN = 5.0
+
+
+class Lease:
+    """Calls `on_end` when the token has expired.
+
+    An opaque token (API key, sandbox) has no end of its own: it is exchanged again each time its
+    JWT ends, and while auth is away it goes on holding, since revocations come another way.
+    """
+
+    def __init__(
+        self,
+        authenticator: Authenticator,
+        token: str,
+        identity: Identity,
+        on_end: Callable[[], None],
+    ) -> None:
+        self.identity = identity
+        self._authenticator = authenticator
+        self._token = token
+        self._on_end = on_end
+        self._renewal: asyncio.Task[None] | None = None
+        self._timer = self._at_end()
+
+    def close(self) -> None:
+        """Watch over it no more."""
+        self._timer.cancel()
+        if self._renewal is not None:
+            self._renewal.cancel()
+
+    def _at_end(self) -> asyncio.TimerHandle:
+        left = max(0.0, self.identity.expires_at - time.time())
+        return asyncio.get_running_loop().call_later(left, self._ended)
+
+    def _ended(self) -> None:
+        if is_opaque(self._token):
+            self._renewal = asyncio.create_task(self._renew())
+        else:
+            self._on_end()
+
+    async def _renew(self) -> None:
+        try:
+            self.identity = await self._authenticator.identify(self._token)
+            self._timer = self._at_end()
+        except Unauthorized:
+            self._on_end()
+        except KasalError as fault:
+            log.warning("a token could not be exchanged again", reason=fault.message)
+            self._timer = asyncio.get_running_loop().call_later(_TRY_AGAIN, self._ended)

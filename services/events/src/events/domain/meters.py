@@ -1,0 +1,50 @@
+"""What is counted, for `/metrics`."""
+
+from collections.abc import Callable, Iterable
+
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+
+
+class Meters:
+    """The instruments of this service. None is touched per frame."""
+
+    def __init__(self, meter: Meter) -> None:
+        self._meter = meter
+        self._open = meter.create_up_down_counter(
+            "kasal.events.connections", description="Open sockets and streams"
+        )
+        self._relayed = meter.create_counter(
+            "kasal.events.relayed", description="Live events passed on, counted once per client"
+        )
+        self._slow = meter.create_counter(
+            "kasal.events.slow_clients_closed", description="Clients closed for reading too slowly"
+        )
+        self._gaps = meter.create_counter(
+            "kasal.events.gaps_healed",
+            description="Times events had not come over the bus and were read from the store",
+        )
+
+    def opened(self, kind: str) -> None:
+        self._open.add(1, {"kind": kind})
+
+    def closed(self, kind: str) -> None:
+        self._open.add(-1, {"kind": kind})
+
+    def relayed(self, frames: int) -> None:
+        self._relayed.add(frames)
+
+    def slow_client_closed(self) -> None:
+        self._slow.add(1)
+
+    def gap_healed(self) -> None:
+        self._gaps.add(1)
+
+    def observe_watched(self, count: Callable[[], int]) -> None:
+        """Report `count()` as the number of watched jobs."""
+
+        def observe(_: CallbackOptions) -> Iterable[Observation]:
+            return [Observation(count())]
+
+        self._meter.create_observable_gauge(
+            "kasal.events.watched_jobs", [observe], description="Jobs that someone watches"
+        )

@@ -1,0 +1,109 @@
+"""What the relay needs from outside."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from common.contracts.messages import SessionRevoked
+from common.identity import Identity
+from events.domain.event import Batch, Event
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a job's log stands: its status, and the `seq` of its last event (0 before any)."""
+
+    status: str
+    last_seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Events in rising order from the one asked for, and the head at the time of reading."""
+
+    events: Sequence[Event]
+    head: Head
+
+
+class ExecutionLog(Protocol):
+    """The stored events, which the executor owns.
+
+    Calls raise `Unavailable` or `UpstreamTimeout` when it does not answer, and `NotFound` for a
+    job that is not in the workspace.
+    """
+
+    async def head(self, workspace_id: str, job_id: str) -> Head:
+        """Return where the job stands."""
+
+    async def page(self, workspace_id: str, job_id: str, after_seq: int, limit: int) -> LogPage:
+        """Return at most `limit` events that follow `after_seq`."""
+
+    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, Head]:
+        """Return the heads of these jobs, of any workspace; unknown ones are left out."""
+
+
+class Bindings(Protocol):
+    """Which jobs' events this process is sent by the bus."""
+
+    async def bind(self, key: str) -> None:
+        """Return when the broker has said yes. Raises `Unavailable`."""
+
+    async def unbind(self, key: str) -> None:
+        """Be sent them no more. Raises `Unavailable`."""
+
+
+class TooSlow(Exception):  # noqa: N818 - it says what the client is
+    """The client did not read in time; it is to be closed and may come back."""
+
+
+class Sink(Protocol):
+    """One client's connection, as a watch writes to it."""
+
+    @property
+    def ready(self) -> bool:
+        """Whether it holds so little unsent that another batch stays within its bounds."""
+
+    def write(self, batch: Batch) -> None:
+        """Send the batch, without waiting. To be called when `ready`."""
+
+    async def drained(self) -> None:
+        """Return when `ready`. Raises `TooSlow` when the client takes too long to read."""
+
+
+class Connection(Protocol):
+    """An open socket or stream that can be ended from outside."""
+
+    @property
+    def identity(self) -> Identity | None:
+        """Whose it is; None until that is known."""
+
+    def end(self, code: int, reason: str) -> None:
+        """Close it with this WebSocket code. Does not wait."""
+
+
+class RevocationBoard(Protocol):
+    """The revocations in Redis, shared by all doors."""
+
+    async def revoked(self, identity: Identity) -> bool:
+        """Return whether a key covers `identity`.
+
+        Raises `Unavailable` when Redis does not answer or has not been filled by auth.
+        """
+
+
+class RevocationSource(Protocol):
+    """The revocations in auth's database."""
+
+    async def unexpired(self) -> Iterable[SessionRevoked]:
+        """Return all that still matter. Raises `Unavailable` when auth does not answer."""
+
+
+class TokenExchange(Protocol):
+    """Auth's exchange of opaque tokens (API keys, the sandbox token) for short JWTs."""
+
+    async def exchange(self, token: str) -> str:
+        """Return a JWT. Raises `Unauthorized` for a token that is not known."""
+
+
+OnEnd = Callable[[Exception | None], None]
+"""Called once when a watch has ended by itself: None after the terminal event, else the reason."""

@@ -1,0 +1,184 @@
+"""All watched jobs of this process: bound on the bus, checked against the store."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from common.contracts.events import FINAL_STATUSES
+from common.errors import InvalidRequest, KasalError
+from common.logs import get_logger
+from events.domain.event import Batch, parse
+from events.domain.feed import Feed
+from events.domain.meters import Meters
+from events.domain.ports import Bindings, ExecutionLog, Head, OnEnd, Sink
+from events.domain.watch import Watch
+
+log = get_logger(__name__)
+
+HEADS_AT_ONCE = 5_000
+_ON_ITS_WAY = 0.1
+"""Seconds that an event, seen in a head, is given to come over the bus by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Joined:
+    """A watch that is ready to `start` with `first`, and the job's head when it joined."""
+
+    watch: Watch
+    head: Head
+    first: Batch | None
+
+    @property
+    def over(self) -> bool:
+        """Whether the client has had the terminal event already: nothing will come."""
+        return self.first is None and self.head.status in FINAL_STATUSES
+
+
+class Relay:
+    """Passes events from the bus and the store to watches.
+
+    The first watch of a job binds it on the bus, the last one unbinds it. The bus only wakes the
+    relay up: whatever it loses is found when the heads are asked for.
+    """
+
+    def __init__(self, stored: ExecutionLog, bindings: Bindings, meters: Meters) -> None:
+        self._log = stored
+        self._bindings = bindings
+        self._meters = meters
+        self._feeds: dict[str, Feed] = {}
+        self._unbinding: set[asyncio.Task[None]] = set()
+        meters.observe_watched(lambda: len(self._feeds))
+
+    async def join(
+        self, workspace_id: str, job_id: str, after_seq: int, sink: Sink, on_end: OnEnd
+    ) -> Joined:
+        """Return a watch on the job; call `leave` for it in the end, whatever happens.
+
+        Raises `NotFound` for a job that is not in the workspace, `InvalidRequest` when `after_seq`
+        is past its last event, `Unavailable` or `UpstreamTimeout` when the store is away.
+        """
+        feed = self._feed(workspace_id, job_id)
+        watch = Watch(feed, sink, after_seq, on_end)
+        feed.watches.add(watch)
+        try:
+            await self._open(feed)
+            page = await feed.read(watch.next)
+            if after_seq > page.head.last_seq:
+                raise InvalidRequest(
+                    f"The last event of {job_id} has the seq {page.head.last_seq}.",
+                    field="after_seq",
+                    reason="It is past the job's last event",
+                )
+        except BaseException:
+            watch.stop()
+            self._release(feed)
+            raise
+        return Joined(watch, page.head, Batch(page.events) if page.events else None)
+
+    def leave(self, workspace_id: str, job_id: str, watch: Watch) -> None:
+        """End a watch that `join` returned."""
+        watch.stop()
+        feed = self._feeds.get(f"{workspace_id}.{job_id}")
+        if feed is not None:
+            self._release(feed)
+
+    def _feed(self, workspace_id: str, job_id: str) -> Feed:
+        key = f"{workspace_id}.{job_id}"
+        feed = self._feeds.get(key)
+        if feed is None:
+            feed = self._feeds[key] = Feed(workspace_id, job_id, self._log, self._meters)
+        feed.users += 1
+        return feed
+
+    async def _open(self, feed: Feed) -> None:
+        """Bind the job once it is known to exist, so that nobody can bind what is not theirs."""
+        async with feed.lock:
+            if not feed.known:
+                await self._log.head(feed.workspace_id, feed.job_id)
+                feed.known = True
+            await self._bind(feed)
+
+    async def _bind(self, feed: Feed) -> None:
+        if feed.bound:
+            return
+        try:
+            await self._bindings.bind(f"{feed.key}.#")
+            feed.bound = True
+        except KasalError as fault:  # without the bus events still come, with every look at heads
+            log.warning("a job could not be bound", job_id=feed.job_id, reason=fault.message)
+
+    def _release(self, feed: Feed) -> None:
+        feed.users -= 1
+        if feed.users == 0:
+            task = asyncio.create_task(self._unbind(feed))
+            self._unbinding.add(task)
+            task.add_done_callback(self._unbinding.discard)
+
+    async def _unbind(self, feed: Feed) -> None:
+        async with feed.lock:
+            if feed.users:
+                return
+            if feed.bound:
+                feed.bound = False
+                try:
+                    await self._bindings.unbind(f"{feed.key}.#")
+                except KasalError as fault:
+                    log.warning("a job stays bound", job_id=feed.job_id, reason=fault.message)
+            if not feed.users and self._feeds.get(feed.key) is feed:
+                del self._feeds[feed.key]
+
+    def deliver(self, routing_key: str, body: bytes) -> bool:
+        """Take one message from the bus. Returns True when the caller should let others run."""
+        feed = self._feeds.get(routing_key.rpartition(".")[0])
+        if feed is None:
+            return False
+        try:
+            event = parse(body, feed.job_id)
+        except ValueError as fault:
+            log.warning("a message is not an event", routing_key=routing_key, reason=str(fault))
+            return False
+        return feed.arrive(event)
+
+    async def look(self) -> None:
+        """Compare every watched job with the store, and bind what could not be bound.
+
+        Raises `Unavailable` or `UpstreamTimeout` when the store is away.
+        """
+        feeds = [feed for feed in self._feeds.values() if feed.known]
+        for feed in feeds:
+            if not feed.bound and feed.users:
+                async with feed.lock:
+                    if feed.users:
+                        await self._bind(feed)
+        for start in range(0, len(feeds), HEADS_AT_ONCE):
+            await self._compare(feeds[start : start + HEADS_AT_ONCE])
+
+    async def _compare(self, feeds: Sequence[Feed]) -> None:
+        heads = await self._log.heads([feed.job_id for feed in feeds])
+        found = [(feed, heads[feed.job_id]) for feed in feeds if feed.job_id in heads]
+        if any(feed.bound and head.last_seq > feed.head for feed, head in found):
+            await asyncio.sleep(_ON_ITS_WAY)
+        for feed, head in found:
+            if feed.learn(head):
+                self._meters.gap_healed()
+            feed.nudge()
+            feed.forget()
+
+    async def keep_looking(self, every: float) -> None:
+        """Look at the heads every so many seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(every)
+            await self.look_safely()
+
+    async def look_safely(self) -> None:
+        """Look; a failure is logged, since the next look makes up for it."""
+        try:
+            await self.look()
+        except KasalError as fault:
+            log.warning("the heads of watched jobs are not known", reason=fault.message)
+        except Exception:
+            log.exception("looking at the heads failed with a bug")
+
+    async def close(self) -> None:
+        """Wait for the unbinding under way."""
+        await asyncio.gather(*self._unbinding, return_exceptions=True)

@@ -1,0 +1,18 @@
+"""What every connection is handed by the wiring."""
+
+from dataclasses import dataclass
+
+from events.config import Settings
+from events.domain.connections import Connections
+from events.domain.credentials import Authenticator
+from events.domain.meters import Meters
+from events.domain.relay import Relay
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    settings: Settings
+    relay: Relay
+    authenticator: Authenticator
+    connections: Connections
+    meters: Meters

@@ -1,0 +1,224 @@
+"""How frames reach a client: straight into the transport where that is known, else by ASGI."""
+
+import asyncio
+from typing import Any, Protocol
+
+from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from events.domain.event import Batch, Event
+from events.domain.ports import Sink, TooSlow
+
+_RAW_SEND = "kasal.raw_send"
+_QUEUE_BYTES = 65_536
+"""What a queued sink holds before it is not `ready`: the same as uvicorn's transports."""
+_ABORT_AFTER = 10.0
+"""Seconds that a closed client has to take what is still on its way to it."""
+
+
+class RawSend:
+    """Outermost middleware: keeps the server's own `send` at hand, not wrapped by any other."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[_RAW_SEND] = send
+        await self._app(scope, receive, send)
+
+
+def abort(scope: Scope) -> None:
+    """Break the connection of `scope` off, with whatever has not been sent."""
+    transport = getattr(getattr(scope.get(_RAW_SEND), "__self__", None), "transport", None)
+    if isinstance(transport, asyncio.Transport):
+        transport.abort()
+
+
+class SocketSink(Sink, Protocol):
+    """A WebSocket, as its session writes to it."""
+
+    async def reply(self, frame: bytes) -> None:
+        """Send one frame, after those before it. Raises `TooSlow`."""
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send a close frame, behind what is still unsent, and give up on the rest in time."""
+
+    def dispose(self) -> None:
+        """Let go of what the sink holds."""
+
+
+def socket_sink(scope: Scope, send: Send, slow_after: float) -> SocketSink:
+    """Return the fastest sink that this server has."""
+    raw: Any = scope.get(_RAW_SEND, send)
+    protocol = getattr(raw, "__self__", None)
+    if isinstance(protocol, WebSocketsSansIOProtocol) and not protocol.conn.extensions:
+        return TransportSink(protocol, slow_after)
+    return QueuedSocketSink(raw, slow_after)
+
+
+def text_frame(event: Event) -> bytes:
+    """Return the event as a WebSocket text frame (RFC 6455, section 5.2), unmasked and whole."""
+    return framed(event.body)
+
+
+def framed(body: bytes) -> bytes:
+    """Return `body`, which is UTF-8, as a WebSocket text frame."""
+    size = len(body)
+    if size < 126:
+        return b"\x81" + size.to_bytes(1, "big") + body
+    if size < 65_536:
+        return b"\x81\x7e" + size.to_bytes(2, "big") + body
+    return b"\x81\x7f" + size.to_bytes(8, "big") + body
+
+
+class TransportSink:
+    """Writes frames, built once for all sockets, straight into uvicorn's transport.
+
+    `send` would build each socket's frame anew and needs an await; this is one `write` for any
+    number of frames. It is `ready` while the transport is below its high-water mark (64 KiB), so
+    what it holds is bounded by that and one batch.
+    """
+
+    def __init__(self, protocol: WebSocketsSansIOProtocol, slow_after: float) -> None:
+        self._protocol = protocol
+        self._transport = protocol.transport
+        self._writable = protocol.writable
+        self._slow_after = slow_after
+
+    @property
+    def ready(self) -> bool:
+        return self._writable.is_set()
+
+    def write(self, batch: Batch) -> None:
+        """Send the batch; to a closed socket, nothing."""
+        self._put(batch.encoded(text_frame))
+
+    def _put(self, frames: bytes) -> None:
+        if not self._protocol.close_sent and not self._transport.is_closing():
+            self._transport.write(frames)
+
+    async def drained(self) -> None:
+        """Return when `ready`."""
+        if self._writable.is_set():
+            return
+        await _in_time(self._writable, self._slow_after)
+
+    async def reply(self, frame: bytes) -> None:
+        """Send one frame."""
+        await self.drained()
+        self._put(framed(frame))
+
+    async def close(self, code: int, reason: str) -> None:
+        """Send a close frame, even to a client that does not read."""
+        if self._protocol.close_sent or self._transport.is_closing():
+            return
+        self._writable.set()  # else uvicorn's `send` waits for the client
+        await self._protocol.send({"type": "websocket.close", "code": code, "reason": reason})
+        asyncio.get_running_loop().call_later(_ABORT_AFTER, self._transport.abort)
+
+    def dispose(self) -> None:
+        """Nothing is held here."""
+
+
+async def _in_time(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        raise TooSlow(f"the client did not read for {seconds:g} s") from None
+
+
+class Outbox:
+    """Chunks on their way to a client, bounded by `ready`."""
+
+    def __init__(self, slow_after: float) -> None:
+        self._slow_after = slow_after
+        self._chunks: list[bytes] = []
+        self._unsent = 0
+        self._filled = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self.finished = False
+
+    @property
+    def ready(self) -> bool:
+        return self._room.is_set()
+
+    async def drained(self) -> None:
+        """Return when `ready`."""
+        if not self._room.is_set():
+            await _in_time(self._room, self._slow_after)
+
+    def put(self, chunk: bytes) -> None:
+        self._chunks.append(chunk)
+        self._unsent += len(chunk)
+        self._filled.set()
+        if self._unsent >= _QUEUE_BYTES:
+            self._room.clear()
+
+    def finish(self) -> None:
+        """Take nothing more; `take` returns what is there, then an empty list."""
+        self.finished = True
+        self._filled.set()
+
+    async def take(self) -> list[bytes]:
+        """Return all chunks, waiting for the first; to be followed by `sent`."""
+        if not self.finished:
+            await self._filled.wait()
+        chunks, self._chunks = self._chunks, []
+        self._filled.clear()
+        return chunks
+
+    def sent(self, chunks: list[bytes]) -> None:
+        """Make room for as much as these were."""
+        self._unsent -= sum(map(len, chunks))
+        if self._unsent < _QUEUE_BYTES:
+            self._room.set()
+
+
+class QueuedSocketSink:
+    """Frames sent by plain ASGI, for any other server: a bounded queue and a task that empties it."""
+
+    def __init__(self, send: Send, slow_after: float) -> None:
+        self._send = send
+        self._outbox = Outbox(slow_after)
+        self._pump = asyncio.create_task(self._run())
+
+    @property
+    def ready(self) -> bool:
+        return self._outbox.ready
+
+    def write(self, batch: Batch) -> None:
+        """Queue the batch."""
+        for event in batch.events:
+            self._outbox.put(event.body)
+
+    async def drained(self) -> None:
+        """Return when `ready`."""
+        await self._outbox.drained()
+
+    async def reply(self, frame: bytes) -> None:
+        """Queue one frame."""
+        await self.drained()
+        self._outbox.put(frame)
+
+    async def close(self, code: int, reason: str) -> None:
+        """Close behind what is queued, or without it when that takes too long."""
+        self._outbox.finish()
+        await asyncio.wait({self._pump}, timeout=1.0)
+        self._pump.cancel()
+        try:
+            async with asyncio.timeout(1.0):
+                await self._send({"type": "websocket.close", "code": code, "reason": reason})
+        except (TimeoutError, OSError, RuntimeError):
+            return  # gone, or closed by the client in the meantime
+
+    def dispose(self) -> None:
+        """Stop the task."""
+        self._pump.cancel()
+
+    async def _run(self) -> None:
+        while chunks := await self._outbox.take():
+            for chunk in chunks:
+                await self._send({"type": "websocket.send", "text": chunk.decode()})
+            self._outbox.sent(chunks)

@@ -1,0 +1,236 @@
+"""A job's events as Server-Sent Events: the same bodies as the WebSocket's."""
+
+import asyncio
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
+from fastapi.security import HTTPBearer
+from starlette.types import Receive, Scope, Send
+
+from common.access import bearer
+from common.errors import Unavailable
+from common.identity import Identity
+from common.logs import bind_workspace, get_logger
+from common.models import ErrorEnvelope
+from events.domain import connections as codes
+from events.domain.event import Batch, Event
+from events.domain.frames import AfterSeq
+from events.domain.jobs import checked
+from events.domain.lease import Lease
+from events.domain.ports import TooSlow
+from events.domain.relay import Joined
+from events.domain.watch import Watch
+from events.routes.door import Door
+from events.routes.sinks import Outbox, abort
+
+log = get_logger(__name__)
+
+_RETRY = b"retry: 2000\n\n"
+_HEARTBEAT = b": still here\n\n"
+_SCHEME = HTTPBearer(
+    bearerFormat="JWT", auto_error=False, description="An access token, API key or sandbox token"
+)
+_EXAMPLE = (
+    'id: 1\nevent: execution_start\ndata: {"type": "execution_start", "job_id": "job_qwerty123", '
+    '"seq": 1, "timestamp": "2024-01-15T14:00:00Z", "attempt": 1, '
+    '"crew": "Customer Support Crew", "tasks_count": 3}\n\n'
+)
+_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "The events, ending with the job's terminal event",
+        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+    },
+    204: {"description": "The job is over and the client has its last event: do not come back"},
+    429: {"model": ErrorEnvelope, "description": "Too many open connections"},
+}
+
+
+def stream_routes(door: Door) -> APIRouter:
+    """Return `GET /executions/{job_id}/events`."""
+    router = APIRouter(tags=["Executions"])
+
+    @router.get(
+        "/executions/{job_id}/events",
+        summary="Follow an execution's events (SSE)",
+        response_class=Response,
+        responses=_ANSWERS,
+    )
+    async def stream_execution_events(
+        request: Request,
+        job_id: Annotated[str, Path(max_length=200)],
+        _: Annotated[object, Depends(_SCHEME)],
+        after_seq: Annotated[
+            AfterSeq, Query(description="Start after the event with this `seq`")
+        ] = 0,
+        last_event_id: Annotated[
+            AfterSeq | None,
+            Header(alias="Last-Event-ID", description="As `after_seq`, and stronger than it"),
+        ] = None,
+    ) -> Response:
+        """The same events as the WebSocket: `id` is `seq`, `event` is `type`, `data` the event.
+
+        Events that are there already come first, then live ones as they happen. The stream ends
+        after `execution_complete`, `error` or `execution_stopped`.
+        """
+        token = bearer(request)
+        identity = await door.authenticator.identify(token)
+        bind_workspace(identity.workspace_id)
+        stream = EventStream(door, identity, checked(job_id))
+        return await stream.open(token, after_seq if last_event_id is None else last_event_id)
+
+    return router
+
+
+def sse(event: Event) -> bytes:
+    """Return the event in the text format of the HTML standard, section 9.2."""
+    lines = event.body.splitlines()
+    data = b"".join(b"data: %b\n" % line for line in lines)
+    return b"id: %d\nevent: %b\n%b\n" % (event.seq, event.type.encode(), data)
+
+
+class StreamSink:
+    """An outbox of events in the SSE format."""
+
+    def __init__(self, outbox: Outbox) -> None:
+        self._outbox = outbox
+
+    @property
+    def ready(self) -> bool:
+        return self._outbox.ready
+
+    def write(self, batch: Batch) -> None:
+        """Queue the batch."""
+        self._outbox.put(batch.encoded(sse))
+
+    async def drained(self) -> None:
+        """Return when `ready`."""
+        await self._outbox.drained()
+
+
+class EventStream(Response):
+    """One client's stream. It ends by itself with the job, the token, the process, or the client."""
+
+    def __init__(self, door: Door, identity: Identity, job_id: str) -> None:
+        super().__init__(
+            headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
+            media_type="text/event-stream",
+        )
+        del self.headers["content-length"]
+        self._door = door
+        self._workspace_id = identity.workspace_id
+        self._identity = identity
+        self._job_id = job_id
+        self._outbox = Outbox(door.settings.slow_client_seconds)
+        self._broken = asyncio.Event()
+        self._lease: Lease | None = None
+        self._watch: Watch | None = None
+
+    @property
+    def identity(self) -> Identity | None:
+        return self._lease.identity if self._lease is not None else self._identity
+
+    def end(self, code: int, reason: str) -> None:
+        """End the stream after what is queued. HTTP has no closing codes; `code` is only logged."""
+        log.info("a stream ends", job_id=self._job_id, code=code, reason=reason)
+        self._outbox.finish()
+
+    async def open(self, token: str, after_seq: int) -> Response:
+        """Join the job, and return this response - or an empty one when nothing will come.
+
+        Raises what `Relay.join` raises, and `RateLimited`.
+        """
+        connections = self._door.connections
+        if connections.stopping:
+            raise Unavailable("The server restarts.")
+        connections.admit(self, "sse")
+        try:
+            connections.assign(self, self._workspace_id)
+            ended = (codes.UNAUTHORIZED, "the token has expired")
+            self._lease = Lease(
+                self._door.authenticator, token, self._identity, lambda: self.end(*ended)
+            )
+            joined = await self._join(after_seq)
+        except BaseException:
+            self._close()
+            raise
+        if joined.over:
+            self._close()
+            return Response(status_code=204)
+        self._outbox.put(_RETRY)
+        joined.watch.start(joined.first)
+        return self
+
+    async def _join(self, after_seq: int) -> Joined:
+        sink = StreamSink(self._outbox)
+        relay = self._door.relay
+        joined = await relay.join(
+            self._workspace_id, self._job_id, after_seq, sink, self._watch_ended
+        )
+        self._watch = joined.watch
+        return joined
+
+    def _watch_ended(self, reason: Exception | None) -> None:
+        if reason is None:
+            self._outbox.finish()
+            return
+        if isinstance(reason, TooSlow):
+            self._door.meters.slow_client_closed()
+        log.warning("a stream is broken off", job_id=self._job_id, reason=str(reason))
+        self._broken.set()
+
+    def _close(self) -> None:
+        self._door.connections.remove(self)
+        if self._lease is not None:
+            self._lease.close()
+        if self._watch is not None:
+            self._door.relay.leave(self._workspace_id, self._job_id, self._watch)
+            self._watch = None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        pump = asyncio.create_task(self._pump(send))
+        others = {
+            asyncio.create_task(_disconnected(receive)),
+            asyncio.create_task(self._hung(scope)),
+        }
+        try:
+            await asyncio.wait({pump, *others}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._close()
+            await _cancel({pump, *others})
+        if pump.done() and not pump.cancelled():
+            pump.result()
+
+    async def _hung(self, scope: Scope) -> None:
+        """Break the connection off when the client is too slow, or does not take the end."""
+        await self._broken.wait()
+        abort(scope)
+
+    async def _pump(self, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        while True:
+            chunks = await self._next()
+            if not chunks:
+                break
+            await send({"type": "http.response.body", "body": b"".join(chunks), "more_body": True})
+            self._outbox.sent(chunks)
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _next(self) -> list[bytes]:
+        """Return what is to be sent next: events, a heartbeat, or nothing at the end."""
+        try:
+            async with asyncio.timeout(self._door.settings.heartbeat_seconds):
+                return await self._outbox.take()
+        except TimeoutError:
+            self._outbox.put(_HEARTBEAT)
+            return await self._outbox.take()
+
+
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+async def _cancel(tasks: set[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
