@@ -1,0 +1,373 @@
+"""The WebSocket as its clients see it, over a real connection."""
+
+import asyncio
+import json
+import socket as sockets
+
+import pytest
+from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
+
+
+async def closed(client, within=5.0) -> int:
+    """Return the code the server closes with."""
+    async with asyncio.timeout(within):
+        with pytest.raises(ConnectionClosed):
+            while True:
+                await client.recv()
+    assert client.close_code is not None
+    return client.close_code
+
+
+async def test_the_seeds_client_sees_stored_and_live_events_joined(world, talk):
+    world.platform.job("job_qwerty123", events=3)
+    async with world.connect() as client:
+        await talk.say(client, type="subscribe", job_id="job_qwerty123")
+        first = await talk.hear(client)
+        assert first == {
+            "type": "subscribed",
+            "job_id": "job_qwerty123",
+            "status": "running",
+            "last_seq": 3,
+        }
+        assert [(await talk.hear(client))["seq"] for _ in range(3)] == [1, 2, 3]
+        message = await world.emit("job_qwerty123", "task_start", agent="Ä 漢字", task_id="task_001")
+        assert await client.recv(decode=False) == message.body, "byte for byte"
+        await world.emit("job_qwerty123", "execution_complete", result="done")
+        assert (await talk.hear(client))["type"] == "execution_complete"
+        await talk.say(client, type="ping")
+        assert await talk.hear(client) == {"type": "pong"}
+
+
+async def test_after_seq_resumes_and_a_finished_job_replays_to_its_end(world, talk):
+    world.platform.job("job_1", events=450)
+    world.platform.append("job_1", "execution_stopped", reason="asked")
+    async with world.connect() as client:
+        await talk.say(client, type="subscribe", job_id="job_1", after_seq=7)
+        heard = await talk.hear_end(client)
+    assert heard[0] == {
+        "type": "subscribed",
+        "job_id": "job_1",
+        "status": "stopped",
+        "last_seq": 451,
+    }
+    assert [frame["seq"] for frame in heard[1:]] == list(range(8, 452))
+
+
+async def test_a_client_that_has_the_end_is_told_so_and_nothing_else(world, talk):
+    world.platform.job("job_1", events=1)
+    world.platform.append("job_1", "error", message="Rate limit exceeded", code="RATE_LIMIT")
+    async with world.connect() as client:
+        await talk.say(client, type="subscribe", job_id="job_1", after_seq=2)
+        assert (await talk.hear(client))["status"] == "failed"
+        await talk.say(client, type="ping")
+        assert await talk.hear(client) == {"type": "pong"}
+        await talk.say(client, type="subscribe", job_id="job_1", after_seq=3)
+        refused = await talk.hear(client)
+    assert refused["code"] == "VALIDATION_ERROR"
+    assert refused["job_id"] == "job_1"
+    assert refused["details"]["field"] == "after_seq"
+    assert "seq" not in refused
+
+
+async def test_subscribing_again_starts_anew_and_unsubscribing_ends(world, talk):
+    world.platform.job("job_1", events=2)
+    async with world.connect() as client:
+        for _ in range(2):
+            await talk.say(client, type="subscribe", job_id="job_1", after_seq=1)
+            assert (await talk.hear(client))["type"] == "subscribed"
+            assert (await talk.hear(client))["seq"] == 2
+        await talk.say(client, type="unsubscribe", job_id="job_1")
+        assert await talk.hear(client) == {"type": "unsubscribed", "job_id": "job_1"}
+        await world.emit("job_1")
+        await talk.say(client, type="unsubscribe", job_id="job_unknown")
+        assert await talk.hear(client) == {"type": "unsubscribed", "job_id": "job_unknown"}
+
+
+async def test_other_workspaces_jobs_are_not_there(world, talk):
+    world.platform.job("job_theirs", workspace_id="ws_other", events=1)
+    async with world.connect() as client:
+        for job_id in ("job_theirs", "job_unknown", "job_.#", "*", "../head", "job_1\n"):
+            await talk.say(client, type="subscribe", job_id=job_id)
+            heard = await talk.hear(client)
+            assert (heard["type"], heard["code"], heard["job_id"]) == ("error", "NOT_FOUND", job_id)
+            assert "seq" not in heard
+
+
+BAD = [
+    "",
+    "null",
+    "[]",
+    "1e999",
+    '"subscribe"',
+    "{",
+    "{}",
+    '{"type": 1}',
+    '{"type": "shout"}',
+    '{"type": ["subscribe"]}',
+    '{"type": {}, "job_id": {}}',
+    '{"type": "subscribe"}',
+    '{"type": "subscribe", "job_id": 5}',
+    '{"type": "subscribe", "job_id": ""}',
+    '{"type": "subscribe", "job_id": "\\ud800"}',
+    '{"type": "subscribe", "job_id": "job_1", "after_seq": -1}',
+    '{"type": "subscribe", "job_id": "job_1", "after_seq": true}',
+    '{"type": "subscribe", "job_id": "job_1", "after_seq": "1"}',
+    '{"type": "subscribe", "job_id": "job_1", "after_seq": 1.5}',
+    '{"type": "subscribe", "job_id": "job_1", "after_seq": 1%s}' % ("0" * 400),
+    '{"type": "subscribe", "job_id": "%s"}' % ("j" * 201),
+    "[" * 15_000,
+    '{"type":' * 1_900,
+    '{"type": "ping", "pad": "%s"}' % ("x" * 20_000),
+    b"\x00\xff\x00",
+    b'{"type": "ping"}',
+]
+
+
+async def test_bad_frames_are_answered_and_do_not_close_the_socket(world, talk):
+    async with world.connect() as client:
+        for bad in BAD:
+            await client.send(bad)
+            heard = await talk.hear(client)
+            assert (heard["type"], heard["code"]) == ("error", "VALIDATION_ERROR"), bad
+            assert "seq" not in heard
+        await talk.say(client, type="ping", more="fields")
+        assert await talk.hear(client) == {"type": "pong"}
+
+
+async def test_a_frame_over_the_servers_limit_closes_only_that_socket(world, talk):
+    async with world.connect() as other, world.connect() as client:
+        await client.send("x" * 70_000)
+        assert await closed(client) == 1009
+        await talk.say(other, type="ping")
+        assert await talk.hear(other) == {"type": "pong"}
+
+
+async def test_a_token_by_subprotocol(world, talk):
+    offered = ["kasal.v1", f"bearer.{world.token}"]
+    async with connect(world.url, subprotocols=offered) as client:
+        assert client.subprotocol == "kasal.v1"
+        await talk.say(client, type="ping")
+        assert await talk.hear(client) == {"type": "pong"}
+
+
+async def test_a_token_by_first_message(world, talk):
+    async with connect(world.url) as client:
+        await talk.say(client, type="authenticate", token=world.token)
+        await talk.say(client, type="ping")
+        assert await talk.hear(client) == {"type": "pong"}
+
+
+@pytest.mark.parametrize("token", ["nonsense", "", "a.b.c", "ключ", "x" * 9_000])
+async def test_bad_tokens_close_with_4401(world, talk, token):
+    async with connect(world.url) as client:
+        await talk.say(client, type="authenticate", token=token)
+        assert await closed(client) == 4401
+
+
+async def test_no_token_in_the_first_message_closes_with_4401(world, talk):
+    async with connect(world.url) as client:
+        await talk.say(client, type="subscribe", job_id="job_1")
+        assert (await talk.hear(client))["code"] == "UNAUTHORIZED"
+        assert await closed(client) == 4401
+    async with connect(world.url, subprotocols=["kasal.v1", "bearer.bad"]) as client:
+        assert client.subprotocol == "kasal.v1"
+        assert await closed(client) == 4401
+
+
+async def test_service_tokens_and_expired_ones_are_refused(world, make_token):
+    for token in (make_token(kind="service"), make_token(expires_in=-100)):
+        async with world.connect(token) as client:
+            assert await closed(client) == 4401
+
+
+async def test_no_token_in_time_closes_with_4408(world_of):
+    async with world_of(authenticate_seconds=0.05) as world, connect(world.url) as client:
+        assert await closed(client) == 4408
+
+
+async def test_the_socket_ends_with_its_token_unless_renewed(world, make_token, talk):
+    async with (
+        world.connect(make_token(expires_in=1)) as short,
+        world.connect(make_token(expires_in=1)) as renewed,
+    ):
+        await talk.say(renewed, type="authenticate", token=world.token)
+        await talk.say(renewed, type="authenticate", token=make_token(user_id="usr_other"))
+        assert (await talk.hear(renewed))["code"] == "VALIDATION_ERROR"
+        assert await closed(short) == 4401
+        await talk.say(renewed, type="ping")
+        assert await talk.hear(renewed) == {"type": "pong"}
+
+
+async def test_an_api_key_is_exchanged_once_for_many_and_again_when_its_jwt_ends(
+    world, make_token, talk
+):
+    world.platform.opaque["SANDBOX_TOKEN"] = make_token(expires_in=1)
+    async with world.connect("SANDBOX_TOKEN") as client:
+        await talk.say(client, type="ping")
+        assert await talk.hear(client) == {"type": "pong"}
+        world.platform.opaque["SANDBOX_TOKEN"] = make_token(expires_in=60)
+        while world.platform.asked.count("exchange") < 2:
+            await asyncio.sleep(0.05)
+        async with world.connect("SANDBOX_TOKEN") as second:
+            await talk.say(second, type="ping")
+            assert await talk.hear(second) == {"type": "pong"}
+        assert world.platform.asked.count("exchange") == 2
+        await talk.say(client, type="ping")
+        assert await talk.hear(client) == {"type": "pong"}
+
+
+async def test_an_api_key_that_is_gone_ends_the_socket(world, make_token):
+    world.platform.opaque["kasal_key"] = make_token(expires_in=1)
+    async with world.connect("kasal_key") as client:
+        del world.platform.opaque["kasal_key"]
+        assert await closed(client) == 4401
+
+
+@pytest.mark.parametrize(
+    ("headers", "code"),
+    [
+        ({"Origin": "https://evil.example"}, 4403),
+        ({"Origin": "null"}, 4403),
+        ({"Origin": "https://friend.example"}, None),
+        ({"Origin": "https://app.example", "X-Forwarded-Host": "app.example"}, None),
+    ],
+)
+async def test_origins(world_of, talk, headers, code):
+    async with world_of(allowed_origins="https://friend.example/") as world:
+        async with world.connect(headers=headers) as client:
+            if code is not None:
+                assert await closed(client) == code
+                return
+            await talk.say(client, type="ping")
+            assert await talk.hear(client) == {"type": "pong"}
+
+
+async def test_too_many_connections_and_subscriptions_close_with_4429(world_of, talk, make_token):
+    async with world_of(
+        socket_limit=3, workspace_socket_limit=2, subscription_limit=2
+    ) as world:
+        for number in range(3):
+            world.platform.job(f"job_{number}", events=1)
+        async with world.connect() as first, world.connect() as second:
+            for client in (first, second):
+                await talk.say(client, type="ping")
+                await talk.hear(client)
+            async with world.connect() as third:
+                assert await closed(third) == 4429
+            elsewhere = make_token(workspace_id="ws_other")
+            async with world.connect(elsewhere) as third, world.connect(elsewhere) as fourth:
+                assert await closed(fourth) == 4429
+                await talk.say(third, type="ping")
+                assert await talk.hear(third) == {"type": "pong"}
+            for job_id in ("job_0", "job_1", "job_1", "job_2"):
+                await talk.say(first, type="subscribe", job_id=job_id)
+            assert await closed(first) == 4429
+        async with world.connect() as again:
+            await talk.say(again, type="ping")
+            assert await talk.hear(again) == {"type": "pong"}
+
+
+async def test_a_lost_message_is_found_by_the_heads(world_of, talk):
+    async with world_of(heads_seconds=0.1) as world:
+        world.platform.job("job_1", events=1)
+        async with world.connect() as client:
+            await talk.say(client, type="subscribe", job_id="job_1")
+            assert [(await talk.hear(client)).get("seq") for _ in range(2)] == [None, 1]
+            world.platform.append("job_1")
+            assert (await talk.hear(client))["seq"] == 2
+            world.platform.append("job_1")
+            await world.emit("job_1", "execution_complete")
+            assert [(await talk.hear(client))["seq"] for _ in range(2)] == [3, 4]
+            assert world.metric("kasal_events_gaps_healed_total") >= 1
+
+
+async def test_a_store_that_is_away_delays_and_loses_nothing(world_of, talk):
+    async with world_of(heads_seconds=0.1) as world:
+        world.platform.job("job_1", events=1)
+        async with world.connect() as client:
+            await talk.say(client, type="subscribe", job_id="job_1")
+            assert [(await talk.hear(client)).get("seq") for _ in range(2)] == [None, 1]
+            world.platform.away = {"events", "heads"}
+            world.platform.append("job_1")
+            await world.emit("job_1", "execution_complete")
+            await talk.say(client, type="subscribe", job_id="job_1")
+            assert (await talk.hear(client))["code"] == "SERVICE_UNAVAILABLE"
+            await talk.say(client, type="subscribe", job_id="job_2")
+            world.platform.away = set()
+            await talk.say(client, type="subscribe", job_id="job_1", after_seq=1)
+            heard = await talk.hear_end(client)
+        assert [frame["seq"] for frame in heard if "seq" in frame] == [2, 3]
+
+
+async def test_what_is_not_an_event_on_the_bus_is_passed_over(world, talk):
+    from common.bus import Message
+    from common.contracts.topology import EVENTS
+
+    world.platform.job("job_1")
+    async with world.connect() as client:
+        await talk.say(client, type="subscribe", job_id="job_1")
+        await talk.hear(client)
+        for body in (b"", b"\xff", b"[]", b'{"seq": 1}', b'{"seq":"1","type":"x","job_id":"job_1"}'):
+            message = Message(type="trace.event.v1", body=body)
+            await world.bus.publish(EVENTS, "ws_test.job_1.progress", message)
+        await world.emit("job_1", "execution_start", crew="c", tasks_count=1)
+        assert (await talk.hear(client))["seq"] == 1
+
+
+async def test_a_client_that_does_not_read_is_closed_with_4008_and_others_go_on(world_of, talk):
+    async with world_of(slow_client_seconds=0.3) as world:
+        world.platform.job("job_1")
+        raw = sockets.socket()
+        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4_096)
+        raw.connect(("127.0.0.1", int(world.running.url.rpartition(":")[2])))
+        async with (
+            world.connect(sock=raw, max_queue=1) as slow,
+            world.connect(max_queue=None) as quick,
+        ):
+            for client in (slow, quick):
+                await talk.say(client, type="subscribe", job_id="job_1")
+                await talk.hear(client)
+            text = "x" * 20_000
+            for _ in range(400):
+                await world.emit("job_1", result=text)
+            await world.emit("job_1", "execution_complete")
+            heard = await talk.hear_end(quick)
+            assert [frame["seq"] for frame in heard] == list(range(1, 402))
+            async with asyncio.timeout(10):
+                while world.metric("kasal_events_slow_clients_closed_total") == 0:
+                    await asyncio.sleep(0.02)
+            seen = []
+            with pytest.raises(ConnectionClosed):
+                while True:
+                    seen.append(json.loads(await slow.recv())["seq"])
+            assert slow.close_code == 4008
+            assert seen == list(range(1, len(seen) + 1)), "what it did get has no hole"
+        async with world.connect() as back:
+            await talk.say(back, type="subscribe", job_id="job_1", after_seq=seen[-1])
+            heard = await talk.hear_end(back)
+        assert [frame["seq"] for frame in heard[1:]] == list(range(seen[-1] + 1, 402))
+
+
+async def test_stopping_tells_clients_to_come_back(world_of, talk, platform):
+    platform.job("job_1")
+    async with world_of() as world:
+        client = await world.connect()
+        await talk.say(client, type="subscribe", job_id="job_1")
+        await talk.hear(client)
+    assert await closed(client) == 1012
+
+
+async def test_the_last_watcher_unbinds(world, talk):
+    world.platform.job("job_1", events=1)
+    async with world.connect() as first:
+        async with world.connect() as second:
+            for client in (first, second):
+                await talk.say(client, type="subscribe", job_id="job_1")
+                await talk.hear(client)
+            assert world.metric("kasal_events_watched_jobs") == 1
+            assert world.metric("kasal_events_connections") == 2
+        await talk.say(first, type="unsubscribe", job_id="job_1")
+        async with asyncio.timeout(5):
+            while world.metric("kasal_events_watched_jobs"):
+                await asyncio.sleep(0.01)
