@@ -12,6 +12,7 @@ from common.bus import DeadLetter, Handler, Message
 from common.contracts.topology import (
     HEADER_ATTEMPTS,
     HEADER_DEAD_FROM,
+    HEADER_KEY,
     HEADER_REASON,
     Exchange,
     Queue,
@@ -28,8 +29,16 @@ _LONGEST_REASON = 1_000
 _NOT_ITS_FAULT = (Unavailable, UpstreamTimeout, ConnectionFailure)
 
 
+STOP_GRACE = 10.0
+"""Seconds that handler calls under way get when a bus is closed."""
+
+
 class Returned(Exception):  # noqa: N818 - it names what becomes of the message
-    """The message was not dealt with: its consumer stopped between two tries."""
+    """`message` was not dealt with: its consumer stopped before a try. It belongs to the queue."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message.message_id)
+        self.message = message
 
 
 class Handling:
@@ -64,8 +73,10 @@ class Handling:
         """Call a queue's handler until the message is dealt with.
 
         Returns None when it is to be acknowledged, or the dead letter it has become. Raises
-        `Returned` when `stopping` is set while it waits for the next try.
+        `Returned` when `stopping` is set before a try.
         """
+        if stopping.is_set():
+            raise Returned(message)
         if queue.accepts and message.type not in queue.accepts:
             return self._dead_letter(queue, message, f"the type {message.type!r} is not known here")
         failures = tries = 0
@@ -82,9 +93,10 @@ class Handling:
                 failures += 1
                 if queue.dead_letters and failures >= queue.delivery_limit:
                     return self._dead_letter(queue, message, f"failed {failures} times: {fault!r}")
-            await _wait(stopping, min(_FIRST_DELAY * 2**tries, _LONGEST_DELAY))
-            tries = min(tries + 1, 16)
             message = replace(message, deliveries=message.deliveries + 1)
+            if await _stopped(stopping, min(_FIRST_DELAY * 2**tries, _LONGEST_DELAY)):
+                raise Returned(message)
+            tries = min(tries + 1, 16)
 
     async def _call(self, place: str, handler: Handler, message: Message) -> None:
         outcome = "failed"
@@ -130,14 +142,15 @@ class Handling:
             HEADER_REASON: reason[:_LONGEST_REASON],
             HEADER_DEAD_FROM: queue.name,
             HEADER_ATTEMPTS: str(message.deliveries),
+            HEADER_KEY: message.routing_key,
         }
         return replace(message, headers={**message.headers, **reasons})
 
 
-async def _wait(stopping: asyncio.Event, seconds: float) -> None:
+async def _stopped(stopping: asyncio.Event, seconds: float) -> bool:
     try:
         async with asyncio.timeout(seconds):
             await stopping.wait()
     except TimeoutError:
-        return
-    raise Returned
+        return False
+    return True

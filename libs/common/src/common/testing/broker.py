@@ -2,7 +2,7 @@
 
 import aio_pika
 
-from common.bus.rabbitmq import declare_topology
+from common.bus.rabbitmq_link import declare_topology
 from common.contracts.topology import QUEUES
 
 

@@ -1,0 +1,182 @@
+"""The bus over RabbitMQ: confirmed publishing, quorum queues, a connection that is made again."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar
+
+from common.bus import BusUnavailable, Consumer, Handler, Message, Subscription
+from common.bus.handling import STOP_GRACE, Handling
+from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, outgoing
+from common.bus.rabbitmq_queues import Attached, RabbitConsumer, RabbitSubscription
+from common.contracts.topology import DEAD_LETTERS, Exchange, Queue
+from common.logs import get_logger
+from common.telemetry import Telemetry
+
+log = get_logger(__name__)
+
+T = TypeVar("T")
+
+_FIRST_PAUSE = 0.1
+_LONGEST_PAUSE = 2.0
+_ATTACH_WITHIN = 30.0
+"""Seconds for making all consumers, subscriptions and their bindings on a new connection."""
+
+
+class RabbitBus:
+    """A service's connection to RabbitMQ.
+
+    A call made in the first seconds after the connection was lost waits for the next one; when the
+    broker has been away for longer, calls fail at once.
+    """
+
+    def __init__(self, url: str, telemetry: Telemetry) -> None:
+        self.handling = Handling(telemetry)
+        self.link: Link | None = None
+        self._url = url
+        self._name = telemetry.service
+        self._attached: list[Attached] = []
+        self._callbacks: list[Callable[[], Awaitable[None]]] = []
+        self._calling: set[asyncio.Task[None]] = set()
+        self._connected = asyncio.Event()
+        self._patient_until = 0.0
+        self._keeper: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        self._patient_until = asyncio.get_running_loop().time() + ANSWER_WITHIN
+        self._keeper = asyncio.create_task(self._keep_connected())
+        with contextlib.suppress(BusUnavailable):
+            await self.connected()
+
+    async def close(self) -> None:
+        await asyncio.gather(*(one.finish(STOP_GRACE) for one in self._attached))
+        self._attached.clear()
+        tasks = [*self._calling, *([self._keeper] if self._keeper else [])]
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks)
+        self._keeper = None
+
+    async def ping(self) -> None:
+        if self.link is None:
+            raise BusUnavailable("The message broker is not connected.")
+        await _in_time(self.link.ping())
+
+    async def publish(self, exchange: Exchange, key: str, message: Message) -> None:
+        await _in_time(self._confirmed(exchange, key, message))
+        self.handling.count_published(exchange)
+
+    async def _confirmed(self, exchange: Exchange, key: str, message: Message) -> None:
+        link = await self.connected()
+        await link.publisher.basic_publish(
+            message.body,
+            exchange=exchange.name,
+            routing_key=key,
+            properties=outgoing(message).properties,
+            wait=False,
+        )
+
+    async def bury(self, dead: Message) -> None:
+        await self.publish(DEAD_LETTERS, "", dead)
+
+    async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 1) -> Consumer:
+        consumer = RabbitConsumer(self, queue, handler, prefetch)
+        await self._attach(consumer)
+        return consumer
+
+    async def subscribe(
+        self, exchange: Exchange, handler: Handler, *, max_length: int = 10_000
+    ) -> Subscription:
+        subscription = RabbitSubscription(self, exchange, handler, max_length)
+        await self._attach(subscription)
+        return subscription
+
+    async def _attach(self, one: Attached) -> None:
+        self._attached.append(one)
+        if self.link is not None:
+            with contextlib.suppress(BusUnavailable):  # it is attached to the next link then
+                await _in_time(one.attach(self.link))
+
+    def forget(self, one: Attached) -> None:
+        if one in self._attached:
+            self._attached.remove(one)
+
+    def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
+        self._callbacks.append(callback)
+
+    async def connected(self) -> Link:
+        """Return the connection, waiting for it if it was lost just now. Raises `BusUnavailable`."""
+        if self.link is None:
+            try:
+                async with asyncio.timeout_at(self._patient_until):
+                    await self._connected.wait()
+            except TimeoutError:
+                raise BusUnavailable("The message broker cannot be reached.") from None
+        assert self.link is not None  # noqa: S101 - what the event says
+        return self.link
+
+    async def _keep_connected(self) -> None:
+        pause, away = _FIRST_PAUSE, False
+        while True:
+            try:
+                link = await self._linked()
+            except FAULTS as fault:
+                if not away:
+                    log.warning("the message broker cannot be reached", reason=repr(fault))
+                away = True
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, _LONGEST_PAUSE)
+                continue
+            if away:
+                log.info("the message broker is back")
+                self._tell_reconnected()
+            try:
+                await link.lost.wait()
+                log.warning("the connection to the message broker was lost")
+            finally:
+                self.link = None
+                self._connected.clear()
+                self._patient_until = asyncio.get_running_loop().time() + ANSWER_WITHIN
+                await link.close()
+            pause, away = _FIRST_PAUSE, True
+
+    async def _linked(self) -> Link:
+        link = await Link.open(self._url, self._name)
+        try:
+            async with asyncio.timeout(_ATTACH_WITHIN):
+                for one in self._attached:  # it may grow meanwhile, and is then walked to its end
+                    await one.attach(link)
+        except BaseException:
+            await link.close()
+            raise
+        self.link = link
+        self._connected.set()
+        return link
+
+    def _tell_reconnected(self) -> None:
+        for callback in self._callbacks:
+            task = asyncio.create_task(_guarded(callback))
+            self._calling.add(task)
+            task.add_done_callback(self._calling.discard)
+
+
+async def _guarded(callback: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await callback()
+    except Exception:
+        log.exception("what follows a reconnect has failed")
+
+
+async def _in_time(call: Coroutine[Any, Any, T]) -> T:
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN):
+            return await call
+    except FAULTS as fault:
+        raise BusUnavailable(f"The message broker did not answer: {fault!r}") from None
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise
+        # The client library ends what waits on a lost connection this way.
+        raise BusUnavailable("The connection to the message broker was lost.") from None

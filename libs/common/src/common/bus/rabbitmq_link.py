@@ -1,0 +1,177 @@
+"""One connection to RabbitMQ, from its opening to its loss, and how messages look on it."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any, cast
+
+import aio_pika
+from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aiormq.channel import Channel as ConfirmingChannel
+from yarl import URL
+
+from common.bus import Message
+from common.contracts.topology import (
+    DEAD_LETTERS,
+    EXCHANGES,
+    HEADER_KEY,
+    JOBS,
+    QUEUES,
+    Queue,
+)
+from common.ids import new_id
+from common.times import utc_now
+
+FAULTS = CONNECTION_EXCEPTIONS
+"""What the client library raises when the broker is away, refuses or does not answer in time."""
+
+ANSWER_WITHIN = 5.0
+"""Seconds that the broker gets for one answer."""
+
+_HEARTBEAT = "10"
+_CRASHES_PER_FAILURE = 10
+_WITHOUT_END = 2**31 - 1
+_COUNTED_BY_BROKER = frozenset({"x-delivery-count", "x-acquired-count"})
+
+
+class Link:
+    """An open connection with the topology declared. `lost` is set when any part of it breaks.
+
+    A channel that the broker closes (a delivery that took too long) or a consumer that it cancels
+    (a queue deleted by hand) counts as a loss of the whole: everything is then made again.
+    """
+
+    publisher: ConfirmingChannel
+    """The channel to publish on; the library's lower layer, which does not await each write."""
+    _control: AbstractChannel
+
+    def __init__(self, connection: AbstractConnection) -> None:
+        self.lost = asyncio.Event()
+        self._connection = connection
+        self._channels: set[AbstractChannel] = set()
+        connection.close_callbacks.add(self._break)
+
+    @classmethod
+    async def open(cls, url: str, name: str) -> "Link":
+        """Connect to `url` as `name` and declare everything. Raises one of `FAULTS`."""
+        where = URL(url)
+        if "heartbeat" not in where.query:
+            where = where.update_query(heartbeat=_HEARTBEAT)
+        connection = await aio_pika.connect(
+            where, timeout=ANSWER_WITHIN, client_properties={"connection_name": name}
+        )
+        link = cls(connection)
+        try:
+            async with asyncio.timeout(4 * ANSWER_WITHIN):
+                link._control = await link.channel()
+                await declare_topology(link._control)
+                confirming = await link.channel(confirms=True)
+                link.publisher = cast(ConfirmingChannel, await confirming.get_underlay_channel())
+        except BaseException:
+            await link.close()
+            raise
+        return link
+
+    async def channel(self, prefetch: int = 0, *, confirms: bool = False) -> AbstractChannel:
+        """Open a channel. Its loss is the connection's."""
+        channel = await self._connection.channel(publisher_confirms=confirms)
+        self._channels.add(channel)
+        channel.close_callbacks.add(self._break)
+        underlay = await channel.get_underlay_channel()
+        underlay.on_consumer_cancel_callbacks.add(self._break)
+        if prefetch:
+            await channel.set_qos(prefetch)
+        return channel
+
+    async def release(self, channel: AbstractChannel) -> None:
+        """Close one channel, which is then no loss."""
+        self._channels.discard(channel)
+        channel.close_callbacks.discard(self._break)
+        await channel.close()
+
+    async def ping(self) -> None:
+        """Ask the broker something small. Raises one of `FAULTS`."""
+        await self._control.get_exchange(JOBS.name, ensure=True)
+
+    async def close(self) -> None:
+        self._connection.close_callbacks.discard(self._break)
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN):
+                await self._connection.close()
+        except FAULTS:
+            return
+
+    def _break(self, *_: Any) -> None:
+        self.lost.set()
+
+
+async def declare_topology(channel: AbstractChannel) -> None:
+    """Declare every exchange, queue and binding of the platform; twice is once."""
+    for exchange in EXCHANGES:
+        await channel.declare_exchange(exchange.name, exchange.kind, durable=True)
+    for queue in QUEUES:
+        declared = await channel.declare_queue(
+            queue.name, durable=True, arguments=queue_arguments(queue)
+        )
+        for key in queue.keys:
+            await declared.bind(queue.exchange.name, key)
+
+
+def queue_arguments(queue: Queue) -> dict[str, Any]:
+    """Return the arguments `queue` is declared with.
+
+    Failures are counted by the bus, which gives the reason; the broker's own limit is for messages
+    whose consumer dies each time, and is higher since a paused consumer's deliveries count too.
+    """
+    if not queue.dead_letters:
+        return {"x-queue-type": "quorum", "x-delivery-limit": _WITHOUT_END}
+    return {
+        "x-queue-type": "quorum",
+        "x-delivery-limit": queue.delivery_limit * _CRASHES_PER_FAILURE,
+        "x-dead-letter-exchange": DEAD_LETTERS.name,
+        "x-dead-letter-strategy": "at-least-once",
+        "x-overflow": "reject-publish",
+    }
+
+
+def outgoing(message: Message) -> aio_pika.Message:
+    """Return `message` as the client library sends it: persistent, JSON."""
+    return aio_pika.Message(
+        message.body,
+        headers=dict(message.headers),
+        content_type="application/json",
+        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        correlation_id=message.correlation_id or None,
+        message_id=message.message_id,
+        timestamp=message.timestamp,
+        type=message.type,
+    )
+
+
+def received(incoming: AbstractIncomingMessage) -> Message:
+    """Return `incoming` as handlers see it; what a foreign publisher left out is filled in."""
+    headers = {
+        name: str(value)
+        for name, value in incoming.headers.items()
+        if name not in _COUNTED_BY_BROKER and value is not None
+    }
+    key = incoming.routing_key or ""
+    if not incoming.exchange:  # straight to the queue: a replay, which carries the first key
+        key = headers.pop(HEADER_KEY, key)
+    count = incoming.headers.get("x-delivery-count") or 0
+    return Message(
+        type=incoming.type or "",
+        body=incoming.body,
+        message_id=incoming.message_id or new_id("msg"),
+        correlation_id=incoming.correlation_id or "",
+        timestamp=_aware(incoming.timestamp),
+        headers=headers,
+        routing_key=key,
+        deliveries=1 + (count if isinstance(count, int) else 0),
+    )
+
+
+def _aware(moment: datetime | None) -> datetime:
+    if moment is None:
+        return utc_now()
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,198 @@
+"""Consumers and subscriptions on RabbitMQ: they outlive the links they are attached to."""
+
+import asyncio
+from collections.abc import Awaitable
+from typing import Protocol
+
+from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
+
+from common.bus import BusUnavailable, Handler, Message
+from common.bus.handling import Handling, Returned
+from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, received
+from common.bus.workers import Backlog, Workers
+from common.contracts.topology import Exchange, Queue
+from common.logs import get_logger
+
+log = get_logger(__name__)
+
+_WINDOW = 500
+"""Messages of a subscription that are on their way or waiting in this process, at most."""
+
+
+class Home(Protocol):
+    """What a consumer or subscription asks of its bus."""
+
+    handling: Handling
+
+    @property
+    def link(self) -> Link | None:
+        """The connection, while there is one."""
+
+    async def connected(self) -> Link:
+        """Return the connection, waiting a little for it. Raises `BusUnavailable`."""
+
+    async def bury(self, dead: Message) -> None:
+        """Publish a dead letter. Raises `BusUnavailable`."""
+
+    def forget(self, one: "RabbitConsumer | RabbitSubscription") -> None:
+        """Attach `one` to no more links."""
+
+
+class RabbitConsumer:
+    """A consumer of a durable queue."""
+
+    def __init__(self, home: Home, queue: Queue, handler: Handler, prefetch: int) -> None:
+        self._home = home
+        self._queue = queue
+        self._handler = handler
+        self._prefetch = prefetch
+        self._backlog: Backlog[AbstractIncomingMessage] = Backlog()
+        self._workers = Workers(self._backlog, self._work, prefetch)
+        self._changing = asyncio.Lock()
+        self._link: Link | None = None
+        self._channel: AbstractChannel | None = None
+        self._consuming: tuple[AbstractQueue, str] | None = None
+        self._paused = self._cancelled = False
+        self._workers.start()
+
+    async def attach(self, link: Link) -> None:
+        """Take messages from `link`. Raises one of `FAULTS`."""
+        async with self._changing:
+            if self._link is not link:
+                self._link, self._consuming = link, None
+                self._backlog.held.clear()  # of a lost link, whose messages are delivered again
+                self._channel = await link.channel(self._prefetch)
+            if self._paused or self._consuming is not None or self._channel is None:
+                return
+            queue = await self._channel.get_queue(self._queue.name, ensure=False)
+            self._consuming = (queue, await queue.consume(self._arrived))
+
+    async def pause(self) -> None:
+        self._paused = True
+        self._workers.stop()
+        async with self._changing:
+            consuming, self._consuming = self._consuming, None
+            if consuming is not None:
+                queue, tag = consuming
+                await _attempt(queue.cancel(tag, timeout=ANSWER_WITHIN))
+            while self._backlog.held:
+                await _attempt(self._backlog.held.popleft().nack(requeue=True))
+
+    async def resume(self) -> None:
+        if not self._paused or self._cancelled:
+            return
+        self._paused = False
+        self._workers.start()
+        link = self._home.link
+        if link is not None:
+            await _attempt(self.attach(link))
+
+    async def cancel(self) -> None:
+        await self.finish()
+        self._home.forget(self)
+        if self._link is not None and self._channel is not None:
+            await _attempt(self._link.release(self._channel))
+
+    async def finish(self, grace: float | None = None) -> None:
+        """Stop for good; calls under way get `grace` seconds."""
+        self._cancelled = True
+        await self.pause()
+        await self._workers.finish(grace)
+
+    async def _arrived(self, incoming: AbstractIncomingMessage) -> None:
+        self._backlog.put(incoming)
+
+    async def _work(self, incoming: AbstractIncomingMessage, stopping: asyncio.Event) -> None:
+        handling, message = self._home.handling, received(incoming)
+        try:
+            dead = await handling.deal(self._queue, self._handler, message, stopping)
+            if dead is not None:
+                await self._home.bury(dead)
+        except (Returned, BusUnavailable):
+            await _attempt(incoming.nack(requeue=True))
+            return
+        await _attempt(incoming.ack())
+
+
+class RabbitSubscription:
+    """A private queue of this process: exclusive, gone with the link, made again on the next."""
+
+    def __init__(self, home: Home, exchange: Exchange, handler: Handler, max_length: int) -> None:
+        self._home = home
+        self._exchange = exchange
+        self._handler = handler
+        self._max_length = max_length
+        self._keys: set[str] = {""} if exchange.kind == "fanout" else set()
+        self._backlog: Backlog[AbstractIncomingMessage] = Backlog()
+        self._workers = Workers(self._backlog, self._work, 1)
+        self._link: Link | None = None
+        self._channel: AbstractChannel | None = None
+        self._queue: AbstractQueue | None = None
+        self._handled = 0
+        self._workers.start()
+
+    async def attach(self, link: Link) -> None:
+        """Make the queue on `link` with all bindings. Raises one of `FAULTS`."""
+        self._link, self._handled = link, 0
+        self._backlog.held.clear()
+        self._channel = await link.channel(_WINDOW)
+        queue = await self._channel.declare_queue(
+            exclusive=True,
+            auto_delete=True,
+            arguments={"x-queue-type": "classic", "x-max-length": self._max_length},
+        )
+        underlay = await self._channel.get_underlay_channel()
+        for key in tuple(self._keys):
+            await underlay.queue_bind(queue.name, self._exchange.name, key, nowait=True)
+        # Its answer comes after all of the bindings, since a channel keeps its order.
+        await queue.consume(self._arrived)
+        self._queue = queue
+
+    async def bind(self, key: str) -> None:
+        self._keys.add(key)
+        try:
+            await self._home.connected()
+            if self._queue is None:
+                raise BusUnavailable("The queue is not made yet.")
+            await self._queue.bind(self._exchange.name, key, timeout=ANSWER_WITHIN)
+        except (BusUnavailable, *FAULTS) as fault:
+            self._keys.discard(key)
+            raise BusUnavailable(f"The message broker did not bind {key}: {fault!r}") from None
+
+    async def unbind(self, key: str) -> None:
+        self._keys.discard(key)
+        if self._home.link is not None and self._queue is not None:
+            await _attempt(self._queue.unbind(self._exchange.name, key, timeout=ANSWER_WITHIN))
+
+    async def cancel(self) -> None:
+        await self.finish()
+        self._home.forget(self)
+        if self._link is not None and self._channel is not None:
+            await _attempt(self._link.release(self._channel))
+
+    async def finish(self, grace: float | None = None) -> None:
+        """Stop for good; a call under way gets `grace` seconds."""
+        await self._workers.finish(grace)
+
+    async def _arrived(self, incoming: AbstractIncomingMessage) -> None:
+        self._backlog.put(incoming)
+
+    async def _work(self, incoming: AbstractIncomingMessage, stopping: asyncio.Event) -> None:
+        if stopping.is_set():
+            return
+        await self._home.handling.watch(self._exchange.name, self._handler, received(incoming))
+        self._handled += 1
+        if self._handled >= _WINDOW // 4 or not self._backlog.held:
+            self._handled = 0
+            await _attempt(incoming.ack(multiple=True))
+
+
+async def _attempt(call: Awaitable[object]) -> None:
+    """Await `call`; where the link is lost there is nothing left to do, the broker does it."""
+    try:
+        await call
+    except FAULTS as fault:
+        log.debug("the link was lost in the midst", reason=repr(fault))
+
+
+Attached = RabbitConsumer | RabbitSubscription
