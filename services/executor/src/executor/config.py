@@ -1,0 +1,50 @@
+"""Settings of the executor, for its `api` and its `worker` processes."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import AliasChoices, Field
+
+from common.settings import BusSettings, MongoSettings, PeerSettings
+
+
+class Settings(MongoSettings, BusSettings, PeerSettings):
+    """What the executor reads from the environment. Times are seconds."""
+
+    port: int = Field(default=8003, ge=0, le=65_535)
+    crews_url: str = "http://127.0.0.1:8002"
+
+    worker_slots: int = Field(default=200, ge=1, le=10_000)
+    """Jobs that one worker process runs at once."""
+    max_lost_claims: int = Field(default=5, ge=1, le=100)
+    """How many workers a job may lose before it ends with `ATTEMPTS_EXHAUSTED`."""
+    lease_beat: float = Field(default=0.5, gt=0, le=10)
+    lease_silence: float = Field(default=2.0, gt=0, le=60)
+    """How long a worker's counter may stand still before others take its jobs."""
+    store_patience: float = Field(default=30.0, gt=0, le=600)
+    """How long a run waits for a store that is away before its worker gives it up."""
+
+    model_fallback: Literal["", "offline"] = ""
+    """`offline` has the offline model answer for providers without a key."""
+    openai_base_url: str | None = None
+    ollama_base_url: str = "http://127.0.0.1:11434/v1"
+    openai_api_key: str | None = Field(
+        default=None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
+    )
+    anthropic_api_key: str | None = Field(
+        default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY", "anthropic_api_key")
+    )
+    google_api_key: str | None = Field(
+        default=None,
+        validation_alias=AliasChoices("GOOGLE_API_KEY", "GEMINI_API_KEY", "google_api_key"),
+    )
+    tavily_api_key: str | None = Field(
+        default=None, validation_alias=AliasChoices("TAVILY_API_KEY", "tavily_api_key")
+    )
+    brave_api_key: str | None = Field(
+        default=None, validation_alias=AliasChoices("BRAVE_API_KEY", "brave_api_key")
+    )
+    files_dir: Path = Path(".kasal/files")
+    """Where `file_reader` looks; each workspace has a folder of its own in it."""
+    tool_allowed_hosts: str = ""
+    """Hosts, separated by commas, that tools may call although they are private."""

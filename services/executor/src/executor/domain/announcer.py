@@ -1,0 +1,77 @@
+"""Publishes one job's stored events in order, behind the back of its writer."""
+
+import asyncio
+from collections import deque
+from collections.abc import Sequence
+
+from common.errors import Unavailable
+from common.logs import get_logger
+from executor.domain.execution import Execution
+from executor.domain.ports import Announcements, Executions
+from executor.domain.records import Record
+
+log = get_logger(__name__)
+
+_BATCH = 100
+_HELD = 1_000
+"""Events kept in memory while the bus is away; the rest is read from the log again."""
+_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
+"""Seconds between two tries while the bus is away."""
+
+
+class Announcer:
+    """The outbox of a job. `published` is the last `seq` that the bus has confirmed."""
+
+    def __init__(self, job: Execution, executions: Executions, bus: Announcements) -> None:
+        self._job = job
+        self._executions = executions
+        self._bus = bus
+        self._held: deque[Record] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._last = job.seq
+        self.published = job.published
+
+    def put(self, records: Sequence[Record]) -> None:
+        """Have stored events published after those before them. Returns at once."""
+        if len(self._held) < _HELD:
+            self._held.extend(records)
+        self._last = records[-1].seq if records else self._last
+        if self._task is None and self.published < self._last:
+            self._task = asyncio.create_task(self._publish(), name=f"announce {self._job.job_id}")
+            self._task.add_done_callback(self._finished)
+
+    def _finished(self, _: asyncio.Task[None]) -> None:
+        self._task = None
+
+    async def drained(self, timeout: float) -> bool:
+        """Wait until all that was put is published, for at most `timeout` seconds."""
+        if self._task is not None:
+            await asyncio.wait({self._task}, timeout=timeout)
+        return self.published >= self._last
+
+    def stop(self) -> None:
+        """Publish no more: another process goes on from `published`."""
+        if self._task is not None:
+            self._task.cancel()
+
+    async def _publish(self) -> None:
+        tries = 0
+        while self.published < self._last:
+            try:
+                batch = await self._next()
+                if not batch:
+                    return
+                await self._bus.events(self._job, batch)
+                self.published, tries = batch[-1].seq, 0
+            except Unavailable as fault:
+                pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
+                log.warning("events wait for the bus", job_id=self._job.job_id, reason=str(fault))
+                tries += 1
+                await asyncio.sleep(pause)
+
+    async def _next(self) -> Sequence[Record]:
+        while self._held and self._held[0].seq <= self.published:
+            self._held.popleft()
+        if self._held and self._held[0].seq == self.published + 1:
+            return list(self._held)[:_BATCH]
+        return await self._executions.records(self._job.job_id, self.published, _BATCH)

@@ -1,0 +1,93 @@
+"""What a caller does to a job that exists: stop it, answer it."""
+
+import asyncio
+from collections.abc import Callable
+
+from common.contracts.events import EventType, ExecutionStatus
+from common.errors import Conflict, NotFound, Unavailable
+from common.times import utc_now
+from executor.domain import moves
+from executor.domain.execution import Execution, Step
+from executor.domain.outbox import Outbox
+from executor.domain.ports import Executions
+from executor.domain.settlement import Settlement
+
+_WITHIN = 5.0
+"""Seconds in which a move is tried again while the job's own writer is faster."""
+
+
+class Control:
+    """Moves made by the API. Each is one write, and needs nobody's answer."""
+
+    def __init__(self, executions: Executions, outbox: Outbox, settlement: Settlement) -> None:
+        self._executions = executions
+        self._outbox = outbox
+        self._settlement = settlement
+
+    async def stop(self, workspace_id: str, job_id: str) -> Execution:
+        """End a job as stopped. A stopped one is returned as it is.
+
+        Raises `NotFound`, `Conflict` for a completed or failed job, `Unavailable`.
+        """
+        step = await self._move(workspace_id, job_id, _stop)
+        if isinstance(step, Execution):
+            return step
+        self._outbox.stopped(step.after, step.records)
+        self._settlement.add(step.after)
+        return step.after
+
+    async def answer(self, workspace_id: str, job_id: str, text: str) -> Execution:
+        """Give a person's answer to a job that waits for one, and have it go on.
+
+        Raises `NotFound`, `Conflict` for a job that does not wait, `Unavailable`.
+        """
+
+        def move(job: Execution) -> Step:
+            if job.status != ExecutionStatus.WAITING_FOR_INPUT:
+                raise Conflict(f"The job {job_id} is {job.status}; it does not wait for input.")
+            return moves.answer(job, _asking_task(job), text, utc_now())
+
+        step = await self._move(workspace_id, job_id, move)
+        assert isinstance(step, Step)  # noqa: S101 - `move` returns nothing else
+        self._outbox.events(step.after, step.records)
+        self._outbox.submitted(step.after)
+        return step.after
+
+    async def _move(
+        self, workspace_id: str, job_id: str, move: Callable[[Execution], Step | Execution]
+    ) -> Step | Execution:
+        until = asyncio.get_running_loop().time() + _WITHIN
+        while asyncio.get_running_loop().time() < until:
+            job = await owned(self._executions, workspace_id, job_id)
+            step = move(job)
+            if isinstance(step, Execution) or await self._executions.apply(step):
+                return step
+        raise Unavailable(f"The job {job_id} moves too fast; try again.")
+
+
+def _stop(job: Execution) -> Step | Execution:
+    if job.status == ExecutionStatus.STOPPED:
+        return job
+    if job.final:
+        raise Conflict(
+            f"The job {job.job_id} is {job.status} and cannot be stopped.",
+            details={"status": job.status.value},
+        )
+    return moves.stop(job, utc_now())
+
+
+def _asking_task(job: Execution) -> str | None:
+    for record in reversed(job.tail):
+        if record.type == EventType.INPUT_REQUIRED:
+            task_id = record.event().fields.get("task_id")
+            return None if task_id is None else str(task_id)
+    running = [task.task_id for task in job.state.tasks if task.status == "running"]
+    return running[0] if running else None
+
+
+async def owned(executions: Executions, workspace_id: str, job_id: str) -> Execution:
+    """Return the head of the workspace's job. Raises `NotFound`, for another's too."""
+    job = await executions.head(job_id)
+    if job is None or job.workspace_id != workspace_id:
+        raise NotFound(f"There is no job {job_id}.")
+    return job

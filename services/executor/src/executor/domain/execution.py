@@ -1,0 +1,108 @@
+"""An execution: the head of a job's log, and the moves its status may make.
+
+Everything here is a value. A move is a pair of values, `Step`, which a store turns into one
+conditional write (house rule: a state and its events are one write).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from common.contracts.crew import CrewSnapshot
+from common.contracts.events import FINAL_STATUSES, ExecutionStatus
+from executor.domain.projection import State
+from executor.domain.records import Record
+
+_MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
+    ExecutionStatus.QUEUED: frozenset(
+        {ExecutionStatus.RUNNING, ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
+    ),
+    ExecutionStatus.RUNNING: frozenset(
+        {
+            ExecutionStatus.RUNNING,
+            ExecutionStatus.WAITING_FOR_INPUT,
+            ExecutionStatus.COMPLETED,
+            ExecutionStatus.FAILED,
+            ExecutionStatus.STOPPED,
+        }
+    ),
+    ExecutionStatus.WAITING_FOR_INPUT: frozenset(
+        {ExecutionStatus.RUNNING, ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
+    ),
+}
+
+
+class ForbiddenMove(Exception):  # noqa: N818 - it names the thing, as Superseded does
+    """A writer tried to move a job in a way its state machine does not have: a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A job as stored. Reads of the head leave `inputs`, `snapshot` and `requested_by` out.
+
+    `tail` holds the newest events, those not yet in the traces; `published` is the last `seq` the
+    bus has confirmed. `owner` is the worker that runs the job, or ended it; None is nobody.
+    `lost_claims` counts the claims that were taken from dead owners. `open` turns false when an
+    ended job's events are all copied and published and the job is counted.
+    """
+
+    job_id: str
+    workspace_id: str
+    crew_id: str
+    created_at: datetime
+    status: ExecutionStatus = ExecutionStatus.QUEUED
+    attempt: int = 0
+    owner: str | None = None
+    seq: int = 0
+    lost_claims: int = 0
+    published: int = 0
+    tail: tuple[Record, ...] = ()
+    state: State = field(default_factory=State)
+    open: bool = True
+    traceparent: str = ""
+    requested_by: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    snapshot: CrewSnapshot | None = None
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL_STATUSES
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of one job. It is written only if the job is still as `before` says: same attempt,
+    owner, `seq` and status. `records` are the events that come with it.
+    """
+
+    before: Execution
+    after: Execution
+    records: tuple[Record, ...] = ()
+
+    @property
+    def job_id(self) -> str:
+        return self.before.job_id
+
+
+def step(before: Execution, records: tuple[Record, ...], **changes: Any) -> Step:
+    """Return the step from `before` that appends `records`; status and state follow from them.
+
+    `changes` are the other fields that change, such as `owner`. Raises `ForbiddenMove`.
+    """
+    state = before.state
+    for record in records:
+        state = state.with_event(record.event())
+    status = state.status(before.status)
+    if before.final or (status not in _MOVES[before.status] and status != before.status):
+        raise ForbiddenMove(f"The job {before.job_id} cannot go from {before.status} to {status}.")
+    kept = changes.pop("tail", before.tail)
+    after = replace(
+        before,
+        status=status,
+        state=state,
+        seq=records[-1].seq if records else before.seq,
+        tail=(*kept, *records),
+        **changes,
+    )
+    return Step(before, after, records)

@@ -1,0 +1,146 @@
+"""Taking jobs: storing what the bus brings, and claiming it for this worker."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from common.contracts.events import ExecutionStatus
+from common.contracts.messages import JobSubmitted
+from common.errors import InvalidRequest, KasalError, NotFound, Unavailable, UpstreamTimeout
+from common.logs import get_logger
+from common.times import utc_now
+from executor.domain import moves
+from executor.domain.appender import carry_out
+from executor.domain.execution import Execution, Step
+from executor.domain.inputs import check_runnable
+from executor.domain.journal import Superseded
+from executor.domain.ports import Crews, Executions
+from executor.domain.settlement import Settlement
+
+log = get_logger(__name__)
+
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_PATIENCE = 10.0
+
+
+class ForeignJob(Exception):  # noqa: N818 - it names the message, not a fault of ours
+    """A message names a job of another workspace."""
+
+
+@dataclass(slots=True)
+class _Delay:
+    until: float
+    pause: float
+
+
+class Intake:
+    """Stores and claims jobs in the name of one worker.
+
+    `limit` is how many claims a job may lose to dead owners before it is given up.
+    """
+
+    def __init__(
+        self,
+        worker_id: str,
+        executions: Executions,
+        crews: Crews,
+        settlement: Settlement,
+        limit: int = 5,
+    ) -> None:
+        self._worker_id = worker_id
+        self._executions = executions
+        self._crews = crews
+        self._settlement = settlement
+        self._limit = limit
+        self._delays: dict[str, _Delay] = {}
+
+    async def stored(self, message: JobSubmitted, traceparent: str) -> Execution:
+        """Return the job of `message`, stored now if it is new. Raises `ForeignJob`."""
+        job = await self._executions.find(message.job_id)
+        if job is None:
+            job = _new(message, traceparent, utc_now())
+            if not await self._executions.insert(job):
+                job = await self._executions.find(message.job_id)
+        if job is None or job.workspace_id != message.workspace_id:
+            raise ForeignJob(f"The job {message.job_id} belongs to another workspace.")
+        return job
+
+    @property
+    def delayed(self) -> int:
+        """How many queued jobs wait here for crews to answer."""
+        return len(self._delays)
+
+    async def claim(self, job: Execution, *, lost: bool = False) -> Execution | None:
+        """Claim the whole `job` for this worker; None when another was faster or it cannot run now.
+
+        `lost` says that its owner is dead. A queued job without a snapshot gets it first; one
+        that cannot run at all is ended here.
+        """
+        if job.status not in moves.CLAIMABLE or (job.owner is not None and not lost):
+            return None
+        if job.snapshot is None:
+            refusal = await self._prepare(job)
+            if refusal is not None:
+                await self._end(refusal)
+                return None
+            prepared = await self._executions.find(job.job_id)
+            if prepared is None or prepared.snapshot is None:
+                return None
+            job = prepared
+        return await self._take(job, lost=lost)
+
+    async def _take(self, job: Execution, *, lost: bool) -> Execution | None:
+        step = moves.claim(job, self._worker_id, utc_now(), lost=lost, limit=self._limit)
+        if step.after.final:
+            log.error("a job is given up", job_id=job.job_id, lost_claims=job.lost_claims + 1)
+            await self._end(step)
+            return None
+        try:
+            await carry_out(self._executions, step, _PATIENCE)
+        except Superseded:
+            return None
+        return step.after
+
+    async def _end(self, step: Step) -> None:
+        try:
+            await carry_out(self._executions, step, _PATIENCE)
+        except Superseded:
+            return
+        self._settlement.add(step.after)
+
+    async def _prepare(self, job: Execution) -> Step | None:
+        """Store the crew's snapshot with `job`; return the step that ends it if it cannot run."""
+        delay = self._delays.get(job.job_id)
+        now = asyncio.get_running_loop().time()
+        if delay is not None and now < delay.until:
+            return None
+        try:
+            snapshot = await self._crews.snapshot(job.workspace_id, job.crew_id)
+            check_runnable(snapshot, job.inputs)
+        except (Unavailable, UpstreamTimeout) as fault:
+            pause = min(delay.pause * 2, _LONGEST_PAUSE) if delay else _FIRST_PAUSE
+            self._delays[job.job_id] = _Delay(now + pause, pause)
+            log.warning("a job waits for its crew", job_id=job.job_id, reason=str(fault))
+            return None
+        except (NotFound, InvalidRequest) as fault:
+            return self._refusal(job, fault)
+        self._delays.pop(job.job_id, None)
+        await self._executions.put_snapshot(job.job_id, snapshot)
+        return None
+
+    def _refusal(self, job: Execution, fault: KasalError) -> Step:
+        self._delays.pop(job.job_id, None)
+        return moves.refuse(job, self._worker_id, utc_now(), code=fault.code, message=fault.message)
+
+
+def _new(message: JobSubmitted, traceparent: str, now: datetime) -> Execution:
+    return Execution(
+        job_id=message.job_id,
+        workspace_id=message.workspace_id,
+        crew_id=message.crew_id,
+        created_at=now,
+        status=ExecutionStatus.QUEUED,
+        traceparent=traceparent,
+        requested_by=message.requested_by,
+        inputs=message.inputs,
+    )

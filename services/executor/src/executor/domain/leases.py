@@ -1,0 +1,49 @@
+"""Which workers are dead: those whose counter stood still, by the observer's own clock."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class _Sighting:
+    counter: int
+    still: float = 0.0
+
+
+class LeaseWatch:
+    """Watches the counters of all workers.
+
+    `silence` is how many seconds a counter may stand still. Only time between two looks that both
+    reached the store counts, and of a long gap no more than `longest_gap` seconds: an observer that
+    was paused itself has not seen anybody stand still meanwhile.
+    """
+
+    def __init__(self, silence: float = 2.0, longest_gap: float = 1.0) -> None:
+        self._silence = silence
+        self._longest_gap = longest_gap
+        self._seen: dict[str, _Sighting] = {}
+        self._looked: float | None = None
+
+    def look(self, counters: Mapping[str, int], now: float) -> frozenset[str]:
+        """Take in what the store said at the monotonic time `now`; return who is dead."""
+        passed = 0.0 if self._looked is None else min(now - self._looked, self._longest_gap)
+        self._looked = now
+        for worker, counter in counters.items():
+            known = self._seen.get(worker)
+            if known is None or known.counter != counter:
+                self._seen[worker] = _Sighting(counter)
+            else:
+                known.still += passed
+        for gone in self._seen.keys() - counters.keys():
+            del self._seen[gone]
+        return self.dead()
+
+    def missed(self) -> None:
+        """Say that the store could not be asked: the time since the last look does not count."""
+        self._looked = None
+
+    def dead(self) -> frozenset[str]:
+        return frozenset(w for w, seen in self._seen.items() if seen.still >= self._silence)
+
+    def alive(self) -> frozenset[str]:
+        return frozenset(self._seen) - self.dead()

@@ -1,0 +1,93 @@
+"""The steps a job can take, each as one value: claim, refuse, hand back, stop, answer."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from common.contracts.events import EventType, ExecutionStatus
+from executor.domain.events import Draft
+from executor.domain.execution import Execution, Step, step
+from executor.domain.records import Record, number
+
+
+def claim(job: Execution, owner: str, now: datetime, *, lost: bool, limit: int) -> Step:
+    """Return the step by which `owner` takes `job`, which must have its snapshot.
+
+    `lost` says that its last owner died. The claim after `limit` of those ends the job instead,
+    with `ATTEMPTS_EXHAUSTED`.
+    """
+    lost_claims = job.lost_claims + lost
+    if lost_claims >= limit:
+        return refuse(
+            job,
+            owner,
+            now,
+            code="ATTEMPTS_EXHAUSTED",
+            message=f"The job lost its worker {lost_claims} times and is given up.",
+            lost_claims=lost_claims,
+        )
+    draft = _started(job) if job.attempt == 0 else _resumed(job, lost=lost)
+    records = number([draft], job.job_id, job.seq, job.attempt + 1, now)
+    return step(job, records, owner=owner, attempt=job.attempt + 1, lost_claims=lost_claims)
+
+
+def _started(job: Execution) -> Draft:
+    assert job.snapshot is not None  # noqa: S101 - the caller fetched it
+    tasks = [task.id for task in job.snapshot.tasks]
+    fields = {
+        "crew": job.snapshot.name,
+        "crew_id": job.crew_id,
+        "tasks_count": len(tasks),
+        "tasks": tasks,
+    }
+    return Draft(EventType.EXECUTION_START, fields)
+
+
+def _resumed(job: Execution, *, lost: bool) -> Draft:
+    if job.state.last == EventType.INPUT_RECEIVED:
+        reason = "input_received"
+    else:
+        reason = "worker_lost" if lost else "handed_over"
+    return Draft(EventType.EXECUTION_RESUMED, {"reason": reason})
+
+
+def refuse(
+    job: Execution, owner: str | None, now: datetime, *, code: str, message: str, **changes: Any
+) -> Step:
+    """Return the step that ends `job` as failed."""
+    draft = Draft(EventType.ERROR, {"code": code, "message": message})
+    return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=owner, **changes)
+
+
+def hand_back(job: Execution, *, published: int) -> Step:
+    """Return the step by which a worker that shuts down gives `job` up. It appends no event."""
+    return step(job, (), owner=None, published=published)
+
+
+def stop(job: Execution, now: datetime, reason: str = "requested") -> Step:
+    """Return the step that ends `job` as stopped."""
+    draft = Draft(EventType.EXECUTION_STOPPED, {"reason": reason})
+    return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=None)
+
+
+def answer(job: Execution, task_id: str | None, text: str, now: datetime) -> Step:
+    """Return the step that gives a waiting `job` a person's answer; anyone may claim it then."""
+    fields = {"input": text} if task_id is None else {"task_id": task_id, "input": text}
+    draft = Draft(EventType.INPUT_RECEIVED, fields)
+    return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=None)
+
+
+def append(job: Execution, records: Sequence[Record], *, copied: int, published: int) -> Step:
+    """Return the step by which the job's writer appends `records`.
+
+    Events up to `copied` are in the traces and leave the tail. A job that begins to wait for a
+    person has no owner any more.
+    """
+    kept = tuple(record for record in job.tail if record.seq > copied)
+    waits = any(record.type == EventType.INPUT_REQUIRED for record in records)
+    owner = None if waits else job.owner
+    return step(job, tuple(records), tail=kept, published=published, owner=owner)
+
+
+CLAIMABLE = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
+"""Statuses in which a job without a living owner waits for a worker."""

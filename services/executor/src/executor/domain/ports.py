@@ -1,0 +1,132 @@
+"""What the rules need from outside. Calls raise `Unavailable` while a backend is away."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Protocol
+
+from common.contracts.crew import CrewSnapshot
+from common.contracts.events import ExecutionStatus
+from executor.domain.analytics import CrewStats, Ending
+from executor.domain.execution import Execution, Step
+from executor.domain.records import Record
+
+
+class Executions(Protocol):
+    """The log: execution documents with their tails, and the traces the tails are copied to."""
+
+    async def insert(self, execution: Execution) -> bool:
+        """Store a new execution; False when its id is taken."""
+
+    async def find(self, job_id: str) -> Execution | None:
+        """Return the whole document."""
+
+    async def head(self, job_id: str) -> Execution | None:
+        """Return the document without inputs and snapshot."""
+
+    async def apply(self, step: Step) -> bool:
+        """Write `step` if the job is still as its `before` says; False when it is not."""
+
+    async def put_snapshot(self, job_id: str, snapshot: CrewSnapshot) -> None:
+        """Keep the crew's snapshot with a queued job that has none."""
+
+    async def copy(self, records: Mapping[str, Sequence[Record]]) -> None:
+        """Copy events, by job, to the traces; what is there already is left as it is."""
+
+    async def records(self, job_id: str, after: int, limit: int) -> list[Record]:
+        """Return the events after `after`, ascending and without a hole, at most `limit`."""
+
+    async def flushed(self, execution: Execution) -> None:
+        """Empty the tail of a job nobody writes, all of whose events are copied and published.
+
+        Does nothing if the job has moved since `execution` was read.
+        """
+
+    async def close(self, job_ids: Sequence[str]) -> None:
+        """Mark ended jobs as done with: all copied, published and counted."""
+
+    async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
+        """Return heads of running jobs without an owner or with one of the `dead`."""
+
+    async def queued(self, before: datetime, limit: int) -> list[str]:
+        """Return the oldest queued jobs made before then."""
+
+    async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
+        """Return heads of ended jobs that are still open and belong to nobody or to `owners`."""
+
+    async def waiting(self, limit: int) -> list[Execution]:
+        """Return heads of jobs that wait for a person and have events left in their tail."""
+
+    async def running_of(self, owner: str) -> frozenset[str]:
+        """Return the running jobs that `owner` owns."""
+
+    async def live(self) -> Mapping[str, int]:
+        """Return how many jobs are queued, running and waiting, over all workspaces."""
+
+
+class ExecutionLists(Protocol):
+    """Reading executions as lists."""
+
+    async def page(
+        self,
+        workspace_id: str,
+        *,
+        crew_id: str | None,
+        status: ExecutionStatus | None,
+        skip: int,
+        limit: int,
+    ) -> list[Execution]:
+        """Return heads without tails, newest first."""
+
+    async def open_count(
+        self, workspace_id: str, *, crew_id: str | None, status: ExecutionStatus | None
+    ) -> int:
+        """Count the jobs that the kept counters do not have yet."""
+
+    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
+        """Return status and last `seq` of the jobs that are known."""
+
+
+class Counters(Protocol):
+    """The kept counters: one document per crew."""
+
+    async def count(self, workspace_id: str, crew_id: str, endings: Sequence[Ending]) -> None:
+        """Count each job once, however often it is told."""
+
+    async def of_crew(self, workspace_id: str, crew_id: str) -> CrewStats | None:
+        """Return one crew's counters."""
+
+    async def of_workspace(self, workspace_id: str) -> list[CrewStats]:
+        """Return the counters of all crews that have run."""
+
+
+class Leases(Protocol):
+    """The workers' counters."""
+
+    async def beat(self, worker_id: str, counter: int) -> Mapping[str, int]:
+        """Raise this worker's counter and return everybody's."""
+
+    async def leave(self, worker_id: str) -> None:
+        """Remove a lease."""
+
+
+class Crews(Protocol):
+    """The service that owns crews and tools."""
+
+    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
+        """Return the crew as it is now. Raises `NotFound`."""
+
+    async def tool_credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, Any]:
+        """Return what a custom tool signs its calls with. Raises `NotFound`."""
+
+
+class Announcements(Protocol):
+    """The bus, seen from a job."""
+
+    async def events(self, job: Execution, records: Sequence[Record]) -> None:
+        """Publish events in order; returns when all are confirmed."""
+
+    async def submitted(self, job: Execution) -> None:
+        """Wake a worker for a job that can be claimed."""
+
+    async def stopped(self, job: Execution) -> None:
+        """Tell every worker that a job was stopped."""

@@ -1,0 +1,123 @@
+"""Reading jobs: one, a list, its events, its traces, the workspace's figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.contracts.events import FINAL_STATUSES, EventType, ExecutionStatus
+from executor.domain.analytics import CrewStats, Tally, added
+from executor.domain.control import owned
+from executor.domain.events import Event
+from executor.domain.execution import Execution
+from executor.domain.ports import Counters, ExecutionLists, Executions
+from executor.domain.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """A stretch of a job's log: `records` without a hole, from the one asked for."""
+
+    job: Execution
+    records: Sequence[Record]
+
+
+class Reading:
+    """Answers questions about the jobs of a workspace."""
+
+    def __init__(self, executions: Executions, lists: ExecutionLists, counters: Counters) -> None:
+        self._executions = executions
+        self._lists = lists
+        self._counters = counters
+
+    async def execution(self, workspace_id: str, job_id: str) -> Execution:
+        """Return the head of a job. Raises `NotFound`."""
+        return await owned(self._executions, workspace_id, job_id)
+
+    async def events(self, workspace_id: str, job_id: str, after: int, limit: int) -> Events:
+        """Return at most `limit` events after `after`. Raises `NotFound`."""
+        job = await owned(self._executions, workspace_id, job_id)
+        upto = min(job.seq, after + limit)
+        records = [record for record in job.tail if after < record.seq <= upto]
+        if len(records) < upto - after:
+            records = await self._executions.records(job_id, after, limit)
+        return Events(job, records)
+
+    async def page(
+        self,
+        workspace_id: str,
+        *,
+        crew_id: str | None,
+        status: ExecutionStatus | None,
+        skip: int,
+        limit: int,
+    ) -> tuple[list[Execution], int]:
+        """Return a part of the workspace's jobs, newest first, and how many there are in all."""
+        total = await self._total(workspace_id, crew_id, status)
+        if skip >= total:
+            return [], total
+        rows = await self._lists.page(
+            workspace_id,
+            crew_id=crew_id,
+            status=status,
+            skip=skip,
+            limit=min(limit, total - skip),
+        )
+        return rows, total
+
+    async def _total(
+        self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None
+    ) -> int:
+        total = await self._lists.open_count(workspace_id, crew_id=crew_id, status=status)
+        if status is not None and status not in FINAL_STATUSES:
+            return total
+        if crew_id is None:
+            stats = await self._counters.of_workspace(workspace_id)
+        else:
+            one = await self._counters.of_crew(workspace_id, crew_id)
+            stats = [] if one is None else [one]
+        ended = added(entry.total for entry in stats)
+        return total + (ended.executions if status is None else ended.of_status(status))
+
+    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
+        """Return status and last `seq` of the jobs that are known, whosever they are."""
+        return await self._lists.heads(job_ids)
+
+    async def usage(self, workspace_id: str, period: str) -> Tally:
+        """Return what the runs that ended in the month `period` (`YYYY-MM`) add up to."""
+        stats = await self._counters.of_workspace(workspace_id)
+        return added(crew.months.get(period, Tally()) for crew in stats)
+
+    async def performance(self, workspace_id: str) -> list[CrewStats]:
+        """Return each crew's figures, the busiest first."""
+        stats = await self._counters.of_workspace(workspace_id)
+        return sorted(stats, key=lambda crew: (-crew.total.executions, crew.crew_id))
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """An event as the traces show it: who did what, and what came of it."""
+
+    event: Event
+    agent: str
+    action: str
+    result: Any
+    task_id: str | None
+
+
+_RESULT_FIELDS = ("result", "message", "reason", "prompt", "input", "current_task")
+
+
+def trace_row(event: Event) -> TraceRow:
+    """Return `event` as a row of the traces. What no agent did is the platform's, `system`."""
+    fields = event.fields
+    result = next((fields[name] for name in _RESULT_FIELDS if fields.get(name) is not None), None)
+    if result is None and event.type == EventType.EXECUTION_START:
+        result = f"{fields.get('crew')}: {fields.get('tasks_count')} tasks"
+    task_id = fields.get("task_id")
+    return TraceRow(
+        event,
+        str(fields.get("agent") or "system"),
+        str(fields.get("action") or event.type.value),
+        "" if result is None else result,
+        None if task_id is None else str(task_id),
+    )

@@ -1,0 +1,234 @@
+"""The jobs this worker runs: one asyncio task each, and how each of them comes to its end."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+
+from common.contracts.events import EventType, ExecutionStatus
+from common.errors import Unavailable
+from common.logs import bound, get_logger
+from common.telemetry import extract
+from common.times import utc_now
+from executor.domain.appender import Appender
+from executor.domain.events import Draft, Event
+from executor.domain.execution import Execution
+from executor.domain.journal import CrewRunner, Job, Superseded
+from executor.domain.meters import Meters
+from executor.domain.ports import Announcements, Executions
+from executor.domain.settlement import Settlement
+
+log = get_logger(__name__)
+
+_PAGE = 500
+_ANNOUNCED = 2.0
+"""Seconds an ended run waits for its last confirms before a settlement publishes the rest."""
+
+
+class Runs:
+    """Runs claimed jobs, at most `slots` at a time.
+
+    A place is taken with `reserve` before a claim, so that a claim never finds none. `on_free` is
+    called when a place becomes free.
+    """
+
+    def __init__(
+        self,
+        executions: Executions,
+        bus: Announcements,
+        settlement: Settlement,
+        runner: Callable[[], CrewRunner],
+        tracer: trace.Tracer,
+        meters: Meters,
+        slots: int = 200,
+        patience: float = 30.0,
+    ) -> None:
+        self._executions = executions
+        self._bus = bus
+        self._settlement = settlement
+        self._runner = runner
+        self._tracer = tracer
+        self._meters = meters
+        self._slots = slots
+        self._patience = patience
+        self._reserved: set[str] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._attempts: dict[str, int] = {}
+        self._draining = False
+        self.on_free: Callable[[], None] = lambda: None
+
+    @property
+    def free(self) -> int:
+        """How many more jobs there is room for; none any more once draining has begun."""
+        if self._draining:
+            return 0
+        return self._slots - len(self._reserved | self._tasks.keys())
+
+    def held(self) -> frozenset[str]:
+        """Return the jobs that are claimed or being claimed here."""
+        return frozenset(self._reserved | self._tasks.keys())
+
+    def running(self) -> Mapping[str, int]:
+        """Return the running jobs, each with the attempt it was claimed by."""
+        return dict(self._attempts)
+
+    def reserve(self, job_id: str) -> bool:
+        """Take a place for a job that is about to be claimed; False when there is none for it."""
+        if self.free <= 0 or job_id in self._reserved or job_id in self._tasks:
+            return False
+        self._reserved.add(job_id)
+        return True
+
+    def release(self, job_id: str) -> None:
+        """Give a reserved place back."""
+        self._reserved.discard(job_id)
+        self._told()
+
+    def start(self, job: Execution) -> None:
+        """Run a claimed job in the place reserved for it."""
+        self._reserved.discard(job.job_id)
+        task = asyncio.create_task(self._guard(job), name=f"run {job.job_id}")
+        self._tasks[job.job_id] = task
+        self._attempts[job.job_id] = job.attempt
+        task.add_done_callback(lambda _: self._done(job.job_id))
+        self._meters.running(len(self._tasks))
+
+    def _done(self, job_id: str) -> None:
+        self._tasks.pop(job_id, None)
+        self._attempts.pop(job_id, None)
+        self._told()
+
+    def _told(self) -> None:
+        self._meters.running(len(self._tasks))
+        self.on_free()
+
+    def cancel(self, job_id: str) -> bool:
+        """Cut a run off at once, because its job has ended or is another worker's."""
+        task = self._tasks.get(job_id)
+        return task is not None and task.cancel()
+
+    async def drain(self, timeout: float) -> None:
+        """Cut all runs off and hand their jobs back, within `timeout` seconds."""
+        self._draining = True
+        tasks = set(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout)
+
+    async def _guard(self, job: Execution) -> None:
+        parent = extract({"traceparent": job.traceparent}) if job.traceparent else None
+        attributes: dict[str, Any] = {
+            "kasal.job_id": job.job_id,
+            "kasal.crew_id": job.crew_id,
+            "kasal.attempt": job.attempt,
+        }
+        span = self._tracer.start_span("run job", parent, attributes=attributes)
+        token = otel_context.attach(trace.set_span_in_context(span))
+        try:
+            with bound(job_id=job.job_id, workspace_id=job.workspace_id, attempt=job.attempt):
+                await self._run(job)
+        except asyncio.CancelledError:
+            log.info("a run was cut off", job_id=job.job_id)
+        except Exception:
+            log.exception("a run could not be finished", job_id=job.job_id)
+        finally:
+            otel_context.detach(token)
+            span.end()
+
+    async def _run(self, job: Execution) -> None:
+        journal = Appender(job, self._executions, self._bus, self._meters, self._patience)
+        try:
+            await self._execute(job, journal)
+        except Superseded:
+            log.info("a run stops: its job has moved on", job_id=job.job_id)
+        except Unavailable as fault:
+            # Still ours in the store; the watch hands it back when the store is there again.
+            log.exception("a run is given up: the store stays away", reason=str(fault))
+        except asyncio.CancelledError:
+            await self._cut_off(journal)
+            raise
+        finally:
+            await self._finish(journal)
+
+    async def _execute(self, job: Execution, journal: Appender) -> None:
+        work = Job(
+            job_id=job.job_id,
+            workspace_id=job.workspace_id,
+            crew_id=job.crew_id,
+            attempt=job.attempt,
+            inputs=job.inputs,
+            snapshot=_snapshot(job),
+            history=await self._history(job),
+        )
+        try:
+            await self._runner().run(work, journal)
+            await journal.flush()
+            if journal.job.status == ExecutionStatus.RUNNING:
+                raise RuntimeError("The run returned without an end.")
+        except (Superseded, Unavailable):
+            raise
+        except Exception:
+            log.exception("a run failed with a bug", job_id=job.job_id)
+            trace.get_current_span().set_status(trace.StatusCode.ERROR)
+            journal.append(
+                Draft(
+                    EventType.ERROR,
+                    {"code": "INTERNAL_ERROR", "message": "The run failed with an internal error."},
+                )
+            )
+            await journal.flush()
+
+    async def _history(self, job: Execution) -> Sequence[Event]:
+        if job.tail and job.tail[0].seq == 1:
+            return [record.event() for record in job.tail]
+        history: list[Event] = []
+        while len(history) < job.seq:
+            page = await self._executions.records(job.job_id, len(history), _PAGE)
+            history += [record.event() for record in page if record.seq <= job.seq]
+            if not page:
+                raise RuntimeError(f"The log of {job.job_id} ends before event {job.seq}.")
+        return history
+
+    async def _cut_off(self, journal: Appender) -> None:
+        if not self._draining:
+            return
+        try:
+            await journal.announcer.drained(1.0)
+            await journal.hand_back()
+        except (Superseded, Unavailable) as fault:
+            log.warning("a job could not be handed back", reason=str(fault))
+
+    async def _finish(self, journal: Appender) -> None:
+        job = journal.job
+        if job.owner is None:
+            await self._leave_waiting(journal)
+        elif job.final:
+            self._count(job)
+            await journal.announcer.drained(_ANNOUNCED)
+            self._settlement.add(replace(job, published=journal.announcer.published))
+        journal.announcer.stop()
+
+    async def _leave_waiting(self, journal: Appender) -> None:
+        if journal.job.status != ExecutionStatus.WAITING_FOR_INPUT:
+            return
+        if await journal.announcer.drained(_ANNOUNCED):
+            job = replace(journal.job, published=journal.announcer.published)
+            try:
+                await self._settlement.flush(job)
+            except Unavailable as fault:
+                log.warning("a waiting job's tail stays", reason=str(fault))
+
+    def _count(self, job: Execution) -> None:
+        started = job.state.started_at or utc_now()
+        ended = job.state.finished_at or utc_now()
+        self._meters.ended(job.status, (ended - started).total_seconds())
+
+
+def _snapshot(job: Execution) -> Any:
+    if job.snapshot is None:
+        raise RuntimeError(f"The job {job.job_id} was claimed without a snapshot.")
+    return job.snapshot

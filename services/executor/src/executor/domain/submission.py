@@ -1,0 +1,81 @@
+"""Taking a job over HTTP."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from common.errors import InvalidRequest
+from common.ids import new_id
+from common.times import utc_now
+from executor.domain.analytics import estimate
+from executor.domain.execution import Execution
+from executor.domain.inputs import check_runnable
+from executor.domain.outbox import Outbox
+from executor.domain.ports import Counters, Crews, Executions
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A job that is stored. `estimated_duration` is in seconds."""
+
+    job: Execution
+    estimated_duration: int
+
+
+class Submission:
+    """Checks, stores and announces jobs."""
+
+    def __init__(
+        self, executions: Executions, crews: Crews, counters: Counters, outbox: Outbox
+    ) -> None:
+        self._executions = executions
+        self._crews = crews
+        self._counters = counters
+        self._outbox = outbox
+
+    async def submit(
+        self,
+        workspace_id: str,
+        crew_id: str,
+        inputs: Mapping[str, Any],
+        *,
+        requested_by: str,
+        traceparent: str,
+    ) -> Accepted:
+        """Store a job of the crew and wake a worker for it.
+
+        Raises `NotFound` for a crew that is not this workspace's, `InvalidRequest` for one that is
+        not active or lacks an input, `Unavailable`.
+        """
+        check_storable(inputs)
+        snapshot, stats = await asyncio.gather(
+            self._crews.snapshot(workspace_id, crew_id),
+            self._counters.of_crew(workspace_id, crew_id),
+        )
+        check_runnable(snapshot, inputs)
+        job = Execution(
+            job_id=new_id("job"),
+            workspace_id=workspace_id,
+            crew_id=crew_id,
+            created_at=utc_now(),
+            requested_by=requested_by,
+            traceparent=traceparent,
+            inputs=inputs,
+            snapshot=snapshot,
+        )
+        await self._executions.insert(job)
+        self._outbox.submitted(job)
+        return Accepted(job, estimate(stats))
+
+
+def check_storable(inputs: Mapping[str, Any]) -> None:
+    """Raise `InvalidRequest` for inputs that are JSON but no valid Unicode or 64-bit numbers."""
+    try:
+        orjson.dumps(inputs)
+    except TypeError as fault:
+        raise InvalidRequest(
+            f"The inputs cannot be stored: {fault}.", field="inputs", reason=str(fault)
+        ) from fault

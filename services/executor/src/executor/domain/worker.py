@@ -1,0 +1,221 @@
+"""A worker: takes jobs, keeps its lease, looks after what dead workers left, hands jobs back."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from common.contracts.events import ExecutionStatus
+from common.contracts.messages import JobSubmitted
+from common.errors import Unavailable
+from common.logs import get_logger
+from common.times import utc_now
+from executor.domain import moves
+from executor.domain.execution import Execution
+from executor.domain.intake import Intake
+from executor.domain.leases import LeaseWatch
+from executor.domain.meters import Meters
+from executor.domain.ports import Executions, Leases
+from executor.domain.runs import Runs
+from executor.domain.settlement import Settlement
+
+log = get_logger(__name__)
+
+_IDLE = 1.0
+"""Seconds without a delivery after which the oldest queued jobs are taken from the store."""
+_OVERDUE = timedelta(seconds=5)
+"""A job queued for longer, while there is a free slot, has probably lost its message."""
+_SWEEP = 2.0
+_SLOW_SWEEP = 20.0
+_SWEPT = 200
+_QUEUED = 50
+_GONE = 3_600.0
+"""Seconds after which the lease of a dead worker that owns nothing is removed."""
+
+
+class Worker:
+    """One worker process, apart from its bus."""
+
+    def __init__(
+        self,
+        worker_id: str,
+        executions: Executions,
+        leases: Leases,
+        intake: Intake,
+        runs: Runs,
+        settlement: Settlement,
+        meters: Meters,
+        beat_every: float = 0.5,
+        silence: float = 2.0,
+    ) -> None:
+        self.worker_id = worker_id
+        self.runs = runs
+        self._executions = executions
+        self._leases = leases
+        self._intake = intake
+        self._settlement = settlement
+        self._meters = meters
+        self._beat_every = beat_every
+        self._watch = LeaseWatch(silence)
+        self._counter = 0
+        self._strangers: frozenset[str] = frozenset()
+        self._delivered = float("-inf")
+        self._dead_since: dict[str, float] = {}
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def start(self) -> None:
+        """Take the lease, which must be there before the first claim, and begin to watch."""
+        self._settlement.start()
+        await self._until_reached(self._beat)
+        self._tasks = [
+            asyncio.create_task(self._every(self._beat_every, self._beat), name="beat"),
+            asyncio.create_task(self._every(self._beat_every, self._care), name="care"),
+            asyncio.create_task(self._every(_SWEEP, self._sweep), name="sweep"),
+            asyncio.create_task(self._every(_SLOW_SWEEP, self._sweep_slowly), name="slow sweep"),
+        ]
+
+    async def stop(self, timeout: float = 8.0) -> None:
+        """Hand all jobs back and leave, within about `timeout` seconds."""
+        await self.runs.drain(timeout * 0.6)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self._settlement.stop(timeout * 0.2)
+        try:
+            async with asyncio.timeout(timeout * 0.2):
+                # A lease that goes while jobs name it as their owner would hide them for ever.
+                if not await self._executions.running_of(self.worker_id):
+                    await self._leases.leave(self.worker_id)
+        except (Unavailable, TimeoutError) as fault:
+            log.warning("the lease is left to run out", reason=str(fault))
+
+    async def take(self, message: JobSubmitted, traceparent: str) -> None:
+        """Store and claim the job of `message`. Raises `ForeignJob`, and `Unavailable` when it
+        could not even be stored.
+        """
+        self._delivered = asyncio.get_running_loop().time()
+        job = await self._intake.stored(message, traceparent)
+        await self._claim(job)
+
+    def cut_off(self, job_id: str) -> None:
+        """Cancel a run whose job was stopped."""
+        if self.runs.cancel(job_id):
+            log.info("a run is cut off: its job was stopped", job_id=job_id)
+
+    async def _claim(self, job: Execution, *, lost: bool = False) -> None:
+        if not self.runs.reserve(job.job_id):
+            return
+        claimed = None
+        try:
+            claimed = await self._intake.claim(job, lost=lost)
+        finally:
+            if claimed is None:
+                self.runs.release(job.job_id)
+        if claimed is not None:
+            first = claimed.attempt == 1
+            waited = (utc_now() - job.created_at).total_seconds() if first else None
+            self._meters.claimed(waited, lost=lost)
+            self.runs.start(claimed)
+
+    async def _claim_stored(self, job_id: str, head: Execution | None = None) -> None:
+        """Claim a job found in the store; `head` is what was seen of it, if it runs already."""
+        job = await self._executions.find(job_id)
+        if job is None or (head is not None and (job.owner, job.seq) != (head.owner, head.seq)):
+            return
+        await self._claim(job, lost=job.owner is not None)
+
+    async def _beat(self) -> None:
+        self._counter += 1
+        loop = asyncio.get_running_loop()
+        try:
+            counters = await self._leases.beat(self.worker_id, self._counter)
+        except Unavailable:
+            self._watch.missed()
+            raise
+        others = {worker: n for worker, n in counters.items() if worker != self.worker_id}
+        self._watch.look(others, loop.time())
+
+    async def _care(self) -> None:
+        """Check this worker's jobs; with room for more, take those nobody looks after."""
+        await self._check_own()
+        if self.runs.free > 0:
+            for head in await self._executions.orphans(self._watch.dead(), self.runs.free):
+                await self._claim_stored(head.job_id, head)
+        if self.runs.free > 0:
+            await self._claim_queued()
+
+    async def _claim_queued(self) -> None:
+        idle = asyncio.get_running_loop().time() - self._delivered >= _IDLE
+        before = utc_now() if idle else utc_now() - _OVERDUE
+        limit = min(self.runs.free, _QUEUED) + self._intake.delayed
+        for job_id in await self._executions.queued(before, limit):
+            if self.runs.free > 0:
+                await self._claim_stored(job_id)
+
+    async def _check_own(self) -> None:
+        """Cut off runs of jobs that are no longer this worker's; hand back what it does not run."""
+        running = self.runs.running()
+        mine = await self._executions.running_of(self.worker_id)
+        for job_id, attempt in running.items():
+            if job_id not in mine and await self._lost(job_id, attempt):
+                log.warning("a run is cut off: its job is no longer ours", job_id=job_id)
+                self.runs.cancel(job_id)
+        strangers = mine - self.runs.held()
+        for job_id in strangers & self._strangers:
+            await self._give_up(job_id)
+        self._strangers = strangers
+
+    async def _lost(self, job_id: str, attempt: int) -> bool:
+        head = await self._executions.head(job_id)
+        if head is None or head.attempt != attempt or head.status == ExecutionStatus.STOPPED:
+            return True
+        return head.status == ExecutionStatus.RUNNING and head.owner != self.worker_id
+
+    async def _give_up(self, job_id: str) -> None:
+        """Make a job ownerless that this worker owns but, after a store outage, no longer runs."""
+        head = await self._executions.head(job_id)
+        if head is not None and head.owner == self.worker_id and not head.final:
+            log.warning("a job is handed back: it is not run here", job_id=job_id)
+            await self._executions.apply(moves.hand_back(head, published=head.published))
+
+    async def _sweep(self) -> None:
+        """Settle ended jobs that nobody else will: left by the dead, by stops, or by our own."""
+        owners = {*self._watch.dead(), self.worker_id}
+        for job in await self._executions.unsettled(owners, _SWEPT):
+            if job.job_id not in self.runs.held() and not self._settlement.holds(job.job_id):
+                self._settlement.add(job)
+
+    async def _sweep_slowly(self) -> None:
+        for job in await self._executions.waiting(_SWEPT):
+            if job.job_id not in self.runs.held():
+                await self._settlement.flush(job)
+        for status, jobs in (await self._executions.live()).items():
+            self._meters.live(status, jobs)
+        await self._bury()
+
+    async def _bury(self) -> None:
+        """Remove the leases of workers that are long dead and own nothing any more."""
+        now = asyncio.get_running_loop().time()
+        dead = self._watch.dead()
+        self._dead_since = {worker: self._dead_since.get(worker, now) for worker in dead}
+        for worker in [w for w, since in self._dead_since.items() if now - since > _GONE]:
+            left = await self._executions.unsettled([worker], 1)
+            if not left and not await self._executions.running_of(worker):
+                await self._leases.leave(worker)
+
+    async def _until_reached(self, call: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            try:
+                return await call()
+            except Unavailable as fault:
+                log.warning("the worker waits for the store", reason=str(fault))
+                await asyncio.sleep(0.5)
+
+    async def _every(self, seconds: float, call: Callable[[], Awaitable[None]]) -> None:
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await call()
+            except Unavailable as fault:
+                log.warning("the worker waits for the store", reason=str(fault))
+            except Exception:
+                log.exception("a worker's round failed and will be repeated")

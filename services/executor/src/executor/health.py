@@ -1,0 +1,15 @@
+"""The small application by which a worker answers whether it is up and ready."""
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+
+from common.http import Check, add_error_handlers, health_routes
+
+
+def health_app(checks: Mapping[str, Check]) -> FastAPI:
+    """Return an application with `/healthz` and `/readyz` and nothing else."""
+    app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
+    app.include_router(health_routes(checks))
+    add_error_handlers(app)
+    return app

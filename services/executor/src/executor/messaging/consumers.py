@@ -1,0 +1,93 @@
+"""What the executor's worker listens to: submitted jobs and stops."""
+
+import asyncio
+
+from pydantic import ValidationError
+
+from common.bus import Bus, Consumer, DeadLetter, Message, Subscription
+from common.contracts.messages import JobStop, JobSubmitted
+from common.contracts.topology import CONTROL, JOBS_QUEUE
+from common.errors import Unavailable
+from common.logs import get_logger
+from executor.domain.intake import ForeignJob
+from executor.domain.worker import Worker
+
+log = get_logger(__name__)
+
+_PREFETCH = 16
+
+
+class WorkerConsumers:
+    """Hands jobs and stops to a worker; takes no jobs while it has no free slot."""
+
+    def __init__(self, bus: Bus, worker: Worker) -> None:
+        self._bus = bus
+        self._worker = worker
+        self._jobs: Consumer | None = None
+        self._stops: Subscription | None = None
+        self._paused = False
+        self._switching = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def start(self) -> None:
+        """Begin with the stops, so that none is missed for a job taken here."""
+        self._stops = await self._bus.subscribe(CONTROL, self._stop)
+        prefetch = max(1, min(_PREFETCH, self._worker.runs.free))
+        self._worker.runs.on_free = self._adapt
+        self._jobs = await self._bus.consume(JOBS_QUEUE, self._submitted, prefetch=prefetch)
+
+    async def stop_taking(self) -> None:
+        """Take no more jobs; stops still come."""
+        self._worker.runs.on_free = lambda: None
+        if self._jobs is not None:
+            await self._jobs.cancel()
+
+    async def close(self) -> None:
+        if self._stops is not None:
+            await self._stops.cancel()
+
+    async def _submitted(self, message: Message) -> None:
+        if message.type != JobSubmitted.message_type:
+            raise DeadLetter(f"A message of the type {message.type!r} is not understood here.")
+        try:
+            body = JobSubmitted.model_validate_json(message.body)
+        except ValidationError as fault:
+            raise DeadLetter(f"The message cannot be read: {_first(fault)}") from fault
+        await self._patiently(body, message.headers.get("traceparent", ""))
+        self._adapt()
+
+    async def _patiently(self, body: JobSubmitted, traceparent: str) -> None:
+        """Take the job as soon as the store is there: giving up would make it a dead letter."""
+        pause = 0.1
+        while True:
+            try:
+                return await self._worker.take(body, traceparent)
+            except ForeignJob as fault:
+                raise DeadLetter(str(fault)) from fault
+            except Unavailable as fault:
+                log.warning("a job waits for the store", job_id=body.job_id, reason=str(fault))
+                await asyncio.sleep(pause)
+                pause = min(pause * 2, 5.0)
+
+    async def _stop(self, message: Message) -> None:
+        self._worker.cut_off(JobStop.model_validate_json(message.body).job_id)
+
+    def _adapt(self) -> None:
+        """Pause or resume the consumer where the free slots ask for it."""
+        if (self._worker.runs.free <= 0) != self._paused:
+            task = asyncio.create_task(self._switch())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _switch(self) -> None:
+        async with self._switching:
+            full = self._worker.runs.free <= 0
+            if self._jobs is None or full == self._paused:
+                return
+            self._paused = full
+            await (self._jobs.pause() if full else self._jobs.resume())
+
+
+def _first(fault: ValidationError) -> str:
+    error = fault.errors(include_url=False, include_input=False)[0]
+    return f"{'.'.join(map(str, error['loc'])) or 'body'}: {error['msg']}"

@@ -1,0 +1,81 @@
+"""The life of a worker process: reach the backends, take jobs until told to stop, hand them back."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from common.bus import Bus
+from common.errors import Unavailable
+from common.http import Check
+from common.logs import bind_service, get_logger
+from common.telemetry import Telemetry
+from executor.domain.worker import Worker
+from executor.messaging.consumers import WorkerConsumers
+
+log = get_logger(__name__)
+
+_SHUT_DOWN = 8.0
+"""Seconds that handing jobs back may take; Kubernetes and the stack wait longer than that."""
+_RETRY = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """A worker with its connections. Run it once."""
+
+    worker: Worker
+    bus: Bus
+    consumers: WorkerConsumers
+    telemetry: Telemetry
+    checks: dict[str, Check]
+    migrate: Callable[[], Awaitable[None]]
+    warm_up: Callable[[], None]
+    close: Callable[[], Awaitable[None]]
+    eager: bool
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then hand all jobs back and return."""
+        bind_service("executor")
+        consuming = asyncio.create_task(self._begin(), name="begin")
+        try:
+            await stop.wait()
+            log.info("the worker stops", worker=self.worker.worker_id)
+        finally:
+            await self._end(consuming)
+
+    async def _begin(self) -> None:
+        if self.eager:
+            await asyncio.to_thread(self.warm_up)
+        await _reached("store", self.migrate)
+        await self.worker.start()
+        await _reached("bus", self.bus.start)
+        await _reached("bus", self.consumers.start)
+        log.info("the worker takes jobs", worker=self.worker.worker_id)
+        if not self.eager:
+            # Only now: importing the model libraries would hold up the start of all services.
+            await asyncio.to_thread(self.warm_up)
+
+    async def _end(self, consuming: asyncio.Task[None]) -> None:
+        consuming.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await consuming
+        # At once with the hand-back: a handler that waits for the store must not hold it up.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_SHUT_DOWN):
+                await asyncio.gather(self.consumers.stop_taking(), self.worker.stop(_SHUT_DOWN))
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self.consumers.close()
+                await self.bus.close()
+        await self.close()
+
+
+async def _reached(name: str, call: Callable[[], Awaitable[None]]) -> None:
+    """Call until the backend is there."""
+    while True:
+        try:
+            return await call()
+        except Unavailable as fault:
+            log.warning("waiting for a backend", backend=name, reason=str(fault))
+            await asyncio.sleep(_RETRY)

@@ -1,0 +1,24 @@
+"""How routes reach the use cases that `wiring` has put together."""
+
+from dataclasses import dataclass
+
+from fastapi import Request
+
+from executor.domain.control import Control
+from executor.domain.reading import Reading
+from executor.domain.submission import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class UseCases:
+    """What the routes call."""
+
+    submission: Submission
+    control: Control
+    reading: Reading
+
+
+def use_cases(request: Request) -> UseCases:
+    """Return the use cases of the application that serves `request`."""
+    found: UseCases = request.app.state.use_cases
+    return found

@@ -1,0 +1,102 @@
+"""The kept counters in MongoDB: one document per crew, each job counted once.
+
+`counted` names the jobs whose counting may still be repeated. An entry is taken out when its
+execution has been closed for a while; until then a second count of the same job matches nothing.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from common.mongo import Database, Document
+from common.times import utc_now
+from executor.domain.analytics import CrewStats, Ending, Tally, tally
+from executor.store.reach import reaching
+
+_PRUNE_EVERY = 64
+_KEPT = timedelta(seconds=30)
+
+
+class MongoCounters:
+    """Fulfils `Counters`."""
+
+    def __init__(self, database: Database) -> None:
+        self._counters = database["counters"]
+        self._executions = database["executions"]
+        self._since_pruned: Counter[str] = Counter()
+
+    async def count(self, workspace_id: str, crew_id: str, endings: Sequence[Ending]) -> None:
+        key = f"{workspace_id}:{crew_id}"
+        with reaching():
+            if not await self._add(key, workspace_id, crew_id, endings):
+                found = await self._counters.find_one({"_id": key}, {"counted": 1}) or {}
+                known = {entry["job"] for entry in found.get("counted", ())}
+                for ending in endings:
+                    if ending.job_id not in known:
+                        await self._add(key, workspace_id, crew_id, [ending])
+            self._since_pruned[key] += 1
+            if self._since_pruned[key] >= _PRUNE_EVERY:
+                del self._since_pruned[key]
+                await self._prune(key)
+
+    async def _add(
+        self, key: str, workspace_id: str, crew_id: str, endings: Sequence[Ending]
+    ) -> bool:
+        job_ids = [ending.job_id for ending in endings]
+        entries = [{"job": job_id, "at": utc_now()} for job_id in job_ids]
+        try:
+            await self._counters.update_one(
+                {"_id": key, "counted.job": {"$nin": job_ids}},
+                {
+                    "$inc": _increments(endings),
+                    "$push": {"counted": {"$each": entries}},
+                    "$setOnInsert": {"workspace_id": workspace_id, "crew_id": crew_id},
+                },
+                upsert=True,
+            )
+        except DuplicateKeyError:  # the document is there, and has one of the jobs
+            return False
+        return True
+
+    async def _prune(self, key: str) -> None:
+        found = await self._counters.find_one({"_id": key}, {"counted": 1}) or {}
+        before = utc_now() - _KEPT
+        old = [entry["job"] for entry in found.get("counted", ()) if entry["at"] < before]
+        cursor = self._executions.find({"_id": {"$in": old}}, {"open": 1})
+        closed = [row["_id"] async for row in cursor if not row.get("open")]
+        if closed:
+            await self._counters.update_one(
+                {"_id": key}, {"$pull": {"counted": {"job": {"$in": closed}}}}
+            )
+
+    async def of_crew(self, workspace_id: str, crew_id: str) -> CrewStats | None:
+        with reaching():
+            found = await self._counters.find_one(
+                {"_id": f"{workspace_id}:{crew_id}"}, {"counted": 0}
+            )
+        return None if found is None else _stats(found)
+
+    async def of_workspace(self, workspace_id: str) -> list[CrewStats]:
+        with reaching():
+            cursor = self._counters.find({"workspace_id": workspace_id}, {"counted": 0})
+            return [_stats(document) async for document in cursor]
+
+
+def _increments(endings: Sequence[Ending]) -> Document:
+    by_month: dict[str, list[Ending]] = defaultdict(list)
+    for ending in endings:
+        by_month[ending.month].append(ending)
+    return {
+        f"months.{month}.{name}": value
+        for month, entries in by_month.items()
+        for name, value in asdict(tally(entries)).items()
+    }
+
+
+def _stats(document: Mapping[str, Any]) -> CrewStats:
+    months = {month: Tally(**sums) for month, sums in document.get("months", {}).items()}
+    return CrewStats(document["crew_id"], months)

@@ -1,0 +1,187 @@
+"""Executions and their parts as MongoDB documents, and back.
+
+What users write (inputs, results) is kept as JSON bytes, since BSON does not take every JSON value
+or key.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from common.contracts.crew import CrewSnapshot
+from common.contracts.events import EventType, ExecutionStatus
+from common.mongo import Document
+from executor.domain.execution import Execution, Step
+from executor.domain.projection import State, TaskState, Usage
+from executor.domain.records import Record, json_bytes
+
+HEAD = {"inputs": 0, "snapshot": 0, "requested_by": 0}
+"""What a read of the head leaves out."""
+
+
+def new_document(job: Execution) -> Document:
+    document: Document = {
+        "_id": job.job_id,
+        "workspace_id": job.workspace_id,
+        "crew_id": job.crew_id,
+        "created_at": job.created_at,
+        "open": True,
+        "traceparent": job.traceparent,
+        "requested_by": job.requested_by,
+        "inputs": json_bytes(job.inputs),
+        "tail": [],
+        "state": state_document(job.state),
+        **_head(job),
+    }
+    if job.snapshot is not None:
+        document["snapshot"] = snapshot_bytes(job.snapshot)
+    return document
+
+
+def snapshot_bytes(snapshot: CrewSnapshot) -> bytes:
+    return json_bytes(snapshot.model_dump(mode="json"))
+
+
+def _head(job: Execution) -> Document:
+    return {
+        "status": job.status.value,
+        "attempt": job.attempt,
+        "owner": job.owner,
+        "seq": job.seq,
+        "lost_claims": job.lost_claims,
+        "published": job.published,
+    }
+
+
+def condition(job: Execution) -> Document:
+    """What must still hold for a step from `job` to be written."""
+    return {
+        "_id": job.job_id,
+        "attempt": job.attempt,
+        "owner": job.owner,
+        "seq": job.seq,
+        "status": job.status.value,
+    }
+
+
+def update(step: Step) -> Document:
+    """The update operators that carry `step` out: what changed, and the new events."""
+    before, after = _head(step.before), _head(step.after)
+    changed: Document = {name: after[name] for name in after if after[name] != before[name]}
+    changed |= _state_changes(step.before.state, step.after.state)
+    written: Document = {}
+    records = [record_document(record) for record in step.records]
+    if len(step.after.tail) != len(step.before.tail) + len(step.records):
+        changed["tail"] = [record_document(record) for record in step.after.tail]
+    elif records:
+        written["$push"] = {"tail": {"$each": records}}
+    if changed:
+        written["$set"] = changed
+    return written
+
+
+def record_document(record: Record) -> Document:
+    document: Document = {"seq": record.seq, "type": record.type.value, "frame": record.frame}
+    if record.private is not None:
+        document["private"] = record.private
+    return document
+
+
+def record(document: Mapping[str, Any]) -> Record:
+    return Record(
+        document["seq"], EventType(document["type"]), document["frame"], document.get("private")
+    )
+
+
+def state_document(state: State) -> Document:
+    return {
+        "progress": state.progress,
+        "current_task": _plain(state.current_task),
+        "tasks": [_task(task) for task in state.tasks],
+        "usage": {
+            "requests": state.usage.requests,
+            "input_tokens": state.usage.input_tokens,
+            "output_tokens": state.usage.output_tokens,
+            "cost_usd": state.usage.cost_usd,
+        },
+        "result": _packed(state.result),
+        "error": None if state.error is None else json_bytes(state.error),
+        "started_at": state.started_at,
+        "finished_at": state.finished_at,
+        "last": None if state.last is None else state.last.value,
+    }
+
+
+def _state_changes(before: State, after: State) -> Document:
+    if before == after:
+        return {}
+    old, new = state_document(before), state_document(after)
+    changes = {f"state.{name}": new[name] for name in new if new[name] != old[name]}
+    if "state.tasks" in changes and len(new["tasks"]) == len(old["tasks"]):
+        del changes["state.tasks"]
+        for place, (was, task) in enumerate(zip(old["tasks"], new["tasks"], strict=True)):
+            if was != task:
+                changes[f"state.tasks.{place}"] = task
+    return changes
+
+
+def _task(task: TaskState) -> Document:
+    return {
+        "task_id": _plain(task.task_id),
+        "status": task.status,
+        "output": _packed(task.output),
+    }
+
+
+def _packed(value: Any) -> bytes | None:
+    return None if value is None else json_bytes(value)
+
+
+def _unpacked(value: bytes | None) -> Any:
+    return None if value is None else orjson.loads(value)
+
+
+def _plain(text: str | None) -> str | None:
+    return None if text is None else text.encode("utf-8", "replace").decode()
+
+
+def _state(document: Mapping[str, Any]) -> State:
+    last = document["last"]
+    return State(
+        progress=document["progress"],
+        current_task=document["current_task"],
+        tasks=tuple(
+            TaskState(task["task_id"], task["status"], _unpacked(task["output"]))
+            for task in document["tasks"]
+        ),
+        usage=Usage(**document["usage"]),
+        result=_unpacked(document["result"]),
+        error=_unpacked(document["error"]),
+        started_at=document["started_at"],
+        finished_at=document["finished_at"],
+        last=None if last is None else EventType(last),
+    )
+
+
+def execution(document: Mapping[str, Any]) -> Execution:
+    snapshot = document.get("snapshot")
+    return Execution(
+        job_id=document["_id"],
+        workspace_id=document["workspace_id"],
+        crew_id=document["crew_id"],
+        created_at=document["created_at"],
+        status=ExecutionStatus(document["status"]),
+        attempt=document["attempt"],
+        owner=document["owner"],
+        seq=document["seq"],
+        lost_claims=document["lost_claims"],
+        published=document["published"],
+        tail=tuple(record(entry) for entry in document.get("tail", ())),
+        state=_state(document["state"]),
+        open=document.get("open", False),
+        traceparent=document["traceparent"],
+        requested_by=document.get("requested_by", ""),
+        inputs=orjson.loads(document.get("inputs", b"{}")),
+        snapshot=None if snapshot is None else CrewSnapshot.model_validate_json(snapshot),
+    )

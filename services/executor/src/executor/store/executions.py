@@ -1,0 +1,182 @@
+"""Executions and traces in MongoDB. Shaped for SecantusDB too: see docs in the service's README."""
+
+from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime
+
+from pymongo.errors import BulkWriteError, DuplicateKeyError
+
+from common.contracts.crew import CrewSnapshot
+from common.contracts.events import FINAL_STATUSES, ExecutionStatus
+from common.mongo import Database, Document
+from executor.domain.execution import Execution, Step
+from executor.domain.records import Record
+from executor.store import documents
+from executor.store.reach import reaching
+
+_DUPLICATE = 11_000
+_FINAL = [status.value for status in FINAL_STATUSES]
+_LIVE = [ExecutionStatus.QUEUED, ExecutionStatus.RUNNING, ExecutionStatus.WAITING_FOR_INPUT]
+
+
+async def migrate(database: Database) -> None:
+    """Make the indexes; those that are there stay."""
+    with reaching():
+        only_open = {"open": True}
+        executions = database["executions"]
+        await executions.create_index(
+            [("open", 1), ("owner", 1), ("status", 1), ("created_at", 1)],
+            name="care",
+            partialFilterExpression=only_open,
+        )
+        await executions.create_index(
+            [("open", 1), ("workspace_id", 1), ("status", 1)],
+            name="open",
+            partialFilterExpression=only_open,
+        )
+        await executions.create_index([("workspace_id", 1), ("created_at", 1)], name="lists")
+        await database["traces"].create_index([("job_id", 1), ("seq", 1)], name="log", unique=True)
+        await database["counters"].create_index([("workspace_id", 1)], name="workspace")
+
+
+class MongoExecutions:
+    """Fulfils `Executions`."""
+
+    def __init__(self, database: Database) -> None:
+        self._executions = database["executions"]
+        self._traces = database["traces"]
+
+    async def insert(self, execution: Execution) -> bool:
+        with reaching():
+            try:
+                await self._executions.insert_one(documents.new_document(execution))
+            except DuplicateKeyError:
+                return False
+        return True
+
+    async def find(self, job_id: str) -> Execution | None:
+        return await self._one(job_id, None)
+
+    async def head(self, job_id: str) -> Execution | None:
+        return await self._one(job_id, documents.HEAD)
+
+    async def _one(self, job_id: str, fields: Mapping[str, int] | None) -> Execution | None:
+        with reaching():
+            found = await self._executions.find_one({"_id": job_id}, fields)
+        return None if found is None else documents.execution(found)
+
+    async def apply(self, step: Step) -> bool:
+        with reaching():
+            done = await self._executions.update_one(
+                documents.condition(step.before), documents.update(step)
+            )
+        return done.matched_count == 1
+
+    async def put_snapshot(self, job_id: str, snapshot: CrewSnapshot) -> None:
+        with reaching():
+            await self._executions.update_one(
+                {"_id": job_id, "status": ExecutionStatus.QUEUED.value, "snapshot": None},
+                {"$set": {"snapshot": documents.snapshot_bytes(snapshot)}},
+            )
+
+    async def copy(self, records: Mapping[str, Sequence[Record]]) -> None:
+        rows = [
+            {"job_id": job_id, **documents.record_document(record)}
+            for job_id, entries in records.items()
+            for record in entries
+        ]
+        if not rows:
+            return
+        with reaching():
+            try:
+                await self._traces.insert_many(rows, ordered=False)
+            except BulkWriteError as fault:
+                _raise_unless_known(fault)
+
+    async def records(self, job_id: str, after: int, limit: int) -> list[Record]:
+        with reaching():
+            head = await self._executions.find_one({"_id": job_id}, {"seq": 1, "tail": 1})
+            if head is None or after >= head["seq"]:
+                return []
+            upto = min(after + limit, head["seq"])
+            found = {entry["seq"]: entry for entry in head["tail"] if after < entry["seq"] <= upto}
+            if len(found) < upto - after:
+                # The tail was read first: what had left it by then is in the traces.
+                window = {"job_id": job_id, "seq": {"$gt": after, "$lte": upto}}
+                async for entry in self._traces.find(window, {"_id": 0, "job_id": 0}):
+                    found.setdefault(entry["seq"], entry)
+        return [documents.record(found[seq]) for seq in range(after + 1, upto + 1)]
+
+    async def flushed(self, execution: Execution) -> None:
+        with reaching():
+            await self._executions.update_one(
+                documents.condition(execution),
+                {"$set": {"tail": [], "published": execution.seq}},
+            )
+
+    async def close(self, job_ids: Sequence[str]) -> None:
+        ended: Document = {"_id": {"$in": list(job_ids)}, "status": {"$in": _FINAL}}
+        with reaching():
+            await self._executions.update_many(ended, {"$set": {"tail": []}, "$unset": {"open": 1}})
+
+    async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
+        return await self._open([None, *dead], [ExecutionStatus.RUNNING.value], limit)
+
+    async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
+        return await self._open([None, *owners], _FINAL, limit)
+
+    async def _open(
+        self, owners: Sequence[str | None], statuses: Sequence[str], limit: int
+    ) -> list[Execution]:
+        found: list[Document] = []
+        with reaching():
+            for owner in owners:
+                for status in statuses:
+                    if len(found) < limit:
+                        query = {"open": True, "owner": owner, "status": status}
+                        cursor = self._executions.find(query, documents.HEAD)
+                        found += await cursor.limit(limit - len(found)).to_list()
+        return [documents.execution(document) for document in found]
+
+    async def queued(self, before: datetime, limit: int) -> list[str]:
+        query = {
+            "open": True,
+            "owner": None,
+            "status": ExecutionStatus.QUEUED.value,
+            "created_at": {"$lte": before},
+        }
+        with reaching():
+            cursor = self._executions.find(query, {"_id": 1}).sort("created_at", 1).limit(limit)
+            return [document["_id"] async for document in cursor]
+
+    async def waiting(self, limit: int) -> list[Execution]:
+        query = {
+            "open": True,
+            "owner": None,
+            "status": ExecutionStatus.WAITING_FOR_INPUT.value,
+            "tail.0": {"$exists": True},
+        }
+        with reaching():
+            found = await self._executions.find(query, documents.HEAD).limit(limit).to_list()
+        return [documents.execution(document) for document in found]
+
+    async def running_of(self, owner: str) -> frozenset[str]:
+        query = {"open": True, "owner": owner, "status": ExecutionStatus.RUNNING.value}
+        with reaching():
+            return frozenset(
+                [document["_id"] async for document in self._executions.find(query, {"_id": 1})]
+            )
+
+    async def live(self) -> Mapping[str, int]:
+        with reaching():
+            return {
+                status.value: await self._executions.count_documents(
+                    {"open": True, "status": status.value}
+                )
+                for status in _LIVE
+            }
+
+
+def _raise_unless_known(fault: BulkWriteError) -> None:
+    errors = fault.details.get("writeErrors", [])
+    if fault.details.get("writeConcernErrors") or any(e["code"] != _DUPLICATE for e in errors):
+        raise fault

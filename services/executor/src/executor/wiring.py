@@ -1,0 +1,238 @@
+"""Puts the executor's two processes together: `api` and `worker`."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import FastAPI
+from pymongo import AsyncMongoClient
+
+from common.backends import Backends
+from common.bus import Bus
+from common.client import ServiceClient, ServiceTokens
+from common.errors import Unavailable
+from common.http import Check, create_app
+from common.ids import new_id
+from common.keys import RemoteKeys
+from common.logs import get_logger
+from common.mongo import Database, connect, database
+from common.telemetry import Telemetry
+from common.tokens import TokenVerifier
+from executor.config import Settings
+from executor.domain.control import Control
+from executor.domain.intake import Intake
+from executor.domain.journal import CrewRunner
+from executor.domain.outbox import Outbox
+from executor.domain.reading import Reading
+from executor.domain.runs import Runs
+from executor.domain.settlement import Settlement
+from executor.domain.submission import Submission
+from executor.domain.worker import Worker
+from executor.messaging.consumers import WorkerConsumers
+from executor.messaging.crews import CrewsOverHttp
+from executor.messaging.publishers import BusAnnouncements
+from executor.meters import OpenTelemetryMeters
+from executor.process import WorkerProcess
+from executor.routes import analytics, executions, internal
+from executor.routes.access import UseCases
+from executor.store.counters import MongoCounters
+from executor.store.executions import MongoExecutions, migrate
+from executor.store.lists import MongoExecutionLists
+from executor.store.workers import MongoLeases
+
+log = get_logger(__name__)
+
+SERVICE = "executor"
+
+
+@dataclass(frozen=True, slots=True)
+class _Connections:
+    """What both processes are connected to."""
+
+    mongo: AsyncMongoClient[dict[str, Any]]
+    database: Database
+    bus: Bus
+    auth: ServiceClient
+    crews_client: ServiceClient
+    crews: CrewsOverHttp
+    telemetry: Telemetry
+
+    def checks(self) -> dict[str, Check]:
+        async def mongo() -> None:
+            await self.mongo.admin.command("ping")
+
+        return {"mongo": mongo, "bus": self.bus.ping}
+
+    async def close(self) -> None:
+        await self.crews_client.close()
+        await self.auth.close()
+        await self.mongo.close()
+        self.telemetry.close()
+
+
+def _connections(settings: Settings, backends: Backends) -> _Connections:
+    telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
+    mongo = connect(settings)
+    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout)
+    crews = ServiceClient("crews", settings.crews_url, settings.peer_timeout)
+    tokens = ServiceTokens(auth, SERVICE, settings.service_secret)
+    return _Connections(
+        mongo=mongo,
+        database=database(mongo, settings, SERVICE),
+        bus=backends.bus(settings, telemetry),
+        auth=auth,
+        crews_client=crews,
+        crews=CrewsOverHttp(crews, tokens),
+        telemetry=telemetry,
+    )
+
+
+def build_app(settings: Settings, backends: Backends) -> FastAPI:
+    """Return the application of the process `api`."""
+    held = _connections(settings, backends)
+    log_store = MongoExecutions(held.database)
+    counters = MongoCounters(held.database)
+    announcements = BusAnnouncements(held.bus)
+    outbox = Outbox(announcements)
+    settlement = Settlement(log_store, counters, announcements)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with AsyncExitStack() as opened:
+            opened.push_async_callback(held.close)
+            await migrate(held.database)
+            opened.push_async_callback(held.bus.close)
+            await opened.enter_async_context(_started(held.bus))
+            settlement.start()
+            opened.push_async_callback(settlement.stop)
+            opened.push_async_callback(outbox.close)
+            yield
+
+    app = create_app(
+        SERVICE,
+        telemetry=held.telemetry,
+        routers=[executions.router, analytics.router, internal.router],
+        lifespan=lifespan,
+        checks=held.checks(),
+        verifier=TokenVerifier(RemoteKeys(held.auth)),
+    )
+    app.state.telemetry = held.telemetry
+    app.state.bus = held.bus
+    app.state.use_cases = UseCases(
+        Submission(log_store, held.crews, counters, outbox),
+        Control(log_store, outbox, settlement),
+        Reading(log_store, MongoExecutionLists(held.database), counters),
+    )
+    return app
+
+
+@asynccontextmanager
+async def _started(bus: Bus) -> AsyncIterator[None]:
+    """Start `bus`; if it is away, go on without it and keep trying. Jobs are taken either way."""
+    trying = None
+    try:
+        await bus.start()
+    except Unavailable as fault:
+        log.warning("the bus is away; jobs are stored all the same", reason=str(fault))
+        trying = asyncio.create_task(_keep_starting(bus), name="start bus")
+    try:
+        yield
+    finally:
+        if trying is not None:
+            trying.cancel()
+            await asyncio.wait({trying})
+
+
+async def _keep_starting(bus: Bus) -> None:
+    while True:
+        await asyncio.sleep(2.0)
+        with contextlib.suppress(Unavailable):
+            await bus.start()
+            return
+
+
+def build_worker(
+    settings: Settings,
+    backends: Backends,
+    *,
+    eager: bool = False,
+    runner: CrewRunner | None = None,
+) -> WorkerProcess:
+    """Return the process `worker`; call its `run`.
+
+    `eager` has it import the model libraries before it takes jobs, as a process of its own does.
+    `runner` takes the place of the engine.
+    """
+    held = _connections(settings, backends)
+    log_store = MongoExecutions(held.database)
+    announcements = BusAnnouncements(held.bus)
+    meters = OpenTelemetryMeters(held.telemetry)
+    settlement = Settlement(log_store, MongoCounters(held.database), announcements)
+    engine = _LateEngine(settings, held) if runner is None else None
+    worker_id = new_id("worker")
+    runs = Runs(
+        log_store,
+        announcements,
+        settlement,
+        engine.get if engine is not None else _always(runner),
+        held.telemetry.tracer,
+        meters,
+        slots=settings.worker_slots,
+        patience=settings.store_patience,
+    )
+    intake = Intake(worker_id, log_store, held.crews, settlement, settings.max_lost_claims)
+    worker = Worker(
+        worker_id,
+        log_store,
+        MongoLeases(held.database),
+        intake,
+        runs,
+        settlement,
+        meters,
+        settings.lease_beat,
+        settings.lease_silence,
+    )
+    return WorkerProcess(
+        worker=worker,
+        bus=held.bus,
+        consumers=WorkerConsumers(held.bus, worker),
+        telemetry=held.telemetry,
+        checks=held.checks(),
+        migrate=lambda: migrate(held.database),
+        warm_up=engine.warm_up if engine is not None else _nothing,
+        close=held.close,
+        eager=eager,
+    )
+
+
+def _always(runner: CrewRunner | None) -> Callable[[], CrewRunner]:
+    assert runner is not None  # noqa: S101 - the caller has just looked
+    return lambda: runner
+
+
+def _nothing() -> None:
+    pass
+
+
+class _LateEngine:
+    """The engine, made when first needed: what it imports would double the start-up time."""
+
+    def __init__(self, settings: Settings, held: _Connections) -> None:
+        self._settings = settings
+        self._held = held
+        self._engine: CrewRunner | None = None
+
+    def get(self) -> CrewRunner:
+        if self._engine is None:
+            from executor.engine.runner import build_engine
+
+            self._engine = build_engine(self._settings, self._held.crews, self._held.bus)
+        return self._engine
+
+    def warm_up(self) -> None:
+        from executor.engine.runner import warm_up
+
+        warm_up()
