@@ -1,0 +1,64 @@
+"""Settings of the gateway."""
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+
+from pydantic import Field, field_validator
+
+from common.settings import BusSettings, PeerSettings, RedisSettings
+
+Network = IPv4Network | IPv6Network
+
+
+class Settings(BusSettings, RedisSettings, PeerSettings):
+    """Where the services are, and what the door lets through. Sizes are in bytes, times in seconds."""
+
+    port: int = Field(default=8000, ge=0, le=65_535)
+    crews_url: str = "http://127.0.0.1:8002"
+    executor_url: str = "http://127.0.0.1:8003"
+    events_url: str = "http://127.0.0.1:8004"
+    maintenance: bool = False
+    """Answer everything but health with 503."""
+    maintenance_retry_after: float = Field(default=60.0, ge=1)
+    upstream_timeout: float = Field(default=30.0, gt=0, le=600)
+    """How long a service may take to begin its answer, and between two parts of it."""
+    upstream_connections: int = Field(default=200, ge=1)
+    """Connections kept to each service, and the requests it is sent at a time."""
+    max_body: int = Field(default=1_048_576, ge=0)
+    open_route_limit: int = Field(default=60, ge=1)
+    """Requests a minute that one address may send to login, refresh, register and the JWKS."""
+    handshake_limit: int = Field(default=3_000, ge=1)
+    """WebSockets a minute that one address may open."""
+    trusted_proxies: str = ""
+    """Addresses or networks, separated by commas, whose `X-Forwarded-For` is believed."""
+    cors_origins: str = ""
+    """Origins, separated by commas, whose pages may call the API; `*` is any. None by default."""
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, value: str) -> str:
+        _networks(value)
+        return value
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """`trusted_proxies` as networks."""
+        return _networks(self.trusted_proxies)
+
+    @property
+    def origins(self) -> frozenset[str]:
+        """`cors_origins` as a set."""
+        return frozenset(o.strip().rstrip("/") for o in self.cors_origins.split(",") if o.strip())
+
+    @property
+    def service_urls(self) -> dict[str, str]:
+        """The address of each service, by name."""
+        return {
+            "auth": self.auth_url,
+            "crews": self.crews_url,
+            "executor": self.executor_url,
+            "events": self.events_url,
+        }
+
+
+def _networks(listed: str) -> tuple[Network, ...]:
+    return tuple(ip_network(n.strip(), strict=False) for n in listed.split(",") if n.strip())

@@ -1,0 +1,51 @@
+"""Which address a request comes from, as far as that can be believed."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+
+LOCAL = "local"
+"""Stands for a peer that has no address (a Unix socket)."""
+
+
+def client_address(
+    peer: str | None, forwarded: Sequence[str], trusted: Sequence[IPv4Network | IPv6Network]
+) -> str:
+    """Return the client's address: the peer's or, where that is a trusted proxy, what it tells.
+
+    `forwarded` are the `X-Forwarded-For` values in order. They are read from the right, and the
+    first that is no trusted proxy counts; everything left of it may be made up.
+    """
+    if peer is None:
+        return LOCAL
+    if not trusted or not _within(peer, trusted):
+        return peer
+    found = peer
+    for entry in reversed([part.strip() for value in forwarded for part in value.split(",")]):
+        if _parsed(entry) is None:
+            break
+        found = entry
+        if not _within(entry, trusted):
+            break
+    return found
+
+
+def counted_as(address: str) -> str:
+    """Return the name under which `address` is counted: an IPv6 client owns its whole /64."""
+    parsed = _parsed(address)
+    if isinstance(parsed, IPv6Address):
+        if parsed.ipv4_mapped is not None:
+            return str(parsed.ipv4_mapped)
+        return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
+    return address
+
+
+def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
+
+
+def _within(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    parsed = _parsed(text)
+    return parsed is not None and any(parsed in network for network in networks)

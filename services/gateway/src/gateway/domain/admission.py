@@ -1,0 +1,87 @@
+"""Whether a request may come in: its token, its revocation, its rate windows."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common.errors import Unauthorized
+from common.identity import Identity
+from gateway.domain.addresses import counted_as
+from gateway.domain.credentials import Credentials, bearer
+from gateway.domain.plans import Plans
+from gateway.domain.ports import Counted, SharedCounters
+from gateway.domain.revocations import Revocations
+from gateway.domain.windows import Limits, LocalUsage, Standing, standings
+
+
+def _milliseconds() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the door found.
+
+    `jwt` stands in for an opaque token; `windows` are the limited ones, the tightest first.
+    """
+
+    admitted: bool
+    windows: list[Standing]
+    identity: Identity | None = None
+    jwt: str | None = None
+
+
+class Doorkeeper:
+    """Admits callers by token and open requests by address.
+
+    The shared counters are asked once per request. While they are away, revocations come from the
+    door's own copy and the windows are this process's alone.
+    """
+
+    def __init__(
+        self,
+        credentials: Credentials,
+        plans: Plans,
+        revocations: Revocations,
+        counters: SharedCounters,
+        clock: Callable[[], int] = _milliseconds,
+    ) -> None:
+        self._credentials = credentials
+        self._plans = plans
+        self._revocations = revocations
+        self._counters = counters
+        self._clock = clock
+        self._local = LocalUsage()
+
+    async def caller(self, authorization: str) -> Admission:
+        """Admit the caller named by an `Authorization` header, or say that a window is spent.
+
+        Raises `Unauthorized` for a token that does not hold, `Unavailable` when auth is needed to
+        know and away.
+        """
+        credential = await self._credentials.check(bearer(authorization))
+        identity = credential.identity
+        if self._revocations.covers(identity):
+            raise Unauthorized("The token has been revoked.")
+        workspace = identity.workspace_id
+        limits = self._plans.held(workspace) or await self._plans.limits(workspace)
+        counted = await self._count(f"kasal:rate:{workspace}", limits, identity)
+        if counted.revoked:
+            raise Unauthorized("The token has been revoked.")
+        windows = standings(counted.usage, limits)
+        return Admission(counted.admitted, windows, identity, credential.jwt)
+
+    async def address(self, kind: str, address: str, per_minute: int) -> Admission:
+        """Admit a request without a token, counting `address` for this `kind` of request."""
+        limits = Limits(per_minute=per_minute)
+        counted = await self._count(f"kasal:rate:{kind}:{counted_as(address)}", limits, None)
+        return Admission(counted.admitted, standings(counted.usage, limits))
+
+    async def _count(self, key: str, limits: Limits, identity: Identity | None) -> Counted:
+        counted = await self._counters.check(key, limits, identity)
+        if counted is not None:
+            if not counted.complete and identity is not None:
+                self._revocations.missed()
+            return counted
+        admitted, usage = self._local.take(key, limits, self._clock())
+        return Counted(revoked=False, admitted=admitted, usage=usage, complete=True)

@@ -1,0 +1,106 @@
+"""Who a token speaks for: JWTs are checked here, opaque tokens are exchanged at auth."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TypeVar
+
+from common.errors import KasalError, Unauthorized
+from common.identity import Identity
+from common.tokens import TokenVerifier
+from gateway.domain.ports import TokenExchange
+
+ValueT = TypeVar("ValueT")
+
+_LONGEST = 8_192
+_REMEMBERED = 10_000
+_RENEW_BEFORE = 10.0
+"""Seconds before its end that an exchanged token is replaced, so that it outlives the request."""
+_REFUSED_FOR = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A checked caller, and the JWT that stands for an opaque token (None for a JWT itself)."""
+
+    identity: Identity
+    jwt: str | None = None
+
+
+def is_opaque(token: str) -> bool:
+    """Return whether `token` is an API key or the sandbox token rather than a JWT."""
+    return token.startswith("kasal_") or token.count(".") != 2
+
+
+def bearer(header: str) -> str:
+    """Return the token of an `Authorization` header (RFC 6750). Raises `Unauthorized`."""
+    scheme, _, token = header.partition(" ")
+    token = token.strip()
+    if scheme.lower() != "bearer" or not token:
+        raise Unauthorized("This needs an Authorization header with a Bearer token.")
+    if len(token) > _LONGEST or not token.isascii():
+        raise Unauthorized("The token is not valid.")
+    return token
+
+
+class Credentials:
+    """Checks tokens and keeps what was found, good or bad, for a while."""
+
+    def __init__(self, verifier: TokenVerifier, exchange: TokenExchange) -> None:
+        self._verifier = verifier
+        self._exchange = exchange
+        self._exchanged: OrderedDict[str, Credential] = OrderedDict()
+        self._refused: OrderedDict[str, float] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[Credential]] = {}
+
+    async def check(self, token: str) -> Credential:
+        """Return who `token` speaks for; whether it was revoked is not looked at here.
+
+        Raises `Unauthorized` when it does not hold, and `Unavailable` when auth is needed to know
+        and away.
+        """
+        if is_opaque(token):
+            return await self._redeemed(token)
+        identity = await self._verifier.verify(token)
+        if identity.kind != "access":
+            raise Unauthorized("A service token is not accepted here.")
+        return Credential(identity)
+
+    async def _redeemed(self, token: str) -> Credential:
+        known = self._exchanged.get(token)
+        if known is not None and known.identity.expires_at - _RENEW_BEFORE > time.time():
+            return known
+        if self._refused.get(token, 0.0) > time.monotonic():
+            raise Unauthorized("The token is not valid.")
+        task = self._asking.get(token)
+        if task is None:
+            task = self._asking[token] = asyncio.create_task(self._ask(token))
+            task.add_done_callback(lambda done: self._asked(token, done))
+        return await asyncio.shield(task)
+
+    async def _ask(self, token: str) -> Credential:
+        try:
+            jwt = await self._exchange.exchange(token)
+        except Unauthorized:
+            raise Unauthorized("The token is not valid.") from None
+        return Credential(await self._verifier.verify(jwt), jwt)
+
+    def _asked(self, token: str, task: asyncio.Task[Credential]) -> None:
+        del self._asking[token]
+        if task.cancelled():
+            return
+        fault = task.exception()
+        if fault is None:
+            _keep(self._exchanged, token, task.result())
+        else:
+            self._exchanged.pop(token, None)
+            if isinstance(fault, KasalError) and fault.status == 401:
+                _keep(self._refused, token, time.monotonic() + _REFUSED_FOR)
+
+
+def _keep(kept: OrderedDict[str, ValueT], token: str, value: ValueT) -> None:
+    kept[token] = value
+    kept.move_to_end(token)
+    if len(kept) > _REMEMBERED:
+        kept.popitem(last=False)

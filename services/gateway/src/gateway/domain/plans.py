@@ -1,0 +1,56 @@
+"""The rate limits of each workspace, looked up at auth and kept for a minute."""
+
+import asyncio
+import time
+from collections import OrderedDict
+
+from common.errors import KasalError
+from common.logs import get_logger
+from gateway.domain.ports import PlanSource
+from gateway.domain.windows import TIERS, Limits
+
+log = get_logger(__name__)
+
+_KEPT = 60.0
+_ASK_AGAIN_AFTER = 5.0
+_REMEMBERED = 20_000
+
+
+class Plans:
+    """Limits by workspace. While auth is away the last ones known hold, or else the free tier's."""
+
+    def __init__(self, source: PlanSource) -> None:
+        self._source = source
+        self._known: OrderedDict[str, tuple[Limits, float]] = OrderedDict()
+        self._asking: dict[str, asyncio.Task[Limits]] = {}
+
+    def held(self, workspace_id: str) -> Limits | None:
+        """Return the limits if they are known and fresh."""
+        limits, until = self._known.get(workspace_id, (None, 0.0))
+        return limits if until > time.monotonic() else None
+
+    async def limits(self, workspace_id: str) -> Limits:
+        """Return the limits of `workspace_id`; many callers at once ask auth once."""
+        held = self.held(workspace_id)
+        if held is not None:
+            return held
+        task = self._asking.get(workspace_id)
+        if task is None:
+            task = self._asking[workspace_id] = asyncio.create_task(self._ask(workspace_id))
+            task.add_done_callback(lambda _: self._asking.pop(workspace_id, None))
+        return await asyncio.shield(task)
+
+    async def _ask(self, workspace_id: str) -> Limits:
+        try:
+            limits, kept = await self._source.limits(workspace_id), _KEPT
+        except KasalError as fault:
+            log.warning(
+                "the plan could not be looked up", workspace_id=workspace_id, reason=fault.message
+            )
+            stale = self._known.get(workspace_id)
+            limits, kept = (stale[0] if stale else TIERS["free"]), _ASK_AGAIN_AFTER
+        self._known[workspace_id] = (limits, time.monotonic() + kept)
+        self._known.move_to_end(workspace_id)
+        if len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return limits

@@ -1,0 +1,97 @@
+"""Which service answers which path, and which paths are refused before any service sees them."""
+
+import re
+from dataclasses import dataclass
+
+_PREFIXES = ("/api/v1/", "/v1/")
+_SERVICES = {
+    "auth": "auth",
+    "workspace": "auth",
+    "crews": "crews",
+    "agents": "crews",
+    "tasks": "crews",
+    "tools": "crews",
+    "memory": "crews",
+    "executions": "executor",
+    "analytics": "executor",
+}
+_OPEN = frozenset({"/auth/login", "/auth/refresh", "/auth/register"})
+_JWKS = "/.well-known/jwks.json"
+_LONGEST = 2_048
+
+_PLAIN = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._~-]*)+")
+"""Nearly every path that is asked for; anything else is looked at closely."""
+_ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
+_UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
+_ALLOWED = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+)+")
+_REFUSED_ESCAPES = re.compile(r"%(?:2F|5C|25|[01][0-9A-F]|7F)")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where a request goes: the service, the path it is asked for, and how."""
+
+    service: str
+    path: str
+    open: bool = False
+    """No token is needed; the client's address is counted instead."""
+    streamed: bool = False
+    """The answer has no end of its own (server-sent events)."""
+
+
+def clean(raw_path: bytes) -> str | None:
+    """Return the path with needless escapes undone (RFC 3986, 6.2.2.2), or None if it is refused.
+
+    Nothing is decoded that could change what the path means: a path with an escaped slash,
+    backslash, percent sign or control character, with an empty, `.` or `..` segment, or with bytes
+    that have no place in a path, is refused. What is returned is what the service gets.
+    """
+    if len(raw_path) > _LONGEST or not raw_path.isascii():
+        return None
+    path = raw_path.decode("ascii")
+    if _PLAIN.fullmatch(path):
+        return path
+    path = _ESCAPE.sub(_unescaped, path)
+    if not _ALLOWED.fullmatch(path) or _REFUSED_ESCAPES.search(path):
+        return None
+    if any(segment in {".", ".."} for segment in path.split("/")):
+        return None
+    return path
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    byte = int(found[1], 16)
+    return chr(byte) if byte in _UNRESERVED else found[0].upper()
+
+
+def public_path(path: str) -> str | None:
+    """Return a clean `path` without its version prefix, or None when it has none."""
+    for prefix in _PREFIXES:
+        if path.startswith(prefix):
+            return path[len(prefix) - 1 :]
+    return None
+
+
+def route(method: str, path: str) -> Target | None:
+    """Return where a clean `path` leads, or None when there is no such route."""
+    if path == _JWKS:
+        return Target("auth", path, open=True)
+    inner = public_path(path)
+    if inner is None:
+        return None
+    first, _, rest = inner[1:].partition("/")
+    service = _SERVICES.get(first)
+    if service is None:
+        return None
+    if first == "executions" and rest.endswith("/events") and _is_stream(method, rest):
+        return Target("events", inner, streamed=True)
+    return Target(service, inner, open=inner in _OPEN)
+
+
+def _is_stream(method: str, rest: str) -> bool:
+    return method in {"GET", "HEAD"} and rest.count("/") == 1
+
+
+def is_socket(path: str) -> bool:
+    """Return whether a clean `path` is the WebSocket's."""
+    return public_path(path) == "/ws"

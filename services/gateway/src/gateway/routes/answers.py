@@ -1,0 +1,70 @@
+"""What the gateway itself answers with: errors, documents, limits in headers."""
+
+import time
+from collections.abc import Sequence
+
+import orjson
+from starlette.types import Send
+
+from common.errors import KasalError, envelope, problem
+from gateway.domain.windows import Standing
+from gateway.routes.visit import Visit
+
+Headers = list[tuple[bytes, bytes]]
+_JSON = (b"content-type", b"application/json")
+_PROBLEM = (b"content-type", b"application/problem+json")
+
+
+async def give(send: Send, visit: Visit, status: int, headers: Headers, body: bytes = b"") -> None:
+    """Send a whole answer. A HEAD request is told the length, not the body."""
+    visit.status = status
+    if status not in {204, 304}:
+        headers.append((b"content-length", b"%d" % len(body)))
+    headers += visit.extra
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if visit.method == "HEAD" else body})
+
+
+async def give_json(send: Send, visit: Visit, value: object, status: int = 200) -> None:
+    """Answer with `value` as JSON."""
+    await give(send, visit, status, [_JSON], orjson.dumps(value))
+
+
+async def give_error(send: Send, visit: Visit, error: KasalError) -> None:
+    """Answer with the seed's envelope, or with RFC 9457 where the client asks for it."""
+    headers, body = failure(visit, error)
+    if error.status == 413:  # what is still to come is not read
+        headers.append((b"connection", b"close"))
+    await give(send, visit, error.status, headers, body)
+
+
+def failure(visit: Visit, error: KasalError) -> tuple[Headers, bytes]:
+    """Return the headers and the body that tell of `error`."""
+    as_problem = "application/problem+json" in visit.accept
+    made = problem(error, visit.request_id) if as_problem else envelope(error, visit.request_id)
+    headers = [_PROBLEM if as_problem else _JSON]
+    if error.retry_after is not None:
+        headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
+    return headers, orjson.dumps(made, default=str)
+
+
+def rate_headers(windows: Sequence[Standing]) -> Headers:
+    """Return the rate-limit headers for `windows`, the tightest first; none for no limit.
+
+    `X-RateLimit-*` tell of the tightest, its reset in Unix seconds. `RateLimit` and
+    `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10, for all of them.
+    """
+    if not windows:
+        return []
+    tight = windows[0]
+    left = ", ".join(f'"{w.name}";r={w.remaining};t={w.reset}' for w in windows)
+    policy = ", ".join(f'"{w.name}";q={w.limit};w={w.seconds}' for w in windows)
+    return [
+        (b"x-ratelimit-limit", b"%d" % tight.limit),
+        (b"x-ratelimit-remaining", b"%d" % tight.remaining),
+        (b"x-ratelimit-reset", b"%d" % (time.time() + tight.reset)),
+        (b"ratelimit", left.encode()),
+        (b"ratelimit-policy", policy.encode()),
+    ]

@@ -1,0 +1,44 @@
+"""Cross-origin requests (the Fetch standard's CORS protocol), where the operator allows them."""
+
+from collections.abc import Collection
+
+from gateway.routes.answers import Headers
+from gateway.routes.visit import Visit
+
+_EXPOSED = (
+    b"ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, "
+    b"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
+)
+_ACCEPTED = (
+    b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
+    b"Last-Event-ID, X-Request-ID, traceparent"
+)
+
+
+class CrossOrigin:
+    """Which origins' pages may call the API. Cookies are never used, so none are allowed."""
+
+    def __init__(self, origins: Collection[str]) -> None:
+        self._origins = frozenset(origins)
+
+    def headers(self, visit: Visit) -> Headers:
+        """Return the headers of an answer to `visit`; none where its origin is not allowed."""
+        if not self._origins:
+            return []
+        origin = visit.header(b"origin")
+        if not origin or not ({origin, "*"} & self._origins):
+            return [(b"vary", b"Origin")]
+        return [
+            (b"vary", b"Origin"),
+            (b"access-control-allow-origin", origin.encode("latin-1")),
+            (b"access-control-expose-headers", _EXPOSED),
+        ]
+
+    @staticmethod
+    def preflight(methods: Collection[str]) -> Headers:
+        """Return the further headers of the answer to a preflight request."""
+        return [
+            (b"access-control-allow-methods", ", ".join(methods).encode()),
+            (b"access-control-allow-headers", _ACCEPTED),
+            (b"access-control-max-age", b"600"),
+        ]

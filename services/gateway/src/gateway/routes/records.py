@@ -1,0 +1,130 @@
+"""What is recorded of each request: a span, a duration, a line in the access log."""
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+import orjson
+from opentelemetry.context import Context
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+
+from common.telemetry import Telemetry, extract
+from gateway.routes.visit import Visit
+
+_logger = logging.getLogger("gateway.access")
+_EVERY = 0.2
+"""Seconds that lines are held back, so that they are written together."""
+_QUIET = frozenset({"healthz", "readyz"})
+_NOTHING = Context()
+
+
+class AccessLog:
+    """A line for every request, in the form of the other log lines.
+
+    Lines are written by themselves, a few times a second: going through the logging machinery one by
+    one would cost more than the rest of the request. `KASAL_LOG_LEVEL=WARNING` turns them off.
+    """
+
+    def __init__(self, *, pretty: bool, write: Callable[[str], object] | None = None) -> None:
+        self._pretty = pretty
+        self._write = write or _to_stderr
+        self._held: list[bytes] = []
+        self._timer: asyncio.TimerHandle | None = None
+
+    def add(self, visit: Visit, seconds: float) -> None:
+        """Remember one served request."""
+        if not _logger.isEnabledFor(logging.INFO):
+            return
+        self._held.append(self._line(visit, seconds))
+        if self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(_EVERY, self.flush)
+
+    def _line(self, visit: Visit, seconds: float) -> bytes:
+        now = datetime.fromtimestamp(time.time(), UTC).isoformat().replace("+00:00", "Z")
+        milliseconds = round(seconds * 1000, 1)
+        if self._pretty:
+            text = (
+                f"{now} [info     ] {visit.method} {visit.path} {visit.status} {milliseconds} ms"
+                f" [gateway] request_id={visit.request_id}"
+            )
+            return text.encode("ascii", "backslashreplace")
+        fields = {
+            "service": "gateway",
+            "request_id": visit.request_id,
+            "method": visit.method,
+            "path": visit.path,
+            "status": visit.status,
+            "milliseconds": milliseconds,
+            "trace_id": visit.traceparent[3:35],
+            "event": "request served",
+            "logger": "gateway.access",
+            "level": "info",
+            "timestamp": now,
+        }
+        if visit.workspace_id:
+            fields["workspace_id"] = visit.workspace_id
+        return orjson.dumps(fields)
+
+    def flush(self) -> None:
+        """Write what is held."""
+        self._timer = None
+        if self._held:
+            lines, self._held = self._held, []
+            self._write(b"\n".join(lines).decode() + "\n")
+
+
+def _to_stderr(text: str) -> None:
+    sys.stderr.write(text)
+    sys.stderr.flush()
+
+
+class Records:
+    """Begins and ends the record of a request."""
+
+    def __init__(self, telemetry: Telemetry, access_log: AccessLog) -> None:
+        self._tracer = telemetry.tracer
+        self._log = access_log
+        self._seconds = telemetry.meter.create_histogram(
+            "http.server.request.duration", unit="s", description="Duration of HTTP requests"
+        )
+
+    def begin(self, visit: Visit) -> None:
+        """Open the span; `visit.traceparent` is what services are told to continue."""
+        told = visit.header(b"traceparent")
+        parent = extract({"traceparent": told}) if told else _NOTHING
+        span: Span = self._tracer.start_span(visit.method, parent, kind=SpanKind.SERVER)
+        context = span.get_span_context()
+        if context.is_valid:
+            flags = int(context.trace_flags)
+            visit.traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags:02x}"
+        visit.span = span
+
+    def end(self, visit: Visit) -> None:
+        """Close the span, and note the duration and the line. The route's name is a service's."""
+        seconds = time.perf_counter() - visit.started
+        attributes: dict[str, str | int] = {
+            "http.request.method": visit.method if visit.method in _METHODS else "_OTHER",
+            "http.response.status_code": visit.status,
+            "http.route": visit.route,
+        }
+        span: Span = visit.span
+        if span.is_recording():
+            span.update_name(f"{visit.method} {visit.route}".strip())
+            span.set_attributes({**attributes, "url.path": visit.path})
+            if visit.status >= 500:
+                span.set_status(Status(StatusCode.ERROR))
+        span.end()
+        self._seconds.record(seconds, attributes)
+        if visit.route not in _QUIET:
+            self._log.add(visit, seconds)
+
+
+_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+
+
+def is_pretty(log_format: str) -> bool:
+    """Return whether logs are read by a person, as `common.logs` decides it."""
+    return log_format == "pretty" or (log_format == "auto" and sys.stderr.isatty())

@@ -1,0 +1,125 @@
+"""Where the gateway is put together."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from starlette.datastructures import State
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from common.backends import Backends
+from common.client import ServiceClient, ServiceTokens
+from common.keys import RemoteKeys
+from common.logs import bind_service, get_logger
+from common.telemetry import Telemetry
+from common.tokens import TokenVerifier
+from gateway.config import Settings
+from gateway.domain.admission import Doorkeeper
+from gateway.domain.credentials import Credentials
+from gateway.domain.plans import Plans
+from gateway.domain.revocations import Revocations
+from gateway.messaging.consumers import follow_sessions
+from gateway.routes.documents import Documents
+from gateway.routes.door import Door, Parts
+from gateway.routes.records import AccessLog, Records, is_pretty
+from gateway.routes.upstreams import Forwarder, Upstream
+from gateway.store.auth import AuthDirectory
+from gateway.store.counters import RedisCounters
+
+log = get_logger(__name__)
+
+
+class Gateway:
+    """The ASGI application: the door, and what is opened and closed around it."""
+
+    def __init__(
+        self, door: ASGIApp, lifespan: Callable[[], AbstractAsyncContextManager[None]]
+    ) -> None:
+        self._door = door
+        self._lifespan = lifespan
+        self.state = State()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._door(scope, receive, send)
+            return
+        bind_service("gateway")
+        await receive()
+        try:
+            async with self._lifespan():
+                await send({"type": "lifespan.startup.complete"})
+                await receive()
+        except Exception as fault:
+            log.exception("the gateway did not start or stop")
+            await send({"type": "lifespan.startup.failed", "message": repr(fault)})
+            raise
+        await send({"type": "lifespan.shutdown.complete"})
+
+
+def build_app(settings: Settings, backends: Backends) -> Gateway:
+    """Return the gateway. Nothing is connected before its lifespan starts."""
+    telemetry = Telemetry("gateway", settings.otlp_endpoint)
+    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout)
+    tokens = ServiceTokens(auth, "gateway", settings.service_secret)
+    directory = AuthDirectory(auth, tokens, settings.service_secret)
+    redis = backends.redis(settings)
+    bus = backends.bus(settings, telemetry)
+    counters = RedisCounters(redis, telemetry.meter)
+    revocations = Revocations(directory)
+    counters.on_return = revocations.missed
+    verifier = TokenVerifier(RemoteKeys(auth))
+    upstreams = _upstreams(settings)
+    access_log = AccessLog(pretty=is_pretty(settings.log_format))
+    parts = Parts(
+        doorkeeper=Doorkeeper(
+            Credentials(verifier, directory), Plans(directory), revocations, counters
+        ),
+        forwarder=Forwarder(upstreams, settings.max_body),
+        events=upstreams["events"],
+        documents=Documents(),
+        records=Records(telemetry, access_log),
+        checks={
+            "redis": counters.ping,
+            "bus": bus.ping,
+            **{name: upstream.ping for name, upstream in upstreams.items()},
+        },
+    )
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with contextlib.AsyncExitStack() as stack:
+            stack.callback(telemetry.close)
+            stack.push_async_callback(redis.aclose)
+            stack.push_async_callback(auth.close)
+            for upstream in upstreams.values():
+                await upstream.open()
+                stack.push_async_callback(upstream.close)
+            await bus.start()
+            stack.push_async_callback(bus.close)
+            await follow_sessions(bus, revocations)
+            for work in (counters.run(), revocations.keep_loaded()):
+                stack.push_async_callback(_ended, asyncio.create_task(work))
+            stack.callback(access_log.flush)
+            yield
+
+    app = Gateway(Door(settings, parts), lifespan)
+    app.state.telemetry = telemetry
+    return app
+
+
+def _upstreams(settings: Settings) -> dict[str, Upstream]:
+    # A stream or socket holds its connection for as long as it lasts: events gets as many as come.
+    connections = dict.fromkeys(settings.service_urls, settings.upstream_connections) | {
+        "events": 0
+    }
+    return {
+        name: Upstream(name, url, settings.upstream_timeout, connections[name])
+        for name, url in settings.service_urls.items()
+    }
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task
