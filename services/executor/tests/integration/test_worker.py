@@ -26,6 +26,13 @@ async def bus(backends, settings, telemetry):
 
 
 @pytest.fixture
+async def dead_letter(bus):
+    found: asyncio.Queue[Message] = asyncio.Queue()
+    await bus.consume(DEAD_LETTERS_QUEUE, found.put)
+    return found.get
+
+
+@pytest.fixture
 def submit(bus):
     async def send(message: JobSubmitted) -> str:
         await bus.publish(JOBS, message.message_type, encode(message))
@@ -99,3 +106,250 @@ async def test_a_submitted_job_runs_to_its_end(
     assert b"secret" not in b"".join(frame.body for frame in frames)
     assert frames[0].headers["workspace_id"] == "ws_test"
     assert frames[0].headers["crew_id"] == "crew_abc123"
+
+
+async def test_a_stopped_run_is_cut_off_at_once(
+    workers, submit, submission, ended, log_of, make_runner, executor_app, served, make_token
+):
+    gate = Gate("task_2")
+    process, _ = await workers.start(make_runner(gate))
+    async with served(executor_app) as api:
+        job_id = await submit(submission())
+        await gate.reached.wait()
+        headers = {"Authorization": f"Bearer {make_token()}"}
+        async with api.http.post(f"/executions/{job_id}/stop", headers=headers) as answer:
+            assert (answer.status, await answer.json()) == (
+                200,
+                {"job_id": job_id, "status": "stopped"},
+            )
+        job = await ended(job_id)
+        async with api.http.post(f"/executions/{job_id}/stop", headers=headers) as answer:
+            assert answer.status == 200
+    assert job.status == ExecutionStatus.STOPPED
+    assert process.worker.runs.running() == {}
+    assert [task.status for task in job.state.tasks] == ["completed", "stopped", "pending"]
+    assert_whole(await log_of(job_id), EventType.EXECUTION_STOPPED)
+
+
+async def _kill(process) -> None:
+    """End a worker as SIGKILL would: nothing is written, nothing is handed back."""
+    worker = process.worker
+    await process.consumers._jobs.cancel()
+    for task in [*worker._tasks, *worker.runs._tasks.values(), worker._settlement._task]:
+        task.cancel()
+    await asyncio.gather(*worker._tasks, return_exceptions=True)
+
+
+async def test_a_killed_workers_job_goes_on_in_another_with_no_second_task_start(
+    workers, submit, submission, ended, log_of, make_runner
+):
+    gate = Gate("task_2")
+    first, _ = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    await _kill(first)
+    await workers.start(make_runner())
+    job = await ended(job_id)
+
+    assert job.status == ExecutionStatus.COMPLETED
+    assert (job.attempt, job.lost_claims) == (2, 1)
+    log = await log_of(job_id)
+    assert_whole(log, EventType.EXECUTION_COMPLETE)
+    starts = [event.fields["task_id"] for event in log if event.type == EventType.TASK_START]
+    assert starts == ["task_1", "task_2", "task_3"]
+    resumed = [event for event in log if event.type == EventType.EXECUTION_RESUMED]
+    assert [event.fields["reason"] for event in resumed] == ["worker_lost"]
+
+
+async def test_a_worker_that_stops_hands_its_jobs_over(
+    workers, submit, submission, ended, log_of, make_runner, executions
+):
+    gate = Gate("task_2")
+    first, stop = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    await workers.stopped(stop)
+    handed = await executions.head(job_id)
+    assert (handed.status, handed.owner) == (ExecutionStatus.RUNNING, None)
+    await workers.start(make_runner())
+    job = await ended(job_id)
+
+    assert (job.status, job.attempt, job.lost_claims) == (ExecutionStatus.COMPLETED, 2, 0)
+    log = await log_of(job_id)
+    assert_whole(log, EventType.EXECUTION_COMPLETE)
+    assert sum(event.type == EventType.TASK_START for event in log) == 3
+
+
+async def test_the_same_job_submitted_twice_runs_once(
+    workers, submit, submission, ended, make_runner, bus, log_of
+):
+    runner = make_runner()
+    await workers.start(runner)
+    await workers.start(runner)
+    message = submission()
+    for _ in range(5):
+        await submit(message)
+    job = await ended(message.job_id)
+    await submit(message)
+    await submit(later := submission())
+    await ended(later.job_id)
+    assert runner.started.count((message.job_id, 1)) == 1
+    assert job.attempt == 1
+    assert_whole(await log_of(message.job_id), EventType.EXECUTION_COMPLETE)
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        (JobSubmitted.message_type, b"{not json"),
+        (JobSubmitted.message_type, b'{"job_id": "no"}'),
+        ("job.unknown.v9", b"{}"),
+    ],
+)
+async def test_what_cannot_be_read_is_a_dead_letter(
+    workers, bus, make_runner, dead_letter, kind, body
+):
+    await workers.start(make_runner())
+    await bus.publish(JOBS, JobSubmitted.message_type, Message(type=kind, body=body))
+    assert (await dead_letter()).body == body
+
+
+async def test_a_job_id_of_another_workspace_is_a_dead_letter(
+    workers, submit, submission, ended, make_runner, dead_letter
+):
+    await workers.start(make_runner())
+    message = submission()
+    await submit(message)
+    job = await ended(message.job_id)
+    await submit(message.model_copy(update={"workspace_id": "ws_other"}))
+    assert b"ws_other" in (await dead_letter()).body
+    assert job.workspace_id == "ws_test"
+
+
+@pytest.mark.parametrize(
+    ("changes", "code", "told"),
+    [
+        ({"crew_id": "crew_none"}, "NOT_FOUND", "No such crew"),
+        ({"inputs": {}}, "VALIDATION_ERROR", "topic"),
+        ({"crew_id": "crew_new"}, "VALIDATION_ERROR", "not active"),
+    ],
+)
+async def test_a_job_that_cannot_run_fails_with_an_event(
+    workers, submit, submission, ended, log_of, make_runner, peers, make_crew, changes, code, told
+):
+    peers.crews["crew_new"] = make_crew("crew_new", status="configuring")
+    await workers.start(make_runner())
+    job = await ended(await submit(submission(**changes)))
+    assert job.status == ExecutionStatus.FAILED
+    assert job.state.error["code"] == code
+    assert told in job.state.error["message"]
+    assert_whole(await log_of(job.job_id), EventType.ERROR)
+
+
+async def test_a_job_waits_for_its_crew_while_crews_is_away(
+    workers, submit, submission, ended, make_runner, peers, eventually
+):
+    peers.away = True
+    await workers.start(make_runner())
+    job_id = await submit(submission())
+
+    async def asked():
+        return peers.asked
+
+    await eventually(asked)
+    peers.away = False
+    assert (await ended(job_id)).status == ExecutionStatus.COMPLETED
+
+
+async def test_a_bug_in_a_run_ends_the_job_without_showing_its_trace(
+    workers, submit, submission, ended, log_of
+):
+    class Broken:
+        async def run(self, job, journal):
+            raise ZeroDivisionError("a secret")
+
+    await workers.start(Broken())
+    job = await ended(await submit(submission()))
+    assert job.state.error == {
+        "code": "INTERNAL_ERROR",
+        "message": "The run failed with an internal error.",
+    }
+    assert_whole(await log_of(job.job_id), EventType.ERROR)
+
+
+async def test_no_more_jobs_than_slots_run_at_once(workers, submit, submission, ended, make_runner):
+    most = now = 0
+
+    async def count(task_id: str) -> None:
+        nonlocal most, now
+        now += 1
+        most = max(most, now)
+        await asyncio.sleep(0.01)
+        now -= 1
+
+    await workers.start(make_runner(count), worker_slots=2)
+    jobs = [await submit(submission()) for _ in range(8)]
+    for job_id in jobs:
+        assert (await ended(job_id)).status == ExecutionStatus.COMPLETED
+    assert most == 2
+
+
+async def test_a_job_whose_message_was_lost_is_found_in_the_store(
+    workers, submission, ended, make_runner, executions, make_crew
+):
+    from common.times import utc_now
+    from executor.domain.execution import Execution
+
+    message = submission()
+    job = Execution(
+        message.job_id,
+        message.workspace_id,
+        message.crew_id,
+        utc_now(),
+        inputs=message.inputs,
+        snapshot=make_crew(),
+    )
+    await workers.start(make_runner())
+    await executions.insert(job)
+    assert (await ended(message.job_id)).status == ExecutionStatus.COMPLETED
+
+
+async def test_a_person_answers_and_the_job_goes_on(
+    workers, submit, submission, ended, log_of, executor_app, served, make_token, eventually
+):
+    class Asking:
+        async def run(self, job, journal):
+            answers = [e for e in job.history if e.type == EventType.INPUT_RECEIVED]
+            if answers:
+                result = {"result": answers[0].fields["input"]}
+                journal.append(Draft(EventType.EXECUTION_COMPLETE, result))
+            else:
+                asked = {"task_id": "task_1", "prompt": "Really?"}
+                journal.append(Draft(EventType.INPUT_REQUIRED, asked))
+            await journal.flush()
+
+    await workers.start(Asking())
+    job_id = await submit(submission())
+    headers = {"Authorization": f"Bearer {make_token()}"}
+    async with served(executor_app) as api:
+
+        async def waits():
+            async with api.http.get(f"/executions/{job_id}", headers=headers) as answer:
+                if answer.status != 200:
+                    return False
+                return (await answer.json())["status"] == "waiting_for_input"
+
+        await eventually(waits)
+        body = {"input": "Yes."}
+        path = f"/executions/{job_id}/input"
+        async with api.http.post(path, headers=headers, json=body) as answer:
+            assert answer.status == 200
+        job = await ended(job_id)
+        async with api.http.post(path, headers=headers, json=body) as answer:
+            assert answer.status == 409
+    assert job.state.result == "Yes."
+    log = await log_of(job_id)
+    assert_whole(log, EventType.EXECUTION_COMPLETE)
+    assert [e.fields["reason"] for e in log if e.type == EventType.EXECUTION_RESUMED] == [
+        "input_received"
+    ]
