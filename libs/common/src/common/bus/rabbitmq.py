@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from common.bus import BusUnavailable, Consumer, Handler, Message, Subscription
 from common.bus.handling import STOP_GRACE, Handling
-from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, outgoing
+from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, properties_of
 from common.bus.rabbitmq_queues import Attached, RabbitConsumer, RabbitSubscription
 from common.contracts.topology import DEAD_LETTERS, Exchange, Queue
 from common.logs import get_logger
@@ -68,14 +68,22 @@ class RabbitBus:
         self.handling.count_published(exchange)
 
     async def _confirmed(self, exchange: Exchange, key: str, message: Message) -> None:
-        link = await self.connected()
-        await link.publisher.basic_publish(
-            message.body,
-            exchange=exchange.name,
-            routing_key=key,
-            properties=outgoing(message).properties,
-            wait=False,
-        )
+        properties = properties_of(message)
+        while True:
+            link = await self.connected()
+            try:
+                await link.publisher.basic_publish(
+                    message.body,
+                    exchange=exchange.name,
+                    routing_key=key,
+                    properties=properties,
+                    wait=False,
+                )
+                return
+            except (*FAULTS, asyncio.CancelledError):
+                # Sent once more on the next connection: consumers expect to see a message twice.
+                if _told_to_stop() or not link.broken:
+                    raise
 
     async def bury(self, dead: Message) -> None:
         await self.publish(DEAD_LETTERS, "", dead)
@@ -107,14 +115,22 @@ class RabbitBus:
 
     async def connected(self) -> Link:
         """Return the connection, waiting for it if it was lost just now. Raises `BusUnavailable`."""
-        if self.link is None:
+        if self.link is not None and self.link.broken:
+            self._drop(self.link)
+        while self.link is None:
             try:
                 async with asyncio.timeout_at(self._patient_until):
                     await self._connected.wait()
             except TimeoutError:
                 raise BusUnavailable("The message broker cannot be reached.") from None
-        assert self.link is not None  # noqa: S101 - what the event says
         return self.link
+
+    def _drop(self, link: Link) -> None:
+        link.lost.set()
+        if self.link is link:
+            self.link = None
+            self._connected.clear()
+            self._patient_until = asyncio.get_running_loop().time() + ANSWER_WITHIN
 
     async def _keep_connected(self) -> None:
         pause, away = _FIRST_PAUSE, False
@@ -135,9 +151,7 @@ class RabbitBus:
                 await link.lost.wait()
                 log.warning("the connection to the message broker was lost")
             finally:
-                self.link = None
-                self._connected.clear()
-                self._patient_until = asyncio.get_running_loop().time() + ANSWER_WITHIN
+                self._drop(link)
                 await link.close()
             pause, away = _FIRST_PAUSE, True
 
@@ -175,8 +189,12 @@ async def _in_time(call: Coroutine[Any, Any, T]) -> T:
     except FAULTS as fault:
         raise BusUnavailable(f"The message broker did not answer: {fault!r}") from None
     except asyncio.CancelledError:
-        task = asyncio.current_task()
-        if task is None or task.cancelling():
+        if _told_to_stop():
             raise
         # The client library ends what waits on a lost connection this way.
         raise BusUnavailable("The connection to the message broker was lost.") from None
+
+
+def _told_to_stop() -> bool:
+    task = asyncio.current_task()
+    return task is not None and task.cancelling() > 0

@@ -8,6 +8,7 @@ import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.channel import Channel as ConfirmingChannel
+from pamqp.commands import Basic
 from yarl import URL
 
 from common.bus import Message
@@ -29,6 +30,7 @@ ANSWER_WITHIN = 5.0
 """Seconds that the broker gets for one answer."""
 
 _HEARTBEAT = "10"
+_PERSISTENT = 2
 _CRASHES_PER_FAILURE = 10
 _WITHOUT_END = 2**31 - 1
 _COUNTED_BY_BROKER = frozenset({"x-delivery-count", "x-acquired-count"})
@@ -51,6 +53,11 @@ class Link:
         self._channels: set[AbstractChannel] = set()
         connection.close_callbacks.add(self._break)
 
+    @property
+    def broken(self) -> bool:
+        """Whether it is lost, though nobody may have been told yet."""
+        return self.lost.is_set() or self.publisher.is_closed
+
     @classmethod
     async def open(cls, url: str, name: str) -> "Link":
         """Connect to `url` as `name` and declare everything. Raises one of `FAULTS`."""
@@ -66,7 +73,7 @@ class Link:
                 link._control = await link.channel()
                 await declare_topology(link._control)
                 confirming = await link.channel(confirms=True)
-                link.publisher = cast(ConfirmingChannel, await confirming.get_underlay_channel())
+                link.publisher = cast("ConfirmingChannel", await confirming.get_underlay_channel())
         except BaseException:
             await link.close()
             raise
@@ -134,17 +141,16 @@ def queue_arguments(queue: Queue) -> dict[str, Any]:
     }
 
 
-def outgoing(message: Message) -> aio_pika.Message:
-    """Return `message` as the client library sends it: persistent, JSON."""
-    return aio_pika.Message(
-        message.body,
-        headers=dict(message.headers),
+def properties_of(message: Message) -> Basic.Properties:
+    """Return what `message` is published with: persistent, JSON."""
+    return Basic.Properties(
         content_type="application/json",
-        delivery_mode=aio_pika.DeliveryMode.PERSISTENT,
+        headers=dict(message.headers),
+        delivery_mode=_PERSISTENT,
         correlation_id=message.correlation_id or None,
         message_id=message.message_id,
         timestamp=message.timestamp,
-        type=message.type,
+        message_type=message.type,
     )
 
 

@@ -1,0 +1,276 @@
+"""What only a broker outside the process can do: go away, come back, and hold dead letters."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import aio_pika
+import pytest
+
+from common.bus import BusUnavailable, DeadLetter, Message
+from common.bus.dead_letters import listed, replay
+from common.bus.rabbitmq import RabbitBus
+from common.contracts.topology import CONTROL, DEAD_LETTERS, EVENTS, JOBS, JOBS_QUEUE
+from common.telemetry import Telemetry
+
+JOB = "job.submitted.v1"
+
+
+class Proxy:
+    """A TCP way to the broker that can be cut and opened again."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._host, self._port = host, port
+        self._server: asyncio.Server | None = None
+        self._writers: set[asyncio.StreamWriter] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.port = 0
+
+    async def open(self) -> None:
+        self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
+        self.port = self._server.sockets[0].getsockname()[1]
+
+    async def cut(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        for writer in list(self._writers):
+            writer.transport.abort()
+        if self._tasks:
+            await asyncio.wait(self._tasks)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        there_reader, there_writer = await asyncio.open_connection(self._host, self._port)
+        self._writers |= {writer, there_writer}
+        await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
+        self._writers -= {writer, there_writer}
+
+
+async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    try:
+        while data := await reader.read(65_536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.transport.abort()
+
+
+@pytest.fixture
+async def proxy(amqp_url: str) -> AsyncIterator[Proxy]:
+    from yarl import URL
+
+    made = Proxy(URL(amqp_url).host or "", URL(amqp_url).port or 5672)
+    await made.open()
+    yield made
+    await made.cut()
+
+
+@pytest.fixture
+async def bus(proxy: Proxy, amqp_url: str, telemetry: Telemetry) -> AsyncIterator[RabbitBus]:
+    from yarl import URL
+
+    made = RabbitBus(str(URL(amqp_url).with_host("127.0.0.1").with_port(proxy.port)), telemetry)
+    yield made
+    await made.close()
+
+
+def keeping(into: asyncio.Queue[Message]):
+    async def handler(message: Message) -> None:
+        into.put_nowait(message)
+
+    return handler
+
+
+async def soon(queue: asyncio.Queue[Message]) -> Message:
+    return await asyncio.wait_for(queue.get(), 20)
+
+
+async def test_everything_is_made_again_after_the_connection_was_lost(bus, proxy):
+    jobs, stops, events = asyncio.Queue(), asyncio.Queue(), asyncio.Queue()
+    back = asyncio.Event()
+
+    async def reconnected() -> None:
+        back.set()
+
+    bus.on_reconnect(reconnected)
+    await bus.start()
+    await bus.consume(JOBS_QUEUE, keeping(jobs))
+    await bus.subscribe(CONTROL, keeping(stops))
+    watching = await bus.subscribe(EVENTS, keeping(events))
+    await watching.bind("ws.job_1.*")
+    await watching.bind("ws.job_2.*")
+    await watching.unbind("ws.job_2.*")
+    assert not back.is_set()
+
+    await proxy.cut()
+    await proxy.open()
+    await asyncio.wait_for(back.wait(), 20)
+    await bus.ping()
+    await bus.publish(JOBS, JOB, Message(JOB, b"job"))
+    await bus.publish(CONTROL, "", Message("job.stop.v1", b"stop"))
+    await bus.publish(EVENTS, "ws.job_2.progress", Message("t", b"unbound"))
+    await bus.publish(EVENTS, "ws.job_1.progress", Message("t", b"event"))
+    assert (await soon(jobs)).body == b"job"
+    assert (await soon(stops)).body == b"stop"
+    assert (await soon(events)).body == b"event"
+
+
+async def test_publishing_waits_for_a_connection_that_was_lost_just_now(bus, proxy):
+    await bus.start()
+    publishing = [asyncio.create_task(bus.publish(JOBS, JOB, Message(JOB, b"1"))) for _ in "12345"]
+    await proxy.cut()
+    publishing += [asyncio.create_task(bus.publish(JOBS, JOB, Message(JOB, b"2"))) for _ in "12345"]
+    await proxy.open()
+    await asyncio.gather(*publishing)
+    bodies = asyncio.Queue()
+    await bus.consume(JOBS_QUEUE, keeping(bodies))
+    arrived = [(await soon(bodies)).body for _ in publishing]
+    assert arrived.count(b"2") == 5
+
+
+async def test_a_message_in_hand_when_the_connection_is_lost_comes_again(bus, proxy):
+    held, go, handled = asyncio.Event(), asyncio.Event(), asyncio.Queue()
+
+    async def handler(message: Message) -> None:
+        held.set()
+        await go.wait()
+        handled.put_nowait(message)
+
+    await bus.start()
+    await bus.consume(JOBS_QUEUE, handler)
+    await bus.publish(JOBS, JOB, Message(JOB, b"kept"))
+    await asyncio.wait_for(held.wait(), 10)
+    await proxy.cut()
+    await proxy.open()
+    go.set()
+    first, second = await soon(handled), await soon(handled)
+    assert first.message_id == second.message_id
+    assert second.deliveries > first.deliveries
+
+
+async def test_a_bus_starts_without_its_broker_and_finds_it_later(proxy, bus):
+    await proxy.cut()
+    began = time.monotonic()
+    await bus.start()
+    assert time.monotonic() - began < 7
+    jobs, back = asyncio.Queue(), asyncio.Event()
+
+    async def reconnected() -> None:
+        back.set()
+
+    bus.on_reconnect(reconnected)
+    await bus.consume(JOBS_QUEUE, keeping(jobs))
+    watching = await bus.subscribe(EVENTS, keeping(asyncio.Queue()))
+    for call in (
+        bus.ping(),
+        bus.publish(JOBS, JOB, Message(JOB, b"1")),
+        watching.bind("ws.job_1.*"),
+    ):
+        with pytest.raises(BusUnavailable):
+            await call
+    await proxy.open()
+    await asyncio.wait_for(back.wait(), 20)
+    await bus.publish(JOBS, JOB, Message(JOB, b"late"))
+    assert (await soon(jobs)).body == b"late"
+
+
+async def test_a_deleted_queue_is_made_again(bus, amqp_url):
+    jobs, back = asyncio.Queue(), asyncio.Event()
+
+    async def reconnected() -> None:
+        back.set()
+
+    bus.on_reconnect(reconnected)
+    await bus.start()
+    await bus.consume(JOBS_QUEUE, keeping(jobs))
+    async with await aio_pika.connect(amqp_url) as connection:
+        channel = await connection.channel()
+        await channel.queue_delete(JOBS_QUEUE.name)
+    await asyncio.wait_for(back.wait(), 20)
+    await bus.publish(JOBS, JOB, Message(JOB, b"1"))
+    assert (await soon(jobs)).body == b"1"
+
+
+async def test_a_paused_consumer_stays_paused_over_a_reconnect(bus, proxy):
+    jobs, back = asyncio.Queue(), asyncio.Event()
+
+    async def reconnected() -> None:
+        back.set()
+
+    bus.on_reconnect(reconnected)
+    await bus.start()
+    consumer = await bus.consume(JOBS_QUEUE, keeping(jobs))
+    await consumer.pause()
+    await proxy.cut()
+    await proxy.open()
+    await asyncio.wait_for(back.wait(), 20)
+    await bus.publish(JOBS, JOB, Message(JOB, b"1"))
+    await bus.ping()
+    assert jobs.empty()
+    await consumer.resume()
+    assert (await soon(jobs)).body == b"1"
+
+
+async def test_a_bus_that_is_not_started_is_unavailable(bus):
+    with pytest.raises(BusUnavailable):
+        await bus.ping()
+    with pytest.raises(BusUnavailable):
+        await bus.publish(JOBS, JOB, Message(JOB, b"1"))
+
+
+async def test_dead_letters_are_shown_and_sent_back(bus, amqp_url):
+    jobs, dead = asyncio.Queue(), asyncio.Event()
+
+    async def refusing(message: Message) -> None:
+        if message.body == b"2":
+            dead.set()
+        raise DeadLetter("not today")
+
+    await bus.start()
+    consumer = await bus.consume(JOBS_QUEUE, refusing)
+    sent = Message(JOB, b"1", correlation_id="job_1", headers={"workspace_id": "ws_1"})
+    await bus.publish(JOBS, JOB, sent)
+    await bus.publish(JOBS, JOB, Message(JOB, b"2"))
+    await asyncio.wait_for(dead.wait(), 10)
+    await consumer.cancel()
+    first, second = await listed(amqp_url)
+    assert (first.message_id, first.queue, first.reason) == (sent.message_id, "jobs", "not today")
+    assert (first.job_id, first.attempts, first.body) == ("job_1", "1", b"1")
+
+    assert [letter.message_id for letter in await replay(amqp_url, [sent.message_id])] == [
+        sent.message_id
+    ]
+    await bus.consume(JOBS_QUEUE, keeping(jobs))
+    again = await soon(jobs)
+    assert (again.message_id, again.body, again.routing_key) == (sent.message_id, b"1", JOB)
+    assert dict(again.headers) == {"workspace_id": "ws_1"}
+    (left,) = await listed(amqp_url)
+    assert left.message_id == second.message_id
+    assert len(await replay(amqp_url)) == 1
+    assert (await soon(jobs)).body == b"2"
+    assert await listed(amqp_url) == []
+
+
+async def test_the_dead_letters_tool_prints_them(bus, amqp_url):
+    await bus.start()
+    await bus.publish(DEAD_LETTERS, "", Message("odd.v1", b"text", message_id="msg_odd"))
+    tool = Path(__file__).parents[4] / "tools" / "dead_letters.py"
+    shown = await asyncio.to_thread(
+        subprocess.run,
+        [sys.executable, str(tool)],
+        env={**os.environ, "KASAL_AMQP_URL": amqp_url},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "msg_odd  odd.v1  from nowhere" in shown.stdout
+    assert "1 dead letters" in shown.stdout
