@@ -1,0 +1,208 @@
+"""The stores in memory, with the same promises: for tests of the rules, and to read as a model."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from common.contracts.crew import CrewSnapshot
+from common.contracts.events import FINAL_STATUSES, ExecutionStatus
+from executor.domain.analytics import CrewStats, Ending, added, tally
+from executor.domain.execution import Execution, Step
+from executor.domain.records import Record
+
+
+class MemoryExecutions:
+    """Fulfils `Executions` and `ExecutionLists`. `writes` counts the calls that change something."""
+
+    def __init__(self) -> None:
+        self.jobs: dict[str, Execution] = {}
+        self.traces: dict[str, dict[int, Record]] = defaultdict(dict)
+        self.writes = 0
+
+    async def insert(self, execution: Execution) -> bool:
+        self.writes += 1
+        if execution.job_id in self.jobs:
+            return False
+        self.jobs[execution.job_id] = execution
+        return True
+
+    async def find(self, job_id: str) -> Execution | None:
+        return self.jobs.get(job_id)
+
+    async def head(self, job_id: str) -> Execution | None:
+        job = self.jobs.get(job_id)
+        return None if job is None else _head(job)
+
+    async def apply(self, step: Step) -> bool:
+        self.writes += 1
+        job = self.jobs.get(step.job_id)
+        if job is None or _place(job) != _place(step.before):
+            return False
+        after = step.after
+        shortened = len(after.tail) != len(step.before.tail) + len(step.records)
+        self.jobs[job.job_id] = replace(
+            job,
+            status=after.status,
+            attempt=after.attempt,
+            owner=after.owner,
+            seq=after.seq,
+            lost_claims=after.lost_claims,
+            published=after.published,
+            state=after.state,
+            tail=after.tail if shortened else (*job.tail, *step.records),
+        )
+        return True
+
+    async def put_snapshot(self, job_id: str, snapshot: CrewSnapshot) -> None:
+        self.writes += 1
+        job = self.jobs.get(job_id)
+        if job is not None and job.status == ExecutionStatus.QUEUED and job.snapshot is None:
+            self.jobs[job_id] = replace(job, snapshot=snapshot)
+
+    async def copy(self, records: Mapping[str, Sequence[Record]]) -> None:
+        self.writes += bool(records)
+        for job_id, entries in records.items():
+            for record in entries:
+                self.traces[job_id].setdefault(record.seq, record)
+
+    async def records(self, job_id: str, after: int, limit: int) -> list[Record]:
+        job = self.jobs.get(job_id)
+        if job is None:
+            return []
+        found = {**self.traces[job_id], **{record.seq: record for record in job.tail}}
+        return [found[seq] for seq in range(after + 1, min(after + limit, job.seq) + 1)]
+
+    async def flushed(self, execution: Execution) -> None:
+        self.writes += 1
+        job = self.jobs.get(execution.job_id)
+        if job is not None and _place(job) == _place(execution):
+            self.jobs[job.job_id] = replace(job, tail=(), published=job.seq)
+
+    async def close(self, job_ids: Sequence[str]) -> None:
+        self.writes += 1
+        for job_id in job_ids:
+            job = self.jobs.get(job_id)
+            if job is not None and job.final:
+                self.jobs[job_id] = replace(job, tail=(), open=False)
+
+    async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
+        running = self._open(ExecutionStatus.RUNNING)
+        return [_head(job) for job in running if job.owner is None or job.owner in dead][:limit]
+
+    async def queued(self, before: datetime, limit: int) -> list[str]:
+        waiting = [
+            job
+            for job in self._open(ExecutionStatus.QUEUED)
+            if job.owner is None and job.created_at <= before
+        ]
+        return [job.job_id for job in sorted(waiting, key=lambda job: job.created_at)][:limit]
+
+    async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
+        ended = self._open(*FINAL_STATUSES)
+        return [_head(job) for job in ended if job.owner is None or job.owner in owners][:limit]
+
+    async def waiting(self, limit: int) -> list[Execution]:
+        waiting = self._open(ExecutionStatus.WAITING_FOR_INPUT)
+        return [_head(job) for job in waiting if job.owner is None and job.tail][:limit]
+
+    async def running_of(self, owner: str) -> frozenset[str]:
+        running = self._open(ExecutionStatus.RUNNING)
+        return frozenset(job.job_id for job in running if job.owner == owner)
+
+    async def live(self) -> Mapping[str, int]:
+        return {
+            status.value: sum(1 for _ in self._open(status))
+            for status in ExecutionStatus
+            if status not in FINAL_STATUSES
+        }
+
+    def _open(self, *statuses: ExecutionStatus) -> Iterator[Execution]:
+        return (job for job in self.jobs.values() if job.open and job.status in statuses)
+
+    async def page(
+        self,
+        workspace_id: str,
+        *,
+        crew_id: str | None,
+        status: ExecutionStatus | None,
+        skip: int,
+        limit: int,
+    ) -> list[Execution]:
+        rows = sorted(
+            self._matching(workspace_id, crew_id, status),
+            key=lambda job: (job.created_at, job.job_id),
+            reverse=True,
+        )
+        return [replace(_head(job), tail=()) for job in rows[skip : skip + limit]]
+
+    async def open_count(
+        self, workspace_id: str, *, crew_id: str | None, status: ExecutionStatus | None
+    ) -> int:
+        return sum(job.open for job in self._matching(workspace_id, crew_id, status))
+
+    def _matching(
+        self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None
+    ) -> Iterator[Execution]:
+        return (
+            job
+            for job in self.jobs.values()
+            if job.workspace_id == workspace_id
+            and crew_id in {None, job.crew_id}
+            and status in {None, job.status}
+        )
+
+    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
+        known = (self.jobs[job_id] for job_id in job_ids if job_id in self.jobs)
+        return {job.job_id: (job.status.value, job.seq) for job in known}
+
+
+class MemoryCounters:
+    """Fulfils `Counters`."""
+
+    def __init__(self) -> None:
+        self._endings: dict[tuple[str, str], dict[str, Ending]] = defaultdict(dict)
+
+    async def count(self, workspace_id: str, crew_id: str, endings: Sequence[Ending]) -> None:
+        for ending in endings:
+            self._endings[workspace_id, crew_id].setdefault(ending.job_id, ending)
+
+    async def of_crew(self, workspace_id: str, crew_id: str) -> CrewStats | None:
+        endings = self._endings.get((workspace_id, crew_id))
+        return None if endings is None else _stats(crew_id, endings)
+
+    async def of_workspace(self, workspace_id: str) -> list[CrewStats]:
+        return [
+            _stats(crew_id, endings)
+            for (workspace, crew_id), endings in self._endings.items()
+            if workspace == workspace_id
+        ]
+
+
+def _stats(crew_id: str, endings: Mapping[str, Ending]) -> CrewStats:
+    months: dict[str, list[Ending]] = defaultdict(list)
+    for ending in endings.values():
+        months[ending.month].append(ending)
+    return CrewStats(crew_id, {month: added([tally(some)]) for month, some in months.items()})
+
+
+class MemoryLeases:
+    """Fulfils `Leases`."""
+
+    def __init__(self) -> None:
+        self._counters: dict[str, int] = {}
+
+    async def beat(self, worker_id: str, counter: int) -> Mapping[str, int]:
+        self._counters[worker_id] = counter
+        return dict(self._counters)
+
+    async def leave(self, worker_id: str) -> None:
+        self._counters.pop(worker_id, None)
+
+
+def _head(job: Execution) -> Execution:
+    return replace(job, inputs={}, snapshot=None, requested_by="")
+
+
+def _place(job: Execution) -> tuple[object, ...]:
+    return job.attempt, job.owner, job.seq, job.status

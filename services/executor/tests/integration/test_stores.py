@@ -1,0 +1,254 @@
+"""One suite for both forms of each store: in memory, and MongoDB's wire protocol."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from common.contracts.events import EventType, ExecutionStatus
+from common.ids import new_id
+from common.times import utc_now
+from executor.domain import moves
+from executor.domain.analytics import Ending
+from executor.domain.events import Draft
+from executor.domain.execution import Execution
+from executor.domain.records import number
+from executor.store.counters import MongoCounters
+from executor.store.executions import MongoExecutions, migrate
+from executor.store.lists import MongoExecutionLists
+from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
+from executor.store.workers import MongoLeases
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def database(request, mongo_database):
+    if request.param == "memory":
+        return None
+    database = mongo_database("executor")
+    await migrate(database)
+    await migrate(database)
+    return database
+
+
+@pytest.fixture
+def executions(database):
+    return MemoryExecutions() if database is None else MongoExecutions(database)
+
+
+@pytest.fixture
+def lists(database, executions):
+    return executions if database is None else MongoExecutionLists(database)
+
+
+@pytest.fixture
+def counters(database):
+    return MemoryCounters() if database is None else MongoCounters(database)
+
+
+@pytest.fixture
+def leases(database):
+    return MemoryLeases() if database is None else MongoLeases(database)
+
+
+@pytest.fixture
+def new_job(executions, make_crew):
+    async def make(**changes) -> Execution:
+        fields = {
+            "job_id": new_id("job"),
+            "workspace_id": "ws_test",
+            "crew_id": "crew_abc123",
+            "created_at": utc_now(),
+            "inputs": {"topic": "bees", "$odd.key": [1, None, {"a.b": "\x00"}]},
+            "snapshot": make_crew(),
+            "requested_by": "usr_1",
+            "traceparent": "00-1-2-01",
+        }
+        job = Execution(**{**fields, **changes})
+        assert await executions.insert(job)
+        return job
+
+    return make
+
+
+@pytest.fixture
+def claimed(executions):
+    async def take(job: Execution, owner: str = "worker_1") -> Execution:
+        step = moves.claim(job, owner, utc_now(), lost=job.owner is not None, limit=5)
+        assert await executions.apply(step)
+        return step.after
+
+    return take
+
+
+@pytest.fixture
+def append(executions):
+    async def write(job: Execution, *drafts: Draft, copied: int = 0) -> Execution:
+        records = number(drafts, job.job_id, job.seq, job.attempt, utc_now())
+        step = moves.append(job, records, copied=copied, published=job.seq)
+        assert await executions.apply(step)
+        return step.after
+
+    return write
+
+
+def start(task: str = "task_1") -> Draft:
+    return Draft(EventType.TASK_START, {"task_id": task, "agent": "Ann"}, {"hidden": [1]})
+
+
+async def test_a_job_is_read_back_as_it_was_stored(executions, new_job):
+    job = await new_job()
+    assert await executions.find(job.job_id) == job
+    assert not await executions.insert(replace(job, workspace_id="ws_other"))
+    assert (await executions.find(job.job_id)).workspace_id == "ws_test"
+    assert await executions.find("job_none") is None
+
+
+async def test_a_head_leaves_out_what_is_large(executions, new_job):
+    job = await new_job()
+    head = await executions.head(job.job_id)
+    assert head == replace(job, inputs={}, snapshot=None, requested_by="")
+
+
+async def test_steps_are_read_back_as_the_writer_has_them(executions, new_job, claimed, append):
+    job = await claimed(await new_job())
+    job = await append(job, start(), start("task_2"))
+    result = {"result": {"a.b": ["\x00", 2**60]}, "task_id": "task_1", "agent": "Ann"}
+    job = await append(job, Draft(EventType.TASK_COMPLETE, result), copied=2)
+    job = await append(job, Draft(EventType.LLM_CALL, {"usage": {"input_tokens": 3}}))
+    job = await append(job, Draft(EventType.EXECUTION_COMPLETE, {"result": "done"}))
+    assert await executions.find(job.job_id) == job
+    assert job.state.tasks[0].output == {"a.b": ["\x00", 2**60]}
+
+
+@pytest.mark.parametrize(
+    "stale", [{"attempt": 2}, {"owner": "worker_2"}, {"seq": 7}, {"status": ExecutionStatus.QUEUED}]
+)
+async def test_a_stale_writer_writes_nothing(executions, new_job, claimed, stale):
+    job = await claimed(await new_job())
+    before = replace(job, **stale)
+    records = number([start()], job.job_id, before.seq, before.attempt, utc_now())
+    step = moves.append(job, records, copied=0, published=0)
+    assert not await executions.apply(replace(step, before=before))
+    assert await executions.find(job.job_id) == job
+
+
+async def test_events_are_read_from_traces_and_tail_alike(executions, new_job, claimed, append):
+    job = await claimed(await new_job())
+    for n in range(5):
+        job = await append(job, start(f"task_{n}"))
+    await executions.copy({job.job_id: job.tail[:4]})
+    await executions.copy({job.job_id: job.tail[:3]})
+    job = await append(job, start("task_9"), copied=4)
+    assert [record.seq for record in job.tail] == [5, 6, 7]
+    everything = await executions.records(job.job_id, 0, 100)
+    assert [record.seq for record in everything] == [1, 2, 3, 4, 5, 6, 7]
+    assert everything[1].event().private == {"hidden": [1]}
+    assert [r.seq for r in await executions.records(job.job_id, 2, 3)] == [3, 4, 5]
+    assert [r.seq for r in await executions.records(job.job_id, 5, 500)] == [6, 7]
+    assert await executions.records(job.job_id, 7, 10) == []
+    assert await executions.records("job_none", 0, 10) == []
+
+
+async def test_who_may_claim_what(executions, new_job, claimed):
+    queued = await new_job()
+    later = await new_job(created_at=utc_now() + timedelta(hours=1))
+    owned, lost = await claimed(await new_job()), await claimed(await new_job(), "worker_dead")
+    handed = await claimed(await new_job())
+    assert await executions.apply(moves.hand_back(handed, published=0))
+    assert await executions.queued(utc_now(), 10) == [queued.job_id]
+    assert await executions.queued(later.created_at, 10) == [queued.job_id, later.job_id]
+    assert await executions.queued(later.created_at, 1) == [queued.job_id]
+    found = await executions.orphans(["worker_dead"], 10)
+    assert {job.job_id for job in found} == {lost.job_id, handed.job_id}
+    assert await executions.running_of("worker_1") == {owned.job_id}
+    assert dict(await executions.live()) == {"queued": 2, "running": 3, "waiting_for_input": 0}
+
+
+async def test_an_ended_job_is_open_until_it_is_closed(
+    executions, lists, new_job, claimed, append
+):
+    job = await append(
+        await claimed(await new_job()), Draft(EventType.EXECUTION_COMPLETE, {"result": 1})
+    )
+    stopped = await new_job()
+    assert await executions.apply(moves.stop(stopped, utc_now()))
+    assert [j.job_id for j in await executions.unsettled([], 10)] == [stopped.job_id]
+    found = await executions.unsettled(["worker_1"], 10)
+    assert {j.job_id for j in found} == {job.job_id, stopped.job_id}
+    running = await claimed(await new_job())
+    await executions.copy({job.job_id: job.tail, stopped.job_id: ()})
+    await executions.close([job.job_id, running.job_id])
+    closed = await executions.find(job.job_id)
+    assert (closed.open, closed.tail) == (False, ())
+    assert (await executions.find(running.job_id)).open
+    assert [r.seq for r in await executions.records(job.job_id, 0, 9)] == [1, 2]
+    assert await lists.open_count("ws_test", crew_id=None, status=None) == 2
+
+
+async def test_a_waiting_jobs_tail_is_flushed_only_if_it_has_not_moved(
+    executions, new_job, claimed, append
+):
+    asked = Draft(EventType.INPUT_REQUIRED, {"task_id": "task_1", "prompt": "?"})
+    job = await append(await claimed(await new_job()), asked)
+    assert (job.status, job.owner) == (ExecutionStatus.WAITING_FOR_INPUT, None)
+    (waiting,) = await executions.waiting(10)
+    assert waiting.job_id == job.job_id
+    answer = moves.answer(waiting, "task_1", "yes", utc_now())
+    assert await executions.apply(answer)
+    await executions.copy({job.job_id: waiting.tail})
+    await executions.flushed(waiting)
+    assert len((await executions.find(job.job_id)).tail) == 3
+    await executions.flushed(answer.after)
+    found = await executions.find(job.job_id)
+    assert (found.tail, found.published) == ((), 3)
+
+
+async def test_lists_show_the_newest_first(lists, new_job, claimed):
+    now = utc_now()
+    ages = [0, 1, 30, 3_600, 86_400 * 3, 86_400 * 400]
+    jobs = [await new_job(created_at=now - timedelta(seconds=age)) for age in ages]
+    await new_job(workspace_id="ws_other")
+    other_crew = await new_job(crew_id="crew_2", created_at=now - timedelta(days=30))
+    running = await claimed(jobs[3])
+    every = [*jobs[:5], other_crew, jobs[5]]
+
+    async def ids(skip=0, limit=20, crew_id=None, status=None):
+        rows = await lists.page("ws_test", crew_id=crew_id, status=status, skip=skip, limit=limit)
+        return [row.job_id for row in rows]
+
+    assert await ids() == [job.job_id for job in every]
+    assert await ids(2, 3) == [job.job_id for job in every[2:5]]
+    assert await ids(100) == []
+    assert await ids(crew_id="crew_2") == [other_crew.job_id]
+    assert await ids(status=ExecutionStatus.RUNNING) == [running.job_id]
+    assert await lists.open_count("ws_test", crew_id="crew_abc123", status=None) == 6
+    heads = await lists.heads([running.job_id, "job_none"])
+    assert dict(heads) == {running.job_id: ("running", 1)}
+
+
+async def test_leases_show_everybodys_counter(leases):
+    await leases.beat("worker_1", 1)
+    assert dict(await leases.beat("worker_2", 7)) == {"worker_1": 1, "worker_2": 7}
+    await leases.leave("worker_1")
+    assert dict(await leases.beat("worker_2", 8)) == {"worker_2": 8}
+
+
+def ending(n: int, status=ExecutionStatus.COMPLETED, month="2026-11") -> Ending:
+    return Ending(f"job_{n}", month, status, tokens=10, seconds=2.0)
+
+
+async def test_a_job_is_counted_once_however_often_it_is_told(counters):
+    assert await counters.of_crew("ws_test", "crew_1") is None
+    await counters.count("ws_test", "crew_1", [ending(1), ending(2, ExecutionStatus.FAILED)])
+    await counters.count("ws_test", "crew_1", [ending(2, ExecutionStatus.FAILED), ending(3)])
+    await counters.count("ws_test", "crew_1", [ending(1)])
+    await counters.count("ws_test", "crew_1", [ending(4, ExecutionStatus.STOPPED, "2026-12")])
+    await counters.count("ws_test", "crew_2", [ending(1)])
+    await counters.count("ws_other", "crew_1", [ending(1)])
+    stats = await counters.of_crew("ws_test", "crew_1")
+    november = stats.months["2026-11"]
+    assert (november.completed, november.failed, november.tokens) == (2, 1, 30)
+    assert (stats.total.executions, stats.total.success_rate) == (4, 0.5)
+    assert stats.total.avg_duration == 2.0
+    crews = await counters.of_workspace("ws_test")
+    assert sorted(crew.crew_id for crew in crews) == ["crew_1", "crew_2"]
