@@ -1,0 +1,106 @@
+"""From an agent's text to a task's output: schema, guardrail, and a person's review."""
+
+import json
+import re
+from typing import Any
+
+from common.contracts.crew import TaskSnapshot
+from executor.engine import prompts
+from executor.engine.conversation import Conversation
+from executor.engine.desk import Desk, Speaker
+from executor.engine.faults import RunFault
+from executor.engine.history import Output
+from executor.models.dialogue import Dialogue, Topic
+from executor.tools.arguments import complaint as schema_complaint
+
+_FENCED = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+
+
+class NeedsInput(Exception):  # noqa: N818 - it names what the run waits for
+    """A task waits for a person."""
+
+    def __init__(self, task_id: str, prompt: str) -> None:
+        super().__init__(task_id)
+        self.task_id = task_id
+        self.prompt = prompt
+
+
+class Answers:
+    """Gets a task's output out of a conversation. `model` is the one that judges guardrails."""
+
+    def __init__(self, desk: Desk, conversation: Conversation, model: str) -> None:
+        self._desk = desk
+        self._conversation = conversation
+        self._model = model
+        self._judged = 0
+
+    async def output(self) -> Output:
+        """Return what the task made. Raises `RunFault`, or `NeedsInput` for a task to be reviewed."""
+        task, record = self._desk.task, self._desk.record
+        output = await self._settled()
+        if not task.human_input:
+            return output
+        if record.answer is None:
+            raise NeedsInput(task.id, self._question(output))
+        self._conversation.say(prompts.review(record.answer))
+        return await self._settled()
+
+    def _question(self, output: Output) -> str:
+        described = prompts.filled(self._desk.task.description, self._desk.shared.inputs)
+        return (
+            f"{described}\n\nThe answer so far:\n{output.text}\n\n"
+            "Say what should change, or that it is good."
+        )
+
+    async def _settled(self) -> Output:
+        task = self._desk.task
+        complaint = ""
+        for _ in range(task.max_retries + 1):
+            if complaint:
+                self._conversation.say(prompts.again(complaint))
+            text = await self._conversation.answer()
+            checked = checked_output(task, text)
+            if isinstance(checked, Output):
+                complaint = await self._objection(checked)
+                if not complaint:
+                    return checked
+            else:
+                complaint = checked
+        raise RunFault(
+            "OUTPUT_INVALID",
+            f"The answer did not become valid in {task.max_retries + 1} tries: {complaint}",
+            task.id,
+        )
+
+    async def _objection(self, output: Output) -> str:
+        """Return what the guardrail has against `output`; empty when nothing."""
+        rule = self._desk.task.guardrail
+        if not rule:
+            return ""
+        self._judged += 1
+        speaker = Speaker(f"g{self._judged}", "Guardrail", self._model, {})
+        topic = Topic("Guardrail", rule, purpose="judge")
+        dialogue = Dialogue(prompts.JUDGE, prompts.judging(rule, output.text), topic)
+        verdict = (await Conversation(self._desk, speaker, dialogue).answer()).strip()
+        if verdict.upper().lstrip("*_`\"' ").startswith("PASS"):
+            return ""
+        return f"it does not meet the rule '{rule}': {verdict[:1_000]}"
+
+
+def checked_output(task: TaskSnapshot, text: str) -> Output | str:
+    """Return `text` as the task's output, or what is wrong with it."""
+    if not text.strip():
+        return "it is empty."
+    if task.output_schema is None:
+        return Output(text, text)
+    try:
+        value: Any = json.loads(_unfenced(text))
+    except (ValueError, RecursionError):
+        return "it is not one JSON value."
+    complaint = schema_complaint(task.output_schema, value)
+    return Output.of(value) if complaint is None else f"it does not meet the schema: {complaint}"
+
+
+def _unfenced(text: str) -> str:
+    found = _FENCED.match(text)
+    return text if found is None else found[1]

@@ -1,0 +1,145 @@
+"""One task at work: asks models and calls tools, or takes from the history what they said."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from common.contracts.crew import TaskSnapshot
+from executor.engine.faults import RunFault, weightiest
+from executor.engine.history import MISMATCH, Place
+from executor.engine.ports import Tool
+from executor.engine.shared import Shared, as_run_fault
+from executor.engine.trace import Numbered
+from executor.models.dialogue import Dialogue, Reply, ToolReturn
+from executor.models.model import ModelFault
+from executor.tools.call import Call
+
+
+@dataclass(frozen=True, slots=True)
+class Speaker:
+    """Who speaks with a model: an agent, its model's name and its tools, in one scope."""
+
+    scope: str
+    agent: str
+    model: str
+    tools: Mapping[str, Tool]
+
+
+class Desk:
+    """Where one task is worked on. Every step is written down before the next one is taken."""
+
+    def __init__(self, shared: Shared, task: TaskSnapshot) -> None:
+        self.shared = shared
+        self.task = task
+        self.record = shared.progress.tasks[task.id]
+        self._fresh: set[int] = set()
+
+    async def ask(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
+        """Return the `turn`th reply in the speaker's scope.
+
+        Raises `RunFault` with a model's code, or `BUDGET_EXCEEDED`.
+        """
+        known = self.record.replies.get(speaker.scope, ())
+        if turn < len(known):
+            reply = known[turn]
+        else:
+            self.shared.check_budget(self.task.id, before_a_call=True)
+            reply = await self._asked(speaker, dialogue, turn)
+        self.shared.check_budget(self.task.id, before_a_call=False)
+        return reply
+
+    async def _asked(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
+        try:
+            model = await self.shared.model(speaker.model)
+            with self.shared.tracer.start_as_current_span(f"model {model.label}"):
+                specs = [tool.spec for tool in speaker.tools.values()]
+                reply = await model.request(dialogue, specs)
+        except ModelFault as fault:
+            raise as_run_fault(fault, self.task.id) from fault
+        places = [Place(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
+        calls = [self._number(place, reply) for place in places]
+        usage = self.shared.trace.replied(
+            self.task.id, speaker.agent, model.label, speaker.scope, reply, calls
+        )
+        self.shared.progress.spent.add(usage)
+        self.record.replies.setdefault(speaker.scope, []).append(reply)
+        return reply
+
+    def _number(self, place: Place, reply: Reply) -> Numbered:
+        self.record.last_call += 1
+        number, request = self.record.last_call, reply.calls[place.entry]
+        self.record.calls[place] = (number, request.name)
+        self._fresh.add(number)
+        return Numbered(number, place, request)
+
+    async def perform(self, speaker: Speaker, reply: Reply, turn: int) -> tuple[ToolReturn, ...]:
+        """Make the calls of the `turn`th reply that are not made yet; return all results in order.
+
+        Calls that are all safe to repeat are made at once, others one after another. Raises
+        `RunFault` (`OUTCOME_UNKNOWN`) for one that may have been made before a crash and is not.
+        """
+        calls = [self._numbered(speaker, turn, entry, reply) for entry in range(len(reply.calls))]
+        tools = [speaker.tools.get(call.request.name) for call in calls]
+        if len(calls) > 1 and all(tool is None or tool.safe for tool in tools):
+            texts = await self._at_once(speaker, calls)
+        else:
+            texts = [await self._made(speaker, call) for call in calls]
+        return tuple(
+            ToolReturn(call.request.id, call.request.name, text)
+            for call, text in zip(calls, texts, strict=True)
+        )
+
+    def _numbered(self, speaker: Speaker, turn: int, entry: int, reply: Reply) -> Numbered:
+        place, request = Place(speaker.scope, turn, entry), reply.calls[entry]
+        known = self.record.calls.get(place)
+        if known is None:
+            call = self._number(place, reply)
+            self.shared.trace.called(self.task.id, speaker.agent, call)
+            return call
+        if known[1] != request.name:
+            raise RunFault(
+                MISMATCH,
+                f"The history has call {known[0]} as {known[1]}, the model asked for {request.name}.",
+                self.task.id,
+            )
+        return Numbered(known[0], place, request)
+
+    async def _at_once(self, speaker: Speaker, calls: Sequence[Numbered]) -> list[str]:
+        try:
+            async with asyncio.TaskGroup() as group:
+                made = [group.create_task(self._made(speaker, call)) for call in calls]
+        except BaseExceptionGroup as fault:
+            raise weightiest(fault) from None
+        return [task.result() for task in made]
+
+    async def _made(self, speaker: Speaker, call: Numbered) -> str:
+        known = self.record.results.get(call.number)
+        if known is not None:
+            return known
+        text = await self._result(speaker.tools.get(call.request.name), call)
+        self.shared.trace.resulted(self.task.id, speaker.agent, call, text)
+        self.record.results[call.number] = text
+        return text
+
+    async def _result(self, tool: Tool | None, call: Numbered) -> str:
+        if tool is None:
+            return f"Error: there is no tool named {call.request.name}."
+        complaint = tool.complaint(call.request.arguments)
+        if complaint is not None or call.request.arguments is None:
+            return f"Error: the arguments do not fit: {complaint}"
+        job = self.shared.job
+        place = Call(job.workspace_id, job.job_id, self.task.id, call.number)
+        if not tool.safe:
+            self._refuse_unknown(place, call)
+            await self.shared.trace.stored()
+        with self.shared.tracer.start_as_current_span(f"tool {call.request.name}"):
+            return await tool.call(call.request.arguments, place)
+
+    def _refuse_unknown(self, place: Call, call: Numbered) -> None:
+        if call.number not in self._fresh:
+            raise RunFault(
+                "OUTCOME_UNKNOWN",
+                f"The call {place.key} of the tool {call.request.name} may or may not have been made "
+                "before the worker was lost, and making it twice is not safe.",
+                self.task.id,
+            )

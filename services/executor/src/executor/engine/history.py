@@ -1,0 +1,181 @@
+"""What a job's history says is done: the fold that a run goes on from (house rule 3).
+
+A run is written so that it takes the same steps again each time: where the history holds a model's
+reply or a tool's result, that is used; the first step it does not hold is made for real. Steps are
+kept by task and scope: scope `""` is the task's own dialogue, `d3` the dialogue of the agent that
+call number 3 delegated to, `g` a guardrail's.
+"""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from common.contracts.crew import CrewSnapshot
+from common.contracts.events import EventType
+from executor.domain.events import Event
+from executor.engine.faults import RunFault
+from executor.models.dialogue import Reply
+
+MISMATCH = "HISTORY_MISMATCH"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """What a task made. `value` is the text, or the JSON value where a schema asks for one."""
+
+    text: str
+    value: Any
+
+    @classmethod
+    def of(cls, value: Any) -> "Output":
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        return cls(text, value)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a tool call was asked for: the `entry`th of the `turn`th reply in a scope."""
+
+    scope: str
+    turn: int
+    entry: int
+
+
+@dataclass(slots=True)
+class Spent:
+    """What the job's model calls have used so far, over all its attempts."""
+
+    tokens: int = 0
+    cost_usd: float = 0.0
+
+    def add(self, usage: Mapping[str, Any]) -> None:
+        self.tokens += int(usage.get("input_tokens", 0)) + int(usage.get("output_tokens", 0))
+        self.cost_usd += float(usage.get("cost_usd") or 0.0)
+
+
+@dataclass(slots=True)
+class TaskRecord:
+    """What is known of one task. Call numbers never start again within it."""
+
+    task_id: str
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
+    output: Output | None = None
+    replies: dict[str, list[Reply]] = field(default_factory=dict)
+    calls: dict[Place, tuple[int, str]] = field(default_factory=dict)
+    results: dict[int, str] = field(default_factory=dict)
+    last_call: int = 0
+    asked: bool = False
+    answer: str | None = None
+    waited: timedelta = timedelta()
+
+
+@dataclass(slots=True)
+class Progress:
+    """What a job has done: its tasks by id, what it spent, what it has warned of."""
+
+    tasks: dict[str, TaskRecord]
+    started_at: datetime | None = None
+    waited: timedelta = timedelta()
+    spent: Spent = field(default_factory=Spent)
+    warned: set[tuple[str, str]] = field(default_factory=set)
+    waiting_since: datetime | None = None
+    waiting_task: str | None = None
+
+
+def fold(history: Sequence[Event], snapshot: CrewSnapshot) -> Progress:
+    """Return what `history` says is done of `snapshot`'s tasks.
+
+    Raises `RunFault` (`HISTORY_MISMATCH`) for a history of other tasks or one that cannot be read.
+    """
+    progress = Progress({task.id: TaskRecord(task.id) for task in snapshot.tasks})
+    for event in history:
+        apply = _APPLIERS.get(event.type)
+        if progress.started_at is None:
+            progress.started_at = event.timestamp
+        if apply is None:
+            continue
+        try:
+            apply(progress, event)
+        except (KeyError, TypeError, ValueError) as fault:
+            raise RunFault(
+                MISMATCH, f"The event {event.seq} of this job's history cannot be read."
+            ) from fault
+    return progress
+
+
+def _record(progress: Progress, event: Event) -> TaskRecord:
+    task_id = str(event.fields["task_id"])
+    record = progress.tasks.get(task_id)
+    if record is None:
+        raise RunFault(MISMATCH, f"The history names the task {task_id}, which the crew has not.")
+    return record
+
+
+def _started(progress: Progress, event: Event) -> None:
+    record = _record(progress, event)
+    record.started_at = record.started_at or event.timestamp
+
+
+def _replied(progress: Progress, event: Event) -> None:
+    record = _record(progress, event)
+    kept = event.private or {}
+    record.replies.setdefault(str(kept["scope"]), []).append(Reply.load(kept["reply"]))
+    progress.spent.add(event.fields.get("usage") or {})
+
+
+def _called(progress: Progress, event: Event) -> None:
+    record = _record(progress, event)
+    kept = event.private or {}
+    number = int(kept["call"])
+    place = Place(str(kept["scope"]), int(kept["turn"]), int(kept["entry"]))
+    record.calls[place] = (number, str(event.fields["action"]))
+    record.last_call = max(record.last_call, number)
+
+
+def _resulted(progress: Progress, event: Event) -> None:
+    kept = event.private or {}
+    _record(progress, event).results[int(kept["call"])] = str(kept["text"])
+
+
+def _completed(progress: Progress, event: Event) -> None:
+    record = _record(progress, event)
+    record.output = Output.of(event.fields.get("result"))
+    record.finished_at = event.timestamp
+
+
+def _asked(progress: Progress, event: Event) -> None:
+    record = _record(progress, event)
+    record.asked = True
+    progress.waiting_since, progress.waiting_task = event.timestamp, record.task_id
+
+
+def _answered(progress: Progress, event: Event) -> None:
+    task_id = event.fields.get("task_id") or progress.waiting_task
+    record = _record(
+        progress, Event(event.seq, event.type, event.timestamp, event.attempt, {"task_id": task_id})
+    )
+    record.answer = str(event.fields.get("input", ""))
+    if progress.waiting_since is not None:
+        waited = event.timestamp - progress.waiting_since
+        record.waited += waited
+        progress.waited += waited
+        progress.waiting_since = None
+
+
+def _warned(progress: Progress, event: Event) -> None:
+    progress.warned.add((str(event.fields.get("code")), str(event.fields.get("message"))))
+
+
+_APPLIERS: Mapping[EventType, Callable[[Progress, Event], None]] = {
+    EventType.TASK_START: _started,
+    EventType.LLM_CALL: _replied,
+    EventType.TOOL_CALL: _called,
+    EventType.TOOL_RESULT: _resulted,
+    EventType.TASK_COMPLETE: _completed,
+    EventType.INPUT_REQUIRED: _asked,
+    EventType.INPUT_RECEIVED: _answered,
+    EventType.WARNING: _warned,
+}

@@ -1,0 +1,108 @@
+"""What a run leaves behind for its crew: short-term entries, and insights by category."""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from datetime import datetime
+
+from common.contracts.crew import TaskSnapshot
+from common.contracts.messages import MemoryRemembered
+from common.errors import KasalError
+from common.logs import get_logger
+from executor.domain.journal import Job
+from executor.engine import prompts
+from executor.engine.history import Output
+from executor.engine.ports import MemorySink
+from executor.engine.trace import shortened
+
+log = get_logger(__name__)
+
+_SHORT = 1_000
+_INSIGHT = 300
+_PATIENCE = 5.0
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+
+
+class Remembrance:
+    """Sends what one run wants remembered, beside the run; losing it never fails the run.
+
+    Ids follow from job and task, and times from the history, so that a resumed run may send all of
+    it again: twice is once.
+    """
+
+    def __init__(self, job: Job, sink: MemorySink) -> None:
+        self._job = job
+        self._sink = sink
+        self._switches = job.snapshot.configuration.memory
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    def task_done(self, task: TaskSnapshot, output: Output, moment: datetime) -> None:
+        """Keep what a task found as a short-term entry."""
+        if self._switches.short_term:
+            described = shortened(prompts.filled(task.description, self._job.inputs), 120)
+            content = shortened(f"{described}: {_flat(output.text)}", _SHORT)
+            self._send([self._entry(f"{task.id}:short", "short_term", "general", content, moment)])
+
+    async def run_done(
+        self, found: Sequence[tuple[TaskSnapshot, Output]], moment: datetime
+    ) -> None:
+        """Keep an insight per task, under its agent's role; return when all that was sent is."""
+        if self._switches.long_term:
+            self._send([self._insight(task, output, moment) for task, output in found])
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=_PATIENCE)
+        self.give_up()
+
+    def give_up(self) -> None:
+        """Stop sending."""
+        for task in list(self._under_way):
+            task.cancel()
+
+    def _insight(self, task: TaskSnapshot, output: Output, moment: datetime) -> MemoryRemembered:
+        roles = [agent.role for agent in self._job.snapshot.agents if agent.id == task.agent_id]
+        category = prompts.filled(roles[0], self._job.inputs) if roles else "general"
+        return self._entry(
+            f"{task.id}:long", "long_term", category[:100], _gist(output.text), moment
+        )
+
+    def _entry(
+        self, part: str, kind: str, category: str, content: str, moment: datetime
+    ) -> MemoryRemembered:
+        return MemoryRemembered.model_validate(
+            {
+                "memory_id": f"{self._job.job_id}:{part}",
+                "workspace_id": self._job.workspace_id,
+                "crew_id": self._job.crew_id,
+                "job_id": self._job.job_id,
+                "kind": kind,
+                "category": category,
+                "content": content,
+                "timestamp": moment,
+            }
+        )
+
+    def _send(self, entries: Sequence[MemoryRemembered]) -> None:
+        if entries:
+            task = asyncio.create_task(self._sent(entries))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+
+    async def _sent(self, entries: Sequence[MemoryRemembered]) -> None:
+        try:
+            await self._sink.remembered(entries)
+        except (KasalError, OSError) as fault:
+            log.warning("memory was not sent", job_id=self._job.job_id, reason=str(fault))
+
+
+def _flat(text: str) -> str:
+    return " ".join(text.split())
+
+
+def _gist(text: str) -> str:
+    """Return the first sentences of `text` that fit, or its beginning."""
+    kept = ""
+    for sentence in _SENTENCE.split(_flat(text[: _INSIGHT * 4])):
+        if kept and len(kept) + 1 + len(sentence) > _INSIGHT:
+            break
+        kept = f"{kept} {sentence}".strip()
+    return shortened(kept, _INSIGHT)

@@ -1,0 +1,51 @@
+"""What the engine needs from outside."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from common.contracts.crew import ToolSnapshot
+from common.contracts.messages import MemoryRemembered
+from executor.models.dialogue import ToolSpec
+from executor.models.model import Model
+from executor.tools.call import Call
+
+
+class Models(Protocol):
+    """The models there are. `executor.models.catalogue` fulfils it."""
+
+    async def resolve(self, name: str) -> Model:
+        """Return the model called `name`. Raises `ModelFault` (`MODEL_UNAVAILABLE`)."""
+
+
+class Tool(Protocol):
+    """A tool an agent may call. Failing, it returns a text that begins with `Error:`.
+
+    `safe` says that a call whose outcome is not known may be made again: the tool only reads, or
+    it honours its idempotency key.
+    """
+
+    @property
+    def spec(self) -> ToolSpec: ...
+
+    @property
+    def safe(self) -> bool: ...
+
+    def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:
+        """Return what is wrong with `arguments`, or None when the tool can be called with them."""
+
+    async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
+        """Call it and return its result as text. Raises only `RunFault`, which ends the run."""
+
+
+class Toolbox(Protocol):
+    """Where tools come from. `executor.tools.toolbox` fulfils it."""
+
+    def tool(self, snapshot: ToolSnapshot) -> Tool | None:
+        """Return the tool, or None when there is none of that name."""
+
+
+class MemorySink(Protocol):
+    """Takes what a run wants its crew to remember to the service that owns memory."""
+
+    async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
+        """Send `entries`; sent twice they count once. Raises `Unavailable`."""

@@ -1,0 +1,193 @@
+"""Runs crews: fulfils `CrewRunner`."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from opentelemetry.trace import NoOpTracer, Tracer
+
+from common.contracts.crew import TaskSnapshot
+from common.times import utc_now
+from executor.domain.journal import Job, Journal
+from executor.engine import prompts, work
+from executor.engine.answers import NeedsInput
+from executor.engine.faults import RunFault, weightiest
+from executor.engine.history import Output, fold
+from executor.engine.limits import ending
+from executor.engine.memory import Remembrance
+from executor.engine.ports import MemorySink, Models, Toolbox
+from executor.engine.shared import Shared
+from executor.engine.trace import Trace
+
+
+class Engine:
+    """Runs jobs with the given models, tools and memory. One engine runs any number at once."""
+
+    def __init__(
+        self,
+        models: Models,
+        toolbox: Toolbox,
+        memory: MemorySink,
+        *,
+        tracer: Tracer | None = None,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        self._models = models
+        self._toolbox = toolbox
+        self._memory = memory
+        self._tracer = tracer or NoOpTracer()
+        self._clock = clock
+
+    async def run(self, job: Job, journal: Journal) -> None:
+        """Run `job` from the first thing its history does not have; see `CrewRunner.run`."""
+        trace = Trace(journal)
+        remembrance = Remembrance(job, self._memory)
+        try:
+            progress = fold(job.history, job.snapshot)
+            shared = Shared(
+                job, progress, trace, self._models, self._toolbox, self._tracer, self._clock
+            )
+            await Run(shared, remembrance).to_end()
+        except RunFault as fault:
+            trace.failed(fault)
+        except NeedsInput as wanted:
+            trace.input_required(wanted.task_id, wanted.prompt)
+        finally:
+            remembrance.give_up()
+        await trace.stored()
+
+
+class Run:
+    """One run of one job, from its first open task to its end."""
+
+    def __init__(self, shared: Shared, remembrance: Remembrance) -> None:
+        self._shared = shared
+        self._remembrance = remembrance
+        self._tasks = shared.job.snapshot.tasks
+        self._outputs: dict[str, Output] = {}
+        self._beside: dict[str, asyncio.Task[NeedsInput | None]] = {}
+
+    async def to_end(self) -> None:
+        """Work on all tasks and write the result. Raises `RunFault` or `NeedsInput`."""
+        shared, progress = self._shared, self._shared.progress
+        if not self._tasks:
+            raise RunFault("CREW_INVALID", "The crew has no tasks.")
+        seconds = shared.configuration.timeout
+        fault = RunFault("TIMEOUT", f"The run took longer than {seconds:g} s.")
+        now = shared.clock()
+        async with ending(now, progress.started_at, seconds, progress.waited, fault):
+            await self._work()
+        found = [(task, self._outputs[task.id]) for task in self._tasks]
+        await self._remembrance.run_done(found, self._shared.clock())
+        shared.trace.completed(self._outputs[self._tasks[-1].id])
+
+    async def _work(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as group:
+                wanted = await self._in_order(group)
+                wanted = await self._joined(self._tasks) or wanted
+        except BaseExceptionGroup as fault:
+            raise weightiest(fault) from None
+        if wanted is not None:
+            raise wanted
+
+    async def _in_order(self, group: asyncio.TaskGroup) -> NeedsInput | None:
+        """Start each task when what it builds on is there, unless one waits for a person."""
+        for place, task in enumerate(self._tasks):
+            known = self._shared.progress.tasks[task.id]
+            if known.output is not None:
+                self._taken_over(task, known.output, known.finished_at)
+                continue
+            wanted = await self._joined(self._named(task))
+            if wanted is not None:
+                return wanted
+            context = self._context(place)
+            self._start(task)
+            if task.async_execution:
+                self._beside[task.id] = group.create_task(self._done_beside(task, context))
+            else:
+                try:
+                    await self._done(task, context)
+                except NeedsInput as needed:
+                    return needed
+        return None
+
+    async def _joined(self, tasks: Sequence[TaskSnapshot]) -> NeedsInput | None:
+        """Wait for those of `tasks` that run beside the others."""
+        wanted: NeedsInput | None = None
+        for task in tasks:
+            if task.id in self._beside:
+                wanted = await self._beside[task.id] or wanted
+        return wanted
+
+    async def _done_beside(self, task: TaskSnapshot, context: list[str]) -> NeedsInput | None:
+        try:
+            await self._done(task, context)
+        except NeedsInput as needed:
+            return needed
+        return None
+
+    def _start(self, task: TaskSnapshot) -> None:
+        record, shared = self._shared.progress.tasks[task.id], self._shared
+        if record.started_at is None:
+            record.started_at = shared.clock()
+            described = prompts.filled(task.description, shared.inputs)
+            shared.trace.task_started(task.id, work.worker_name(shared, task), described)
+
+    async def _done(self, task: TaskSnapshot, context: list[str]) -> None:
+        shared = self._shared
+        if task.timeout is None:
+            output = await work.done(shared, task, context)
+        else:
+            fault = RunFault(
+                "TIMEOUT", f"The task {task.id} took longer than {task.timeout:g} s.", task.id
+            )
+            record = shared.progress.tasks[task.id]
+            now = shared.clock()
+            async with ending(now, record.started_at, task.timeout, record.waited, fault):
+                output = await work.done(shared, task, context)
+        self._finish(task, output)
+
+    def _finish(self, task: TaskSnapshot, output: Output) -> None:
+        shared = self._shared
+        shared.trace.task_completed(task.id, work.worker_name(shared, task), output)
+        self._outputs[task.id] = output
+        percent = 100 * len(self._outputs) // len(self._tasks)
+        shared.trace.progressed(percent, self._current())
+        self._remembrance.task_done(task, output, shared.clock())
+
+    def _taken_over(self, task: TaskSnapshot, output: Output, moment: datetime | None) -> None:
+        self._outputs[task.id] = output
+        self._remembrance.task_done(task, output, moment or self._shared.clock())
+
+    def _current(self) -> str | None:
+        """Return what the first task that is not done yet is about."""
+        for task in self._tasks:
+            if task.id not in self._outputs:
+                return prompts.filled(task.description, self._shared.inputs)
+        return None
+
+    def _named(self, task: TaskSnapshot) -> list[TaskSnapshot]:
+        return [other for other in self._tasks if other.id in task.context]
+
+    def _context(self, place: int) -> list[str]:
+        """Return what a task builds on: its texts and the outputs it names.
+
+        Without any it is the output of the last task before it that did not run beside others.
+        """
+        task, ids = self._tasks[place], {task.id for task in self._tasks}
+        for entry in task.context:
+            if entry in ids and entry not in self._outputs:
+                raise RunFault(
+                    "CREW_INVALID",
+                    f"The task {task.id} builds on {entry}, which comes later.",
+                    task.id,
+                )
+        if task.context:
+            texts = (prompts.filled(entry, self._shared.inputs) for entry in task.context)
+            return [
+                self._outputs[entry].text if entry in ids else text
+                for entry, text in zip(task.context, texts, strict=True)
+            ]
+        before = [other for other in self._tasks[:place] if not other.async_execution]
+        return [self._outputs[before[-1].id].text] if before else []

@@ -1,0 +1,139 @@
+"""What a run writes down: one method per kind of event, with what is public and what is kept."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.contracts.events import EventType
+from executor.domain.events import Draft
+from executor.domain.journal import Journal
+from executor.engine.faults import RunFault
+from executor.engine.history import Output, Place
+from executor.engine.prompts import as_text
+from executor.models.dialogue import Reply, ToolRequest
+
+_REPLY = 500
+_RESULT = 2_000
+_ARGUMENTS = 500
+_TITLE = 160
+
+
+@dataclass(frozen=True, slots=True)
+class Numbered:
+    """A tool call with its number in the task, which its idempotency key is made of."""
+
+    number: int
+    place: Place
+    request: ToolRequest
+
+
+class Trace:
+    """Writes a run's events to its journal. Nothing here waits but `stored`."""
+
+    def __init__(self, journal: Journal) -> None:
+        self._journal = journal
+
+    async def stored(self) -> None:
+        """Return when all that was written is stored. Raises as `Journal.flush`."""
+        await self._journal.flush()
+
+    def task_started(self, task_id: str, agent: str, description: str) -> None:
+        fields = {"task_id": task_id, "agent": agent, "description": shortened(description, _TITLE)}
+        self._journal.append(Draft(EventType.TASK_START, fields))
+
+    def task_completed(self, task_id: str, agent: str, output: Output) -> None:
+        fields = {"task_id": task_id, "agent": agent, "result": output.value}
+        self._journal.append(Draft(EventType.TASK_COMPLETE, fields))
+
+    def progressed(self, percent: int, current_task: str | None) -> None:
+        fields: dict[str, Any] = {"progress": percent}
+        if current_task is not None:
+            fields["current_task"] = shortened(current_task, _TITLE)
+        self._journal.append(Draft(EventType.PROGRESS, fields))
+
+    def replied(
+        self,
+        task_id: str,
+        agent: str,
+        model: str,
+        scope: str,
+        reply: Reply,
+        calls: Sequence[Numbered],
+    ) -> Mapping[str, Any]:
+        """Write a model's reply and the tool calls it asks for, together; return its usage."""
+        usage = {
+            "requests": 1,
+            "input_tokens": reply.tokens.input,
+            "output_tokens": reply.tokens.output,
+            "cost_usd": reply.tokens.cost_usd,
+        }
+        fields = {
+            "task_id": task_id,
+            "agent": agent,
+            "action": model,
+            "result": _said(reply),
+            "usage": usage,
+        }
+        kept = {"scope": scope, "reply": reply.dump()}
+        drafts = [_called(task_id, agent, call) for call in calls]
+        self._journal.append(Draft(EventType.LLM_CALL, fields, kept), *drafts)
+        return usage
+
+    def called(self, task_id: str, agent: str, call: Numbered) -> None:
+        """Write one tool call, before it is made."""
+        self._journal.append(_called(task_id, agent, call))
+
+    def resulted(self, task_id: str, agent: str, call: Numbered, text: str) -> None:
+        fields = {
+            "task_id": task_id,
+            "agent": agent,
+            "action": call.request.name,
+            "result": shortened(text, _RESULT),
+        }
+        kept = {"call": call.number, "text": text}
+        self._journal.append(Draft(EventType.TOOL_RESULT, fields, kept))
+
+    def input_required(self, task_id: str, prompt: str) -> None:
+        fields = {"task_id": task_id, "prompt": prompt}
+        self._journal.append(Draft(EventType.INPUT_REQUIRED, fields))
+
+    def warned(self, code: str, message: str) -> None:
+        self._journal.append(Draft(EventType.WARNING, {"message": message, "code": code}))
+
+    def failed(self, fault: RunFault) -> None:
+        fields = {"message": fault.message, "code": fault.code}
+        if fault.task_id is not None:
+            fields["task_id"] = fault.task_id
+        self._journal.append(Draft(EventType.ERROR, fields))
+
+    def completed(self, output: Output) -> None:
+        self._journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": output.value}))
+
+
+def _called(task_id: str, agent: str, call: Numbered) -> Draft:
+    fields = {
+        "task_id": task_id,
+        "agent": agent,
+        "action": call.request.name,
+        "result": shortened(_written(call.request), _ARGUMENTS),
+    }
+    place = call.place
+    kept = {"call": call.number, "scope": place.scope, "turn": place.turn, "entry": place.entry}
+    return Draft(EventType.TOOL_CALL, fields, kept)
+
+
+def _written(request: ToolRequest) -> str:
+    if request.arguments is None:
+        return ""
+    return as_text(request.arguments)
+
+
+def _said(reply: Reply) -> str:
+    if not reply.calls:
+        return shortened(reply.text, _REPLY)
+    return f"calls {', '.join(call.name for call in reply.calls)}"
+
+
+def shortened(text: str, limit: int) -> str:
+    """Return `text`, cut to `limit` characters with a mark that says so."""
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

@@ -1,0 +1,151 @@
+"""How one task is worked on: by its agent, or by a manager who hands the work on."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from common.contracts.crew import AgentSnapshot, TaskSnapshot
+from executor.engine import prompts
+from executor.engine.answers import Answers
+from executor.engine.conversation import MAX_ITERATIONS, Conversation
+from executor.engine.desk import Desk, Speaker
+from executor.engine.faults import RunFault
+from executor.engine.history import Output
+from executor.engine.shared import Shared
+from executor.models.dialogue import Coworker, Dialogue, ToolSpec, Topic
+from executor.tools.arguments import complaint as schema_complaint
+from executor.tools.call import Call
+
+MANAGER = "Manager"
+DELEGATE = "delegate_work"
+
+
+def worker_name(shared: Shared, task: TaskSnapshot) -> str:
+    """Return the name of the agent that answers for `task`."""
+    if shared.job.snapshot.process == "hierarchical":
+        return MANAGER
+    return shared.agent(task).name
+
+
+async def done(shared: Shared, task: TaskSnapshot, context: Sequence[str]) -> Output:
+    """Work on `task` until it has an output. Raises `RunFault` or `NeedsInput`."""
+    desk = Desk(shared, task)
+    managed = shared.job.snapshot.process == "hierarchical"
+    speaker, dialogue = _managed(desk, context) if managed else _assigned(desk, context)
+    return await Answers(desk, Conversation(desk, speaker, dialogue), speaker.model).output()
+
+
+def _assigned(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
+    shared, task = desk.shared, desk.task
+    agent = shared.agent(task)
+    topic = _topic(desk, agent.name, context)
+    standing = prompts.instructions(agent, shared.inputs)
+    dialogue = Dialogue(standing, _opening(desk, context), topic)
+    return Speaker("", agent.name, agent.model, shared.tools(agent, task)), dialogue
+
+
+def _managed(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
+    shared, crew = desk.shared, desk.shared.job.snapshot
+    if not crew.agents:
+        raise RunFault("CREW_INVALID", "The crew has no agents.", desk.task.id)
+    suggested = [agent.name for agent in crew.agents if agent.id == desk.task.agent_id]
+    topic = _topic(desk, MANAGER, context, manages=True, suggested="".join(suggested))
+    standing = prompts.manager_instructions(crew.name, crew.agents, shared.inputs)
+    opening = _opening(desk, context)
+    if suggested:
+        opening += f"\n\nMeant for this task: {suggested[0]}"
+    model = shared.configuration.manager_model or crew.agents[0].model
+    delegation = Delegation(desk)
+    return Speaker("", MANAGER, model, {DELEGATE: delegation}), Dialogue(standing, opening, topic)
+
+
+def _opening(desk: Desk, context: Sequence[str]) -> str:
+    memory = prompts.remembered(desk.shared.job.snapshot.memory, desk.shared.configuration.memory)
+    return prompts.opening(desk.task, desk.shared.inputs, context, memory)
+
+
+def _topic(
+    desk: Desk, agent: str, context: Sequence[str], *, manages: bool = False, suggested: str = ""
+) -> Topic:
+    task, inputs = desk.task, desk.shared.inputs
+    people = desk.shared.job.snapshot.agents if manages else ()
+    return Topic(
+        agent=agent,
+        description=prompts.filled(task.description, inputs),
+        expected_output=prompts.filled(task.expected_output, inputs),
+        purpose="manage" if manages else "work",
+        inputs=inputs,
+        context=tuple(context),
+        coworkers=tuple(Coworker(agent.name, agent.role, agent.goal) for agent in people),
+        suggested=suggested,
+        output_schema=task.output_schema,
+    )
+
+
+class Delegation:
+    """The manager's tool: a coworker does a piece of work with its own model and tools.
+
+    It is safe to go on with after a crash, since the coworker's own steps are in the history.
+    """
+
+    safe = True
+
+    def __init__(self, desk: Desk) -> None:
+        self._desk = desk
+        self._agents = desk.shared.job.snapshot.agents
+        names = list(dict.fromkeys(agent.name for agent in self._agents))
+        text = {"type": "string"}
+        self.spec = ToolSpec(
+            DELEGATE,
+            "Hand a piece of work to a coworker and get the answer back. The coworker knows only "
+            "what you write here: say what to do and all that is needed to do it.",
+            {
+                "type": "object",
+                "properties": {
+                    "coworker": {"type": "string", "description": f"One of: {', '.join(names)}"},
+                    "task": {**text, "description": "What to do"},
+                    "context": {**text, "description": "What the coworker has to know for it"},
+                },
+                "required": ["coworker", "task"],
+            },
+        )
+
+    def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:
+        return schema_complaint(self.spec.parameters, arguments)
+
+    async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
+        """Let the coworker work and return its answer. Raises `RunFault` when its model fails."""
+        agent = self._find(str(arguments["coworker"]))
+        if agent is None:
+            known = ", ".join(agent.name for agent in self._agents)
+            return f"Error: there is no coworker {arguments['coworker']}. There are: {known}."
+        work, context = str(arguments["task"]), str(arguments.get("context") or "")
+        try:
+            return await self._conversation(agent, work, context, call.number).answer()
+        except RunFault as fault:
+            if fault.code != MAX_ITERATIONS:
+                raise
+            return f"Error: {fault.message}"
+
+    def _find(self, name: str) -> AgentSnapshot | None:
+        wanted = name.strip().casefold()
+        for agent in self._agents:
+            if wanted in {agent.name.casefold(), agent.role.casefold(), agent.id.casefold()}:
+                return agent
+        return None
+
+    def _conversation(
+        self, agent: AgentSnapshot, work: str, context: str, number: int
+    ) -> Conversation:
+        shared = self._desk.shared
+        topic = Topic(
+            agent=agent.name,
+            description=work,
+            inputs=shared.inputs,
+            context=(context,) if context else (),
+        )
+        standing = prompts.instructions(agent, shared.inputs)
+        dialogue = Dialogue(standing, prompts.delegated(work, context), topic)
+        tools = shared.tools(agent, self._desk.task)
+        return Conversation(
+            self._desk, Speaker(f"d{number}", agent.name, agent.model, tools), dialogue
+        )

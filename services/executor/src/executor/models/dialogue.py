@@ -1,0 +1,125 @@
+"""What a run and a model say to each other, free of any provider's library.
+
+All of it is plain data: a reply can be stored as JSON (`dump`) and read back (`load`) by another
+worker, which goes on as if it had heard it itself.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Purpose = Literal["work", "manage", "judge"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model sees it. `parameters` is the JSON Schema of its arguments."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolRequest:
+    """A tool call that a model asks for. `arguments` that were no JSON object are None."""
+
+    id: str
+    name: str
+    arguments: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tokens:
+    """What one request used. `cost_usd` is None where no price is known."""
+
+    input: int = 0
+    output: int = 0
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """A model's turn: a text, or the tools it wants called.
+
+    `raw` (JSON) is what the provider needs to see again beyond text and calls, such as signed
+    thoughts. `native` is the provider library's own object, kept while this process has it.
+    """
+
+    text: str
+    calls: tuple[ToolRequest, ...] = ()
+    tokens: Tokens = Tokens()
+    raw: Any = None
+    native: Any = field(default=None, compare=False, repr=False)
+
+    def dump(self) -> dict[str, Any]:
+        """Return the reply as JSON-able data, without its tokens."""
+        dumped: dict[str, Any] = {"text": self.text}
+        if self.calls:
+            dumped["calls"] = [
+                {"id": call.id, "name": call.name, "arguments": call.arguments}
+                for call in self.calls
+            ]
+        if self.raw is not None:
+            dumped["raw"] = self.raw
+        return dumped
+
+    @classmethod
+    def load(cls, dumped: Mapping[str, Any]) -> "Reply":
+        """Return the reply that `dump` was made of. Raises `KeyError` or `TypeError`."""
+        calls = tuple(
+            ToolRequest(call["id"], call["name"], call["arguments"])
+            for call in dumped.get("calls", ())
+        )
+        return cls(text=str(dumped["text"]), calls=calls, raw=dumped.get("raw"))
+
+
+@dataclass(frozen=True, slots=True)
+class ToolReturn:
+    """What came of one tool call."""
+
+    id: str
+    name: str
+    text: str
+
+
+Turn = Reply | tuple[ToolReturn, ...] | str
+"""A model's reply, the results of the tools it called, or a word from us."""
+
+
+@dataclass(frozen=True, slots=True)
+class Coworker:
+    """An agent that a manager may hand work to."""
+
+    name: str
+    role: str
+    goal: str
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """The facts a prompt was written from. The offline model answers from these."""
+
+    agent: str
+    description: str
+    expected_output: str = ""
+    purpose: Purpose = "work"
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    context: tuple[str, ...] = ()
+    coworkers: tuple[Coworker, ...] = ()
+    suggested: str = ""
+    output_schema: Mapping[str, Any] | None = None
+
+
+@dataclass(slots=True)
+class Dialogue:
+    """A conversation with a model: standing instructions, the opening prompt, then turns."""
+
+    instructions: str
+    opening: str
+    topic: Topic
+    turns: list[Turn] = field(default_factory=list)
+
+    def results(self) -> Sequence[ToolReturn]:
+        """Return all tool results so far."""
+        return [entry for turn in self.turns if isinstance(turn, tuple) for entry in turn]

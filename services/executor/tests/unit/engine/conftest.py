@@ -1,0 +1,232 @@
+"""A run without a store: an in-memory journal, scripted models and tools."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import orjson
+import pytest
+
+from common.contracts.crew import CrewSnapshot, ToolSnapshot
+from common.contracts.events import TERMINAL_EVENTS, EventType
+from common.contracts.messages import MemoryRemembered
+from executor.domain.events import Draft, Event
+from executor.domain.journal import Job
+from executor.engine.runner import Engine
+from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest, ToolSpec
+from executor.models.model import ModelFault
+from executor.models.offline import OfflineModel
+from executor.tools.arguments import complaint
+from executor.tools.call import Call
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Ledger:
+    """An in-memory journal. `writes` are the groups of events that went out together."""
+
+    def __init__(self, history: Sequence[Event], attempt: int) -> None:
+        self.events = list(history)
+        self.attempt = attempt
+        self.writes: list[list[Event]] = []
+        self.flushes = 0
+        self._open: list[Event] | None = None
+
+    def append(self, *drafts: Draft) -> None:
+        loop = asyncio.get_running_loop()
+        if self._open is None:
+            self._open = []
+            self.writes.append(self._open)
+            loop.call_soon(self._close)
+        for draft in drafts:
+            if self.events and self.events[-1].type in TERMINAL_EVENTS | {EventType.INPUT_REQUIRED}:
+                return
+            fields = orjson.loads(orjson.dumps(dict(draft.fields)))
+            private = None if draft.private is None else orjson.loads(orjson.dumps(draft.private))
+            seq = len(self.events) + 1
+            at = START + timedelta(seconds=seq)
+            event = Event(seq, draft.type, at, self.attempt, fields, private)
+            self.events.append(event)
+            self._open.append(event)
+
+    def _close(self) -> None:
+        self._open = None
+
+    async def flush(self) -> None:
+        self.flushes += 1
+        await asyncio.sleep(0)
+
+
+@dataclass
+class Script:
+    """Models that say what a function of (model, dialogue, tools) returns; it counts requests."""
+
+    say: Callable[[str, Dialogue, Sequence[ToolSpec]], Any]
+    requests: list[tuple[str, str]] = field(default_factory=list)
+    dialogues: list[Dialogue] = field(default_factory=list)
+
+    async def resolve(self, name: str) -> Any:
+        if name == "unknown":
+            raise ModelFault("MODEL_UNAVAILABLE", "The model unknown is not known.")
+        if name == "keyless":
+            return OfflineModel("keyless")
+        return OfflineModel() if name == "offline" else Scripted(name, self)
+
+
+class Scripted:
+    stands_for = None
+
+    def __init__(self, name: str, script: Script) -> None:
+        self.label = name
+        self._script = script
+
+    async def request(self, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Reply:
+        self._script.requests.append((self.label, dialogue.opening))
+        self._script.dialogues.append(dialogue)
+        said = self._script.say(self.label, dialogue, tools)
+        if asyncio.iscoroutine(said):
+            said = await said
+        if isinstance(said, Reply):
+            return said
+        await asyncio.sleep(0)
+        return Reply(str(said), tokens=Tokens(10, 5, 0.001))
+
+
+@dataclass
+class Drawer:
+    """A toolbox of doubles: each tool is a function of its arguments."""
+
+    tools: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
+    unsafe: frozenset[str] = frozenset()
+    calls: list[tuple[str, str]] = field(default_factory=list)
+
+    def tool(self, snapshot: ToolSnapshot) -> "Double | None":
+        return Double(snapshot.name, self) if snapshot.name in self.tools else None
+
+
+class Double:
+    def __init__(self, name: str, drawer: Drawer) -> None:
+        self.spec = ToolSpec(
+            name, name, {"type": "object", "properties": {"x": {"type": "integer"}}}
+        )
+        self.safe = name not in drawer.unsafe
+        self._drawer = drawer
+
+    def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:
+        return complaint(self.spec.parameters, arguments)
+
+    async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
+        self._drawer.calls.append((self.spec.name, call.key))
+        made = self._drawer.tools[self.spec.name](arguments)
+        if asyncio.iscoroutine(made):
+            made = await made
+        return str(made)
+
+
+@dataclass
+class Sink:
+    entries: list[MemoryRemembered] = field(default_factory=list)
+    fault: Exception | None = None
+
+    async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
+        if self.fault is not None:
+            raise self.fault
+        self.entries += entries
+
+
+@dataclass
+class Stage:
+    """Everything a run needs, and what became of it."""
+
+    script: Script = field(default_factory=lambda: Script(lambda *_: "done"))
+    drawer: Drawer = field(default_factory=Drawer)
+    sink: Sink = field(default_factory=Sink)
+    now: datetime = START + timedelta(seconds=2)
+
+    def job(self, crew: CrewSnapshot, history: Sequence[Event] = (), **inputs: Any) -> Job:
+        attempt = 1 + sum(event.type == EventType.EXECUTION_RESUMED for event in history)
+        kind = EventType.EXECUTION_RESUMED if history else EventType.EXECUTION_START
+        attempt += bool(history)
+        at = START + timedelta(seconds=len(history) + 1)
+        claim = Event(len(history) + 1, kind, at, attempt)
+        return Job("job_1", "ws_1", crew.id, attempt, inputs, crew, [*history, claim])
+
+    async def run(
+        self, crew: CrewSnapshot, history: Sequence[Event] = (), **inputs: Any
+    ) -> list[Event]:
+        return (await self.ledger(crew, history, **inputs)).events
+
+    async def ledger(
+        self, crew: CrewSnapshot, history: Sequence[Event] = (), **inputs: Any
+    ) -> Ledger:
+        job = self.job(crew, history, **inputs)
+        ledger = Ledger(job.history, job.attempt)
+        engine = Engine(self.script, self.drawer, self.sink, clock=lambda: self.now)
+        await engine.run(job, ledger)
+        return ledger
+
+
+def make_crew(tasks: int = 3, **given: Any) -> CrewSnapshot:
+    """Return a crew of `tasks` tasks, one agent each."""
+    extra = given.pop("task", {})
+    crew: dict[str, Any] = {
+        "id": "crew_1",
+        "workspace_id": "ws_1",
+        "name": "Crew",
+        "process": "sequential",
+        "status": "active",
+        "agents": [
+            {
+                "id": f"agent_{n}",
+                "name": f"Agent {n}",
+                "role": f"Role {n}",
+                "goal": f"Goal {n}",
+                "model": "m",
+                "tools": given.pop(f"tools_{n}", []),
+            }
+            for n in range(1, tasks + 1)
+        ],
+        "tasks": [
+            {
+                "id": f"task_{n}",
+                "description": f"Work {n}",
+                "expected_output": f"Output {n}",
+                "agent_id": f"agent_{n}",
+                **extra,
+                **given.pop(f"task_{n}", {}),
+            }
+            for n in range(1, tasks + 1)
+        ],
+    }
+    return CrewSnapshot.model_validate({**crew, **given})
+
+
+def calls(*wanted: tuple[str, Mapping[str, Any] | None], text: str = "") -> Reply:
+    requests = [ToolRequest(f"c{n}", name, args) for n, (name, args) in enumerate(wanted)]
+    return Reply(text, tuple(requests), Tokens(10, 5, 0.001))
+
+
+def types(events: Sequence[Event]) -> list[str]:
+    return [event.type.value for event in events]
+
+
+@pytest.fixture
+def stage() -> Stage:
+    return Stage()
+
+
+@pytest.fixture(scope="session")
+def kit() -> SimpleNamespace:
+    return SimpleNamespace(
+        crew=make_crew,
+        calls=calls,
+        types=types,
+        Script=Script,
+        Drawer=Drawer,
+        Stage=Stage,
+        Ledger=Ledger,
+        START=START,
+    )
