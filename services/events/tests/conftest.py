@@ -12,6 +12,7 @@ import orjson
 import pytest
 from fastapi import FastAPI, Request
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
 
 from common.backends import Backends
 from common.bus import Bus, Message
@@ -262,7 +263,45 @@ async def hear_end(socket: ClientConnection) -> list[dict[str, Any]]:
     return heard
 
 
+async def until(holds: Callable[[], object], within: float = 10.0) -> None:
+    """Return once `holds()` is true."""
+    async with asyncio.timeout(within):
+        while not holds():  # noqa: ASYNC110 - what is waited for is in another task, or process
+            await asyncio.sleep(0.005)
+
+
+async def drained(socket: ClientConnection) -> tuple[int | None, list[dict[str, Any]]]:
+    """Return the code the server closes with, and the frames before that."""
+    heard: list[dict[str, Any]] = []
+    async with asyncio.timeout(10):
+        async for frame in closing(socket):
+            heard.append(frame)
+    return socket.close_code, heard
+
+
+async def closing(socket: ClientConnection) -> AsyncIterator[dict[str, Any]]:
+    try:
+        while True:
+            yield json.loads(await socket.recv())
+    except ConnectionClosed:
+        return
+
+
+async def closed(socket: ClientConnection) -> int | None:
+    """Return the code the server closes with."""
+    code, _ = await drained(socket)
+    return code
+
+
 @pytest.fixture
 def talk() -> SimpleNamespace:
-    """The helpers `say(socket, **frame)`, `hear(socket)`, `hear_end(socket)`, `event(…)`."""
-    return SimpleNamespace(say=say, hear=hear, hear_end=hear_end, event=event)
+    """The helpers `say(socket, **frame)`, `hear`, `hear_end`, `closed`, `drained`, `until`, `event`."""
+    return SimpleNamespace(
+        say=say,
+        hear=hear,
+        hear_end=hear_end,
+        closed=closed,
+        drained=drained,
+        until=until,
+        event=event,
+    )
