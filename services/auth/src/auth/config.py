@@ -1,0 +1,23 @@
+"""Settings of the auth service."""
+
+from pydantic import Field
+
+from common.settings import BusSettings, MongoSettings, RedisSettings
+
+
+class Settings(MongoSettings, BusSettings, RedisSettings):
+    """What auth reads from the environment. Times are seconds."""
+
+    port: int = Field(default=8001, ge=0, le=65_535)
+    service_secret: str = Field(min_length=16)
+    """Shared by the services; whoever shows it gets service tokens."""
+    secret_key: str = Field(min_length=16)
+    """Encrypts the private signing keys at rest."""
+    registration: bool = True
+    """Whether anyone may register."""
+    plan_changes: bool = False
+    """Whether a workspace's owner may change its plan."""
+    sandbox_token: str | None = Field(default=None, min_length=8)
+    """A literal token that is accepted as the sandbox workspace's; none by default."""
+    access_ttl: int = Field(default=86_400, ge=60, le=604_800)
+    refresh_ttl: int = Field(default=2_592_000, ge=300)

@@ -1,0 +1,43 @@
+"""API keys: long-lived secrets, shown once and stored hashed."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+
+from auth.domain.sessions import hashed
+from common.identity import Role
+from common.ids import new_id
+
+PREFIX = "kasal_"
+
+
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key of a workspace. `hint` is the end of the secret, to tell keys apart by."""
+
+    id: str
+    workspace_id: str
+    user_id: str
+    name: str
+    role: Role
+    secret_hash: str
+    hint: str
+    created_at: datetime
+
+
+def made(
+    workspace_id: str, user_id: str, name: str, role: Role, now: datetime
+) -> tuple[ApiKey, str]:
+    """Return a new key and its secret."""
+    secret = PREFIX + secrets.token_urlsafe(32)
+    key = ApiKey(
+        id=new_id("key"),
+        workspace_id=workspace_id,
+        user_id=user_id,
+        name=name,
+        role=role,
+        secret_hash=hashed(secret),
+        hint=secret[-4:],
+        created_at=now,
+    )
+    return key, secret

@@ -1,0 +1,111 @@
+"""What auth's rules need from outside."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from auth.domain.api_keys import ApiKey
+from auth.domain.sessions import Session
+from auth.domain.users import User
+from auth.domain.workspaces import Workspace
+from common.contracts.messages import SessionRevoked
+from common.identity import Identity
+
+
+class Users(Protocol):
+    async def add(self, user: User) -> None:
+        """Store a new user. Raises `Conflict` when the e-mail address is taken."""
+
+    async def find(self, user_id: str) -> User | None: ...
+
+    async def by_email(self, email: str) -> User | None:
+        """Return the user with this address, compared without regard to case."""
+
+
+class Workspaces(Protocol):
+    async def add(self, workspace: Workspace) -> bool:
+        """Store a new workspace; False when one with its id is there already."""
+
+    async def find(self, workspace_id: str) -> Workspace | None: ...
+
+    async def of_user(self, user_id: str) -> Sequence[Workspace]:
+        """Return the workspaces the user is a member of, oldest first."""
+
+    async def replace(self, workspace: Workspace) -> bool:
+        """Store a changed workspace if its stored version is the one it was read with."""
+
+
+class Sessions(Protocol):
+    async def add(self, session: Session) -> None: ...
+
+    async def find(self, session_id: str) -> Session | None: ...
+
+    async def replace(self, session: Session) -> bool:
+        """Store a changed session if its stored version is the one it was read with."""
+
+
+class ApiKeys(Protocol):
+    async def add(self, key: ApiKey) -> None: ...
+
+    async def by_hash(self, secret_hash: str) -> ApiKey | None: ...
+
+    async def of_workspace(self, workspace_id: str) -> Sequence[ApiKey]: ...
+
+    async def remove(self, workspace_id: str, key_id: str) -> bool:
+        """Remove a key; False when the workspace has none with this id."""
+
+    async def of_user(self, workspace_id: str, user_id: str) -> Sequence[ApiKey]: ...
+
+
+class Revocations(Protocol):
+    """The truth about what is revoked; doors work on copies of it."""
+
+    async def add(self, revocation: SessionRevoked) -> None: ...
+
+    async def unexpired(self, now: datetime) -> Sequence[SessionRevoked]: ...
+
+
+class Announcer(Protocol):
+    """Tells the doors of a revocation.
+
+    Never fails: what does not get through is logged, and the doors learn it from auth later.
+    """
+
+    async def announce(self, revocation: SessionRevoked) -> None: ...
+
+
+class DoorCopy(Protocol):
+    """The copy of the revocations that the doors read. Its methods raise `Unavailable`."""
+
+    async def write(self, revocations: Iterable[SessionRevoked]) -> None:
+        """Write revocations; those that have expired are left out."""
+
+    async def loaded(self) -> bool:
+        """Say whether the copy has been filled since it was last empty."""
+
+    async def mark_loaded(self) -> None: ...
+
+
+class Passwords(Protocol):
+    """Password hashing, off the event loop."""
+
+    async def hash(self, password: str) -> str: ...
+
+    async def matches(self, password: str, hashed: str | None) -> bool:
+        """Say whether the password is right; takes as long when there is no hash to compare."""
+
+
+class Failures(Protocol):
+    """Counts of failed logins by account."""
+
+    async def count(self, account: str) -> tuple[int, float]:
+        """Return how many there were in this window, and the seconds until it ends."""
+
+    async def add(self, account: str) -> None: ...
+
+    async def clear(self, account: str) -> None: ...
+
+
+class TokenMint(Protocol):
+    async def mint(self, identity: Identity) -> str:
+        """Return `identity` as a signed token."""

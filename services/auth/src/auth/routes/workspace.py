@@ -1,0 +1,82 @@
+"""/workspace: members and plan."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from auth.domain.workspaces import Limits, Member, Workspace
+from auth.routes.bodies import (
+    CONFLICT,
+    LimitsBody,
+    MemberList,
+    MemberRequest,
+    MemberView,
+    Plan,
+    PlanRequest,
+    RoleRequest,
+)
+from auth.routes.parts import Parts, parts
+from common.access import Admin, Owner, Viewer
+from common.identity import ROLES
+from common.models import Page
+
+router = APIRouter(tags=["workspace"])
+Use = Annotated[Parts, Depends(parts)]
+
+
+@router.get("/workspace/members", summary="List members")
+async def list_members(caller: Viewer, page: Annotated[Page, Query()], use: Use) -> MemberList:
+    members = sorted(
+        await use.memberships.members(caller), key=lambda one: one.added_at, reverse=True
+    )
+    return MemberList(
+        members=[_view(member) for member in members[page.skip : page.skip + page.page_size]],
+        total=len(members),
+        page=page.page,
+        page_size=page.page_size,
+    )
+
+
+@router.post("/workspace/members", status_code=201, responses=CONFLICT, summary="Add a member")
+async def add_member(body: MemberRequest, caller: Admin, use: Use) -> MemberView:
+    role = ROLES[body.role]
+    return _view(await use.memberships.add(caller, body.email, role, body.password, body.name))
+
+
+@router.put("/workspace/members/{member_id}", responses=CONFLICT, summary="Change a member's role")
+async def update_member(member_id: str, body: RoleRequest, caller: Admin, use: Use) -> MemberView:
+    return _view(await use.memberships.set_role(caller, member_id, ROLES[body.role]))
+
+
+@router.delete(
+    "/workspace/members/{member_id}",
+    status_code=204,
+    responses=CONFLICT,
+    summary="Remove a member",
+)
+async def remove_member(member_id: str, caller: Admin, use: Use) -> None:
+    await use.memberships.remove(caller, member_id)
+
+
+@router.put("/workspace/plan", responses=CONFLICT, summary="Change the plan")
+async def update_plan(body: PlanRequest, caller: Owner, use: Use) -> Plan:
+    asked = body.limits
+    limits = None if asked is None else Limits(asked.per_hour, asked.per_minute)
+    return plan_of(await use.memberships.set_plan(caller, body.tier, limits))
+
+
+def plan_of(workspace: Workspace) -> Plan:
+    """Return the plan and the limits that hold under it."""
+    limits = workspace.effective_limits()
+    shown = limits and LimitsBody(per_hour=limits.per_hour, per_minute=limits.per_minute)
+    return Plan(workspace_id=workspace.id, tier=workspace.tier, limits=shown)
+
+
+def _view(member: Member) -> MemberView:
+    return MemberView(
+        id=member.user_id,
+        email=member.email,
+        name=member.name,
+        role=member.role.label,
+        added_at=member.added_at,
+    )

@@ -1,0 +1,102 @@
+"""Users and workspaces in MongoDB."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from pymongo.errors import DuplicateKeyError
+
+from auth.domain.users import User, account_of
+from auth.domain.workspaces import Limits, Member, Workspace
+from common.errors import Conflict
+from common.identity import ROLES
+from common.mongo import Database, Document
+
+
+class MongoUsers:
+    """The collection `users`; an account is unique by its folded address."""
+
+    def __init__(self, database: Database) -> None:
+        self._users = database["users"]
+
+    async def migrate(self) -> None:
+        await self._users.create_index("account", unique=True)
+
+    async def add(self, user: User) -> None:
+        fields = asdict(user)
+        fields["_id"] = fields.pop("id")
+        try:
+            await self._users.insert_one({**fields, "account": account_of(user.email)})
+        except DuplicateKeyError:
+            raise Conflict("This e-mail address has an account already.", field="email") from None
+
+    async def find(self, user_id: str) -> User | None:
+        return _user(await self._users.find_one({"_id": user_id}))
+
+    async def by_email(self, email: str) -> User | None:
+        return _user(await self._users.find_one({"account": account_of(email)}))
+
+
+def _user(document: Document | None) -> User | None:
+    if document is None:
+        return None
+    return User(
+        id=document["_id"],
+        email=document["email"],
+        name=document["name"],
+        password_hash=document["password_hash"],
+        home=document["home"],
+        created_at=document["created_at"],
+    )
+
+
+class MongoWorkspaces:
+    """The collection `workspaces`, each with its members: what changes together is one document."""
+
+    def __init__(self, database: Database) -> None:
+        self._workspaces = database["workspaces"]
+
+    async def migrate(self) -> None:
+        await self._workspaces.create_index("members.user_id")
+
+    async def add(self, workspace: Workspace) -> bool:
+        try:
+            await self._workspaces.insert_one(_document(workspace))
+        except DuplicateKeyError:
+            return False
+        return True
+
+    async def find(self, workspace_id: str) -> Workspace | None:
+        document = await self._workspaces.find_one({"_id": workspace_id})
+        return None if document is None else _workspace(document)
+
+    async def of_user(self, user_id: str) -> Sequence[Workspace]:
+        found = await self._workspaces.find({"members.user_id": user_id}).to_list()
+        return sorted(map(_workspace, found), key=lambda one: (one.created_at, one.id))
+
+    async def replace(self, workspace: Workspace) -> bool:
+        read_with = {"_id": workspace.id, "version": workspace.version - 1}
+        result = await self._workspaces.replace_one(read_with, _document(workspace))
+        return result.matched_count == 1
+
+
+def _document(workspace: Workspace) -> Document:
+    fields: dict[str, Any] = asdict(workspace)
+    fields["_id"] = fields.pop("id")
+    fields["members"] = [{**member, "role": member["role"].label} for member in fields["members"]]
+    return fields
+
+
+def _workspace(document: Document) -> Workspace:
+    limits = document["limits"]
+    return Workspace(
+        id=document["_id"],
+        name=document["name"],
+        tier=document["tier"],
+        limits=None if limits is None else Limits(**limits),
+        members=tuple(
+            Member(**{**member, "role": ROLES[member["role"]]}) for member in document["members"]
+        ),
+        created_at=document["created_at"],
+        version=document["version"],
+    )
