@@ -63,7 +63,7 @@ class Appender:
         """
         for draft in drafts:
             if self._complete or self._fault is not None:
-                return
+                break
             self._line.append(seal(draft, self._now()))
             self._complete = draft.type in _LAST
         if len(self._line) > _LINE:

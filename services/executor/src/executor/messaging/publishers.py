@@ -5,8 +5,13 @@ from collections.abc import Sequence
 
 from common.bus import Bus, Message, encode
 from common.contracts.events import events_key
-from common.contracts.messages import TRACE_EVENT_TYPE, JobStop, JobSubmitted
-from common.contracts.topology import CONTROL, EVENTS, HEADER_CREW, HEADER_WORKSPACE, JOBS
+from common.contracts.messages import (
+    TRACE_EVENT_TYPE,
+    JobStop,
+    JobSubmitted,
+    MemoryRemembered,
+)
+from common.contracts.topology import CONTROL, EVENTS, HEADER_CREW, HEADER_WORKSPACE, JOBS, MEMORY
 from common.telemetry import inject
 from executor.domain.execution import Execution
 from executor.domain.records import Record
@@ -64,3 +69,16 @@ def _message(job: Execution, record: Record, headers: dict[str, str]) -> Message
         correlation_id=job.job_id,
         headers=headers,
     )
+
+
+class BusMemory:
+    """Sends what a run wants remembered to the service that owns memory."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+
+    async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
+        """Publish `entries`. Raises `BusUnavailable`."""
+        for entry in entries:
+            message = encode(entry, correlation_id=entry.job_id)
+            await self._bus.publish(MEMORY, MemoryRemembered.message_type, message)

@@ -1,0 +1,260 @@
+"""The executor's routes, against a real store."""
+
+import asyncio
+import time
+
+import pytest
+
+from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.messages import JobSubmitted
+from common.contracts.topology import JOBS_QUEUE
+
+
+@pytest.fixture
+async def api(executor_app, served, make_token):
+    async with served(executor_app) as running:
+        http = running.http
+
+        class Api:
+            app = executor_app
+
+            async def ask(self, method, path, *, body=None, **token):
+                headers = {"Authorization": f"Bearer {make_token(**token)}"}
+                async with http.request(method, path, json=body, headers=headers) as answer:
+                    return answer.status, await answer.json()
+
+        yield Api()
+
+
+SEED = {
+    "crew_id": "crew_abc123",
+    "inputs": {"topic": "Q4 Marketing Strategy", "deadline": "2024-12-31"},
+}
+
+
+async def start(api, **changes):
+    status, answer = await api.ask("POST", "/executions", body={**SEED, **changes})
+    assert status == 202
+    return answer["job_id"]
+
+
+async def ended(api, job_id, within=10.0):
+    async with asyncio.timeout(within):
+        while True:
+            _, answer = await api.ask("GET", f"/executions/{job_id}")
+            if answer["finished_at"]:
+                return answer
+            await asyncio.sleep(0.02)
+
+
+async def test_the_seeds_start_is_accepted(api):
+    status, answer = await api.ask("POST", "/executions", body=SEED)
+    assert status == 202
+    assert answer == {"job_id": answer["job_id"], "status": "queued", "estimated_duration": 300}
+    status, answer = await api.ask("GET", f"/executions/{answer['job_id']}")
+    assert (status, answer["status"], answer["progress"]) == (200, "queued", 0)
+
+
+async def test_a_run_as_its_caller_sees_it(api, workers, make_runner):
+    await workers.start(make_runner())
+    job_id = await start(api)
+    done = await ended(api, job_id)
+    assert (done["status"], done["progress"], done["result"]) == ("completed", 100, "all ok")
+    assert done["started_at"].endswith("Z")
+    assert done["error"] is None
+    assert done["usage"] == {
+        "requests": 3,
+        "input_tokens": 30,
+        "output_tokens": 15,
+        "cost_usd": None,
+    }
+    assert done["tasks"][0] == {"task_id": "task_1", "status": "completed", "output": "ok"}
+
+    status, page = await api.ask("GET", f"/executions/{job_id}/traces?limit=5")
+    assert (status, page["last_seq"], page["next_after_seq"]) == (200, 11, 5)
+    assert [row["seq"] for row in page["traces"]] == [1, 2, 3, 4, 5]
+    _, rest = await api.ask("GET", f"/executions/{job_id}/traces?after_seq=5")
+    assert [row["seq"] for row in rest["traces"]] == [6, 7, 8, 9, 10, 11]
+    assert rest["next_after_seq"] is None
+    row = page["traces"][2]
+    assert (row["agent"], row["action"], row["type"], row["task_id"]) == (
+        "Ann",
+        "offline",
+        "llm_call",
+        "task_1",
+    )
+    assert all(isinstance(row["result"], str) for row in page["traces"])
+
+
+async def test_figures_of_the_month_and_of_the_crews(api, workers, make_runner):
+    await workers.start(make_runner())
+    job_id = await start(api)
+    done = await ended(api, job_id)
+    stopped = await start(api, inputs={"topic": "x"})
+    await ended(api, stopped)
+    period = done["finished_at"][:7]
+    async with asyncio.timeout(10):
+        while True:
+            _, usage = await api.ask("GET", f"/analytics/usage?period={period}")
+            if usage["executions"] == 2:
+                break
+            await asyncio.sleep(0.05)
+    assert (usage["period"], usage["tokens_used"], usage["success_rate"]) == (period, 90, 1.0)
+    assert usage["avg_duration"] > 0
+    _, performance = await api.ask("GET", "/analytics/performance")
+    (crew,) = performance["crews"]
+    assert (crew["crew_id"], crew["executions"], crew["success_rate"]) == ("crew_abc123", 2, 1.0)
+    _, accepted = await api.ask("POST", "/executions", body=SEED)
+    assert accepted["estimated_duration"] == 1
+    assert (await api.ask("GET", "/analytics/usage?period=1999-01"))[1]["executions"] == 0
+    _, foreign = await api.ask("GET", "/analytics/performance", workspace_id="ws_other")
+    assert foreign == {"crews": []}
+
+
+async def test_lists_and_their_totals(api):
+    jobs = [await start(api) for _ in range(3)]
+    await api.ask("POST", f"/executions/{jobs[0]}/stop")
+    status, page = await api.ask("GET", "/executions?page_size=2")
+    assert (status, page["total"], page["page"], page["page_size"]) == (200, 3, 1, 2)
+    assert [row["job_id"] for row in page["executions"]] == [jobs[2], jobs[1]]
+    _, page = await api.ask("GET", "/executions?page=2&page_size=2")
+    assert [row["job_id"] for row in page["executions"]] == [jobs[0]]
+    async with asyncio.timeout(5):
+        while True:
+            _, page = await api.ask("GET", "/executions?status=stopped&crew_id=crew_abc123")
+            assert page["total"] == 1
+            if not await api.app.state.use_cases.reading._lists.open_count(
+                "ws_test", crew_id=None, status=ExecutionStatus.STOPPED
+            ):
+                break
+            await asyncio.sleep(0.02)
+    assert [row["job_id"] for row in page["executions"]] == [jobs[0]]
+    _, foreign = await api.ask("GET", "/executions", workspace_id="ws_other")
+    assert (foreign["executions"], foreign["total"]) == ([], 0)
+
+
+async def test_another_workspaces_job_does_not_exist(api):
+    job_id = await start(api)
+    other = {"workspace_id": "ws_other"}
+    for method, path, body in [
+        ("GET", f"/executions/{job_id}", None),
+        ("GET", f"/executions/{job_id}/traces", None),
+        ("POST", f"/executions/{job_id}/stop", None),
+        ("POST", f"/executions/{job_id}/input", {"input": "x"}),
+    ]:
+        status, answer = await api.ask(method, path, body=body, **other)
+        assert (status, answer["error"]["code"]) == (404, "NOT_FOUND")
+    inside = {"kind": "service", "workspace_id": "ws_other"}
+    assert (await api.ask("GET", f"/internal/executions/{job_id}", **inside))[0] == 404
+    assert (await api.ask("GET", f"/internal/executions/{job_id}/events", **inside))[0] == 404
+
+
+async def test_an_unknown_crew_is_not_found(api):
+    status, answer = await api.ask("POST", "/executions", body={"crew_id": "crew_none"})
+    assert (status, answer["error"]["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    ("body", "field"),
+    [
+        ({}, "crew_id"),
+        ({"crew_id": "nonsense"}, "crew_id"),
+        ({"crew_id": "crew_abc123", "inputs": []}, "inputs"),
+        ({"crew_id": "crew_abc123", "inputs": {}}, "inputs.topic"),
+        ({"crew_id": "crew_abc123", "inputs": {"topic": 2**80}}, "body"),
+        ({"crew_id": "crew_new", "inputs": {"topic": "x"}}, "crew_id"),
+        ({"crew_id": "crew_abc123", "typo": 1}, "typo"),
+    ],
+)
+async def test_what_does_not_fit_is_refused_and_named(api, peers, make_crew, body, field):
+    peers.crews["crew_new"] = make_crew("crew_new", status="configuring")
+    status, answer = await api.ask("POST", "/executions", body=body)
+    assert (status, answer["error"]["code"]) == (400, "VALIDATION_ERROR")
+    assert answer["error"]["details"]["field"] == field
+
+
+async def test_a_viewer_may_look_but_not_run(api):
+    job_id = await start(api)
+    assert (await api.ask("GET", f"/executions/{job_id}", role="viewer"))[0] == 200
+    for path in ("/executions", f"/executions/{job_id}/stop"):
+        assert (await api.ask("POST", path, body=SEED, role="viewer"))[0] == 403
+
+
+async def test_stop_of_an_ended_job(api, workers, make_runner):
+    await workers.start(make_runner())
+    job_id = await start(api)
+    await ended(api, job_id)
+    status, answer = await api.ask("POST", f"/executions/{job_id}/stop")
+    assert (status, answer["error"]["code"]) == (409, "CONFLICT")
+
+
+async def test_a_queued_job_is_stopped_for_good(api, workers, make_runner):
+    job_id = await start(api)
+    for _ in range(2):
+        status, answer = await api.ask("POST", f"/executions/{job_id}/stop")
+        assert (status, answer) == (200, {"job_id": job_id, "status": "stopped"})
+    runner = make_runner()
+    await workers.start(runner)
+    other = await start(api)
+    await ended(api, other)
+    assert [started for started, _ in runner.started] == [other]
+
+
+async def test_what_other_services_ask(api, workers, make_runner):
+    await workers.start(make_runner())
+    job_id = await start(api)
+    await ended(api, job_id)
+    inside = {"kind": "service", "workspace_id": "ws_test"}
+    _, head = await api.ask("GET", f"/internal/executions/{job_id}", **inside)
+    assert head == {
+        "job_id": job_id,
+        "workspace_id": "ws_test",
+        "status": "completed",
+        "last_seq": 11,
+    }
+    path = f"/internal/executions/{job_id}/events?after_seq=2&limit=3"
+    _, page = await api.ask("GET", path, **inside)
+    assert [event["seq"] for event in page["events"]] == [3, 4, 5]
+    assert (page["last_seq"], page["status"]) == (11, "completed")
+    assert page["events"][0]["type"] == EventType.LLM_CALL
+    assert "private" not in page["events"][0]
+    body = {"job_ids": [job_id, "job_none"]}
+    everyone = {"kind": "service", "workspace_id": "*"}
+    _, heads = await api.ask("POST", "/internal/executions/heads", body=body, **everyone)
+    assert heads == {"heads": {job_id: {"status": "completed", "last_seq": 11}}}
+    assert (await api.ask("POST", "/internal/executions/heads", body=body, **inside))[0] == 403
+    assert (await api.ask("GET", f"/internal/executions/{job_id}"))[0] == 403
+
+
+async def test_jobs_are_taken_while_the_bus_is_away(api, workers, make_runner, bus_away):
+    bus_away(api.app.state.bus)
+    began = time.monotonic()
+    job_id = await start(api)
+    assert time.monotonic() - began < 2.0
+    await workers.start(make_runner())
+    assert (await ended(api, job_id))["status"] == "completed"
+
+
+@pytest.fixture
+def bus_away(monkeypatch):
+    from common.bus import BusUnavailable
+
+    def cut(bus):
+        async def publish(*_):
+            await asyncio.sleep(3)
+            raise BusUnavailable("away")
+
+        monkeypatch.setattr(bus, "publish", publish)
+
+    return cut
+
+
+async def test_the_crew_travels_with_the_submission(api, backends, settings, telemetry):
+    bus = backends.bus(settings, telemetry)
+    await bus.start()
+    found: asyncio.Queue = asyncio.Queue()
+    await bus.consume(JOBS_QUEUE, found.put)
+    job_id = await start(api)
+    message = await asyncio.wait_for(found.get(), 5)
+    assert JobSubmitted.model_validate_json(message.body).job_id == job_id
+    await bus.close()

@@ -1,0 +1,227 @@
+"""Random orders of everything that may happen to a job, over the store in memory.
+
+Each move is made in two halves, prepared and written, with anything in between: so late writes of
+paused, dead and superseded writers are the rule here, not the exception.
+"""
+
+from collections.abc import Coroutine
+from typing import Any
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    consumes,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+)
+
+from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot
+from common.contracts.events import EventType, ExecutionStatus
+from common.times import utc_now
+from executor.domain import moves
+from executor.domain.analytics import ending_of
+from executor.domain.events import Draft
+from executor.domain.execution import Execution, ForbiddenMove, Step
+from executor.domain.projection import fold
+from executor.domain.records import number
+from executor.domain.settlement import Settlement
+from executor.store.memory import MemoryCounters, MemoryExecutions
+
+JOB = "job_1"
+LIMIT = 3
+S = ExecutionStatus
+ALLOWED = {
+    (S.QUEUED, S.RUNNING),
+    (S.RUNNING, S.RUNNING),
+    (S.RUNNING, S.WAITING_FOR_INPUT),
+    (S.WAITING_FOR_INPUT, S.RUNNING),
+    (S.RUNNING, S.COMPLETED),
+    *((live, end) for live in (S.QUEUED, S.RUNNING, S.WAITING_FOR_INPUT) for end in (S.FAILED, S.STOPPED)),
+}  # fmt: skip
+
+
+def now(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """The result of a coroutine that never waits."""
+    try:
+        coroutine.send(None)
+    except StopIteration as done:
+        return done.value
+    raise AssertionError("the store in memory has waited")
+
+
+class Announced:
+    def __init__(self) -> None:
+        self.seqs: list[int] = []
+
+    async def events(self, job: Execution, records: Any) -> None:
+        self.seqs += [record.seq for record in records]
+
+
+class JobMachine(RuleBasedStateMachine):
+    prepared = Bundle("prepared")
+
+    @initialize()
+    def submit(self) -> None:
+        self.store, self.counters, self.bus = MemoryExecutions(), MemoryCounters(), Announced()
+        self.settlement = Settlement(self.store, self.counters, self.bus)
+        crew = CrewSnapshot(
+            id="crew_1",
+            workspace_id="ws_1",
+            name="c",
+            process="sequential",
+            status="active",
+            agents=[AgentSnapshot(id="a", name="a", role="a", goal="a", model="offline")],
+            tasks=[TaskSnapshot(id="t1", description="", expected_output="", agent_id="a")],
+        )
+        job = Execution(JOB, "ws_1", "crew_1", utc_now(), snapshot=crew)
+        assert now(self.store.insert(job))
+        self.dead: set[str] = set()
+        self.writers: dict[str, Execution] = {}
+        self.status = S.QUEUED
+        self.workers = 0
+
+    def job(self) -> Execution:
+        return self.store.jobs[JOB]
+
+    @rule(target=prepared)
+    def a_worker_prepares_a_claim(self) -> Any:
+        job = self.job()
+        lost = job.owner in self.dead
+        if job.status not in moves.CLAIMABLE or (job.owner is not None and not lost):
+            return None
+        self.workers += 1
+        owner = f"worker_{self.workers}"
+        return owner, moves.claim(job, owner, utc_now(), lost=lost, limit=LIMIT)
+
+    @precondition(lambda self: self.writers)
+    @rule(target=prepared, data=st.data(), copy=st.booleans())
+    def a_writer_prepares_an_append(self, data: Any, copy: bool) -> Any:
+        owner = data.draw(st.sampled_from(sorted(self.writers)))
+        belief = self.writers[owner]
+        kinds = data.draw(st.lists(st.sampled_from(_KINDS), min_size=1, max_size=3))
+        last = data.draw(st.sampled_from([None, None, *_ENDS]))
+        drafts = [Draft(kind, {"task_id": "t1", "progress": 5}) for kind in kinds]
+        drafts += [] if last is None else [Draft(last, {"code": "X", "message": "m"})]
+        records = number(drafts, JOB, belief.seq, belief.attempt, utc_now())
+        copied = 0
+        if copy and belief.tail:
+            now(self.store.copy({JOB: belief.tail}))
+            copied = belief.tail[-1].seq
+        return owner, moves.append(belief, records, copied=copied, published=belief.published)
+
+    @precondition(lambda self: self.writers)
+    @rule(target=prepared, data=st.data())
+    def a_writer_prepares_to_hand_back(self, data: Any) -> Any:
+        owner = data.draw(st.sampled_from(sorted(self.writers)))
+        return "", moves.hand_back(self.writers[owner], published=0)
+
+    @rule(target=prepared)
+    def the_api_prepares_a_stop(self) -> Any:
+        return None if self.job().final else ("", moves.stop(self.job(), utc_now()))
+
+    @rule(target=prepared)
+    def a_person_prepares_an_answer(self) -> Any:
+        if self.job().status != S.WAITING_FOR_INPUT:
+            return None
+        return "", moves.answer(self.job(), "t1", "yes", utc_now())
+
+    @rule(move=consumes(prepared))
+    def a_prepared_move_is_written(self, move: Any) -> None:
+        if move is None:
+            return
+        owner, step = move
+        before = self.job()
+        written = now(self.store.apply(step))
+        current = (before.attempt, before.seq, before.status, before.owner)
+        planned = step.before
+        assert written == (
+            current == (planned.attempt, planned.seq, planned.status, planned.owner)
+        )
+        if written:
+            assert self.job().attempt >= before.attempt
+            assert not before.final
+            self._follow(owner, step)
+        elif owner in self.writers and self.writers[owner] is planned:
+            del self.writers[owner]
+
+    def _follow(self, owner: str, step: Step) -> None:
+        for other in [o for o in self.writers if o != owner and step.after.owner is None]:
+            assert self.writers[other].seq <= step.after.seq
+        if owner:
+            self.writers[owner] = step.after
+        for writer in [w for w, belief in self.writers.items() if belief.final or not belief.owner]:
+            del self.writers[writer]
+
+    @rule()
+    def the_owner_dies(self) -> None:
+        if self.job().owner is not None:
+            self.dead.add(self.job().owner)
+
+    @rule()
+    def a_sweep_settles(self) -> None:
+        found = now(self.store.unsettled(self.dead, 10))
+        for job in found:
+            now(self._settled(job))
+
+    async def _settled(self, job: Execution) -> None:
+        await self.store.copy({JOB: job.tail})
+        assert await self.settlement._publish(job)
+        await self.counters.count("ws_1", "crew_1", [ending_of(job)])
+        await self.store.close([JOB])
+
+    @rule()
+    def a_waiting_tail_is_flushed(self) -> None:
+        for job in now(self.store.waiting(10)):
+            now(self.settlement.flush(job))
+
+    @invariant()
+    def the_log_has_no_hole_and_one_end(self) -> None:
+        job = self.job()
+        log = now(self.store.records(JOB, 0, 10_000))
+        assert [record.seq for record in log] == list(range(1, job.seq + 1))
+        ends = [record.seq for record in log if record.terminal]
+        assert ends == ([job.seq] if job.final else [])
+
+    @invariant()
+    def the_state_is_the_fold_of_the_log(self) -> None:
+        job = self.job()
+        log = [record.event() for record in now(self.store.records(JOB, 0, 10_000))]
+        assert fold(log) == job.state
+        assert job.state.status(S.QUEUED) == job.status
+
+    @invariant()
+    def the_status_moves_only_as_allowed(self) -> None:
+        status = self.job().status
+        assert status == self.status or (self.status, status) in ALLOWED
+        self.status = status
+
+    @invariant()
+    def what_is_closed_is_whole(self) -> None:
+        job = self.job()
+        if not job.open:
+            assert job.final
+            assert sorted(self.store.traces[JOB]) == list(range(1, job.seq + 1))
+            assert set(self.bus.seqs) >= set(range(job.published + 1, job.seq + 1))
+            assert now(self.counters.of_crew("ws_1", "crew_1")).total.executions == 1
+
+
+_KINDS = [EventType.TASK_START, EventType.LLM_CALL, EventType.PROGRESS, EventType.TASK_COMPLETE]
+_ENDS = [EventType.EXECUTION_COMPLETE, EventType.ERROR, EventType.INPUT_REQUIRED]
+
+TestJobMachine = JobMachine.TestCase
+TestJobMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+
+
+def test_no_move_leaves_a_final_status() -> None:
+    for status in (S.COMPLETED, S.FAILED, S.STOPPED):
+        job = Execution(JOB, "ws_1", "crew_1", utc_now(), status=status)
+        for attempt in (lambda j: moves.stop(j, utc_now()), lambda j: moves.hand_back(j, published=0)):
+            try:
+                attempt(job)
+            except ForbiddenMove:
+                continue
+            raise AssertionError(f"a {status} job was moved")
