@@ -37,7 +37,10 @@ class Backends:
         if settings.redis_url.startswith("memory://"):
             return self._in_process_redis()
         return Redis.from_url(
-            settings.redis_url, socket_timeout=0.5, socket_connect_timeout=0.5, decode_responses=True
+            settings.redis_url,
+            socket_timeout=0.5,
+            socket_connect_timeout=0.5,
+            decode_responses=True,
         )
 
     def _in_process_redis(self) -> Redis:

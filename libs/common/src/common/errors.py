@@ -1,3 +1,4 @@
+# ruff: noqa: N818 - they are named for what happened, as HTTP names them
 """The errors of the platform: one class per code of contract.md, section 2, and their envelope.
 
 Rules raise these; `common.http` turns them into answers. They know nothing of a web framework.
@@ -110,7 +111,9 @@ class Unavailable(KasalError):
 
     status, code, title = 503, "SERVICE_UNAVAILABLE", "Service Unavailable"
 
-    def __init__(self, message: str | None = None, *, retry_after: float = 2.0, **rest: Any) -> None:
+    def __init__(
+        self, message: str | None = None, *, retry_after: float = 2.0, **rest: Any
+    ) -> None:
         super().__init__(message, retry_after=retry_after, **rest)
 
 

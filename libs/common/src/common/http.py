@@ -1,5 +1,6 @@
 """The HTTP application every service is: errors, request ids, traces, metrics, limits, health."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError
+from pymongo.errors import ConnectionFailure, PyMongoError
 from starlette.exceptions import HTTPException
 
 from common.errors import (
@@ -29,6 +30,9 @@ from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 
 log = get_logger(__name__)
+
+_READY_WITHIN = 2.0
+"""Seconds that each backend gets to answer `/readyz`; all are asked at once."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 Check = Callable[[], Awaitable[None]]
@@ -88,7 +92,8 @@ def health_routes(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> dict[str, Any]:
-        missing = [name for name, check in checks.items() if not await _answers(name, check)]
+        answers = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
+        missing = [name for name, answered in zip(checks, answers, strict=True) if not answered]
         if missing:
             raise Unavailable(
                 f"Not ready: {', '.join(missing)} does not answer.", details={"missing": missing}
@@ -100,7 +105,8 @@ def health_routes(checks: Mapping[str, Check]) -> APIRouter:
 
 async def _answers(name: str, check: Check) -> bool:
     try:
-        await check()
+        async with asyncio.timeout(_READY_WITHIN):
+            await check()
     except Exception as fault:  # noqa: BLE001 - whatever a backend raises, it is not ready
         log.warning("a backend does not answer", backend=name, reason=repr(fault))
         return False
@@ -142,7 +148,8 @@ def add_error_handlers(app: FastAPI) -> None:
         return _answer(request, _from_http(fault), fault.headers)
 
     async def store_fault(request: Request, fault: Exception) -> Response:
-        if isinstance(fault, ConnectionFailure | ExecutionTimeout):
+        assert isinstance(fault, PyMongoError)  # noqa: S101
+        if isinstance(fault, ConnectionFailure) or fault.timeout:
             log.warning("the database does not answer", reason=str(fault))
             return _answer(request, Unavailable("The database does not answer."))
         log.error("a database call failed", exc_info=fault)
@@ -187,5 +194,3 @@ def _reason(error: Mapping[str, Any]) -> str:
     if error["type"] == "json_invalid":
         return f"The body is not JSON: {error.get('ctx', {}).get('error', 'it cannot be read')}"
     return str(error["msg"]).removeprefix("Value error, ")
-
-

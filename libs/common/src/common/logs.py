@@ -58,9 +58,11 @@ def configure_logging(level: str = "INFO", style: str = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
-    for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "aio_pika", "aiormq", "pymongo"):
+    for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "aio_pika", "pymongo"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
         logging.getLogger(noisy).handlers[:] = []
+    # A broker that is away is logged once by the bus, not with a trace at each attempt.
+    logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 def _formatter(shared: list[Any], *, pretty: bool) -> logging.Formatter:

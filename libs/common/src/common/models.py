@@ -4,8 +4,9 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints, model_validator
 
+from common.contracts.values import check_storable
 from common.times import rfc3339
 
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
@@ -21,9 +22,18 @@ def text(max_length: int, min_length: int = 1) -> Any:
 
 
 class RequestModel(BaseModel):
-    """A request body. Unknown fields are refused, so that a typing error does not pass unseen."""
+    """A request body. Unknown fields are refused, so that a typing error does not pass unseen.
+
+    So is, anywhere in it, what JSON allows and the stores do not (`contracts.values`).
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        check_storable(value)
+        return value
 
 
 class AnswerModel(BaseModel):

@@ -3,6 +3,7 @@
 Plain ASGI, since Starlette's `BaseHTTPMiddleware` costs a task per request and breaks streaming.
 """
 
+import contextlib
 import re
 import time
 from contextvars import ContextVar
@@ -133,11 +134,13 @@ async def send_error(send: Send, error: KasalError, request_id: str) -> None:
     headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
     if error.retry_after is not None:
         headers.append((b"retry-after", b"%d" % max(1, round(error.retry_after))))
+    if error.status == 401:
+        headers.append((b"www-authenticate", b"Bearer"))
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
 
-class _BodyTooLarge(Exception):
+class _BodyTooLarge(Exception):  # noqa: N818 - it says what happened
     pass
 
 
@@ -156,7 +159,7 @@ class RequestLimits:
         if fault is not None:
             await send_error(send, fault, current_request_id())
             return
-        taken = 0
+        taken, answered = 0, False
 
         async def counted() -> Message:
             nonlocal taken
@@ -166,9 +169,16 @@ class RequestLimits:
                 raise _BodyTooLarge
             return message
 
-        try:
-            await self._app(scope, counted, send)
-        except _BodyTooLarge:
+        async def guarded(message: Message) -> None:
+            # A framework may turn what `counted` raises into an answer of its own.
+            nonlocal answered
+            if taken <= self._max or answered:
+                answered = True
+                await send(message)
+
+        with contextlib.suppress(_BodyTooLarge):
+            await self._app(scope, counted, guarded)
+        if taken > self._max and not answered:
             await send_error(send, self._too_large(), current_request_id())
 
     def _too_large(self) -> PayloadTooLarge:

@@ -129,7 +129,9 @@ async def serve(
     app: ASGIApp, settings: CommonSettings, telemetries: Sequence[Telemetry] = ()
 ) -> None:
     """Serve `app` on the settings' port, and `/metrics` on its own, until SIGINT or SIGTERM."""
-    servers = [(server_for(app, grace=settings.shutdown_grace), bind_tcp(settings.host, settings.port))]
+    servers = [
+        (server_for(app, grace=settings.shutdown_grace), bind_tcp(settings.host, settings.port))
+    ]
     if settings.metrics_port is not None:
         metrics = metrics_app(telemetry.registry for telemetry in telemetries)
         servers.append((server_for(metrics), bind_tcp(settings.host, settings.metrics_port)))
@@ -138,5 +140,13 @@ async def serve(
         for server, _ in servers:
             server.stop()
 
+    async def serving(server: Server, bound: socket.socket) -> None:
+        try:
+            await server.serve(sockets=[bound])
+        finally:
+            stop()  # one that could not start, or has ended, takes the others with it
+
     on_stop_signal(stop)
-    await asyncio.gather(*(server.serve(sockets=[bound]) for server, bound in servers))
+    await asyncio.gather(*(serving(server, bound) for server, bound in servers))
+    if not all(server.started for server, _ in servers):
+        sys.exit("The service could not start; the lines above say why.")

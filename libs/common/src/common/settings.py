@@ -1,12 +1,17 @@
 """Settings from the environment: `KASAL_` in front, one meaning everywhere."""
 
 import os
+import re
 import sys
 from collections.abc import Mapping
 from typing import Any, Literal, TypeVar
 
 from pydantic import AliasChoices, Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
+
+_HIDDEN = re.compile("SECRET|KEY|TOKEN|PASSWORD")
+_PASSWORD = re.compile(r"//[^/@]*@")
+"""The user and password of a URL, which must not end in a log."""
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -15,7 +20,11 @@ class CommonSettings(BaseSettings):
     """What every process reads. A service's `config.py` adds its own."""
 
     model_config = SettingsConfigDict(
-        env_prefix="KASAL_", extra="ignore", frozen=True, populate_by_name=True
+        env_prefix="KASAL_",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        populate_by_name=True,
     )
 
     port: int = Field(default=8000, ge=0, le=65_535)
@@ -60,12 +69,14 @@ SettingsT = TypeVar("SettingsT", bound=CommonSettings)
 def load(kind: type[SettingsT], **given: Any) -> SettingsT:
     """Read settings of `kind`, or end the process with one line that names what is wrong.
 
-    Values come from `given`, then the environment, then the defaults.
+    Values come from `given`, then the environment, then the defaults. An empty variable is none.
     """
     try:
         return kind(**given)
     except ValidationError as fault:
         sys.exit("; ".join(_plain(kind, error) for error in fault.errors()))
+    except SettingsError as fault:  # a list or mapping that is not JSON; it names the field
+        sys.exit(f"A setting is wrong: {fault}")
 
 
 def _plain(kind: type[CommonSettings], error: Mapping[str, Any]) -> str:
@@ -73,5 +84,11 @@ def _plain(kind: type[CommonSettings], error: Mapping[str, Any]) -> str:
     variable = name if name.isupper() else f"KASAL_{name.upper()}"
     if error["type"] == "missing":
         return f"{variable} is not set"
-    shown = "" if "secret" in name or "key" in name else f" (it is {os.environ.get(variable)!r})"
-    return f"{variable} is wrong: {error['msg']}{shown}"
+    return f"{variable} is wrong: {error['msg']}{_shown(variable)}"
+
+
+def _shown(variable: str) -> str:
+    value = os.environ.get(variable)
+    if value is None or _HIDDEN.search(variable):
+        return ""
+    return f" (it is {_PASSWORD.sub('//…@', value)!r})"

@@ -13,8 +13,7 @@ from opentelemetry.metrics import Meter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
-from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, ParentBased, StaticSampler
-from opentelemetry.sdk.trace.sampling import Decision
+from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, ParentBased, StaticSampler
 from opentelemetry.trace import Tracer
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry
@@ -32,7 +31,9 @@ class Telemetry:
         self.registry = CollectorRegistry()
         resource = Resource.create({SERVICE_NAME: service})
         processors = [p for p in (spans, _otlp(otlp_endpoint)) if p is not None]
-        sampler = ParentBased(StaticSampler(Decision.RECORD_AND_SAMPLE)) if processors else ALWAYS_OFF
+        sampler = (
+            ParentBased(StaticSampler(Decision.RECORD_AND_SAMPLE)) if processors else ALWAYS_OFF
+        )
         self._traces = TracerProvider(sampler=sampler, resource=resource, shutdown_on_exit=False)
         for processor in processors:
             self._traces.add_span_processor(processor)

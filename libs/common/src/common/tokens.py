@@ -43,9 +43,7 @@ def sign(
     if token_id is not None:
         claims["jti"] = token_id
     # Unsorted, so that tokens begin with `{"typ"` as the API document shows them: eyJ0eXAi…
-    return jwt.encode(
-        claims, key, algorithm=ALGORITHM, headers={"kid": key_id}, sort_headers=False
-    )
+    return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": key_id}, sort_headers=False)
 
 
 class TokenVerifier:

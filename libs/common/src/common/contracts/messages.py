@@ -8,7 +8,9 @@ Trace events are not here: they are flat objects of their own, see `contracts.ev
 from datetime import datetime
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from common.contracts.values import check_storable
 
 JobId = Field(pattern=r"^job_[A-Za-z0-9_-]{1,60}$")
 WorkspaceId = Field(pattern=r"^ws_[A-Za-z0-9_-]{1,60}$")
@@ -22,6 +24,12 @@ class BusMessage(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
     message_type: ClassVar[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _storable(cls, value: Any) -> Any:
+        check_storable(value)
+        return value
 
 
 class JobSubmitted(BusMessage):

@@ -1,0 +1,44 @@
+"""What a JSON value must be for every store and every peer to take it."""
+
+import math
+from typing import Any
+
+MAX_DEPTH = 50
+_INT64 = range(-(2**63), 2**63)
+
+
+def check_storable(value: Any, path: str = "", depth: int = 0) -> None:
+    """Raise `ValueError`, naming the place, when `value` cannot be stored and sent on unchanged.
+
+    JSON allows texts that are not valid Unicode (half a surrogate pair), whole numbers of any size
+    and any depth; UTF-8, BSON and the stack do not. Python's parser takes `NaN`, JSON has none.
+    """
+    place = path or "the body"
+    if depth > MAX_DEPTH:
+        raise ValueError(f"{place} is nested too deeply")
+    if isinstance(value, str):
+        _check_text(value, place)
+    elif isinstance(value, int) and value not in _INT64:
+        raise ValueError(f"{place} is a number that does not fit into 64 bits")
+    elif isinstance(value, float) and not math.isfinite(value):
+        raise ValueError(f"{place} is not a finite number")
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            _check_key(str(key), place)
+            check_storable(inner, f"{path}.{key}".lstrip("."), depth + 1)
+    elif isinstance(value, list):
+        for number, inner in enumerate(value):
+            check_storable(inner, f"{path}.{number}".lstrip("."), depth + 1)
+
+
+def _check_text(text: str, place: str) -> None:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{place} holds text that is not valid Unicode") from None
+
+
+def _check_key(key: str, place: str) -> None:
+    _check_text(key, f"a name in {place}")
+    if "\0" in key:
+        raise ValueError(f"a name in {place} holds a NUL character")
