@@ -61,8 +61,10 @@ class Appender:
 
         Raises `TypeError` for an event that JSON cannot hold.
         """
+        if self._fault is not None:
+            return
         for draft in drafts:
-            if self._complete or self._fault is not None:
+            if self._complete:
                 break
             self._line.append(seal(draft, self._now()))
             self._complete = draft.type in _LAST

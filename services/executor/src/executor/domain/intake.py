@@ -4,9 +4,10 @@ import asyncio
 from dataclasses import dataclass
 from datetime import datetime
 
+from common.contracts.crew import CrewSnapshot
 from common.contracts.events import ExecutionStatus
 from common.contracts.messages import JobSubmitted
-from common.errors import InvalidRequest, KasalError, NotFound, Unavailable, UpstreamTimeout
+from common.errors import InvalidRequest, NotFound, Unavailable, UpstreamTimeout
 from common.logs import get_logger
 from common.times import utc_now
 from executor.domain import moves
@@ -78,19 +79,12 @@ class Intake:
         """
         if job.status not in moves.CLAIMABLE or (job.owner is not None and not lost):
             return None
-        if job.snapshot is None:
-            refusal = await self._prepare(job)
-            if refusal is not None:
-                await self._end(refusal)
-                return None
-            prepared = await self._executions.find(job.job_id)
-            if prepared is None or prepared.snapshot is None:
-                return None
-            job = prepared
-        return await self._take(job, lost=lost)
-
-    async def _take(self, job: Execution, *, lost: bool) -> Execution | None:
-        step = moves.claim(job, self._worker_id, utc_now(), lost=lost, limit=self._limit)
+        snapshot = job.snapshot or await self._fetched(job)
+        if snapshot is None:
+            return None
+        step = moves.claim(
+            job, self._worker_id, utc_now(), lost=lost, limit=self._limit, snapshot=snapshot
+        )
         if step.after.final:
             log.error("a job is given up", job_id=job.job_id, lost_claims=job.lost_claims + 1)
             await self._end(step)
@@ -108,8 +102,11 @@ class Intake:
             return
         self._settlement.add(step.after)
 
-    async def _prepare(self, job: Execution) -> Step | None:
-        """Store the crew's snapshot with `job`; return the step that ends it if it cannot run."""
+    async def _fetched(self, job: Execution) -> CrewSnapshot | None:
+        """Return the crew of a job that came over the bus; end the job if it cannot run.
+
+        None means either: it has ended now, or crews is away and it stays queued for a while.
+        """
         delay = self._delays.get(job.job_id)
         now = asyncio.get_running_loop().time()
         if delay is not None and now < delay.until:
@@ -123,14 +120,15 @@ class Intake:
             log.warning("a job waits for its crew", job_id=job.job_id, reason=str(fault))
             return None
         except (NotFound, InvalidRequest) as fault:
-            return self._refusal(job, fault)
+            self._delays.pop(job.job_id, None)
+            await self._end(
+                moves.refuse(
+                    job, self._worker_id, utc_now(), code=fault.code, message=fault.message
+                )
+            )
+            return None
         self._delays.pop(job.job_id, None)
-        await self._executions.put_snapshot(job.job_id, snapshot)
-        return None
-
-    def _refusal(self, job: Execution, fault: KasalError) -> Step:
-        self._delays.pop(job.job_id, None)
-        return moves.refuse(job, self._worker_id, utc_now(), code=fault.code, message=fault.message)
+        return snapshot
 
 
 def _new(message: JobSubmitted, traceparent: str, now: datetime) -> Execution:

@@ -4,16 +4,25 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from common.contracts.crew import CrewSnapshot
 from common.contracts.events import EventType, ExecutionStatus
 from executor.domain.events import Draft
 from executor.domain.execution import Execution, Step, step
 from executor.domain.records import Record, number
 
 
-def claim(job: Execution, owner: str, now: datetime, *, lost: bool, limit: int) -> Step:
-    """Return the step by which `owner` takes `job`, which must have its snapshot.
+def claim(
+    job: Execution,
+    owner: str,
+    now: datetime,
+    *,
+    lost: bool,
+    limit: int,
+    snapshot: CrewSnapshot | None = None,
+) -> Step:
+    """Return the step by which `owner` takes `job`.
 
-    `lost` says that its last owner died. The claim after `limit` of those ends the job instead,
+    `snapshot` is the crew, for a job that does not have it yet; it is stored with the claim. `lost` says that its last owner died. The claim after `limit` of those ends the job instead,
     with `ATTEMPTS_EXHAUSTED`.
     """
     lost_claims = job.lost_claims + lost
@@ -26,20 +35,20 @@ def claim(job: Execution, owner: str, now: datetime, *, lost: bool, limit: int) 
             message=f"The job lost its worker {lost_claims} times and is given up.",
             lost_claims=lost_claims,
         )
-    draft = _started(job) if job.attempt == 0 else _resumed(job, lost=lost)
-    records = number([draft], job.job_id, job.seq, job.attempt + 1, now)
-    return step(job, records, owner=owner, attempt=job.attempt + 1, lost_claims=lost_claims)
+    crew = job.snapshot or snapshot
+    if crew is None:
+        raise ValueError(f"The job {job.job_id} cannot be claimed without its crew.")
+    draft = _resumed(job, lost=lost) if job.attempt else _started(job.crew_id, crew)
+    attempt = job.attempt + 1
+    records = number([draft], job.job_id, job.seq, attempt, now)
+    return step(
+        job, records, owner=owner, attempt=attempt, lost_claims=lost_claims, snapshot=crew
+    )
 
 
-def _started(job: Execution) -> Draft:
-    assert job.snapshot is not None  # noqa: S101 - the caller fetched it
-    tasks = [task.id for task in job.snapshot.tasks]
-    fields = {
-        "crew": job.snapshot.name,
-        "crew_id": job.crew_id,
-        "tasks_count": len(tasks),
-        "tasks": tasks,
-    }
+def _started(crew_id: str, crew: CrewSnapshot) -> Draft:
+    tasks = [task.id for task in crew.tasks]
+    fields = {"crew": crew.name, "crew_id": crew_id, "tasks_count": len(tasks), "tasks": tasks}
     return Draft(EventType.EXECUTION_START, fields)
 
 

@@ -26,9 +26,6 @@ class Executions(Protocol):
     async def apply(self, step: Step) -> bool:
         """Write `step` if the job is still as its `before` says; False when it is not."""
 
-    async def put_snapshot(self, job_id: str, snapshot: CrewSnapshot) -> None:
-        """Keep the crew's snapshot with a queued job that has none."""
-
     async def copy(self, records: Mapping[str, Sequence[Record]]) -> None:
         """Copy events, by job, to the traces; what is there already is left as it is."""
 

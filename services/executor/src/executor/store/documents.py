@@ -70,6 +70,8 @@ def update(step: Step) -> Document:
     before, after = _head(step.before), _head(step.after)
     changed: Document = {name: after[name] for name in after if after[name] != before[name]}
     changed |= _state_changes(step.before.state, step.after.state)
+    if step.before.snapshot is None and step.after.snapshot is not None:
+        changed["snapshot"] = snapshot_bytes(step.after.snapshot)
     written: Document = {}
     records = [record_document(record) for record in step.records]
     if len(step.after.tail) != len(step.before.tail) + len(step.records):

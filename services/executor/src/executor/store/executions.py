@@ -5,7 +5,6 @@ from datetime import datetime
 
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
-from common.contracts.crew import CrewSnapshot
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.mongo import Database, Document
 from executor.domain.execution import Execution, Step
@@ -70,13 +69,6 @@ class MongoExecutions:
                 documents.condition(step.before), documents.update(step)
             )
         return done.matched_count == 1
-
-    async def put_snapshot(self, job_id: str, snapshot: CrewSnapshot) -> None:
-        with reaching():
-            await self._executions.update_one(
-                {"_id": job_id, "status": ExecutionStatus.QUEUED.value, "snapshot": None},
-                {"$set": {"snapshot": documents.snapshot_bytes(snapshot)}},
-            )
 
     async def copy(self, records: Mapping[str, Sequence[Record]]) -> None:
         rows = [

@@ -5,7 +5,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from common.contracts.crew import CrewSnapshot
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from executor.domain.analytics import CrewStats, Ending, added, tally
 from executor.domain.execution import Execution, Step
@@ -50,15 +49,10 @@ class MemoryExecutions:
             lost_claims=after.lost_claims,
             published=after.published,
             state=after.state,
+            snapshot=after.snapshot or job.snapshot,
             tail=after.tail if shortened else (*job.tail, *step.records),
         )
         return True
-
-    async def put_snapshot(self, job_id: str, snapshot: CrewSnapshot) -> None:
-        self.writes += 1
-        job = self.jobs.get(job_id)
-        if job is not None and job.status == ExecutionStatus.QUEUED and job.snapshot is None:
-            self.jobs[job_id] = replace(job, snapshot=snapshot)
 
     async def copy(self, records: Mapping[str, Sequence[Record]]) -> None:
         self.writes += bool(records)
