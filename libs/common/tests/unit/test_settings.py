@@ -1,0 +1,74 @@
+import pytest
+
+from common.settings import BusSettings, CommonSettings, MongoSettings, PeerSettings, load
+
+
+class Lists(CommonSettings):
+    origins: tuple[str, ...] = ()
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch):
+    import os
+
+    for name in list(os.environ):
+        if name.startswith(("KASAL_", "OTEL_")):
+            monkeypatch.delenv(name)
+
+
+def message(kind, **given) -> str:
+    with pytest.raises(SystemExit) as ended:
+        load(kind, **given)
+    assert "\n" not in str(ended.value)
+    return str(ended.value)
+
+
+def test_a_missing_setting_is_named():
+    assert message(MongoSettings) == "KASAL_MONGO_URL is not set"
+
+
+def test_a_wrong_setting_is_named_with_its_value(monkeypatch):
+    monkeypatch.setenv("KASAL_PORT", "eighty")
+    assert message(CommonSettings).startswith("KASAL_PORT is wrong:")
+    assert "'eighty'" in message(CommonSettings)
+
+
+def test_several_wrong_settings_are_one_line(monkeypatch):
+    monkeypatch.setenv("KASAL_PORT", "70000")
+    told = message(BusSettings)
+    assert "KASAL_PORT is wrong" in told
+    assert "KASAL_AMQP_URL is not set" in told
+
+
+def test_a_secret_is_never_shown(monkeypatch):
+    monkeypatch.setenv("KASAL_SERVICE_SECRET", "hunter2")
+    told = message(PeerSettings)
+    assert "KASAL_SERVICE_SECRET is wrong" in told
+    assert "hunter2" not in told
+
+
+def test_the_password_of_a_url_is_never_shown(monkeypatch):
+    monkeypatch.setenv("KASAL_MONGO_URL", "postgres://kasal:hunter2@db/x")
+    told = message(MongoSettings)
+    assert "hunter2" not in told
+    assert "@db/x" in told or "…@" in told
+
+
+def test_a_list_that_is_not_json_is_one_line(monkeypatch):
+    monkeypatch.setenv("KASAL_ORIGINS", "[unquoted")
+    assert "origins" in message(Lists)
+
+
+def test_an_empty_variable_is_none_at_all(monkeypatch):
+    monkeypatch.setenv("KASAL_METRICS_PORT", "")
+    assert load(CommonSettings).metrics_port is None
+
+
+def test_the_otlp_endpoint_has_its_usual_name(monkeypatch):
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://collector:4318")
+    assert load(CommonSettings).otlp_endpoint == "http://collector:4318"
+
+
+def test_what_is_given_wins_over_the_environment(monkeypatch):
+    monkeypatch.setenv("KASAL_PORT", "9000")
+    assert load(CommonSettings, port=9001).port == 9001
