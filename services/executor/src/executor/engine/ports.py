@@ -5,7 +5,7 @@ from typing import Any, Protocol
 
 from common.contracts.crew import ToolSnapshot
 from common.contracts.messages import MemoryRemembered
-from executor.models.dialogue import ToolSpec
+from executor.domain.tools import ToolSpec
 from executor.models.model import Model
 from executor.tools.call import Call
 

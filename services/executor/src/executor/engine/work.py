@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.contracts.crew import AgentSnapshot, TaskSnapshot
+from executor.domain.tools import ToolSpec
 from executor.engine import prompts
 from executor.engine.answers import Answers
 from executor.engine.conversation import MAX_ITERATIONS, Conversation
@@ -11,7 +12,7 @@ from executor.engine.desk import Desk, Speaker
 from executor.engine.faults import RunFault
 from executor.engine.history import Output
 from executor.engine.shared import Shared
-from executor.models.dialogue import Coworker, Dialogue, ToolSpec, Topic
+from executor.models.dialogue import Coworker, Dialogue, Topic
 from executor.tools.arguments import complaint as schema_complaint
 from executor.tools.call import Call
 

@@ -12,15 +12,6 @@ Purpose = Literal["work", "manage", "judge"]
 
 
 @dataclass(frozen=True, slots=True)
-class ToolSpec:
-    """A tool as the model sees it. `parameters` is the JSON Schema of its arguments."""
-
-    name: str
-    description: str
-    parameters: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
 class ToolRequest:
     """A tool call that a model asks for. `arguments` that were no JSON object are None."""
 

@@ -9,15 +9,8 @@ from typing import Any
 
 import orjson
 
-from executor.models.dialogue import (
-    Dialogue,
-    Reply,
-    Tokens,
-    ToolRequest,
-    ToolReturn,
-    ToolSpec,
-    Topic,
-)
+from executor.domain.tools import ToolSpec
+from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest, ToolReturn, Topic
 from executor.models.offline_calls import arguments_for
 from executor.models.schemas import minimal_instance
 

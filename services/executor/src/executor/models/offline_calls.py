@@ -4,7 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from executor.models.dialogue import Coworker, ToolSpec, Topic
+from executor.domain.tools import ToolSpec
+from executor.models.dialogue import Coworker, Topic
 from executor.models.schemas import minimal_instance
 
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"

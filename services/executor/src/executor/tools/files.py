@@ -1,0 +1,100 @@
+"""The file reader: text, CSV, JSON and PDF files inside the workspace's own folder, nowhere else."""
+
+import asyncio
+import io
+import os
+import re
+import stat
+from collections.abc import Mapping
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from executor.tools.call import Call
+from executor.tools.tool import ToolFault
+
+_SIZE = 10 * 1024 * 1024
+_PAGES = 100
+_TEXT = 200_000
+_WORKSPACE = re.compile(r"\A[A-Za-z0-9_-]{1,80}\Z")
+
+
+class FileReader:
+    """Reads files below `folder`/<workspace id>. Symbolic links are not followed at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    async def run(self, arguments: Mapping[str, Any], call: Call) -> str:
+        """Return the text of the file `path`. Raises `ToolFault`."""
+        return await asyncio.to_thread(self.read, call.workspace_id, str(arguments["path"]))
+
+    def read(self, workspace_id: str, path: str) -> str:
+        """Return the text of a workspace's file; blocks. Raises `ToolFault`."""
+        raw = self._bytes(workspace_id, path)
+        return pdf_text(raw) if raw.startswith(b"%PDF-") else plain_text(raw)
+
+    def _bytes(self, workspace_id: str, path: str) -> bytes:
+        steps = _steps(path)
+        if not _WORKSPACE.match(workspace_id):
+            raise ToolFault("this workspace has no folder.")
+        try:
+            descriptor = _opened(self._folder / workspace_id, steps)
+        except FileNotFoundError:
+            raise ToolFault(f"there is no file {path} in the workspace's folder.") from None
+        except (OSError, ValueError):
+            raise ToolFault(f"{path} cannot be opened.") from None
+        with os.fdopen(descriptor, "rb") as file:
+            status = os.fstat(file.fileno())
+            if not stat.S_ISREG(status.st_mode):
+                raise ToolFault(f"{path} is not a file.")
+            if status.st_size > _SIZE:
+                raise ToolFault(f"{path} is larger than {_SIZE // 1024 // 1024} MiB.")
+            return file.read(_SIZE)
+
+
+def _steps(path: str) -> tuple[str, ...]:
+    asked = PurePosixPath(path.replace("\\", "/"))
+    if asked.is_absolute() or ".." in asked.parts or "\0" in path or not asked.parts:
+        raise ToolFault("the path must lead to a file inside the workspace's folder.")
+    return asked.parts
+
+
+def _opened(root: Path, steps: tuple[str, ...]) -> int:
+    """Open a file step by step, so that no step can be a link that leads out."""
+    folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for step in steps[:-1]:
+            inner = os.open(step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+            os.close(folder)
+            folder = inner
+        return os.open(steps[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
+    finally:
+        os.close(folder)
+
+
+def plain_text(raw: bytes) -> str:
+    """Return bytes as text. Raises `ToolFault` when they are not text."""
+    if b"\0" in raw[:8192]:
+        raise ToolFault("it is a binary file; text, CSV, JSON and PDF can be read.")
+    try:
+        return raw.decode("utf-8-sig")[:_TEXT]
+    except UnicodeDecodeError:
+        return raw.decode("cp1252", "replace")[:_TEXT]
+
+
+def pdf_text(raw: bytes) -> str:
+    """Return the text of a PDF, at most a hundred pages of it. Raises `ToolFault`."""
+    from pypdf import PdfReader
+
+    try:
+        pages = PdfReader(io.BytesIO(raw)).pages
+        text = ""
+        for page in pages[:_PAGES]:
+            text += page.extract_text() + "\n"
+            if len(text) > _TEXT:
+                break
+    except Exception as fault:  # noqa: BLE001 - whatever a broken PDF does to the parser
+        raise ToolFault(f"the PDF cannot be read ({type(fault).__name__}).") from None
+    if not text.strip():
+        raise ToolFault("the PDF has no text in it.")
+    return text[:_TEXT]

@@ -1,0 +1,178 @@
+"""The one way out: an HTTP client that connects to public addresses only.
+
+An address is checked when a socket is made for it, after every look-up and for every redirect, so
+that neither a name that changes its mind nor a detour leads inside. Hosts the operator has named
+(`KASAL_TOOL_ALLOWED_HOSTS`) are connected to wherever they are.
+"""
+
+import asyncio
+import socket
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import aiohttp
+from yarl import URL
+
+from executor.tools.addresses import is_public
+from executor.tools.tool import ToolFault
+
+_REDIRECTS = 5
+_MOVED = frozenset({301, 302, 303, 307, 308})
+_REFUSED = "not a public address"
+_AGENT = "Kasal (tool)"
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """A request. `secrets` are headers that are sent to the first origin only."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An answer. `cut` says that `body` was longer than what is kept."""
+
+    status: int
+    kind: str
+    charset: str
+    body: bytes
+    cut: bool
+
+    def text(self) -> str:
+        """Return the body as text, in the charset it says or UTF-8."""
+        try:
+            return self.body.decode(self.charset or "utf-8", "replace")
+        except LookupError:
+            return self.body.decode("utf-8", "replace")
+
+
+class GuardedClient:
+    """Sends requests for tools. `timeout` (seconds) covers redirects too; `size` is in bytes."""
+
+    def __init__(
+        self, allowed_hosts: Iterable[str] = (), timeout: float = 20.0, size: int = 1024 * 1024
+    ) -> None:
+        self._allowed = frozenset(host.strip().lower() for host in allowed_hosts if host.strip())
+        self._timeout = timeout
+        self._size = size
+        self._sessions: dict[bool, aiohttp.ClientSession] = {}
+
+    async def close(self) -> None:
+        for session in self._sessions.values():
+            await session.close()
+        self._sessions.clear()
+
+    async def send(self, request: Outgoing) -> Incoming:
+        """Send `request`, follow redirects, return the last answer. Raises `ToolFault`."""
+        try:
+            async with asyncio.timeout(self._timeout):
+                return await self._followed(request)
+        except TimeoutError:
+            raise ToolFault(f"no answer within {self._timeout:g} s.") from None
+        except aiohttp.ClientConnectorDNSError:
+            raise ToolFault(f"the host of {_shown(request.url)} cannot be found.") from None
+        except aiohttp.ClientConnectorError as fault:
+            told = _REFUSED in str(fault.os_error)
+            reason = f"its host is {_REFUSED}" if told else "its host cannot be reached"
+            raise ToolFault(f"{_shown(request.url)}: {reason}.") from None
+        except (aiohttp.ClientError, OSError, ValueError) as fault:
+            raise ToolFault(f"{_shown(request.url)}: {type(fault).__name__}.") from None
+
+    async def _followed(self, request: Outgoing) -> Incoming:
+        for _ in range(_REDIRECTS + 1):
+            url = self._checked(request.url)
+            async with self._session(self._is_allowed(url)).request(
+                request.method,
+                url,
+                headers={**request.headers, **request.secrets},
+                data=request.body,
+                allow_redirects=False,
+            ) as answer:
+                place = answer.headers.get("Location")
+                if answer.status not in _MOVED or place is None:
+                    return await self._read(answer)
+                request = _moved(request, url, answer.status, place)
+        raise ToolFault(f"more than {_REDIRECTS} redirects.")
+
+    def _checked(self, address: str) -> URL:
+        try:
+            url = URL(address)
+        except ValueError:
+            raise ToolFault(f"{_shown(address)} is not a URL.") from None
+        if url.scheme not in {"http", "https"} or not url.host:
+            raise ToolFault(f"{_shown(address)} is not an http or https URL.")
+        if url.user is not None or url.password is not None:
+            raise ToolFault("a URL must not carry a name or password.")
+        return url
+
+    def _is_allowed(self, url: URL) -> bool:
+        host = str(url.host).lower()
+        return not self._allowed.isdisjoint({host, f"{host}:{url.port}", f"[{host}]:{url.port}"})
+
+    def _session(self, allowed: bool) -> aiohttp.ClientSession:
+        if allowed not in self._sessions:
+            self._sessions[allowed] = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(
+                    limit=100, socket_factory=None if allowed else _public_socket
+                ),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                headers={"User-Agent": _AGENT, "Accept-Encoding": "gzip, deflate"},
+                timeout=aiohttp.ClientTimeout(total=self._timeout),
+                trust_env=False,
+            )
+        return self._sessions[allowed]
+
+    async def _read(self, answer: aiohttp.ClientResponse) -> Incoming:
+        body = bytearray()
+        async for piece in answer.content.iter_chunked(64 * 1024):
+            body += piece
+            if len(body) > self._size:
+                break
+        cut = len(body) > self._size
+        if cut:
+            answer.close()
+        return Incoming(
+            answer.status,
+            answer.content_type,
+            answer.charset or "",
+            bytes(body[: self._size]),
+            cut,
+        )
+
+
+def _public_socket(address: tuple[Any, ...]) -> socket.socket:
+    """Make the socket for a connection, unless it would lead to an address that is not public."""
+    family, kind, protocol, _, place = address
+    if not is_public(str(place[0])):
+        raise OSError(f"{place[0]} is {_REFUSED}")
+    return socket.socket(family, kind, protocol)
+
+
+def _moved(request: Outgoing, url: URL, status: int, place: str) -> Outgoing:
+    """Return the request that follows a redirect.
+
+    Another origin gets neither secrets nor the tool's own headers, only what describes the body.
+    """
+    try:
+        target = url.join(URL(place))
+    except ValueError:
+        raise ToolFault("it redirects to something that is not a URL.") from None
+    moved = replace(request, url=str(target))
+    if target.origin() != url.origin():
+        kept = {"content-type", "accept", "idempotency-key"}
+        headers = {name: value for name, value in request.headers.items() if name.lower() in kept}
+        moved = replace(moved, headers=headers, secrets={})
+    if status == 303 or (status in {301, 302} and request.method == "POST"):
+        moved = replace(moved, method="GET", body=None)
+    return moved
+
+
+def _shown(address: str) -> str:
+    """Return a URL without its query, which may hold secrets."""
+    return address.partition("?")[0][:200]

@@ -1,0 +1,112 @@
+"""The web search: Tavily or Brave where a key is set, otherwise ddgs, which needs none."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+import orjson
+
+from executor.tools.call import Call
+from executor.tools.network import GuardedClient, Incoming, Outgoing
+from executor.tools.tool import ToolFault
+
+_RESULTS = 5
+_PATIENCE = 8.0
+_TAVILY = "https://api.tavily.com/search"
+_BRAVE = "https://api.search.brave.com/res/v1/web/search"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    title: str
+    url: str
+    excerpt: str
+
+
+Search = Callable[[str, int], Awaitable[Sequence[Found]]]
+
+
+class WebSearch:
+    """Searches the web with one provider."""
+
+    def __init__(self, search: Search) -> None:
+        self._search = search
+
+    async def run(self, arguments: Mapping[str, Any], _call: Call) -> str:
+        """Return what was found for `query`, numbered. Raises `ToolFault`."""
+        most = int(arguments.get("max_results", _RESULTS))
+        found = await self._search(str(arguments["query"]), most)
+        if not found:
+            return "Nothing was found."
+        return "\n".join(
+            f"{place}. {entry.title}\n   {entry.url}\n   {' '.join(entry.excerpt.split())}"
+            for place, entry in enumerate(found[:most], start=1)
+        )
+
+
+def tavily(client: GuardedClient, key: str) -> Search:
+    """Return a search by Tavily."""
+
+    async def search(query: str, most: int) -> Sequence[Found]:
+        body = orjson.dumps({"query": query, "max_results": most})
+        secrets = {"Authorization": f"Bearer {key}"}
+        headers = {"Content-Type": "application/json"}
+        answer = await client.send(Outgoing("POST", _TAVILY, headers, secrets, body))
+        return _entries(_decoded(answer).get("results"), "content")
+
+    return search
+
+
+def brave(client: GuardedClient, key: str) -> Search:
+    """Return a search by Brave."""
+
+    async def search(query: str, most: int) -> Sequence[Found]:
+        url = f"{_BRAVE}?{urlencode({'q': query[:400], 'count': most})}"
+        secrets = {"X-Subscription-Token": key}
+        answer = await client.send(Outgoing("GET", url, {"Accept": "application/json"}, secrets))
+        web = _decoded(answer).get("web")
+        return _entries(web.get("results") if isinstance(web, dict) else [], "description")
+
+    return search
+
+
+async def ddgs(query: str, most: int) -> Sequence[Found]:
+    """Search without a key. Its requests go to search engines only. Raises `ToolFault`."""
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            found = await asyncio.to_thread(_ask_ddgs, query, most)
+    except TimeoutError:
+        raise ToolFault(f"no search engine answered within {_PATIENCE:g} s.") from None
+    except Exception as fault:  # noqa: BLE001 - ddgs raises what its engines raise
+        raise ToolFault(f"no search engine answered ({type(fault).__name__}).") from None
+    return _entries(found, "body")
+
+
+def _ask_ddgs(query: str, most: int) -> list[dict[str, Any]]:
+    from ddgs import DDGS
+
+    return list(DDGS(timeout=5).text(query, max_results=most))
+
+
+def _decoded(answer: Incoming) -> dict[str, Any]:
+    if answer.status >= 400:
+        raise ToolFault(f"the search provider answered {answer.status}.")
+    try:
+        decoded = orjson.loads(answer.body)
+    except orjson.JSONDecodeError:
+        raise ToolFault("the search provider did not answer with JSON.") from None
+    return decoded if isinstance(decoded, dict) else {}
+
+
+def _entries(found: Any, excerpt: str) -> list[Found]:
+    return [
+        Found(
+            str(entry.get("title", "")),
+            str(entry.get("url") or entry.get("href") or ""),
+            str(entry.get(excerpt, ""))[:500],
+        )
+        for entry in (found if isinstance(found, list) else [])
+        if isinstance(entry, dict)
+    ]

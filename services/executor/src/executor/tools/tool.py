@@ -1,0 +1,57 @@
+"""A tool as a value: what it is called with, whether it is safe to repeat, and what it does."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from common.errors import KasalError
+from common.logs import get_logger
+from executor.domain.tools import ToolSpec
+from executor.tools import arguments as checking
+from executor.tools.call import Call
+
+log = get_logger(__name__)
+
+RESULT_LIMIT = 20_000
+"""Characters of a result that a model sees."""
+
+
+class ToolFault(Exception):  # noqa: N818 - it becomes a result, not a bug
+    """A tool cannot do what it was asked; the text says why, and the agent reads it."""
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleTool:
+    """Fulfils the engine's `Tool`. `timeout` is in seconds and covers the whole call."""
+
+    spec: ToolSpec
+    run: Callable[[Mapping[str, Any], Call], Awaitable[str]]
+    safe: bool = True
+    timeout: float = 30.0
+
+    def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:
+        """Return what about `arguments` does not fit the tool's schema, or None."""
+        if arguments is None:
+            return "they are not a JSON object."
+        return checking.complaint(self.spec.parameters, arguments)
+
+    async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
+        """Return the result, or a text that begins with `Error:`; raises only when cancelled."""
+        try:
+            async with asyncio.timeout(self.timeout):
+                return bounded(await self.run(arguments, call))
+        except (ToolFault, KasalError) as fault:
+            return bounded(f"Error: {fault}")
+        except TimeoutError:
+            return f"Error: {self.spec.name} took longer than {self.timeout:g} s."
+        except Exception as fault:
+            log.exception("a tool failed", tool=self.spec.name, call=call.key)
+            return f"Error: {self.spec.name} failed ({type(fault).__name__})."
+
+
+def bounded(text: str) -> str:
+    """Return `text`, cut to what a model is shown of a result, with a word that it was cut."""
+    if len(text) <= RESULT_LIMIT:
+        return text
+    return f"{text[:RESULT_LIMIT]}\n… (cut: {len(text)} characters in all)"
