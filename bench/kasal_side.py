@@ -1,0 +1,240 @@
+"""Our side: a worker with its real store, and a model that answers in this process.
+
+`kasal_side.py cpu N` runs N jobs one after another on a model that answers at once;
+`kasal_side.py crowd N` runs N at once, each model call taking `LATENCY` seconds. Prints one JSON
+line. Only the model is a double; jobs are checked, stored, announced, claimed, logged, published and
+settled as ever, over SecantusDB and the memory bus. Measured from the first submission until the
+last job is settled.
+"""
+
+import asyncio
+import cProfile
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from processes import cpu_seconds
+from pymongo import AsyncMongoClient
+from workload import ANSWER, INPUTS, LATENCY, PARTS
+
+from common.backends import Backends
+from common.bus import Bus, Message
+from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot
+from common.contracts.events import EventType
+from common.contracts.messages import MemoryRemembered
+from common.contracts.topology import EVENTS
+from common.local import secantus
+from common.local.program import LocalProgram
+from common.logs import configure_logging
+from common.mongo import connect, database
+from common.telemetry import Telemetry
+from executor.config import Settings
+from executor.domain.outbox import Outbox
+from executor.domain.submission import Submission
+from executor.engine.runner import Engine
+from executor.messaging.publishers import BusAnnouncements
+from executor.models.dialogue import Dialogue, Reply, Tokens, ToolSpec
+from executor.store.counters import MongoCounters
+from executor.store.executions import MongoExecutions, migrate
+from executor.wiring import SERVICE, build_worker
+
+WORKSPACE, CREW = "ws_bench", "crew_bench"
+_WARM_UP = 5
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """Answers in this process after `latency` seconds; there are no others."""
+
+    latency: float
+    label: str = "local"
+    stands_for: str | None = None
+
+    async def resolve(self, _: str) -> "LocalModel":
+        return self
+
+    async def request(self, _: Dialogue, __: Sequence[ToolSpec]) -> Reply:
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        return Reply(ANSWER, tokens=Tokens(200, 60))
+
+
+class NoTools:
+    def tool(self, _: object) -> None:
+        return None
+
+
+class NoMemory:
+    """The peer's crew has none either."""
+
+    async def remembered(self, _: Sequence[MemoryRemembered]) -> None:
+        return None
+
+
+class OneCrew:
+    """The service that owns crews, as far as one crew needs it."""
+
+    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
+        numbered = list(enumerate(PARTS))
+        agents = [
+            AgentSnapshot(
+                id=f"agent_{n}",
+                name=p.role,
+                role=p.role,
+                goal=p.goal,
+                backstory=p.backstory,
+                model="local",
+            )
+            for n, p in numbered
+        ]
+        tasks = [
+            TaskSnapshot(
+                id=f"task_{n}",
+                description=p.description,
+                expected_output=p.expected_output,
+                agent_id=f"agent_{n}",
+            )
+            for n, p in numbered
+        ]
+        return CrewSnapshot(
+            id=crew_id,
+            workspace_id=workspace_id,
+            name="Report crew",
+            process="sequential",
+            status="active",
+            agents=agents,
+            tasks=tasks,
+        )
+
+    async def tool_credentials(self, _: str, __: str) -> Mapping[str, Any]:
+        return {}
+
+
+class Ends:
+    """Hears on the bus when jobs end."""
+
+    def __init__(self) -> None:
+        self._ended: dict[str, asyncio.Event] = {}
+
+    async def listen(self, bus: Bus) -> None:
+        subscription = await bus.subscribe(EVENTS, self._hear)
+        await subscription.bind(f"{WORKSPACE}.*.{EventType.EXECUTION_COMPLETE}")
+        await subscription.bind(f"{WORKSPACE}.*.{EventType.ERROR}")
+
+    async def _hear(self, message: Message) -> None:
+        event = json.loads(message.body)
+        if ANSWER not in str(event.get("result")):
+            print(f"a job did not end as the model answered: {event}", file=sys.stderr)
+            raise SystemExit(1)
+        self._of(message.correlation_id).set()
+
+    def _of(self, job_id: str) -> asyncio.Event:
+        return self._ended.setdefault(job_id, asyncio.Event())
+
+    async def of(self, job_id: str) -> None:
+        await self._of(job_id).wait()
+        del self._ended[job_id]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a measurement works with."""
+
+    submission: Submission
+    ends: Ends
+    open_jobs: Any
+    database_pid: int
+
+    async def run_one(self) -> None:
+        accepted = await self.submission.submit(
+            WORKSPACE, CREW, INPUTS, requested_by="bench", traceparent=""
+        )
+        await self.ends.of(accepted.job.job_id)
+
+    async def settled(self) -> None:
+        """Return when no job is open any more."""
+        while await self.open_jobs.find_one({"open": True}, {"_id": 1}):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def side(latency: float, url: str, program: LocalProgram) -> AsyncIterator[Side]:
+    settings = Settings(mongo_url=url, amqp_url="memory://", service_secret="a-secret-of-the-bench")
+    backends = Backends()
+    engine = Engine(LocalModel(latency), NoTools(), NoMemory())
+    worker = build_worker(settings, backends, runner=engine)
+    mongo: AsyncMongoClient[dict[str, Any]] = connect(settings)
+    store = database(mongo, settings, SERVICE)
+    await migrate(store)
+    bus = backends.bus(settings, Telemetry("bench"))
+    await bus.start()
+    outbox = Outbox(BusAnnouncements(bus))
+    ends, stop = Ends(), asyncio.Event()
+    await ends.listen(bus)
+    executions = MongoExecutions(store)
+    submission = Submission(executions, OneCrew(), MongoCounters(store), outbox)
+    running = asyncio.create_task(worker.run(stop))
+    try:
+        yield Side(submission, ends, store["executions"], program.pid or 0)
+    finally:
+        stop.set()
+        await running
+        await bus.close()
+        await mongo.close()
+
+
+async def measured(found: Side, count: int, at_once: bool) -> dict[str, float]:
+    for _ in range(_WARM_UP):
+        await found.run_one()
+    await found.settled()
+    cpu, database_cpu = time.process_time(), cpu_seconds(found.database_pid)
+    started = time.perf_counter()
+    if at_once:
+        await asyncio.gather(*(found.run_one() for _ in range(count)))
+    else:
+        for _ in range(count):
+            await found.run_one()
+    wall = time.perf_counter() - started
+    await found.settled()
+    return {
+        "wall_s": wall,
+        "wall_ms_per_crew": wall * 1000 / count,
+        "crews_per_s": count / wall,
+        "cpu_ms_per_crew": (time.process_time() - cpu) * 1000 / count,
+        "database_cpu_ms_per_crew": (cpu_seconds(found.database_pid) - database_cpu) * 1000 / count,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+async def main() -> None:
+    what, count, *profile = sys.argv[1:]
+    configure_logging("WARNING", "json")
+    with tempfile.TemporaryDirectory() as name:
+        program = secantus.program(Path(name) / "mongo")
+        program.start()
+        try:
+            await program.ready()
+            crowd = what == "crowd"
+            async with side(LATENCY if crowd else 0.0, program.url, program) as found:
+                profiler = cProfile.Profile() if profile else None
+                if profiler:
+                    profiler.enable()
+                told = await measured(found, int(count), crowd)
+                if profiler:
+                    profiler.disable()
+                    profiler.dump_stats(profile[0])
+        finally:
+            program.stop()
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
