@@ -1,0 +1,229 @@
+"""The use cases of crews, agents and tasks."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from typing import TypeVar
+
+from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot, ToolSnapshot
+from common.contracts.tools import BUILT_IN_BY_NAME
+from common.errors import Conflict, NotFound, PreconditionFailed, several
+from common.ids import new_id
+from common.times import utc_now
+from crews.domain.crew import Agent, Crew, Task, tool_faults, tools_named
+from crews.domain.drafts import (
+    AgentChanges,
+    AgentRequest,
+    CrewChanges,
+    CrewDraft,
+    TaskChanges,
+    TaskRequest,
+    changed_crew,
+    given,
+    new_crew,
+)
+from crews.domain.ports import Crews, CustomTools, Memories, TaskStates
+
+_RACES = 5
+Matches = Callable[[Crew], bool]
+"""Says whether `If-Match` names what is stored; it is asked again after a race."""
+Finder = Callable[[], Awaitable[Crew]]
+Entry = TypeVar("Entry", Agent, Task)
+
+
+def anything(_: Crew) -> bool:
+    """The condition of a caller who sent no `If-Match`."""
+    return True
+
+
+class Catalog:
+    """Makes, changes and removes crews and what is in them."""
+
+    def __init__(
+        self, crews: Crews, tools: CustomTools, states: TaskStates, memories: Memories
+    ) -> None:
+        self._crews = crews
+        self._tools = tools
+        self._states = states
+        self._memories = memories
+
+    async def create(self, workspace_id: str, draft: CrewDraft) -> Crew:
+        """Store the crew that `draft` describes. Raises `InvalidRequest`."""
+        crew = new_crew(draft, workspace_id, utc_now())
+        await self._check_tools(crew)
+        await self._crews.add(crew)
+        return crew
+
+    async def find(self, workspace_id: str, crew_id: str) -> Crew:
+        """Return the crew. Raises `NotFound`."""
+        found = await self._crews.find(workspace_id, crew_id)
+        if found is None:
+            raise NotFound(f"There is no crew {crew_id}.")
+        return found
+
+    async def find_by_agent(self, workspace_id: str, agent_id: str) -> Crew:
+        """Return the crew that has the agent. Raises `NotFound`."""
+        found = await self._crews.with_agent(workspace_id, agent_id)
+        if found is None:
+            raise NotFound(f"There is no agent {agent_id}.")
+        return found
+
+    async def find_by_task(self, workspace_id: str, task_id: str) -> Crew:
+        """Return the crew that has the task. Raises `NotFound`."""
+        found = await self._crews.with_task(workspace_id, task_id)
+        if found is None:
+            raise NotFound(f"There is no task {task_id}.")
+        return found
+
+    async def update(
+        self, workspace_id: str, crew_id: str, changes: CrewChanges, matches: Matches = anything
+    ) -> Crew:
+        return await self._change(
+            lambda: self.find(workspace_id, crew_id),
+            lambda crew: changed_crew(crew, changes, utc_now()),
+            matches,
+        )
+
+    async def delete(self, workspace_id: str, crew_id: str, matches: Matches = anything) -> None:
+        """Remove the crew, its agents, tasks, their states and its memory."""
+        for _ in range(_RACES):
+            crew = await self.find(workspace_id, crew_id)
+            _require(crew, matches)
+            if await self._crews.remove(crew):
+                await self._memories.remove(crew_id)
+                await self._states.forget([task.id for task in crew.tasks])
+                return
+        raise Conflict(f"The crew {crew_id} is being changed from several places at once.")
+
+    async def add_agent(self, workspace_id: str, request: AgentRequest) -> Agent:
+        agent = Agent(
+            id=new_id("agent"),
+            name=request.name or request.role,
+            **request.model_dump(exclude={"crew_id", "name"}),
+        )
+        await self._change(
+            lambda: self.find(workspace_id, request.crew_id),
+            lambda crew: crew.changed(utc_now(), agents=(*crew.agents, agent)),
+        )
+        return agent
+
+    async def update_agent(
+        self, workspace_id: str, agent_id: str, changes: AgentChanges, matches: Matches = anything
+    ) -> None:
+        await self._change(
+            lambda: self.find_by_agent(workspace_id, agent_id),
+            lambda crew: crew.changed(
+                utc_now(), agents=_replaced(crew.agents, agent_id, given(changes))
+            ),
+            matches,
+        )
+
+    async def delete_agent(
+        self, workspace_id: str, agent_id: str, matches: Matches = anything
+    ) -> None:
+        await self._change(
+            lambda: self.find_by_agent(workspace_id, agent_id),
+            lambda crew: crew.without_agent(agent_id, utc_now()),
+            matches,
+        )
+
+    async def add_task(self, workspace_id: str, request: TaskRequest) -> Task:
+        task = Task(id=new_id("task"), **request.model_dump())
+        await self._change(
+            lambda: self.find_by_agent(workspace_id, request.agent_id),
+            lambda crew: crew.changed(utc_now(), tasks=(*crew.tasks, task)),
+        )
+        return task
+
+    async def update_task(
+        self, workspace_id: str, task_id: str, changes: TaskChanges, matches: Matches = anything
+    ) -> None:
+        await self._change(
+            lambda: self.find_by_task(workspace_id, task_id),
+            lambda crew: crew.changed(
+                utc_now(), tasks=_replaced(crew.tasks, task_id, given(changes))
+            ),
+            matches,
+        )
+
+    async def delete_task(
+        self, workspace_id: str, task_id: str, matches: Matches = anything
+    ) -> None:
+        await self._change(
+            lambda: self.find_by_task(workspace_id, task_id),
+            lambda crew: crew.without_task(task_id, utc_now()),
+            matches,
+        )
+        await self._states.forget([task_id])
+
+    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
+        """Return the crew as a run sees it. Raises `NotFound`."""
+        crew = await self.find(workspace_id, crew_id)
+        memory = await self._memories.find(crew_id)
+        snapshot = CrewSnapshot(
+            id=crew.id,
+            workspace_id=crew.workspace_id,
+            name=crew.name,
+            description=crew.description,
+            process=crew.process,
+            status=crew.status,
+            agents=[AgentSnapshot.model_validate(agent.model_dump()) for agent in crew.agents],
+            tasks=[
+                TaskSnapshot.model_validate({**task.model_dump(), "agent_id": task.agent_id or ""})
+                for task in crew.tasks
+            ],
+            tools=await self._tools_of(crew),
+            configuration=crew.configuration,
+        )
+        return (
+            snapshot
+            if memory is None
+            else snapshot.model_copy(update={"memory": memory.snapshot()})
+        )
+
+    async def _tools_of(self, crew: Crew) -> list[ToolSnapshot]:
+        named = tools_named(crew)
+        own = named - BUILT_IN_BY_NAME.keys()
+        built_in = [
+            ToolSnapshot(
+                name=tool.name,
+                description=tool.description,
+                parameters=tool.parameters,
+                idempotent=tool.idempotent,
+            )
+            for name, tool in BUILT_IN_BY_NAME.items()
+            if name in named
+        ]
+        custom = await self._tools.all(crew.workspace_id) if own else []
+        return built_in + [tool.snapshot() for tool in custom if tool.name in own]
+
+    async def _change(
+        self, find: Finder, change: Callable[[Crew], Crew], matches: Matches = anything
+    ) -> Crew:
+        for _ in range(_RACES):
+            crew = await find()
+            _require(crew, matches)
+            changed = change(crew)
+            await self._check_tools(changed)
+            if await self._crews.replace(changed):
+                return changed
+        raise Conflict("The crew is being changed from several places at once.")
+
+    async def _check_tools(self, crew: Crew) -> None:
+        if tool_faults(crew, BUILT_IN_BY_NAME.__contains__):
+            own = {tool.name for tool in await self._tools.all(crew.workspace_id)}
+            faults = tool_faults(crew, lambda name: name in BUILT_IN_BY_NAME or name in own)
+            if faults:
+                raise several(faults, "Invalid crew configuration")
+
+
+def _require(crew: Crew, matches: Matches) -> None:
+    if not matches(crew):
+        raise PreconditionFailed("It has changed since it was read; read it again.")
+
+
+def _replaced(
+    entries: Sequence[Entry], entry_id: str, changes: dict[str, object]
+) -> tuple[Entry, ...]:
+    return tuple(
+        entry.model_validate({**entry.model_dump(), **changes}) if entry.id == entry_id else entry
+        for entry in entries
+    )

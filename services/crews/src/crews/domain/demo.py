@@ -1,0 +1,80 @@
+"""The demo crew, under the ids of the API document."""
+
+from common.contracts.crew import Configuration
+from common.times import utc_now
+from crews.domain.crew import Agent, Crew, Task
+from crews.domain.ports import Crews
+
+CREW_ID = "crew_abc123"
+
+
+class Demo:
+    """Makes the demo's data."""
+
+    def __init__(self, crews: Crews) -> None:
+        self._crews = crews
+
+    async def ensure(self, workspace_id: str) -> None:
+        """Make the demo crew in this workspace unless it is there."""
+        if await self._crews.find(workspace_id, CREW_ID) is None:
+            await self._crews.add(_crew(workspace_id))
+
+
+def _crew(workspace_id: str) -> Crew:
+    now = utc_now()
+    return Crew(
+        id=CREW_ID,
+        workspace_id=workspace_id,
+        name="Customer Support Crew",
+        description="Looks into a question and answers the customer",
+        process="sequential",
+        agents=(
+            Agent(
+                id="agent_001",
+                name="Research Agent",
+                role="Research Agent",
+                goal="Find out what is known about {topic}",
+                backstory="Reads everything, believes half of it",
+                model="gpt-4",
+                tools=("calculator",),
+            ),
+            Agent(
+                id="agent_010",
+                name="Support Analyst",
+                role="Support Analyst",
+                goal="Tell what matters from what does not",
+                model="gpt-4",
+            ),
+            Agent(
+                id="agent_011",
+                name="Response Writer",
+                role="Response Writer",
+                goal="Answer in words a customer understands",
+                model="gpt-4",
+            ),
+        ),
+        tasks=(
+            Task(
+                id="task_001",
+                description="Generate report on {topic}: what 4 teams at 12 * 250 euros cost",
+                expected_output="A short report",
+                agent_id="agent_001",
+            ),
+            Task(
+                id="task_010",
+                description="Analyze the report for what must be done by the deadline",
+                expected_output="Three points",
+                agent_id="agent_010",
+                context=("task_001",),
+            ),
+            Task(
+                id="task_011",
+                description="Write the answer to the customer about {topic}",
+                expected_output="A friendly answer",
+                agent_id="agent_011",
+            ),
+        ),
+        configuration=Configuration(),
+        created_at=now,
+        updated_at=now,
+    )

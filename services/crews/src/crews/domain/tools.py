@@ -1,0 +1,148 @@
+"""Custom tools: HTTP endpoints that a workspace registers for its agents."""
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
+
+from common.contracts.crew import ToolSnapshot
+from crews.domain.drafts import Draft, JsonSchema
+
+AuthType = Literal["none", "bearer", "api_key", "basic"]
+Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+_HEADER = re.compile(r"^[A-Za-z0-9!#$%&'*+.^_`|~-]{1,100}$")  # RFC 9110, section 5.6.2
+_OURS = {"authorization", "content-length", "host", "idempotency-key", "transfer-encoding"}
+NEEDED: dict[AuthType, tuple[str, ...]] = {
+    "none": (),
+    "bearer": ("token",),
+    "api_key": ("key",),
+    "basic": ("username", "password"),
+}
+"""The fields that each kind of credentials must have; `api_key` may name a `header` too."""
+
+
+def _endpoint(value: str) -> str:
+    parts = urlsplit(value)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("It must be an http or https URL")
+    if parts.username or parts.password:
+        raise ValueError("Credentials do not belong into the URL")
+    return value
+
+
+def _headers(value: dict[str, str]) -> dict[str, str]:
+    for name, text in value.items():
+        if not _HEADER.match(name) or any(ord(char) < 32 or ord(char) == 127 for char in text):
+            raise ValueError(f"{name!r} is not a header that can be sent")
+        if name.lower() in _OURS:
+            raise ValueError(f"The header {name} is set by the platform")
+    return value
+
+
+def _object_schema(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    if value is not None and value.get("type", "object") != "object":
+        raise ValueError("It must describe an object")
+    return value
+
+
+ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+Description = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)
+]
+Endpoint = Annotated[str, StringConstraints(max_length=2_000), AfterValidator(_endpoint)]
+Headers = Annotated[dict[str, str], Field(max_length=30), AfterValidator(_headers)]
+Parameters = Annotated[JsonSchema, AfterValidator(_object_schema)]
+Credentials = Annotated[
+    dict[str, Annotated[str, StringConstraints(max_length=8_000)]], Field(max_length=5)
+]
+
+
+class ToolDraft(Draft):
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "name": "salesforce_api",
+                    "description": "Query Salesforce data",
+                    "endpoint": "https://api.example.com/salesforce",
+                    "auth_type": "bearer",
+                }
+            ]
+        }
+    )
+
+    name: ToolName
+    description: Description
+    endpoint: Endpoint
+    auth_type: AuthType = "none"
+    credentials: Credentials | None = None
+    method: Method = "POST"
+    parameters: Parameters = None
+    headers: Headers = Field(default_factory=dict)
+    idempotent: bool = False
+
+    @model_validator(mode="after")
+    def _complete(self) -> "ToolDraft":
+        check_credentials(self.auth_type, self.credentials)
+        return self
+
+
+class ToolChanges(Draft):
+    name: ToolName | None = None
+    description: Description | None = None
+    endpoint: Endpoint | None = None
+    auth_type: AuthType | None = None
+    credentials: Credentials | None = None
+    method: Method | None = None
+    parameters: Parameters = None
+    headers: Headers | None = None
+    idempotent: bool | None = None
+
+
+class CustomTool(BaseModel):
+    """A registered tool; its credentials are kept apart from it, sealed."""
+
+    model_config = ConfigDict(frozen=True)
+
+    id: str
+    workspace_id: str
+    name: str
+    description: str
+    endpoint: str
+    auth_type: AuthType
+    method: Method
+    parameters: dict[str, Any] | None
+    headers: dict[str, str]
+    idempotent: bool
+    created_at: datetime
+
+    def snapshot(self) -> ToolSnapshot:
+        return ToolSnapshot(
+            tool_id=self.id, **self.model_dump(exclude={"id", "workspace_id", "created_at"})
+        )
+
+
+def check_credentials(kind: AuthType, credentials: Mapping[str, str] | None) -> None:
+    """Raise ValueError when given credentials do not fit their kind. None may come later."""
+    if credentials is None:
+        return
+    missing = [name for name in NEEDED[kind] if not credentials.get(name)]
+    if missing:
+        raise ValueError(f"Credentials of kind {kind} need {', '.join(missing)}")
+    for text in credentials.values():
+        if any(ord(char) < 32 for char in text):
+            raise ValueError("Credentials must not have control characters")
+    header = credentials.get("header")
+    if kind == "api_key" and header is not None and not _HEADER.match(header):
+        raise ValueError(f"{header!r} is not the name of a header")

@@ -1,0 +1,61 @@
+"""The routes below /agents."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from common.access import Editor, Viewer
+from common.models import Page
+from crews.domain.drafts import AgentChanges, AgentRequest
+from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view, failures
+from crews.routes.parts import IfMatch, Use, condition, entry_tag
+
+router = APIRouter(tags=["agents"])
+
+
+class AgentQuery(Page):
+    crew_id: Annotated[str | None, Query(description="Only agents of this crew")] = None
+
+
+@router.get("/agents", summary="List all agents")
+async def list_agents(caller: Viewer, query: Annotated[AgentQuery, Query()], use: Use) -> AgentList:
+    crews = await use.of(caller.workspace_id, query.crew_id)
+    entries = [(crew, agent) for crew in crews for agent in reversed(crew.agents)]
+    shown = entries[query.skip : query.skip + query.page_size]
+    statuses = await use.statuses(*{crew.id: crew for crew, _ in shown}.values())
+    return AgentList(
+        agents=[agent_view(crew, agent, statuses) for crew, agent in shown],
+        total=len(entries),
+        page=query.page,
+        page_size=query.page_size,
+    )
+
+
+@router.post("/agents", status_code=201, responses=failures(409), summary="Create new agent")
+async def create_agent(body: AgentRequest, caller: Editor, use: Use) -> Created:
+    return Created(id=(await use.catalog.add_agent(caller.workspace_id, body)).id)
+
+
+@router.get("/agents/{agent_id}", summary="Get agent details")
+async def get_agent(agent_id: str, caller: Viewer, response: Response, use: Use) -> AgentView:
+    crew = await use.catalog.find_by_agent(caller.workspace_id, agent_id)
+    agent = crew.agent(agent_id)
+    response.headers["ETag"] = entry_tag(agent)
+    return agent_view(crew, agent, await use.statuses(crew))
+
+
+@router.put("/agents/{agent_id}", responses=failures(409, 412), summary="Update agent")
+async def update_agent(
+    agent_id: str, body: AgentChanges, caller: Editor, use: Use, if_match: IfMatch = None
+) -> Updated:
+    matches = condition(if_match, lambda crew: entry_tag(crew.agent(agent_id)))
+    await use.catalog.update_agent(caller.workspace_id, agent_id, body, matches)
+    return Updated(id=agent_id)
+
+
+@router.delete(
+    "/agents/{agent_id}", status_code=204, responses=failures(409, 412), summary="Delete agent"
+)
+async def delete_agent(agent_id: str, caller: Editor, use: Use, if_match: IfMatch = None) -> None:
+    matches = condition(if_match, lambda crew: entry_tag(crew.agent(agent_id)))
+    await use.catalog.delete_agent(caller.workspace_id, agent_id, matches)

@@ -1,0 +1,197 @@
+"""Answer bodies of the routes of crews (what callers send is in `domain.drafts`)."""
+
+from typing import Any, Literal
+
+from pydantic import Field
+
+from common.contracts.crew import Configuration
+from common.models import AnswerModel, ErrorEnvelope, RequestModel, Timestamp
+from crews.domain.crew import Agent, Crew, Task
+from crews.domain.task_states import TaskStatus
+
+CrewState = Literal["configuring", "active"]
+AgentState = Literal["ready", "busy"]
+
+
+def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that can also fail with these statuses."""
+    words = {409: "Conflict", 412: "Precondition Failed"}
+    return {status: {"model": ErrorEnvelope, "description": words[status]} for status in statuses}
+
+
+class Created(AnswerModel):
+    id: str
+    status: Literal["created"] = "created"
+
+
+class Updated(AnswerModel):
+    id: str
+    updated: Literal[True] = True
+
+
+class AgentView(AnswerModel):
+    id: str
+    name: str
+    role: str
+    goal: str
+    backstory: str
+    model: str
+    tools: list[str]
+    crew_id: str
+    status: AgentState
+
+
+class TaskView(AnswerModel):
+    id: str
+    description: str
+    expected_output: str
+    agent_id: str | None
+    context: list[str]
+    tools: list[str]
+    async_execution: bool
+    output_schema: dict[str, Any] | None
+    human_input: bool
+    guardrail: str | None
+    max_retries: int
+    timeout: float | None
+    crew_id: str
+    status: TaskStatus
+
+
+class CrewCreated(AnswerModel):
+    id: str
+    name: str
+    status: CrewState
+
+
+class CrewSummary(AnswerModel):
+    id: str
+    name: str
+    description: str
+    process: str
+    status: CrewState
+    agents_count: int
+    tasks_count: int
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class CrewView(AnswerModel):
+    id: str
+    name: str
+    description: str
+    process: str
+    status: CrewState
+    agents: list[AgentView]
+    tasks: list[TaskView]
+    configuration: Configuration
+    created_at: Timestamp
+    updated_at: Timestamp
+
+
+class _List(AnswerModel):
+    total: int
+    page: int
+    page_size: int
+
+
+class CrewList(_List):
+    crews: list[CrewSummary]
+
+
+class AgentList(_List):
+    agents: list[AgentView]
+
+
+class TaskList(_List):
+    tasks: list[TaskView]
+
+
+class ToolSummary(AnswerModel):
+    name: str
+    description: str
+    category: str
+    tool_id: str | None = None
+    """Of a workspace's own tool; a built-in one has none."""
+
+
+class ToolList(_List):
+    tools: list[ToolSummary]
+
+
+class ToolRegistered(AnswerModel):
+    tool_id: str
+    status: Literal["registered"] = "registered"
+
+
+class ToolView(AnswerModel):
+    id: str
+    name: str
+    description: str
+    endpoint: str
+    auth_type: str
+    method: str
+    parameters: dict[str, Any] | None
+    headers: dict[str, str]
+    idempotent: bool
+    created_at: Timestamp
+
+
+class ShortTermView(AnswerModel):
+    timestamp: Timestamp
+    content: str
+
+
+class InsightView(AnswerModel):
+    category: str
+    insights: list[str]
+
+
+class MemoryView(AnswerModel):
+    short_term: list[ShortTermView]
+    long_term: list[InsightView]
+
+
+class ClearRequest(RequestModel):
+    type: Literal["short_term", "long_term", "all"] = Field(examples=["short_term"])
+
+
+def agent_view(crew: Crew, agent: Agent, statuses: dict[str, TaskStatus]) -> AgentView:
+    """Return the agent as it is served: `busy` while one of its tasks runs."""
+    busy = any(
+        statuses.get(task.id) == "running" for task in crew.tasks if task.agent_id == agent.id
+    )
+    return AgentView(**agent.model_dump(), crew_id=crew.id, status="busy" if busy else "ready")
+
+
+def task_view(crew: Crew, task: Task, statuses: dict[str, TaskStatus]) -> TaskView:
+    return TaskView(**task.model_dump(), crew_id=crew.id, status=statuses.get(task.id, "created"))
+
+
+def crew_summary(crew: Crew) -> CrewSummary:
+    return CrewSummary(
+        id=crew.id,
+        name=crew.name,
+        description=crew.description,
+        process=crew.process,
+        status=crew.status,
+        agents_count=len(crew.agents),
+        tasks_count=len(crew.tasks),
+        created_at=crew.created_at,
+        updated_at=crew.updated_at,
+    )
+
+
+def crew_view(crew: Crew, statuses: dict[str, TaskStatus]) -> CrewView:
+    return CrewView(
+        id=crew.id,
+        name=crew.name,
+        description=crew.description,
+        process=crew.process,
+        status=crew.status,
+        agents=[agent_view(crew, agent, statuses) for agent in crew.agents],
+        tasks=[task_view(crew, task, statuses) for task in crew.tasks],
+        configuration=crew.configuration,
+        created_at=crew.created_at,
+        updated_at=crew.updated_at,
+    )

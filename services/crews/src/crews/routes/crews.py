@@ -1,0 +1,74 @@
+"""The routes below /crews."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
+
+from common.access import Editor, Viewer
+from common.models import Page
+from crews.domain.drafts import CrewChanges, CrewDraft
+from crews.routes.bodies import (
+    CrewCreated,
+    CrewList,
+    CrewState,
+    CrewView,
+    Updated,
+    crew_summary,
+    crew_view,
+    failures,
+)
+from crews.routes.parts import IfMatch, Use, condition, crew_tag
+
+router = APIRouter(tags=["crews"])
+
+
+class CrewQuery(Page):
+    status: Annotated[CrewState | None, Query(description="Only crews in this state")] = None
+    name: Annotated[
+        str | None, Query(max_length=200, description="Only crews whose name has this in it")
+    ] = None
+
+
+@router.get("/crews", summary="List all crews")
+async def list_crews(caller: Viewer, query: Annotated[CrewQuery, Query()], use: Use) -> CrewList:
+    crews, total = await use.crews.page(
+        caller.workspace_id,
+        name=query.name,
+        status=query.status,
+        skip=query.skip,
+        limit=query.page_size,
+    )
+    return CrewList(
+        crews=[crew_summary(crew) for crew in crews],
+        total=total,
+        page=query.page,
+        page_size=query.page_size,
+    )
+
+
+@router.post("/crews", status_code=201, summary="Create new crew")
+async def create_crew(body: CrewDraft, caller: Editor, use: Use) -> CrewCreated:
+    crew = await use.catalog.create(caller.workspace_id, body)
+    return CrewCreated(id=crew.id, name=crew.name, status=crew.status)
+
+
+@router.get("/crews/{crew_id}", summary="Get crew details")
+async def get_crew(crew_id: str, caller: Viewer, response: Response, use: Use) -> CrewView:
+    crew = await use.catalog.find(caller.workspace_id, crew_id)
+    response.headers["ETag"] = crew_tag(crew)
+    return crew_view(crew, await use.statuses(crew))
+
+
+@router.put("/crews/{crew_id}", responses=failures(409, 412), summary="Update crew configuration")
+async def update_crew(
+    crew_id: str, body: CrewChanges, caller: Editor, use: Use, if_match: IfMatch = None
+) -> Updated:
+    await use.catalog.update(caller.workspace_id, crew_id, body, condition(if_match, crew_tag))
+    return Updated(id=crew_id)
+
+
+@router.delete(
+    "/crews/{crew_id}", status_code=204, responses=failures(409, 412), summary="Delete crew"
+)
+async def delete_crew(crew_id: str, caller: Editor, use: Use, if_match: IfMatch = None) -> None:
+    await use.catalog.delete(caller.workspace_id, crew_id, condition(if_match, crew_tag))

@@ -1,0 +1,72 @@
+"""The routes below /tools."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from common.access import Admin, Viewer
+from common.contracts.tools import BUILT_IN_TOOLS
+from common.models import Page
+from crews.domain.tools import ToolChanges, ToolDraft
+from crews.routes.bodies import (
+    ToolList,
+    ToolRegistered,
+    ToolSummary,
+    ToolView,
+    Updated,
+    failures,
+)
+from crews.routes.parts import Use
+
+router = APIRouter(tags=["tools"])
+
+
+@router.get("/tools", summary="List available tools")
+async def list_tools(caller: Viewer, page: Annotated[Page, Query()], use: Use) -> ToolList:
+    built_in = [
+        ToolSummary(name=tool.name, description=tool.description, category=tool.category)
+        for tool in BUILT_IN_TOOLS
+    ]
+    own = [
+        ToolSummary(
+            name=tool.name, description=tool.description, category="custom", tool_id=tool.id
+        )
+        for tool in await use.tools.all(caller.workspace_id)
+    ]
+    listed = built_in + own
+    return ToolList(
+        tools=listed[page.skip : page.skip + page.page_size],
+        total=len(listed),
+        page=page.page,
+        page_size=page.page_size,
+    )
+
+
+@router.post(
+    "/tools/custom", status_code=201, responses=failures(409), summary="Register custom tool"
+)
+async def register_tool(body: ToolDraft, caller: Admin, use: Use) -> ToolRegistered:
+    tool = await use.toolbox.register(caller.workspace_id, body)
+    return ToolRegistered(tool_id=tool.id)
+
+
+@router.get("/tools/custom/{tool_id}", summary="Get custom tool")
+async def get_tool(tool_id: str, caller: Viewer, use: Use) -> ToolView:
+    tool = await use.toolbox.find(caller.workspace_id, tool_id)
+    return ToolView(**tool.model_dump(exclude={"workspace_id"}))
+
+
+@router.put("/tools/custom/{tool_id}", responses=failures(409), summary="Update custom tool")
+async def update_tool(tool_id: str, body: ToolChanges, caller: Admin, use: Use) -> Updated:
+    await use.toolbox.update(caller.workspace_id, tool_id, body)
+    return Updated(id=tool_id)
+
+
+@router.delete(
+    "/tools/custom/{tool_id}",
+    status_code=204,
+    responses=failures(409),
+    summary="Delete custom tool",
+)
+async def delete_tool(tool_id: str, caller: Admin, use: Use) -> None:
+    await use.toolbox.remove(caller.workspace_id, tool_id)

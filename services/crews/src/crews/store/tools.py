@@ -1,0 +1,82 @@
+"""Custom tools in MongoDB, their credentials sealed."""
+
+from collections.abc import Mapping, Sequence
+
+import orjson
+from pymongo.errors import DuplicateKeyError
+
+from common.errors import Conflict, NotFound
+from common.mongo import Database, Document
+from common.sealing import Sealer
+from crews.domain.tools import CustomTool
+
+
+class MongoCustomTools:
+    """The collection `tools`; names are unique within a workspace."""
+
+    def __init__(self, database: Database, sealer: Sealer) -> None:
+        self._tools = database["tools"]
+        self._sealer = sealer
+
+    async def migrate(self) -> None:
+        await self._tools.create_index([("workspace_id", 1), ("name", 1)], unique=True)
+
+    async def add(self, tool: CustomTool, credentials: Mapping[str, str] | None) -> None:
+        document = {**_document(tool), "sealed": self._sealed(tool.id, credentials)}
+        try:
+            await self._tools.insert_one(document)
+        except DuplicateKeyError:
+            raise _taken(tool) from None
+
+    async def find(self, workspace_id: str, tool_id: str) -> CustomTool | None:
+        document = await self._tools.find_one({"_id": tool_id, "workspace_id": workspace_id})
+        return None if document is None else _tool(document)
+
+    async def all(self, workspace_id: str) -> Sequence[CustomTool]:
+        found = await self._tools.find({"workspace_id": workspace_id}).to_list()
+        return sorted(map(_tool, found), key=lambda tool: tool.id)
+
+    async def replace(
+        self, tool: CustomTool, credentials: Mapping[str, str] | None, *, keep: bool
+    ) -> None:
+        changes = _document(tool)
+        if not keep:
+            changes["sealed"] = self._sealed(tool.id, credentials)
+        query = {"_id": changes.pop("_id"), "workspace_id": tool.workspace_id}
+        try:
+            result = await self._tools.update_one(query, {"$set": changes})
+        except DuplicateKeyError:
+            raise _taken(tool) from None
+        if result.matched_count == 0:
+            raise NotFound(f"There is no tool {tool.id}.")
+
+    async def remove(self, workspace_id: str, tool_id: str) -> bool:
+        result = await self._tools.delete_one({"_id": tool_id, "workspace_id": workspace_id})
+        return result.deleted_count == 1
+
+    async def credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, str]:
+        document = await self._tools.find_one({"_id": tool_id, "workspace_id": workspace_id})
+        if document is None:
+            raise NotFound(f"There is no tool {tool_id}.")
+        if document["sealed"] is None:
+            return {}
+        opened: dict[str, str] = orjson.loads(self._sealer.open(document["sealed"], tool_id))
+        return opened
+
+    def _sealed(self, tool_id: str, credentials: Mapping[str, str] | None) -> bytes | None:
+        if not credentials:
+            return None
+        return self._sealer.seal(orjson.dumps(dict(credentials)), tool_id)
+
+
+def _document(tool: CustomTool) -> Document:
+    fields = tool.model_dump()
+    return {"_id": fields.pop("id"), **fields}
+
+
+def _tool(document: Document) -> CustomTool:
+    return CustomTool.model_validate({**document, "id": document["_id"]})
+
+
+def _taken(tool: CustomTool) -> Conflict:
+    return Conflict(f"This workspace has a tool named {tool.name} already.", field="name")
