@@ -46,14 +46,16 @@ class Gateway:
             return
         bind_service("gateway")
         await receive()
+        phase = "startup"
         try:
             async with self._lifespan():
                 await send({"type": "lifespan.startup.complete"})
+                phase = "shutdown"
                 await receive()
         except Exception as fault:
-            log.exception("the gateway did not start or stop")
-            await send({"type": "lifespan.startup.failed", "message": repr(fault)})
-            raise
+            log.exception("the gateway failed", phase=phase)
+            await send({"type": f"lifespan.{phase}.failed", "message": repr(fault)})
+            return
         await send({"type": "lifespan.shutdown.complete"})
 
 
@@ -67,7 +69,7 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
     bus = backends.bus(settings, telemetry)
     counters = RedisCounters(redis, telemetry.meter)
     revocations = Revocations(directory)
-    counters.on_return = revocations.missed
+    counters.on_change = revocations.missed
     verifier = TokenVerifier(RemoteKeys(auth))
     upstreams = _upstreams(settings)
     access_log = AccessLog(pretty=is_pretty(settings.log_format))

@@ -73,6 +73,10 @@ class Revocations:
             log.warning("revocations could not be loaded", reason=fault.message)
             self._missed.set()
             return
+        except Exception:
+            log.exception("loading the revocations failed with a bug")
+            self._missed.set()
+            return
         for revoked in found:
             self.add(revoked)
         self._prune()

@@ -103,6 +103,7 @@ class Door:
         if visit.method == "OPTIONS":
             return await self._options(visit, path, send)
         if visit.method not in _FORWARDED:
+            visit.extra.append((b"allow", ", ".join(self._parts.documents.methods(path)).encode()))
             raise MethodNotAllowed("This route does not know that method.")
         await self._admit(visit, target)
         visit.check()

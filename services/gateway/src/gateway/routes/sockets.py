@@ -58,6 +58,7 @@ async def relay(visit: Visit, upstream: Upstream, receive: Receive, send: Send) 
         )
         inward = asyncio.create_task(_inward(receive, socket))
         await _outward(socket, send)
+        await inward  # it is told of the end too, and carries the client's own close
     except OSError:
         pass  # the client is gone
     finally:

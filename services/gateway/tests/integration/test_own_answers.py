@@ -1,0 +1,151 @@
+"""What the gateway answers by itself."""
+
+import asyncio
+
+import pytest
+
+
+async def test_health_and_readiness(gateway, behind):
+    async with gateway() as door:
+        async with door.http.get("/healthz") as answer:
+            assert (answer.status, await answer.json()) == (200, {"status": "ok"})
+        async with door.http.get("/readyz") as answer:
+            assert answer.status == 200
+            told = await answer.json()
+        async with door.http.post("/healthz") as answer:
+            assert answer.status == 405
+            assert answer.headers["Allow"] == "GET, HEAD"
+    assert set(told["checks"]) == {"redis", "bus", "auth", "crews", "executor", "events"}
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [
+        ("/openapi.json", "application/json"),
+        ("/docs", "text/html"),
+        ("/postman/kasal-api-v1.json", "application/json"),
+    ],
+)
+async def test_documents_are_served_and_cached_by_their_etag(gateway, path, kind):
+    async with gateway() as door:
+        async with door.http.get(path) as answer:
+            assert answer.status == 200
+            assert answer.content_type == kind
+            etag = answer.headers["ETag"]
+            length = len(await answer.read())
+        async with door.http.get(path, headers={"If-None-Match": etag}) as answer:
+            assert answer.status == 304
+        async with door.http.head(path) as answer:
+            assert int(answer.headers["Content-Length"]) == length
+            assert await answer.read() == b""
+
+
+async def test_the_page_may_run_its_own_script_and_nothing_else(gateway):
+    async with gateway() as door, door.http.get("/docs") as answer:
+        policy = answer.headers["Content-Security-Policy"]
+        page = await answer.text()
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert policy.count("sha256-") == 2
+    assert "http://" not in page.replace("http://localhost", "")
+    assert "https://" not in page
+
+
+async def test_maintenance_mode_leaves_health_alone(gateway, bearer, behind):
+    async with gateway(maintenance=True, maintenance_retry_after=90) as door:
+        for path in ("/v1/crews", "/v1/nothing", "/docs", "/openapi.json"):
+            async with door.http.get(path, headers=bearer()) as answer:
+                assert answer.status == 503
+                assert answer.headers["Retry-After"] == "90"
+                assert (await answer.json())["error"]["code"] == "SERVICE_UNAVAILABLE"
+        async with door.http.get("/healthz") as answer:
+            assert answer.status == 200
+    assert behind.crews.requests == []
+
+
+async def test_errors_are_the_envelope_or_a_problem_document(gateway):
+    async with gateway() as door:
+        async with door.http.get("/nothing") as answer:
+            told = (await answer.json())["error"]
+            assert answer.content_type == "application/json"
+            assert set(told) == {"code", "message", "details", "request_id"}
+            assert told["request_id"] == answer.headers["X-Request-ID"]
+        accept = {"Accept": "application/problem+json"}
+        async with door.http.get("/nothing", headers=accept) as answer:
+            assert answer.content_type == "application/problem+json"
+            told = await answer.json(content_type=None)
+            assert (told["status"], told["code"]) == (404, "NOT_FOUND")
+
+
+async def test_unknown_methods_are_refused_and_options_tells_the_known(gateway, bearer, behind):
+    async with gateway() as door:
+        async with door.http.request("TRACE", "/v1/crews", headers=bearer()) as answer:
+            assert answer.status == 405
+            assert "POST" in answer.headers["Allow"]
+        async with door.http.options("/v1/crews/crew_abc123") as answer:
+            assert answer.status == 204
+            assert answer.headers["Allow"] == "DELETE, GET, HEAD, PUT, OPTIONS"
+            assert "Access-Control-Allow-Origin" not in answer.headers
+        async with door.http.options("/v1/crews/a/b/c") as answer:
+            assert answer.status == 404
+    assert behind.crews.requests == []
+
+
+async def test_cross_origin_requests_where_they_are_allowed(gateway, bearer):
+    page = {"Origin": "https://app.example"}
+    ask = {**page, "Access-Control-Request-Method": "POST"}
+    async with gateway(cors_origins="https://app.example, https://two.example") as door:
+        async with door.http.options("/v1/crews", headers=ask) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
+            assert "POST" in answer.headers["Access-Control-Allow-Methods"]
+            assert "Authorization" in answer.headers["Access-Control-Allow-Headers"]
+        async with door.http.get("/v1/crews", headers={**page, **bearer()}) as answer:
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
+            assert answer.headers["Vary"] == "Origin"
+        other = {"Origin": "https://evil.example"}
+        async with door.http.get("/v1/crews", headers={**other, **bearer()}) as answer:
+            assert "Access-Control-Allow-Origin" not in answer.headers
+        async with door.http.get("/v1/crews", headers=page) as answer:
+            assert answer.status == 401
+            assert answer.headers["Access-Control-Allow-Origin"] == "https://app.example"
+
+
+async def test_a_span_for_every_request(gateway, bearer):
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    from common.telemetry import Telemetry
+    from gateway.routes.records import AccessLog, Records
+
+    kept = InMemorySpanExporter()
+    telemetry = Telemetry("gateway", spans=SimpleSpanProcessor(kept))
+    lines: list[str] = []
+    access_log = AccessLog(pretty=False, write=lines.append)
+    async with gateway() as door:
+        door.app._door._records = Records(telemetry, access_log)
+        async with door.http.get("/v1/crews", headers=bearer()) as answer:
+            told = (await answer.json())["headers"]["traceparent"]
+    access_log.flush()
+    (span,) = kept.get_finished_spans()
+    telemetry.close()
+    assert span.name == "GET crews"
+    assert span.attributes["http.response.status_code"] == 200
+    assert told.startswith(f"00-{span.context.trace_id:032x}-{span.context.span_id:016x}-")
+    assert int(told[-2:], 16) & 1
+
+
+async def test_pipelined_requests_are_answered_in_order(gateway, bearer, behind):
+    token = bearer()["Authorization"]
+    first = f"GET /v1/crews/one HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\n\r\n"
+    last = f"GET /v1/crews/two HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n"
+    async with gateway() as door:
+        answered = await door.raw(first + last)
+    assert answered.count(b"HTTP/1.1 200") == 2
+    assert answered.index(b"/crews/one") < answered.index(b"/crews/two")
+
+
+async def test_streams_do_not_hold_up_the_stop(gateway, bearer):
+    async with asyncio.timeout(10):
+        async with gateway() as door:
+            answer = await door.http.get("/v1/executions/job_1/events", headers=bearer())
+            assert answer.status == 200

@@ -1,0 +1,392 @@
+"""Join the services' OpenAPI documents into the one that the gateway serves.
+
+`python tools/openapi.py` writes it; with `--check` it only says whether it is up to date.
+"""
+
+import argparse
+import importlib
+import json
+import os
+import re
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from common.backends import Backends
+
+Json = dict[str, Any]
+
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "services/gateway/src/gateway/documents/openapi.json"
+SERVICES = ("auth", "crews", "executor", "events")
+METHODS = ("get", "post", "put", "patch", "delete")
+_OUTSIDE = [{"url": "/"}]
+"""Servers of the paths that have no version prefix."""
+_VALIDATION = {"HTTPValidationError", "ValidationError"}
+"""FastAPI's own error models; the platform answers 400 with its envelope instead."""
+
+_DUMMY = {
+    "mongo_url": "mongodb://127.0.0.1:27017",
+    "amqp_url": "memory://",
+    "redis_url": "memory://",
+    "service_secret": "only for reading the routes",
+    "secret_key": "only for reading the routes, and long enough for it",
+}
+
+_TAGS = {
+    "Auth": "Tokens: log in, refresh, log out, API keys.",
+    "Workspace": "The tenant: its members and its plan.",
+    "Crews": "Teams of agents and how they work together.",
+    "Agents": "The members of a crew.",
+    "Tasks": "What the agents do.",
+    "Executions": "Running crews: start, watch, stop.",
+    "Tools": "What agents can use: built-in tools and your own HTTP tools.",
+    "Memory": "What a crew remembers between runs.",
+    "Analytics": "Usage and performance.",
+    "Live events": "A run's events as they happen, over WebSocket or SSE.",
+    "Platform": "Health, keys and documents. Outside the version prefix.",
+}
+
+_ABOUT = """\
+Run multi-agent crews as a service.
+
+Send `Authorization: Bearer <token>` with every request: an access token from `POST /auth/login`, \
+an API key, or the sandbox token. Every failure answers with the same envelope, \
+`{"error": {"code", "message", "details", "request_id"}}`, or with RFC 9457 problem details for \
+`Accept: application/problem+json`. Requests are limited per workspace: free 1,000 an hour and 100 a \
+minute, pro 10,000 and 1,000, enterprise by agreement. Times are RFC 3339 in UTC.
+"""
+
+
+class Clash(Exception):  # noqa: N818 - it says what happened
+    """The services' documents cannot be joined; the text says why."""
+
+
+def service_document(service: str) -> Json:
+    """Return the OpenAPI document of one service's application, `/internal` left out."""
+    config = importlib.import_module(f"{service}.config")
+    wiring = importlib.import_module(f"{service}.wiring")
+    app = wiring.build_app(config.Settings(**_DUMMY), Backends())
+    document: Json = app.openapi()
+    document["paths"] = {
+        path: methods
+        for path, methods in document["paths"].items()
+        if not path.startswith("/internal")
+    }
+    return document
+
+
+def joined() -> Json:
+    """Return the public API as one document. Raises `Clash`."""
+    result = _frame()
+    for service in SERVICES:
+        _add(result, service, service_document(service))
+    for path, described in _own_paths().items():
+        if path not in result["paths"]:
+            result["paths"][path] = described
+    for _, _, operation in operations(result):
+        _finish(operation)
+    _check_names(result)
+    _share_errors(result)
+    _prune(result)
+    result["paths"] = dict(sorted(result["paths"].items(), key=_by_tag))
+    return result
+
+
+def _frame() -> Json:
+    return {
+        "openapi": "3.1.0",
+        "info": {"title": "Kasal API", "version": "1", "description": _ABOUT},
+        "servers": [
+            {"url": "/api/v1", "description": "This installation"},
+            {"url": "https://api.example.com/v1", "description": "Production"},
+            {"url": "https://staging-api.example.com/v1", "description": "Staging"},
+            {"url": "http://localhost:8000/api/v1", "description": "Local"},
+        ],
+        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "paths": {},
+        "components": {
+            "schemas": {"ErrorEnvelope": {}},
+            "responses": {},
+            "headers": _headers(),
+            "securitySchemes": {},
+        },
+    }
+
+
+def operations(document: Json) -> Iterator[tuple[str, str, Json]]:
+    """Yield each operation of `document` with its path and method."""
+    for path, described in document["paths"].items():
+        for method in METHODS:
+            if method in described:
+                yield path, method, described[method]
+
+
+def _add(result: Json, service: str, document: Json) -> None:
+    components = document.get("components", {})
+    known = result["components"]["schemas"]
+    renamed = {}
+    for name, schema in components.get("schemas", {}).items():
+        if name in _VALIDATION:
+            continue
+        if known.get(name) in (None, {}, schema):
+            known[name] = schema
+        else:
+            renamed[name] = f"{service.capitalize()}{name}"
+            known[renamed[name]] = schema
+    for name, scheme in components.get("securitySchemes", {}).items():
+        if result["components"]["securitySchemes"].setdefault(name, scheme) != scheme:
+            raise Clash(f"{service} describes the security scheme {name} in another way.")
+    for name in renamed.values():
+        known[name] = _rename(known[name], renamed)
+    for path, described in document["paths"].items():
+        place = result["paths"].setdefault(path, {})
+        for method, operation in described.items():
+            if method in place:
+                raise Clash(f"{service} describes {method.upper()} {path}, and so does another.")
+            place[method] = _rename(operation, renamed)
+
+
+def _rename(value: Any, renamed: dict[str, str]) -> Any:
+    def changed(ref: str) -> str:
+        base, _, name = ref.rpartition("/")
+        return f"{base}/{renamed[name]}" if name in renamed else ref
+
+    return _mapped(value, changed) if renamed else value
+
+
+def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+    if isinstance(value, dict):
+        return {
+            key: change(inner) if key == "$ref" else _mapped(inner, change)
+            for key, inner in value.items()
+        }
+    return [_mapped(inner, change) for inner in value] if isinstance(value, list) else value
+
+
+def _finish(operation: Json) -> None:
+    """Add what the gateway adds to every route: limits, headers, errors."""
+    answers = operation["responses"]
+    if "HTTPValidationError" in json.dumps(answers.get("422", {})):
+        del answers["422"]
+    operation.setdefault("security", [])
+    if "Platform" in operation.get("tags", ()):
+        return
+    needed = [400, 404, 429, 500, 503, 504]
+    needed += [401] if operation["security"] else []
+    if "requestBody" in operation:
+        needed += [413, 415]
+    else:
+        answers.pop("413", None)
+        answers.pop("415", None)
+    for status in needed:
+        answers.setdefault(str(status), _error(status))
+    for status, answer in answers.items():
+        if "$ref" not in answer and status < "300":
+            names = ("X-Request-ID", *_LIMIT_HEADERS)
+            answer.setdefault("headers", {}).update({name: _ref("headers", name) for name in names})
+    operation["responses"] = dict(sorted(answers.items()))
+
+
+_TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Payload Too Large",
+    415: "Unsupported Media Type",
+    422: "Idempotency Key Reused",
+    429: "Rate limit exceeded",
+    500: "Internal Error",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+_CODES = {
+    400: "VALIDATION_ERROR",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "RATE_LIMIT",
+    500: "INTERNAL_ERROR",
+    503: "SERVICE_UNAVAILABLE",
+    504: "TIMEOUT",
+}
+_LIMIT_HEADERS = (
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "RateLimit",
+    "RateLimit-Policy",
+)
+
+
+def _error(status: int) -> Json:
+    return {
+        "description": _TITLES[status],
+        "content": {"application/json": {"schema": _ref("schemas", "ErrorEnvelope")}},
+    }
+
+
+def _ref(kind: str, name: str) -> Json:
+    return {"$ref": f"#/components/{kind}/{name}"}
+
+
+def _headers() -> Json:
+    def described(text: str, kind: str = "integer", example: Any = None) -> Json:
+        return {"description": text, "schema": {"type": kind}, "example": example}
+
+    return {
+        "X-Request-ID": described("Names this request in every log", "string", "req_01jd7v6q"),
+        "X-RateLimit-Limit": described("Requests that the tightest window takes", example=100),
+        "X-RateLimit-Remaining": described("Requests left in it", example=99),
+        "X-RateLimit-Reset": described("Unix seconds of its renewal", example=1764000060),
+        "RateLimit": described(
+            "Requests left and seconds to the renewal, for each window "
+            "(draft-ietf-httpapi-ratelimit-headers-10)",
+            "string",
+            '"minute";r=99;t=42, "hour";r=999;t=3042',
+        ),
+        "RateLimit-Policy": described(
+            "The windows: requests and seconds",
+            "string",
+            '"minute";q=100;w=60, "hour";q=1000;w=3600',
+        ),
+        "Retry-After": described("Seconds to wait", example=42),
+    }
+
+
+def _check_names(result: Json) -> None:
+    seen: dict[str, str] = {}
+    for path, method, operation in operations(result):
+        name = operation["operationId"]
+        place = f"{method.upper()} {path}"
+        if name in seen:
+            raise Clash(f"{place} and {seen[name]} are both named {name}.")
+        seen[name] = place
+        unknown = set(operation.get("tags", ["(none)"])) - set(_TAGS)
+        if unknown:
+            raise Clash(f"{place} has the unknown tag {', '.join(sorted(unknown))}.")
+
+
+def _share_errors(result: Json) -> None:
+    """Describe each common error once, and have the routes refer to it."""
+    shared = result["components"]["responses"]
+    for _, _, operation in operations(result):
+        for status, answer in list(operation["responses"].items()):
+            number = int(status)
+            if number not in _CODES or answer != _error(number):
+                continue
+            name = re.sub(r"\W", "", _TITLES[number].title())
+            shared[name] = _shared_error(number)
+            operation["responses"][status] = _ref("responses", name)
+
+
+def _shared_error(status: int) -> Json:
+    made = _error(status)
+    headers = ["X-Request-ID"]
+    headers += [*_LIMIT_HEADERS, "Retry-After"] if status == 429 else []
+    headers += ["Retry-After"] if status == 503 else []
+    made["headers"] = {name: _ref("headers", name) for name in headers}
+    made["content"]["application/json"]["example"] = _example(status)
+    return made
+
+
+def _example(status: int) -> Json:
+    message, details = _TITLES[status], {}
+    if status == 400:  # the API document's own
+        message = "Invalid crew configuration"
+        details = {"field": "agents", "reason": "At least one agent required"}
+    told = {"code": _CODES[status], "message": message, "details": details}
+    return {"error": {**told, "request_id": "req_01jd7v6q"}}
+
+
+def _prune(result: Json) -> None:
+    """Drop schemas that nothing refers to, and make sure that everything referred to is there."""
+    schemas = result["components"]["schemas"]
+    wanted: set[str] = set()
+    waiting: list[Any] = [result["paths"], result["components"]["responses"]]
+    while waiting:
+        for ref in re.findall(
+            r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(waiting.pop())
+        ):
+            if ref not in wanted:
+                if ref not in schemas:
+                    raise Clash(f"Something refers to the schema {ref}, which is not there.")
+                wanted.add(ref)
+                waiting.append(schemas[ref])
+    result["components"]["schemas"] = {name: schemas[name] for name in sorted(wanted)}
+
+
+def _by_tag(entry: tuple[str, Json]) -> tuple[int, str]:
+    first = next(operation for operation in entry[1].values() if isinstance(operation, dict))
+    return list(_TAGS).index(first["tags"][0]), entry[0]
+
+
+def _own_paths() -> Json:
+    """What the gateway answers itself."""
+    return {
+        "/ws": {"get": _SOCKET},
+        "/.well-known/jwks.json": _platform("jwks", "Public keys of the access tokens (RFC 7517)"),
+        "/healthz": _platform("healthz", "Whether the process is up"),
+        "/readyz": _platform("readyz", "Whether everything behind it answers", unready=True),
+        "/openapi.json": _platform("openapi", "This document"),
+        "/docs": _platform("docs", "This document, rendered", kind="text/html"),
+        "/postman/kasal-api-v1.json": _platform("postman", "This API as a Postman collection"),
+    }
+
+
+def _platform(
+    name: str, summary: str, kind: str = "application/json", *, unready: bool = False
+) -> Json:
+    schema = {"type": "string"} if kind == "text/html" else {"type": "object"}
+    answers: Json = {"200": {"description": "OK", "content": {kind: {"schema": schema}}}}
+    if unready:
+        answers["503"] = _error(503)
+    operation = {
+        "operationId": name,
+        "summary": summary,
+        "tags": ["Platform"],
+        "responses": answers,
+    }
+    return {"servers": _OUTSIDE, "get": operation}
+
+
+_SOCKET: Json = {
+    "operationId": "live_events",
+    "summary": "Live events over a WebSocket",
+    "description": (
+        "Open it as a WebSocket, authenticate (by the `Authorization` header, the subprotocol pair "
+        '`kasal.v1, bearer.<token>`, or a first message `{"type": "authenticate", "token": …}`), '
+        'then send `{"type": "subscribe", "job_id": …}`. Asked for in any other way it is a 404.'
+    ),
+    "tags": ["Live events"],
+    "responses": {"101": {"description": "The connection is now a WebSocket"}},
+}
+
+
+def main() -> None:
+    """Write the document, or check it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    arguments = parser.parse_args()
+    for name in [name for name in os.environ if name.startswith("KASAL_")]:
+        del os.environ[name]
+    text = json.dumps(joined(), indent=2, ensure_ascii=False) + "\n"
+    write_or_check(TARGET, text, check=arguments.check, command="python tools/openapi.py")
+
+
+def write_or_check(target: Path, text: str, *, check: bool, command: str) -> None:
+    """Write `text` to `target`, or end the process when it is not what is there."""
+    if not check:
+        target.write_text(text)
+    elif not target.exists() or target.read_text() != text:
+        sys.exit(f"{target.relative_to(ROOT)} is out of date; run: {command}")
+
+
+if __name__ == "__main__":
+    main()
