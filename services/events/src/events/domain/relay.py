@@ -16,8 +16,6 @@ from events.domain.watch import Watch
 log = get_logger(__name__)
 
 HEADS_AT_ONCE = 5_000
-_ON_ITS_WAY = 0.1
-"""Seconds that an event, seen in a head, is given to come over the bus by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,13 +36,17 @@ class Relay:
     """Passes events from the bus and the store to watches.
 
     The first watch of a job binds it on the bus, the last one unbinds it. The bus only wakes the
-    relay up: whatever it loses is found when the heads are asked for.
+    relay up: whatever it loses is found when the heads are asked for. An event that is seen in a
+    head gets `patience` seconds to come over the bus by itself, before it is read.
     """
 
-    def __init__(self, stored: ExecutionLog, bindings: Bindings, meters: Meters) -> None:
+    def __init__(
+        self, stored: ExecutionLog, bindings: Bindings, meters: Meters, patience: float = 0.1
+    ) -> None:
         self._log = stored
         self._bindings = bindings
         self._meters = meters
+        self._patience = patience
         self._feeds: dict[str, Feed] = {}
         self._unbinding: set[asyncio.Task[None]] = set()
         meters.observe_watched(lambda: len(self._feeds))
@@ -157,7 +159,7 @@ class Relay:
         heads = await self._log.heads([feed.job_id for feed in feeds])
         found = [(feed, heads[feed.job_id]) for feed in feeds if feed.job_id in heads]
         if any(feed.bound and head.last_seq > feed.head for feed, head in found):
-            await asyncio.sleep(_ON_ITS_WAY)
+            await asyncio.sleep(self._patience)
         for feed, head in found:
             if feed.learn(head):
                 self._meters.gap_healed()

@@ -27,11 +27,16 @@ class RawSend:
         await self._app(scope, receive, send)
 
 
-def abort(scope: Scope) -> None:
-    """Break the connection of `scope` off, with whatever has not been sent."""
-    transport = getattr(getattr(scope.get(_RAW_SEND), "__self__", None), "transport", None)
-    if isinstance(transport, asyncio.Transport):
-        transport.abort()
+def abort(scope: Scope) -> bool:
+    """Break the connection of `scope` off, with whatever has not been sent.
+
+    Returns False where the server does not let us.
+    """
+    transport: Any = getattr(getattr(scope.get(_RAW_SEND), "__self__", None), "transport", None)
+    if not hasattr(transport, "abort"):  # uvloop's are no asyncio.Transport
+        return False
+    transport.abort()
+    return True
 
 
 class SocketSink(Sink, Protocol):

@@ -188,22 +188,21 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         pump = asyncio.create_task(self._pump(send))
-        others = {
-            asyncio.create_task(_disconnected(receive)),
-            asyncio.create_task(self._hung(scope)),
-        }
+        gone = asyncio.create_task(_disconnected(receive))
+        guard = asyncio.create_task(self._break_off(scope, pump))
         try:
-            await asyncio.wait({pump, *others}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
+            if pump.done() and not pump.cancelled():
+                pump.result()
         finally:
             self._close()
-            await _cancel({pump, *others})
-        if pump.done() and not pump.cancelled():
-            pump.result()
+            await _cancel({pump, gone, guard})
 
-    async def _hung(self, scope: Scope) -> None:
-        """Break the connection off when the client is too slow, or does not take the end."""
+    async def _break_off(self, scope: Scope, pump: "asyncio.Task[None]") -> None:
+        """End it without an end, for a client that does not even read what has been sent."""
         await self._broken.wait()
-        abort(scope)
+        if not abort(scope):
+            pump.cancel()
 
     async def _pump(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

@@ -1,0 +1,187 @@
+"""Revocation, limits, and the bounded queue, without a network."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from common.contracts.messages import SessionRevoked
+from common.errors import RateLimited, Unauthorized, Unavailable
+from common.identity import Identity, Role
+from common.telemetry import Telemetry
+from events.domain.connections import Connections
+from events.domain.credentials import Authenticator
+from events.domain.event import Batch, Event
+from events.domain.meters import Meters
+from events.domain.ports import TooSlow
+from events.domain.revocations import Revocations, RevokedTokens
+from events.routes.sinks import Outbox, QueuedSocketSink
+
+NOW = datetime(2024, 1, 15, tzinfo=UTC)
+
+
+def identity(session_id="ses_1", user_id="usr_1", workspace_id="ws_1", issued_at=0) -> Identity:
+    return Identity(user_id, workspace_id, Role.VIEWER, session_id, issued_at, 2**40)
+
+
+def revoked(until=timedelta(hours=1), **who) -> SessionRevoked:
+    return SessionRevoked(revoked_at=NOW, expires_at=datetime.now(UTC) + until, **who)
+
+
+def test_who_is_covered():
+    tokens = RevokedTokens()
+    tokens.add([revoked(session_id="ses_1"), revoked(user_id="usr_2", workspace_id="ws_1")])
+    at = int(NOW.timestamp())
+    assert tokens.cover(identity())
+    assert not tokens.cover(identity("ses_2"))
+    assert tokens.cover(identity("ses_2", "usr_2", issued_at=at))
+    assert not tokens.cover(identity("ses_2", "usr_2", issued_at=at + 1))
+    assert not tokens.cover(identity("ses_2", "usr_2", "ws_2", issued_at=at))
+
+
+def test_what_concerns_expired_tokens_only_is_forgotten():
+    tokens = RevokedTokens()
+    over = timedelta(seconds=-1)
+    tokens.add([revoked(over, session_id="ses_1")])
+    tokens.add([revoked(over, user_id="usr_2", workspace_id="ws_1")])
+    tokens.prune()
+    assert not tokens.cover(identity())
+    assert not tokens.cover(identity("ses_2", "usr_2"))
+
+
+class Board:
+    def __init__(self) -> None:
+        self.away = False
+        self.during: list[SessionRevoked] = []
+        self.revocations: Revocations
+
+    async def revoked(self, _: Identity) -> bool:
+        if self.away:
+            raise Unavailable("Redis is away")
+        for body in self.during:
+            self.revocations.take(body)
+        return False
+
+    async def unexpired(self) -> list[SessionRevoked]:
+        if self.away:
+            raise Unavailable("auth is away")
+        return []
+
+
+async def test_a_revocation_that_comes_while_redis_is_asked_counts():
+    board = Board()
+    board.revocations = Revocations(board, board)
+    assert not await board.revocations.revoked(identity())
+    board.during = [revoked(session_id="ses_1")]
+    assert await board.revocations.revoked(identity())
+
+
+async def test_nobody_knows():
+    board = Board()
+    board.away = True
+    with pytest.raises(Unavailable):
+        await Revocations(board, board).revoked(identity())
+
+
+async def test_exchanges_of_the_same_token_are_shared_and_failures_are_not_kept(
+    verifier, make_token
+):
+    class Exchange:
+        asked = 0
+        known = False
+
+        async def exchange(self, token: str) -> str:
+            self.asked += 1
+            await asyncio.sleep(0)
+            if not self.known:
+                raise Unauthorized("unknown")
+            return make_token(expires_in=60)
+
+    exchange, board = Exchange(), Board()
+    door = Authenticator(verifier, exchange, Revocations(board, board))
+    told = await asyncio.gather(*[door.identify("key") for _ in range(5)], return_exceptions=True)
+    assert [type(one) for one in told] == [Unauthorized] * 5
+    assert exchange.asked == 1
+    exchange.known = True
+    assert len({(await door.identify("key")).session_id for _ in range(5)}) == 1
+    assert exchange.asked == 2
+    for bad in ("", "x" * 9_000, "é"):
+        with pytest.raises(Unauthorized):
+            await door.identify(bad)
+    assert exchange.asked == 2
+
+
+class Open:
+    def __init__(self, who: Identity | None = None) -> None:
+        self.identity = who
+        self.ends: list[int] = []
+
+    def end(self, code: int, reason: str) -> None:
+        self.ends.append(code)
+
+
+@pytest.fixture
+def connections(telemetry: Telemetry) -> Connections:
+    return Connections(3, 2, Meters(telemetry.meter))
+
+
+def test_connections_are_counted_and_given_back(connections):
+    first, second, third, fourth = (Open() for _ in range(4))
+    for one in (first, second, third):
+        connections.admit(one, "websocket")
+    with pytest.raises(RateLimited):
+        connections.admit(fourth, "websocket")
+    connections.remove(fourth)
+    connections.assign(first, "ws_1")
+    connections.assign(second, "ws_1")
+    with pytest.raises(RateLimited):
+        connections.assign(third, "ws_1")
+    connections.remove(first)
+    connections.remove(first)
+    connections.assign(third, "ws_1")
+    assert len(connections) == 2
+
+
+def test_only_the_revoked_are_ended_and_all_on_stop(connections):
+    unknown, gone, stays = Open(), Open(identity("ses_gone")), Open(identity("ses_stays"))
+    for one in (unknown, gone, stays):
+        connections.admit(one, "sse")
+    connections.end_revoked(lambda who: who.session_id == "ses_gone")
+    assert (unknown.ends, gone.ends, stays.ends) == ([], [4401], [])
+    connections.end_all()
+    assert connections.stopping
+    assert (unknown.ends, stays.ends) == ([1012], [1012])
+
+
+async def test_an_outbox_is_full_until_its_chunks_are_sent():
+    outbox = Outbox(0.01)
+    outbox.put(b"x" * 70_000)
+    assert not outbox.ready
+    chunks = await outbox.take()
+    with pytest.raises(TooSlow):
+        await outbox.drained()
+    outbox.sent(chunks)
+    await outbox.drained()
+    outbox.put(b"last")
+    outbox.finish()
+    assert await outbox.take() == [b"last"]
+    assert await outbox.take() == []
+
+
+async def test_on_another_server_frames_go_one_by_one_through_asgi_and_then_the_close():
+    sent: list[dict[str, object]] = []
+
+    async def send(message) -> None:
+        sent.append(message)
+
+    sink = QueuedSocketSink(send, 1.0)
+    sink.write(Batch([Event(1, "progress", b"{1}"), Event(2, "progress", b"{2}")]))
+    await sink.reply(b"{3}")
+    await sink.close(4008, "too slow")
+    sink.dispose()
+    assert [message.get("text", message.get("code")) for message in sent] == [
+        "{1}",
+        "{2}",
+        "{3}",
+        4008,
+    ]

@@ -1,0 +1,120 @@
+"""Frames of both directions."""
+
+import json
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from pydantic import ValidationError
+from websockets.frames import Frame, Opcode
+
+from common.errors import NotFound
+from events.config import Settings
+from events.domain import frames
+from events.domain.event import Batch, Event, from_facts, parse, runs
+from events.domain.jobs import checked
+from events.routes.sinks import framed
+from events.routes.stream import sse
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=8,
+)
+NEARLY = st.fixed_dictionaries(
+    {"type": st.sampled_from(["subscribe", "unsubscribe", "ping", "authenticate"]) | JSON},
+    optional={"job_id": JSON, "after_seq": JSON, "token": JSON},
+)
+
+
+@given(st.text() | (JSON | NEARLY).map(json.dumps))
+def test_whatever_a_client_says_is_understood_or_refused_with_a_frame(text):
+    try:
+        frames.read(text)
+    except frames.BadFrame as fault:
+        told = orjson.loads(frames.fault(fault, fault.job_id))
+        assert (told["type"], told["code"]) == ("error", "VALIDATION_ERROR")
+        assert "seq" not in told
+
+
+@given(st.binary(max_size=200) | st.integers(0, 3).map(lambda n: b"x" * (n * 32_767 + 100)))
+def test_frames_built_here_are_those_of_the_protocol(body):
+    assert framed(body) == Frame(Opcode.TEXT, body).serialize(mask=False)
+
+
+def test_frames_of_the_bounds():
+    for size in (125, 126, 127, 65_535, 65_536):
+        body = b"x" * size
+        assert framed(body) == Frame(Opcode.TEXT, body).serialize(mask=False)
+
+
+def test_an_event_over_several_lines_stays_one_in_sse():
+    body = b'{"type": "progress",\n "seq": 1}'
+    assert sse(Event(1, "progress", body)) == (
+        b'id: 1\nevent: progress\ndata: {"type": "progress",\ndata:  "seq": 1}\n\n'
+    )
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"type": "progress", "job_id": "job_1"},
+        {"type": "progress", "job_id": "job_1", "seq": 0},
+        {"type": "progress", "job_id": "job_1", "seq": True},
+        {"type": "progress", "job_id": "job_1", "seq": "1"},
+        {"type": "a\nb", "job_id": "job_1", "seq": 1},
+        {"type": None, "job_id": "job_1", "seq": 1},
+        {"type": "progress", "job_id": "job_2", "seq": 1},
+    ],
+)
+def test_what_is_no_event_is_refused(facts):
+    with pytest.raises(ValueError, match="event"):
+        parse(orjson.dumps(facts), "job_1")
+
+
+def test_what_is_no_object_is_refused():
+    with pytest.raises(TypeError):
+        from_facts([])
+
+
+def test_batches_are_runs_cut_into_pieces():
+    events = [
+        Event(seq, "progress", b"x" * size) for seq, size in ((1, 5), (2, 5), (3, 50), (5, 1))
+    ]
+    first, second = runs(events)
+    assert (first.first, first.last, second.first) == (1, 3, 5)
+    assert [(p.first, p.last) for p in first.pieces(10)] == [(1, 2), (3, 3)]
+    assert list(second.pieces(10)) == [second]
+    assert [event.seq for event in first.since(2).events] == [2, 3]
+
+
+def test_a_batch_is_encoded_once():
+    made = []
+
+    def encoder(event: Event) -> bytes:
+        made.append(event.seq)
+        return event.body
+
+    batch = Batch([Event(1, "progress", b"a"), Event(2, "progress", b"b")])
+    assert batch.encoded(encoder) == batch.encoded(encoder) == b"ab"
+    assert made == [1, 2]
+
+
+@pytest.mark.parametrize("job_id", ["", "job_", "crew_1", "job_a.b", "job_*", "job_1\n", "job_é"])
+def test_names_that_cannot_be_a_jobs(job_id):
+    with pytest.raises(NotFound):
+        checked(job_id)
+
+
+def test_settings_name_their_origins(monkeypatch):
+    monkeypatch.setenv("KASAL_ALLOWED_ORIGINS", "https://A.example/, http://b.example:81 ,")
+    given = {
+        "amqp_url": "memory://",
+        "redis_url": "memory://",
+        "service_secret": "0123456789abcdef",
+    }
+    assert Settings(**given).origins == {"https://a.example", "http://b.example:81"}
+    assert Settings(**given).port == 8004
+    with pytest.raises(ValidationError):
+        Settings(**given, socket_limit=0)
