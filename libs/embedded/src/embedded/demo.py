@@ -6,9 +6,6 @@ from typing import Any
 import aiohttp
 import orjson
 
-from common.bus import encode
-from common.contracts.messages import JobSubmitted
-from common.contracts.topology import JOBS
 from common.errors import KasalError
 from common.identity import Role
 from embedded.config import Settings
@@ -46,11 +43,10 @@ class Demo:
         self._token = await self._login(http)
         if await self._has_run(http):
             return None
-        job = JobSubmitted(
-            job_id=JOB, workspace_id=WORKSPACE, crew_id=CREW, inputs=INPUTS, requested_by="demo"
+        submission = self._platform.apps["executor"].state.use_cases.submission
+        await submission.submit(
+            WORKSPACE, CREW, INPUTS, requested_by="demo", traceparent="", job_id=JOB
         )
-        bus = self._platform.apps["executor"].state.bus
-        await bus.publish(JOBS, job.message_type, encode(job, correlation_id=JOB))
         return self._events(http)
 
     async def _login(self, http: aiohttp.ClientSession) -> str:
@@ -72,7 +68,7 @@ class Demo:
     async def _events(self, http: aiohttp.ClientSession) -> AsyncIterator[dict[str, Any]]:
         headers = {"Authorization": f"Bearer {self._token}"}
         async with http.ws_connect(f"{self._base}/ws", headers=headers) as socket:
-            await self._subscribe(http, socket)
+            await socket.send_json({"type": "subscribe", "job_id": JOB})
             async for frame in socket:
                 event = orjson.loads(frame.data)
                 if "seq" not in event:
@@ -80,13 +76,3 @@ class Demo:
                 yield event
                 if event["type"] in {"execution_complete", "error", "execution_stopped"}:
                     return
-
-    async def _subscribe(
-        self, http: aiohttp.ClientSession, socket: aiohttp.ClientWebSocketResponse
-    ) -> None:
-        # A job taken from the bus exists once its first consumer has stored it.
-        while True:
-            await socket.send_json({"type": "subscribe", "job_id": JOB})
-            answer = await socket.receive_json()
-            if answer["type"] == "subscribed" or await self._has_run(http):
-                return

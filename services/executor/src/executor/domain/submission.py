@@ -44,8 +44,9 @@ class Submission:
         *,
         requested_by: str,
         traceparent: str,
+        job_id: str | None = None,
     ) -> Accepted:
-        """Store a job of the crew and wake a worker for it.
+        """Store a job of the crew, under `job_id` if one is given, and wake a worker for it.
 
         Raises `NotFound` for a crew that is not this workspace's, `InvalidRequest` for one that is
         not active or lacks an input, `Unavailable`.
@@ -57,7 +58,7 @@ class Submission:
         )
         check_runnable(snapshot, inputs)
         job = Execution(
-            job_id=new_id("job"),
+            job_id=job_id or new_id("job"),
             workspace_id=workspace_id,
             crew_id=crew_id,
             created_at=utc_now(),
