@@ -25,12 +25,20 @@ class Server(uvicorn.Server):
     def capture_signals(self) -> Iterator[None]:
         yield
 
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        try:
+            await super().startup(sockets)
+        except SystemExit:  # raised in a task, it would tear the loop from under the others
+            self.should_exit = True
+
     def stop(self) -> None:
         """Stop serving.
 
         What the app's `state.on_stop` lists is called first: it ends long answers, which would
         hold the stop up.
         """
+        if self.should_exit:
+            return
         state = getattr(self.config.app, "state", None)
         for hook in getattr(state, "on_stop", ()):
             hook()
