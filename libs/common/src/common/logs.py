@@ -67,13 +67,20 @@ def configure_logging(level: str = "INFO", style: str = "auto") -> None:
 
 def _formatter(shared: list[Any], *, pretty: bool) -> logging.Formatter:
     last: list[Any] = (
-        [structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())]
+        [_console()]
         if pretty
         else [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
     )
     return structlog.stdlib.ProcessorFormatter(
         foreign_pre_chain=shared,
         processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+    )
+
+
+def _console() -> structlog.dev.ConsoleRenderer:
+    # The default shows every local variable where `rich` is installed: seconds of work, and secrets.
+    return structlog.dev.ConsoleRenderer(
+        colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
 
 

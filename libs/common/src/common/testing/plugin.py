@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 import pytest
+import structlog
 from pymongo import MongoClient
 
 from common.backends import Backends
@@ -25,6 +26,19 @@ from common.telemetry import Telemetry
 from common.testing.identity import LocalKeys, TokenMaker
 from common.testing.serving import Served, served
 from common.tokens import TokenVerifier
+
+
+def pytest_configure() -> None:
+    """Show log lines in what pytest captures, with plain tracebacks: quick, and no locals."""
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.dev.ConsoleRenderer(
+                colors=False, exception_formatter=structlog.dev.plain_traceback
+            ),
+        ]
+    )
 
 
 @pytest.fixture(scope="session")
