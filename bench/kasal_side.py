@@ -39,9 +39,10 @@ from common.telemetry import Telemetry
 from executor.config import Settings
 from executor.domain.outbox import Outbox
 from executor.domain.submission import Submission
+from executor.domain.tools import ToolSpec
 from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
-from executor.models.dialogue import Dialogue, Reply, Tokens, ToolSpec
+from executor.models.dialogue import Dialogue, Reply, Tokens
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions, migrate
 from executor.wiring import SERVICE, build_worker
@@ -224,7 +225,7 @@ async def main() -> None:
             await program.ready()
             crowd = what == "crowd"
             async with side(LATENCY if crowd else 0.0, program.url, program) as found:
-                profiler = cProfile.Profile() if profile else None
+                profiler = cProfile.Profile(time.process_time) if profile else None
                 if profiler:
                     profiler.enable()
                 told = await measured(found, int(count), crowd)
