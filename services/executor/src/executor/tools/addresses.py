@@ -3,7 +3,10 @@
 import ipaddress
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_CLOUD_SERVICES = frozenset({ipaddress.ip_address("168.63.129.16")})
+_CLOUD_SERVICES = (
+    ipaddress.ip_network("168.63.129.16/32"),
+    ipaddress.ip_network("192.0.0.0/24"),
+)
 """Public by number, but served by the host's cloud to its own machines."""
 
 
@@ -39,5 +42,5 @@ def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         address.is_global
         and not address.is_multicast
         and not address.is_reserved
-        and address not in _CLOUD_SERVICES
+        and not any(address in network for network in _CLOUD_SERVICES)
     )

@@ -75,6 +75,8 @@ class GuardedClient:
                 return await self._followed(request)
         except TimeoutError:
             raise ToolFault(f"no answer within {self._timeout:g} s.") from None
+        except aiohttp.InvalidURL:
+            raise ToolFault(f"{_shown(request.url)} is not an address to ask.") from None
         except aiohttp.ClientConnectorDNSError:
             raise ToolFault(f"the host of {_shown(request.url)} cannot be found.") from None
         except aiohttp.ClientConnectorError as fault:
@@ -164,7 +166,7 @@ def _moved(request: Outgoing, url: URL, status: int, place: str) -> Outgoing:
     except ValueError:
         raise ToolFault("it redirects to something that is not a URL.") from None
     moved = replace(request, url=str(target))
-    if target.origin() != url.origin():
+    if (target.scheme, target.host, target.port) != (url.scheme, url.host, url.port):
         kept = {"content-type", "accept", "idempotency-key"}
         headers = {name: value for name, value in request.headers.items() if name.lower() in kept}
         moved = replace(moved, headers=headers, secrets={})

@@ -1,5 +1,6 @@
 """All the tools: the built-in ones, and those a workspace has registered."""
 
+import importlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -62,6 +63,11 @@ class Toolbox:
         safe = snapshot.idempotent or snapshot.method.upper() in READING
         run = CustomTool(snapshot, self._client, self._credentials).run
         return SimpleTool(spec, run, safe=safe, timeout=self._timeout + 10)
+
+    def warm_up(self) -> None:
+        """Import what the first call of any tool would wait for; blocks."""
+        for module in ("jsonschema", "referencing", "simpleeval"):
+            importlib.import_module(module)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -15,8 +15,8 @@ from common.contracts.events import TERMINAL_EVENTS, EventType
 from common.contracts.messages import MemoryRemembered
 from executor.domain.events import Draft, Event
 from executor.domain.journal import Job
-from executor.engine.runner import Engine
 from executor.domain.tools import ToolSpec
+from executor.engine.runner import Engine
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
 from executor.models.model import ModelFault
 from executor.models.offline import OfflineModel

@@ -1,0 +1,50 @@
+"""Tasks that run beside the others."""
+
+import asyncio
+
+
+async def test_tasks_beside_each_other_overlap_and_are_awaited_where_they_are_needed(stage, kit):
+    both = asyncio.Barrier(2)
+
+    async def say(dialogue):
+        if dialogue.topic.description in {"Work 1", "Work 2"}:
+            await both.wait()
+        return f"<{dialogue.topic.description}>"
+
+    stage.script.say = lambda _m, dialogue, _t: say(dialogue)
+    beside = {"async_execution": True}
+    crew = kit.crew(3, task_1=beside, task_2=beside, task_3={"context": ["task_1", "task_2"]})
+    events = await asyncio.wait_for(stage.run(crew), 5)
+    assert kit.types(events)[1:3] == ["task_start", "task_start"]
+    last = stage.script.requests[-1][1]
+    assert "<Work 1>" in last
+    assert "<Work 2>" in last
+    assert events[-1].fields == {"result": "<Work 3>"}
+
+
+async def test_without_context_a_task_builds_on_the_last_one_that_was_waited_for(stage, kit):
+    stage.script.say = lambda _m, dialogue, _t: f"<{dialogue.topic.description}>"
+    await stage.run(kit.crew(3, task_2={"async_execution": True}))
+    last = next(opening for _, opening in stage.script.requests if "Work 3" in opening)
+    assert "<Work 1>" in last
+    assert "<Work 2>" not in last
+
+
+async def test_a_failing_task_ends_what_runs_beside_it(stage, kit):
+    cut = asyncio.Event()
+
+    async def hang():
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            cut.set()
+            raise
+
+    def say(_m, dialogue, _t):
+        return hang() if dialogue.topic.description == "Work 2" else " "
+
+    stage.script.say = say
+    crew = kit.crew(2, task_1={"async_execution": True, "max_retries": 0})
+    events = await asyncio.wait_for(stage.run(crew), 5)
+    assert events[-1].fields["code"] == "OUTPUT_INVALID"
+    assert cut.is_set()

@@ -1,0 +1,115 @@
+"""What ends a run badly, and how it says so."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from executor.domain.journal import Superseded
+from executor.engine.runner import Engine
+
+
+def last(events):
+    return events[-1].type.value, events[-1].fields.get("code")
+
+
+async def test_an_agent_that_only_calls_tools_is_stopped(stage, kit):
+    stage.drawer.tools = {"t": lambda _: "again"}
+    stage.script.say = lambda *_: kit.calls(("t", {}))
+    crew = kit.crew(1, tools_1=["t"], configuration={"max_iterations": 3})
+    events = await stage.run(crew)
+    assert last(events) == ("error", "MAX_ITERATIONS")
+    assert events[-1].fields["task_id"] == "task_1"
+    assert len(stage.script.requests) == 3
+
+
+async def test_an_unknown_model_ends_the_run(stage, kit):
+    crew = kit.crew(1)
+    crew = crew.model_copy(
+        update={"agents": [crew.agents[0].model_copy(update={"model": "unknown"})]}
+    )
+    assert last(await stage.run(crew)) == ("error", "MODEL_UNAVAILABLE")
+
+
+async def test_the_run_is_timed_from_its_first_start(stage, kit):
+    crew = kit.crew(1, configuration={"timeout": 60})
+    stage.now = kit.START + timedelta(seconds=62)
+    assert last(await stage.run(crew)) == ("error", "TIMEOUT")
+    assert stage.script.requests == []
+
+
+@pytest.mark.parametrize(
+    "bound", [{"configuration": {"timeout": 0.05}}, {"task": {"timeout": 0.05}}]
+)
+async def test_a_model_that_takes_too_long_is_cut_off(stage, kit, bound):
+    stage.now = kit.START + timedelta(seconds=1)
+    cut = asyncio.Event()
+
+    async def slow():
+        try:
+            await asyncio.sleep(30)
+        except asyncio.CancelledError:
+            cut.set()
+            raise
+
+    stage.script.say = lambda *_: slow()
+    assert last(await stage.run(kit.crew(1, **bound))) == ("error", "TIMEOUT")
+    assert cut.is_set()
+
+
+@pytest.mark.parametrize(
+    ("budget", "requests"), [({"max_tokens": 15}, 1), ({"max_tokens": 31}, 3),
+                             ({"max_cost_usd": 0.0015}, 2)]
+)  # fmt: skip
+async def test_a_run_keeps_to_its_budget(stage, kit, budget, requests):
+    events = await stage.run(kit.crew(4, configuration={"budget": budget}))
+    assert last(events) == ("error", "BUDGET_EXCEEDED")
+    assert len(stage.script.requests) == requests
+
+
+async def test_a_history_of_another_crew_is_refused(stage, kit):
+    history = await stage.run(kit.crew(1))
+    other = kit.crew(1, task_1={"id": "task_other"})
+    assert last(await stage.run(other, history[:-1])) == ("error", "HISTORY_MISMATCH")
+
+
+async def test_a_task_cannot_build_on_a_later_one(stage, kit):
+    crew = kit.crew(2, task_1={"context": ["task_2"]})
+    assert last(await stage.run(crew)) == ("error", "CREW_INVALID")
+
+
+async def test_cancelling_cuts_the_model_off_and_writes_nothing_more(stage, kit):
+    started = asyncio.Event()
+
+    async def hang():
+        started.set()
+        await asyncio.Event().wait()
+
+    stage.script.say = lambda *_: hang()
+    job = stage.job(kit.crew(1))
+    ledger = kit.Ledger(job.history, 1)
+    engine = Engine(stage.script, stage.drawer, stage.sink, clock=lambda: stage.now)
+    run = asyncio.create_task(engine.run(job, ledger))
+    await started.wait()
+    before = len(ledger.events)
+    run.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await run
+    assert len(ledger.events) == before
+
+
+async def test_losing_the_job_inside_parallel_work_comes_through_as_it_is(stage, kit):
+    stage.drawer.tools = {"pay": lambda _: "paid"}
+    stage.drawer.unsafe = frozenset({"pay"})
+    stage.script.say = lambda _m, d, _t: kit.calls(("pay", {})) if not d.turns else "done"
+    job = stage.job(kit.crew(1, tools_1=["pay"], task={"async_execution": True}))
+    ledger = kit.Ledger(job.history, 1)
+
+    async def lost():
+        raise Superseded("job_1 belongs to another worker.")
+
+    ledger.flush = lost
+    engine = Engine(stage.script, stage.drawer, stage.sink, clock=lambda: stage.now)
+    with pytest.raises(Superseded):
+        await engine.run(job, ledger)
+    assert stage.drawer.calls == []

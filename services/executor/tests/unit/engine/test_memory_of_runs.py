@@ -1,0 +1,40 @@
+"""What a run leaves behind."""
+
+from common.errors import Unavailable
+
+
+async def test_a_run_leaves_entries_and_insights(stage, kit):
+    stage.script.say = lambda *_: "Tea sells. " + "More follows. " * 50
+    await stage.run(kit.crew(2))
+    entries = {entry.memory_id: entry for entry in stage.sink.entries}
+    assert set(entries) == {
+        "job_1:task_1:short", "job_1:task_2:short", "job_1:task_1:long", "job_1:task_2:long"
+    }  # fmt: skip
+    short, long = entries["job_1:task_1:short"], entries["job_1:task_1:long"]
+    assert (short.kind, long.kind, long.category) == ("short_term", "long_term", "Role 1")
+    assert short.content.startswith("Work 1: Tea sells.")
+    assert long.content.startswith("Tea sells.")
+    assert len(long.content) <= 300
+
+
+async def test_the_switches_are_honoured(stage, kit):
+    memory = {"short_term": False, "long_term": False}
+    await stage.run(kit.crew(1, configuration={"memory": memory}))
+    assert stage.sink.entries == []
+
+
+async def test_a_resumed_run_sends_the_same_entries_again(stage, kit):
+    crew = kit.crew(2)
+    events = await stage.run(crew)
+    first = {entry.memory_id for entry in stage.sink.entries}
+    stage.sink.entries.clear()
+    place = kit.types(events).index("task_complete")
+    await stage.run(crew, events[: place + 1])
+    again = {entry.memory_id: entry.timestamp for entry in stage.sink.entries}
+    assert set(again) == first
+    assert again["job_1:task_1:short"] == events[place].timestamp
+
+
+async def test_memory_that_cannot_be_sent_does_not_fail_the_run(stage, kit):
+    stage.sink.fault = Unavailable("The bus is away.")
+    assert (await stage.run(kit.crew(1)))[-1].type == "execution_complete"

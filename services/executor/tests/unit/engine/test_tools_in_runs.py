@@ -1,0 +1,129 @@
+"""Tools inside a run: numbering, order, failures, and calls whose outcome is not known."""
+
+import asyncio
+
+import pytest
+
+
+def once(kit, *wanted):
+    """Say that the tools are to be called once, then answer with their results."""
+
+    def say(_model, dialogue, _tools):
+        results = dialogue.results()
+        return " ".join(entry.text for entry in results) if results else kit.calls(*wanted)
+
+    return say
+
+
+async def test_a_tool_is_called_and_its_result_is_in_the_next_request(stage, kit):
+    stage.drawer.tools = {"t": lambda arguments: f"got {arguments['x']}"}
+    stage.script.say = once(kit, ("t", {"x": 1}))
+    events = await stage.run(kit.crew(1, tools_1=["t"]))
+    assert kit.types(events)[2:5] == ["llm_call", "tool_call", "tool_result"]
+    assert events[2].fields["result"] == "calls t"
+    assert events[3].fields["action"] == "t"
+    assert events[4].fields["result"] == "got 1"
+    assert events[-1].fields["result"] == "got 1"
+    assert stage.drawer.calls == [("t", "job_1:task_1:1")]
+
+
+async def test_a_reply_and_the_calls_it_asks_for_are_one_write(stage, kit):
+    stage.drawer.tools = {"t": lambda _: "r"}
+    stage.script.say = once(kit, ("t", {}), ("t", {}))
+    ledger = await stage.ledger(kit.crew(1, tools_1=["t"]))
+    groups = [kit.types(write) for write in ledger.writes]
+    assert any(group[-3:] == ["llm_call", "tool_call", "tool_call"] for group in groups), groups
+
+
+async def test_safe_calls_run_at_once_and_keep_their_order(stage, kit):
+    waiting = asyncio.Event()
+
+    async def first(_):
+        await waiting.wait()
+        return "one"
+
+    def second(_):
+        waiting.set()
+        return "two"
+
+    stage.drawer.tools = {"a": first, "b": second}
+    stage.script.say = once(kit, ("a", {}), ("b", {}))
+    events = await stage.run(kit.crew(1, tools_1=["a", "b"]))
+    assert events[-1].fields["result"] == "one two"
+
+
+async def test_an_unsafe_call_is_stored_before_it_is_made(stage, kit):
+    stage.drawer.unsafe = frozenset({"pay"})
+    flushed = []
+    stage.drawer.tools = {"pay": lambda _: flushed.append(holder[0].flushes) or "paid"}
+    stage.script.say = once(kit, ("pay", {}))
+    holder = []
+    original = kit.Ledger.append
+
+    def remember(ledger, *drafts):
+        holder[:] = [ledger]
+        original(ledger, *drafts)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kit.Ledger, "append", remember)
+        await stage.run(kit.crew(1, tools_1=["pay"]))
+    assert flushed == [1]
+
+
+@pytest.mark.parametrize(
+    ("wanted", "told"),
+    [
+        (("nothing", {}), "Error: there is no tool named nothing"),
+        (("t", {"x": "one"}), "Error: the arguments do not fit: x: 'one' is not of type"),
+        (("t", None), "Error: the arguments do not fit"),
+    ],
+)
+async def test_a_call_that_cannot_be_made_is_a_result(stage, kit, wanted, told):
+    stage.drawer.tools = {"t": lambda _: "never"}
+    stage.script.say = once(kit, wanted)
+    events = await stage.run(kit.crew(1, tools_1=["t"]))
+    assert events[-1].type == "execution_complete"
+    assert events[-1].fields["result"].startswith(told)
+    assert stage.drawer.calls == []
+
+
+async def test_an_unknown_tool_of_an_agent_is_warned_of_and_left_out(stage, kit):
+    events = await stage.run(kit.crew(1, tools_1=["gone"]))
+    assert [e.fields["code"] for e in events if e.type == "warning"] == ["TOOL_UNKNOWN"]
+    assert events[-1].type == "execution_complete"
+
+
+async def cut_inside_the_call(stage, kit):
+    stage.drawer.tools = {"pay": lambda _: "paid"}
+    stage.script.say = once(kit, ("pay", {}))
+    crew = kit.crew(1, tools_1=["pay"])
+    events = await stage.run(crew)
+    place = kit.types(events).index("tool_call")
+    stage.drawer.calls.clear()
+    return crew, events[: place + 1]
+
+
+async def test_a_safe_call_of_unknown_outcome_is_repeated_with_its_key(stage, kit):
+    crew, history = await cut_inside_the_call(stage, kit)
+    events = await stage.run(crew, history)
+    assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
+    assert events[-1].fields == {"result": "paid"}
+
+
+async def test_an_unsafe_call_of_unknown_outcome_ends_the_run_and_is_named(stage, kit):
+    stage.drawer.unsafe = frozenset({"pay"})
+    crew, history = await cut_inside_the_call(stage, kit)
+    events = await stage.run(crew, history)
+    assert stage.drawer.calls == []
+    assert events[-1].fields["code"] == "OUTCOME_UNKNOWN"
+    assert "job_1:task_1:1" in events[-1].fields["message"]
+
+
+async def test_long_results_are_short_in_public_and_whole_for_the_run(stage, kit):
+    stage.drawer.tools = {"t": lambda _: "x" * 5_000}
+    stage.script.say = once(kit, ("t", {}))
+    events = await stage.run(kit.crew(1, tools_1=["t"]))
+    result = next(e for e in events if e.type == "tool_result")
+    assert len(result.fields["result"]) == 2_000
+    assert result.private["text"] == "x" * 5_000
+    assert events[-1].fields["result"] == "x" * 5_000

@@ -1,0 +1,115 @@
+"""Which model answers to a name."""
+
+import sys
+
+import pytest
+
+from executor.models.catalogue import Models, ModelSettings, family_of
+from executor.models.model import ModelFault
+from executor.models.offline import OfflineModel
+
+
+@pytest.mark.parametrize(
+    ("name", "family", "model"),
+    [
+        ("gpt-4", "openai", "gpt-4"),
+        ("openai:gpt-4o", "openai", "gpt-4o"),
+        ("o3", "openai", "o3"),
+        ("o4-mini", "openai", "o4-mini"),
+        ("chatgpt-4o-latest", "openai", "chatgpt-4o-latest"),
+        ("claude-3-opus", "anthropic", "claude-3-opus"),
+        ("anthropic:claude-x", "anthropic", "claude-x"),
+        ("gemini-2.5-pro", "google", "gemini-2.5-pro"),
+        ("google-gla:gemini-x", "google", "gemini-x"),
+        ("ollama/llama3", "ollama", "llama3"),
+        ("ollama:llama3", "ollama", "llama3"),
+        ("groq:llama", None, "groq:llama"),
+        ("banana", None, "banana"),
+        ("other-gpt-4", None, "other-gpt-4"),
+    ],
+)
+def test_a_name_belongs_to_a_family(name, family, model):
+    assert family_of(name) == (family, model)
+
+
+@pytest.fixture
+async def catalogue():
+    made = []
+
+    def make(**settings):
+        made.append(Models(ModelSettings(**settings)))
+        return made[-1]
+
+    yield make
+    for models in made:
+        await models.close()
+
+
+@pytest.mark.parametrize("name", ["gpt-4", "o3", "claude-3-opus", "gemini-pro"])
+async def test_without_a_key_the_offline_model_stands_in_where_it_may(catalogue, name):
+    model = await catalogue(fallback="offline").resolve(name)
+    assert isinstance(model, OfflineModel)
+    assert model.stands_for == name
+
+
+@pytest.mark.parametrize("name", ["gpt-4", "claude-3-opus", "gemini-pro"])
+async def test_without_a_key_a_model_is_unavailable_otherwise(catalogue, name):
+    with pytest.raises(ModelFault) as fault:
+        await catalogue().resolve(name)
+    assert fault.value.code == "MODEL_UNAVAILABLE"
+    assert name in fault.value.message
+
+
+@pytest.mark.parametrize(
+    "name", ["banana", "", "nobody:model", "no such thing", "x" * 5000, "a:b c"]
+)
+async def test_an_unknown_model_is_unavailable_with_a_fallback_too(catalogue, name):
+    with pytest.raises(ModelFault) as fault:
+        await catalogue(fallback="offline").resolve(name)
+    assert fault.value.code == "MODEL_UNAVAILABLE"
+    assert len(fault.value.message) < 500
+
+
+async def test_another_provider_without_its_key_is_stood_in_for(catalogue, monkeypatch):
+    monkeypatch.delenv("DEEPSEEK_API_KEY", raising=False)
+    model = await catalogue(fallback="offline").resolve("deepseek:deepseek-chat")
+    assert model.stands_for == "deepseek:deepseek-chat"
+
+
+async def test_offline_is_always_there_and_stands_for_nobody(catalogue):
+    model = await catalogue().resolve("offline")
+    assert model.stands_for is None
+
+
+@pytest.mark.parametrize(
+    ("settings", "name"),
+    [
+        ({"openai_api_key": "k"}, "gpt-4"),
+        ({"openai_base_url": "http://127.0.0.1:9/v1"}, "gpt-4"),
+        ({"anthropic_api_key": "k"}, "claude-3-opus"),
+        ({"google_api_key": "k"}, "gemini-pro"),
+        ({}, "ollama/llama3"),
+    ],
+)
+async def test_with_a_key_the_providers_model_answers(catalogue, settings, name):
+    models = catalogue(fallback="offline", **settings)
+    model = await models.resolve(name)
+    assert (model.label, model.stands_for) == (name, None)
+    assert await models.resolve(name) is model
+
+
+def test_keys_are_not_shown():
+    settings = ModelSettings(openai_api_key="sk-1", anthropic_api_key="sk-2", google_api_key="sk-3")
+    assert "sk-" not in repr(settings)
+
+
+def test_warming_up_without_keys_imports_no_provider():
+    import subprocess
+
+    code = (
+        "import sys; from executor.models.catalogue import Models, ModelSettings;"
+        "Models(ModelSettings()).warm_up();"
+        "print([m for m in ('pydantic_ai', 'openai', 'anthropic') if m in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

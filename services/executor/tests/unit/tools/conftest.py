@@ -1,0 +1,52 @@
+"""Tools without a network: a toolbox over a temporary folder."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from executor.tools.call import Call
+from executor.tools.toolbox import Toolbox, ToolSettings
+
+
+@dataclass
+class Vault:
+    held: Mapping[str, Any] = field(default_factory=dict)
+    asked: list[tuple[str, str]] = field(default_factory=list)
+
+    async def tool_credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, Any]:
+        self.asked.append((workspace_id, tool_id))
+        return self.held
+
+
+@pytest.fixture
+def call() -> Call:
+    return Call("ws_1", "job_1", "task_1", 3)
+
+
+@pytest.fixture
+def vault() -> Vault:
+    return Vault()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "ws_1").mkdir()
+    (tmp_path / "ws_2").mkdir()
+    return tmp_path
+
+
+@pytest.fixture
+async def shop(folder, vault):
+    """Return a maker of toolboxes that closes them at the end."""
+    made = []
+
+    def make(**settings):
+        made.append(Toolbox(ToolSettings(folder, **settings), vault))
+        return made[-1]
+
+    yield SimpleNamespace(toolbox=make)
+    for toolbox in made:
+        await toolbox.close()

@@ -1,0 +1,114 @@
+"""The file reader: what is in the workspace's folder, and nothing else."""
+
+import io
+import os
+
+import pytest
+
+from executor.tools.call import Call
+from executor.tools.files import FileReader
+from executor.tools.tool import ToolFault
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "text"),
+    [
+        ("a.txt", b"hello", "hello"),
+        ("t.csv", b"\xef\xbb\xbfname,n\ntea,1\n", "name,n\ntea,1\n"),
+        ("d.json", b'{"a": 1}', '{"a": 1}'),
+        ("old.txt", "caf\u00e9".encode("cp1252"), "caf\u00e9"),
+        ("sub/deep/x.md", b"# x", "# x"),
+        ("empty.txt", b"", ""),
+    ],
+)
+def test_it_reads_text(folder, name, content, text):
+    file = folder / "ws_1" / name
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(content)
+    assert FileReader(folder).read("ws_1", name) == text
+
+
+def test_it_reads_pdf(folder):
+    (folder / "ws_1" / "p.pdf").write_bytes(pdf("Tea sells"))
+    assert "Tea sells" in FileReader(folder).read("ws_1", "p.pdf")
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "../ws_2/secret.txt",
+        "..",
+        ".",
+        "",
+        "/etc/passwd",
+        "a/../../ws_2/secret.txt",
+        "..\\ws_2\\secret.txt",
+        "link.txt",
+        "linked/secret.txt",
+        "linked",
+        "pipe",
+        "missing.txt",
+        "a.txt/x",
+        "nul\0.txt",
+        "x" * 900,
+        "binary.bin",
+        "broken.pdf",
+        "large.txt",
+    ],
+)
+def test_it_reads_nothing_else(folder, path):
+    mine, other = folder / "ws_1", folder / "ws_2"
+    (other / "secret.txt").write_text("SECRET")
+    (mine / "a.txt").write_text("a")
+    (mine / "link.txt").symlink_to(other / "secret.txt")
+    (mine / "linked").symlink_to(other)
+    os.mkfifo(mine / "pipe")
+    (mine / "binary.bin").write_bytes(b"a\0b")
+    (mine / "broken.pdf").write_bytes(b"%PDF-1.4 broken")
+    with (mine / "large.txt").open("wb") as large:
+        large.truncate(11 * 1024 * 1024)
+    with pytest.raises(ToolFault):
+        FileReader(folder).read("ws_1", path)
+
+
+@pytest.mark.parametrize("workspace", ["../ws_2", "..", "", "ws_9", "ws_2/..", "/etc"])
+def test_a_workspace_is_one_folder(folder, workspace):
+    (folder / "ws_2" / "secret.txt").write_text("SECRET")
+    with pytest.raises(ToolFault):
+        FileReader(folder).read(workspace, "secret.txt")
+
+
+async def test_the_tool_reads_for_the_calls_workspace(folder, shop):
+    from common.contracts.crew import ToolSnapshot
+
+    (folder / "ws_1" / "a.txt").write_text("mine")
+    (folder / "ws_2" / "a.txt").write_text("theirs")
+    tool = shop.toolbox().tool(ToolSnapshot(name="file_reader"))
+    assert await tool.call({"path": "a.txt"}, Call("ws_2", "job_1", "task_1", 1)) == "theirs"
+    missing = await tool.call({"path": "b.txt"}, Call("ws_1", "job_1", "task_1", 1))
+    assert missing == "Error: there is no file b.txt in the workspace's folder."
+
+
+def pdf(text):
+    """Return a one-page PDF that says `text`."""
+    font = b"/Resources << /Font << /F1 5 0 R >> >>"
+    stream = f"BT /F1 24 Tf 50 700 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R %s >>" % font,
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    out, places = io.BytesIO(), []
+    out.write(b"%PDF-1.4\n")
+    for number, body in enumerate(objects, start=1):
+        places.append(out.tell())
+        out.write(b"%d 0 obj\n%s\nendobj\n" % (number, body))
+    start = out.tell()
+    out.write(b"xref\n0 %d\n0000000000 65535 f \n" % (len(objects) + 1))
+    for place in places:
+        out.write(b"%010d 00000 n \n" % place)
+    out.write(b"trailer\n<< /Size %d /Root 1 0 R >>\n" % (len(objects) + 1))
+    out.write(b"startxref\n%d\n%%%%EOF\n" % start)
+    return out.getvalue()
