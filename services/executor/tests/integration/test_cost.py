@@ -43,7 +43,15 @@ def writes(monkeypatch):
 
 
 async def test_what_a_job_of_eleven_events_writes(
-    writes, workers, submission, make_runner, backends, settings, telemetry, mongo_database, eventually
+    writes,
+    workers,
+    submission,
+    make_runner,
+    backends,
+    settings,
+    telemetry,
+    mongo_database,
+    eventually,
 ):
     bus = backends.bus(settings, telemetry)
     await bus.start()

@@ -164,9 +164,7 @@ async def test_who_may_claim_what(executions, new_job, claimed):
     assert dict(await executions.live()) == {"queued": 2, "running": 3, "waiting_for_input": 0}
 
 
-async def test_an_ended_job_is_open_until_it_is_closed(
-    executions, lists, new_job, claimed, append
-):
+async def test_an_ended_job_is_open_until_it_is_closed(executions, lists, new_job, claimed, append):
     job = await append(
         await claimed(await new_job()), Draft(EventType.EXECUTION_COMPLETE, {"result": 1})
     )

@@ -353,3 +353,124 @@ async def test_a_person_answers_and_the_job_goes_on(
     assert [e.fields["reason"] for e in log if e.type == EventType.EXECUTION_RESUMED] == [
         "input_received"
     ]
+
+
+async def test_a_paused_worker_that_comes_back_writes_nothing(
+    workers, submit, submission, ended, log_of, make_runner, executions
+):
+    gate = Gate("task_2")
+    paused, _ = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    for task in paused.worker._tasks:
+        task.cancel()
+    await workers.start(make_runner())
+    job = await ended(job_id)
+    before = await log_of(job_id)
+    (run,) = paused.worker.runs._tasks.values()
+    gate.opened.set()
+    await run
+    assert (job.status, job.attempt) == (ExecutionStatus.COMPLETED, 2)
+    assert await log_of(job_id) == before
+    assert_whole(before, EventType.EXECUTION_COMPLETE)
+
+
+async def test_a_worker_notices_that_its_job_was_taken_and_cuts_its_run_off(
+    workers, submit, submission, make_runner, executions, eventually
+):
+    from dataclasses import replace
+
+    from common.times import utc_now
+    from executor.domain import moves
+
+    gate = Gate("task_1")
+    process, _ = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    job = await executions.find(job_id)
+    step = moves.claim(job, "worker_other", utc_now(), lost=True, limit=5)
+    assert await executions.apply(replace(step))
+
+    async def cut_off():
+        return not process.worker.runs.running()
+
+    assert await eventually(cut_off)
+    assert (await executions.head(job_id)).owner == "worker_other"
+
+
+async def test_a_job_goes_on_when_the_store_was_away(
+    workers, submit, submission, ended, make_runner, log_of, executions, monkeypatch, eventually
+):
+    from common.errors import Unavailable
+
+    gate = Gate("task_2")
+    process, _ = await workers.start(make_runner(gate), store_patience=0.3)
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    store = process.worker._executions
+    working = store.apply
+
+    async def away(step):
+        raise Unavailable("away")
+
+    monkeypatch.setattr(store, "apply", away)
+    gate.opened.set()
+
+    async def given_up():
+        return not process.worker.runs.running()
+
+    await eventually(given_up)
+    monkeypatch.setattr(store, "apply", working)
+    job = await ended(job_id)
+    assert (job.status, job.attempt, job.lost_claims) == (ExecutionStatus.COMPLETED, 2, 0)
+    log = await log_of(job_id)
+    assert_whole(log, EventType.EXECUTION_COMPLETE)
+    assert sum(event.type == EventType.TASK_START for event in log) == 3
+
+
+async def test_a_job_that_was_counted_but_not_closed_is_not_counted_twice(
+    workers, submit, submission, ended, make_runner, mongo_database, monkeypatch
+):
+    from common.errors import Unavailable
+    from executor.store.counters import MongoCounters
+
+    process, _ = await workers.start(make_runner())
+    store = process.worker._executions
+    closing, failures = store.close, 0
+
+    async def fail_once(job_ids):
+        nonlocal failures
+        failures += 1
+        if failures == 1:
+            raise Unavailable("away")
+        await closing(job_ids)
+
+    monkeypatch.setattr(store, "close", fail_once)
+    await ended(await submit(submission()))
+    stats = await MongoCounters(mongo_database("executor")).of_crew("ws_test", "crew_abc123")
+    assert failures == 2
+    assert stats.total.executions == 1
+
+
+async def test_jobs_run_over_rabbitmq(
+    settings, amqp_url, submission, ended, make_runner, backends, telemetry
+):
+    from executor.wiring import build_worker
+
+    settings = settings.model_copy(update={"amqp_url": amqp_url})
+    process = build_worker(settings, backends, runner=make_runner())
+    stop = asyncio.Event()
+    running = asyncio.create_task(process.run(stop))
+    bus = backends.bus(settings, telemetry)
+    await bus.start()
+    frames: asyncio.Queue[Message] = asyncio.Queue()
+    watching = await bus.subscribe(EVENTS, frames.put)
+    message = submission()
+    await watching.bind(f"*.{message.job_id}.*")
+    await bus.publish(JOBS, message.message_type, encode(message))
+    assert (await ended(message.job_id)).status == ExecutionStatus.COMPLETED
+    seqs = [int((await frames.get()).message_id.split(":")[1]) for _ in range(11)]
+    assert seqs == list(range(1, 12))
+    stop.set()
+    await running
+    await bus.close()

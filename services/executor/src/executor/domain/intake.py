@@ -69,6 +69,9 @@ class Intake:
     @property
     def delayed(self) -> int:
         """How many queued jobs wait here for crews to answer."""
+        long_ago = asyncio.get_running_loop().time() - 2 * _LONGEST_PAUSE
+        # A job that was stopped, or taken by another worker, is not asked about again.
+        self._delays = {j: delay for j, delay in self._delays.items() if delay.until > long_ago}
         return len(self._delays)
 
     async def claim(self, job: Execution, *, lost: bool = False) -> Execution | None:

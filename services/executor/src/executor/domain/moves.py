@@ -41,9 +41,7 @@ def claim(
     draft = _resumed(job, lost=lost) if job.attempt else _started(job.crew_id, crew)
     attempt = job.attempt + 1
     records = number([draft], job.job_id, job.seq, attempt, now)
-    return step(
-        job, records, owner=owner, attempt=attempt, lost_claims=lost_claims, snapshot=crew
-    )
+    return step(job, records, owner=owner, attempt=attempt, lost_claims=lost_claims, snapshot=crew)
 
 
 def _started(crew_id: str, crew: CrewSnapshot) -> Draft:

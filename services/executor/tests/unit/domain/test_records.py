@@ -15,7 +15,9 @@ NOW = datetime(2024, 1, 15, 14, 0, 5, tzinfo=UTC)
 
 
 def test_a_frame_is_what_a_client_gets():
-    draft = Draft(EventType.TASK_START, {"task_id": "task_001", "agent": "Research Agent"}, {"p": 1})
+    draft = Draft(
+        EventType.TASK_START, {"task_id": "task_001", "agent": "Research Agent"}, {"p": 1}
+    )
     (record,) = number([draft], "job_qwerty123", 1, 1, NOW)
     assert orjson.loads(record.frame) == {
         "type": "task_start",

@@ -138,9 +138,7 @@ class JobMachine(RuleBasedStateMachine):
         written = now(self.store.apply(step))
         current = (before.attempt, before.seq, before.status, before.owner)
         planned = step.before
-        assert written == (
-            current == (planned.attempt, planned.seq, planned.status, planned.owner)
-        )
+        assert written == (current == (planned.attempt, planned.seq, planned.status, planned.owner))
         if written:
             assert self.job().attempt >= before.attempt
             assert not before.final
@@ -219,7 +217,10 @@ TestJobMachine.settings = settings(max_examples=150, stateful_step_count=40, dea
 def test_no_move_leaves_a_final_status() -> None:
     for status in (S.COMPLETED, S.FAILED, S.STOPPED):
         job = Execution(JOB, "ws_1", "crew_1", utc_now(), status=status)
-        for attempt in (lambda j: moves.stop(j, utc_now()), lambda j: moves.hand_back(j, published=0)):
+        for attempt in (
+            lambda j: moves.stop(j, utc_now()),
+            lambda j: moves.hand_back(j, published=0),
+        ):
             try:
                 attempt(job)
             except ForbiddenMove:
