@@ -47,6 +47,7 @@ _TAGS = {
     "Live events": "A run's events as they happen, over WebSocket or SSE.",
     "Platform": "Health, keys and documents. Outside the version prefix.",
 }
+_BY_LOWER = {name.lower(): name for name in _TAGS}
 
 _ABOUT = """\
 Run multi-agent crews as a service.
@@ -82,9 +83,7 @@ def joined() -> Json:
     result = _frame()
     for service in SERVICES:
         _add(result, service, service_document(service))
-    for path, described in _own_paths().items():
-        if path not in result["paths"]:
-            result["paths"][path] = described
+    result["paths"].update(_own_paths())
     for _, _, operation in operations(result):
         _finish(operation)
     _check_names(result)
@@ -167,11 +166,12 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 def _finish(operation: Json) -> None:
     """Add what the gateway adds to every route: limits, headers, errors."""
+    operation["tags"] = [_BY_LOWER.get(tag.lower(), tag) for tag in operation.get("tags", ())]
     answers = operation["responses"]
     if "HTTPValidationError" in json.dumps(answers.get("422", {})):
         del answers["422"]
     operation.setdefault("security", [])
-    if "Platform" in operation.get("tags", ()):
+    if "Platform" in operation["tags"]:
         return
     needed = [400, 404, 429, 500, 503, 504]
     needed += [401] if operation["security"] else []
@@ -268,7 +268,7 @@ def _check_names(result: Json) -> None:
         if name in seen:
             raise Clash(f"{place} and {seen[name]} are both named {name}.")
         seen[name] = place
-        unknown = set(operation.get("tags", ["(none)"])) - set(_TAGS)
+        unknown = set(operation["tags"]) - set(_TAGS)
         if unknown:
             raise Clash(f"{place} has the unknown tag {', '.join(sorted(unknown))}.")
 
@@ -331,9 +331,11 @@ def _own_paths() -> Json:
     """What the gateway answers itself."""
     return {
         "/ws": {"get": _SOCKET},
-        "/.well-known/jwks.json": _platform("jwks", "Public keys of the access tokens (RFC 7517)"),
-        "/healthz": _platform("healthz", "Whether the process is up"),
-        "/readyz": _platform("readyz", "Whether everything behind it answers", unready=True),
+        "/.well-known/jwks.json": _platform(
+            "jwks", "Public keys of the access tokens (RFC 7517)", failing=(429, 503, 504)
+        ),
+        "/healthz": _platform("healthz", "Whether the process is up", failing=()),
+        "/readyz": _platform("readyz", "Whether everything behind it answers"),
         "/openapi.json": _platform("openapi", "This document"),
         "/docs": _platform("docs", "This document, rendered", kind="text/html"),
         "/postman/kasal-api-v1.json": _platform("postman", "This API as a Postman collection"),
@@ -341,12 +343,11 @@ def _own_paths() -> Json:
 
 
 def _platform(
-    name: str, summary: str, kind: str = "application/json", *, unready: bool = False
+    name: str, summary: str, kind: str = "application/json", failing: tuple[int, ...] = (503,)
 ) -> Json:
     schema = {"type": "string"} if kind == "text/html" else {"type": "object"}
     answers: Json = {"200": {"description": "OK", "content": {kind: {"schema": schema}}}}
-    if unready:
-        answers["503"] = _error(503)
+    answers |= {str(status): _error(status) for status in failing}
     operation = {
         "operationId": name,
         "summary": summary,

@@ -44,9 +44,11 @@ class Window:
         """Move on to the bucket that `now` is in."""
         behind = now - self.start
         if behind >= 2 * length or behind < 0:
-            self.start, self.count, self.previous = now, 0, 0
+            self.count, self.previous = 0, 0
         elif behind >= length:
             self.start, self.count, self.previous = self.start + length, 0, self.count
+        if self.count == 0 and self.previous == 0:  # begun anew by whoever comes now
+            self.start = now
 
     def used(self, now: int, length: int) -> float:
         return self.previous * (1 - (now - self.start) / length) + self.count

@@ -37,10 +37,11 @@ end
 local function roll(window, length)
   local behind = now - window[1]
   if behind >= 2 * length or behind < 0 then
-    window[1], window[2], window[3] = now, 0, 0
+    window[2], window[3] = 0, 0
   elseif behind >= length then
     window[1], window[2], window[3] = window[1] + length, 0, window[2]
   end
+  if window[2] == 0 and window[3] == 0 then window[1] = now end
 end
 
 local function admits(window, length, limit)

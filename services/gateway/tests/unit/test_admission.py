@@ -1,0 +1,188 @@
+"""Credentials, plans, revocations and addresses, over made-up sources."""
+
+import asyncio
+import time
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_network
+
+import pytest
+
+from common.contracts.messages import SessionRevoked
+from common.errors import Unauthorized, Unavailable
+from common.identity import Identity, Role
+from gateway.domain.addresses import LOCAL, client_address, counted_as
+from gateway.domain.credentials import Credentials, bearer, is_opaque
+from gateway.domain.plans import Plans
+from gateway.domain.revocations import Revocations
+from gateway.domain.windows import TIERS, Limits
+
+
+class Exchange:
+    def __init__(self, make_token) -> None:
+        self.make_token = make_token
+        self.asked = 0
+        self.fault: Exception | None = None
+        self.expires_in = 60
+
+    async def exchange(self, token: str) -> str:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.fault is not None:
+            raise self.fault
+        return self.make_token(session_id="key_1", expires_in=self.expires_in)
+
+
+@pytest.fixture
+def exchange(make_token) -> Exchange:
+    return Exchange(make_token)
+
+
+@pytest.mark.parametrize(
+    ("token", "opaque"),
+    [("a.b.c", False), ("kasal_a.b.c", True), ("SANDBOX_TOKEN", True), ("a.b", True)],
+)
+def test_which_tokens_are_exchanged(token, opaque):
+    assert is_opaque(token) is opaque
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "bearer  ", "Token x", "Bearer ä", "x" * 9000])
+def test_headers_that_hold_no_token(header):
+    with pytest.raises(Unauthorized):
+        bearer(header)
+
+
+async def test_many_callers_with_one_key_cost_one_exchange(verifier, exchange):
+    credentials = Credentials(verifier, exchange)
+    found = await asyncio.gather(*(credentials.check("kasal_k") for _ in range(10)))
+    assert exchange.asked == 1
+    assert {one.identity.session_id for one in found} == {"key_1"}
+    assert all(one.jwt for one in found)
+
+
+async def test_an_exchanged_token_is_replaced_before_it_ends(verifier, exchange):
+    exchange.expires_in = 9
+    credentials = Credentials(verifier, exchange)
+    await credentials.check("kasal_k")
+    await credentials.check("kasal_k")
+    assert exchange.asked == 2
+
+
+async def test_a_key_is_refused_without_asking_again_but_not_when_auth_is_away(verifier, exchange):
+    credentials = Credentials(verifier, exchange)
+    exchange.fault = Unavailable("away")
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await credentials.check("kasal_k")
+    exchange.fault = Unauthorized("no")
+    for _ in range(2):
+        with pytest.raises(Unauthorized):
+            await credentials.check("kasal_k")
+    assert exchange.asked == 3
+
+
+class PlanSource:
+    def __init__(self) -> None:
+        self.found: Limits | None = Limits(5, 1)
+        self.asked = 0
+
+    async def limits(self, workspace_id: str) -> Limits:
+        self.asked += 1
+        await asyncio.sleep(0)
+        if self.found is None:
+            raise Unavailable("away")
+        return self.found
+
+
+async def test_a_plan_is_asked_for_once_and_kept_while_auth_is_away(monkeypatch):
+    source = PlanSource()
+    plans = Plans(source)
+    assert set(await asyncio.gather(*(plans.limits("ws") for _ in range(5)))) == {Limits(5, 1)}
+    assert source.asked == 1
+    now = time.monotonic()
+    monkeypatch.setattr("gateway.domain.plans.time.monotonic", lambda: now + 61)
+    source.found = None
+    assert await plans.limits("ws") == Limits(5, 1)
+    assert await plans.limits("other") == TIERS["free"]
+    assert source.asked == 3
+
+
+class RevocationList:
+    def __init__(self, *revoked: SessionRevoked) -> None:
+        self.revoked = list(revoked)
+        self.faults: list[Exception] = []
+        self.loaded = asyncio.Event()
+
+    async def revocations(self) -> list[SessionRevoked]:
+        if self.faults:
+            raise self.faults.pop()
+        self.loaded.set()
+        return self.revoked
+
+
+def _identity(**given) -> Identity:
+    known = {"user_id": "usr", "workspace_id": "ws", "role": Role.OWNER, "session_id": "ses"}
+    return Identity(**{**known, "issued_at": 1_000, "expires_at": 2_000, **given})
+
+
+def _revoked(at: int, **who: str) -> SessionRevoked:
+    moment = datetime.fromtimestamp(at, UTC)
+    return SessionRevoked(revoked_at=moment, expires_at=moment + timedelta(days=40_000), **who)
+
+
+def test_revocations_cover_a_session_or_what_a_user_was_given_until_then():
+    copy = Revocations(RevocationList())
+    copy.add(_revoked(1_000, session_id="ses"))
+    copy.add(_revoked(1_500, user_id="two", workspace_id="ws"))
+    copy.add(_revoked(1_200, user_id="two", workspace_id="ws"))
+    assert copy.covers(_identity())
+    assert not copy.covers(_identity(session_id="other"))
+    assert copy.covers(_identity(session_id="x", user_id="two", issued_at=1_500))
+    assert not copy.covers(_identity(session_id="x", user_id="two", issued_at=1_501))
+    assert not copy.covers(_identity(session_id="x", user_id="two", workspace_id="ws_b"))
+
+
+async def test_loading_goes_on_until_it_succeeds():
+    source = RevocationList(_revoked(1_000, session_id="ses"))
+    source.faults = [Unavailable("away"), RuntimeError("a bug")]
+    copy = Revocations(source)
+    running = asyncio.create_task(copy.keep_loaded(pause=0.001))
+    async with asyncio.timeout(5):
+        await source.loaded.wait()
+    assert copy.covers(_identity())
+    running.cancel()
+
+
+def test_revocations_of_expired_tokens_are_forgotten():
+    copy = Revocations(RevocationList())
+    past = datetime.now(UTC) - timedelta(hours=2)
+    gone = SessionRevoked(session_id="ses", revoked_at=past, expires_at=past + timedelta(hours=1))
+    copy.add(gone)
+    copy._prune()
+    assert not copy.covers(_identity())
+
+
+PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "address"),
+    [
+        (None, [], LOCAL),
+        ("192.0.2.1", ["198.51.100.1"], "192.0.2.1"),
+        ("10.0.0.1", [], "10.0.0.1"),
+        ("10.0.0.1", ["198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["6.6.6.6, 198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+        ("10.0.0.1", ["6.6.6.6", "198.51.100.1"], "198.51.100.1"),
+        ("10.0.0.1", ["198.51.100.1, rubbish"], "10.0.0.1"),
+        ("fd00::1", ["2001:db8::1"], "2001:db8::1"),
+    ],
+)
+def test_whose_address_counts(peer, forwarded, address):
+    assert client_address(peer, forwarded, PROXIES) == address
+
+
+def test_an_ipv6_client_cannot_change_its_address():
+    assert counted_as("2001:db8:1:2::1") == counted_as("2001:db8:1:2:ffff::9")
+    assert counted_as("2001:db8:1:2::1") != counted_as("2001:db8:1:3::1")
+    assert counted_as("::ffff:192.0.2.1") == counted_as("192.0.2.1") == "192.0.2.1"
+    assert counted_as(LOCAL) == LOCAL

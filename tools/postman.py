@@ -1,0 +1,290 @@
+"""Make the Postman collection (v2.1) out of the joined OpenAPI document.
+
+`python tools/postman.py` writes it; with `--check` it only says whether it is up to date. Run from top
+to bottom (`newman run`) against a platform with the demo user, every request succeeds: first the log
+in, then each resource is made before it is read, changed and used, and at the end all of it is
+deleted again and the session closed.
+"""
+
+import argparse
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from openapi import TARGET as OPENAPI
+from openapi import operations, write_or_check
+
+Json = dict[str, Any]
+
+TARGET = Path(OPENAPI).with_name("postman.json")
+_SCHEMA = "https://schema.getpostman.com/json/collection/v2.1.0/collection.json"
+_CLEAN_UP = "Clean up"
+_ABOUT = (
+    "Generated from /openapi.json. Set `baseUrl`, `rootUrl`, `email` and `password`, then run the folders from "
+    "top to bottom: the first request logs in and keeps the token."
+)
+
+_FOLDERS = (
+    "Platform",
+    "Auth",
+    "Workspace",
+    "Crews",
+    "Agents",
+    "Tasks",
+    "Tools",
+    "Executions",
+    "Live events",
+    "Memory",
+    "Analytics",
+    _CLEAN_UP,
+)
+_NOT_RUN = {"live_events"}
+"""A WebSocket, which collections of this format cannot hold."""
+_FIRST = ("login", "me", "refresh", "register")
+_LAST = "logout"
+_RANK = {"post": 0, "get": 1, "put": 2, "patch": 2, "delete": 4}
+
+_BODIES: dict[str, Json] = {
+    "login": {"email": "{{email}}", "password": "{{password}}"},
+    "refresh": {"refresh_token": "{{refresh_token}}"},
+    "register": {
+        "email": "postman-{{$randomUUID}}@example.com",
+        "password": "a-long-password",
+        "name": "Postman",
+    },
+    "add_member": {
+        "email": "member-{{$randomUUID}}@example.com",
+        "password": "a-long-password",
+        "role": "viewer",
+    },
+    "update_member": {"role": "editor"},
+    "update_plan": {"tier": "pro"},
+    "create_api_key": {"name": "Postman"},
+    "update_agent": {"goal": "Analyze metrics and name three trends"},
+    "update_task": {"expected_output": "Markdown table"},
+    "register_tool": {
+        "name": "salesforce_{{$randomInt}}",
+        "description": "Query Salesforce data",
+        "endpoint": "https://api.example.com/salesforce",
+        "auth_type": "bearer",
+        "credentials": {"token": "a token of that system"},
+    },
+    "update_tool": {"description": "Query Salesforce accounts"},
+    "answer_execution": {"input": "Yes, go on."},
+    "delete_memory": {"type": "all"},
+}
+"""Bodies that an example cannot stand in for: they name variables, or must differ in every run."""
+
+_KEPT = {
+    "login": {"token": "access_token", "refresh_token": "refresh_token"},
+    "refresh": {"token": "access_token", "refresh_token": "refresh_token"},
+}
+"""What is kept of an answer, besides the id of what was made: variable and field."""
+
+_ALSO = {"stop_execution": [409], "answer_execution": [409], "update_plan": [403]}
+"""Statuses that are right too: a quick job is over before it can be stopped, none of the demo's waits
+for an answer, and an operator may keep plans to himself."""
+
+
+def collection(document: Json) -> Json:
+    """Return the collection for `document`."""
+    folders: dict[str, list[tuple[tuple[int, ...], Json]]] = {name: [] for name in _FOLDERS}
+    captures = _captures(document)
+    for path, method, operation in operations(document):
+        name = operation["operationId"]
+        if name in _NOT_RUN:
+            continue
+        ends = method == "delete" or name == _LAST
+        folder = _CLEAN_UP if ends else operation["tags"][0]
+        item = _item(document, path, method, operation, captures)
+        folders[folder].append((_order(path, method, name), item))
+    return {
+        "info": {"name": document["info"]["title"], "description": _ABOUT, "schema": _SCHEMA},
+        "auth": {"type": "bearer", "bearer": [_pair("token", "{{token}}")]},
+        "variable": [
+            _pair("baseUrl", "http://localhost:8000/api/v1"),
+            _pair("rootUrl", "http://localhost:8000"),
+            _pair("email", "user@example.com"),
+            _pair("password", "secure_password"),
+            *(_pair(name, "") for name in _variables(captures)),
+        ],
+        "item": [
+            {"name": name, "item": [item for _, item in sorted(items, key=lambda i: i[0])]}
+            for name, items in folders.items()
+            if items
+        ],
+    }
+
+
+def _pair(key: str, value: str) -> Json:
+    return {"key": key, "value": value, "type": "string"}
+
+
+def _variables(captures: dict[str, Json]) -> list[str]:
+    kept = {name: None for fields in captures.values() for name in fields}
+    return sorted(kept)
+
+
+def _order(path: str, method: str, name: str) -> tuple[int, ...]:
+    if name == _LAST:
+        return (9, 0, 0)
+    if name in _FIRST:
+        return (0, _FIRST.index(name), 0)
+    depth = path.count("/")
+    if method == "delete":  # what is inside goes before what it is in
+        inside = ("memory", "tasks", "agents", "tools", "workspace", "auth", "crews")
+        return (1, inside.index(path.split("/")[1]), depth)
+    action = method == "post" and bool(re.search(r"\}/", path))  # /crews/{id}/clear: needs the id
+    return (1, 3 if action else _RANK[method], depth)
+
+
+def _captures(document: Json) -> dict[str, Json]:
+    """Return, for each operation that makes something, the variables its answer fills."""
+    found: dict[str, Json] = {name: dict(fields) for name, fields in _KEPT.items()}
+    for path in document["paths"]:
+        parameter = re.search(r"^(.*)/\{(\w+)\}$", path)
+        parent = document["paths"].get(parameter[1], {}) if parameter else {}
+        if parameter and "post" in parent:
+            fields = _answer_fields(document, parent["post"])
+            name = next((n for n in (parameter[2], "id") if n in fields), None)
+            if name is None:
+                raise SystemExit(f"The answer of POST {parameter[1]} has no id of what it made.")
+            found[parent["post"]["operationId"]] = {parameter[2]: name}
+    return found
+
+
+def _answer_fields(document: Json, operation: Json) -> set[str]:
+    for status, answer in operation["responses"].items():
+        if status < "300":
+            content = answer.get("content", {}).get("application/json", {})
+            return set(_resolved(document, content.get("schema", {})).get("properties", {}))
+    return set()
+
+
+def _resolved(document: Json, value: Json) -> Json:
+    while "$ref" in value:
+        target: Any = document
+        for key in value["$ref"].removeprefix("#/").split("/"):
+            target = target[key]
+        value = target
+    return value
+
+
+def _item(
+    document: Json, path: str, method: str, operation: Json, captures: dict[str, Json]
+) -> Json:
+    name = operation["operationId"]
+    known = set(_variables(captures))
+    request: Json = {
+        "method": method.upper(),
+        "description": operation.get("description", operation["summary"]),
+        "header": [_pair("Accept", _accepted(operation))],
+        "url": _url(document, path, operation, known),
+    }
+    if not operation["security"]:
+        request["auth"] = {"type": "noauth"}
+    body = _body(document, operation, known)
+    if body is not None:
+        request["header"].append(_pair("Content-Type", "application/json"))
+        text = json.dumps(body, indent=2, ensure_ascii=False)
+        language = {"raw": {"language": "json"}}
+        request["body"] = {"mode": "raw", "raw": text, "options": language}
+    script = _script(operation, captures.get(name, {}))
+    test = {"listen": "test", "script": {"type": "text/javascript", "exec": script}}
+    return {"name": operation["summary"], "event": [test], "request": request, "response": []}
+
+
+def _accepted(operation: Json) -> str:
+    for status, answer in operation["responses"].items():
+        if status < "300" and answer.get("content"):
+            return str(next(iter(answer["content"])))
+    return "application/json"
+
+
+def _url(document: Json, path: str, operation: Json, known: set[str]) -> Json:
+    outside = "servers" in document["paths"][path]
+    segments = path.strip("/").split("/")
+    shown = []
+    for segment in segments:
+        parameter = re.fullmatch(r"\{(\w+)\}", segment)
+        if parameter and parameter[1] not in known:
+            raise SystemExit(f"Nothing in the collection makes the {parameter[1]} of {path}.")
+        shown.append(f"{{{{{parameter[1]}}}}}" if parameter else segment)
+    host = "{{rootUrl}}" if outside else "{{baseUrl}}"
+    query = [
+        {"key": p["name"], "value": str(_example(document, p["schema"])), "disabled": True}
+        for p in (_resolved(document, p) for p in operation.get("parameters", ()))
+        if p["in"] == "query"
+    ]
+    return {"raw": "/".join([host, *shown]), "host": [host], "path": shown, "query": query}
+
+
+def _body(document: Json, operation: Json, known: set[str]) -> Any:
+    given = _BODIES.get(operation["operationId"])
+    if given is not None:
+        return given
+    if "requestBody" not in operation:
+        return None
+    content = _resolved(document, operation["requestBody"])["content"]["application/json"]
+    example = content.get("example")
+    if example is None and content.get("examples"):
+        example = next(iter(content["examples"].values()))["value"]
+    if example is None:
+        example = _example(document, content["schema"])
+    if isinstance(example, dict):  # what was made before stands in for the example's ids
+        return {key: f"{{{{{key}}}}}" if key in known else value for key, value in example.items()}
+    return example
+
+
+def _example(document: Json, schema: Json) -> Any:
+    """Return a value that fits `schema`: its own example, or the least that is needed."""
+    schema = _resolved(document, schema)
+    told = [*schema.get("examples", ()), *(schema.get(k) for k in ("example", "const", "default"))]
+    told += schema.get("enum", ())
+    for value in told:
+        if value is not None:
+            return value
+    for choice in schema.get("anyOf", schema.get("oneOf", ())):
+        if _resolved(document, choice).get("type") != "null":
+            return _example(document, choice)
+    if schema.get("type") == "array":
+        return [_example(document, schema["items"])] if "items" in schema else []
+    if schema.get("type") == "object":
+        fields = schema.get("properties", {})
+        return {name: _example(document, fields[name]) for name in schema.get("required") or ()}
+    return {"integer": 1, "number": 1, "boolean": True}.get(schema["type"], "text")
+
+
+def _script(operation: Json, kept: Json) -> list[str]:
+    right = sorted(int(s) for s in operation["responses"] if s < "300")
+    right += _ALSO.get(operation["operationId"], [])
+    lines = [
+        f"pm.test('answers {' or '.join(map(str, right))}', () => {{",
+        f"  pm.expect(pm.response.code).to.be.oneOf({json.dumps(right)});",
+        "});",
+    ]
+    if "Platform" not in operation["tags"]:
+        lines.append(
+            "pm.test('names the request', () => pm.response.to.have.header('X-Request-ID'));"
+        )
+    for variable, field in kept.items():
+        value = f"pm.response.json().{field}"
+        lines.append(
+            f"if (pm.response.code < 300) pm.collectionVariables.set('{variable}', {value});"
+        )
+    return lines
+
+
+def main() -> None:
+    """Write the collection, or check it."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    arguments = parser.parse_args()
+    made = collection(json.loads(OPENAPI.read_text()))
+    text = json.dumps(made, indent=2, ensure_ascii=False) + "\n"
+    write_or_check(TARGET, text, check=arguments.check, command="python tools/postman.py")
+
+
+if __name__ == "__main__":
+    main()
