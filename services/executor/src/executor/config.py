@@ -48,3 +48,7 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     """Where `file_reader` looks; each workspace has a folder of its own in it."""
     tool_allowed_hosts: str = ""
     """Hosts, separated by commas, that tools may call although they are private."""
+
+    def allowed_hosts(self) -> list[str]:
+        """Return `tool_allowed_hosts` one by one."""
+        return [host.strip() for host in self.tool_allowed_hosts.split(",") if host.strip()]

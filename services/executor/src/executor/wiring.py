@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI
 from pymongo import AsyncMongoClient
@@ -33,7 +34,7 @@ from executor.domain.submission import Submission
 from executor.domain.worker import Worker
 from executor.messaging.consumers import WorkerConsumers
 from executor.messaging.crews import CrewsOverHttp
-from executor.messaging.publishers import BusAnnouncements
+from executor.messaging.publishers import BusAnnouncements, BusMemory
 from executor.meters import OpenTelemetryMeters
 from executor.process import WorkerProcess
 from executor.routes import analytics, executions, internal
@@ -42,6 +43,11 @@ from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions, migrate
 from executor.store.lists import MongoExecutionLists
 from executor.store.workers import MongoLeases
+
+if TYPE_CHECKING:
+    from executor.engine.runner import Engine
+    from executor.models.catalogue import Models
+    from executor.tools.toolbox import Toolbox
 
 log = get_logger(__name__)
 
@@ -203,7 +209,7 @@ def build_worker(
         checks=held.checks(),
         migrate=lambda: migrate(held.database),
         warm_up=engine.warm_up if engine is not None else _nothing,
-        close=held.close,
+        close=engine.close if engine is not None else held.close,
         eager=eager,
     )
 
@@ -223,16 +229,57 @@ class _LateEngine:
     def __init__(self, settings: Settings, held: _Connections) -> None:
         self._settings = settings
         self._held = held
-        self._engine: CrewRunner | None = None
+        self._parts: "tuple[Engine, Models, Toolbox] | None" = None
+        self._making = threading.Lock()
 
     def get(self) -> CrewRunner:
-        if self._engine is None:
-            from executor.engine.runner import build_engine
-
-            self._engine = build_engine(self._settings, self._held.crews, self._held.bus)
-        return self._engine
+        return self._made()[0]
 
     def warm_up(self) -> None:
-        from executor.engine.runner import warm_up
+        """Make the engine and import what its first run would wait for; blocks."""
+        _, models, toolbox = self._made()
+        models.warm_up()
+        toolbox.warm_up()
 
-        warm_up()
+    async def close(self) -> None:
+        if self._parts is not None:
+            _, models, toolbox = self._parts
+            await models.close()
+            await toolbox.close()
+        await self._held.close()
+
+    def _made(self) -> "tuple[Engine, Models, Toolbox]":
+        # The warm-up runs on a thread, and a first job may be as early.
+        with self._making:
+            if self._parts is None:
+                self._parts = self._make()
+            return self._parts
+
+    def _make(self) -> "tuple[Engine, Models, Toolbox]":
+        from executor.engine.runner import Engine
+        from executor.models.catalogue import Models, ModelSettings
+        from executor.tools.toolbox import Toolbox, ToolSettings
+
+        given = self._settings
+        models = Models(
+            ModelSettings(
+                openai_api_key=given.openai_api_key,
+                openai_base_url=given.openai_base_url,
+                anthropic_api_key=given.anthropic_api_key,
+                google_api_key=given.google_api_key,
+                ollama_base_url=given.ollama_base_url,
+                fallback="offline" if given.model_fallback == "offline" else None,
+            )
+        )
+        toolbox = Toolbox(
+            ToolSettings(
+                files_folder=given.files_dir,
+                allowed_hosts=given.allowed_hosts(),
+                tavily_api_key=given.tavily_api_key,
+                brave_api_key=given.brave_api_key,
+            ),
+            self._held.crews,
+        )
+        memory = BusMemory(self._held.bus)
+        engine = Engine(models, toolbox, memory, tracer=self._held.telemetry.tracer)
+        return engine, models, toolbox

@@ -474,3 +474,21 @@ async def test_jobs_run_over_rabbitmq(
     stop.set()
     await running
     await bus.close()
+
+
+async def test_the_real_engine_runs_a_crew_with_the_offline_model(
+    settings, peers, make_crew, submission, submit, ended, log_of, backends
+):
+    from executor.wiring import build_worker
+
+    process = build_worker(settings, backends)
+    stop = asyncio.Event()
+    running = asyncio.create_task(process.run(stop))
+    job = await ended(await submit(submission()))
+    stop.set()
+    await running
+    assert job.status == ExecutionStatus.COMPLETED
+    assert [task.status for task in job.state.tasks] == ["completed"] * 3
+    log = await log_of(job.job_id)
+    assert_whole(log, EventType.EXECUTION_COMPLETE)
+    assert sum(event.type == EventType.LLM_CALL for event in log) == 3
