@@ -4,13 +4,12 @@ import asyncio
 import contextlib
 import os
 import sys
-import tempfile
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from processes import ROOT, cpu_seconds, ended, ready, told
+from processes import ROOT, cpu_seconds, ended, ready, scratch, told
 from report import Report
 
 from common.local import finding
@@ -92,9 +91,7 @@ async def _measure(rounds: int, redis_url: str, folder: Path, report: Report) ->
 
 def run(rounds: int) -> Report:
     report = Report("gateway", f"authenticated GET without a store, {_CONNECTIONS} connections")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        with finding.redis_url(folder / "redis") as redis_url:
-            asyncio.run(_measure(rounds, redis_url, folder, report))
+    with scratch("gateway") as folder, finding.redis_url(folder / "redis") as redis_url:
+        asyncio.run(_measure(rounds, redis_url, folder, report))
     report.notes.append("Both windows counted in a real Redis; its CPU is on the same machine.")
     return report

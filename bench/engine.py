@@ -12,14 +12,17 @@ _CREWS, _THEIR_CREWS = 150, 20
 def run(rounds: int) -> Report:
     report = Report("engine", "CPU per crew of 3 tasks, zero-latency model, one crew at a time")
     theirs_python = crewai_python()
-    ours, theirs = [], []
+    ours, theirs, behind = [], [], []
     for _ in range(rounds):
         theirs.append(told(theirs_python, "crewai_peer.py", "cpu", str(_THEIR_CREWS)))
         ours.append(told(sys.executable, "kasal_side.py", "cpu", str(_CREWS)))
+        behind.append(told(sys.executable, "kasal_side.py", "library", str(_CREWS)))
     for name, unit in (("cpu_ms_per_crew", "ms"), ("wall_ms_per_crew", "ms")):
         what = name.split("_")[0].replace("cpu", "CPU")
         report.row(f"CrewAI: {what} per crew", unit, *(one[name] for one in theirs))
         report.row(f"Kasal: {what} per crew, stored and published", unit, *(o[name] for o in ours))
+    through = (one["cpu_ms_per_crew"] for one in behind)
+    report.row("Kasal: CPU per crew, model behind pydantic-ai", "ms", *through)
     database = tuple(one["database_cpu_ms_per_crew"] for one in ours)
     report.row("Kasal's database: CPU per crew", "ms", *database)
     report.row("CrewAI: import", "s", *(one["import_s"] for one in theirs))

@@ -7,7 +7,6 @@ before the POST and subscribes as soon as the POST has told the job's id.
 
 import asyncio
 import os
-import tempfile
 import time
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import aiohttp
 import orjson
 from aio_pika.abc import AbstractIncomingMessage
 from client import User
+from processes import scratch
 from report import Report
 
 from embedded.config import Settings
@@ -134,6 +134,6 @@ async def _measure(rounds: int, folder: Path, report: Report) -> None:
 
 def run(rounds: int) -> Report:
     report = Report("first_event", "POST /executions to the first event, one process per service")
-    with tempfile.TemporaryDirectory() as folder:
-        asyncio.run(_measure(rounds, Path(folder), report))
+    with scratch("first_event") as folder:
+        asyncio.run(_measure(rounds, folder, report))
     return report

@@ -10,7 +10,6 @@ import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
@@ -21,7 +20,7 @@ import aiohttp
 import orjson
 from aiohttp import web
 from client import User
-from processes import ROOT, SCRATCH, ended, folder_mb, pss_mb, ready, tree
+from processes import ROOT, SCRATCH, ended, folder_mb, pss_mb, ready, scratch, tree
 from report import Report
 
 from common.local.program import free_port
@@ -242,8 +241,8 @@ def run(rounds: int) -> Report:
     report = Report("footprint", "what `make run` takes")
     python = run_environment()
     report.at_most("environment", 450, folder_mb(SCRATCH / "run"), unit="MB")
-    with tempfile.TemporaryDirectory() as name:
-        bench = Bench(python, Path(name), report)
+    with scratch("footprint") as folder:
+        bench = Bench(python, folder, report)
         asyncio.run(bench.starts(rounds))
         asyncio.run(bench.waiting_jobs())
     report.notes.append(

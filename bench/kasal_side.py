@@ -1,7 +1,8 @@
 """Our side: a worker with its real store, and a model that answers in this process.
 
-`kasal_side.py cpu N` runs N jobs one after another on a model that answers at once;
-`kasal_side.py crowd N` runs N at once, each model call taking `LATENCY` seconds. Prints one JSON
+`kasal_side.py cpu N` runs N jobs one after another on a model that answers at once; `library N` the
+same with the model behind `pydantic_ai.direct`, as providers' are; `crowd N` runs N at once, each
+model call taking `LATENCY` seconds. A third argument names a file for a profile. Prints one JSON
 line. Only the model is a double; jobs are checked, stored, announced, claimed, logged, published and
 settled as ever, over SecantusDB and the memory bus. Measured from the first submission until the
 last job is settled.
@@ -40,9 +41,11 @@ from executor.config import Settings
 from executor.domain.outbox import Outbox
 from executor.domain.submission import Submission
 from executor.domain.tools import ToolSpec
+from executor.engine.ports import Models
 from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
 from executor.models.dialogue import Dialogue, Reply, Tokens
+from executor.models.remote import Patience, RemoteModel
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions, migrate
 from executor.wiring import SERVICE, build_worker
@@ -66,6 +69,23 @@ class LocalModel:
         if self.latency:
             await asyncio.sleep(self.latency)
         return Reply(ANSWER, tokens=Tokens(200, 60))
+
+
+class LibraryModels:
+    """The same behind pydantic-ai, through the adapter that providers' models go through."""
+
+    def __init__(self) -> None:
+        from pydantic_ai.messages import ModelResponse, TextPart
+        from pydantic_ai.models.function import FunctionModel
+
+        async def answer(*_: object) -> ModelResponse:
+            return ModelResponse(parts=[TextPart(ANSWER)])
+
+        native = FunctionModel(answer, model_name="local")
+        self._model = RemoteModel("local", native, Patience(), priced=False)
+
+    async def resolve(self, _: str) -> RemoteModel:
+        return self._model
 
 
 class NoTools:
@@ -167,10 +187,12 @@ class Side:
 
 
 @asynccontextmanager
-async def side(latency: float, url: str, program: LocalProgram) -> AsyncIterator[Side]:
-    settings = Settings(mongo_url=url, amqp_url="memory://", service_secret="a-secret-of-the-bench")
+async def side(models: Models, program: LocalProgram) -> AsyncIterator[Side]:
+    settings = Settings(
+        mongo_url=program.url, amqp_url="memory://", service_secret="a-secret-of-the-bench"
+    )
     backends = Backends()
-    engine = Engine(LocalModel(latency), NoTools(), NoMemory())
+    engine = Engine(models, NoTools(), NoMemory())
     worker = build_worker(settings, backends, runner=engine)
     mongo: AsyncMongoClient[dict[str, Any]] = connect(settings)
     store = database(mongo, settings, SERVICE)
@@ -224,7 +246,8 @@ async def main() -> None:
         try:
             await program.ready()
             crowd = what == "crowd"
-            async with side(LATENCY if crowd else 0.0, program.url, program) as found:
+            local = LocalModel(LATENCY if crowd else 0.0)
+            async with side(LibraryModels() if what == "library" else local, program) as found:
                 profiler = cProfile.Profile(time.process_time) if profile else None
                 if profiler:
                     profiler.enable()

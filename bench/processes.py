@@ -1,11 +1,14 @@
 """What Linux's /proc tells of processes, and children of the bench that print JSON."""
 
 import asyncio
+import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -47,6 +50,16 @@ def pss_mb(pid: int) -> float:
         if line.startswith("Pss:"):
             return int(line.split()[1]) / 1024
     raise RuntimeError(f"No Pss is told of {pid}.")
+
+
+@contextlib.contextmanager
+def scratch(name: str) -> Iterator[Path]:
+    """Give an empty folder; it stays, with the logs in it, when the bench fails."""
+    folder = SCRATCH / "work" / name
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    yield folder
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def folder_mb(folder: Path) -> float:
