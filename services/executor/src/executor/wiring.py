@@ -1,7 +1,6 @@
 """Puts the executor's two processes together: `api` and `worker`."""
 
 import asyncio
-import contextlib
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -52,6 +51,9 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 SERVICE = "executor"
+
+_BUS_WITHIN = 2.0
+"""Seconds the api waits for the bus when it starts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,27 +139,23 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
 
 @asynccontextmanager
 async def _started(bus: Bus) -> AsyncIterator[None]:
-    """Start `bus`; if it is away, go on without it and keep trying. Jobs are taken either way."""
-    trying = None
-    try:
-        await bus.start()
-    except Unavailable as fault:
-        log.warning("the bus is away; jobs are stored all the same", reason=str(fault))
-        trying = asyncio.create_task(_keep_starting(bus), name="start bus")
+    """Start `bus`, but do not wait for a broker that is away: jobs are taken either way."""
+    starting = asyncio.create_task(_keep_starting(bus), name="start bus")
+    await asyncio.wait({starting}, timeout=_BUS_WITHIN)
     try:
         yield
     finally:
-        if trying is not None:
-            trying.cancel()
-            await asyncio.wait({trying})
+        starting.cancel()
+        await asyncio.wait({starting})
 
 
 async def _keep_starting(bus: Bus) -> None:
     while True:
-        await asyncio.sleep(2.0)
-        with contextlib.suppress(Unavailable):
-            await bus.start()
-            return
+        try:
+            return await bus.start()
+        except Unavailable as fault:
+            log.warning("the bus is away; jobs are stored all the same", reason=str(fault))
+            await asyncio.sleep(_BUS_WITHIN)
 
 
 def build_worker(
@@ -229,7 +227,7 @@ class _LateEngine:
     def __init__(self, settings: Settings, held: _Connections) -> None:
         self._settings = settings
         self._held = held
-        self._parts: "tuple[Engine, Models, Toolbox] | None" = None
+        self._parts: tuple[Engine, Models, Toolbox] | None = None
         self._making = threading.Lock()
 
     def get(self) -> CrewRunner:
