@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from pymongo import AsyncMongoClient
 
 from common.backends import Backends
 from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot
@@ -17,7 +15,6 @@ from common.ids import new_id
 from common.settings import MongoSettings
 from executor.config import Settings
 from executor.domain.events import Draft
-from executor.domain.execution import Execution
 from executor.domain.journal import Job, Journal
 from executor.process import WorkerProcess
 from executor.wiring import build_app, build_worker
@@ -198,11 +195,8 @@ async def eventually() -> Callable[..., Awaitable[Any]]:
 
     async def wait(ask: Callable[[], Awaitable[Any]], within: float = 15.0) -> Any:
         async with asyncio.timeout(within):
-            while not (found := await ask()):
+            while not (found := await ask()):  # noqa: ASYNC110 - the store tells nobody
                 await asyncio.sleep(0.02)
             return found
 
     return wait
-
-
-__all__ = ["AbstractAsyncContextManager", "AsyncMongoClient", "Execution", "asynccontextmanager"]

@@ -65,6 +65,5 @@ async def test_what_a_job_of_eleven_events_writes(
         return job is not None and not job.open
 
     await eventually(closed)
-    print(writes.counted)
     assert writes.of_jobs() <= 9
     await bus.close()

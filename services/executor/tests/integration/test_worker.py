@@ -165,7 +165,7 @@ async def test_a_worker_that_stops_hands_its_jobs_over(
     workers, submit, submission, ended, log_of, make_runner, executions
 ):
     gate = Gate("task_2")
-    first, stop = await workers.start(make_runner(gate))
+    _, stop = await workers.start(make_runner(gate))
     job_id = await submit(submission())
     await gate.reached.wait()
     await workers.stopped(stop)

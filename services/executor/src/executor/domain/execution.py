@@ -72,8 +72,9 @@ class Execution:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One move of one job. It is written only if the job is still as `before` says: same attempt,
-    owner, `seq` and status. `records` are the events that come with it.
+    """One move of one job; `records` are the events that come with it.
+
+    It is written only if the job is still as `before` says: same attempt, owner, `seq` and status.
     """
 
     before: Execution

@@ -20,20 +20,26 @@ class Journal(Protocol):
     """
 
     def append(self, *drafts: Draft) -> None:
-        """Put events in line. They are stored in order; those put in line with no await between
-        them, and those that wait while a write is under way, go out in one write.
+        """Put events in line.
+
+        They are stored in order; those put in line with no await between them, and those that wait
+        while a write is under way, go out in one write.
         """
 
     async def flush(self) -> None:
-        """Return when everything in line is stored. Raises `Superseded`, or `Unavailable` when the
-        store stays away for longer than the journal is willing to wait.
+        """Return when everything in line is stored.
+
+        Raises `Superseded`, or `Unavailable` when the store stays away for longer than the journal
+        is willing to wait.
         """
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a run works on. `history` is every event of the job so far, from `seq` 1, the claim's
-    `execution_start` or `execution_resumed` last; folding it tells what is already done.
+    """What a run works on.
+
+    `history` is every event of the job so far, from `seq` 1, the claim's `execution_start` or
+    `execution_resumed` last; folding it tells what is already done.
     """
 
     job_id: str

@@ -18,7 +18,7 @@ class Meters(Protocol):
         """A run ended its job after that long."""
 
     def running(self, jobs: int) -> None:
-        """This process runs that many jobs now."""
+        """That many jobs run in this process now."""
 
     def live(self, status: str, jobs: int) -> None:
         """That many jobs have this status, over all processes."""

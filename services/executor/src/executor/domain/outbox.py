@@ -11,12 +11,12 @@ from executor.domain.records import Record
 
 log = get_logger(__name__)
 
-_WAITING = 1_000
-
 
 class Outbox:
-    """Sends wake-ups behind the back of a request. A lost one delays its job, it loses nothing:
-    workers find queued and ownerless jobs in the store, and watchers read the log.
+    """Sends wake-ups behind the back of a request.
+
+    A lost one delays its job, it loses nothing: workers find queued and ownerless jobs in the
+    store, and watchers read the log.
     """
 
     def __init__(self, bus: Announcements) -> None:

@@ -34,6 +34,8 @@ class Settlement:
         self._bus = bus
         self._waiting: dict[str, Execution] = {}
         self._wake = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._task: asyncio.Task[None] | None = None
         self._later: set[asyncio.TimerHandle] = set()
 
@@ -46,8 +48,7 @@ class Settlement:
             timer.cancel()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
-                while self._waiting:
-                    await asyncio.sleep(0.01)
+                await self._idle.wait()
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
@@ -56,6 +57,7 @@ class Settlement:
         """Have the ended `job` settled. Adding it again is harmless."""
         if len(self._waiting) < _WAITING:
             self._waiting.setdefault(job.job_id, job)
+            self._idle.clear()
             self._wake.set()
 
     def holds(self, job_id: str) -> bool:
@@ -72,6 +74,7 @@ class Settlement:
                     self._waiting.pop(job.job_id, None)
                 for job in left:
                     self._again(job)
+            self._idle.set()
 
     def _again(self, job: Execution) -> None:
         def add() -> None:
@@ -87,6 +90,8 @@ class Settlement:
         except Unavailable as fault:
             log.warning("ended jobs wait to be settled", jobs=len(batch), reason=str(fault))
         except Exception:
+            if len(batch) > 1:  # one job's fault must not keep the others open
+                return [left for job in batch for left in await self._attempt([job])]
             log.exception("ended jobs could not be settled", jobs=[job.job_id for job in batch])
         return batch
 

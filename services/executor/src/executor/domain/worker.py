@@ -89,8 +89,9 @@ class Worker:
             log.warning("the lease is left to run out", reason=str(fault))
 
     async def take(self, message: JobSubmitted, traceparent: str) -> None:
-        """Store and claim the job of `message`. Raises `ForeignJob`, and `Unavailable` when it
-        could not even be stored.
+        """Store and claim the job of `message`.
+
+        Raises `ForeignJob`, and `Unavailable` when it could not even be stored.
         """
         self._delivered = asyncio.get_running_loop().time()
         job = await self._intake.stored(message, traceparent)
