@@ -19,5 +19,8 @@ class Settings(MongoSettings, BusSettings, RedisSettings):
     """Whether a workspace's owner may change its plan."""
     sandbox_token: str | None = Field(default=None, min_length=8)
     """A literal token that is accepted as the sandbox workspace's; none by default."""
-    access_ttl: int = Field(default=86_400, ge=60, le=604_800)
-    refresh_ttl: int = Field(default=2_592_000, ge=300)
+    access_ttl: int = Field(default=86_400, ge=60, le=86_400)
+    """At most `auth.domain.revoking.LONGEST_ACCESS`, which revocations outlast."""
+    refresh_ttl: int = Field(default=2_592_000, ge=300, le=31_536_000)
+    signing_key_days: int = Field(default=90, ge=1, le=3_650)
+    """After so many days a new signing key takes over."""

@@ -6,30 +6,55 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
 from auth.config import Settings
 from auth.domain.accounts import Accounts
-from auth.domain.exchange import SANDBOX_WORKSPACE, Exchange
-from auth.domain.logins import Logins
+from auth.domain.attempts import Attempts
+from auth.domain.exchange import Exchange
+from auth.domain.key_cabinet import KeyCabinet
+from auth.domain.logins import Lifetimes, Logins
 from auth.domain.memberships import Memberships
-from auth.domain.revoking import Revoker
-from auth.domain.signing import KeyRing
-from auth.domain.workspaces import Workspace
+from auth.domain.ports import Announcer, Revocations
+from auth.domain.signing import READ_EVERY, KeyRing
 from auth.messaging.publishers import DoorAnnouncer
 from auth.routes import auth, internal, workspace
 from auth.routes.parts import Parts
+from auth.store.failures import CountedFailures
+from auth.store.keys import MongoApiKeys
 from auth.store.passwords import Argon2Passwords
-from auth.store.redis import CountedFailures, RevocationCopy
-from auth.store.sessions import MongoApiKeys, MongoRevocations, MongoSessions
+from auth.store.revocations import MongoRevocations, RedisRevocations
+from auth.store.sessions import MongoSessions
 from auth.store.signing import MongoSigningKeys
 from auth.store.users import MongoUsers, MongoWorkspaces
 from common.backends import Backends
 from common.http import create_app
-from common.mongo import connect, database
+from common.logs import get_logger
+from common.mongo import Database, connect, database
 from common.sealing import Sealer
 from common.telemetry import Telemetry
-from common.times import utc_now
 from common.tokens import TokenVerifier
+
+log = get_logger(__name__)
+
+
+class Stores:
+    """Everything that auth keeps in its database."""
+
+    def __init__(self, held: Database, settings: Settings) -> None:
+        self.users = MongoUsers(held)
+        self.workspaces = MongoWorkspaces(held)
+        self.sessions = MongoSessions(held)
+        self.api_keys = MongoApiKeys(held)
+        self.signing_keys = MongoSigningKeys(held, Sealer(settings.secret_key, "signing-keys"))
+
+    async def migrate(self) -> None:
+        """Make the indexes; twice is once."""
+        await self.users.migrate()
+        await self.workspaces.migrate()
+        await self.sessions.migrate()
+        await self.api_keys.migrate()
+        await self.signing_keys.migrate()
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
@@ -39,67 +64,28 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     held = database(client, settings, "auth")
     redis = backends.redis(settings)
     bus = backends.bus(settings, telemetry)
-    users, workspaces = MongoUsers(held), MongoWorkspaces(held)
-    sessions, api_keys, revocations = (
-        MongoSessions(held),
-        MongoApiKeys(held),
-        MongoRevocations(held),
-    )
-    signing = MongoSigningKeys(held, Sealer(settings.secret_key, "signing-keys"))
-    access_ttl = timedelta(seconds=settings.access_ttl)
-    keys = KeyRing(signing, access_ttl)
-    announcer = DoorAnnouncer(RevocationCopy(redis), bus, revocations)
-    revoker = Revoker(revocations, announcer, access_ttl)
-    passwords = Argon2Passwords()
-    accounts = Accounts(users, workspaces, passwords, open_to_all=settings.registration)
-    parts = Parts(
-        accounts=accounts,
-        logins=Logins(
-            users,
-            workspaces,
-            sessions,
-            passwords,
-            CountedFailures(redis),
-            keys,
-            revoker,
-            settings.access_ttl,
-            settings.refresh_ttl,
-        ),
-        memberships=Memberships(
-            workspaces, users, accounts, api_keys, revoker, plan_changes=settings.plan_changes
-        ),
-        exchange=Exchange(
-            api_keys,
-            workspaces,
-            keys,
-            service_secret=settings.service_secret,
-            sandbox_token=settings.sandbox_token,
-        ),
-        api_keys=api_keys,
-        revocations=revocations,
-        revoker=revoker,
-        keys=keys,
-    )
+    stores = Stores(held, settings)
+    revocations = MongoRevocations(held)
+    announcer = DoorAnnouncer(RedisRevocations(redis), bus, revocations)
+    key_ring = KeyRing(stores.signing_keys)
+    parts = _parts(settings, stores, redis, revocations, announcer, key_ring)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for store in (users, workspaces, sessions, api_keys, revocations, signing):
-            await store.migrate()
-        await keys.load()
-        if settings.sandbox_token is not None:
-            await workspaces.add(
-                Workspace(SANDBOX_WORKSPACE, "Sandbox", "free", None, (), utc_now())
-            )
-        await bus.start()
-        filling = asyncio.create_task(announcer.keep_filled())
-        try:
+        async with contextlib.AsyncExitStack() as closing:
+            closing.callback(telemetry.close)
+            closing.push_async_callback(client.close)
+            closing.push_async_callback(redis.aclose)
+            await stores.migrate()
+            await key_ring.load()
+            if settings.sandbox_token is not None:
+                await parts.accounts.ensure_sandbox()
+            closing.push_async_callback(bus.close)
+            await bus.start()
+            works = (announcer.keep(), _keep_keys(key_ring, settings))
+            for task in [asyncio.create_task(work) for work in works]:
+                closing.push_async_callback(_ended, task)
             yield
-        finally:
-            filling.cancel()
-            await bus.close()
-            await redis.aclose()
-            await client.close()
-            telemetry.close()
 
     async def ask_database() -> None:
         await held.command("ping")
@@ -110,9 +96,63 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         routers=[auth.router, workspace.router, internal.router],
         lifespan=lifespan,
         checks={"mongodb": ask_database},
-        verifier=TokenVerifier(keys),
+        verifier=TokenVerifier(key_ring),
     )
     app.state.parts = parts
-    app.state.accounts = accounts
+    app.state.accounts = parts.accounts
     app.state.telemetry = telemetry
     return app
+
+
+def _parts(
+    settings: Settings,
+    stores: Stores,
+    redis: Redis,
+    revocations: Revocations,
+    announcer: Announcer,
+    key_ring: KeyRing,
+) -> Parts:
+    users, workspaces, passwords = stores.users, stores.workspaces, Argon2Passwords()
+    accounts = Accounts(users, workspaces, passwords, open_to_all=settings.registration)
+    cabinet = KeyCabinet(stores.api_keys, announcer)
+    return Parts(
+        accounts=accounts,
+        logins=Logins(
+            users,
+            workspaces,
+            stores.sessions,
+            passwords,
+            Attempts(CountedFailures(redis)),
+            key_ring,
+            announcer,
+            Lifetimes(settings.access_ttl, settings.refresh_ttl),
+        ),
+        memberships=Memberships(
+            workspaces, users, accounts, cabinet, announcer, plan_changes=settings.plan_changes
+        ),
+        exchange=Exchange(
+            stores.api_keys,
+            workspaces,
+            key_ring,
+            service_secret=settings.service_secret,
+            sandbox_token=settings.sandbox_token,
+        ),
+        cabinet=cabinet,
+        revocations=revocations,
+        key_ring=key_ring,
+    )
+
+
+async def _keep_keys(key_ring: KeyRing, settings: Settings) -> None:
+    while True:
+        try:
+            await key_ring.keep(timedelta(days=settings.signing_key_days))
+        except Exception:
+            log.exception("the signing keys could not be read; those held go on")
+        await asyncio.sleep(READ_EVERY.total_seconds())
+
+
+async def _ended(task: asyncio.Task[None]) -> None:
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await task

@@ -1,17 +1,19 @@
 """Tokens for those who have no login: holders of an API key, the sandbox, the services."""
 
 import hmac
-import time
 
-from auth.domain.ports import ApiKeys, TokenMint, Workspaces
+from auth.domain import sandbox
+from auth.domain.identities import member_identity
+from auth.domain.keys import PREFIX
+from auth.domain.ports import ApiKeys, Clock, TokenMint, Workspaces
 from auth.domain.sessions import hashed
 from common.errors import Unauthorized
 from common.identity import Identity, Role, TokenKind
+from common.times import utc_now
 
 SERVICE_TTL = 300
 EXCHANGED_TTL = 60
-SANDBOX_WORKSPACE = "ws_sandbox"
-_SANDBOX_USER = "usr_sandbox"
+_NOT_VALID = "The token is not valid."
 
 
 class Exchange:
@@ -25,22 +27,25 @@ class Exchange:
         *,
         service_secret: str,
         sandbox_token: str | None,
+        clock: Clock = utc_now,
     ) -> None:
         self._api_keys = api_keys
         self._workspaces = workspaces
         self._mint = mint
         self._secret = service_secret
         self._sandbox = sandbox_token
+        self._clock = clock
 
     def check_secret(self, shown: str) -> None:
         """Raise `Unauthorized` unless `shown` is the services' secret."""
-        if not hmac.compare_digest(shown.encode(), self._secret.encode()):
+        if not _same(shown, self._secret):
             raise Unauthorized("The service secret is wrong.")
 
-    async def service_token(self, service: str, workspace_id: str) -> str:
+    def service_token(self, service: str, workspace_id: str) -> str:
         """Return a token by which `service` may ask the others about one workspace."""
-        return await self._token(
-            f"service:{service}", workspace_id, Role.VIEWER, f"service:{service}", "service"
+        name = f"service:{service}"
+        return self._mint.mint(
+            self._identity(name, workspace_id, Role.VIEWER, name, SERVICE_TTL, "service")
         )
 
     async def opaque(self, token: str) -> str:
@@ -48,27 +53,45 @@ class Exchange:
 
         Raises `Unauthorized` for any other. A key never has more than its maker's present role.
         """
-        if self._sandbox is not None and hmac.compare_digest(
-            token.encode(), self._sandbox.encode()
-        ):
-            return await self._token(_SANDBOX_USER, SANDBOX_WORKSPACE, Role.ADMIN, "sandbox")
-        key = await self._api_keys.by_hash(hashed(token))
-        workspace = await self._workspaces.find(key.workspace_id) if key is not None else None
-        if key is None or workspace is None:
-            raise Unauthorized("The token is not valid.")
-        role = min(key.role, workspace.role_of(key.user_id))
-        return await self._token(key.user_id, key.workspace_id, role, key.id)
+        if self._sandbox is not None and _same(token, self._sandbox):
+            return self._mint.mint(
+                self._identity(
+                    sandbox.USER, sandbox.WORKSPACE, sandbox.ROLE, sandbox.SESSION, EXCHANGED_TTL
+                )
+            )
+        if not token.startswith(PREFIX):
+            raise Unauthorized(_NOT_VALID)
+        return await self._of_key(hashed(token))
 
-    async def _token(
+    async def _of_key(self, secret_hash: str) -> str:
+        now = self._clock()
+        key = await self._api_keys.by_hash(secret_hash)
+        workspace = await self._workspaces.find(key.workspace_id) if key is not None else None
+        if key is None or workspace is None or not workspace.has(key.user_id):
+            raise Unauthorized(_NOT_VALID)
+        return self._mint.mint(
+            member_identity(
+                workspace,
+                key.user_id,
+                key.id,
+                asked_at=now,
+                lifetime=EXCHANGED_TTL,
+                at_most=key.role,
+            )
+        )
+
+    def _identity(
         self,
         user_id: str,
         workspace_id: str,
         role: Role,
         session_id: str,
+        lifetime: int,
         kind: TokenKind = "access",
-    ) -> str:
-        now = int(time.time())
-        lifetime = SERVICE_TTL if kind == "service" else EXCHANGED_TTL
-        return await self._mint.mint(
-            Identity(user_id, workspace_id, role, session_id, now, now + lifetime, kind)
-        )
+    ) -> Identity:
+        now = int(self._clock().timestamp())
+        return Identity(user_id, workspace_id, role, session_id, now, now + lifetime, kind)
+
+
+def _same(shown: str, secret: str) -> bool:
+    return hmac.compare_digest(shown.encode(), secret.encode())

@@ -1,23 +1,23 @@
 """Logging in, refreshing and logging out."""
 
-import time
 from dataclasses import dataclass
 from datetime import timedelta
 
-from auth.domain.ports import Failures, Passwords, Sessions, TokenMint, Users, Workspaces
-from auth.domain.revoking import Revoker
-from auth.domain.sessions import Session, opened, rotated, session_of
+from auth.domain.attempts import Attempts
+from auth.domain.identities import member_identity
+from auth.domain.ports import Announcer, Clock, Passwords, Sessions, TokenMint, Users, Workspaces
+from auth.domain.revoking import session_revoked
+from auth.domain.sessions import MOST_SIBLINGS, RefreshToken, Session, opened, rotated
 from auth.domain.users import User, account_of
 from auth.domain.workspaces import Workspace
-from common.errors import RateLimited, Unauthorized, Unavailable
-from common.identity import Identity, Role
+from common.errors import Forbidden, Unauthorized, Unavailable
+from common.identity import Identity
 from common.times import utc_now
 
-MOST_FAILURES = 10
-"""Wrong passwords an account may have within a quarter of an hour."""
 _WRONG = "The e-mail address or the password is wrong."
 _NO_LONGER = "The refresh token is not valid any more."
-_RACES = 5
+_RACES = MOST_SIBLINGS + 5
+"""Each lost race is somebody else's sibling, of which there are only so many."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +30,14 @@ class Tokens:
     refresh_expires_in: int
 
 
+@dataclass(frozen=True, slots=True)
+class Lifetimes:
+    """Seconds that tokens live."""
+
+    access: int
+    refresh: int
+
+
 class Logins:
     """Turns credentials into tokens."""
 
@@ -39,21 +47,22 @@ class Logins:
         workspaces: Workspaces,
         sessions: Sessions,
         passwords: Passwords,
-        failures: Failures,
+        attempts: Attempts,
         mint: TokenMint,
-        revoker: Revoker,
-        access_ttl: int,
-        refresh_ttl: int,
+        announcer: Announcer,
+        lifetimes: Lifetimes,
+        clock: Clock = utc_now,
     ) -> None:
         self._users = users
         self._workspaces = workspaces
         self._sessions = sessions
         self._passwords = passwords
-        self._failures = failures
+        self._attempts = attempts
         self._mint = mint
-        self._revoker = revoker
-        self._access_ttl = access_ttl
-        self._refresh_ttl = timedelta(seconds=refresh_ttl)
+        self._announcer = announcer
+        self._lifetimes = lifetimes
+        self._refresh_for = timedelta(seconds=lifetimes.refresh)
+        self._clock = clock
 
     async def login(self, email: str, password: str, workspace_id: str | None) -> Tokens:
         """Return tokens for a workspace of the user's: the one named, else the oldest.
@@ -61,72 +70,93 @@ class Logins:
         Raises `Unauthorized` with the same text, after the same time, whether the address or the
         password is wrong, and `RateLimited` after too many tries.
         """
-        account = account_of(email)
-        count, seconds_left = await self._failures.count(account)
-        if count >= MOST_FAILURES:
-            raise RateLimited("Too many failed logins for this account.", retry_after=seconds_left)
-        user = await self._users.by_email(email)
-        right = await self._passwords.matches(password, user.password_hash if user else None)
-        workspace = await self._chosen(user, workspace_id) if user and right else None
-        if user is None or workspace is None:
-            await self._failures.add(account)
-            raise Unauthorized(_WRONG)
-        await self._failures.clear(account)
-        session, refresh_token = opened(user.id, workspace.id, utc_now(), self._refresh_ttl)
+        user = await self._recognised(email, password)
+        now = self._clock()
+        workspace = await self._chosen(user, workspace_id)
+        session, refresh_token = opened(user.id, workspace.id, now, self._refresh_for)
+        identity = member_identity(
+            workspace, user.id, session.id, asked_at=now, lifetime=self._lifetimes.access
+        )
         await self._sessions.add(session)
-        return await self._tokens(session, workspace.member(user.id).role, refresh_token)
+        return self._tokens(identity, refresh_token)
 
-    async def _chosen(self, user: User, workspace_id: str | None) -> Workspace | None:
-        theirs = await self._workspaces.of_user(user.id)
-        if workspace_id is None:
-            return theirs[0] if theirs else None
-        return next((one for one in theirs if one.id == workspace_id), None)
+    async def _recognised(self, email: str, password: str) -> User:
+        account = account_of(email)
+        async with self._attempts.turn(account):
+            user = await self._users.by_email(email)
+            right = await self._passwords.matches(password, user.password_hash if user else None)
+            if user is None or not right:
+                await self._attempts.failed(account)
+                raise Unauthorized(_WRONG)
+            await self._attempts.succeeded(account)
+            return user
 
-    async def refresh(self, token: str) -> Tokens:
+    async def _chosen(self, user: User, workspace_id: str | None) -> Workspace:
+        for workspace in await self._workspaces.of_user(user.id):
+            if workspace_id in {None, workspace.id}:
+                return workspace
+        raise Unauthorized(
+            "You are not a member of any workspace."
+            if workspace_id is None
+            else f"You are not a member of a workspace {workspace_id}."
+        )
+
+    async def refresh(self, text: str) -> Tokens:
         """Use a refresh token, once. An old one ends the whole session. Raises `Unauthorized`."""
+        token = RefreshToken.read(text)
+        if token is None:
+            raise Unauthorized(_NO_LONGER)
         for _ in range(_RACES):
-            session = await self._sessions.find(session_of(token))
-            now = utc_now()
+            now = self._clock()
+            session = await self._sessions.find(token.session_id)
             if session is None or not session.usable(now):
                 raise Unauthorized(_NO_LONGER)
-            outcome, after, fresh = rotated(session, token, now, self._refresh_ttl)
-            if not await self._sessions.replace(after):
-                continue  # somebody else used a token of this session at the same moment
+            outcome, after, fresh = rotated(session, token, now, self._refresh_for)
+            if outcome == "reused":
+                await self._end(session.id)
             if outcome != "rotated":
-                await self._revoker.session(session.id)
                 raise Unauthorized(_NO_LONGER)
-            return await self._tokens(after, await self._role(after), fresh)
+            identity = await self._renewed(session)
+            if await self._sessions.replace(after):
+                return self._tokens(identity, fresh)
         raise Unavailable("The session is being refreshed from several places at once.")
 
-    async def _role(self, session: Session) -> Role:
+    async def _renewed(self, session: Session) -> Identity:
+        now = self._clock()
         workspace = await self._workspaces.find(session.workspace_id)
         if workspace is None:
             raise Unauthorized(_NO_LONGER)
-        return workspace.role_of(session.user_id)
-
-    async def logout(self, identity: Identity) -> None:
-        """End the caller's session: its access and refresh tokens, its open WebSockets."""
-        for _ in range(_RACES):
-            session = await self._sessions.find(identity.session_id)
-            if session is None or session.revoked_at is not None:
-                break
-            if await self._sessions.replace(session.revoked(utc_now())):
-                break
-        await self._revoker.session(identity.session_id)
-
-    async def _tokens(self, session: Session, role: Role, refresh_token: str) -> Tokens:
-        now = int(time.time())
-        identity = Identity(
-            user_id=session.user_id,
-            workspace_id=session.workspace_id,
-            role=role,
-            session_id=session.id,
-            issued_at=now,
-            expires_at=now + self._access_ttl,
+        return member_identity(
+            workspace, session.user_id, session.id, asked_at=now, lifetime=self._lifetimes.access
         )
+
+    async def logout(self, caller: Identity, refresh_token: str | None = None) -> None:
+        """End the caller's session: its access and refresh tokens, its open WebSockets.
+
+        The session of `refresh_token` ends too, when it is another one of the same user's.
+        Raises `Forbidden` for API keys and the sandbox, which have no login to end.
+        """
+        if not caller.session_id.startswith("ses_"):
+            raise Forbidden("Only a login can be logged out; an API key is deleted instead.")
+        await self._end(caller.session_id)
+        token = RefreshToken.read(refresh_token or "")
+        if token is None or token.session_id == caller.session_id:
+            return
+        other = await self._sessions.find(token.session_id)
+        if other is None or other.user_id != caller.user_id:
+            return
+        if rotated(other, token, self._clock(), self._refresh_for)[0] != "unknown":
+            await self._end(other.id)
+
+    async def _end(self, session_id: str) -> None:
+        now = self._clock()
+        await self._sessions.revoke(session_id, now)
+        await self._announcer.announce(session_revoked(session_id, now))
+
+    def _tokens(self, identity: Identity, refresh_token: RefreshToken) -> Tokens:
         return Tokens(
-            access_token=await self._mint.mint(identity),
-            expires_in=self._access_ttl,
-            refresh_token=refresh_token,
-            refresh_expires_in=int(self._refresh_ttl.total_seconds()),
+            access_token=self._mint.mint(identity),
+            expires_in=self._lifetimes.access,
+            refresh_token=str(refresh_token),
+            refresh_expires_in=self._lifetimes.refresh,
         )

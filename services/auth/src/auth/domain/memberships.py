@@ -3,14 +3,17 @@
 from collections.abc import Callable, Sequence
 
 from auth.domain.accounts import Accounts
-from auth.domain.ports import ApiKeys, Users, Workspaces
-from auth.domain.revoking import Revoker
+from auth.domain.key_cabinet import KeyCabinet
+from auth.domain.ports import Announcer, Clock, Users, Workspaces
+from auth.domain.revoking import user_revoked
+from auth.domain.sandbox import refuse_sandbox
+from auth.domain.users import User
 from auth.domain.workspaces import Limits, Member, Tier, Workspace
 from common.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from common.identity import Identity, Role
 from common.times import utc_now
 
-_RACES = 5
+_RACES = 10
 
 
 class Memberships:
@@ -21,27 +24,31 @@ class Memberships:
         workspaces: Workspaces,
         users: Users,
         accounts: Accounts,
-        api_keys: ApiKeys,
-        revoker: Revoker,
+        cabinet: KeyCabinet,
+        announcer: Announcer,
         *,
         plan_changes: bool,
+        clock: Clock = utc_now,
     ) -> None:
         self._workspaces = workspaces
         self._users = users
         self._accounts = accounts
-        self._api_keys = api_keys
-        self._revoker = revoker
+        self._cabinet = cabinet
+        self._announcer = announcer
         self._plan_changes = plan_changes
+        self._clock = clock
 
     async def workspace(self, workspace_id: str) -> Workspace:
         """Return the workspace. Raises `NotFound`."""
         found = await self._workspaces.find(workspace_id)
         if found is None:
-            raise NotFound("There is no such workspace.")
+            raise NotFound(f"There is no workspace {workspace_id}.")
         return found
 
     async def members(self, caller: Identity) -> Sequence[Member]:
-        return (await self.workspace(caller.workspace_id)).members
+        """Return the members of the caller's workspace, newest first."""
+        members = (await self.workspace(caller.workspace_id)).members
+        return sorted(members, key=lambda one: (one.added_at, one.user_id), reverse=True)
 
     async def add(
         self, caller: Identity, email: str, role: Role, password: str | None, name: str | None
@@ -50,34 +57,48 @@ class Memberships:
 
         Raises `InvalidRequest`, `Forbidden` above the caller's own role, `Conflict`.
         """
+        refuse_sandbox(caller)
         caller.require(role)
-        user = await self._users.by_email(email)
-        if user is None:
-            if password is None:
-                reason = "Nobody has this address yet; give a first password"
-                raise InvalidRequest("Invalid member", field="password", reason=reason)
-            user = await self._accounts.create(email, password, name)
-        member = Member(user.id, user.email, user.name, role, utc_now())
+        user = await self._users.by_email(email) or await self._newcomer(email, password, name)
+        member = Member(user.id, user.email, user.name, role, self._clock())
         await self._change(caller.workspace_id, lambda workspace: workspace.with_member(member))
         return member
 
+    async def _newcomer(self, email: str, password: str | None, name: str | None) -> User:
+        if password is None:
+            reason = "Nobody has this address yet; give a first password"
+            raise InvalidRequest("Invalid member", field="password", reason=reason)
+        return await self._accounts.create(email, password, name)
+
     async def set_role(self, caller: Identity, user_id: str, role: Role) -> Member:
+        """Change a member's role and end their access tokens; a refresh brings the new role.
+
+        Raises `NotFound`, `Forbidden` above the caller's own role, `Conflict` for the last owner.
+        """
+        refuse_sandbox(caller)
         changed = await self._change(
-            caller.workspace_id, lambda workspace: workspace.with_role(user_id, role, caller.role)
+            caller.workspace_id,
+            lambda workspace: workspace.with_role(user_id, role, caller.role, self._clock()),
         )
-        await self._shut_out(caller.workspace_id, user_id)
+        await self._shut_out(changed, user_id)
         return changed.member(user_id)
 
     async def remove(self, caller: Identity, user_id: str) -> None:
-        await self._change(
-            caller.workspace_id, lambda workspace: workspace.without_member(user_id, caller.role)
+        """Remove a member and end their tokens and API keys here. Raises as `set_role` does."""
+        refuse_sandbox(caller)
+        changed = await self._change(
+            caller.workspace_id,
+            lambda workspace: workspace.without_member(user_id, caller.role, self._clock()),
         )
-        await self._shut_out(caller.workspace_id, user_id)
+        await self._shut_out(changed, user_id)
+        await self._cabinet.revoke_all_of(changed.id, user_id)
 
-    async def _shut_out(self, workspace_id: str, user_id: str) -> None:
-        for key in await self._api_keys.of_user(workspace_id, user_id):
-            await self._api_keys.remove(workspace_id, key.id)
-        await self._revoker.user(workspace_id, user_id)
+    async def _shut_out(self, workspace: Workspace, user_id: str) -> None:
+        for out in workspace.shut_outs:
+            if out.user_id == user_id:
+                await self._announcer.announce(
+                    user_revoked(workspace.id, user_id, out.at, out.until)
+                )
 
     async def set_plan(self, caller: Identity, tier: Tier, limits: Limits | None) -> Workspace:
         """Change the plan. Raises `Forbidden` where the operator does not allow it."""

@@ -1,15 +1,17 @@
 """What auth's rules need from outside."""
 
-from collections.abc import Iterable, Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from typing import Protocol
 
-from auth.domain.api_keys import ApiKey
+from auth.domain.keys import ApiKey
 from auth.domain.sessions import Session
 from auth.domain.users import User
 from auth.domain.workspaces import Workspace
 from common.contracts.messages import SessionRevoked
 from common.identity import Identity
+
+Clock = Callable[[], datetime]
 
 
 class Users(Protocol):
@@ -34,6 +36,8 @@ class Workspaces(Protocol):
     async def replace(self, workspace: Workspace) -> bool:
         """Store a changed workspace if its stored version is the one it was read with."""
 
+    async def discard(self, workspace_id: str) -> None: ...
+
 
 class Sessions(Protocol):
     async def add(self, session: Session) -> None: ...
@@ -43,24 +47,26 @@ class Sessions(Protocol):
     async def replace(self, session: Session) -> bool:
         """Store a changed session if its stored version is the one it was read with."""
 
+    async def revoke(self, session_id: str, now: datetime) -> None:
+        """End a session, whatever else happens to it at the same moment; twice is once."""
+
 
 class ApiKeys(Protocol):
+    """API keys that have not been revoked; for revoking, see `Revocations`."""
+
     async def add(self, key: ApiKey) -> None: ...
 
     async def by_hash(self, secret_hash: str) -> ApiKey | None: ...
 
-    async def of_workspace(self, workspace_id: str) -> Sequence[ApiKey]: ...
+    async def of_workspace(self, workspace_id: str) -> Sequence[ApiKey]:
+        """Return a workspace's keys, newest first."""
 
-    async def remove(self, workspace_id: str, key_id: str) -> bool:
-        """Remove a key; False when the workspace has none with this id."""
-
-    async def of_user(self, workspace_id: str, user_id: str) -> Sequence[ApiKey]: ...
+    async def revoke(self, workspace_id: str, key_id: str, now: datetime) -> bool:
+        """End a key; False when the workspace has none with this id."""
 
 
 class Revocations(Protocol):
     """The truth about what is revoked; doors work on copies of it."""
-
-    async def add(self, revocation: SessionRevoked) -> None: ...
 
     async def unexpired(self, now: datetime) -> Sequence[SessionRevoked]: ...
 
@@ -72,18 +78,6 @@ class Announcer(Protocol):
     """
 
     async def announce(self, revocation: SessionRevoked) -> None: ...
-
-
-class DoorCopy(Protocol):
-    """The copy of the revocations that the doors read. Its methods raise `Unavailable`."""
-
-    async def write(self, revocations: Iterable[SessionRevoked]) -> None:
-        """Write revocations; those that have expired are left out."""
-
-    async def loaded(self) -> bool:
-        """Say whether the copy has been filled since it was last empty."""
-
-    async def mark_loaded(self) -> None: ...
 
 
 class Passwords(Protocol):
@@ -101,11 +95,12 @@ class Failures(Protocol):
     async def count(self, account: str) -> tuple[int, float]:
         """Return how many there were in this window, and the seconds until it ends."""
 
-    async def add(self, account: str) -> None: ...
+    async def add(self, account: str, window: timedelta) -> None:
+        """Count one; the first begins a window."""
 
     async def clear(self, account: str) -> None: ...
 
 
 class TokenMint(Protocol):
-    async def mint(self, identity: Identity) -> str:
+    def mint(self, identity: Identity) -> str:
         """Return `identity` as a signed token."""

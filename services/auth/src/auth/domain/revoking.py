@@ -1,41 +1,29 @@
-"""Ending tokens before they expire: the database first, then the doors."""
+"""Ending access tokens before they expire.
 
-from datetime import timedelta
+What is revoked is part of the document it concerns: a session, an API key, a workspace for one of
+its members. So the change and its revocation are one write; the doors are told after it.
+"""
 
-from auth.domain.ports import Announcer, Revocations
+from datetime import UTC, datetime, timedelta
+
 from common.contracts.messages import SessionRevoked
-from common.times import utc_now
+
+LONGEST_ACCESS = timedelta(days=1)
+"""No access token lives longer, whatever the setting is or was."""
+REVOKED_FOR = LONGEST_ACCESS + timedelta(minutes=1)
+"""How long a revocation is kept: the longest token, and what clocks may differ by."""
 
 
-class Revoker:
-    """Ends the access tokens of a session or of a user in a workspace."""
+def session_revoked(session_id: str, now: datetime) -> SessionRevoked:
+    """Return the message that all tokens of a login or an API key have ended."""
+    return SessionRevoked(session_id=session_id, revoked_at=now, expires_at=now + REVOKED_FOR)
 
-    def __init__(
-        self, revocations: Revocations, announcer: Announcer, access_ttl: timedelta
-    ) -> None:
-        self._revocations = revocations
-        self._announcer = announcer
-        self._access_ttl = access_ttl
 
-    async def session(self, session_id: str) -> None:
-        """End all tokens of a login or an API key."""
-        now = utc_now()
-        await self._end(
-            SessionRevoked(session_id=session_id, revoked_at=now, expires_at=now + self._access_ttl)
-        )
-
-    async def user(self, workspace_id: str, user_id: str) -> None:
-        """End the tokens a user has for a workspace now; later ones hold."""
-        now = utc_now()
-        await self._end(
-            SessionRevoked(
-                user_id=user_id,
-                workspace_id=workspace_id,
-                revoked_at=now,
-                expires_at=now + self._access_ttl,
-            )
-        )
-
-    async def _end(self, revocation: SessionRevoked) -> None:
-        await self._revocations.add(revocation)
-        await self._announcer.announce(revocation)
+def user_revoked(workspace_id: str, user_id: str, at: int, until: datetime) -> SessionRevoked:
+    """Return the message that a member's tokens issued at or before `at` have ended."""
+    return SessionRevoked(
+        user_id=user_id,
+        workspace_id=workspace_id,
+        revoked_at=datetime.fromtimestamp(at, UTC),
+        expires_at=until,
+    )

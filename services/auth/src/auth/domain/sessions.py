@@ -9,9 +9,9 @@ from typing import Literal
 from common.ids import new_id
 
 GRACE = timedelta(seconds=10)
-"""For so long the direct parent of the newest refresh token is taken once more, for clients that
-lost the answer."""
-_MOST_SIBLINGS = 5
+"""For so long the direct parent of the newest refresh token is taken again, for clients that lost
+the answer."""
+MOST_SIBLINGS = 20
 
 Outcome = Literal["rotated", "reused", "unknown"]
 
@@ -25,13 +25,15 @@ def hashed(secret: str) -> str:
 class Session:
     """A login.
 
-    `current` are the hashes of the refresh tokens that may be used: one, or several when a parent
-    was presented again within its grace. `parent` is the hash they came from.
+    `family` is the hash of the part that all its refresh tokens share. `current` are the hashes of
+    those that may be used: one, or several when their parent was presented again within its grace.
+    `parent` is the hash of the token they came from.
     """
 
     id: str
     user_id: str
     workspace_id: str
+    family: str
     current: tuple[str, ...]
     parent: str | None
     rotated_at: datetime
@@ -39,24 +41,43 @@ class Session:
     revoked_at: datetime | None = None
     version: int = 1
 
-    def revoked(self, now: datetime) -> "Session":
-        return replace(self, revoked_at=self.revoked_at or now, version=self.version + 1)
-
     def usable(self, now: datetime) -> bool:
         return self.revoked_at is None and now < self.expires_at
 
 
+@dataclass(frozen=True, slots=True)
+class RefreshToken:
+    """A refresh token taken apart: whose it is, the family's secret, its own."""
+
+    session_id: str
+    family: str
+    own: str
+
+    @classmethod
+    def read(cls, text: str) -> "RefreshToken | None":
+        """Return the token, or None when `text` has not the form of one."""
+        parts = text.split(".")
+        return cls(*parts) if len(parts) == 3 and all(parts) else None
+
+    def __str__(self) -> str:
+        return f"{self.session_id}.{self.family}.{self.own}"
+
+    def next(self) -> "RefreshToken":
+        """Return a new token of the same family."""
+        return replace(self, own=secrets.token_urlsafe(32))
+
+
 def opened(
     user_id: str, workspace_id: str, now: datetime, lifetime: timedelta
-) -> tuple[Session, str]:
+) -> tuple[Session, RefreshToken]:
     """Return a new session and its first refresh token."""
-    session_id = new_id("ses")
-    token = _token(session_id)
+    token = RefreshToken(new_id("ses"), secrets.token_urlsafe(24), secrets.token_urlsafe(32))
     session = Session(
-        id=session_id,
+        id=token.session_id,
         user_id=user_id,
         workspace_id=workspace_id,
-        current=(hashed(token),),
+        family=hashed(token.family),
+        current=(hashed(token.own),),
         parent=None,
         rotated_at=now,
         expires_at=now + lifetime,
@@ -64,26 +85,22 @@ def opened(
     return session, token
 
 
-def session_of(token: str) -> str:
-    """Return the id of the session a refresh token names (it need not exist)."""
-    return token.rpartition(".")[0]
-
-
 def rotated(
-    session: Session, token: str, now: datetime, lifetime: timedelta
-) -> tuple[Outcome, Session, str]:
+    session: Session, token: RefreshToken, now: datetime, lifetime: timedelta
+) -> tuple[Outcome, Session, RefreshToken]:
     """Use a refresh token of a usable session.
 
-    `rotated` comes with the session as it must be stored and the new token; `reused` means that an
-    old token was presented and the session, returned revoked, must be stored so. A token that the
-    session never gave out is taken for an old one: nothing tells the two apart.
+    `rotated` comes with the session as it must be stored and the new token. `reused` says that an
+    old token was presented: the session must end (OAuth 2.0 Security BCP, RFC 9700, 4.14.2).
+    `unknown` is one that the session never gave out: knowing a session's id is not enough to end it.
     """
-    shown = hashed(token)
-    fresh = _token(session.id)
+    if hashed(token.family) != session.family:
+        return "unknown", session, token
+    shown, fresh = hashed(token.own), token.next()
     if shown in session.current:
         after = replace(
             session,
-            current=(hashed(fresh),),
+            current=(hashed(fresh.own),),
             parent=shown,
             rotated_at=now,
             expires_at=now + lifetime,
@@ -91,11 +108,7 @@ def rotated(
         )
         return "rotated", after, fresh
     in_grace = shown == session.parent and now - session.rotated_at <= GRACE
-    if in_grace and len(session.current) < _MOST_SIBLINGS:
-        siblings = (*session.current, hashed(fresh))
+    if in_grace and len(session.current) < MOST_SIBLINGS:
+        siblings = (*session.current, hashed(fresh.own))
         return "rotated", replace(session, current=siblings, version=session.version + 1), fresh
-    return "reused", session.revoked(now), ""
-
-
-def _token(session_id: str) -> str:
-    return f"{session_id}.{secrets.token_urlsafe(32)}"
+    return "reused", session, token

@@ -1,5 +1,11 @@
-"""Signing keys: the newest signs, and older ones are known until their last token has expired."""
+"""Signing keys and the key ring.
 
+One key signs, its successor waits to be known everywhere, and older ones are told until their last
+token has expired.
+"""
+
+import asyncio
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -14,14 +20,26 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from jwt.algorithms import ECAlgorithm
 
+from auth.domain.ports import Clock
+from auth.domain.revoking import LONGEST_ACCESS
+from common.errors import Unavailable
 from common.identity import ALGORITHM, Identity
+from common.ids import new_id
 from common.times import utc_now
 from common.tokens import sign
+
+READ_EVERY = timedelta(minutes=1)
+"""How often each process reads the keys."""
+KNOWN_BEFORE = timedelta(minutes=5)
+"""A new key is public for so long before it signs: by then every process and every door has it."""
+TOLD_FOR = KNOWN_BEFORE + LONGEST_ACCESS + timedelta(minutes=5)
+"""A key is public for so long after its successor was made; the last minutes are for clocks."""
+_ASK_AGAIN_AFTER = 5.0
 
 
 @dataclass(frozen=True, slots=True)
 class SigningKey:
-    """A key pair. `number` counts 1, 2, 3 …: the highest signs. `id` is the `kid`."""
+    """A key pair. `number` counts 1, 2, 3 …; `id` is the `kid`."""
 
     id: str
     number: int
@@ -41,59 +59,75 @@ class SigningKeys(Protocol):
     async def remove(self, key_id: str) -> None: ...
 
 
-def made(number: int) -> SigningKey:
+def made(number: int, now: datetime) -> SigningKey:
     """Return a new P-256 key (RFC 7518, section 3.4)."""
-    return SigningKey(
-        id=f"key-{number}-{utc_now():%Y%m%d%H%M%S%f}"[:28],
-        number=number,
-        private=generate_private_key(SECP256R1()),
-        created_at=utc_now(),
-    )
+    return SigningKey(new_id("sig"), number, generate_private_key(SECP256R1()), now)
 
 
-def outdated(keys: Sequence[SigningKey], now: datetime, lifetime: timedelta) -> list[SigningKey]:
-    """Return the keys none of whose tokens can hold any more.
+def signer(keys: Sequence[SigningKey], now: datetime) -> SigningKey:
+    """Return the key that signs: the newest that has been known long enough, else the oldest."""
+    ripe = [key for key in keys if key.created_at + KNOWN_BEFORE <= now]
+    return ripe[-1] if ripe else keys[0]
 
-    A key signs until its successor is made; its last token expires `lifetime` later.
-    """
-    return [key for key, successor in pairwise(keys) if successor.created_at + lifetime < now]
+
+def outdated(keys: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
+    """Return the keys none of whose tokens can hold any more."""
+    return [key for key, successor in pairwise(keys) if successor.created_at + TOLD_FOR < now]
 
 
 class KeyRing:
-    """Signs with the newest key and tells the public halves of all; also a `KeySource`."""
+    """Signs, and tells the public keys; also a `KeySource`."""
 
-    def __init__(self, store: SigningKeys, access_ttl: timedelta) -> None:
+    def __init__(self, store: SigningKeys, clock: Clock = utc_now) -> None:
         self._store = store
-        self._ttl = access_ttl
-        self._keys: list[SigningKey] = []
+        self._clock = clock
+        self._keys: tuple[SigningKey, ...] = ()
+        self._lock = asyncio.Lock()
+        self._asked = float("-inf")
 
     async def load(self) -> None:
-        """Read the keys; make the first when there is none. Drop the outdated ones."""
-        self._keys = list(await self._store.all())
-        if not self._keys:
-            await self._store.add(made(1))  # or another process's first key wins
-            self._keys = list(await self._store.all())
-        for key in outdated(self._keys, utc_now(), self._ttl):
-            await self._store.remove(key.id)
-            self._keys.remove(key)
+        """Read the keys; make the first when there is none."""
+        keys = await self._store.all()
+        if not keys:
+            await self._store.add(made(1, self._clock()))  # or another process's first key wins
+            keys = await self._store.all()
+        self._keys = tuple(keys)
 
     async def rotate(self) -> None:
-        """Sign with a new key from now on; tokens of the older ones hold until they expire."""
-        await self._store.add(made(self._keys[-1].number + 1))
+        """Make the next key; it signs once it is known everywhere, and old tokens go on holding.
+
+        Of several processes that rotate at once one succeeds, and all know its key.
+        """
+        await self._store.add(made(self._keys[-1].number + 1, self._clock()))
         await self.load()
 
-    async def mint(self, identity: Identity) -> str:
-        """Return `identity` as a token signed with the newest key."""
+    async def keep(self, most_age: timedelta) -> None:
+        """Read what other processes made, rotate when the newest key is old, drop outdated ones."""
+        await self.load()
+        now = self._clock()
+        for key in outdated(self._keys, now):
+            await self._store.remove(key.id)
+        if self._keys[-1].created_at + most_age <= now:
+            await self.rotate()
+
+    def mint(self, identity: Identity) -> str:
+        """Return `identity` as a signed token. Raises `Unavailable` before the first `load`."""
         if not self._keys:
-            await self.load()
-        key = self._keys[-1]
+            raise Unavailable("The signing keys have not been read yet.")
+        key = signer(self._keys, self._clock())
         return sign(identity, key.id, key.private)
 
     async def public_key(self, key_id: str) -> EllipticCurvePublicKey | None:
-        """Return a public key by its `kid`; one that another process has made is found too."""
+        """Return a public key by its `kid`.
+
+        For one that is not known the store is read again, at most every 5 s: forged ids cost little.
+        """
         found = self._find(key_id)
-        if found is None and key_id.startswith("key-"):
-            await self.load()
+        if found is None:
+            async with self._lock:
+                if time.monotonic() - self._asked > _ASK_AGAIN_AFTER:
+                    await self.load()
+                    self._asked = time.monotonic()
             found = self._find(key_id)
         return found
 
@@ -103,10 +137,10 @@ class KeyRing:
                 return key.private.public_key()
         return None
 
-    async def jwks(self) -> dict[str, Any]:
-        """Return the public keys as a JWK Set (RFC 7517)."""
-        await self.load()
-        return {"keys": [_jwk(key) for key in self._keys]}
+    def public_keys(self) -> list[dict[str, Any]]:
+        """Return the public keys as JWKs (RFC 7517)."""
+        gone = outdated(self._keys, self._clock())
+        return [_jwk(key) for key in self._keys if key not in gone]
 
 
 def _jwk(key: SigningKey) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """Users and what an e-mail address and a password must be."""
 
+import unicodedata
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,22 +10,29 @@ from common.errors import InvalidRequest
 
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 8, 200
 
+_ORDINARY = ".example.com"
+"""Put after an address while it is checked: the library refuses names such as `.local` and `.test`,
+which private networks and trials use, only where they end it."""
+
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person. `home` is the workspace that was made with the account."""
+    """A person, who may belong to several workspaces."""
 
     id: str
     email: str
     name: str
     password_hash: str
-    home: str
     created_at: datetime
 
 
 def account_of(email: str) -> str:
-    """Return the form of an address by which accounts are told apart."""
-    return email.strip().casefold()
+    """Return the form of an address by which accounts are told apart, whatever its spelling."""
+    try:
+        spelled = _normalized(email)
+    except EmailNotValidError:
+        spelled = unicodedata.normalize("NFC", email.strip())
+    return spelled.casefold()
 
 
 def checked_email(email: str) -> str:
@@ -33,12 +41,14 @@ def checked_email(email: str) -> str:
     Nothing is looked up in DNS, and names that never leave a private network are accepted.
     """
     try:
-        checked = validate_email(
-            email.strip(), check_deliverability=False, globally_deliverable=False
-        )
+        return _normalized(email)
     except EmailNotValidError as fault:
         raise InvalidRequest("Invalid e-mail address", field="email", reason=str(fault)) from None
-    return checked.normalized
+
+
+def _normalized(email: str) -> str:
+    checked = validate_email(email.strip() + _ORDINARY, check_deliverability=False)
+    return checked.normalized.removesuffix(_ORDINARY)
 
 
 def check_password(password: str) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from auth.domain.revoking import REVOKED_FOR
 from common.errors import Conflict, Forbidden, NotFound, Unauthorized
 from common.identity import Role
 
@@ -15,6 +16,7 @@ TIER_LIMITS: dict[Tier, tuple[int, int] | None] = {
     "enterprise": None,
 }
 """Requests per hour and per minute; None is unlimited."""
+MOST_MEMBERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +37,15 @@ class Member:
 
 
 @dataclass(frozen=True, slots=True)
+class ShutOut:
+    """A user's tokens issued at or before `at` (Unix seconds) hold no more; forgotten at `until`."""
+
+    user_id: str
+    at: int
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Workspace:
     """A tenant. `version` rises with every change, so that two changes cannot cross."""
 
@@ -44,7 +55,11 @@ class Workspace:
     limits: Limits | None
     members: tuple[Member, ...]
     created_at: datetime
+    shut_outs: tuple[ShutOut, ...] = ()
     version: int = 1
+
+    def has(self, user_id: str) -> bool:
+        return any(member.user_id == user_id for member in self.members)
 
     def member(self, user_id: str) -> Member:
         """Return the member. Raises `NotFound`."""
@@ -60,49 +75,62 @@ class Workspace:
                 return member.role
         raise Unauthorized("The token is not valid any more.")
 
+    def tokens_hold_from(self, user_id: str) -> int:
+        """Return the earliest second of issue whose tokens hold for the user."""
+        return max((out.at + 1 for out in self.shut_outs if out.user_id == user_id), default=0)
+
     def effective_limits(self) -> Limits | None:
         """Return the rate limits that hold, None for unlimited."""
         by_tier = TIER_LIMITS[self.tier]
         return self.limits if by_tier is None else Limits(*by_tier)
 
     def with_member(self, member: Member) -> "Workspace":
-        """Add a member. Raises `Conflict` when the person is one already."""
-        if any(known.user_id == member.user_id for known in self.members):
+        """Add a member. Raises `Conflict` when the person is one already, or all seats are taken."""
+        if self.has(member.user_id):
             raise Conflict(f"{member.email} is a member of this workspace already.", field="email")
+        if len(self.members) >= MOST_MEMBERS:
+            raise Conflict(f"A workspace has at most {MOST_MEMBERS} members.")
         return self._changed(members=(*self.members, member))
 
-    def with_role(self, user_id: str, role: Role, by: Role) -> "Workspace":
-        """Change a member's role, as somebody with the role `by`.
+    def with_role(self, user_id: str, role: Role, by: Role, now: datetime) -> "Workspace":
+        """Change a member's role, as somebody with the role `by`, and end their tokens.
 
         Raises `NotFound`, `Forbidden` above one's own role, `Conflict` for the last owner.
         """
         member = self.member(user_id)
-        self._check_rank(member.role, by)
-        self._check_rank(role, by)
-        changed = self._changed(
-            members=tuple(
-                replace(known, role=role) if known.user_id == user_id else known
-                for known in self.members
-            )
-        )
-        return _owned(changed)
+        _check_rank(member.role, by)
+        _check_rank(role, by)
+        changed = replace(member, role=role)
+        members = tuple(changed if known is member else known for known in self.members)
+        return _owned(self._changed(members=members, shut_outs=self._shut_out(user_id, now)))
 
-    def without_member(self, user_id: str, by: Role) -> "Workspace":
-        """Remove a member. Raises as `with_role` does."""
-        self._check_rank(self.member(user_id).role, by)
-        left = tuple(known for known in self.members if known.user_id != user_id)
-        return _owned(self._changed(members=left))
+    def without_member(self, user_id: str, by: Role, now: datetime) -> "Workspace":
+        """Remove a member and end their tokens. Raises as `with_role` does."""
+        member = self.member(user_id)
+        _check_rank(member.role, by)
+        members = tuple(known for known in self.members if known is not member)
+        return _owned(self._changed(members=members, shut_outs=self._shut_out(user_id, now)))
 
     def with_plan(self, tier: Tier, limits: Limits | None) -> "Workspace":
         return self._changed(tier=tier, limits=limits)
 
+    def _shut_out(self, user_id: str, now: datetime) -> tuple[ShutOut, ...]:
+        # A second later than the last time, so that tokens issued since then end as well: they are
+        # dated the second after it.
+        at = max(int(now.timestamp()), self.tokens_hold_from(user_id))
+        others = (out for out in self.shut_outs if out.user_id != user_id and out.until > now)
+        return (*others, ShutOut(user_id, at, now + REVOKED_FOR))
+
     def _changed(self, **changes: object) -> "Workspace":
         return replace(self, version=self.version + 1, **changes)  # type: ignore[arg-type]
 
-    @staticmethod
-    def _check_rank(role: Role, by: Role) -> None:
-        if role > by:
-            raise Forbidden(f"Only an {role.label} may do that to an {role.label}.")
+
+def _check_rank(role: Role, by: Role) -> None:
+    if role > by:
+        raise Forbidden(
+            f"This needs the role {role.label}; yours is {by.label}.",
+            details={"required_role": role.label},
+        )
 
 
 def _owned(workspace: Workspace) -> Workspace:

@@ -1,10 +1,12 @@
 """Telling the doors: Redis first, then the bus; auth's database has it already."""
 
 import asyncio
-import contextlib
-from datetime import datetime
+import time
+from collections import deque
+from collections.abc import Sequence
+from typing import Protocol
 
-from auth.domain.ports import DoorCopy, Revocations
+from auth.domain.ports import Revocations
 from common.bus import Bus, BusUnavailable, encode
 from common.contracts.messages import SessionRevoked
 from common.contracts.topology import SESSIONS
@@ -14,40 +16,91 @@ from common.times import utc_now
 
 log = get_logger(__name__)
 
-_REFILL_EVERY = 5.0
-"""Seconds between two looks whether Redis has been emptied."""
+_MOST_UNSENT = 10_000
+
+
+class DoorCopy(Protocol):
+    """The copy of the revocations that the doors read. Its methods raise `Unavailable`."""
+
+    async def write(self, revocations: Sequence[SessionRevoked]) -> None:
+        """Write revocations; those that have expired are left out."""
+
+    async def loaded(self) -> bool:
+        """Say whether the copy has been filled since it was last empty."""
+
+    async def mark_loaded(self) -> None: ...
 
 
 class DoorAnnouncer:
-    """Announces revocations and keeps the doors' copy in Redis whole."""
+    """Announces revocations, and brings later what did not get through.
 
-    def __init__(self, copy: DoorCopy, bus: Bus, revocations: Revocations) -> None:
+    Every `look_every` seconds it sends again what the bus did not take, and fills Redis from the
+    database where Redis has lost its content or missed something; every `fill_every` seconds it
+    does so in any case.
+    """
+
+    def __init__(
+        self,
+        copy: DoorCopy,
+        bus: Bus,
+        revocations: Revocations,
+        *,
+        look_every: float = 2.0,
+        fill_every: float = 60.0,
+    ) -> None:
         self._copy = copy
         self._bus = bus
         self._revocations = revocations
+        self._look_every = look_every
+        self._fill_every = fill_every
+        self._fill_at = float("-inf")
+        self._unsent: deque[SessionRevoked] = deque(maxlen=_MOST_UNSENT)
 
     async def announce(self, revocation: SessionRevoked) -> None:
-        """Tell the doors. What does not get through is logged; the refill brings it later."""
+        """Tell the doors; returns when they have been told or will be by `keep`."""
         try:
             await self._copy.write([revocation])
         except Unavailable as fault:
-            log.warning("a revocation could not be written to Redis", reason=str(fault))
+            self._fill_at = float("-inf")
+            log.warning("a revocation will be written to Redis later", reason=fault.message)
         try:
             await self._bus.publish(SESSIONS, "", encode(revocation))
         except BusUnavailable as fault:
-            log.warning("a revocation could not be published", reason=str(fault))
+            self._unsent.append(revocation)
+            log.warning("a revocation will be published later", reason=fault.message)
 
-    async def keep_filled(self) -> None:
-        """Fill Redis from the database whenever it is found empty, until cancelled."""
+    async def keep(self) -> None:
+        """Bring what is missing to Redis and the bus, until cancelled."""
         while True:
-            with contextlib.suppress(Unavailable):  # it is away: nothing to fill yet
-                if not await self._copy.loaded():
-                    await self.fill(utc_now())
-            await asyncio.sleep(_REFILL_EVERY)
+            try:
+                await self._send()
+                await self._fill_if_due()
+            except Unavailable as fault:
+                log.warning("the doors' copy cannot be kept now", reason=fault.message)
+            except Exception:
+                log.exception("the doors' copy could not be kept")
+            await asyncio.sleep(self._look_every)
 
-    async def fill(self, now: datetime) -> None:
+    async def _send(self) -> None:
+        while self._unsent:
+            try:
+                await self._bus.publish(SESSIONS, "", encode(self._unsent[0]))
+            except BusUnavailable:
+                return
+            self._unsent.popleft()
+
+    async def _fill_if_due(self) -> None:
+        if time.monotonic() >= self._fill_at or not await self._copy.loaded():
+            await self.fill()
+
+    async def fill(self) -> None:
         """Write every unexpired revocation to Redis and mark it filled."""
-        unexpired = await self._revocations.unexpired(now)
-        await self._copy.write(unexpired)
-        await self._copy.mark_loaded()
-        log.info("revocations were written to an empty Redis", count=len(unexpired))
+        self._fill_at = time.monotonic() + self._fill_every
+        try:
+            unexpired = await self._revocations.unexpired(utc_now())
+            await self._copy.write(unexpired)
+            await self._copy.mark_loaded()
+        except BaseException:
+            self._fill_at = float("-inf")
+            raise
+        log.debug("revocations were written to Redis", count=len(unexpired))

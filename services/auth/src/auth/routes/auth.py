@@ -2,9 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Response
 
-from auth.domain.api_keys import ApiKey, made
+from auth.domain.keys import ApiKey
 from auth.routes.bodies import (
     CONFLICT,
     ApiKeyList,
@@ -12,7 +12,9 @@ from auth.routes.bodies import (
     ApiKeyRequest,
     ApiKeyView,
     Credentials,
+    KeySet,
     LoggedIn,
+    LogoutRequest,
     Me,
     Refreshed,
     RefreshRequest,
@@ -22,10 +24,8 @@ from auth.routes.bodies import (
 )
 from auth.routes.parts import Parts, parts
 from common.access import Admin, Viewer
-from common.errors import NotFound
 from common.identity import ROLES
 from common.models import Page
-from common.times import utc_now
 
 router = APIRouter(tags=["auth"])
 Use = Annotated[Parts, Depends(parts)]
@@ -35,8 +35,8 @@ Use = Annotated[Parts, Depends(parts)]
     "/auth/register", status_code=201, responses=CONFLICT, summary="Register a user and workspace"
 )
 async def register(body: Registration, use: Use) -> Registered:
-    user = await use.accounts.register(body.email, body.password, body.name)
-    return Registered(id=user.id, email=user.email, workspace_id=user.home)
+    user, workspace = await use.accounts.register(body.email, body.password, body.name)
+    return Registered(id=user.id, email=user.email, workspace_id=workspace.id)
 
 
 @router.post("/auth/login", summary="Login with credentials")
@@ -61,19 +61,17 @@ async def refresh(body: RefreshRequest, use: Use) -> Refreshed:
 
 
 @router.post("/auth/logout", status_code=204, summary="Invalidate tokens")
-async def logout(caller: Viewer, use: Use) -> None:
-    await use.logins.logout(caller)
+async def logout(caller: Viewer, use: Use, body: LogoutRequest | None = None) -> None:
+    await use.logins.logout(caller, body.refresh_token if body else None)
 
 
 @router.get("/auth/me", summary="Who am I")
 async def me(caller: Viewer, use: Use) -> Me:
     user, workspace = await use.accounts.me(caller)
-    if workspace is None:
-        raise NotFound("There is no such workspace.")
     return Me(
-        id=caller.user_id,
-        email=user.email if user else "",
-        name=user.name if user else "Sandbox",
+        id=user.id,
+        email=user.email,
+        name=user.name,
         role=caller.role.label,
         workspace=WorkspaceView(id=workspace.id, name=workspace.name, tier=workspace.tier),
     )
@@ -81,7 +79,7 @@ async def me(caller: Viewer, use: Use) -> Me:
 
 @router.get("/auth/api-keys", summary="List API keys")
 async def list_api_keys(caller: Admin, page: Annotated[Page, Query()], use: Use) -> ApiKeyList:
-    keys = await use.api_keys.of_workspace(caller.workspace_id)
+    keys = await use.cabinet.all(caller)
     shown = keys[page.skip : page.skip + page.page_size]
     return ApiKeyList(
         api_keys=[ApiKeyView(**_fields(key)) for key in shown],
@@ -91,12 +89,9 @@ async def list_api_keys(caller: Admin, page: Annotated[Page, Query()], use: Use)
     )
 
 
-@router.post("/auth/api-keys", status_code=201, summary="Create an API key")
+@router.post("/auth/api-keys", status_code=201, responses=CONFLICT, summary="Create an API key")
 async def create_api_key(body: ApiKeyRequest, caller: Admin, use: Use) -> ApiKeyMade:
-    role = ROLES[body.role]
-    caller.require(role)
-    key, secret = made(caller.workspace_id, caller.user_id, body.name, role, utc_now())
-    await use.api_keys.add(key)
+    key, secret = await use.cabinet.make(caller, body.name, ROLES[body.role])
     return ApiKeyMade(**_fields(key), key=secret)
 
 
@@ -112,12 +107,10 @@ def _fields(key: ApiKey) -> dict[str, Any]:
 
 @router.delete("/auth/api-keys/{key_id}", status_code=204, summary="Revoke an API key")
 async def delete_api_key(key_id: str, caller: Admin, use: Use) -> None:
-    if not await use.api_keys.remove(caller.workspace_id, key_id):
-        raise NotFound(f"There is no API key {key_id}.")
-    await use.revoker.session(key_id)
+    await use.cabinet.revoke(caller, key_id)
 
 
 @router.get("/.well-known/jwks.json", summary="Public signing keys (RFC 7517)")
-async def jwks(request: Request) -> dict[str, Any]:
-    keys: dict[str, Any] = await parts(request).keys.jwks()
-    return keys
+async def jwks(use: Use, response: Response) -> KeySet:
+    response.headers["Cache-Control"] = "public, max-age=60"
+    return KeySet(keys=use.key_ring.public_keys())

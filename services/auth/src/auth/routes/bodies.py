@@ -49,6 +49,17 @@ class LoggedIn(AnswerModel):
     refresh_expires_in: int
 
 
+class LogoutRequest(RequestModel):
+    refresh_token: Secret | None = None
+    """Another session of the same user's that ends as well; the caller's own does in any case."""
+
+
+class KeySet(AnswerModel):
+    """A JWK Set (RFC 7517, section 5)."""
+
+    keys: list[dict[str, Any]]
+
+
 class RefreshRequest(RequestModel):
     refresh_token: Secret
 

@@ -21,7 +21,7 @@ Secret = Annotated[str, Header(alias="X-Kasal-Service-Secret")]
 @router.post("/tokens/service")
 async def service_token(body: ServiceTokenRequest, use: Use, secret: Secret = "") -> ShortToken:
     use.exchange.check_secret(secret)
-    token = await use.exchange.service_token(body.service, body.workspace_id)
+    token = use.exchange.service_token(body.service, body.workspace_id)
     return ShortToken(access_token=token, expires_in=SERVICE_TTL)
 
 
@@ -40,6 +40,7 @@ async def revocations(_: Overseer, use: Use) -> dict[str, Any]:
 
 @router.get("/workspaces/{workspace_id}/plan")
 async def plan(workspace_id: str, request: Request, use: Use) -> Plan:
+    # PeerService asks for a token of one workspace, Overseer for one of all: either will do here.
     identity = await request.app.state.verifier.verify(bearer(request))
     if identity.kind != "service" or identity.workspace_id not in {workspace_id, ALL_WORKSPACES}:
         raise Forbidden("This is for the platform's own services.")

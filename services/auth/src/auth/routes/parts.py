@@ -6,10 +6,10 @@ from fastapi import Request
 
 from auth.domain.accounts import Accounts
 from auth.domain.exchange import Exchange
+from auth.domain.key_cabinet import KeyCabinet
 from auth.domain.logins import Logins
 from auth.domain.memberships import Memberships
-from auth.domain.ports import ApiKeys, Revocations
-from auth.domain.revoking import Revoker
+from auth.domain.ports import Revocations
 from auth.domain.signing import KeyRing
 
 
@@ -19,10 +19,9 @@ class Parts:
     logins: Logins
     memberships: Memberships
     exchange: Exchange
-    api_keys: ApiKeys
+    cabinet: KeyCabinet
     revocations: Revocations
-    revoker: Revoker
-    keys: KeyRing
+    key_ring: KeyRing
 
 
 def parts(request: Request) -> Parts:

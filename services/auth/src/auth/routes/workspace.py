@@ -26,9 +26,7 @@ Use = Annotated[Parts, Depends(parts)]
 
 @router.get("/workspace/members", summary="List members")
 async def list_members(caller: Viewer, page: Annotated[Page, Query()], use: Use) -> MemberList:
-    members = sorted(
-        await use.memberships.members(caller), key=lambda one: one.added_at, reverse=True
-    )
+    members = await use.memberships.members(caller)
     return MemberList(
         members=[_view(member) for member in members[page.skip : page.skip + page.page_size]],
         total=len(members),

@@ -7,7 +7,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from auth.domain.users import User, account_of
-from auth.domain.workspaces import Limits, Member, Workspace
+from auth.domain.workspaces import Limits, Member, ShutOut, Workspace
 from common.errors import Conflict
 from common.identity import ROLES
 from common.mongo import Database, Document
@@ -45,7 +45,6 @@ def _user(document: Document | None) -> User | None:
         email=document["email"],
         name=document["name"],
         password_hash=document["password_hash"],
-        home=document["home"],
         created_at=document["created_at"],
     )
 
@@ -58,6 +57,7 @@ class MongoWorkspaces:
 
     async def migrate(self) -> None:
         await self._workspaces.create_index("members.user_id")
+        await self._workspaces.create_index("shut_outs.until")
 
     async def add(self, workspace: Workspace) -> bool:
         try:
@@ -79,6 +79,9 @@ class MongoWorkspaces:
         result = await self._workspaces.replace_one(read_with, _document(workspace))
         return result.matched_count == 1
 
+    async def discard(self, workspace_id: str) -> None:
+        await self._workspaces.delete_one({"_id": workspace_id})
+
 
 def _document(workspace: Workspace) -> Document:
     fields: dict[str, Any] = asdict(workspace)
@@ -98,5 +101,6 @@ def _workspace(document: Document) -> Workspace:
             Member(**{**member, "role": ROLES[member["role"]]}) for member in document["members"]
         ),
         created_at=document["created_at"],
+        shut_outs=tuple(ShutOut(**out) for out in document["shut_outs"]),
         version=document["version"],
     )

@@ -9,6 +9,8 @@ from common.identity import Role
 from common.ids import new_id
 
 PREFIX = "kasal_"
+MOST_KEYS = 100
+"""API keys that a workspace may have."""
 
 
 @dataclass(frozen=True, slots=True)

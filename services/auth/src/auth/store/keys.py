@@ -1,0 +1,56 @@
+"""API keys in MongoDB."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from datetime import datetime
+
+from auth.domain.keys import ApiKey
+from auth.domain.revoking import REVOKED_FOR
+from common.identity import ROLES
+from common.mongo import Database, Document
+
+
+class MongoApiKeys:
+    """The collection `api_keys`. A revoked one removes itself when its revocation has expired."""
+
+    def __init__(self, database: Database) -> None:
+        self._keys = database["api_keys"]
+
+    async def migrate(self) -> None:
+        await self._keys.create_index("secret_hash", unique=True)
+        await self._keys.create_index("workspace_id")
+        await self._keys.create_index("revoked_until", expireAfterSeconds=0)
+
+    async def add(self, key: ApiKey) -> None:
+        fields = asdict(key)
+        document = {"_id": fields.pop("id"), **fields, "role": key.role.label}
+        await self._keys.insert_one({**document, "revoked_at": None})
+
+    async def by_hash(self, secret_hash: str) -> ApiKey | None:
+        document = await self._keys.find_one({"secret_hash": secret_hash, "revoked_at": None})
+        return None if document is None else _key(document)
+
+    async def of_workspace(self, workspace_id: str) -> Sequence[ApiKey]:
+        found = self._keys.find({"workspace_id": workspace_id, "revoked_at": None})
+        keys = [_key(document) for document in await found.to_list()]
+        return sorted(keys, key=lambda key: key.id, reverse=True)
+
+    async def revoke(self, workspace_id: str, key_id: str, now: datetime) -> bool:
+        result = await self._keys.update_one(
+            {"_id": key_id, "workspace_id": workspace_id, "revoked_at": None},
+            {"$set": {"revoked_at": now, "revoked_until": now + REVOKED_FOR}},
+        )
+        return result.matched_count == 1
+
+
+def _key(document: Document) -> ApiKey:
+    return ApiKey(
+        id=document["_id"],
+        workspace_id=document["workspace_id"],
+        user_id=document["user_id"],
+        name=document["name"],
+        role=ROLES[document["role"]],
+        secret_hash=document["secret_hash"],
+        hint=document["hint"],
+        created_at=document["created_at"],
+    )

@@ -1,0 +1,97 @@
+"""What is revoked, read from the documents it is part of, and the doors' copy of it in Redis."""
+
+import contextlib
+import time
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
+
+from redis.asyncio import Redis
+from redis.exceptions import RedisError
+
+from auth.domain.revoking import user_revoked
+from common.contracts.messages import SessionRevoked
+from common.errors import Unavailable
+from common.mongo import Database, Document
+
+_LOADED = "kasal:revocations:loaded"
+_BATCH = 1_000
+_KEEP_LATEST = """
+if tonumber(redis.call('GET', KEYS[1]) or '0') <= tonumber(ARGV[1]) then
+  redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
+end
+"""
+"""A refill reads and writes while new revocations come in: the later one must win."""
+
+
+class MongoRevocations:
+    """Revoked sessions, API keys and members, from the collections of each."""
+
+    def __init__(self, database: Database) -> None:
+        self._single = (database["sessions"], database["api_keys"])
+        self._workspaces = database["workspaces"]
+
+    async def unexpired(self, now: datetime) -> Sequence[SessionRevoked]:
+        found: list[SessionRevoked] = []
+        for collection in self._single:
+            revoked = collection.find({"revoked_until": {"$gt": now}})
+            found += [_ended(document) async for document in revoked]
+        shut_out_of = self._workspaces.find({"shut_outs.until": {"$gt": now}})
+        async for workspace in shut_out_of:
+            found += [
+                user_revoked(workspace["_id"], out["user_id"], out["at"], out["until"])
+                for out in workspace["shut_outs"]
+                if out["until"] > now
+            ]
+        return found
+
+
+def _ended(document: Document) -> SessionRevoked:
+    return SessionRevoked(
+        session_id=document["_id"],
+        revoked_at=document["revoked_at"],
+        expires_at=document["revoked_until"],
+    )
+
+
+class RedisRevocations:
+    """The revocations in Redis, under the keys of docs/reference/internal-api.md.
+
+    Its methods raise `Unavailable` while Redis is away.
+    """
+
+    def __init__(self, redis: Redis) -> None:
+        self._redis = redis
+
+    async def write(self, revocations: Sequence[SessionRevoked]) -> None:
+        """Write revocations; those that have expired are left out."""
+        for start in range(0, len(revocations), _BATCH):
+            async with _reached(), self._redis.pipeline(transaction=False) as pipe:
+                for revocation in revocations[start : start + _BATCH]:
+                    left = round(revocation.expires_at.timestamp() - time.time())
+                    if left > 0:
+                        at = int(revocation.revoked_at.timestamp())
+                        pipe.eval(_KEEP_LATEST, 1, _key(revocation), at, left)
+                await pipe.execute()
+
+    async def loaded(self) -> bool:
+        """Say whether this Redis has been filled since it was last empty."""
+        async with _reached():
+            return bool(await self._redis.exists(_LOADED))
+
+    async def mark_loaded(self) -> None:
+        async with _reached():
+            await self._redis.set(_LOADED, "1")
+
+
+@contextlib.asynccontextmanager
+async def _reached() -> AsyncIterator[None]:
+    try:
+        yield
+    except (RedisError, OSError) as fault:
+        raise Unavailable(f"Redis does not answer: {fault}") from fault
+
+
+def _key(revocation: SessionRevoked) -> str:
+    if revocation.session_id is not None:
+        return f"kasal:revoked:session:{revocation.session_id}"
+    return f"kasal:revoked:user:{revocation.workspace_id}:{revocation.user_id}"

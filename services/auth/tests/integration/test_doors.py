@@ -1,0 +1,211 @@
+"""Revocations on their way to the doors: database, Redis, bus - and each of them away."""
+
+import asyncio
+import socket
+import time
+from datetime import timedelta
+
+import pytest
+from redis.asyncio import Redis
+
+from auth.domain.keys import made
+from auth.domain.revoking import REVOKED_FOR, session_revoked, user_revoked
+from auth.domain.sessions import opened
+from auth.domain.signing import made as made_key
+from auth.store.failures import CountedFailures
+from auth.store.keys import MongoApiKeys
+from auth.store.passwords import Argon2Passwords
+from auth.store.revocations import MongoRevocations, RedisRevocations
+from auth.store.sessions import MongoSessions
+from auth.store.signing import MongoSigningKeys
+from common.backends import Backends
+from common.bus import decode
+from common.contracts.messages import SessionRevoked
+from common.contracts.topology import SESSIONS
+from common.identity import Role
+from common.sealing import CannotOpen, Sealer
+from common.settings import BusSettings
+from common.times import utc_now
+
+
+@pytest.fixture
+async def redis(redis_url):
+    async with Redis.from_url(redis_url, decode_responses=True) as client:
+        yield client
+
+
+@pytest.fixture
+async def sessions_bus(amqp_url, telemetry):
+    """What a door hears over the bus, as a queue."""
+    bus = Backends().bus(BusSettings(amqp_url=amqp_url), telemetry)
+    heard: asyncio.Queue[SessionRevoked] = asyncio.Queue()
+
+    async def hear(message):
+        heard.put_nowait(decode(message, SessionRevoked))
+
+    await bus.start()
+    await bus.subscribe(SESSIONS, hear)
+    yield heard
+    await bus.close()
+
+
+@pytest.fixture
+def nowhere():
+    """A loopback port that refuses connections for as long as the test runs."""
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        yield held.getsockname()[1]
+
+
+async def held_by(redis, key, want=True):
+    async with asyncio.timeout(15):
+        while bool(await redis.exists(key)) is not want:  # noqa: ASYNC110 - Redis has no event for it
+            await asyncio.sleep(0.02)
+    return await redis.get(key)
+
+
+async def test_a_logout_is_in_the_database_in_redis_and_on_the_bus(client, redis, sessions_bus):
+    token = await client.owner()
+    before = int(time.time())
+    await client.call("POST", "/auth/logout", token=token, expect=204)
+
+    (listed,) = await client.revocations()
+    key = f"kasal:revoked:session:{listed['session_id']}"
+    assert before <= int(await redis.get(key)) <= time.time()
+    assert 86_400 <= await redis.ttl(key) <= REVOKED_FOR.total_seconds()
+    assert await redis.get("kasal:revocations:loaded") == "1"
+    assert await redis.ttl("kasal:revocations:loaded") == -1
+    heard = await asyncio.wait_for(sessions_bus.get(), 10)
+    assert heard == SessionRevoked.model_validate(listed)
+
+
+async def test_a_redis_that_lost_everything_is_filled_again(client, redis):
+    await client.call("POST", "/auth/logout", token=await client.owner(), expect=204)
+    (listed,) = await client.revocations()
+    await held_by(redis, "kasal:revocations:loaded")
+    await redis.flushdb()
+    await held_by(redis, "kasal:revocations:loaded")
+    assert await redis.exists(f"kasal:revoked:session:{listed['session_id']}")
+
+
+async def test_a_start_fills_redis_from_the_database(start, redis):
+    async with start() as client:
+        await client.call("POST", "/auth/logout", token=await client.owner(), expect=204)
+        (listed,) = await client.revocations()
+    await redis.flushdb()
+    async with start():
+        await held_by(redis, "kasal:revocations:loaded")
+    assert await redis.exists(f"kasal:revoked:session:{listed['session_id']}")
+
+
+async def test_with_redis_away_people_log_in_and_out_and_guesses_are_counted(start, nowhere):
+    async with start(redis_url=f"redis://127.0.0.1:{nowhere}/0") as client:
+        token = await client.owner()
+        await client.call("POST", "/auth/logout", token=token, expect=204)
+        assert len(await client.revocations()) == 1
+        body = {"email": "other@example.com", "password": "wrong"}
+        for _ in range(10):
+            await client.call("POST", "/auth/login", body, expect=401)
+        await client.call("POST", "/auth/login", body, expect=429)
+
+
+async def test_with_the_bus_away_a_logout_reaches_redis_and_the_database(start, redis, nowhere):
+    async with start(amqp_url=f"amqp://127.0.0.1:{nowhere}/") as client:
+        await client.call("POST", "/auth/logout", token=await client.owner(), expect=204)
+        (listed,) = await client.revocations()
+        assert await redis.exists(f"kasal:revoked:session:{listed['session_id']}")
+
+
+async def test_an_older_revocation_does_not_replace_a_newer_one(redis):
+    now = utc_now()
+    copy = RedisRevocations(redis)
+    second = int(now.timestamp())
+    newer = user_revoked("ws_1", "usr_1", second, now + REVOKED_FOR)
+    older = user_revoked("ws_1", "usr_1", second - 5, now + REVOKED_FOR)
+    await copy.write([newer])
+    await copy.write([older])
+    assert await redis.get("kasal:revoked:user:ws_1:usr_1") == str(second)
+
+
+async def test_thousands_of_revocations_are_written_and_expired_ones_are_not(redis):
+    now = utc_now()
+    many = [session_revoked(f"ses_{number}", now) for number in range(2_500)]
+    expired = session_revoked("ses_expired", now - REVOKED_FOR - timedelta(seconds=1))
+    await RedisRevocations(redis).write([*many, expired])
+    assert await redis.dbsize() == 2_500
+
+
+async def test_a_fresh_window_of_failures_ends_by_itself(redis):
+    failures = CountedFailures(redis)
+    for number in range(3):
+        assert (await failures.count("a@example.com"))[0] == number
+        await failures.add("a@example.com", timedelta(seconds=100))
+    count, left = await failures.count("a@example.com")
+    assert (count, 95 < left <= 100) == (3, True)
+    await failures.clear("a@example.com")
+    assert (await failures.count("a@example.com"))[0] == 0
+    assert await redis.keys("*") == []
+
+
+async def test_what_is_revoked_is_told_until_it_has_expired(mongo_database):
+    held = mongo_database("auth")
+    sessions, keys, revocations = MongoSessions(held), MongoApiKeys(held), MongoRevocations(held)
+    await sessions.migrate()
+    await sessions.migrate()
+    await keys.migrate()
+    now = utc_now()
+    session, _ = opened("usr_1", "ws_1", now, timedelta(seconds=300))
+    key, _ = made("ws_1", "usr_1", "ci", Role.EDITOR, now)
+    await sessions.add(session)
+    await keys.add(key)
+    assert await revocations.unexpired(now) == []
+
+    await sessions.revoke(session.id, now)
+    await sessions.revoke(session.id, now + timedelta(hours=1))
+    assert await keys.revoke("ws_1", key.id, now)
+    assert not await keys.revoke("ws_1", key.id, now)
+
+    told = await revocations.unexpired(now + REVOKED_FOR - timedelta(seconds=1))
+    assert {one.session_id for one in told} == {session.id, key.id}
+    assert {(one.revoked_at, one.expires_at) for one in told} == {(now, now + REVOKED_FOR)}
+    assert await revocations.unexpired(now + REVOKED_FOR) == []
+    after = await sessions.find(session.id)
+    assert (after.revoked_at, after.expires_at) == (now, now + REVOKED_FOR)
+
+
+async def test_a_private_key_is_sealed_and_opens_only_under_the_same_secret(mongo_database):
+    held = mongo_database("auth")
+    store = MongoSigningKeys(held, Sealer("the right secret key", "signing-keys"))
+    await store.migrate()
+    key = made_key(1, utc_now())
+    assert await store.add(key)
+    assert not await store.add(made_key(1, utc_now()))
+
+    (read,) = await store.all()
+    assert read.private.private_numbers() == key.private.private_numbers()
+    document = await held["signing_keys"].find_one({})
+    number = key.private.private_numbers().private_value.to_bytes(32, "big")
+    assert number not in document["private"]
+    other = MongoSigningKeys(held, Sealer("another secret key!", "signing-keys"))
+    with pytest.raises(CannotOpen, match="KASAL_SECRET_KEY"):
+        await other.all()
+
+
+async def test_passwords_are_argon2id_and_checked_off_the_loop():
+    passwords = Argon2Passwords()
+    hashed = await passwords.hash("secure_password")
+    assert hashed.startswith("$argon2id$")
+    ticks = 0
+
+    async def tick():
+        nonlocal ticks
+        while True:
+            await asyncio.sleep(0)
+            ticks += 1
+
+    ticking = asyncio.create_task(tick())
+    assert await passwords.matches("secure_password", hashed)
+    assert not await passwords.matches("secure_passwore", hashed)
+    assert not await passwords.matches("secure_password", None)
+    ticking.cancel()
+    assert ticks > 10

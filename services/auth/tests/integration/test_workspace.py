@@ -1,0 +1,168 @@
+"""Members, API keys, plans and what the other services ask, over real HTTP and stores."""
+
+import pytest
+
+
+async def test_a_member_is_added_changed_and_removed(client):
+    owner = await client.owner()
+    body = {"email": "b@example.com", "role": "editor", "password": "first_password", "name": "B"}
+    added = await client.call("POST", "/workspace/members", body, token=owner, expect=201)
+    assert set(added) == {"id", "email", "name", "role", "added_at"}
+    assert added["added_at"].endswith("Z")
+    again = await client.call("POST", "/workspace/members", body, token=owner, expect=409)
+    assert again["error"]["code"] == "CONFLICT"
+
+    login = await client.login("b@example.com", "first_password")
+    path = f"/workspace/members/{added['id']}"
+    changed = await client.call("PUT", path, {"role": "viewer"}, token=owner)
+    assert changed["role"] == "viewer"
+    refreshed = await client.call(
+        "POST", "/auth/refresh", {"refresh_token": login["refresh_token"]}
+    )
+    me = await client.call("GET", "/auth/me", token=refreshed["access_token"])
+    assert me["role"] == "viewer"
+    await client.call(
+        "POST", "/workspace/members", body, token=refreshed["access_token"], expect=403
+    )
+
+    listed = await client.call("GET", "/workspace/members?page_size=1", token=owner)
+    assert (listed["total"], listed["page"], listed["page_size"]) == (2, 1, 1)
+    assert [one["email"] for one in listed["members"]] == ["b@example.com"]
+
+    await client.call("DELETE", path, token=owner, expect=204)
+    await client.call("DELETE", path, token=owner, expect=404)
+    await client.call(
+        "POST", "/auth/refresh", {"refresh_token": refreshed["refresh_token"]}, expect=401
+    )
+    (told,) = await client.revocations()
+    assert (told["user_id"], told["session_id"]) == (added["id"], None)
+
+
+async def test_somebody_with_an_account_joins_with_their_own_password(client):
+    owner = await client.owner()
+    await client.register("b@example.com", "their own password")
+    added = await client.call(
+        "POST", "/workspace/members", {"email": "B@example.com"}, token=owner, expect=201
+    )
+    assert added["role"] == "editor"
+    me = await client.call("GET", "/auth/me", token=owner)
+    login = await client.login(
+        "b@example.com", "their own password", workspace_id=me["workspace"]["id"]
+    )
+    theirs = await client.call("GET", "/auth/me", token=login["access_token"])
+    assert (theirs["workspace"]["id"], theirs["role"]) == (me["workspace"]["id"], "editor")
+
+
+async def test_the_last_owner_stays(client):
+    owner = await client.owner()
+    me = await client.call("GET", "/auth/me", token=owner)
+    path = f"/workspace/members/{me['id']}"
+    await client.call("DELETE", path, token=owner, expect=409)
+    await client.call("PUT", path, {"role": "admin"}, token=owner, expect=409)
+    assert await client.revocations() == []
+
+
+async def test_members_and_keys_of_another_workspace_are_not_found(client):
+    owner, stranger = await client.owner("a@example.com"), await client.owner("b@example.com")
+    me = await client.call("GET", "/auth/me", token=owner)
+    key = await client.call("POST", "/auth/api-keys", {"name": "ci"}, token=owner, expect=201)
+    path = f"/workspace/members/{me['id']}"
+    await client.call("PUT", path, {"role": "viewer"}, token=stranger, expect=404)
+    await client.call("DELETE", path, token=stranger, expect=404)
+    await client.call("DELETE", f"/auth/api-keys/{key['id']}", token=stranger, expect=404)
+    listed = await client.call("GET", "/auth/api-keys", token=stranger)
+    assert (listed["api_keys"], listed["total"]) == ([], 0)
+
+
+async def test_an_api_key_is_shown_once_works_and_is_revoked_at_once(client):
+    owner = await client.owner()
+    body = {"name": "ci", "role": "admin"}
+    made = await client.call("POST", "/auth/api-keys", body, token=owner, expect=201)
+    assert made["key"].startswith("kasal_")
+    listed = await client.call("GET", "/auth/api-keys", token=owner)
+    assert listed["api_keys"] == [{name: made[name] for name in made if name != "key"}]
+
+    token = await client.exchange(made["key"])
+    assert token["expires_in"] == 60
+    me = await client.call("GET", "/auth/me", token=token["access_token"])
+    assert me["role"] == "admin"
+    await client.call("POST", "/auth/logout", token=token["access_token"], expect=403)
+
+    await client.call("DELETE", f"/auth/api-keys/{made['id']}", token=owner, expect=204)
+    await client.call("DELETE", f"/auth/api-keys/{made['id']}", token=owner, expect=404)
+    await client.exchange(made["key"], expect=401)
+    assert [one["session_id"] for one in await client.revocations()] == [made["id"]]
+    assert (await client.call("GET", "/auth/api-keys", token=owner))["total"] == 0
+
+
+async def test_the_plan_is_changed_by_owners_and_seen_by_services(client):
+    owner = await client.owner()
+    me = await client.call("GET", "/auth/me", token=owner)
+    workspace_id = me["workspace"]["id"]
+    path = f"/internal/workspaces/{workspace_id}/plan"
+    token = await client.service_token(workspace_id)
+    free = {"per_hour": 1_000, "per_minute": 100}
+    assert (await client.call("GET", path, token=token))["limits"] == free
+
+    await client.call("PUT", "/workspace/plan", {"tier": "enterprise"}, token=owner)
+    expected = {"workspace_id": workspace_id, "tier": "enterprise", "limits": None}
+    assert await client.call("GET", path, token=await client.service_token()) == expected
+
+    bound = {"tier": "enterprise", "limits": {"per_hour": 9, "per_minute": 3}}
+    assert (await client.call("PUT", "/workspace/plan", bound, token=owner))["limits"] == bound[
+        "limits"
+    ]
+    wrong = {"tier": "pro", "limits": {"per_hour": 9, "per_minute": 3}}
+    await client.call("PUT", "/workspace/plan", wrong, token=owner, expect=400)
+    await client.call("PUT", "/workspace/plan", {"tier": "gold"}, token=owner, expect=400)
+
+
+async def test_the_operator_decides_whether_plans_are_changed(start):
+    async with start(plan_changes=False) as client:
+        owner = await client.owner()
+        await client.call("PUT", "/workspace/plan", {"tier": "pro"}, token=owner, expect=403)
+
+
+async def test_internal_routes_are_for_services(client):
+    owner = await client.owner()
+    me = await client.call("GET", "/auth/me", token=owner)
+    path = f"/internal/workspaces/{me['workspace']['id']}/plan"
+    other = await client.service_token("ws_other")
+    await client.call("GET", path, token=owner, expect=403)
+    await client.call("GET", path, token=other, expect=403)
+    await client.call(
+        "GET", "/internal/workspaces/ws_none/plan", token=await client.service_token(), expect=404
+    )
+    await client.call("GET", "/internal/revocations", token=owner, expect=403)
+    await client.call("GET", "/internal/revocations", token=other, expect=403)
+    await client.call("GET", "/auth/me", token=other, expect=401)
+    for secret in ({}, {"X-Kasal-Service-Secret": "wrong"}):
+        body = {"service": "gateway", "workspace_id": "*"}
+        await client.call("POST", "/internal/tokens/service", body, headers=secret, expect=401)
+        await client.call(
+            "POST", "/internal/tokens/exchange", {"token": "x"}, headers=secret, expect=401
+        )
+
+
+async def test_the_sandbox_token_is_accepted_where_it_is_set(client):
+    token = (await client.exchange("SANDBOX_TOKEN"))["access_token"]
+    me = await client.call("GET", "/auth/me", token=token)
+    assert (me["workspace"]["id"], me["workspace"]["tier"], me["role"]) == (
+        "ws_sandbox",
+        "free",
+        "admin",
+    )
+    await client.call("POST", "/auth/api-keys", {"name": "x"}, token=token, expect=403)
+
+
+async def test_there_is_no_sandbox_unless_it_is_set(start):
+    async with start(sandbox_token=None) as client:
+        await client.exchange("SANDBOX_TOKEN", expect=401)
+
+
+@pytest.mark.parametrize("role", ["root", "", None, 4])
+async def test_only_the_four_roles_are_roles(client, role):
+    owner = await client.owner()
+    body = {"name": "ci", "role": role}
+    told = await client.call("POST", "/auth/api-keys", body, token=owner, expect=400)
+    assert told["error"]["details"]["field"] == "role"

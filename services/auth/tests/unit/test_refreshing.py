@@ -1,0 +1,236 @@
+"""Refresh tokens: single use, the parent's grace, reuse, logout - against a model of them."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    Bundle,
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    multiple,
+    rule,
+    run_state_machine_as_test,
+)
+
+from auth.domain.sessions import GRACE, MOST_SIBLINGS, RefreshToken
+from common.errors import Forbidden, Unauthorized
+from common.identity import Role
+
+
+class RefreshModel(RuleBasedStateMachine):
+    """One session of one user, its tokens used in any order at any time."""
+
+    make_world = None
+    tokens = Bundle("tokens")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.runner = asyncio.Runner()
+        self.world = type(self).make_world()
+        self.alive = True
+        self.current: set[str] = set()
+        self.parent = ""
+        self.shown: set[str] = set()
+
+    def teardown(self) -> None:
+        self.runner.close()
+
+    @initialize(target=tokens)
+    def log_in(self):
+        async def logging_in():
+            await self.world.accounts.register("user@example.com", "secure_password", None)
+            return await self.world.logins.login("USER@example.com", "secure_password", None)
+
+        told = self.runner.run(logging_in())
+        self.identity = self.world.mint.read(told.access_token)
+        self.rotated_at = self.world.clock.now
+        self.expires_at = self.rotated_at + timedelta(seconds=self.world.lifetimes.refresh)
+        self.current = {told.refresh_token}
+        self.shown = {told.refresh_token}
+        return told.refresh_token
+
+    @rule(target=tokens, token=tokens)
+    def use(self, token):
+        now = self.world.clock.now
+        usable = self.alive and now < self.expires_at
+        parent = token == self.parent and now - self.rotated_at <= GRACE
+        if usable and token in self.current:
+            fresh = self._taken(token)
+            self.current, self.parent, self.rotated_at = {fresh}, token, now
+            self.expires_at = now + timedelta(seconds=self.world.lifetimes.refresh)
+            return fresh
+        if usable and parent and len(self.current) < MOST_SIBLINGS:
+            fresh = self._taken(token)
+            self.current.add(fresh)
+            return fresh
+        self._refused(token)
+        self.alive = self.alive and not usable
+        return multiple()
+
+    @rule(token=tokens, part=st.sampled_from(["family", "own", "session"]))
+    def use_forged(self, token, part):
+        real = RefreshToken.read(token)
+        forged = {
+            "family": f"{real.session_id}.forged.{real.own}",
+            "own": f"{real.session_id}.{'x' * 32}.forged",
+            "session": f"ses_none.{real.family}.{real.own}",
+        }[part]
+        self._refused(forged)
+
+    @rule(token=tokens)
+    def use_stolen_family(self, token):
+        real = RefreshToken.read(token)
+        self._refused(f"{real.session_id}.{real.family}.never-given-out")
+        self.alive = self.alive and self.world.clock.now >= self.expires_at
+
+    @rule(seconds=st.sampled_from([0.5, 9.5, 10, 10.5, 86_400, 2_591_990, 2_592_000]))
+    def wait(self, seconds):
+        self.world.clock.advance(seconds=seconds)
+
+    @rule()
+    def log_out(self):
+        self.runner.run(self.world.logins.logout(self.identity))
+        self.alive = False
+
+    @invariant()
+    def doors_refuse_what_has_ended(self):
+        if self.current and not self.alive:
+            assert all(self.world.doors.refuse(one) for one in self.world.mint.minted)
+        elif self.current:
+            assert not any(self.world.doors.refuse(one) for one in self.world.mint.minted)
+
+    def _taken(self, token):
+        fresh = self.runner.run(self.world.logins.refresh(token)).refresh_token
+        assert fresh not in self.shown
+        self.shown.add(fresh)
+        return fresh
+
+    def _refused(self, token):
+        with pytest.raises(Unauthorized, match="not valid any more"):
+            self.runner.run(self.world.logins.refresh(token))
+
+
+def test_tokens_are_taken_as_the_model_says(make_world):
+    machine = type("Machine", (RefreshModel,), {"make_world": staticmethod(make_world)})
+    run_state_machine_as_test(
+        machine, settings=settings(max_examples=120, stateful_step_count=25, deadline=None)
+    )
+
+
+async def test_parallel_uses_of_one_token_all_get_one_within_the_grace(world):
+    await world.accounts.register("user@example.com", "secure_password", None)
+    first = await world.logins.login("user@example.com", "secure_password", None)
+
+    told = await asyncio.gather(*(world.logins.refresh(first.refresh_token) for _ in range(8)))
+
+    assert len({one.refresh_token for one in told}) == 8
+    assert world.doors.told == []
+
+
+async def test_too_many_siblings_end_the_session(world):
+    await world.accounts.register("user@example.com", "secure_password", None)
+    first = await world.logins.login("user@example.com", "secure_password", None)
+    for _ in range(MOST_SIBLINGS):
+        last = await world.logins.refresh(first.refresh_token)
+
+    with pytest.raises(Unauthorized):
+        await world.logins.refresh(first.refresh_token)
+    with pytest.raises(Unauthorized):
+        await world.logins.refresh(last.refresh_token)
+
+
+@pytest.mark.parametrize("text", ["", "x", "..", "a.b", "a.b.c.d", "ses_x..y", "eyJ0eXAi.e.s"])
+async def test_what_is_no_refresh_token_is_refused(world, text):
+    with pytest.raises(Unauthorized):
+        await world.logins.refresh(text)
+
+
+async def test_refreshing_brings_the_new_role_at_once_and_ends_the_old_token(world):
+    owner = await world.owner()
+    await world.memberships.add(owner, "b@example.com", Role.EDITOR, "secure_password", "B")
+    first = await world.logins.login("b@example.com", "secure_password", None)
+    before = world.mint.read(first.access_token)
+
+    await world.memberships.set_role(owner, before.user_id, Role.VIEWER)
+    after = world.mint.read((await world.logins.refresh(first.refresh_token)).access_token)
+
+    assert (before.role, after.role) == (Role.EDITOR, Role.VIEWER)
+    assert world.doors.refuse(before)
+    assert not world.doors.refuse(after)  # within the same second as the change
+
+
+async def test_a_role_changed_while_refreshing_ends_the_token_that_was_made_with_the_old_one(world):
+    owner = await world.owner()
+    editor = await world.member(owner, "b@example.com", Role.EDITOR)
+    told = await world.logins.login("b@example.com", "secure_password", None)
+
+    async def change() -> None:
+        world.clock.advance(seconds=1.2)
+        await world.memberships.set_role(owner, editor.user_id, Role.VIEWER)
+
+    world.workspaces.after_read = change
+    stale = world.mint.read((await world.logins.refresh(told.refresh_token)).access_token)
+
+    assert stale.role is Role.EDITOR
+    assert world.doors.refuse(stale)
+
+
+async def test_two_changes_and_a_refresh_within_a_second_leave_no_stale_token(world):
+    owner = await world.owner()
+    member = await world.member(owner, "b@example.com", Role.ADMIN)
+    told = await world.logins.login("b@example.com", "secure_password", None)
+    minted = []
+    for role in (Role.EDITOR, Role.VIEWER, Role.EDITOR):
+        await world.memberships.set_role(owner, member.user_id, role)
+        told = await world.logins.refresh(told.refresh_token)
+        minted.append(world.mint.read(told.access_token))
+
+    assert [world.doors.refuse(one) for one in minted] == [True, True, False]
+
+
+async def test_a_removed_member_can_neither_use_nor_refresh_tokens(world):
+    owner = await world.owner()
+    await world.memberships.add(owner, "b@example.com", Role.ADMIN, "secure_password", "B")
+    told = await world.logins.login("b@example.com", "secure_password", None)
+    member = world.mint.read(told.access_token)
+
+    await world.memberships.remove(owner, member.user_id)
+
+    assert world.doors.refuse(member)
+    with pytest.raises(Unauthorized):
+        await world.logins.refresh(told.refresh_token)
+
+
+async def test_logout_ends_the_session_of_a_refresh_token_of_ones_own_too(world):
+    mine = await world.owner()
+    other = await world.logins.login("user@example.com", "secure_password", None)
+    foreign = await world.accounts.register("b@example.com", "secure_password", None)
+    theirs = await world.logins.login(foreign[0].email, "secure_password", None)
+
+    await world.logins.logout(mine, theirs.refresh_token)
+    await world.logins.logout(mine, other.refresh_token)
+
+    await world.logins.refresh(theirs.refresh_token)
+    with pytest.raises(Unauthorized):
+        await world.logins.refresh(other.refresh_token)
+
+
+async def test_a_session_id_alone_cannot_end_another_session(world):
+    mine = await world.owner()
+    other = await world.logins.login("user@example.com", "secure_password", None)
+    session_id = RefreshToken.read(other.refresh_token).session_id
+
+    await world.logins.logout(mine, f"{session_id}.made.up")
+
+    await world.logins.refresh(other.refresh_token)
+
+
+async def test_the_shared_sandbox_and_keys_cannot_be_logged_out(world):
+    sandbox = world.mint.read(await world.exchange.opaque("SANDBOX_TOKEN"))
+    with pytest.raises(Forbidden):
+        await world.logins.logout(sandbox)
+    assert world.doors.told == []
