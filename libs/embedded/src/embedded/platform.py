@@ -100,7 +100,10 @@ class Platform:
         worker = executor.wiring.build_worker(executor_settings, backends)
         self._run("worker", worker.run(self._worker_stop))
         if self._metrics is not None:
-            self._serve("metrics", metrics_app([]), self._metrics)
+            apps = [*self.apps.values(), door]
+            registries = [app.state.telemetry.registry for app in apps]
+            metrics = metrics_app([*registries, worker.telemetry.registry])
+            self._serve("metrics", metrics, self._metrics)
         await self._started()
 
     def _serve(self, name: str, app: ASGIApp, bound: socket.socket) -> None:
