@@ -86,6 +86,7 @@ def joined() -> Json:
     result["paths"].update(_own_paths())
     for _, _, operation in operations(result):
         _finish(operation)
+    _order_examples(result)
     _check_names(result)
     _share_errors(result)
     _prune(result)
@@ -273,6 +274,24 @@ def _check_names(result: Json) -> None:
             raise Clash(f"{place} has the unknown tag {', '.join(sorted(unknown))}.")
 
 
+def _order_examples(result: Json) -> None:
+    """Give the fields of examples the order of their schemas; pydantic has sorted them by name."""
+    schemas = result["components"]["schemas"]
+
+    def ordered(value: Any, schema: Json) -> Any:
+        schema = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
+        if isinstance(value, list):
+            return [ordered(item, schema.get("items", {})) for item in value]
+        fields = schema.get("properties", {})
+        if not isinstance(value, dict) or not set(value) <= set(fields):
+            return value
+        return {name: ordered(value[name], fields[name]) for name in fields if name in value}
+
+    for schema in schemas.values():
+        if "examples" in schema:
+            schema["examples"] = [ordered(example, schema) for example in schema["examples"]]
+
+
 def _share_errors(result: Json) -> None:
     """Describe each common error once, and have the routes refer to it."""
     shared = result["components"]["responses"]
@@ -322,9 +341,9 @@ def _prune(result: Json) -> None:
     result["components"]["schemas"] = {name: schemas[name] for name in sorted(wanted)}
 
 
-def _by_tag(entry: tuple[str, Json]) -> tuple[int, str]:
+def _by_tag(entry: tuple[str, Json]) -> int:
     first = next(operation for operation in entry[1].values() if isinstance(operation, dict))
-    return list(_TAGS).index(first["tags"][0]), entry[0]
+    return list(_TAGS).index(first["tags"][0])
 
 
 def _own_paths() -> Json:

@@ -245,7 +245,7 @@ def _example(document: Json, schema: Json) -> Any:
     for value in told:
         if value is not None:
             return value
-    for choice in schema.get("anyOf", schema.get("oneOf", ())):
+    for choice in schema.get("anyOf") or schema.get("oneOf") or ():
         if _resolved(document, choice).get("type") != "null":
             return _example(document, choice)
     if schema.get("type") == "array":
