@@ -13,6 +13,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from openapi_texts import (
+    ABOUT,
+    CODES,
+    LIMIT_HEADERS,
+    SOCKET,
+    TAG_BY_LOWER,
+    TAGS,
+    TITLES,
+    headers,
+)
+
 from common.backends import Backends
 
 Json = dict[str, Any]
@@ -33,31 +44,6 @@ _DUMMY = {
     "service_secret": "only for reading the routes",
     "secret_key": "only for reading the routes, and long enough for it",
 }
-
-_TAGS = {
-    "Auth": "Tokens: log in, refresh, log out, API keys.",
-    "Workspace": "The tenant: its members and its plan.",
-    "Crews": "Teams of agents and how they work together.",
-    "Agents": "The members of a crew.",
-    "Tasks": "What the agents do.",
-    "Executions": "Running crews: start, watch, stop.",
-    "Tools": "What agents can use: built-in tools and your own HTTP tools.",
-    "Memory": "What a crew remembers between runs.",
-    "Analytics": "Usage and performance.",
-    "Live events": "A run's events as they happen, over WebSocket or SSE.",
-    "Platform": "Health, keys and documents. Outside the version prefix.",
-}
-_BY_LOWER = {name.lower(): name for name in _TAGS}
-
-_ABOUT = """\
-Run multi-agent crews as a service.
-
-Send `Authorization: Bearer <token>` with every request: an access token from `POST /auth/login`, \
-an API key, or the sandbox token. Every failure answers with the same envelope, \
-`{"error": {"code", "message", "details", "request_id"}}`, or with RFC 9457 problem details for \
-`Accept: application/problem+json`. Requests are limited per workspace: free 1,000 an hour and 100 a \
-minute, pro 10,000 and 1,000, enterprise by agreement. Times are RFC 3339 in UTC.
-"""
 
 
 class Clash(Exception):  # noqa: N818 - it says what happened
@@ -97,19 +83,19 @@ def joined() -> Json:
 def _frame() -> Json:
     return {
         "openapi": "3.1.0",
-        "info": {"title": "Kasal API", "version": "1", "description": _ABOUT},
+        "info": {"title": "Kasal API", "version": "1", "description": ABOUT},
         "servers": [
             {"url": "/api/v1", "description": "This installation"},
             {"url": "https://api.example.com/v1", "description": "Production"},
             {"url": "https://staging-api.example.com/v1", "description": "Staging"},
             {"url": "http://localhost:8000/api/v1", "description": "Local"},
         ],
-        "tags": [{"name": name, "description": text} for name, text in _TAGS.items()],
+        "tags": [{"name": name, "description": text} for name, text in TAGS.items()],
         "paths": {},
         "components": {
             "schemas": {"ErrorEnvelope": {}},
             "responses": {},
-            "headers": _headers(),
+            "headers": headers(),
             "securitySchemes": {},
         },
     }
@@ -167,7 +153,7 @@ def _mapped(value: Any, change: Callable[[str], str]) -> Any:
 
 def _finish(operation: Json) -> None:
     """Add what the gateway adds to every route: limits, headers, errors."""
-    operation["tags"] = [_BY_LOWER.get(tag.lower(), tag) for tag in operation.get("tags", ())]
+    operation["tags"] = [TAG_BY_LOWER.get(tag.lower(), tag) for tag in operation.get("tags", ())]
     answers = operation["responses"]
     if "HTTPValidationError" in json.dumps(answers.get("422", {})):
         del answers["422"]
@@ -185,80 +171,20 @@ def _finish(operation: Json) -> None:
         answers.setdefault(str(status), _error(status))
     for status, answer in answers.items():
         if "$ref" not in answer and status < "300":
-            names = ("X-Request-ID", *_LIMIT_HEADERS)
+            names = ("X-Request-ID", *LIMIT_HEADERS)
             answer.setdefault("headers", {}).update({name: _ref("headers", name) for name in names})
     operation["responses"] = dict(sorted(answers.items()))
 
 
-_TITLES = {
-    400: "Bad Request",
-    401: "Unauthorized",
-    403: "Forbidden",
-    404: "Not Found",
-    409: "Conflict",
-    412: "Precondition Failed",
-    413: "Payload Too Large",
-    415: "Unsupported Media Type",
-    422: "Idempotency Key Reused",
-    429: "Rate limit exceeded",
-    500: "Internal Error",
-    503: "Service Unavailable",
-    504: "Gateway Timeout",
-}
-_CODES = {
-    400: "VALIDATION_ERROR",
-    401: "UNAUTHORIZED",
-    403: "FORBIDDEN",
-    404: "NOT_FOUND",
-    413: "PAYLOAD_TOO_LARGE",
-    415: "UNSUPPORTED_MEDIA_TYPE",
-    429: "RATE_LIMIT",
-    500: "INTERNAL_ERROR",
-    503: "SERVICE_UNAVAILABLE",
-    504: "TIMEOUT",
-}
-_LIMIT_HEADERS = (
-    "X-RateLimit-Limit",
-    "X-RateLimit-Remaining",
-    "X-RateLimit-Reset",
-    "RateLimit",
-    "RateLimit-Policy",
-)
-
-
 def _error(status: int) -> Json:
     return {
-        "description": _TITLES[status],
+        "description": TITLES[status],
         "content": {"application/json": {"schema": _ref("schemas", "ErrorEnvelope")}},
     }
 
 
 def _ref(kind: str, name: str) -> Json:
     return {"$ref": f"#/components/{kind}/{name}"}
-
-
-def _headers() -> Json:
-    def described(text: str, kind: str = "integer", example: Any = None) -> Json:
-        return {"description": text, "schema": {"type": kind}, "example": example}
-
-    return {
-        "X-Request-ID": described("Names this request in every log", "string", "req_01jd7v6q"),
-        "X-RateLimit-Limit": described("Requests that the tightest window takes", example=100),
-        "X-RateLimit-Remaining": described("Requests left in it", example=99),
-        "X-RateLimit-Reset": described("Unix seconds of its renewal", example=1764000060),
-        "RateLimit": described(
-            "Requests left and seconds to the renewal, for each window "
-            "(draft-ietf-httpapi-ratelimit-headers-10)",
-            "string",
-            '"minute";r=99;t=42, "hour";r=999;t=3042',
-        ),
-        "RateLimit-Policy": described(
-            "The windows: requests and seconds",
-            "string",
-            '"minute";q=100;w=60, "hour";q=1000;w=3600',
-        ),
-        "Retry-After": described("Seconds to wait", example=42),
-    }
 
 
 def _check_names(result: Json) -> None:
@@ -269,7 +195,7 @@ def _check_names(result: Json) -> None:
         if name in seen:
             raise Clash(f"{place} and {seen[name]} are both named {name}.")
         seen[name] = place
-        unknown = set(operation["tags"]) - set(_TAGS)
+        unknown = set(operation["tags"]) - set(TAGS)
         if unknown:
             raise Clash(f"{place} has the unknown tag {', '.join(sorted(unknown))}.")
 
@@ -298,9 +224,9 @@ def _share_errors(result: Json) -> None:
     for _, _, operation in operations(result):
         for status, answer in list(operation["responses"].items()):
             number = int(status)
-            if number not in _CODES or answer != _error(number):
+            if number not in CODES or answer != _error(number):
                 continue
-            name = re.sub(r"\W", "", _TITLES[number].title())
+            name = re.sub(r"\W", "", TITLES[number].title())
             shared[name] = _shared_error(number)
             operation["responses"][status] = _ref("responses", name)
 
@@ -308,7 +234,7 @@ def _share_errors(result: Json) -> None:
 def _shared_error(status: int) -> Json:
     made = _error(status)
     headers = ["X-Request-ID"]
-    headers += [*_LIMIT_HEADERS, "Retry-After"] if status == 429 else []
+    headers += [*LIMIT_HEADERS, "Retry-After"] if status == 429 else []
     headers += ["Retry-After"] if status == 503 else []
     made["headers"] = {name: _ref("headers", name) for name in headers}
     made["content"]["application/json"]["example"] = _example(status)
@@ -316,11 +242,11 @@ def _shared_error(status: int) -> Json:
 
 
 def _example(status: int) -> Json:
-    message, details = _TITLES[status], {}
+    message, details = TITLES[status], {}
     if status == 400:  # the API document's own
         message = "Invalid crew configuration"
         details = {"field": "agents", "reason": "At least one agent required"}
-    told = {"code": _CODES[status], "message": message, "details": details}
+    told = {"code": CODES[status], "message": message, "details": details}
     return {"error": {**told, "request_id": "req_01jd7v6q"}}
 
 
@@ -343,13 +269,13 @@ def _prune(result: Json) -> None:
 
 def _by_tag(entry: tuple[str, Json]) -> int:
     first = next(operation for operation in entry[1].values() if isinstance(operation, dict))
-    return list(_TAGS).index(first["tags"][0])
+    return list(TAGS).index(first["tags"][0])
 
 
 def _own_paths() -> Json:
     """What the gateway answers itself."""
     return {
-        "/ws": {"get": _SOCKET},
+        "/ws": {"get": SOCKET},
         "/.well-known/jwks.json": _platform(
             "jwks", "Public keys of the access tokens (RFC 7517)", failing=(429, 503, 504)
         ),
@@ -374,19 +300,6 @@ def _platform(
         "responses": answers,
     }
     return {"servers": _OUTSIDE, "get": operation}
-
-
-_SOCKET: Json = {
-    "operationId": "live_events",
-    "summary": "Live events over a WebSocket",
-    "description": (
-        "Open it as a WebSocket, authenticate (by the `Authorization` header, the subprotocol pair "
-        '`kasal.v1, bearer.<token>`, or a first message `{"type": "authenticate", "token": …}`), '
-        'then send `{"type": "subscribe", "job_id": …}`. Asked for in any other way it is a 404.'
-    ),
-    "tags": ["Live events"],
-    "responses": {"101": {"description": "The connection is now a WebSocket"}},
-}
 
 
 def main() -> None:

@@ -26,6 +26,9 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
     max_body: int = Field(default=1_048_576, ge=0)
     open_route_limit: int = Field(default=60, ge=1)
     """Requests a minute that one address may send to login, refresh, register and the JWKS."""
+    refused_token_limit: int = Field(default=300, ge=1)
+    """Opaque tokens a minute of one address that may turn out not to hold; then auth is not asked
+    for that address until the minute is over."""
     handshake_limit: int = Field(default=3_000, ge=1)
     """WebSockets a minute that one address may open."""
     trusted_proxies: str = ""

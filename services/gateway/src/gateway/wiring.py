@@ -75,7 +75,11 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
     access_log = AccessLog(pretty=is_pretty(settings.log_format))
     parts = Parts(
         doorkeeper=Doorkeeper(
-            Credentials(verifier, directory), Plans(directory), revocations, counters
+            Credentials(verifier, directory),
+            Plans(directory),
+            revocations,
+            counters,
+            settings.refused_token_limit,
         ),
         forwarder=Forwarder(upstreams, settings.max_body),
         events=upstreams["events"],

@@ -101,6 +101,19 @@ async def test_a_refused_opaque_token_is_remembered_for_a_while(gateway, behind)
     assert behind.auth.asked.count("/internal/tokens/exchange") == 1
 
 
+async def test_whoever_tries_one_key_after_the_other_is_stopped_before_auth_is_asked(
+    gateway, behind
+):
+    async with gateway(refused_token_limit=2) as door:
+        statuses = []
+        for token in ("kasal_key", "kasal_1", "kasal_2", "kasal_3", "kasal_1", "kasal_key"):
+            headers = {"Authorization": f"Bearer {token}"}
+            async with door.http.get("/v1/crews", headers=headers) as answer:
+                statuses.append(answer.status)
+    assert statuses == [200, 401, 401, 429, 401, 200]
+    assert behind.auth.asked.count("/internal/tokens/exchange") == 3
+
+
 @pytest.mark.parametrize("path", ["login", "refresh", "register"])
 async def test_open_routes_need_no_token_but_logout_does(gateway, behind, path):
     async with gateway() as door:

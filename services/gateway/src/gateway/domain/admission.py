@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from common.errors import Unauthorized
 from common.identity import Identity
 from gateway.domain.addresses import counted_as
-from gateway.domain.credentials import Credentials, bearer
+from gateway.domain.credentials import Credential, Credentials, bearer, is_opaque
 from gateway.domain.plans import Plans
 from gateway.domain.ports import Counted, SharedCounters
 from gateway.domain.revocations import Revocations
@@ -44,6 +44,7 @@ class Doorkeeper:
         plans: Plans,
         revocations: Revocations,
         counters: SharedCounters,
+        refusals: int = 300,
         clock: Callable[[], int] = _milliseconds,
     ) -> None:
         self._credentials = credentials
@@ -52,14 +53,15 @@ class Doorkeeper:
         self._counters = counters
         self._clock = clock
         self._local = LocalUsage()
+        self._refusals = Limits(per_minute=refusals)
 
-    async def caller(self, authorization: str) -> Admission:
+    async def caller(self, authorization: str, address: str) -> Admission:
         """Admit the caller named by an `Authorization` header, or say that a window is spent.
 
         Raises `Unauthorized` for a token that does not hold, `Unavailable` when auth is needed to
-        know and away.
+        know and away, and `RateLimited` when `address` tries one unknown token after the other.
         """
-        credential = await self._credentials.check(bearer(authorization))
+        credential = await self._checked(bearer(authorization), address)
         identity = credential.identity
         if self._revocations.covers(identity):
             raise Unauthorized("The token has been revoked.")
@@ -70,6 +72,16 @@ class Doorkeeper:
             raise Unauthorized("The token has been revoked.")
         windows = standings(counted.usage, limits)
         return Admission(counted.admitted, windows, identity, credential.jwt)
+
+    async def _checked(self, token: str, address: str) -> Credential:
+        refused = f"refused:{counted_as(address)}" if is_opaque(token) else ""
+        may_ask = not (refused and self._local.spent(refused, self._refusals, self._clock()))
+        try:
+            return await self._credentials.check(token, may_ask=may_ask)
+        except Unauthorized:
+            if refused:
+                self._local.take(refused, self._refusals, self._clock())
+            raise
 
     async def address(self, kind: str, address: str, per_minute: int) -> Admission:
         """Admit a request without a token, counting `address` for this `kind` of request."""

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TypeVar
 
-from common.errors import KasalError, Unauthorized
+from common.errors import KasalError, RateLimited, Unauthorized
 from common.identity import Identity
 from common.tokens import TokenVerifier
 from gateway.domain.ports import TokenExchange
@@ -54,26 +54,28 @@ class Credentials:
         self._refused: OrderedDict[str, float] = OrderedDict()
         self._asking: dict[str, asyncio.Task[Credential]] = {}
 
-    async def check(self, token: str) -> Credential:
+    async def check(self, token: str, *, may_ask: bool = True) -> Credential:
         """Return who `token` speaks for; whether it was revoked is not looked at here.
 
-        Raises `Unauthorized` when it does not hold, and `Unavailable` when auth is needed to know
-        and away.
+        Raises `Unauthorized` when it does not hold, `Unavailable` when auth is needed to know and
+        away, and `RateLimited` when auth would have to be asked and `may_ask` is false.
         """
         if is_opaque(token):
-            return await self._redeemed(token)
+            return await self._redeemed(token, may_ask)
         identity = await self._verifier.verify(token)
         if identity.kind != "access":
             raise Unauthorized("A service token is not accepted here.")
         return Credential(identity)
 
-    async def _redeemed(self, token: str) -> Credential:
+    async def _redeemed(self, token: str, may_ask: bool) -> Credential:
         known = self._exchanged.get(token)
         if known is not None and known.identity.expires_at - _RENEW_BEFORE > time.time():
             return known
         if self._refused.get(token, 0.0) > time.monotonic():
             raise Unauthorized("The token is not valid.")
         task = self._asking.get(token)
+        if task is None and not may_ask:
+            raise RateLimited("Too many tokens from this address were refused.", retry_after=60)
         if task is None:
             task = self._asking[token] = asyncio.create_task(self._ask(token))
             task.add_done_callback(lambda done: self._asked(token, done))

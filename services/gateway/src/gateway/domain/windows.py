@@ -142,3 +142,11 @@ class LocalUsage:
         else:
             self._known.move_to_end(key)
         return usage.take(limits, now), usage
+
+    def spent(self, key: str, limits: Limits, now: int) -> bool:
+        """Return whether no request of `key` would fit now; counts nothing."""
+        usage = self._known.get(key)
+        if usage is None or limits.per_minute is None:
+            return False
+        usage.minute.roll(now, MINUTE)
+        return not usage.minute.admits(now, MINUTE, limits.per_minute)

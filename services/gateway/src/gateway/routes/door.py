@@ -157,7 +157,7 @@ class Door:
             limit = self._settings.open_route_limit
             admission = await self._keeper.address("open", address, limit)
         else:
-            admission = await self._keeper.caller(visit.authorization())
+            admission = await self._keeper.caller(visit.authorization(), address)
             if admission.jwt is not None:
                 carried["Authorization"] = f"Bearer {admission.jwt}"
             if admission.identity is not None:

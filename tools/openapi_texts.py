@@ -1,0 +1,103 @@
+"""What the joined OpenAPI document says beyond the services' own: texts, headers, error names."""
+
+from typing import Any
+
+Json = dict[str, Any]
+
+TAGS = {
+    "Auth": "Tokens: log in, refresh, log out, API keys.",
+    "Workspace": "The tenant: its members and its plan.",
+    "Crews": "Teams of agents and how they work together.",
+    "Agents": "The members of a crew.",
+    "Tasks": "What the agents do.",
+    "Executions": "Running crews: start, watch, stop.",
+    "Tools": "What agents can use: built-in tools and your own HTTP tools.",
+    "Memory": "What a crew remembers between runs.",
+    "Analytics": "Usage and performance.",
+    "Live events": "A run's events as they happen, over WebSocket or SSE.",
+    "Platform": "Health, keys and documents. Outside the version prefix.",
+}
+TAG_BY_LOWER = {name.lower(): name for name in TAGS}
+
+ABOUT = """\
+Run multi-agent crews as a service.
+
+Send `Authorization: Bearer <token>` with every request: an access token from `POST /auth/login`, \
+an API key, or the sandbox token. Every failure answers with the same envelope, \
+`{"error": {"code", "message", "details", "request_id"}}`, or with RFC 9457 problem details for \
+`Accept: application/problem+json`. Requests are limited per workspace: free 1,000 an hour and 100 a \
+minute, pro 10,000 and 1,000, enterprise by agreement. Times are RFC 3339 in UTC.
+"""
+
+
+TITLES = {
+    400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
+    404: "Not Found",
+    409: "Conflict",
+    412: "Precondition Failed",
+    413: "Payload Too Large",
+    415: "Unsupported Media Type",
+    422: "Idempotency Key Reused",
+    429: "Rate limit exceeded",
+    500: "Internal Error",
+    503: "Service Unavailable",
+    504: "Gateway Timeout",
+}
+CODES = {
+    400: "VALIDATION_ERROR",
+    401: "UNAUTHORIZED",
+    403: "FORBIDDEN",
+    404: "NOT_FOUND",
+    413: "PAYLOAD_TOO_LARGE",
+    415: "UNSUPPORTED_MEDIA_TYPE",
+    429: "RATE_LIMIT",
+    500: "INTERNAL_ERROR",
+    503: "SERVICE_UNAVAILABLE",
+    504: "TIMEOUT",
+}
+LIMIT_HEADERS = (
+    "X-RateLimit-Limit",
+    "X-RateLimit-Remaining",
+    "X-RateLimit-Reset",
+    "RateLimit",
+    "RateLimit-Policy",
+)
+
+
+SOCKET: Json = {
+    "operationId": "live_events",
+    "summary": "Live events over a WebSocket",
+    "description": (
+        "Open it as a WebSocket, authenticate (by the `Authorization` header, the subprotocol pair "
+        '`kasal.v1, bearer.<token>`, or a first message `{"type": "authenticate", "token": …}`), '
+        'then send `{"type": "subscribe", "job_id": …}`. Asked for in any other way it is a 404.'
+    ),
+    "tags": ["Live events"],
+    "responses": {"101": {"description": "The connection is now a WebSocket"}},
+}
+
+
+def headers() -> Json:
+    def described(text: str, kind: str = "integer", example: Any = None) -> Json:
+        return {"description": text, "schema": {"type": kind}, "example": example}
+
+    return {
+        "X-Request-ID": described("Names this request in every log", "string", "req_01jd7v6q"),
+        "X-RateLimit-Limit": described("Requests that the tightest window takes", example=100),
+        "X-RateLimit-Remaining": described("Requests left in it", example=99),
+        "X-RateLimit-Reset": described("Unix seconds of its renewal", example=1764000060),
+        "RateLimit": described(
+            "Requests left and seconds to the renewal, for each window "
+            "(draft-ietf-httpapi-ratelimit-headers-10)",
+            "string",
+            '"minute";r=99;t=42, "hour";r=999;t=3042',
+        ),
+        "RateLimit-Policy": described(
+            "The windows: requests and seconds",
+            "string",
+            '"minute";q=100;w=60, "hour";q=1000;w=3600',
+        ),
+        "Retry-After": described("Seconds to wait", example=42),
+    }
