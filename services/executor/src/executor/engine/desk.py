@@ -51,9 +51,12 @@ class Desk:
     async def _asked(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
         try:
             model = await self.shared.model(speaker.model)
-            with self.shared.tracer.start_as_current_span(f"model {model.label}"):
-                specs = [tool.spec for tool in speaker.tools.values()]
+            specs = [tool.spec for tool in speaker.tools.values()]
+            with self.shared.tracer.start_as_current_span(f"model {model.label}") as span:
                 reply = await model.request(dialogue, specs)
+                span.set_attribute("gen_ai.request.model", speaker.model)
+                span.set_attribute("gen_ai.usage.input_tokens", reply.tokens.input)
+                span.set_attribute("gen_ai.usage.output_tokens", reply.tokens.output)
         except ModelFault as fault:
             raise as_run_fault(fault, self.task.id) from fault
         places = [Place(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
@@ -61,7 +64,7 @@ class Desk:
         usage = self.shared.trace.replied(
             self.task.id, speaker.agent, model.label, speaker.scope, reply, calls
         )
-        self.shared.progress.spent.add(usage)
+        self.shared.count(usage, model.label)
         self.record.replies.setdefault(speaker.scope, []).append(reply)
         return reply
 

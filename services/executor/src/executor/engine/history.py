@@ -99,7 +99,7 @@ def fold(history: Sequence[Event], snapshot: CrewSnapshot) -> Progress:
             continue
         try:
             apply(progress, event)
-        except (KeyError, TypeError, ValueError) as fault:
+        except (AttributeError, KeyError, TypeError, ValueError) as fault:
             raise RunFault(
                 MISMATCH, f"The event {event.seq} of this job's history cannot be read."
             ) from fault
@@ -112,6 +112,12 @@ def _record(progress: Progress, event: Event) -> TaskRecord:
     if record is None:
         raise RunFault(MISMATCH, f"The history names the task {task_id}, which the crew has not.")
     return record
+
+
+def _begun(progress: Progress, event: Event) -> None:
+    told = event.fields.get("tasks")
+    if told is not None and set(told) != set(progress.tasks):
+        raise RunFault(MISMATCH, "The history began with other tasks than the crew has now.")
 
 
 def _started(progress: Progress, event: Event) -> None:
@@ -170,6 +176,7 @@ def _warned(progress: Progress, event: Event) -> None:
 
 
 _APPLIERS: Mapping[EventType, Callable[[Progress, Event], None]] = {
+    EventType.EXECUTION_START: _begun,
     EventType.TASK_START: _started,
     EventType.LLM_CALL: _replied,
     EventType.TOOL_CALL: _called,

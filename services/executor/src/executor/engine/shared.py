@@ -8,15 +8,12 @@ from typing import Any
 from opentelemetry.trace import Tracer
 
 from common.contracts.crew import AgentSnapshot, Configuration, TaskSnapshot, ToolSnapshot
-from common.logs import get_logger
 from executor.domain.journal import Job
 from executor.engine.faults import RunFault
 from executor.engine.history import Progress
 from executor.engine.ports import Models, Tool, Toolbox
 from executor.engine.trace import Trace
 from executor.models.model import Model, ModelFault
-
-log = get_logger(__name__)
 
 
 @dataclass(slots=True)
@@ -81,11 +78,17 @@ class Shared:
         return self._tools[name]
 
     def warn(self, code: str, message: str) -> None:
-        """Write a warning to trace and log, once per job."""
+        """Write a warning to the trace, once per job."""
         if (code, message) not in self.progress.warned:
             self.progress.warned.add((code, message))
             self.trace.warned(code, message)
-            log.warning(message, code=code, job_id=self.job.job_id)
+
+    def count(self, usage: Mapping[str, Any], model: str) -> None:
+        """Add what one request used; warn where a bound on costs cannot be kept."""
+        self.progress.spent.add(usage)
+        if self.configuration.budget.max_cost_usd is not None and usage["cost_usd"] is None:
+            told = f"The price of the model {model} is not known: max_cost_usd leaves it out."
+            self.warn("COST_UNKNOWN", told)
 
     def check_budget(self, task_id: str, *, before_a_call: bool) -> None:
         """Raise `RunFault` (`BUDGET_EXCEEDED`) when the job has used up, or more than, its budget."""

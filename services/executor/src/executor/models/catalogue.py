@@ -8,9 +8,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from common.logs import get_logger
 from executor.models import offline, providers
 from executor.models.model import Model, ModelFault
 from executor.models.remote import Patience, RemoteModel
+
+log = get_logger(__name__)
 
 UNAVAILABLE = "MODEL_UNAVAILABLE"
 
@@ -96,6 +99,7 @@ class Models:
 
     def _stand_in(self, name: str, otherwise: str) -> Model:
         if self._settings.fallback == offline.NAME:
+            log.warning("the offline model stands in", model=name, reason=otherwise)
             return offline.OfflineModel(name)
         raise ModelFault(UNAVAILABLE, otherwise)
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _DEPTH = 12
+_STEPS = 2_000
 
 
 def minimal_instance(schema: Any, hint: str) -> Any:
@@ -19,9 +20,11 @@ class _Maker:
     def __init__(self, root: Any, hint: str) -> None:
         self._root = root
         self._hint = hint or "offline"
+        self._steps = 0
 
     def make(self, schema: Any, depth: int) -> Any:
-        if not isinstance(schema, Mapping) or depth > _DEPTH:
+        self._steps += 1
+        if not isinstance(schema, Mapping) or depth > _DEPTH or self._steps > _STEPS:
             return None
         given = self._given(schema)
         if given is not None:

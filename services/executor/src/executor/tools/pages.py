@@ -6,13 +6,13 @@ from typing import Any
 
 from executor.tools.call import Call
 from executor.tools.files import pdf_text, plain_text
+from executor.tools.markdown import markdown
 from executor.tools.network import GuardedClient, Incoming, Outgoing
 from executor.tools.tool import ToolFault
 
 _ACCEPT = (
     "text/html,application/xhtml+xml,text/*;q=0.9,application/json;q=0.9,application/pdf;q=0.8"
 )
-_NOISE = ("script", "style", "noscript", "template", "svg", "iframe", "nav", "footer", "form")
 
 
 class WebFetch:
@@ -36,26 +36,7 @@ def page_text(answer: Incoming) -> str:
     if answer.body.startswith(b"%PDF-"):
         return pdf_text(answer.body)
     if "html" in answer.kind:
-        return _markdown(answer.text())
+        return markdown(answer.text())
     if answer.kind.startswith("text/") or answer.kind.endswith(("json", "xml", "yaml")):
         return answer.text()
     return plain_text(answer.body)
-
-
-def _markdown(html: str) -> str:
-    from bs4 import BeautifulSoup
-    from markdownify import MarkdownConverter
-
-    try:
-        soup = BeautifulSoup(html, "html.parser")
-        for noise in soup(_NOISE):
-            noise.decompose()
-        text = MarkdownConverter(strip=["img"], heading_style="ATX").convert_soup(soup)
-    except RecursionError:
-        raise ToolFault("the page is nested too deeply.") from None
-    lines = (line.rstrip() for line in text.splitlines())
-    kept: list[str] = []
-    for line in lines:
-        if line or (kept and kept[-1]):
-            kept.append(line)
-    return "\n".join(kept).strip()

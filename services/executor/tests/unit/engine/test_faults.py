@@ -1,12 +1,14 @@
 """What ends a run badly, and how it says so."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
 from executor.domain.journal import Superseded
 from executor.engine.runner import Engine
+from executor.models.dialogue import Reply
 
 
 def last(events):
@@ -71,6 +73,31 @@ async def test_a_history_of_another_crew_is_refused(stage, kit):
     history = await stage.run(kit.crew(1))
     other = kit.crew(1, task_1={"id": "task_other"})
     assert last(await stage.run(other, history[:-1])) == ("error", "HISTORY_MISMATCH")
+
+
+@pytest.mark.parametrize(
+    ("place", "private"),
+    [("llm_call", None), ("llm_call", {"scope": ""}), ("llm_call", {"scope": "", "reply": []}),
+     ("llm_call", [])],
+)  # fmt: skip
+async def test_a_history_that_cannot_be_read_is_refused(stage, kit, place, private):
+    history = await stage.run(kit.crew(1))
+    number = kit.types(history).index(place)
+    history[number] = replace(history[number], private=private)
+    assert last(await stage.run(kit.crew(1), history[:-1])) == ("error", "HISTORY_MISMATCH")
+
+
+async def test_a_history_that_began_with_other_tasks_is_refused(stage, kit):
+    history = await stage.run(kit.crew(1))
+    history[0] = replace(history[0], fields={"tasks": ["task_1", "task_2"]})
+    assert last(await stage.run(kit.crew(1), history[:2])) == ("error", "HISTORY_MISMATCH")
+
+
+async def test_a_bound_on_costs_that_cannot_be_kept_is_warned_of_once(stage, kit):
+    stage.script.say = lambda *_: Reply("done")
+    budget = {"max_cost_usd": 1}
+    events = await stage.run(kit.crew(2, configuration={"budget": budget}))
+    assert [e.fields["code"] for e in events if e.type == "warning"] == ["COST_UNKNOWN"]
 
 
 async def test_a_task_cannot_build_on_a_later_one(stage, kit):

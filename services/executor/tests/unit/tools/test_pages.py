@@ -1,0 +1,69 @@
+"""Pages as text."""
+
+import time
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from executor.tools.markdown import markdown
+from executor.tools.network import Incoming
+from executor.tools.pages import page_text
+from executor.tools.tool import ToolFault
+
+
+@pytest.mark.parametrize(
+    ("html", "text"),
+    [
+        ("<p>One</p><p>Two  \n words</p>", "One\n\nTwo words"),
+        ("<h2>Tea</h2>Sells", "## Tea\n\nSells"),
+        ("<ul><li>a<li>b</ul>", "- a\n- b"),
+        ('<a href="https://x.y/z">there</a>', "[there](https://x.y/z)"),
+        ('<a href="javascript:x()">there</a>', "[there]"),
+        ("<table><tr><td>1<td>2<tr><td>3</table>", "| 1 | 2\n| 3"),
+        ("a<script>evil()</script>b<style>c</style>d", "abd"),
+        ("<title>T</title><p>x", "# T\n\nx"),
+        ("<title>T</title><h1>H</h1>x", "# H\n\nx"),
+        ("a<br>b", "a\nb"),
+        ("caf\u00e9 &amp; &lt;b&gt;", "caf\u00e9 & <b>"),
+        ("<!-- a -->b", "b"),
+        ("", ""),
+        ("<", "<"),
+        ("<script>x</script>", ""),
+    ],
+)
+def test_a_page_becomes_what_one_reads(html, text):
+    assert markdown(html) == text
+
+
+HALF = 512 * 1024
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["<a ", "<div>", "<!--", "<ul><li>", "&#", "<table><tr><td>x", '<a href="x">y</a>', "[", " \n",
+     "<", "<blockquote>", "\0", "<b> </b>", "<h1>", "<svg>", "\n\n\n "],
+)  # fmt: skip
+def test_no_page_keeps_it_busy(piece):
+    begun = time.monotonic()
+    markdown("<p>" + piece * (HALF // len(piece)))
+    assert time.monotonic() - begun < 5
+
+
+@given(st.text(alphabet="<>/apbdivscript ='\"&;#x!-\0\n\ud800", max_size=200))
+def test_whatever_comes_it_is_read(html):
+    assert isinstance(markdown(html), str)
+
+
+def page(body, kind="text/html", charset=""):
+    return page_text(Incoming(200, kind, charset, body, cut=False))
+
+
+def test_charsets_are_honoured_and_unknown_ones_survived():
+    assert page("caf\u00e9".encode("latin-1"), charset="latin-1") == "caf\u00e9"
+    assert page("caf\u00e9".encode(), charset="banana") == "caf\u00e9"
+
+
+def test_what_is_no_text_is_refused():
+    with pytest.raises(ToolFault):
+        page(b"\0\1", "application/octet-stream")
