@@ -30,6 +30,8 @@ from common.telemetry import Telemetry, extract
 log = get_logger(__name__)
 
 _WELL_FORMED = re.compile(r"^[A-Za-z0-9._:-]{8,128}$")
+# As OpenTelemetry's semantic conventions have it; the SDK's own are made for milliseconds.
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _request_id: ContextVar[str] = ContextVar("kasal_request_id", default="")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 
@@ -60,7 +62,10 @@ class RequestRecorder:
         self._service = service
         self._tracer = telemetry.tracer
         self._seconds = telemetry.meter.create_histogram(
-            "http.server.request.duration", unit="s", description="Duration of HTTP requests"
+            "http.server.request.duration",
+            unit="s",
+            description="Duration of HTTP requests",
+            explicit_bucket_boundaries_advisory=SECONDS,
         )
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -94,6 +94,8 @@ class Platform:
         }
         for name, app in self.apps.items():
             self._serve(name, app, bind_unix(self._sockets / f"{name}.sock"))
+            if name == "auth":
+                await self._started()  # the others ask it for keys and revocations at once
         door = gateway.wiring.build_app(load(gateway.config.Settings, **given), backends)
         await self._started()
         self._serve("gateway", door, self._entry)
