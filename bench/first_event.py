@@ -92,7 +92,7 @@ async def _watch(stack: Stack, rounds: int, report: Report) -> None:
     base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         user = User(base, http)
-        await user.register()
+        await user.register(stack.urls["KASAL_AUTH_URL"])
         crew_id = await user.crew()
         async with user.socket() as socket:
             await _alternate(bus, Watcher(user, socket, crew_id), rounds, report)

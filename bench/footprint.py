@@ -98,8 +98,6 @@ class Bench:
             **os.environ,
             "KASAL_PORT": str(port),
             "KASAL_DATA_DIR": str(self.folder / "data"),
-            "KASAL_PLAN_CHANGES": "true",
-            "KASAL_OPEN_ROUTE_LIMIT": "100000",
             **extra,
         }
         with (self.folder / "log").open("ab") as log:
@@ -145,7 +143,7 @@ class Bench:
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         ):
             user = User(platform.base, http)
-            await user.register()
+            await user.login("user@example.com", "secure_password")
             crew_id = await user.crew("gpt-4")
             await asyncio.sleep(_SETTLING)
             warm = [await user.start(crew_id) for _ in range(5)]
@@ -198,7 +196,7 @@ def _median(stops: list[_Stop], name: str) -> float:
 async def _stop(user: User, model: HeldModel, job_id: str) -> _Stop:
     async with user.socket() as socket:
         await socket.send_json({"type": "subscribe", "job_id": job_id})
-        while orjson.loads(await socket.receive_str())["type"] != "llm_call":
+        while orjson.loads(await socket.receive_str())["type"] != "task_start":
             pass
         left = model.holding - 1
         started = time.perf_counter()
