@@ -350,3 +350,9 @@ async def registered(somebody: User) -> User:
     await somebody.login()
     await somebody.call("PUT", "/workspace/plan", {"tier": "enterprise"}, expect=200)
     return somebody
+
+
+@pytest.fixture
+def journeys() -> Any:
+    """This module: what tests that start platforms of their own need of it."""
+    return sys.modules[__name__]

@@ -1,0 +1,126 @@
+"""`make run` again, after a crash, and where it cannot start."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class Home:
+    """A data folder, a port and a model, on which the platform is started again and again."""
+
+    def __init__(self, folder: Path, port: int, journeys: Any, model: Any) -> None:
+        self.folder = folder
+        self.port = port
+        self.journeys = journeys
+        self.model = model
+
+    @property
+    def environment(self) -> dict[str, str]:
+        return {
+            **os.environ,
+            "KASAL_DATA_DIR": str(self.folder / "data"),
+            "KASAL_PORT": str(self.port),
+            "KASAL_OPENAI_BASE_URL": self.model.url,
+            "KASAL_LOG_FORMAT": "json",
+        }
+
+    async def start(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "embedded",
+            env=self.environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+
+    async def user(self, http: aiohttp.ClientSession) -> Any:
+        base = f"http://127.0.0.1:{self.port}/api/v1"
+        platform = self.journeys.Platform("embedded", base, self.folder, self.model)
+        person = self.journeys.User(platform, http, "user@example.com", "secure_password")
+        await person.login()
+        return person
+
+    @property
+    def database_pid(self) -> int:
+        return int((self.folder / "data" / "mongo" / "pid").read_text().split()[0])
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def home(tmp_path: Path, journeys: Any) -> AsyncIterator[Home]:
+    model = journeys.ScriptedModel()
+    await model.start()
+    yield Home(tmp_path, journeys.free_port(), journeys, model)
+    await model.close()
+
+
+async def test_a_job_outlives_a_killed_platform(home: Home, journeys: Any) -> None:
+    first = await home.start()
+    lines = await journeys.printed(first, "Kasal is up")
+    assert any("execution_complete" in line for line in lines)
+    async with aiohttp.ClientSession() as http:
+        user = await home.user(http)
+        crew_id = await user.crew("Before", "Then hold:crash", "After", model="gpt-4")
+        job_id = await user.start(crew_id)
+        await home.model.held("crash")
+    first.kill()
+    await first.communicate()
+    home.model.release("crash")
+
+    second = await home.start()
+    lines = await journeys.printed(second, "Kasal is up")
+    assert not any("execution_complete" in line for line in lines), "the demo runs once"
+    async with aiohttp.ClientSession() as http:
+        user = await home.user(http)
+        events = await user.watch(job_id)
+        assert events[-1]["type"] == "execution_complete"
+        assert [event["type"] for event in events].count("task_start") == 3
+        assert (await user.call("GET", "/executions/job_qwerty123"))["status"] == "completed"
+    assert await journeys.ended(second) == 0
+
+
+async def test_a_taken_port_is_one_line(home: Home) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", home.port))
+        taken.listen()
+        process = await home.start()
+        _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+    assert process.returncode == 1
+    assert said.decode().count("\n") == 1
+    assert str(home.port) in said.decode()
+
+
+async def test_a_dead_database_ends_the_platform_with_one_line(home: Home, journeys: Any) -> None:
+    process = await home.start()
+    await journeys.printed(process, "Kasal is up")
+    os.kill(home.database_pid, signal.SIGKILL)
+    _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+    assert process.returncode == 1
+    assert said.decode().splitlines()[-1].startswith("SecantusDB has ended")
+    assert "Traceback" not in said.decode()
+
+
+async def test_a_wrong_setting_is_one_line(home: Home) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "embedded",
+        env={**home.environment, "KASAL_LOG_LEVEL": "LOUD"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+    assert process.returncode == 1
+    assert said.decode().startswith("KASAL_LOG_LEVEL is wrong")
+    assert said.decode().count("\n") == 1
