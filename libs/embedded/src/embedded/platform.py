@@ -9,23 +9,24 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
+from fastapi import FastAPI
+from starlette.types import ASGIApp
+
 import auth.config
 import auth.wiring
 import crews.config
 import crews.wiring
+import events.config
 import events.wiring
 import executor.config
 import executor.wiring
 import gateway.config
 import gateway.wiring
-from fastapi import FastAPI
-from starlette.types import ASGIApp
-
-import events.config
 from common.backends import Backends
 from common.logs import bind_service
 from common.server import Server, bind_unix, metrics_app, server_for
 from common.settings import load
+from common.telemetry import Telemetry
 from embedded.config import Secrets, Settings
 
 _INNER = ("auth", "crews", "executor", "events")
@@ -96,17 +97,19 @@ class Platform:
             self._serve(name, app, bind_unix(self._sockets / f"{name}.sock"))
             if name == "auth":
                 await self._started()  # the others ask it for keys and revocations at once
-        door = gateway.wiring.build_app(load(gateway.config.Settings, **given), backends)
         await self._started()
+        door = gateway.wiring.build_app(load(gateway.config.Settings, **given), backends)
         self._serve("gateway", door, self._entry)
         worker = executor.wiring.build_worker(executor_settings, backends)
         self._run("worker", worker.run(self._worker_stop))
-        if self._metrics is not None:
-            apps = [*self.apps.values(), door]
-            registries = [app.state.telemetry.registry for app in apps]
-            metrics = metrics_app([*registries, worker.telemetry.registry])
-            self._serve("metrics", metrics, self._metrics)
+        self._serve_metrics(door.state.telemetry, worker.telemetry)
         await self._started()
+
+    def _serve_metrics(self, *further: Telemetry) -> None:
+        if self._metrics is not None:
+            telemetries = [*(app.state.telemetry for app in self.apps.values()), *further]
+            app = metrics_app(telemetry.registry for telemetry in telemetries)
+            self._serve("metrics", app, self._metrics)
 
     def _serve(self, name: str, app: ASGIApp, bound: socket.socket) -> None:
         server = server_for(app, grace=self._settings.shutdown_grace)
