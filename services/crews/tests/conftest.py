@@ -1,0 +1,216 @@
+"""What the tests of crews share: stores in memory, and the service behind real HTTP."""
+
+import dataclasses
+import json
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+import pytest
+
+from common.backends import Backends
+from common.bus import Bus
+from common.errors import Conflict
+from common.settings import MongoSettings
+from common.telemetry import Telemetry
+from common.testing.identity import TokenMaker
+from common.tokens import TokenVerifier
+from crews.config import Settings
+from crews.domain.activity import Activity
+from crews.domain.catalog import Catalog
+from crews.domain.crew import Crew
+from crews.domain.memory import Memory
+from crews.domain.tools import CustomTool
+from crews.wiring import build_app
+
+CREW: dict[str, Any] = {
+    "name": "Marketing Crew",
+    "description": "Content generation team",
+    "process": "hierarchical",
+    "agents": [{"role": "Content Writer", "goal": "Create engaging content", "model": "gpt-4"}],
+}
+
+
+class CrewsInMemory:
+    def __init__(self) -> None:
+        self.held: dict[str, Crew] = {}
+
+    async def add(self, crew: Crew) -> None:
+        if crew.id in self.held:
+            raise Conflict(f"The id {crew.id} is taken.")
+        self.held[crew.id] = crew
+
+    def _found(self, workspace_id: str, found: list[Crew]) -> Crew | None:
+        return next((crew for crew in found if crew.workspace_id == workspace_id), None)
+
+    async def find(self, workspace_id: str, crew_id: str) -> Crew | None:
+        return self._found(workspace_id, [c for c in self.held.values() if c.id == crew_id])
+
+    async def with_agent(self, workspace_id: str, agent_id: str) -> Crew | None:
+        found = [c for c in self.held.values() if any(a.id == agent_id for a in c.agents)]
+        return self._found(workspace_id, found)
+
+    async def with_task(self, workspace_id: str, task_id: str) -> Crew | None:
+        found = [c for c in self.held.values() if any(t.id == task_id for t in c.tasks)]
+        return self._found(workspace_id, found)
+
+    async def replace(self, before: Crew, after: Crew) -> bool:
+        if self.held.get(before.id) != before:
+            return False
+        self.held[after.id] = after
+        return True
+
+    async def remove(self, crew: Crew) -> bool:
+        return self.held.pop(crew.id, None) is not None
+
+    async def all(self, workspace_id: str) -> Sequence[Crew]:
+        return [crew for crew in self.held.values() if crew.workspace_id == workspace_id]
+
+
+class ActivitiesInMemory:
+    def __init__(self) -> None:
+        self.held: dict[str, Activity] = {}
+        self.races = 0
+        """So many replaces are still to find that another was faster."""
+
+    async def add(self, activity: Activity) -> None:
+        self.held.setdefault(activity.crew_id, activity)
+
+    async def of(self, crew_ids: Sequence[str]) -> Mapping[str, Activity]:
+        return {crew_id: self.held[crew_id] for crew_id in crew_ids if crew_id in self.held}
+
+    async def replace(self, activity: Activity) -> bool:
+        self.races -= 1
+        if self.races >= 0 or self.held[activity.crew_id].version != activity.version - 1:
+            return False
+        self.held[activity.crew_id] = activity
+        return True
+
+    async def remove(self, crew_id: str) -> None:
+        self.held.pop(crew_id, None)
+
+
+class MemoriesInMemory:
+    def __init__(self) -> None:
+        self.held: dict[str, Memory] = {}
+
+    async def add(self, memory: Memory) -> None:
+        self.held.setdefault(memory.crew_id, memory)
+
+    async def find(self, crew_id: str) -> Memory | None:
+        return self.held.get(crew_id)
+
+    async def replace(self, memory: Memory) -> bool:
+        if self.held[memory.crew_id].version != memory.version - 1:
+            return False
+        self.held[memory.crew_id] = memory
+        return True
+
+    async def remove(self, crew_id: str) -> None:
+        self.held.pop(crew_id, None)
+
+
+class ToolsInMemory:
+    def __init__(self) -> None:
+        self.held: dict[str, CustomTool] = {}
+
+    async def all(self, workspace_id: str) -> Sequence[CustomTool]:
+        return [tool for tool in self.held.values() if tool.workspace_id == workspace_id]
+
+
+@dataclass
+class World:
+    """The use cases over stores in memory."""
+
+    crews: CrewsInMemory = field(default_factory=CrewsInMemory)
+    activities: ActivitiesInMemory = field(default_factory=ActivitiesInMemory)
+    memories: MemoriesInMemory = field(default_factory=MemoriesInMemory)
+    tools: ToolsInMemory = field(default_factory=ToolsInMemory)
+
+    @property
+    def catalog(self) -> Catalog:
+        return Catalog(self.crews, self.tools, self.activities, self.memories)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def world() -> World:
+    return World()
+
+
+@pytest.fixture
+def crew_body() -> dict[str, Any]:
+    """The API document's own crew."""
+    return json.loads(json.dumps(CREW))
+
+
+@dataclass
+class Service:
+    """The running service as a caller of one workspace sees it."""
+
+    http: aiohttp.ClientSession
+    make_token: TokenMaker
+    app: Any
+    bus: Bus
+    workspace_id: str = "ws_test"
+    role: str = "owner"
+    kind: Any = "access"
+    headers: dict[str, str] = field(default_factory=dict)
+
+    def as_(self, **changes: Any) -> "Service":
+        return dataclasses.replace(self, **changes)
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, expect: int, **headers: str
+    ) -> Any:
+        token = self.make_token(role=self.role, workspace_id=self.workspace_id, kind=self.kind)
+        sent = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent["Authorization"] = f"Bearer {token}"
+        raw = body if isinstance(body, bytes) else None if body is None else json.dumps(body)
+        if raw is not None:
+            sent["Content-Type"] = "application/json"
+        async with self.http.request(method, path, data=raw, headers=sent) as answer:
+            text = await answer.read()
+            self.headers.clear()
+            self.headers.update({name.lower(): value for name, value in answer.headers.items()})
+        assert answer.status == expect, (method, path, answer.status, text)
+        return json.loads(text) if text else None
+
+    async def crew(self, tasks: int = 1, **changes: Any) -> tuple[str, str, list[str]]:
+        """Make a crew; return its id, its only agent's, and its tasks'."""
+        made = await self.call("POST", "/crews", {**CREW, **changes}, expect=201)
+        agents = await self.call("GET", f"/agents?crew_id={made['id']}", expect=200)
+        agent_id = agents["agents"][0]["id"]
+        task = {"agent_id": agent_id, "description": "Do it", "expected_output": "It"}
+        ids = [(await self.call("POST", "/tasks", task, expect=201))["id"] for _ in range(tasks)]
+        return made["id"], agent_id, ids
+
+
+@pytest.fixture
+def settings(mongo_settings: MongoSettings) -> Settings:
+    return Settings(
+        mongo_url=mongo_settings.mongo_url,
+        mongo_database_prefix=mongo_settings.mongo_database_prefix,
+        amqp_url="memory://",
+        service_secret="a secret of the tests",
+        secret_key="another secret of the tests",
+        batch_linger=0.005,
+    )
+
+
+@pytest.fixture
+async def service(
+    settings: Settings,
+    backends: Backends,
+    telemetry: Telemetry,
+    verifier: TokenVerifier,
+    make_token: TokenMaker,
+    served: Any,
+) -> AsyncIterator[Service]:
+    app = build_app(settings, backends)
+    app.state.verifier = verifier
+    bus = backends.bus(settings, telemetry)
+    async with served(app) as running:
+        await bus.start()
+        yield Service(running.http, make_token, app, bus)
+        await bus.close()
