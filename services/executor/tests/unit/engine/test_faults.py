@@ -69,6 +69,26 @@ async def test_a_run_keeps_to_its_budget(stage, kit, budget, requests):
     assert len(stage.script.requests) == requests
 
 
+async def test_what_earlier_attempts_used_counts_too(stage, kit):
+    crew = kit.crew(4, configuration={"budget": {"max_tokens": 31}})
+    whole = await stage.run(kit.crew(4))
+    place = kit.types(whole).index("task_complete")
+    stage.script.requests.clear()
+    assert last(await stage.run(crew, whole[: place + 1])) == ("error", "BUDGET_EXCEEDED")
+    assert len(stage.script.requests) == 2
+
+
+async def test_a_history_of_other_calls_than_the_replies_ask_for_is_refused(stage, kit):
+    stage.drawer.tools = {"t": lambda _: "r"}
+    stage.script.say = lambda _m, d, _t: "done" if d.turns else kit.calls(("t", {}))
+    crew = kit.crew(1, tools_1=["t"])
+    history = await stage.run(crew)
+    place = kit.types(history).index("tool_call")
+    fields = {**history[place].fields, "action": "other"}
+    history[place] = replace(history[place], fields=fields)
+    assert last(await stage.run(crew, history[: place + 1])) == ("error", "HISTORY_MISMATCH")
+
+
 async def test_a_history_of_another_crew_is_refused(stage, kit):
     history = await stage.run(kit.crew(1))
     other = kit.crew(1, task_1={"id": "task_other"})
