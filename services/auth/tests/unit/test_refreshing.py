@@ -121,6 +121,39 @@ def test_tokens_are_taken_as_the_model_says(make_world):
     )
 
 
+@pytest.mark.parametrize(("seconds", "taken"), [(0, True), (10, True), (10.001, False)])
+async def test_the_parent_is_taken_again_for_ten_seconds_counted_from_its_use(
+    world, seconds, taken
+):
+    await world.accounts.register("user@example.com", "secure_password", None)
+    first = await world.logins.login("user@example.com", "secure_password", None)
+    second = await world.logins.refresh(first.refresh_token)
+    world.clock.advance(seconds=seconds / 2)
+    if taken:
+        await world.logins.refresh(first.refresh_token)  # does not begin another ten seconds
+    world.clock.advance(seconds=seconds / 2)
+
+    if taken:
+        await world.logins.refresh(first.refresh_token)
+        await world.logins.refresh(second.refresh_token)
+    else:
+        with pytest.raises(Unauthorized):
+            await world.logins.refresh(first.refresh_token)
+        with pytest.raises(Unauthorized):
+            await world.logins.refresh(second.refresh_token)
+
+
+async def test_a_grandparent_is_an_old_token_even_within_the_grace(world):
+    await world.accounts.register("user@example.com", "secure_password", None)
+    first = await world.logins.login("user@example.com", "secure_password", None)
+    second = await world.logins.refresh(first.refresh_token)
+    third = await world.logins.refresh(second.refresh_token)
+
+    for old in (first, third):
+        with pytest.raises(Unauthorized):
+            await world.logins.refresh(old.refresh_token)
+
+
 async def test_parallel_uses_of_one_token_all_get_one_within_the_grace(world):
     await world.accounts.register("user@example.com", "secure_password", None)
     first = await world.logins.login("user@example.com", "secure_password", None)

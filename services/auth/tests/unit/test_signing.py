@@ -38,6 +38,17 @@ def test_a_key_is_told_until_its_last_token_has_expired(gaps, minute):
     assert signing not in outdated(keys, late + LONGEST_ACCESS)
 
 
+def test_the_very_last_token_of_a_key_can_be_checked_until_it_expires():
+    old, new = keys = keys_of([0, 1_000])
+    handover = new.created_at + KNOWN_BEFORE
+    assert signer(keys, handover - timedelta(seconds=1)) is old
+    assert signer(keys, handover) is new
+    # A process that reads late signs with the old key for so much longer.
+    last_expires = handover + READ_EVERY + LONGEST_ACCESS
+    assert outdated(keys, last_expires) == []
+    assert outdated(keys, last_expires + timedelta(hours=1)) == [old]
+
+
 @given(st.lists(st.integers(0, 4_000), min_size=1, max_size=6), st.integers(0, 20_000))
 def test_a_key_signs_only_when_every_process_and_door_can_know_it(gaps, minute):
     keys = keys_of(gaps)

@@ -4,6 +4,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import ConfigDict, Field, StringConstraints
 
+from auth.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from auth.domain.workspaces import Tier
 from common.models import AnswerModel, ErrorEnvelope, RequestModel, Timestamp
 
@@ -12,13 +13,28 @@ CONFLICT: dict[int | str, dict[str, Any]] = {
 }
 RoleName = Literal["viewer", "editor", "admin", "owner"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
-Email = Annotated[str, StringConstraints(strip_whitespace=True, min_length=3, max_length=254)]
+Email = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=3, max_length=254),
+    Field(json_schema_extra={"format": "email"}),
+]
+Password = Annotated[
+    str, StringConstraints(min_length=SHORTEST_PASSWORD, max_length=LONGEST_PASSWORD)
+]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 
 
+def _example(body: dict[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [body]})
+
+
 class Registration(RequestModel):
+    model_config = _example(
+        {"email": "new@example.com", "password": "secure_password", "name": "Ann"}
+    )
+
     email: Email
-    password: Secret
+    password: Password
     name: Name | None = None
 
 
@@ -29,11 +45,7 @@ class Registered(AnswerModel):
 
 
 class Credentials(RequestModel):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [{"email": "user@example.com", "password": "secure_password"}]
-        }
-    )
+    model_config = _example({"email": "user@example.com", "password": "secure_password"})
 
     email: Email
     password: Secret
@@ -61,6 +73,8 @@ class KeySet(AnswerModel):
 
 
 class RefreshRequest(RequestModel):
+    model_config = _example({"refresh_token": "eyJ0eXAi..."})
+
     refresh_token: Secret
 
 
@@ -111,9 +125,13 @@ class ApiKeyList(AnswerModel):
 
 
 class MemberRequest(RequestModel):
+    model_config = _example(
+        {"email": "ann@example.com", "role": "editor", "password": "first_password"}
+    )
+
     email: Email
     role: RoleName = "editor"
-    password: Secret | None = None
+    password: Password | None = None
     """A first password, for somebody who has no account yet."""
     name: Name | None = None
 
