@@ -1,19 +1,27 @@
-"""`python -m crews serve`: one process of the crews service."""
+"""`python -m crews serve`."""
 
 import argparse
 
-from common.backends import Backends
 from common.logs import configure_logging
 from common.server import run, serve
 from common.settings import load
-from crews.config import Settings
-from crews.wiring import build_app
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="python -m crews", description=__doc__)
-    parser.add_argument("verb", choices=["serve"])
+    """Run the verb on the command line."""
+    parser = argparse.ArgumentParser(
+        prog="python -m crews", description="Keeps crews, their tools and their memory."
+    )
+    parser.add_argument("verb", choices=["serve"], help="serve: answer HTTP, follow the bus")
     parser.parse_args()
+    _serve()
+
+
+def _serve() -> None:
+    from common.backends import Backends
+    from crews.config import Settings
+    from crews.wiring import build_app
+
     settings = load(Settings)
     configure_logging(settings.log_level, settings.log_format)
     app = build_app(settings, Backends())

@@ -6,8 +6,12 @@ from common.settings import BusSettings, MongoSettings, PeerSettings
 
 
 class Settings(MongoSettings, BusSettings, PeerSettings):
-    """What crews reads from the environment."""
+    """What crews reads from the environment. Times are seconds."""
 
     port: int = Field(default=8002, ge=0, le=65_535)
     secret_key: str = Field(min_length=16)
     """Encrypts the credentials of custom tools at rest."""
+    crew_limit: int = Field(default=10_000, ge=1)
+    """Crews that one workspace may have."""
+    batch_linger: float = Field(default=0.02, ge=0, le=5)
+    """How long what runs of a crew send is gathered before it is written as one."""

@@ -1,7 +1,8 @@
 """The one place where the crews service is put together."""
 
-import contextlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from fastapi import FastAPI
 
@@ -9,7 +10,7 @@ from common.backends import Backends
 from common.client import ServiceClient
 from common.http import create_app
 from common.keys import RemoteKeys
-from common.mongo import connect, database
+from common.mongo import Database, connect, database
 from common.sealing import Sealer
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
@@ -22,64 +23,88 @@ from crews.domain.toolbox import Toolbox
 from crews.messaging.consumers import Consumers
 from crews.routes import agents, crews, internal, memory, tasks, tools
 from crews.routes.parts import Parts
+from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
+from crews.store.lists import MongoLists
 from crews.store.memories import MongoMemories
-from crews.store.task_states import MongoTaskStates
 from crews.store.tools import MongoCustomTools
+from crews.store.totals import MongoTotals
+
+SERVICE = "crews"
+
+
+@dataclass(frozen=True, slots=True)
+class _Stores:
+    crews: MongoCrews
+    lists: MongoLists
+    activities: MongoActivities
+    memories: MongoMemories
+    tools: MongoCustomTools
+
+    async def migrate(self) -> None:
+        await self.crews.migrate()
+        await self.activities.migrate()
+        await self.tools.migrate()
+
+
+def _stores(held: Database, settings: Settings) -> _Stores:
+    totals, activities = MongoTotals(held), MongoActivities(held)
+    return _Stores(
+        crews=MongoCrews(held, totals, settings.crew_limit),
+        lists=MongoLists(held, totals, activities),
+        activities=activities,
+        memories=MongoMemories(held),
+        tools=MongoCustomTools(held, Sealer(settings.secret_key, "tool-credentials")),
+    )
+
+
+def _parts(stores: _Stores, remembering: Remembering) -> Parts:
+    return Parts(
+        catalog=Catalog(stores.crews, stores.tools, stores.activities, stores.memories),
+        crews=stores.crews,
+        lists=stores.lists,
+        activities=stores.activities,
+        tools=stores.tools,
+        toolbox=Toolbox(stores.tools, stores.crews),
+        remembering=remembering,
+    )
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
-    """Return the crews service; its lifespan opens and closes its connections."""
-    telemetry = Telemetry("crews", settings.otlp_endpoint)
+    """Return the crews service; its connections open and close with its lifespan."""
+    telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
     client = connect(settings)
-    held = database(client, settings, "crews")
+    held = database(client, settings, SERVICE)
     bus = backends.bus(settings, telemetry)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout)
-    stored, states, memories = MongoCrews(held), MongoTaskStates(held), MongoMemories(held)
-    custom = MongoCustomTools(held, Sealer(settings.secret_key, "tool-credentials"))
-    remembering = Remembering(stored, memories)
-    consumers = Consumers(bus, Following(states), remembering)
+    stores = _stores(held, settings)
+    remembering = Remembering(stores.memories)
+    consumers = Consumers(bus, Following(stores.activities), remembering, settings.batch_linger)
 
-    @contextlib.asynccontextmanager
+    @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        for store in (stored, states, custom):
-            await store.migrate()
-        await bus.start()
-        await consumers.start()
-        try:
+        async with AsyncExitStack() as opened:
+            opened.callback(telemetry.close)
+            opened.push_async_callback(client.close)
+            opened.push_async_callback(auth.close)
+            await stores.migrate()
+            opened.push_async_callback(bus.close)
+            await bus.start()
+            await consumers.start()
             yield
-        finally:
-            await bus.close()
-            await auth.close()
-            await client.close()
-            telemetry.close()
 
-    async def ask_database() -> None:
-        await held.command("ping")
+    async def mongo() -> None:
+        await client.admin.command("ping")
 
     app = create_app(
-        "crews",
+        SERVICE,
         telemetry=telemetry,
-        routers=[
-            crews.router,
-            agents.router,
-            tasks.router,
-            tools.router,
-            memory.router,
-            internal.router,
-        ],
+        routers=[one.router for one in (crews, agents, tasks, tools, memory, internal)],
         lifespan=lifespan,
-        checks={"mongodb": ask_database, "rabbitmq": bus.ping},
+        checks={"mongo": mongo, "bus": bus.ping},
         verifier=TokenVerifier(RemoteKeys(auth)),
     )
-    app.state.parts = Parts(
-        catalog=Catalog(stored, custom, states, memories),
-        crews=stored,
-        states=states,
-        tools=custom,
-        toolbox=Toolbox(custom, stored),
-        remembering=remembering,
-    )
-    app.state.demo = Demo(stored)
+    app.state.parts = _parts(stores, remembering)
+    app.state.demo = Demo(app.state.parts.catalog, stores.crews)
     app.state.telemetry = telemetry
     return app

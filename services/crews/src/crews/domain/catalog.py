@@ -1,14 +1,16 @@
 """The use cases of crews, agents and tasks."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import TypeVar
+import asyncio
+from collections.abc import Awaitable, Callable
 
 from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot, ToolSnapshot
 from common.contracts.tools import BUILT_IN_BY_NAME
-from common.errors import Conflict, NotFound, PreconditionFailed, several
+from common.errors import Conflict, NotFound, PreconditionFailed
 from common.ids import new_id
 from common.times import utc_now
-from crews.domain.crew import Agent, Crew, Task, tool_faults, tools_named
+from crews.domain.activity import Activity
+from crews.domain.composing import changed_crew, given, new_crew
+from crews.domain.crew import Agent, Crew, Entry, Task, refuse, tool_faults, tools_named
 from crews.domain.drafts import (
     AgentChanges,
     AgentRequest,
@@ -16,17 +18,14 @@ from crews.domain.drafts import (
     CrewDraft,
     TaskChanges,
     TaskRequest,
-    changed_crew,
-    given,
-    new_crew,
 )
-from crews.domain.ports import Crews, CustomTools, Memories, TaskStates
+from crews.domain.memory import Memory
+from crews.domain.ports import Activities, Crews, CustomTools, Memories
 
 _RACES = 5
 Matches = Callable[[Crew], bool]
 """Says whether `If-Match` names what is stored; it is asked again after a race."""
 Finder = Callable[[], Awaitable[Crew]]
-Entry = TypeVar("Entry", Agent, Task)
 
 
 def anything(_: Crew) -> bool:
@@ -38,19 +37,30 @@ class Catalog:
     """Makes, changes and removes crews and what is in them."""
 
     def __init__(
-        self, crews: Crews, tools: CustomTools, states: TaskStates, memories: Memories
+        self, crews: Crews, tools: CustomTools, activities: Activities, memories: Memories
     ) -> None:
         self._crews = crews
         self._tools = tools
-        self._states = states
+        self._activities = activities
         self._memories = memories
 
     async def create(self, workspace_id: str, draft: CrewDraft) -> Crew:
         """Store the crew that `draft` describes. Raises `InvalidRequest`."""
         crew = new_crew(draft, workspace_id, utc_now())
         await self._check_tools(crew)
-        await self._crews.add(crew)
+        await self.keep(crew)
         return crew
+
+    async def keep(self, crew: Crew) -> None:
+        """Store a new crew. Raises `Conflict` when one of its ids is taken.
+
+        What goes with it comes first: a crew that is there has it, whatever happens in between.
+        """
+        await asyncio.gather(
+            self._activities.add(Activity(crew_id=crew.id, workspace_id=crew.workspace_id)),
+            self._memories.add(Memory(crew.id, crew.workspace_id)),
+        )
+        await self._crews.add(crew)
 
     async def find(self, workspace_id: str, crew_id: str) -> Crew:
         """Return the crew. Raises `NotFound`."""
@@ -83,13 +93,13 @@ class Catalog:
         )
 
     async def delete(self, workspace_id: str, crew_id: str, matches: Matches = anything) -> None:
-        """Remove the crew, its agents, tasks, their states and its memory."""
+        """Remove the crew with its agents and tasks, what runs did to them, and its memory."""
         for _ in range(_RACES):
             crew = await self.find(workspace_id, crew_id)
             _require(crew, matches)
             if await self._crews.remove(crew):
                 await self._memories.remove(crew_id)
-                await self._states.forget([task.id for task in crew.tasks])
+                await self._activities.remove(crew_id)
                 return
         raise Conflict(f"The crew {crew_id} is being changed from several places at once.")
 
@@ -101,7 +111,8 @@ class Catalog:
         )
         await self._change(
             lambda: self.find(workspace_id, request.crew_id),
-            lambda crew: crew.changed(utc_now(), agents=(*crew.agents, agent)),
+            lambda crew: crew.with_agent(agent, utc_now()),
+            at=lambda crew: f"agents.{len(crew.agents)}.",
         )
         return agent
 
@@ -110,10 +121,9 @@ class Catalog:
     ) -> None:
         await self._change(
             lambda: self.find_by_agent(workspace_id, agent_id),
-            lambda crew: crew.changed(
-                utc_now(), agents=_replaced(crew.agents, agent_id, given(changes))
-            ),
+            lambda crew: crew.with_agent(_with(crew.agent(agent_id), given(changes)), utc_now()),
             matches,
+            at=lambda crew: f"agents.{crew.agents.index(crew.agent(agent_id))}.",
         )
 
     async def delete_agent(
@@ -129,7 +139,8 @@ class Catalog:
         task = Task(id=new_id("task"), **request.model_dump())
         await self._change(
             lambda: self.find_by_agent(workspace_id, request.agent_id),
-            lambda crew: crew.changed(utc_now(), tasks=(*crew.tasks, task)),
+            lambda crew: crew.with_task(task, utc_now()),
+            at=lambda crew: f"tasks.{len(crew.tasks)}.",
         )
         return task
 
@@ -138,10 +149,9 @@ class Catalog:
     ) -> None:
         await self._change(
             lambda: self.find_by_task(workspace_id, task_id),
-            lambda crew: crew.changed(
-                utc_now(), tasks=_replaced(crew.tasks, task_id, given(changes))
-            ),
+            lambda crew: crew.with_task(_with(crew.task(task_id), given(changes)), utc_now()),
             matches,
+            at=lambda crew: f"tasks.{crew.tasks.index(crew.task(task_id))}.",
         )
 
     async def delete_task(
@@ -152,7 +162,6 @@ class Catalog:
             lambda crew: crew.without_task(task_id, utc_now()),
             matches,
         )
-        await self._states.forget([task_id])
 
     async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
         """Return the crew as a run sees it. Raises `NotFound`."""
@@ -196,23 +205,25 @@ class Catalog:
         return built_in + [tool.snapshot() for tool in custom if tool.name in own]
 
     async def _change(
-        self, find: Finder, change: Callable[[Crew], Crew], matches: Matches = anything
+        self,
+        find: Finder,
+        change: Callable[[Crew], Crew],
+        matches: Matches = anything,
+        at: Callable[[Crew], str] = lambda _: "",
     ) -> Crew:
         for _ in range(_RACES):
             crew = await find()
             _require(crew, matches)
             changed = change(crew)
-            await self._check_tools(changed)
-            if await self._crews.replace(changed):
+            await self._check_tools(changed, at(crew))
+            if await self._crews.replace(crew, changed):
                 return changed
         raise Conflict("The crew is being changed from several places at once.")
 
-    async def _check_tools(self, crew: Crew) -> None:
+    async def _check_tools(self, crew: Crew, at: str = "") -> None:
         if tool_faults(crew, BUILT_IN_BY_NAME.__contains__):
             own = {tool.name for tool in await self._tools.all(crew.workspace_id)}
-            faults = tool_faults(crew, lambda name: name in BUILT_IN_BY_NAME or name in own)
-            if faults:
-                raise several(faults, "Invalid crew configuration")
+            refuse(tool_faults(crew, lambda name: name in BUILT_IN_BY_NAME or name in own), at)
 
 
 def _require(crew: Crew, matches: Matches) -> None:
@@ -220,10 +231,5 @@ def _require(crew: Crew, matches: Matches) -> None:
         raise PreconditionFailed("It has changed since it was read; read it again.")
 
 
-def _replaced(
-    entries: Sequence[Entry], entry_id: str, changes: dict[str, object]
-) -> tuple[Entry, ...]:
-    return tuple(
-        entry.model_validate({**entry.model_dump(), **changes}) if entry.id == entry_id else entry
-        for entry in entries
-    )
+def _with(entry: Entry, changes: dict[str, object]) -> Entry:
+    return entry.model_validate({**entry.model_dump(), **changes})

@@ -1,8 +1,8 @@
 """Crews with their agents and tasks: what they are, and what makes one sound."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
@@ -11,10 +11,14 @@ from common.errors import Conflict, NotFound, several
 
 CrewStatus = Literal["configuring", "active"]
 MOST_AGENTS, MOST_TASKS = 50, 200
+MOST_BYTES = 1_000_000
+"""Of a whole crew as JSON: it is one document, read and written as one."""
 _INVALID = "Invalid crew configuration"
 
 
 class Agent(BaseModel):
+    """A member of a crew. `number` counts the workspace's agents as they come; the store gives it."""
+
     model_config = ConfigDict(frozen=True)
 
     id: str
@@ -24,10 +28,14 @@ class Agent(BaseModel):
     backstory: str = ""
     model: str
     tools: tuple[str, ...] = ()
+    number: int = 0
 
 
 class Task(BaseModel):
-    """A task. `context` holds texts and ids of earlier tasks; `timeout` is in seconds."""
+    """A task. `context` holds texts and ids of earlier tasks; `timeout` is in seconds.
+
+    `number` counts the workspace's tasks as they come; the store gives it.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -43,6 +51,10 @@ class Task(BaseModel):
     guardrail: str | None = None
     max_retries: int = 2
     timeout: float | None = None
+    number: int = 0
+
+
+Entry = TypeVar("Entry", Agent, Task)
 
 
 class Crew(BaseModel):
@@ -61,6 +73,7 @@ class Crew(BaseModel):
     created_at: datetime
     updated_at: datetime
     version: int = 1
+    number: int = 0
 
     @property
     def status(self) -> CrewStatus:
@@ -83,11 +96,23 @@ class Crew(BaseModel):
                 return task
         raise NotFound(f"There is no task {task_id}.")
 
-    def changed(self, now: datetime, **changes: Any) -> "Crew":
+    def changed(self, now: datetime, *, at: str = "", **changes: Any) -> "Crew":
         """Return the crew with `changes`, one version on. Raises as `check` does."""
         after = self.model_copy(update={**changes, "updated_at": now, "version": self.version + 1})
-        check(after)
+        check(after, at)
         return after
+
+    def with_agent(self, agent: Agent, now: datetime) -> "Crew":
+        """Return the crew with a new agent, or the one of the same id replaced."""
+        agents = {one.id: one for one in (*self.agents, agent)}  # a known id keeps its place
+        at = f"agents.{list(agents).index(agent.id)}."
+        return self.changed(now, at=at, agents=tuple(agents.values()))
+
+    def with_task(self, task: Task, now: datetime) -> "Crew":
+        """Return the crew with a new task at its end, or the one of the same id replaced."""
+        tasks = {one.id: one for one in (*self.tasks, task)}
+        at = f"tasks.{list(tasks).index(task.id)}."
+        return self.changed(now, at=at, tasks=tuple(tasks.values()))
 
     def without_agent(self, agent_id: str, now: datetime) -> "Crew":
         """Raises `NotFound`, and `Conflict` for an agent that has tasks or is the last one."""
@@ -114,11 +139,22 @@ class Crew(BaseModel):
         return self.changed(now, tasks=tuple(t for t in self.tasks if t.id != task_id))
 
 
-def check(crew: Crew) -> None:
-    """Raise `InvalidRequest`, naming every fault, unless the crew is sound."""
-    faults = list(_faults(crew))
+def check(crew: Crew, at: str = "") -> None:
+    """Raise `InvalidRequest`, naming every fault, unless the crew is sound.
+
+    `at` is taken off the dotted paths where only one entry was sent: they are then that entry's own.
+    """
+    refuse(list(_faults(crew)), at)
+    if len(crew.model_dump_json()) > MOST_BYTES:
+        reason = f"A crew may take at most {MOST_BYTES} bytes as JSON"
+        refuse([{"field": "body", "reason": reason}])
+
+
+def refuse(faults: Sequence[Mapping[str, str]], at: str = "") -> None:
+    """Raise `InvalidRequest` for `faults`, if there are any."""
     if faults:
-        raise several(faults, _INVALID)
+        shown = [{**fault, "field": fault["field"].removeprefix(at)} for fault in faults]
+        raise several(shown, _INVALID)
 
 
 def _faults(crew: Crew) -> Iterable[dict[str, str]]:

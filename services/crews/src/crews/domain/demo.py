@@ -2,6 +2,7 @@
 
 from common.contracts.crew import Configuration
 from common.times import utc_now
+from crews.domain.catalog import Catalog
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.ports import Crews
 
@@ -11,13 +12,29 @@ CREW_ID = "crew_abc123"
 class Demo:
     """Makes the demo's data."""
 
-    def __init__(self, crews: Crews) -> None:
+    def __init__(self, catalog: Catalog, crews: Crews) -> None:
+        self._catalog = catalog
         self._crews = crews
 
     async def ensure(self, workspace_id: str) -> None:
-        """Make the demo crew in this workspace unless it is there."""
-        if await self._crews.find(workspace_id, CREW_ID) is None:
-            await self._crews.add(_crew(workspace_id))
+        """Make the demo crew in this workspace, or what is missing of it.
+
+        Ids are unique in the platform: raises `Conflict` when another workspace has them.
+        """
+        whole = _crew(workspace_id)
+        held = await self._crews.find(workspace_id, CREW_ID)
+        if held is None:
+            await self._catalog.keep(whole)
+            return
+        # What is missing goes to the end, so that no task comes to name a later one.
+        there = {one.id for one in held.agents} | {one.id for one in held.tasks}
+        agents = [one for one in whole.agents if one.id not in there]
+        tasks = [one for one in whole.tasks if one.id not in there]
+        if agents or tasks:
+            restored = held.changed(
+                utc_now(), agents=(*held.agents, *agents), tasks=(*held.tasks, *tasks)
+            )
+            await self._crews.replace(held, restored)
 
 
 def _crew(workspace_id: str) -> Crew:
@@ -36,7 +53,7 @@ def _crew(workspace_id: str) -> Crew:
                 goal="Find out what is known about {topic}",
                 backstory="Reads everything, believes half of it",
                 model="gpt-4",
-                tools=("calculator",),
+                tools=("web_search", "calculator"),
             ),
             Agent(
                 id="agent_010",
@@ -62,7 +79,7 @@ def _crew(workspace_id: str) -> Crew:
             ),
             Task(
                 id="task_010",
-                description="Analyze the report for what must be done by the deadline",
+                description="Analyze the report for what must be done by {deadline}",
                 expected_output="Three points",
                 agent_id="agent_010",
                 context=("task_001",),

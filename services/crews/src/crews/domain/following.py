@@ -1,23 +1,32 @@
-"""Following runs: what trace events say of tasks."""
+"""Following runs: what trace events say of a crew's tasks."""
 
-from common.contracts.events import EventType
-from crews.domain.ports import TaskStates
-from crews.domain.task_states import CLOSES, RunEvent, state_after
+from collections.abc import Sequence
+
+from common.errors import Conflict
+from common.logs import get_logger
+from crews.domain.activity import JobEvent
+from crews.domain.ports import Activities
+
+log = get_logger(__name__)
+
+_RACES = 20
+"""Several processes may follow runs of one crew."""
 
 
 class Following:
-    """Keeps each task's status as its newest run has it, in whatever order events arrive."""
+    """Keeps what runs do to a crew's tasks, in whatever order and however often events arrive."""
 
-    def __init__(self, states: TaskStates) -> None:
-        self._states = states
+    def __init__(self, activities: Activities) -> None:
+        self._activities = activities
 
-    async def heard(self, event: RunEvent) -> None:
-        """Take in one event. Twice is once."""
-        closes = CLOSES.get(event.type)
-        if closes is not None:
-            await self._states.ended(event.job_id, event.timestamp, event.seq, closes)
-            return
-        run = await self._states.started(event.job_id, event.timestamp)
-        state = state_after(event, run)
-        if state is not None and event.type is not EventType.EXECUTION_RESUMED:
-            await self._states.put(state)
+    async def heard(self, workspace_id: str, crew_id: str, events: Sequence[JobEvent]) -> None:
+        """Take in events of one crew's runs. Those of a crew that is gone are dropped."""
+        for _ in range(_RACES):
+            held = (await self._activities.of([crew_id])).get(crew_id)
+            if held is None or held.workspace_id != workspace_id:
+                log.info("events came for a crew that is not there", crew_id=crew_id)
+                return
+            after = held.after(events)
+            if after is held or await self._activities.replace(after):
+                return
+        raise Conflict(f"What runs do to {crew_id} is written from too many places at once.")

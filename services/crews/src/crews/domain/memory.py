@@ -1,13 +1,14 @@
 """What a crew remembers between its runs: bounded, idempotent, clearable by kind."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Literal
 
 from common.contracts.crew import Insight, MemorySnapshot
 from common.contracts.messages import MemoryRemembered
 
-MOST_SHORT_TERM, MOST_CATEGORIES, MOST_INSIGHTS = 100, 50, 50
+MOST_SHORT_TERM, MOST_CATEGORIES, MOST_INSIGHTS = 200, 50, 50
 _LONGEST = 2_000
 _IN_SNAPSHOT = 10
 
@@ -36,25 +37,22 @@ class Memory:
     long_cleared_at: datetime | None = None
     version: int = 0
 
-    def with_entry(self, message: MemoryRemembered) -> "Memory":
-        """Return the memory with what a run wants remembered.
+    def with_entries(self, told: Iterable[MemoryRemembered]) -> "Memory":
+        """Return the memory with what runs want remembered, or itself when nothing of it is new.
 
-        It stays as it is when the entry is there already or is older than the last clear.
+        Twice is once, in any order; what is older than the last clear is dropped.
         """
-        short = message.kind == "short_term"
-        held = self.short_term if short else self.long_term
-        cleared = self.short_cleared_at if short else self.long_cleared_at
-        if cleared is not None and message.timestamp <= cleared:
+        short, long = set(self.short_term), set(self.long_term)
+        for message in told:
+            if message.kind == "short_term":
+                _take(short, _entry(message, ""), self.short_cleared_at)
+            else:
+                _take(long, _entry(message, message.category), self.long_cleared_at)
+        short_term = tuple(_in_order(short)[-MOST_SHORT_TERM:])
+        long_term = tuple(_bounded(_in_order(long)))
+        if (short_term, long_term) == (self.short_term, self.long_term):
             return self
-        if any(entry.id == message.memory_id for entry in held):
-            return self
-        content = message.content[:_LONGEST]
-        category = "" if short else message.category
-        entry = Entry(message.memory_id, message.timestamp, content, category)
-        entries = sorted((*held, entry), key=lambda one: (one.timestamp, one.id))
-        kept = entries[-MOST_SHORT_TERM:] if short else _bounded(entries)
-        name = "short_term" if short else "long_term"
-        return replace(self, version=self.version + 1, **{name: tuple(kept)})  # type: ignore[arg-type]
+        return replace(self, version=self.version + 1, short_term=short_term, long_term=long_term)
 
     def cleared(self, kind: MemoryKind, now: datetime) -> "Memory":
         """Return the memory without what `kind` names."""
@@ -82,14 +80,32 @@ class Memory:
         return MemorySnapshot(short_term=newest[:_IN_SNAPSHOT], long_term=insights)
 
 
+def _take(entries: set[Entry], entry: Entry, cleared_at: datetime | None) -> None:
+    if cleared_at is None or entry.timestamp > cleared_at:
+        entries.add(entry)
+
+
+def _entry(message: MemoryRemembered, category: str) -> Entry:
+    moment = message.timestamp.astimezone(UTC)
+    moment = moment.replace(microsecond=moment.microsecond // 1000 * 1000)  # as the store keeps it
+    return Entry(message.memory_id, moment, message.content[:_LONGEST], category)
+
+
+def _in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Return the entries oldest first; of several under one id, only the oldest."""
+    ordered = sorted(entries, key=lambda one: (one.timestamp, one.id, one.category, one.content))
+    by_id: dict[str, Entry] = {}
+    for entry in ordered:
+        by_id.setdefault(entry.id, entry)
+    return list(by_id.values())
+
+
 def _bounded(entries: list[Entry]) -> list[Entry]:
-    """Keep the newest categories, and the newest insights of each."""
-    counts: dict[str, int] = {}
-    kept: list[Entry] = []
+    """Keep the newest categories, the newest insights of each, and each insight once."""
+    kept: dict[str, dict[str, Entry]] = {}
     for entry in reversed(entries):
-        if entry.category not in counts and len(counts) == MOST_CATEGORIES:
-            continue
-        counts[entry.category] = counts.get(entry.category, 0) + 1
-        if counts[entry.category] <= MOST_INSIGHTS:
-            kept.append(entry)
-    return kept[::-1]
+        if entry.category in kept or len(kept) < MOST_CATEGORIES:
+            insights = kept.setdefault(entry.category, {})
+            if len(insights) < MOST_INSIGHTS:
+                insights.setdefault(entry.content, entry)
+    return _in_order(entry for insights in kept.values() for entry in insights.values())

@@ -1,12 +1,11 @@
 """What the rules of crews need from outside."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
-from crews.domain.crew import Crew, CrewStatus
+from crews.domain.activity import Activity, TaskStatus
+from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.memory import Memory
-from crews.domain.task_states import Run, TaskState, TaskStatus
 from crews.domain.tools import CustomTool
 
 
@@ -22,13 +21,20 @@ class Crews(Protocol):
 
     async def with_task(self, workspace_id: str, task_id: str) -> Crew | None: ...
 
-    async def replace(self, crew: Crew) -> bool:
-        """Store a changed crew if its stored version is the one it was read with."""
+    async def replace(self, before: Crew, after: Crew) -> bool:
+        """Store a changed crew if its stored version still is that of `before`."""
 
     async def remove(self, crew: Crew) -> bool:
         """Remove the crew if its stored version is still this one."""
 
-    async def page(
+    async def all(self, workspace_id: str) -> Sequence[Crew]:
+        """Return all crews of the workspace. Grows with them: not for what is asked often."""
+
+
+class Lists(Protocol):
+    """Pages of a workspace's crews, agents and tasks, newest first, and how many there are."""
+
+    async def crews(
         self,
         workspace_id: str,
         *,
@@ -36,33 +42,46 @@ class Crews(Protocol):
         status: CrewStatus | None = None,
         skip: int,
         limit: int,
-    ) -> tuple[Sequence[Crew], int]:
-        """Return a page of the workspace's crews, newest first, and how many there are."""
+    ) -> tuple[Sequence[Crew], int]: ...
 
-    async def all(self, workspace_id: str) -> Sequence[Crew]:
-        """Return all crews of the workspace, newest first."""
+    async def agents(
+        self, workspace_id: str, *, skip: int, limit: int
+    ) -> tuple[Sequence[tuple[Crew, Agent]], int]: ...
+
+    async def tasks(
+        self, workspace_id: str, *, status: TaskStatus | None = None, skip: int, limit: int
+    ) -> tuple[Sequence[tuple[Crew, Task]], int]: ...
 
 
-class TaskStates(Protocol):
-    async def of_tasks(self, task_ids: Sequence[str]) -> Mapping[str, TaskStatus]: ...
+class Activities(Protocol):
+    """What runs do to crews' tasks. Made before the crew and removed after it."""
 
-    async def started(self, job_id: str, at: datetime) -> Run:
-        """Return the run, noting it when it is new."""
+    async def add(self, activity: Activity) -> None:
+        """Store a new one; one that is there stays."""
 
-    async def ended(self, job_id: str, at: datetime, seq: int, status: TaskStatus) -> None:
-        """Note the run's end and close what it left running."""
+    async def of(self, crew_ids: Sequence[str]) -> Mapping[str, Activity]: ...
 
-    async def put(self, state: TaskState) -> None:
-        """Store the state if it supersedes the one that is held."""
+    async def with_status(
+        self, workspace_id: str, status: TaskStatus | None
+    ) -> Mapping[str, Activity]:
+        """Return those of the workspace with a task in this state; None: that have run at all."""
 
-    async def forget(self, task_ids: Sequence[str]) -> None: ...
+    async def replace(self, activity: Activity) -> bool:
+        """Store a changed one if its stored version is the one it was read with."""
+
+    async def remove(self, crew_id: str) -> None: ...
 
 
 class Memories(Protocol):
+    """What crews remember. Made before the crew and removed after it."""
+
+    async def add(self, memory: Memory) -> None:
+        """Store a new one; one that is there stays."""
+
     async def find(self, crew_id: str) -> Memory | None: ...
 
     async def replace(self, memory: Memory) -> bool:
-        """Store a changed memory if its stored version is the one it was read with."""
+        """Store a changed one if its stored version is the one it was read with."""
 
     async def remove(self, crew_id: str) -> None: ...
 

@@ -1,39 +1,49 @@
 """The use cases of memory."""
 
+from collections.abc import Sequence
+
 from common.contracts.messages import MemoryRemembered
-from common.errors import Conflict
+from common.errors import Conflict, NotFound
+from common.logs import get_logger
 from common.times import utc_now
 from crews.domain.memory import Memory, MemoryKind
-from crews.domain.ports import Crews, Memories
+from crews.domain.ports import Memories
+
+log = get_logger(__name__)
 
 _RACES = 20
 """Runs of one crew may remember things at the same time."""
 
 
 class Remembering:
-    """Keeps what runs want remembered, and clears it."""
+    """Keeps what runs want remembered, and clears it. A crew that is there has a memory."""
 
-    def __init__(self, crews: Crews, memories: Memories) -> None:
-        self._crews = crews
+    def __init__(self, memories: Memories) -> None:
         self._memories = memories
 
     async def memory(self, workspace_id: str, crew_id: str) -> Memory:
-        """Return what the crew remembers. The crew's existence is the caller's to check."""
-        return await self._memories.find(crew_id) or Memory(crew_id, workspace_id)
+        """Return what the crew remembers. Raises `NotFound`."""
+        found = await self._memories.find(crew_id)
+        if found is None or found.workspace_id != workspace_id:
+            raise NotFound(f"There is no crew {crew_id}.")
+        return found
 
-    async def remember(self, message: MemoryRemembered) -> bool:
-        """Keep an entry; False when there is no such crew (any more)."""
-        if await self._crews.find(message.workspace_id, message.crew_id) is None:
-            return False
+    async def remember(
+        self, workspace_id: str, crew_id: str, told: Sequence[MemoryRemembered]
+    ) -> None:
+        """Keep what runs of one crew told. What is told of a crew that is gone is dropped."""
         for _ in range(_RACES):
-            held = await self.memory(message.workspace_id, message.crew_id)
-            after = held.with_entry(message)
+            held = await self._memories.find(crew_id)
+            if held is None or held.workspace_id != workspace_id:
+                log.info("a memory came for a crew that is not there", crew_id=crew_id)
+                return
+            after = held.with_entries(told)
             if after is held or await self._memories.replace(after):
-                return True
-        raise Conflict(f"The memory of {message.crew_id} is written from too many places at once.")
+                return
+        raise Conflict(f"The memory of {crew_id} is written from too many places at once.")
 
     async def clear(self, workspace_id: str, crew_id: str, kind: MemoryKind) -> None:
-        """Forget what `kind` names, and what runs sent before now."""
+        """Forget what `kind` names, and what runs sent before now. Raises `NotFound`."""
         for _ in range(_RACES):
             held = await self.memory(workspace_id, crew_id)
             if await self._memories.replace(held.cleared(kind, utc_now())):

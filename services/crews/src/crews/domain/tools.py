@@ -126,10 +126,13 @@ class CustomTool(BaseModel):
     headers: dict[str, str]
     idempotent: bool
     created_at: datetime
+    has_credentials: bool = False
+    """As the store has it; changes nothing there."""
 
     def snapshot(self) -> ToolSnapshot:
         return ToolSnapshot(
-            tool_id=self.id, **self.model_dump(exclude={"id", "workspace_id", "created_at"})
+            tool_id=self.id,
+            **self.model_dump(exclude={"id", "workspace_id", "created_at", "has_credentials"}),
         )
 
 

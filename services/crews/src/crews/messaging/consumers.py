@@ -1,10 +1,8 @@
-"""Messages from the bus: translate, call one method."""
+"""Messages from the bus: translate, gather by crew, call one method."""
 
-import orjson
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from common.bus import Bus, Consumer, DeadLetter, Message
-from common.contracts.events import EventType
+from common.bus import Bus, DeadLetter, Message, decode
 from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import (
     CREWS_EVENTS_QUEUE,
@@ -12,64 +10,55 @@ from common.contracts.topology import (
     HEADER_CREW,
     HEADER_WORKSPACE,
 )
-from common.logs import get_logger
-from common.models import Timestamp
+from crews.domain.activity import JobEvent
 from crews.domain.following import Following
 from crews.domain.remembering import Remembering
-from crews.domain.task_states import RunEvent
+from crews.messaging.batches import Batches
 
-log = get_logger(__name__)
+_PREFETCH = 64
 
-
-class _EventBody(BaseModel):
-    """The part of a trace event's body that is read here."""
-
-    model_config = ConfigDict(extra="ignore")
-
-    job_id: str
-    seq: int
-    type: EventType
-    timestamp: Timestamp
-    task_id: str | None = None
+_Crew = tuple[str, str]
+"""A workspace's id and a crew's."""
 
 
 class Consumers:
-    """The queues of crews."""
+    """The queues of crews. A message is acknowledged when its batch has been written."""
 
-    def __init__(self, bus: Bus, following: Following, remembering: Remembering) -> None:
+    def __init__(
+        self, bus: Bus, following: Following, remembering: Remembering, linger: float
+    ) -> None:
+        async def heard(crew: _Crew, events: list[JobEvent]) -> None:
+            await following.heard(*crew, events)
+
+        async def remember(crew: _Crew, told: list[MemoryRemembered]) -> None:
+            await remembering.remember(*crew, told)
+
         self._bus = bus
-        self._following = following
-        self._remembering = remembering
+        self._events: Batches[_Crew, JobEvent] = Batches(heard, linger)
+        self._memories: Batches[_Crew, MemoryRemembered] = Batches(remember, linger)
 
-    async def start(self) -> list[Consumer]:
-        return [
-            await self._bus.consume(CREWS_EVENTS_QUEUE, self._event, prefetch=8),
-            await self._bus.consume(CREWS_MEMORY_QUEUE, self._memory, prefetch=4),
-        ]
+    async def start(self) -> None:
+        await self._bus.consume(CREWS_EVENTS_QUEUE, self._event, prefetch=_PREFETCH)
+        await self._bus.consume(CREWS_MEMORY_QUEUE, self._memory, prefetch=_PREFETCH)
 
     async def _event(self, message: Message) -> None:
         try:
-            body = _EventBody.model_validate(orjson.loads(message.body))
-            workspace_id = message.headers[HEADER_WORKSPACE]
-            crew_id = message.headers[HEADER_CREW]
-        except (ValidationError, orjson.JSONDecodeError, KeyError) as fault:
-            raise DeadLetter(f"It is not a trace event: {fault!r}") from None
-        await self._following.heard(
-            RunEvent(
-                workspace_id=workspace_id,
-                crew_id=crew_id,
-                job_id=body.job_id,
-                seq=body.seq,
-                type=body.type,
-                timestamp=body.timestamp,
-                task_id=body.task_id,
-            )
+            event = JobEvent.model_validate_json(message.body)
+        except ValidationError as fault:
+            first = fault.errors()[0]
+            path = ".".join(str(part) for part in first["loc"]) or "body"
+            raise DeadLetter(f"it is not a trace event: {path}: {first['msg']}") from None
+        await self._events.add(
+            (_header(message, HEADER_WORKSPACE), _header(message, HEADER_CREW)), event
         )
 
     async def _memory(self, message: Message) -> None:
-        try:
-            wanted = MemoryRemembered.model_validate_json(message.body)
-        except ValidationError as fault:
-            raise DeadLetter(f"It is not a memory: {fault.errors()[0]['msg']}") from None
-        if not await self._remembering.remember(wanted):
-            log.info("a memory came for a crew that is not there", crew_id=wanted.crew_id)
+        told = decode(message, MemoryRemembered)
+        await self._memories.add((told.workspace_id, told.crew_id), told)
+
+
+def _header(message: Message, name: str) -> str:
+    value = message.headers.get(name)
+    if not value:
+        raise DeadLetter(f"a trace event without the header {name}")
+    return value

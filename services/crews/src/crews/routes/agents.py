@@ -8,9 +8,9 @@ from common.access import Editor, Viewer
 from common.models import Page
 from crews.domain.drafts import AgentChanges, AgentRequest
 from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view, failures
-from crews.routes.parts import IfMatch, Use, condition, entry_tag
+from crews.routes.parts import IfMatch, Use, condition, entry_tag, newest
 
-router = APIRouter(tags=["agents"])
+router = APIRouter(tags=["Agents"])
 
 
 class AgentQuery(Page):
@@ -19,13 +19,18 @@ class AgentQuery(Page):
 
 @router.get("/agents", summary="List all agents")
 async def list_agents(caller: Viewer, query: Annotated[AgentQuery, Query()], use: Use) -> AgentList:
-    crews = await use.of(caller.workspace_id, query.crew_id)
-    entries = [(crew, agent) for crew in crews for agent in reversed(crew.agents)]
-    shown = entries[query.skip : query.skip + query.page_size]
-    statuses = await use.statuses(*{crew.id: crew for crew, _ in shown}.values())
+    if query.crew_id is None:
+        shown, total = await use.lists.agents(
+            caller.workspace_id, skip=query.skip, limit=query.page_size
+        )
+    else:
+        crew = await use.crews.find(caller.workspace_id, query.crew_id)
+        entries = [(crew, agent) for agent in newest(crew.agents)] if crew is not None else []
+        shown, total = entries[query.skip :][: query.page_size], len(entries)
+    statuses = await use.statuses(*(crew for crew, _ in shown))
     return AgentList(
         agents=[agent_view(crew, agent, statuses) for crew, agent in shown],
-        total=len(entries),
+        total=total,
         page=query.page,
         page_size=query.page_size,
     )

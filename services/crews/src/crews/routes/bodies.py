@@ -6,8 +6,8 @@ from pydantic import Field
 
 from common.contracts.crew import Configuration
 from common.models import AnswerModel, ErrorEnvelope, RequestModel, Timestamp
+from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
-from crews.domain.task_states import TaskStatus
 
 CrewState = Literal["configuring", "active"]
 AgentState = Literal["ready", "busy"]
@@ -134,6 +134,7 @@ class ToolView(AnswerModel):
     parameters: dict[str, Any] | None
     headers: dict[str, str]
     idempotent: bool
+    has_credentials: bool
     created_at: Timestamp
 
 

@@ -19,7 +19,7 @@ from crews.routes.bodies import (
 )
 from crews.routes.parts import IfMatch, Use, condition, crew_tag
 
-router = APIRouter(tags=["crews"])
+router = APIRouter(tags=["Crews"])
 
 
 class CrewQuery(Page):
@@ -31,7 +31,7 @@ class CrewQuery(Page):
 
 @router.get("/crews", summary="List all crews")
 async def list_crews(caller: Viewer, query: Annotated[CrewQuery, Query()], use: Use) -> CrewList:
-    crews, total = await use.crews.page(
+    crews, total = await use.lists.crews(
         caller.workspace_id,
         name=query.name,
         status=query.status,
@@ -46,7 +46,7 @@ async def list_crews(caller: Viewer, query: Annotated[CrewQuery, Query()], use: 
     )
 
 
-@router.post("/crews", status_code=201, summary="Create new crew")
+@router.post("/crews", status_code=201, responses=failures(409), summary="Create new crew")
 async def create_crew(body: CrewDraft, caller: Editor, use: Use) -> CrewCreated:
     crew = await use.catalog.create(caller.workspace_id, body)
     return CrewCreated(id=crew.id, name=crew.name, status=crew.status)

@@ -7,12 +7,11 @@ from crews.domain.memory import MemoryKind
 from crews.routes.bodies import ClearRequest, InsightView, MemoryView, ShortTermView, failures
 from crews.routes.parts import Use
 
-router = APIRouter(tags=["memory"])
+router = APIRouter(tags=["Memory"])
 
 
 @router.get("/memory/{crew_id}", summary="Get crew memory")
 async def get_memory(crew_id: str, caller: Viewer, use: Use) -> MemoryView:
-    await use.catalog.find(caller.workspace_id, crew_id)
     memory = await use.remembering.memory(caller.workspace_id, crew_id)
     return MemoryView(
         short_term=[
@@ -45,5 +44,4 @@ async def delete_memory(
 
 
 async def _clear(caller: Editor, crew_id: str, kind: MemoryKind, use: Use) -> None:
-    await use.catalog.find(caller.workspace_id, crew_id)
     await use.remembering.clear(caller.workspace_id, crew_id, kind)

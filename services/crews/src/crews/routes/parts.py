@@ -8,11 +8,11 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
+from crews.domain.activity import TaskStatus
 from crews.domain.catalog import Catalog, Matches, anything
-from crews.domain.crew import Crew
-from crews.domain.ports import Crews, CustomTools, TaskStates
+from crews.domain.crew import Crew, Entry
+from crews.domain.ports import Activities, Crews, CustomTools, Lists
 from crews.domain.remembering import Remembering
-from crews.domain.task_states import TaskStatus
 from crews.domain.toolbox import Toolbox
 
 
@@ -20,22 +20,21 @@ from crews.domain.toolbox import Toolbox
 class Parts:
     catalog: Catalog
     crews: Crews
-    states: TaskStates
+    lists: Lists
+    activities: Activities
     tools: CustomTools
     toolbox: Toolbox
     remembering: Remembering
 
-    async def of(self, workspace_id: str, crew_id: str | None) -> Sequence[Crew]:
-        """Return the workspace's crews, newest first, or only the one that is named."""
-        if crew_id is None:
-            return await self.crews.all(workspace_id)
-        crew = await self.crews.find(workspace_id, crew_id)
-        return [] if crew is None else [crew]
-
     async def statuses(self, *crews: Crew) -> dict[str, TaskStatus]:
         """Return the status of each task of `crews` that has run."""
-        task_ids = [task.id for crew in crews for task in crew.tasks]
-        return dict(await self.states.of_tasks(task_ids)) if task_ids else {}
+        ids = list({crew.id for crew in crews if crew.tasks})
+        held = await self.activities.of(ids) if ids else {}
+        return {
+            task_id: status
+            for activity in held.values()
+            for task_id, status in activity.statuses().items()
+        }
 
 
 def _parts(request: Request) -> Parts:
@@ -49,6 +48,11 @@ IfMatch = Annotated[
 ]
 
 
+def newest(entries: Sequence[Entry]) -> list[Entry]:
+    """Return a crew's agents or tasks, newest first."""
+    return sorted(entries, key=lambda entry: entry.number, reverse=True)
+
+
 def crew_tag(crew: Crew) -> str:
     """Return a crew's ETag (RFC 9110, section 8.8.3)."""
     return f'"v{crew.version}"'
@@ -56,7 +60,9 @@ def crew_tag(crew: Crew) -> str:
 
 def entry_tag(entry: BaseModel) -> str:
     """Return an agent's or a task's ETag; a change of its neighbours does not move it."""
-    return f'"{hashlib.sha256(entry.model_dump_json().encode()).hexdigest()[:20]}"'
+    return (
+        f'"{hashlib.sha256(entry.model_dump_json(exclude={"number"}).encode()).hexdigest()[:20]}"'
+    )
 
 
 def condition(if_match: str | None, tag: Callable[[Crew], str]) -> Matches:

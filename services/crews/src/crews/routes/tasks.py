@@ -6,12 +6,13 @@ from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
 from common.models import Page
+from crews.domain.activity import TaskStatus
+from crews.domain.crew import Crew, Task
 from crews.domain.drafts import TaskChanges, TaskRequest
-from crews.domain.task_states import TaskStatus
 from crews.routes.bodies import Created, TaskList, TaskView, Updated, failures, task_view
-from crews.routes.parts import IfMatch, Use, condition, entry_tag
+from crews.routes.parts import IfMatch, Use, condition, entry_tag, newest
 
-router = APIRouter(tags=["tasks"])
+router = APIRouter(tags=["Tasks"])
 
 
 class TaskQuery(Page):
@@ -22,26 +23,37 @@ class TaskQuery(Page):
 
 @router.get("/tasks", summary="List tasks")
 async def list_tasks(caller: Viewer, query: Annotated[TaskQuery, Query()], use: Use) -> TaskList:
-    crews = await use.of(caller.workspace_id, query.crew_id)
-    entries = [
-        (crew, task)
-        for crew in crews
-        for task in reversed(crew.tasks)
-        if query.agent_id in {None, task.agent_id}
-    ]
-    if query.status is not None:
-        all_statuses = await use.statuses(*crews)
-        entries = [
-            entry for entry in entries if all_statuses.get(entry[1].id, "created") == query.status
-        ]
-    shown = entries[query.skip : query.skip + query.page_size]
-    statuses = await use.statuses(*{crew.id: crew for crew, _ in shown}.values())
+    if query.crew_id is None and query.agent_id is None:
+        shown, total = await use.lists.tasks(
+            caller.workspace_id, status=query.status, skip=query.skip, limit=query.page_size
+        )
+    else:
+        entries = await _of_crew(caller.workspace_id, query, use)
+        shown, total = entries[query.skip :][: query.page_size], len(entries)
+    statuses = await use.statuses(*(crew for crew, _ in shown))
     return TaskList(
         tasks=[task_view(crew, task, statuses) for crew, task in shown],
-        total=len(entries),
+        total=total,
         page=query.page,
         page_size=query.page_size,
     )
+
+
+async def _of_crew(workspace_id: str, query: TaskQuery, use: Use) -> list[tuple[Crew, Task]]:
+    """Return the tasks that fit a filter which only one crew can fulfil."""
+    if query.crew_id is not None:
+        crew = await use.crews.find(workspace_id, query.crew_id)
+    else:
+        crew = await use.crews.with_agent(workspace_id, query.agent_id or "")
+    if crew is None:
+        return []
+    statuses = await use.statuses(crew) if query.status is not None else {}
+    return [
+        (crew, task)
+        for task in newest(crew.tasks)
+        if query.agent_id in {None, task.agent_id}
+        and query.status in {None, statuses.get(task.id, "created")}
+    ]
 
 
 @router.post("/tasks", status_code=201, responses=failures(409), summary="Create task")

@@ -18,7 +18,7 @@ from crews.routes.bodies import (
 )
 from crews.routes.parts import Use
 
-router = APIRouter(tags=["tools"])
+router = APIRouter(tags=["Tools"])
 
 
 @router.get("/tools", summary="List available tools")

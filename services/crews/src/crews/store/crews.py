@@ -1,43 +1,47 @@
 """Crew documents in MongoDB."""
 
-import re
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
 
 from pymongo.errors import DuplicateKeyError
 
 from common.errors import Conflict
 from common.mongo import Database, Document
-from common.times import utc_now
-from crews.domain.crew import Crew, CrewStatus
-
-_FIRST_WINDOW = timedelta(hours=1)
-_GROWTH = 12
-_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
-_AHEAD = timedelta(minutes=10)
-"""How far the clocks of those who make crews may be ahead."""
+from crews.domain.crew import Crew, Entry
+from crews.store.documents import crew_document, crew_of
+from crews.store.totals import Announcement, MongoTotals, counts_of
 
 
 class MongoCrews:
-    """The collection `crews`: a crew is one document with its agents and tasks.
+    """The collection `crews`: a crew is one document with its agents and tasks."""
 
-    Lists walk back through growing windows of time, since SecantusDB neither sorts nor limits from
-    an index, and a bounded range is what any MongoDB answers fastest.
-    """
-
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, totals: MongoTotals, crew_limit: int) -> None:
         self._crews = database["crews"]
+        self._totals = totals
+        self._limit = crew_limit
 
     async def migrate(self) -> None:
-        await self._crews.create_index([("workspace_id", 1), ("created_at", 1)])
+        await self._crews.create_index([("workspace_id", 1), ("number", 1)])
+        await self._crews.create_index([("workspace_id", 1), ("agents.number", 1)])
+        await self._crews.create_index([("workspace_id", 1), ("tasks.number", 1)])
         await self._crews.create_index("agents.id", unique=True)
         await self._crews.create_index("task_ids", unique=True, sparse=True)
 
     async def add(self, crew: Crew) -> None:
+        await self._check_room(crew.workspace_id)
+        wanted = {"crews": 1, "agents": len(crew.agents), "tasks": len(crew.tasks)}
+        announced = await self._totals.announce(crew.workspace_id, wanted)
+        numbered = _numbered(crew, announced).model_copy(update={"number": announced.last["crews"]})
         try:
-            await self._crews.insert_one(_document(crew))
+            await self._crews.insert_one(crew_document(numbered))
         except DuplicateKeyError:
+            await self._totals.count(announced, None, None)
             raise Conflict(f"The id {crew.id}, or one of its agents or tasks, is taken.") from None
+        await self._totals.count(announced, None, numbered)
+
+    async def _check_room(self, workspace_id: str) -> None:
+        counts = (await self._totals.of(workspace_id)).counts
+        if counts["active"] + counts["configuring"] >= self._limit:
+            raise Conflict(f"This workspace has {self._limit} crews, as many as it may have.")
 
     async def find(self, workspace_id: str, crew_id: str) -> Crew | None:
         return _found(await self._crews.find_one({"_id": crew_id}), workspace_id)
@@ -48,70 +52,53 @@ class MongoCrews:
     async def with_task(self, workspace_id: str, task_id: str) -> Crew | None:
         return _found(await self._crews.find_one({"task_ids": task_id}), workspace_id)
 
-    async def replace(self, crew: Crew) -> bool:
-        read_with = {"_id": crew.id, "version": crew.version - 1}
-        result = await self._crews.replace_one(read_with, _document(crew))
+    async def replace(self, before: Crew, after: Crew) -> bool:
+        fresh = {"agents": _fresh(after.agents), "tasks": _fresh(after.tasks)}
+        wanted = {kind: many for kind, many in fresh.items() if many}
+        if not wanted and counts_of(before) == counts_of(after):
+            return await self._replaced(before, after)
+        announced = await self._totals.announce(after.workspace_id, wanted)
+        done = await self._replaced(before, _numbered(after, announced))
+        await self._totals.count(announced, before, after if done else before)
+        return done
+
+    async def _replaced(self, before: Crew, after: Crew) -> bool:
+        read_with = {"_id": before.id, "version": before.version}
+        result = await self._crews.replace_one(read_with, crew_document(after))
         return result.matched_count == 1
 
     async def remove(self, crew: Crew) -> bool:
+        announced = await self._totals.announce(crew.workspace_id, {})
         result = await self._crews.delete_one({"_id": crew.id, "version": crew.version})
-        return result.deleted_count == 1
-
-    async def page(
-        self,
-        workspace_id: str,
-        *,
-        name: str | None = None,
-        status: CrewStatus | None = None,
-        skip: int,
-        limit: int,
-    ) -> tuple[Sequence[Crew], int]:
-        wanted: Document = {"workspace_id": workspace_id}
-        if name is not None:
-            wanted["name"] = {"$regex": re.escape(name), "$options": "i"}
-        if status is not None:
-            wanted["status"] = status
-        total = await self._crews.count_documents(wanted)
-        if skip >= total:
-            return [], total
-        ids = await self._newest(wanted, skip + limit)
-        found = await self._crews.find({"_id": {"$in": ids[skip:]}}).to_list()
-        return _newest_first([_crew(document) for document in found]), total
-
-    async def _newest(self, wanted: Document, count: int) -> list[str]:
-        ids: list[str] = []
-        upto, window = utc_now() + _AHEAD, _FIRST_WINDOW + _AHEAD
-        while len(ids) < count and upto > _LONG_AGO:
-            after = max(upto - window, _LONG_AGO) if window.days < 365 else _LONG_AGO
-            query = {**wanted, "created_at": {"$gt": after, "$lte": upto}}
-            rows = await self._crews.find(query, {"created_at": 1}).to_list()
-            rows.sort(key=lambda row: (row["created_at"], row["_id"]), reverse=True)
-            ids += [row["_id"] for row in rows]
-            upto, window = after, window * _GROWTH
-        return ids[:count]
+        done = result.deleted_count == 1
+        await self._totals.count(announced, crew, None if done else crew)
+        return done
 
     async def all(self, workspace_id: str) -> Sequence[Crew]:
         found = await self._crews.find({"workspace_id": workspace_id}).to_list()
-        return _newest_first([_crew(document) for document in found])
+        return [crew_of(document) for document in found]
 
 
-def _newest_first(crews: list[Crew]) -> list[Crew]:
-    return sorted(crews, key=lambda crew: (crew.created_at, crew.id), reverse=True)
+def _fresh(entries: Sequence[Entry]) -> int:
+    return sum(entry.number == 0 for entry in entries)
 
 
-def _document(crew: Crew) -> Document:
-    fields = crew.model_dump()
-    fields["_id"] = fields.pop("id")
-    if crew.tasks:  # left out when there are none: the index on it is unique, and sparse
-        fields["task_ids"] = [task.id for task in crew.tasks]
-    return {**fields, "status": crew.status}
+def _numbered(crew: Crew, announced: Announcement) -> Crew:
+    """Return `crew` with the announced numbers given to its new agents and tasks, in order."""
+    agents = _with_numbers(crew.agents, announced.last.get("agents", 0))
+    tasks = _with_numbers(crew.tasks, announced.last.get("tasks", 0))
+    return crew.model_copy(update={"agents": agents, "tasks": tasks})
 
 
-def _crew(document: Document) -> Crew:
-    return Crew.model_validate({**document, "id": document["_id"]})
+def _with_numbers(entries: tuple[Entry, ...], last: int) -> tuple[Entry, ...]:
+    following = iter(range(last - _fresh(entries) + 1, last + 1))
+    return tuple(
+        entry if entry.number else entry.model_copy(update={"number": next(following)})
+        for entry in entries
+    )
 
 
 def _found(document: Document | None, workspace_id: str) -> Crew | None:
     if document is None or document["workspace_id"] != workspace_id:
         return None
-    return _crew(document)
+    return crew_of(document)

@@ -9,6 +9,8 @@ from crews.domain.memory import Entry, Memory
 
 
 class MongoMemories:
+    """The collection `memories`."""
+
     def __init__(self, database: Database) -> None:
         self._memories = database["memories"]
 
@@ -16,21 +18,24 @@ class MongoMemories:
         document = await self._memories.find_one({"_id": crew_id})
         return None if document is None else _memory(document)
 
+    async def add(self, memory: Memory) -> None:
+        try:
+            await self._memories.insert_one(_document(memory))
+        except DuplicateKeyError:
+            return
+
     async def replace(self, memory: Memory) -> bool:
-        fields = asdict(memory)
-        document = {"_id": fields.pop("crew_id"), **fields}
-        if memory.version == 1:
-            try:
-                await self._memories.insert_one(document)
-            except DuplicateKeyError:
-                return False
-            return True
         read_with = {"_id": memory.crew_id, "version": memory.version - 1}
-        result = await self._memories.replace_one(read_with, document)
+        result = await self._memories.replace_one(read_with, _document(memory))
         return result.matched_count == 1
 
     async def remove(self, crew_id: str) -> None:
         await self._memories.delete_one({"_id": crew_id})
+
+
+def _document(memory: Memory) -> Document:
+    fields = asdict(memory)
+    return {"_id": fields.pop("crew_id"), **fields}
 
 
 def _memory(document: Document) -> Memory:

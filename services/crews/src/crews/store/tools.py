@@ -9,6 +9,10 @@ from common.errors import Conflict, NotFound
 from common.mongo import Database, Document
 from common.sealing import Sealer
 from crews.domain.tools import CustomTool
+from crews.store.documents import as_text, from_text
+
+_AS_TEXT = ("parameters", "headers")
+"""Fields whose keys are the callers' own, which BSON does not take as they come."""
 
 
 class MongoCustomTools:
@@ -70,12 +74,15 @@ class MongoCustomTools:
 
 
 def _document(tool: CustomTool) -> Document:
-    fields = tool.model_dump()
-    return {"_id": fields.pop("id"), **fields}
+    fields = tool.model_dump(exclude={"has_credentials"})
+    texts = {name: as_text(fields[name]) for name in _AS_TEXT}
+    return {"_id": fields.pop("id"), **fields, **texts}
 
 
 def _tool(document: Document) -> CustomTool:
-    return CustomTool.model_validate({**document, "id": document["_id"]})
+    values = {name: from_text(document[name]) for name in _AS_TEXT}
+    values["has_credentials"] = document["sealed"] is not None
+    return CustomTool.model_validate({**document, **values, "id": document["_id"]})
 
 
 def _taken(tool: CustomTool) -> Conflict:

@@ -1,0 +1,134 @@
+"""What a crew's runs have done to its tasks: a fold over their events that minds no order.
+
+Kept apart from the crew, so that a run does not move the crew's version. Messages may come twice
+and in any order: within a run a task's mark moves only to a higher `seq`, a run begins at the
+earliest time any of its events has, and a task shows what its newest run did. Runs are compared by
+their begin, then by job id (ids of foreign publishers do not sort by time).
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+from common.contracts.events import EventType
+
+TaskStatus = Literal["created", "running", "completed", "failed", "stopped"]
+
+RUNS_KEPT = 100
+RUNS_AT_MOST = 300
+
+_MARKS: Mapping[str, TaskStatus] = MappingProxyType(
+    {EventType.TASK_START: "running", EventType.TASK_COMPLETE: "completed"}
+)
+_ENDS: Mapping[str, TaskStatus] = MappingProxyType(
+    {
+        EventType.EXECUTION_COMPLETE: "completed",
+        EventType.ERROR: "failed",
+        EventType.EXECUTION_STOPPED: "stopped",
+    }
+)
+
+
+class JobEvent(BaseModel):
+    """The part of a trace event that matters here."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    type: str = Field(max_length=100)
+    job_id: str = Field(pattern=r"^job_[A-Za-z0-9_-]{1,60}$")
+    seq: int = Field(ge=1, lt=2**53)
+    timestamp: AwareDatetime
+    task_id: str | None = Field(default=None, pattern=r"^task_[A-Za-z0-9_-]{1,60}$")
+
+
+class Mark(BaseModel):
+    """What a run last did to a task or, as `Run.end`, to itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    status: TaskStatus
+    seq: int
+
+
+class Run(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    began: datetime
+    tasks: dict[str, Mark] = {}
+    end: Mark | None = None
+
+    def after(self, event: JobEvent) -> "Run":
+        """Return the run with what `event` tells."""
+        began = min(self.began, _moment(event))
+        tasks, end = self.tasks, self.end
+        if event.type in _ENDS:
+            end = _newer(end, Mark(status=_ENDS[event.type], seq=event.seq))
+        elif event.type in _MARKS and event.task_id is not None:
+            mark = Mark(status=_MARKS[event.type], seq=event.seq)
+            tasks = {**tasks, event.task_id: _newer(tasks.get(event.task_id), mark)}
+        return Run(began=began, tasks=tasks, end=end)
+
+    def status(self, task_id: str) -> TaskStatus:
+        """Return what became of a task of this run; its end closes what it left running."""
+        status = self.tasks[task_id].status
+        return self.end.status if status == "running" and self.end is not None else status
+
+
+def _moment(event: JobEvent) -> datetime:
+    """Return the event's time in UTC at the precision that the store keeps."""
+    moment = event.timestamp.astimezone(UTC)
+    return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _newer(known: Mark | None, told: Mark) -> Mark:
+    return told if known is None or told.seq > known.seq else known
+
+
+class Activity(BaseModel):
+    """A crew's runs by job id."""
+
+    model_config = ConfigDict(frozen=True)
+
+    crew_id: str
+    workspace_id: str
+    version: int = 0
+    runs: dict[str, Run] = {}
+
+    def after(self, events: Iterable[JobEvent]) -> "Activity":
+        """Return the activity with what `events` tell, or itself when all of it was known."""
+        runs = dict(self.runs)
+        for event in events:
+            run = runs.get(event.job_id) or Run(began=_moment(event))
+            runs[event.job_id] = run.after(event)
+        if runs == self.runs:
+            return self
+        return self.model_copy(update={"runs": _pruned(runs), "version": self.version + 1})
+
+    def statuses(self) -> dict[str, TaskStatus]:
+        """Return the status of each task that has run, as its newest run has it."""
+        return {
+            task_id: self.runs[job].status(task_id) for task_id, job in _newest(self.runs).items()
+        }
+
+
+def _in_order(runs: Mapping[str, Run]) -> list[str]:
+    return sorted(runs, key=lambda job_id: (runs[job_id].began, job_id))
+
+
+def _newest(runs: Mapping[str, Run]) -> dict[str, str]:
+    return {task_id: job_id for job_id in _in_order(runs) for task_id in runs[job_id].tasks}
+
+
+def _pruned(runs: dict[str, Run]) -> dict[str, Run]:
+    """Drop the oldest runs that have ended and show nowhere, then the oldest of all."""
+    if len(runs) <= RUNS_KEPT:
+        return runs
+    shown = set(_newest(runs).values())
+    ordered = _in_order(runs)
+    spare = [job_id for job_id in ordered if runs[job_id].end and job_id not in shown]
+    dropped = set(spare[: len(runs) - RUNS_KEPT])
+    left = [job_id for job_id in ordered if job_id not in dropped]
+    return {job_id: runs[job_id] for job_id in left[-RUNS_AT_MOST:]}

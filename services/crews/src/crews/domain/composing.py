@@ -1,0 +1,149 @@
+"""How what callers send becomes a crew, or a change of one."""
+
+from collections.abc import Collection, Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from common.contracts.crew import Configuration
+from common.ids import new_id
+from crews.domain.crew import Agent, Crew, Task, check, refuse
+from crews.domain.drafts import (
+    AgentDraft,
+    ConfigurationDraft,
+    CrewChanges,
+    CrewDraft,
+    Draft,
+    TaskDraft,
+)
+
+
+def new_crew(draft: CrewDraft, workspace_id: str, now: datetime) -> Crew:
+    """Return the crew that `draft` describes. Raises `InvalidRequest`."""
+    agents = agents_of(draft.agents)
+    crew = Crew(
+        id=new_id("crew"),
+        workspace_id=workspace_id,
+        name=draft.name,
+        description=draft.description,
+        process=draft.process,
+        agents=agents,
+        tasks=tasks_of(draft.tasks, agents),
+        configuration=_configuration(draft.configuration),
+        created_at=now,
+        updated_at=now,
+    )
+    check(crew)
+    return crew
+
+
+def changed_crew(crew: Crew, changes: CrewChanges, now: datetime) -> Crew:
+    """Return `crew` with `changes`. Raises `InvalidRequest`."""
+    given = changes.model_fields_set
+    values: dict[str, Any] = {
+        name: getattr(changes, name)
+        for name in ("name", "description", "process")
+        if name in given and getattr(changes, name) is not None
+    }
+    agents = crew.agents
+    if changes.agents is not None:
+        values["agents"] = agents = agents_of(changes.agents, crew.agents)
+    if changes.tasks is not None:
+        values["tasks"] = tasks_of(changes.tasks, agents, crew.tasks)
+    if changes.configuration is not None:
+        values["configuration"] = _merged(crew.configuration, changes.configuration)
+    return crew.changed(now, **values)
+
+
+def agents_of(drafts: Sequence[AgentDraft], before: Sequence[Agent] = ()) -> tuple[Agent, ...]:
+    """Return the agents that `drafts` describe; those with an id must be among `before`."""
+    known = {agent.id: agent.number for agent in before}
+    _check_known("agents", (draft.id for draft in drafts), known)
+    return tuple(
+        Agent(
+            id=draft.id or new_id("agent"),
+            name=draft.name or draft.role,
+            number=known.get(draft.id or "", 0),
+            **draft.model_dump(exclude={"id", "name"}),
+        )
+        for draft in drafts
+    )
+
+
+def tasks_of(
+    drafts: Sequence[TaskDraft], agents: Sequence[Agent], before: Sequence[Task] = ()
+) -> tuple[Task, ...]:
+    """Return the tasks that `drafts` describe, each given to the agent it names."""
+    known = {task.id: task.number for task in before}
+    _check_known("tasks", (draft.id for draft in drafts), known)
+    ids = [draft.id or new_id("task") for draft in drafts]
+    return tuple(
+        Task(
+            id=ids[index],
+            agent_id=_agent_id(index, draft, agents),
+            context=_context(index, draft, ids),
+            number=known.get(ids[index], 0),
+            **draft.model_dump(exclude={"id", "agent", "agent_id", "context"}),
+        )
+        for index, draft in enumerate(drafts)
+    )
+
+
+def _check_known(field: str, ids: Iterable[str | None], known: Collection[str]) -> None:
+    refuse(
+        [
+            {
+                "field": f"{field}.{index}.id",
+                "reason": f"This crew has no {one}; leave the id out for a new entry",
+            }
+            for index, one in enumerate(ids)
+            if one is not None and one not in known
+        ]
+    )
+
+
+def _agent_id(index: int, draft: TaskDraft, agents: Sequence[Agent]) -> str | None:
+    """Return who is meant. A crew's only agent does what is given to nobody."""
+    if draft.agent_id is not None:
+        return draft.agent_id
+    if draft.agent is None:
+        return agents[0].id if len(agents) == 1 else None
+    if isinstance(draft.agent, int):
+        meant = list(agents[draft.agent : draft.agent + 1]) if draft.agent >= 0 else []
+    else:
+        meant = [one for one in agents if draft.agent in {one.name, one.role, one.id}]
+    if len(meant) != 1:
+        many = "no agent" if not meant else "more than one agent"
+        reason = f"This crew has {many} {draft.agent!r}"
+        refuse([{"field": f"tasks.{index}.agent", "reason": reason}])
+    return meant[0].id
+
+
+def _context(index: int, draft: TaskDraft, ids: Sequence[str]) -> tuple[str, ...]:
+    """Return the context with the ids of the tasks that it names by their index."""
+    for place, entry in enumerate(draft.context):
+        if isinstance(entry, int) and not 0 <= entry < index:
+            reason = f"{entry} is not the index of an earlier task"
+            refuse([{"field": f"tasks.{index}.context.{place}", "reason": reason}])
+    return tuple(ids[entry] if isinstance(entry, int) else entry for entry in draft.context)
+
+
+def _configuration(draft: ConfigurationDraft) -> Configuration:
+    return Configuration.model_validate(draft.model_dump())
+
+
+def _merged(held: Configuration, draft: ConfigurationDraft) -> Configuration:
+    """Return `held` with what `draft` sets, inside budget and memory too."""
+    merged = held.model_dump()
+    for name, value in draft.model_dump(exclude_unset=True).items():
+        merged[name] = {**merged[name], **value} if isinstance(value, dict) else value
+    return Configuration.model_validate(merged)
+
+
+def given(changes: Draft) -> dict[str, Any]:
+    """Return the fields that `changes` really sets. Those that cannot be empty ignore null."""
+    emptied = {"guardrail", "output_schema", "timeout"}
+    return {
+        name: getattr(changes, name)
+        for name in changes.model_fields_set
+        if getattr(changes, name) is not None or name in emptied
+    }

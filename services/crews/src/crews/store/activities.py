@@ -1,0 +1,55 @@
+"""What runs do to crews' tasks, in MongoDB: a document of its own, so that no run moves an ETag."""
+
+from collections.abc import Mapping, Sequence
+
+from pymongo.errors import DuplicateKeyError
+
+from common.mongo import Database, Document
+from crews.domain.activity import Activity, TaskStatus
+
+
+class MongoActivities:
+    """The collection `activities`: one bounded document per crew."""
+
+    def __init__(self, database: Database) -> None:
+        self._activities = database["activities"]
+
+    async def migrate(self) -> None:
+        await self._activities.create_index([("workspace_id", 1), ("shows", 1)])
+
+    async def add(self, activity: Activity) -> None:
+        try:
+            await self._activities.insert_one(_document(activity))
+        except DuplicateKeyError:
+            return
+
+    async def of(self, crew_ids: Sequence[str]) -> Mapping[str, Activity]:
+        found = self._activities.find({"_id": {"$in": list(crew_ids)}})
+        return {document["_id"]: _activity(document) async for document in found}
+
+    async def with_status(
+        self, workspace_id: str, status: TaskStatus | None
+    ) -> Mapping[str, Activity]:
+        wanted = (
+            {"$in": ["running", "completed", "failed", "stopped"]} if status is None else status
+        )
+        query = {"workspace_id": workspace_id, "shows": wanted}
+        return {one["_id"]: _activity(one) async for one in self._activities.find(query)}
+
+    async def replace(self, activity: Activity) -> bool:
+        read_with = {"_id": activity.crew_id, "version": activity.version - 1}
+        result = await self._activities.replace_one(read_with, _document(activity))
+        return result.matched_count == 1
+
+    async def remove(self, crew_id: str) -> None:
+        await self._activities.delete_one({"_id": crew_id})
+
+
+def _document(activity: Activity) -> Document:
+    fields = activity.model_dump()
+    shows = sorted(set(activity.statuses().values()))
+    return {"_id": fields.pop("crew_id"), **fields, "shows": shows}
+
+
+def _activity(document: Document) -> Activity:
+    return Activity.model_validate({**document, "crew_id": document["_id"]})

@@ -1,0 +1,40 @@
+"""Crews as MongoDB documents.
+
+JSON Schemas are kept as text: their keys (`$ref`, `a.b`) and numbers of any size have no faithful
+form in BSON.
+"""
+
+import json
+from typing import Any
+
+from common.mongo import Document
+from crews.domain.crew import Crew
+
+
+def crew_document(crew: Crew) -> Document:
+    """Return the document of `crew`; lists read `status` and `task_ids` from it."""
+    fields = crew.model_dump()
+    fields["_id"] = fields.pop("id")
+    for task in fields["tasks"]:
+        task["output_schema"] = as_text(task["output_schema"])
+    if crew.tasks:  # left out when there are none: the index on it is unique, and sparse
+        fields["task_ids"] = [task.id for task in crew.tasks]
+    return {**fields, "status": crew.status}
+
+
+def crew_of(document: Document) -> Crew:
+    """Return the crew that `document` holds."""
+    tasks = [
+        {**task, "output_schema": from_text(task["output_schema"])} for task in document["tasks"]
+    ]
+    return Crew.model_validate({**document, "id": document["_id"], "tasks": tasks})
+
+
+def as_text(value: Any) -> str | None:
+    """Return JSON for the store; None stays None."""
+    return None if value is None else json.dumps(value, ensure_ascii=False, allow_nan=False)
+
+
+def from_text(text: str | None) -> Any:
+    """Return what `as_text` was given."""
+    return None if text is None else json.loads(text)
