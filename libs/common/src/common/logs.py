@@ -40,9 +40,11 @@ def configure_logging(level: str = "INFO", style: str = "auto") -> None:
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True),
-        _add_trace_ids,
     ]
+    if pretty:
+        shared += [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)]
+    else:
+        shared += [structlog.processors.TimeStamper(fmt="iso", utc=True), _add_trace_ids]
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
@@ -53,7 +55,7 @@ def configure_logging(level: str = "INFO", style: str = "auto") -> None:
         wrapper_class=BoundLogger,
         cache_logger_on_first_use=False,
     )
-    handler = logging.StreamHandler(sys.stderr)
+    handler = _StderrHandler()
     handler.setFormatter(_formatter(shared, pretty=pretty))
     root = logging.getLogger()
     root.handlers[:] = [handler]
@@ -63,6 +65,17 @@ def configure_logging(level: str = "INFO", style: str = "auto") -> None:
         logging.getLogger(noisy).handlers[:] = []
     # A broker that is away is logged once by the bus, not with a trace at each attempt.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+
+
+class _StderrHandler(logging.StreamHandler[Any]):
+    """Writes to whatever `sys.stderr` is at the time, such as what keeps a progress bar whole."""
+
+    def __init__(self) -> None:
+        logging.Handler.__init__(self)
+
+    @property
+    def stream(self) -> Any:
+        return sys.stderr
 
 
 def _formatter(shared: list[Any], *, pretty: bool) -> logging.Formatter:

@@ -1,9 +1,12 @@
 """`make run`: the whole platform in one process, for a laptop."""
 
+import argparse
 import asyncio
 import contextlib
+import logging
 import socket
 import sys
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from common.local import secantus
@@ -27,8 +30,15 @@ async def main() -> None:
     metrics = None
     if settings.metrics_port is not None:
         metrics = bind_tcp(settings.host, settings.metrics_port)
+    _say("Kasal is starting ...")
     stopped = asyncio.Event()
-    on_stop_signal(stopped.set)
+
+    def stop() -> None:
+        if not stopped.is_set():
+            _say("\nKasal is stopping ...")
+        stopped.set()
+
+    on_stop_signal(stop)
     try:
         database = secantus.program(settings.data_dir.resolve() / "mongo")
         database.start()
@@ -40,6 +50,13 @@ async def main() -> None:
         ended = str(fault)
     if ended is not None:
         sys.exit(ended)
+
+
+def _say(line: str) -> None:
+    """Print a line at once; whoever read what is printed may be gone."""
+    with contextlib.suppress(OSError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
 
 
 async def _serve(
@@ -87,12 +104,11 @@ async def _until_end(
 async def _greet(platform: "Platform", settings: Settings, entry: socket.socket) -> None:
     """Make the demo, show its first run, and say where to go next; a failure of it ends nothing."""
     import aiohttp
-    from rich.console import Console
 
     from embedded.demo import Demo
-    from embedded.terminal import show_addresses, show_run
+    from embedded.terminal import Terminal, show_addresses, show_run
 
-    console = Console()
+    console = Terminal()
     base = f"http://{settings.host}:{entry.getsockname()[1]}/api/v1"
     if settings.demo:
         demo = Demo(platform, settings, base)
@@ -102,7 +118,8 @@ async def _greet(platform: "Platform", settings: Settings, entry: socket.socket)
                 events = await demo.run(http)
                 if events is not None:
                     console.print("[bold]The demo crew's first run:[/]")
-                    await show_run(console, events)
+                    with _said_once():
+                        await show_run(console, events)
         except Exception:
             log.exception("the demo could not be shown")
     show_addresses(
@@ -110,5 +127,17 @@ async def _greet(platform: "Platform", settings: Settings, entry: socket.socket)
     )
 
 
+@contextlib.contextmanager
+def _said_once() -> Iterator[None]:
+    """Leave out of the log that the offline model stands in: the run being shown says so itself."""
+    catalogue = logging.getLogger("executor.models.catalogue")
+    catalogue.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        catalogue.setLevel(logging.NOTSET)
+
+
 if __name__ == "__main__":
+    argparse.ArgumentParser(prog="python -m embedded", description=__doc__).parse_args()
     run(main)

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from pydantic import Field
 
-from common.settings import CommonSettings
+from common.settings import CommonSettings, LogLevel
 
 
 class Settings(CommonSettings):
     """What `make run` reads; each service reads its own settings besides."""
 
+    log_level: LogLevel = "WARNING"
     data_dir: Path = Path(".kasal")
     """Where the database, the secrets and the crews' files live."""
     demo: bool = True

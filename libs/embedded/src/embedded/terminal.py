@@ -1,73 +1,126 @@
 """What `make run` shows: one line an event, a progress bar on a terminal, and where to go next."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
-from rich.progress import BarColumn, Progress, TextColumn
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 _MARKS = {
-    "execution_start": "[bold]▶[/]",
-    "execution_resumed": "[bold]▶[/]",
+    "execution_start": "[bold cyan]▶[/]",
+    "execution_resumed": "[bold cyan]▶[/]",
     "task_start": "[cyan]●[/]",
     "llm_call": "[magenta]◆[/]",
     "tool_call": "[yellow]→[/]",
     "tool_result": "[yellow]←[/]",
     "task_complete": "[green]✔[/]",
+    "progress": "[dim]·[/]",
     "execution_complete": "[bold green]■[/]",
     "execution_stopped": "[bold yellow]■[/]",
     "warning": "[yellow]![/]",
     "error": "[bold red]✘[/]",
 }
+_BAR = 20
+"""Cells of the bar that stands for a `progress` event."""
+
+
+class Terminal(Console):
+    """A console whose reader may go away (`make run | head`) without ending the platform."""
+
+    def on_broken_pipe(self) -> None:
+        """Fall silent; what rich does instead ends the process."""
+        self.quiet = True
 
 
 async def show_run(console: Console, events: AsyncIterator[dict[str, Any]]) -> None:
-    """Print each event of a run as it happens."""
-    columns = (TextColumn("  "), BarColumn(40), TextColumn("{task.percentage:>3.0f} %"))
+    """Print each event of a run as it happens; on a terminal a bar below tells how far it is."""
+    columns = (
+        SpinnerColumn(),
+        BarColumn(40),
+        TextColumn("{task.percentage:>3.0f} %"),
+        TimeElapsedColumn(),
+    )
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("run", total=100)
         async for event in events:
             if event["type"] == "progress":
                 bar.update(task, completed=event["progress"])
-            else:
-                bar.console.print(
-                    event_line(event), highlight=False, no_wrap=True, overflow="ellipsis"
-                )
+            bar.console.print(event_line(event), highlight=False, no_wrap=True, overflow="ellipsis")
 
 
 def event_line(event: dict[str, Any]) -> str:
-    """Return an event as one line of text: its number, what it is, who did it, and what came of it."""
+    """Return an event as one line of rich's markup: its number, its type, and what happened."""
     kind = event["type"]
-    who = event.get("agent") or event.get("crew") or ""
-    what = next(
-        (str(event[name]) for name in ("message", "result", "reason") if event.get(name)), ""
-    )
-    action = event.get("action") or ""
-    parts = [part for part in (who, action, " ".join(what.split())) if part]
-    return f"  {event['seq']:>3} {_MARKS.get(kind, '·')} [bold]{kind:<19}[/] {escape(' · '.join(parts))}"
+    text = " ".join(_told(event).split())
+    return f"  {event['seq']:>3} {_MARKS.get(kind, '·')} [dim]{kind:<18}[/] {escape(text)}"
+
+
+def _told(event: dict[str, Any]) -> str:
+    """Return in words what the event says."""
+    agent, action = event.get("agent", ""), event.get("action", "")
+    result = str(event.get("result", ""))
+    told = result or str(event.get("message") or event.get("reason") or agent)
+    match event["type"]:
+        case "execution_start":
+            told = f"{event['crew']} begins: {_counted(event['tasks_count'], 'task')}"
+        case "task_start":
+            told = f"{agent}: {event.get('description', '')}"
+        case "llm_call":
+            told = f"{action} {result if result.startswith('calls ') else 'answers'}"
+        case "tool_call":
+            told = f"{action}({_arguments(result)})"
+        case "tool_result":
+            told = f"{action} = {result}"
+        case "progress":
+            done = _BAR * event["progress"] // 100
+            told = f"{'━' * done}{'╌' * (_BAR - done)} {event['progress']} %"
+    return told
+
+
+def _counted(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def _arguments(text: str) -> str:
+    """Return a tool call's JSON object as a call would have it; anything else as it is."""
+    try:
+        given = json.loads(text)
+    except ValueError:
+        return text
+    if not isinstance(given, dict):
+        return text
+    return ", ".join(f"{name}={json.dumps(value)}" for name, value in given.items())
 
 
 def show_addresses(console: Console, base: str, email: str, password: str, folder: str) -> None:
-    """Print where everything is, and a first thing to try."""
+    """Print where everything is, and a first thing to try, in lines that fit a narrow terminal."""
     root = base.removesuffix("/api/v1")
     sockets = base.replace("http", "ws", 1)
     console.print(
         f"""
-[bold]Kasal is up.[/]
+[bold green]Kasal is up.[/]
+
   API        {base}
   Docs       {root}/docs
   WebSocket  {sockets}/ws
+  User       {email}, password {password}
   Data       {folder}
 
-[bold]Try it:[/]
-  TOKEN=$(curl -s -X POST {base}/auth/login -H 'Content-Type: application/json' \\
-    -d '{{"email": "{email}", "password": "{password}"}}' | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
-  curl -s -X POST {base}/executions -H "Authorization: Bearer $TOKEN" \\
-    -H 'Content-Type: application/json' \\
-    -d '{{"crew_id": "crew_abc123", "inputs": {{"topic": "Q4 Marketing Strategy", "deadline": "2024-12-31"}}}}'
+[bold]Try it in another terminal:[/]
 
-Press Ctrl-C to stop.""",
+  API={base}
+  TOKEN=$(curl -s $API/auth/login -H 'Content-Type: application/json' \\
+    -d '{{"email": "{email}", "password": "{password}"}}' \\
+    | sed 's/.*"access_token":"\\([^"]*\\)".*/\\1/')
+  JOB=$(curl -s $API/executions -H "Authorization: Bearer $TOKEN" \\
+    -H 'Content-Type: application/json' -d '{{"crew_id": "crew_abc123",
+      "inputs": {{"topic": "Tea in 12 * 2 shops", "deadline": "Friday"}}}}' \\
+    | sed 's/.*"job_id":"\\([^"]*\\)".*/\\1/')
+  curl -sN $API/executions/$JOB/events -H "Authorization: Bearer $TOKEN"
+
+KASAL_LOG_LEVEL=INFO shows every request here. Press Ctrl-C to stop.""",
         highlight=False,
         soft_wrap=True,
     )
