@@ -265,6 +265,17 @@ async def test_a_plan_is_looked_up_once_and_auth_being_away_does_not_matter(
     assert behind.auth.asked.count("/internal/workspaces/ws_test/plan") == 1
 
 
+async def test_a_new_plan_holds_at_once(gateway, bearer, behind):
+    async with gateway() as door:
+        async with door.http.get("/v1/crews", headers=bearer()) as answer:
+            assert answer.headers["X-RateLimit-Limit"] == "1000"
+        behind.auth.limits = None
+        async with door.http.put("/v1/workspace/plan", json={}, headers=bearer()) as answer:
+            assert answer.status == 200
+        async with door.http.get("/v1/crews", headers=bearer()) as answer:
+            assert "X-RateLimit-Limit" not in answer.headers
+
+
 async def test_without_auth_a_new_workspace_gets_the_smallest_limits(gateway, bearer, behind):
     del behind.auth.fixed["/internal/tokens/service"]
     away = {"error": {"code": "SERVICE_UNAVAILABLE", "message": "away"}}

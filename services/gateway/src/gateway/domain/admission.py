@@ -83,6 +83,10 @@ class Doorkeeper:
                 self._local.take(refused, self._refusals, self._clock())
             raise
 
+    def plan_changed(self, workspace_id: str) -> None:
+        """Have a new plan hold at once here; other doors notice within a minute."""
+        self._plans.forget(workspace_id)
+
     async def address(self, kind: str, address: str, per_minute: int) -> Admission:
         """Admit a request without a token, counting `address` for this `kind` of request."""
         limits = Limits(per_minute=per_minute)

@@ -29,6 +29,10 @@ class Plans:
         limits, until = self._known.get(workspace_id, (None, 0.0))
         return limits if until > time.monotonic() else None
 
+    def forget(self, workspace_id: str) -> None:
+        """Look the limits up again at the workspace's next request."""
+        self._known.pop(workspace_id, None)
+
     async def limits(self, workspace_id: str) -> Limits:
         """Return the limits of `workspace_id`; many callers at once ask auth once."""
         held = self.held(workspace_id)

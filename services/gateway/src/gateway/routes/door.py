@@ -31,6 +31,7 @@ log = get_logger(__name__)
 
 _FORWARDED = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _READ_ONLY = frozenset({"GET", "HEAD"})
+_PLAN = "/workspace/plan"
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,11 @@ class Door:
             raise MethodNotAllowed("This route does not know that method.")
         await self._admit(visit, target)
         visit.check()
-        return await self._parts.forwarder.forward(visit, target, receive, send)
+        try:
+            await self._parts.forwarder.forward(visit, target, receive, send)
+        finally:
+            if target.path == _PLAN:
+                self._keeper.plan_changed(visit.workspace_id)
 
     @staticmethod
     def _lost(path: str | None) -> NotFound:
