@@ -123,7 +123,7 @@ async def test_lists_and_their_totals(api):
         while True:
             _, page = await api.ask("GET", "/executions?status=stopped&crew_id=crew_abc123")
             assert page["total"] == 1
-            if not await api.app.state.use_cases.reading._lists.open_count(
+            if not await api.app.state.use_cases.reading._lists.open_jobs(
                 "ws_test", crew_id=None, status=ExecutionStatus.STOPPED
             ):
                 break

@@ -180,7 +180,7 @@ async def test_an_ended_job_is_open_until_it_is_closed(executions, lists, new_jo
     assert (closed.open, closed.tail) == (False, ())
     assert (await executions.find(running.job_id)).open
     assert [r.seq for r in await executions.records(job.job_id, 0, 9)] == [1, 2]
-    assert await lists.open_count("ws_test", crew_id=None, status=None) == 2
+    assert len(await lists.open_jobs("ws_test", crew_id=None, status=None)) == 2
 
 
 async def test_a_waiting_jobs_tail_is_flushed_only_if_it_has_not_moved(
@@ -219,7 +219,7 @@ async def test_lists_show_the_newest_first(lists, new_job, claimed):
     assert await ids(100) == []
     assert await ids(crew_id="crew_2") == [other_crew.job_id]
     assert await ids(status=ExecutionStatus.RUNNING) == [running.job_id]
-    assert await lists.open_count("ws_test", crew_id="crew_abc123", status=None) == 6
+    assert len(await lists.open_jobs("ws_test", crew_id="crew_abc123", status=None)) == 6
     heads = await lists.heads([running.job_id, "job_none"])
     assert dict(heads) == {running.job_id: ("running", 1)}
 

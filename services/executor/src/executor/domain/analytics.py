@@ -67,10 +67,14 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class CrewStats:
-    """One crew's tallies by month."""
+    """One crew's tallies by month.
+
+    `recent` are the jobs in them that may not be closed yet; it is empty unless it was asked for.
+    """
 
     crew_id: str
     months: Mapping[str, Tally] = field(default_factory=dict)
+    recent: frozenset[str] = frozenset()
 
     @property
     def total(self) -> Tally:

@@ -74,10 +74,10 @@ class ExecutionLists(Protocol):
     ) -> list[Execution]:
         """Return heads without tails, newest first."""
 
-    async def open_count(
+    async def open_jobs(
         self, workspace_id: str, *, crew_id: str | None, status: ExecutionStatus | None
-    ) -> int:
-        """Count the jobs that the kept counters do not have yet."""
+    ) -> frozenset[str]:
+        """Return the jobs that are not closed: most of them the kept counters do not have yet."""
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
         """Return status and last `seq` of the jobs that are known."""
@@ -89,11 +89,13 @@ class Counters(Protocol):
     async def count(self, workspace_id: str, crew_id: str, endings: Sequence[Ending]) -> None:
         """Count each job once, however often it is told."""
 
-    async def of_crew(self, workspace_id: str, crew_id: str) -> CrewStats | None:
-        """Return one crew's counters."""
+    async def of_crew(
+        self, workspace_id: str, crew_id: str, *, recent: bool = False
+    ) -> CrewStats | None:
+        """Return one crew's counters, with `recent` the jobs lately counted too."""
 
-    async def of_workspace(self, workspace_id: str) -> list[CrewStats]:
-        """Return the counters of all crews that have run."""
+    async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
+        """Return the counters of all crews that have run, with `recent` as in `of_crew`."""
 
 
 class Leases(Protocol):

@@ -67,16 +67,20 @@ class Reading:
     async def _total(
         self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None
     ) -> int:
-        total = await self._lists.open_count(workspace_id, crew_id=crew_id, status=status)
+        # First the open jobs, then the counters with those they have lately taken in: a job that
+        # is counted in between, or counted and not yet closed, is known by both and taken once.
+        open_jobs = await self._lists.open_jobs(workspace_id, crew_id=crew_id, status=status)
         if status is not None and status not in FINAL_STATUSES:
-            return total
+            return len(open_jobs)
+        recent = bool(open_jobs)
         if crew_id is None:
-            stats = await self._counters.of_workspace(workspace_id)
+            stats = await self._counters.of_workspace(workspace_id, recent=recent)
         else:
-            one = await self._counters.of_crew(workspace_id, crew_id)
+            one = await self._counters.of_crew(workspace_id, crew_id, recent=recent)
             stats = [] if one is None else [one]
         ended = added(entry.total for entry in stats)
-        return total + (ended.executions if status is None else ended.of_status(status))
+        counted = ended.executions if status is None else ended.of_status(status)
+        return counted + len(open_jobs.difference(*(entry.recent for entry in stats)))
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
         """Return status and last `seq` of the jobs that are known, whosever they are."""

@@ -73,16 +73,18 @@ class MongoCounters:
                 {"_id": key}, {"$pull": {"counted": {"job": {"$in": closed}}}}
             )
 
-    async def of_crew(self, workspace_id: str, crew_id: str) -> CrewStats | None:
+    async def of_crew(
+        self, workspace_id: str, crew_id: str, *, recent: bool = False
+    ) -> CrewStats | None:
+        query = {"_id": f"{workspace_id}:{crew_id}"}
         with reaching():
-            found = await self._counters.find_one(
-                {"_id": f"{workspace_id}:{crew_id}"}, {"counted": 0}
-            )
+            found = await self._counters.find_one(query, _fields(recent=recent))
         return None if found is None else _stats(found)
 
-    async def of_workspace(self, workspace_id: str) -> list[CrewStats]:
+    async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
+        query = {"workspace_id": workspace_id}
         with reaching():
-            cursor = self._counters.find({"workspace_id": workspace_id}, {"counted": 0})
+            cursor = self._counters.find(query, _fields(recent=recent))
             return [_stats(document) async for document in cursor]
 
 
@@ -97,6 +99,12 @@ def _increments(endings: Sequence[Ending]) -> Document:
     }
 
 
+def _fields(*, recent: bool) -> Document:
+    fields: Document = {"crew_id": 1, "months": 1}
+    return {**fields, "counted.job": 1} if recent else fields
+
+
 def _stats(document: Mapping[str, Any]) -> CrewStats:
     months = {month: Tally(**sums) for month, sums in document.get("months", {}).items()}
-    return CrewStats(document["crew_id"], months)
+    recent = frozenset(entry["job"] for entry in document.get("counted", ()))
+    return CrewStats(document["crew_id"], months, recent)

@@ -57,14 +57,14 @@ class MongoExecutionLists:
         rows = await self._executions.find(query, fields).to_list()
         return sorted(rows, key=lambda row: (row["created_at"], row["_id"]), reverse=True)
 
-    async def open_count(
+    async def open_jobs(
         self, workspace_id: str, *, crew_id: str | None, status: ExecutionStatus | None
-    ) -> int:
+    ) -> frozenset[str]:
         query = {"open": True, "workspace_id": workspace_id}
         wanted = _wanted(crew_id, status)
         with reaching():
             rows = await self._executions.find(query, {"crew_id": 1, "status": 1}).to_list()
-        return sum(wanted.items() <= row.items() for row in rows)
+        return frozenset(row["_id"] for row in rows if wanted.items() <= row.items())
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
         with reaching():

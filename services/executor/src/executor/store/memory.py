@@ -130,10 +130,11 @@ class MemoryExecutions:
         )
         return [replace(_head(job), tail=()) for job in rows[skip : skip + limit]]
 
-    async def open_count(
+    async def open_jobs(
         self, workspace_id: str, *, crew_id: str | None, status: ExecutionStatus | None
-    ) -> int:
-        return sum(job.open for job in self._matching(workspace_id, crew_id, status))
+    ) -> frozenset[str]:
+        matching = self._matching(workspace_id, crew_id, status)
+        return frozenset(job.job_id for job in matching if job.open)
 
     def _matching(
         self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None
@@ -161,23 +162,26 @@ class MemoryCounters:
         for ending in endings:
             self._endings[workspace_id, crew_id].setdefault(ending.job_id, ending)
 
-    async def of_crew(self, workspace_id: str, crew_id: str) -> CrewStats | None:
+    async def of_crew(
+        self, workspace_id: str, crew_id: str, *, recent: bool = False
+    ) -> CrewStats | None:
         endings = self._endings.get((workspace_id, crew_id))
-        return None if endings is None else _stats(crew_id, endings)
+        return None if endings is None else _stats(crew_id, endings, recent=recent)
 
-    async def of_workspace(self, workspace_id: str) -> list[CrewStats]:
+    async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
         return [
-            _stats(crew_id, endings)
+            _stats(crew_id, endings, recent=recent)
             for (workspace, crew_id), endings in self._endings.items()
             if workspace == workspace_id
         ]
 
 
-def _stats(crew_id: str, endings: Mapping[str, Ending]) -> CrewStats:
+def _stats(crew_id: str, endings: Mapping[str, Ending], *, recent: bool) -> CrewStats:
     months: dict[str, list[Ending]] = defaultdict(list)
     for ending in endings.values():
         months[ending.month].append(ending)
-    return CrewStats(crew_id, {month: added([tally(some)]) for month, some in months.items()})
+    tallies = {month: added([tally(some)]) for month, some in months.items()}
+    return CrewStats(crew_id, tallies, frozenset(endings) if recent else frozenset())
 
 
 class MemoryLeases:
