@@ -33,7 +33,9 @@ class Announcer:
 
     def put(self, records: Sequence[Record]) -> None:
         """Have stored events published after those before them. Returns at once."""
-        if len(self._held) < _HELD:
+        # Without a hole: once some are left out, those after them are read from the log as well.
+        whole = not self._held or self._held[-1].seq == self._last
+        if whole and len(self._held) < _HELD:
             self._held.extend(records)
         self._last = records[-1].seq if records else self._last
         if self._task is None and self.published < self._last:

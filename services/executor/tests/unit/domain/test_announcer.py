@@ -1,0 +1,53 @@
+"""The outbox of a job: every event is published, in order, however long the bus was away."""
+
+import asyncio
+
+import pytest
+
+from common.contracts.events import EventType
+from common.errors import Unavailable
+from common.times import utc_now
+from executor.domain import announcer
+from executor.domain.announcer import Announcer
+from executor.domain.events import Draft
+from executor.domain.execution import Execution
+from executor.domain.records import number
+from executor.store.memory import MemoryExecutions
+
+
+class Bus:
+    def __init__(self):
+        self.seqs: list[int] = []
+        self.here = asyncio.Event()
+
+    async def events(self, job, records):
+        if not self.here.is_set():
+            raise Unavailable("away")
+        self.seqs += [record.seq for record in records]
+        await asyncio.sleep(0)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch):
+    monkeypatch.setattr(announcer, "_PAUSES", (0.001,))
+    monkeypatch.setattr(announcer, "_HELD", 10)
+    monkeypatch.setattr(announcer, "_BATCH", 4)
+
+
+async def test_no_event_is_left_out_when_more_came_than_are_kept_while_the_bus_was_away():
+    store, bus, now = MemoryExecutions(), Bus(), utc_now()
+    job = Execution("job_1", "ws_1", "crew_1", now)
+    drafts = [Draft(EventType.PROGRESS, {"progress": n}) for n in range(40)]
+    events = number(drafts, "job_1", 0, 1, now)
+    await store.copy({"job_1": events})
+    store.jobs["job_1"] = Execution("job_1", "ws_1", "crew_1", now, seq=len(events))
+    outbox = Announcer(job, store, bus)
+    for first in range(0, 15, 3):  # more than are kept
+        outbox.put(events[first : first + 3])
+    bus.here.set()
+    for first in range(15, 40, 3):  # and more, while the backlog is worked off
+        while first > 20 and len(bus.seqs) < first - 9:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0)
+        outbox.put(events[first : first + 3])
+    assert await outbox.drained(5.0)
+    assert bus.seqs == list(range(1, 41))
