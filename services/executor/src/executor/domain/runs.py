@@ -1,6 +1,7 @@
 """The jobs this worker runs: one asyncio task each, and how each of them comes to its end."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -58,6 +59,7 @@ class Runs:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._attempts: dict[str, int] = {}
         self._draining = False
+        self._moved = asyncio.Event()
         self.on_free: Callable[[], None] = lambda: None
 
     @property
@@ -94,6 +96,7 @@ class Runs:
         self._tasks[job.job_id] = task
         self._attempts[job.job_id] = job.attempt
         task.add_done_callback(lambda _: self._done(job.job_id))
+        self._moved.set()
         self._meters.running(len(self._tasks))
 
     def _done(self, job_id: str) -> None:
@@ -102,6 +105,7 @@ class Runs:
         self._told()
 
     def _told(self) -> None:
+        self._moved.set()
         self._meters.running(len(self._tasks))
         self.on_free()
 
@@ -111,22 +115,30 @@ class Runs:
         return task is not None and task.cancel()
 
     async def drain(self, timeout: float) -> None:
-        """Cut all runs off and hand their jobs back, within `timeout` seconds."""
+        """Cut all runs off and hand their jobs back, within `timeout` seconds.
+
+        So are the jobs whose claim is under way: it may be in the store already.
+        """
         self._draining = True
-        tasks = set(self._tasks.values())
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks, timeout=timeout)
+        cut: set[asyncio.Task[None]] = set()
+        await asyncio.sleep(0)  # a task that has not begun would hand nothing back
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout):
+                while self._tasks or self._reserved:
+                    self._moved.clear()
+                    for task in set(self._tasks.values()) - cut:
+                        task.cancel()
+                        cut.add(task)
+                    await self._moved.wait()
 
     async def _guard(self, job: Execution) -> None:
-        parent = extract({"traceparent": job.traceparent}) if job.traceparent else None
         attributes: dict[str, Any] = {
             "kasal.job_id": job.job_id,
+            "kasal.workspace_id": job.workspace_id,
             "kasal.crew_id": job.crew_id,
             "kasal.attempt": job.attempt,
         }
-        span = self._tracer.start_span("run job", parent, attributes=attributes)
+        span = self._tracer.start_span("run job", _parent(job), attributes=attributes)
         token = otel_context.attach(trace.set_span_in_context(span))
         try:
             with bound(job_id=job.job_id, workspace_id=job.workspace_id, attempt=job.attempt):
@@ -173,7 +185,6 @@ class Runs:
             raise
         except Exception:
             log.exception("a run failed with a bug", job_id=job.job_id)
-            trace.get_current_span().set_status(trace.StatusCode.ERROR)
             journal.append(
                 Draft(
                     EventType.ERROR,
@@ -204,6 +215,10 @@ class Runs:
 
     async def _finish(self, journal: Appender) -> None:
         job = journal.job
+        span = trace.get_current_span()
+        span.set_attribute("kasal.job_status", job.status.value)
+        if job.status == ExecutionStatus.FAILED:
+            span.set_status(trace.StatusCode.ERROR)
         if job.owner is None:
             await self._leave_waiting(journal)
         elif job.final:
@@ -226,6 +241,16 @@ class Runs:
         started = job.state.started_at or utc_now()
         ended = job.state.finished_at or utc_now()
         self._meters.ended(job.status, (ended - started).total_seconds())
+
+
+def _parent(job: Execution) -> otel_context.Context:
+    """Return what the run goes on from: the message that brought the job, else who submitted it."""
+    submitter = extract({"traceparent": job.traceparent})
+    wanted = trace.get_current_span(submitter).get_span_context()
+    at_hand = trace.get_current_span().get_span_context()
+    if at_hand.is_valid and at_hand.trace_id == wanted.trace_id:
+        return otel_context.get_current()
+    return submitter
 
 
 def _snapshot(job: Execution) -> Any:

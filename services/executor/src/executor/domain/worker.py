@@ -118,11 +118,14 @@ class Worker:
             self.runs.start(claimed)
 
     async def _claim_stored(self, job_id: str, head: Execution | None = None) -> None:
-        """Claim a job found in the store; `head` is what was seen of it, if it runs already."""
+        """Claim a job found in the store; `head` is what was seen of it, if it runs already.
+
+        Only an owner that was seen with it is known to be dead: one that it has got since is not.
+        """
         job = await self._executions.find(job_id)
         if job is None or (head is not None and (job.owner, job.seq) != (head.owner, head.seq)):
             return
-        await self._claim(job, lost=job.owner is not None)
+        await self._claim(job, lost=head is not None and head.owner is not None)
 
     async def _beat(self) -> None:
         self._counter += 1

@@ -1,0 +1,124 @@
+"""A worker among others: what it takes, and what it gives back when it stops."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from opentelemetry.trace import NoOpTracer
+
+from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.messages import JobSubmitted
+from common.times import utc_now
+from executor.domain.events import Draft
+from executor.domain.execution import Execution
+from executor.domain.intake import Intake
+from executor.domain.meters import NoMeters
+from executor.domain.runs import Runs
+from executor.domain.settlement import Settlement
+from executor.domain.worker import Worker
+from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
+
+
+class Store(MemoryExecutions):
+    """Answers to `queued` wait for `listing`, those to writes for `gate`."""
+
+    def __init__(self):
+        super().__init__()
+        self.listing, self.gate = asyncio.Event(), asyncio.Event()
+        self.listing.set()
+        self.gate.set()
+        self.listed, self.claiming = asyncio.Event(), asyncio.Event()
+
+    async def queued(self, before, limit):
+        found = await super().queued(before, limit)
+        if found:
+            self.listed.set()
+            await self.listing.wait()
+        return found
+
+    async def apply(self, step):
+        done = await super().apply(step)
+        self.claiming.set()
+        await self.gate.wait()
+        return done
+
+
+class Bus:
+    async def events(self, job, records):
+        pass
+
+
+class Waiting:
+    """A run that never comes to an end by itself."""
+
+    async def run(self, job, journal):
+        journal.append(Draft(EventType.TASK_START, {"task_id": "task_1"}))
+        await journal.flush()
+        await asyncio.Event().wait()
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+async def make_worker(store):
+    leases, workers = MemoryLeases(), []
+
+    def make(name):
+        settlement = Settlement(store, MemoryCounters(), Bus())
+        runs = Runs(store, Bus(), settlement, Waiting, NoOpTracer(), NoMeters())
+        intake = Intake(name, store, None, settlement)
+        worker = Worker(name, store, leases, intake, runs, settlement, NoMeters(), 0.01, 5.0)
+        workers.append(worker)
+        return worker
+
+    yield make
+    store.gate.set()
+    await asyncio.gather(*(worker.stop(1.0) for worker in workers))
+
+
+async def queue(store, crew, count):
+    long_ago = utc_now() - timedelta(minutes=1)
+    for n in range(count):
+        await store.insert(Execution(f"job_{n}", "ws_1", "crew_1", long_ago, snapshot=crew))
+
+
+async def until(ask):
+    async with asyncio.timeout(5):
+        while not ask():  # noqa: ASYNC110 - the store tells nobody
+            await asyncio.sleep(0.005)
+
+
+async def test_a_worker_leaves_a_queued_job_alone_that_another_was_faster_to_claim(
+    store, make_worker, make_crew
+):
+    await queue(store, make_crew(), 3)
+    slow, fast = make_worker("worker_slow"), make_worker("worker_fast")
+    store.listing.clear()
+    await slow.start()
+    await asyncio.wait_for(store.listed.wait(), 5)
+    await fast.start()
+    for job in tuple(store.jobs.values()):
+        message = JobSubmitted(job_id=job.job_id, workspace_id="ws_1", crew_id="crew_1")
+        await fast.take(message, "")
+    store.listing.set()
+    await until(lambda: all(job.seq > 1 for job in store.jobs.values()))
+    await slow.stop(1.0)
+    assert {job.owner for job in store.jobs.values()} == {"worker_fast"}
+    assert {job.attempt for job in store.jobs.values()} == {1}
+
+
+async def test_a_job_whose_claim_is_under_way_is_handed_back_too(store, make_worker, make_crew):
+    await queue(store, make_crew(), 1)
+    worker = make_worker("worker_1")
+    store.gate.clear()
+    await worker.start()
+    await asyncio.wait_for(store.claiming.wait(), 5)
+    stopping = asyncio.create_task(worker.stop(5.0))
+    await asyncio.sleep(0)
+    store.gate.set()
+    await stopping
+    job = store.jobs["job_0"]
+    assert (job.status, job.attempt, job.owner) == (ExecutionStatus.RUNNING, 1, None)
