@@ -63,6 +63,10 @@ format: .venv/installed-dev ## format the code and sort its imports
 bench: .venv/installed-dev ## speed side by side with the peers, as ratios (takes some minutes)
 	$(PY) bench/run.py
 
+.PHONY: newman
+newman: .venv/installed-run ## run the Postman collection against the platform (needs Node.js)
+	@sh tools/newman.sh
+
 .PHONY: dead-letters
 dead-letters: .venv/installed-dev ## show the dead letters of KASAL_AMQP_URL (REPLAY=1 sends them back)
 	$(PY) tools/dead_letters.py $(if $(REPLAY),--replay)
