@@ -6,7 +6,7 @@ python=.venv/bin/python
 folder=$(mktemp -d)
 platform=
 finish() {
-	[ -z "$platform" ] || { kill -INT "$platform" 2>/dev/null && wait "$platform" || true; }
+	[ -z "$platform" ] || { kill -TERM "$platform" 2>/dev/null && wait "$platform" || true; }
 	rm -rf "$folder"
 }
 trap finish EXIT
