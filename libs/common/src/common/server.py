@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client import CollectorRegistry, Metric, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from common.protocol import Protocol
 from common.settings import CommonSettings
 from common.telemetry import Telemetry
 
@@ -74,7 +76,7 @@ def server_for(app: ASGIApp, *, grace: float = 5.0, ws_max_size: int = 65_536) -
         uvicorn.Config(
             app,
             lifespan="on",
-            http="httptools",
+            http=Protocol,
             ws="websockets-sansio",
             ws_per_message_deflate=False,
             ws_max_size=ws_max_size,
@@ -92,14 +94,14 @@ def server_for(app: ASGIApp, *, grace: float = 5.0, ws_max_size: int = 65_536) -
 
 def metrics_app(registries: Iterable[CollectorRegistry]) -> ASGIApp:
     """Return an application that serves `/metrics` in Prometheus' text format."""
-    held = list(registries)
+    held = _Together(list(registries))
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             await _accept_lifespan(receive, send)
             return
         found = scope.get("path") == "/metrics"
-        body = b"".join(generate_latest(registry) for registry in held) if found else b"not found"
+        body = generate_latest(held) if found else b"not found"
         kind = CONTENT_TYPE_LATEST.encode()
         start: dict[str, Any] = {
             "type": "http.response.start",
@@ -110,6 +112,22 @@ def metrics_app(registries: Iterable[CollectorRegistry]) -> ASGIApp:
         await send({"type": "http.response.body", "body": body})
 
     return app
+
+
+class _Together(Collector):
+    """Several registries as one: a name must not come twice in what Prometheus reads."""
+
+    def __init__(self, registries: Sequence[CollectorRegistry]) -> None:
+        self._registries = registries
+
+    def collect(self) -> Iterable[Metric]:
+        families: dict[str, Metric] = {}
+        for registry in self._registries:
+            for family in registry.collect():
+                families.setdefault(family.name, family)
+                if families[family.name] is not family:
+                    families[family.name].samples.extend(family.samples)
+        return families.values()
 
 
 async def _accept_lifespan(receive: Receive, send: Send) -> None:

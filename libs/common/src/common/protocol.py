@@ -1,0 +1,147 @@
+"""HTTP/1.1 as uvicorn speaks it, and what it leaves open to a hostile client closed.
+
+What cannot be parsed is answered with the envelope like everything else, a request's head has a
+largest size, and a request must have arrived within a minute. Only a handshake that the WebSocket
+protocol can read is handed to it; anything else is a request for the application to refuse.
+"""
+
+import asyncio
+import binascii
+from typing import Any
+
+import orjson
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+from common.errors import InvalidRequest, KasalError, PayloadTooLarge, UpstreamTimeout, envelope
+from common.ids import new_id
+from common.logs import get_logger
+
+log = get_logger(__name__)
+
+_LARGEST_HEAD = 65_536
+_WITHIN = 60.0
+"""Seconds from a request's first byte (a connection's start, for its first) to its last."""
+_HANDSHAKE_LINE = 8_000
+_HANDSHAKE_LINES = 120
+"""What websockets' parser takes is a little more; beyond it, it fails without an answer."""
+
+
+class Protocol(HttpToolsProtocol):
+    """One connection. Refuses by itself what never becomes a request."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self._in_head = False
+        self._arriving = False
+        self._head = 0
+        self._deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Begin to wait for the first request."""
+        super().connection_made(transport)
+        self._deadline = self.loop.call_later(_WITHIN, self._too_slow)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the deadline."""
+        super().connection_lost(exc)
+        self._on_time()
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, and see to the size of the head and the deadline."""
+        super().data_received(data)
+        if self._in_head:
+            self._head += len(data)
+            if self._head > _LARGEST_HEAD:
+                self._refuse(
+                    431, PayloadTooLarge(f"The head is larger than {_LARGEST_HEAD} bytes.")
+                )
+        if not self._arriving:
+            self._on_time()
+        elif self._deadline is None and not self.transport.is_closing():
+            self._deadline = self.loop.call_later(_WITHIN, self._too_slow)
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        super().on_message_begin()
+        self._in_head = self._arriving = True
+        self._head = 0
+
+    def on_headers_complete(self) -> None:
+        """Its head is here."""
+        super().on_headers_complete()
+        self._in_head = False
+
+    def on_message_complete(self) -> None:
+        """All of it is here."""
+        super().on_message_complete()
+        self._arriving = False
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over."""
+        self._in_head = self._arriving = False
+        super().handle_websocket_upgrade()
+
+    def _should_upgrade(self) -> bool:
+        return super()._should_upgrade() and is_handshake(self.parser.get_method(), self.headers)
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
+        """Answer what is not HTTP."""
+        self._refuse(400, InvalidRequest("This is not a well-formed HTTP request."))
+
+    def _on_time(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _too_slow(self) -> None:
+        self._deadline = None
+        if not self.transport.is_closing():
+            self._refuse(408, UpstreamTimeout(f"The request took longer than {_WITHIN:.0f} s."))
+
+    def _refuse(self, status: int, error: KasalError) -> None:
+        """Answer and close; only close where another answer is due or has begun."""
+        self._arriving = self._in_head = False
+        if self._is_next_to_answer() and not self.transport.is_closing():
+            self.transport.write(self._answer(status, error))
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self.transport.close()
+
+    def _is_next_to_answer(self) -> bool:
+        cycle = self.cycle
+        if cycle is None or cycle.response_complete:
+            return True
+        return cycle.more_body and not (cycle.response_started or self.pipeline)
+
+    def _answer(self, status: int, error: KasalError) -> bytes:
+        request_id = new_id("req")
+        log.info("a request was refused", status=status, reason=error.message, id=request_id)
+        body = orjson.dumps(envelope(error, request_id))
+        headers = [
+            *self.server_state.default_headers,
+            (b"content-type", b"application/json"),
+            (b"content-length", b"%d" % len(body)),
+            (b"x-request-id", request_id.encode()),
+            (b"connection", b"close"),
+        ]
+        lines = b"".join(b"%s: %s\r\n" % header for header in headers)
+        return STATUS_LINE[status] + lines + b"\r\n" + body
+
+
+def is_handshake(method: bytes, headers: list[tuple[bytes, bytes]]) -> bool:
+    """Return whether a request is an opening handshake as RFC 6455, section 4.2.1, has it."""
+    if method != b"GET" or len(headers) > _HANDSHAKE_LINES:
+        return False
+    if any(len(name) + len(value) > _HANDSHAKE_LINE for name, value in headers):
+        return False
+    versions = [value for name, value in headers if name == b"sec-websocket-version"]
+    keys = [value for name, value in headers if name == b"sec-websocket-key"]
+    return versions == [b"13"] and len(keys) == 1 and _is_key(keys[0])
+
+
+def _is_key(key: bytes) -> bool:
+    try:
+        return len(binascii.a2b_base64(key, strict_mode=True)) == 16
+    except binascii.Error:
+        return False
