@@ -47,12 +47,14 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/openapi.py --check
 	$(PY) tools/postman.py --check
 	$(PY) tools/asyncapi.py --check
+	$(PY) tools/settings.py --check
 
 .PHONY: docs
 docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/openapi.py
 	$(PY) tools/postman.py
 	$(PY) tools/asyncapi.py
+	$(PY) tools/settings.py
 
 .PHONY: format
 format: .venv/installed-dev ## format the code and sort its imports

@@ -28,39 +28,52 @@ class CommonSettings(BaseSettings):
     )
 
     port: int = Field(default=8000, ge=0, le=65_535)
+    """Where it listens; `python -m executor work` only tells its health there."""
     host: str = "127.0.0.1"
+    """The address it listens on."""
     log_level: LogLevel = "INFO"
+    """The least of `DEBUG`, `INFO`, `WARNING` and `ERROR` that is logged."""
     log_format: Literal["auto", "json", "pretty"] = "auto"
+    """`json`, `pretty`, or `auto`: pretty on a terminal."""
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
+    """Serves `/metrics` for Prometheus there."""
     shutdown_grace: float = Field(default=5.0, ge=0, le=60)
     """Seconds that requests in flight get when the process is told to stop."""
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "KASAL_OTLP_ENDPOINT"),
     )
+    """Where spans are sent."""
 
 
 class PeerSettings(CommonSettings):
     """How a service asks the others and checks who calls it."""
 
     auth_url: str = "http://127.0.0.1:8001"
+    """`http://` or `unix://`, as for the other services."""
     service_secret: str = Field(min_length=16)
     """Shared by the services; auth gives a service JWT to whoever shows it."""
     peer_timeout: float = Field(default=10.0, gt=0, le=120)
+    """Seconds that a call to another service may take."""
 
 
 class MongoSettings(CommonSettings):
     mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://")
+    """MongoDB, or SecantusDB with `retryWrites=false`."""
     mongo_database_prefix: str = Field(default="kasal_", pattern=r"^[A-Za-z0-9_-]*$")
+    """Stands before the service's name in the name of its database."""
     mongo_timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
+    """Milliseconds that an operation may take."""
 
 
 class BusSettings(CommonSettings):
     amqp_url: str = Field(pattern=r"^(amqps?|memory)://")
+    """RabbitMQ."""
 
 
 class RedisSettings(CommonSettings):
     redis_url: str = Field(pattern=r"^(rediss?|unix|memory)://")
+    """Redis."""
 
 
 SettingsT = TypeVar("SettingsT", bound=CommonSettings)

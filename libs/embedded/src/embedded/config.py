@@ -20,10 +20,13 @@ class Settings(CommonSettings):
     demo: bool = True
     """Make the demo user and crew, and run that crew on the first start."""
     demo_email: str = "user@example.com"
+    """Who the demo user is."""
     demo_password: str = Field(default="secure_password", min_length=8)
+    """The demo user's password."""
     sandbox_token: str = "SANDBOX_TOKEN"  # noqa: S105 - the API document's own, for trying out
+    """A literal token that is accepted as the sandbox workspace's."""
     workers: int = Field(default=1, ge=1, le=16)
-    """How many worker processes `make stack` starts (at least two there)."""
+    """Worker processes that `make stack` starts; at least two."""
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ class Settings(MongoSettings, BusSettings, RedisSettings):
 
     port: int = Field(default=8001, ge=0, le=65_535)
     service_secret: str = Field(min_length=16)
-    """Shared by the services; whoever shows it gets service tokens."""
+    """Shared by the services; auth gives a service JWT to whoever shows it."""
     secret_key: str = Field(min_length=16)
     """Encrypts the private signing keys at rest."""
     registration: bool = True
@@ -18,9 +18,11 @@ class Settings(MongoSettings, BusSettings, RedisSettings):
     plan_changes: bool = False
     """Whether a workspace's owner may change its plan."""
     sandbox_token: str | None = Field(default=None, min_length=8)
-    """A literal token that is accepted as the sandbox workspace's; none by default."""
+    """A literal token that is accepted as the sandbox workspace's."""
+    # At most `auth.domain.revoking.LONGEST_ACCESS`, which revocations outlast.
     access_ttl: int = Field(default=86_400, ge=60, le=86_400)
-    """At most `auth.domain.revoking.LONGEST_ACCESS`, which revocations outlast."""
+    """Seconds that an access token holds."""
     refresh_ttl: int = Field(default=2_592_000, ge=300, le=31_536_000)
+    """Seconds that a refresh token holds."""
     signing_key_days: int = Field(default=90, ge=1, le=3_650)
     """After so many days a new signing key takes over."""

@@ -10,6 +10,7 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
 
     port: int = Field(default=8004, ge=0, le=65_535)
     executor_url: str = "http://127.0.0.1:8003"
+    """The address of the executor's API."""
     allowed_origins: str = ""
     """Origins, separated by commas, whose pages may open sockets besides our own; `*` is any."""
     socket_limit: int = Field(default=5_000, ge=1)
@@ -21,6 +22,7 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
     client_frame_bytes: int = Field(default=16_384, ge=256, le=65_536)
     """The longest message a client may send."""
     authenticate_seconds: float = Field(default=10.0, gt=0, le=60)
+    """How long a socket may stay open without a token."""
     slow_client_seconds: float = Field(default=5.0, gt=0, le=300)
     """How long a full send buffer may take to drain before the client is closed (4008)."""
     heads_seconds: float = Field(default=2.0, gt=0, le=60)

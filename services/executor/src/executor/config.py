@@ -13,12 +13,14 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
 
     port: int = Field(default=8003, ge=0, le=65_535)
     crews_url: str = "http://127.0.0.1:8002"
+    """The address of crews."""
 
     worker_slots: int = Field(default=200, ge=1, le=10_000)
     """Jobs that one worker process runs at once."""
     max_lost_claims: int = Field(default=5, ge=1, le=100)
     """How many workers a job may lose before it ends with `ATTEMPTS_EXHAUSTED`."""
     lease_beat: float = Field(default=0.5, gt=0, le=10)
+    """How often a worker raises its counter."""
     lease_silence: float = Field(default=2.0, gt=0, le=60)
     """How long a worker's counter may stand still before others take its jobs."""
     store_patience: float = Field(default=30.0, gt=0, le=600)
@@ -27,23 +29,30 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     model_fallback: Literal["", "offline"] = ""
     """`offline` has the offline model answer for providers without a key."""
     openai_base_url: str | None = None
+    """A server that speaks OpenAI's chat protocol, for `gpt-*`, `o*` and `openai:` models."""
     ollama_base_url: str = "http://127.0.0.1:11434/v1"
+    """The same, for `ollama/<name>` models; Ollama's own by default."""
     openai_api_key: str | None = Field(
         default=None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
     )
+    """For `gpt-*`, `o*` and `openai:` models."""
     anthropic_api_key: str | None = Field(
         default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY", "anthropic_api_key")
     )
+    """For `claude-*` models."""
     google_api_key: str | None = Field(
         default=None,
         validation_alias=AliasChoices("GOOGLE_API_KEY", "GEMINI_API_KEY", "google_api_key"),
     )
+    """For `gemini-*` models."""
     tavily_api_key: str | None = Field(
         default=None, validation_alias=AliasChoices("TAVILY_API_KEY", "tavily_api_key")
     )
+    """Has `web_search` ask Tavily."""
     brave_api_key: str | None = Field(
         default=None, validation_alias=AliasChoices("BRAVE_API_KEY", "brave_api_key")
     )
+    """Has `web_search` ask Brave."""
     files_dir: Path = Path(".kasal/files")
     """Where `file_reader` looks; each workspace has a folder of its own in it."""
     tool_allowed_hosts: str = ""

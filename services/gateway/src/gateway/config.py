@@ -14,16 +14,21 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
 
     port: int = Field(default=8000, ge=0, le=65_535)
     crews_url: str = "http://127.0.0.1:8002"
+    """The address of crews."""
     executor_url: str = "http://127.0.0.1:8003"
+    """The address of the executor's API."""
     events_url: str = "http://127.0.0.1:8004"
+    """The address of events."""
     maintenance: bool = False
     """Answer everything but health with 503."""
     maintenance_retry_after: float = Field(default=60.0, ge=1)
+    """Seconds that clients are then told to wait."""
     upstream_timeout: float = Field(default=30.0, gt=0, le=600)
     """How long a service may take to begin its answer, and between two parts of it."""
     upstream_connections: int = Field(default=200, ge=1)
     """Connections kept to each service, and the requests it is sent at a time."""
     max_body: int = Field(default=1_048_576, ge=0)
+    """The longest body a client may send."""
     open_route_limit: int = Field(default=60, ge=1)
     """Requests a minute that one address may send to login, refresh, register and the JWKS."""
     refused_token_limit: int = Field(default=300, ge=1)
@@ -34,7 +39,7 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
     trusted_proxies: str = ""
     """Addresses or networks, separated by commas, whose `X-Forwarded-For` is believed."""
     cors_origins: str = ""
-    """Origins, separated by commas, whose pages may call the API; `*` is any. None by default."""
+    """Origins, separated by commas, whose pages may call the API; `*` is any."""
 
     @field_validator("trusted_proxies")
     @classmethod
