@@ -23,8 +23,8 @@ class CrewsOverHttp:
 
     async def tool_credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, Any]:
         path = f"/internal/tools/{quote(tool_id, safe='')}/credentials"
-        answer: Mapping[str, Any] = await self._get(workspace_id, path)
-        return answer
+        credentials: Mapping[str, Any] = (await self._get(workspace_id, path))["credentials"]
+        return credentials
 
     async def _get(self, workspace_id: str, path: str) -> Any:
         token = await self._tokens.token(workspace_id)
