@@ -14,7 +14,7 @@ from events.domain.credentials import Authenticator
 from events.domain.event import Batch, Event
 from events.domain.meters import Meters
 from events.domain.ports import TooSlow
-from events.domain.revocations import Revocations, RevokedTokens
+from events.domain.revocations import Revocations
 from events.routes.sinks import Outbox, QueuedSocketSink
 
 NOW = datetime(2024, 1, 15, tzinfo=UTC)
@@ -26,27 +26,6 @@ def identity(session_id="ses_1", user_id="usr_1", workspace_id="ws_1", issued_at
 
 def revoked(until=timedelta(hours=1), **who) -> SessionRevoked:
     return SessionRevoked(revoked_at=NOW, expires_at=datetime.now(UTC) + until, **who)
-
-
-def test_who_is_covered():
-    tokens = RevokedTokens()
-    tokens.add([revoked(session_id="ses_1"), revoked(user_id="usr_2", workspace_id="ws_1")])
-    at = int(NOW.timestamp())
-    assert tokens.cover(identity())
-    assert not tokens.cover(identity("ses_2"))
-    assert tokens.cover(identity("ses_2", "usr_2", issued_at=at))
-    assert not tokens.cover(identity("ses_2", "usr_2", issued_at=at + 1))
-    assert not tokens.cover(identity("ses_2", "usr_2", "ws_2", issued_at=at))
-
-
-def test_what_concerns_expired_tokens_only_is_forgotten():
-    tokens = RevokedTokens()
-    over = timedelta(seconds=-1)
-    tokens.add([revoked(over, session_id="ses_1")])
-    tokens.add([revoked(over, user_id="usr_2", workspace_id="ws_1")])
-    tokens.prune()
-    assert not tokens.cover(identity())
-    assert not tokens.cover(identity("ses_2", "usr_2"))
 
 
 class Board:

@@ -129,18 +129,6 @@ def _revoked(at: int, **who: str) -> SessionRevoked:
     return SessionRevoked(revoked_at=moment, expires_at=moment + timedelta(days=40_000), **who)
 
 
-def test_revocations_cover_a_session_or_what_a_user_was_given_until_then():
-    copy = Revocations(RevocationList())
-    copy.add(_revoked(1_000, session_id="ses"))
-    copy.add(_revoked(1_500, user_id="two", workspace_id="ws"))
-    copy.add(_revoked(1_200, user_id="two", workspace_id="ws"))
-    assert copy.covers(_identity())
-    assert not copy.covers(_identity(session_id="other"))
-    assert copy.covers(_identity(session_id="x", user_id="two", issued_at=1_500))
-    assert not copy.covers(_identity(session_id="x", user_id="two", issued_at=1_501))
-    assert not copy.covers(_identity(session_id="x", user_id="two", workspace_id="ws_b"))
-
-
 async def test_loading_goes_on_until_it_succeeds():
     source = RevocationList(_revoked(1_000, session_id="ses"))
     source.faults = [Unavailable("away"), RuntimeError("a bug")]
@@ -150,15 +138,6 @@ async def test_loading_goes_on_until_it_succeeds():
         await source.loaded.wait()
     assert copy.covers(_identity())
     running.cancel()
-
-
-def test_revocations_of_expired_tokens_are_forgotten():
-    copy = Revocations(RevocationList())
-    past = datetime.now(UTC) - timedelta(hours=2)
-    gone = SessionRevoked(session_id="ses", revoked_at=past, expires_at=past + timedelta(hours=1))
-    copy.add(gone)
-    copy._prune()
-    assert not copy.covers(_identity())
 
 
 PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))

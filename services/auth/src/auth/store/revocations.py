@@ -12,8 +12,8 @@ from auth.domain.revoking import user_revoked
 from common.contracts.messages import SessionRevoked
 from common.errors import Unavailable
 from common.mongo import Database, Document
+from common.revocations import LOADED_KEY, session_key, user_key
 
-_LOADED = "kasal:revocations:loaded"
 _BATCH = 1_000
 _KEEP_LATEST = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') <= tonumber(ARGV[1]) then
@@ -76,11 +76,11 @@ class RedisRevocations:
     async def loaded(self) -> bool:
         """Say whether this Redis has been filled since it was last empty."""
         async with _reached():
-            return bool(await self._redis.exists(_LOADED))
+            return bool(await self._redis.exists(LOADED_KEY))
 
     async def mark_loaded(self) -> None:
         async with _reached():
-            await self._redis.set(_LOADED, "1")
+            await self._redis.set(LOADED_KEY, "1")
 
 
 @contextlib.asynccontextmanager
@@ -93,5 +93,5 @@ async def _reached() -> AsyncIterator[None]:
 
 def _key(revocation: SessionRevoked) -> str:
     if revocation.session_id is not None:
-        return f"kasal:revoked:session:{revocation.session_id}"
-    return f"kasal:revoked:user:{revocation.workspace_id}:{revocation.user_id}"
+        return session_key(revocation.session_id)
+    return user_key(str(revocation.workspace_id), str(revocation.user_id))

@@ -1,48 +1,16 @@
 """Which tokens were taken back, as a door knows it."""
 
 import asyncio
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from common.contracts.messages import SessionRevoked
 from common.errors import KasalError, Unavailable
 from common.identity import Identity
 from common.logs import get_logger
+from common.revocations import RevokedTokens
 from events.domain.ports import RevocationBoard, RevocationSource
 
 log = get_logger(__name__)
-
-
-class RevokedTokens:
-    """A copy of the unexpired revocations, in memory."""
-
-    def __init__(self) -> None:
-        self._sessions: dict[str, float] = {}
-        self._users: dict[tuple[str, str], tuple[int, float]] = {}
-
-    def add(self, revocations: Iterable[SessionRevoked]) -> None:
-        for entry in revocations:
-            until = entry.expires_at.timestamp()
-            if entry.session_id is not None:
-                self._sessions[entry.session_id] = until
-            if entry.user_id is not None and entry.workspace_id is not None:
-                user = (entry.workspace_id, entry.user_id)
-                known = self._users.get(user, (0, 0.0))
-                revoked_at = int(entry.revoked_at.timestamp())  # as `iat`, in whole seconds
-                self._users[user] = (max(known[0], revoked_at), max(known[1], until))
-
-    def cover(self, identity: Identity) -> bool:
-        """Return whether `identity`'s token no longer holds."""
-        if identity.session_id in self._sessions:
-            return True
-        revoked_at, _ = self._users.get((identity.workspace_id, identity.user_id), (-1, 0.0))
-        return identity.issued_at <= revoked_at
-
-    def prune(self) -> None:
-        """Forget what concerns expired tokens only."""
-        now = time.time()
-        self._sessions = {key: until for key, until in self._sessions.items() if until > now}
-        self._users = {key: entry for key, entry in self._users.items() if entry[1] > now}
 
 
 class Revocations:

@@ -11,8 +11,7 @@ from common.client import ServiceClient, ServiceTokens
 from common.contracts.messages import SessionRevoked
 from common.errors import Unavailable
 from common.identity import ALL_WORKSPACES, Identity
-
-_LOADED = "kasal:revocations:loaded"
+from common.revocations import LOADED_KEY, session_key, user_key
 
 
 class RedisRevocations:
@@ -23,10 +22,10 @@ class RedisRevocations:
 
     async def revoked(self, identity: Identity) -> bool:
         """Return whether a key covers `identity`."""
-        session = f"kasal:revoked:session:{identity.session_id}"
-        user = f"kasal:revoked:user:{identity.workspace_id}:{identity.user_id}"
+        session = session_key(identity.session_id)
+        user = user_key(identity.workspace_id, identity.user_id)
         try:
-            found: list[Any] = await self._redis.mget([session, user, _LOADED])
+            found: list[Any] = await self._redis.mget([session, user, LOADED_KEY])
         except (RedisError, OSError) as fault:
             raise Unavailable("Redis does not answer.") from fault
         if found[0] is not None or _covers(found[1], identity.issued_at):

@@ -11,6 +11,7 @@ from redis.exceptions import RedisError
 
 from common.identity import Identity
 from common.logs import get_logger
+from common.revocations import LOADED_KEY, session_key, user_key
 from gateway.domain.ports import Counted
 from gateway.domain.windows import Limits, Usage, Window
 
@@ -19,7 +20,6 @@ log = get_logger(__name__)
 _LARGEST_BATCH = 64
 _TIMEOUT = 0.5
 _PING_EVERY = 0.5
-_LOADED = "kasal:revocations:loaded"
 _NONE = "kasal:none"
 """A key that is never written, for requests that have no session to look up."""
 
@@ -171,15 +171,15 @@ class RedisCounters:
             raise
 
     async def _ask(self, batch: list[_Asked]) -> list[int]:
-        keys = [_LOADED]
+        keys = [LOADED_KEY]
         arguments: list[Any] = [self._clock()]
         for key, limits, identity, _ in batch:
             if identity is None:
                 keys += (_NONE, _NONE, key)
                 issued_at = 0
             else:
-                session = f"kasal:revoked:session:{identity.session_id}"
-                user = f"kasal:revoked:user:{identity.workspace_id}:{identity.user_id}"
+                session = session_key(identity.session_id)
+                user = user_key(identity.workspace_id, identity.user_id)
                 keys += (session, user, key)
                 issued_at = identity.issued_at
             arguments += (issued_at, _number(limits.per_hour), _number(limits.per_minute))
