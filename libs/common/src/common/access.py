@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
+from common import tokens
 from common.errors import Forbidden, Unauthorized
 from common.identity import ALL_WORKSPACES, Identity, Role
 from common.logs import bind_workspace
@@ -18,10 +19,7 @@ _SCHEME = HTTPBearer(
 
 def bearer(request: Request) -> str:
     """Return the token of the `Authorization` header (RFC 6750). Raises `Unauthorized`."""
-    scheme, _, token = request.headers.get("authorization", "").partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise Unauthorized("This needs an Authorization header with a Bearer token.")
-    return token.strip()
+    return tokens.bearer(request.headers.get("authorization", ""))
 
 
 async def _identity(request: Request, _: Annotated[object, Depends(_SCHEME)]) -> Identity:

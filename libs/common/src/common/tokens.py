@@ -1,4 +1,4 @@
-"""JSON Web Tokens (RFC 7519): one place that signs them and one that checks them."""
+"""Tokens: how they come, and JSON Web Tokens (RFC 7519), signed in one place, checked in one."""
 
 import time
 from collections import OrderedDict
@@ -13,9 +13,35 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 from common.errors import Unauthorized
 from common.identity import ALGORITHM, AUDIENCE, ISSUER, ROLES, Identity, Role
 
+API_KEY_PREFIX = "kasal_"
+LONGEST_TOKEN = 8_192
+"""Characters of a token, whatever its kind."""
 _LEEWAY = 5
 """Seconds by which two machines' clocks may differ."""
 _NEEDED = ["exp", "iat", "iss", "aud", "sub", "ws", "sid", "typ"]
+
+
+def bearer(header: str) -> str:
+    """Return the token of an `Authorization` header (RFC 6750). Raises `Unauthorized`."""
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("This needs an Authorization header with a Bearer token.")
+    return passable(token.strip())
+
+
+def passable(token: str) -> str:
+    """Return `token` if it has a form that one of ours could have. Raises `Unauthorized`."""
+    if not token or len(token) > LONGEST_TOKEN or not token.isascii():
+        raise Unauthorized("The token is not valid.")
+    return token
+
+
+def is_opaque(token: str) -> bool:
+    """Return whether `token` is an API key or the sandbox token rather than a JWT.
+
+    The doors have auth exchange opaque ones, so that all other services know JWTs only.
+    """
+    return token.startswith(API_KEY_PREFIX) or token.count(".") != 2
 
 
 class KeySource(Protocol):

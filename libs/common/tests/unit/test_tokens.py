@@ -8,7 +8,7 @@ import pytest
 from common.errors import Unauthorized
 from common.identity import Role
 from common.testing.identity import KEY_ID, LocalKeys, TokenMaker
-from common.tokens import TokenVerifier
+from common.tokens import TokenVerifier, bearer, is_opaque
 
 
 async def test_a_token_says_who_it_was_made_for(make_token, verifier):
@@ -115,3 +115,17 @@ async def test_what_is_no_token_does_not_hold(verifier, token):
 async def test_another_key_under_the_same_id_does_not_hold(verifier):
     with pytest.raises(Unauthorized):
         await verifier.verify(TokenMaker(LocalKeys())())
+
+
+@pytest.mark.parametrize(
+    ("token", "opaque"),
+    [("a.b.c", False), ("kasal_a.b.c", True), ("SANDBOX_TOKEN", True), ("a.b", True)],
+)
+def test_which_tokens_are_exchanged(token, opaque):
+    assert is_opaque(token) is opaque
+
+
+@pytest.mark.parametrize("header", ["", "Bearer", "bearer  ", "Token x", "Bearer ä", "x" * 9000])
+def test_headers_that_hold_no_token(header):
+    with pytest.raises(Unauthorized):
+        bearer(header)

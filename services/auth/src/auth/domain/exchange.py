@@ -4,12 +4,12 @@ import hmac
 
 from auth.domain import sandbox
 from auth.domain.identities import member_identity
-from auth.domain.keys import PREFIX
 from auth.domain.ports import ApiKeys, Clock, TokenMint, Workspaces
 from auth.domain.sessions import hashed
 from common.errors import Unauthorized
 from common.identity import Identity, Role, TokenKind
 from common.times import utc_now
+from common.tokens import API_KEY_PREFIX
 
 SERVICE_TTL = 300
 EXCHANGED_TTL = 60
@@ -59,7 +59,7 @@ class Exchange:
                     sandbox.USER, sandbox.WORKSPACE, sandbox.ROLE, sandbox.SESSION, EXCHANGED_TTL
                 )
             )
-        if not token.startswith(PREFIX):
+        if not token.startswith(API_KEY_PREFIX):
             raise Unauthorized(_NOT_VALID)
         return await self._of_key(hashed(token))
 

@@ -7,8 +7,8 @@ from datetime import datetime
 from auth.domain.sessions import hashed
 from common.identity import Role
 from common.ids import new_id
+from common.tokens import API_KEY_PREFIX
 
-PREFIX = "kasal_"
 MOST_KEYS = 100
 """API keys that a workspace may have."""
 
@@ -31,7 +31,7 @@ def made(
     workspace_id: str, user_id: str, name: str, role: Role, now: datetime
 ) -> tuple[ApiKey, str]:
     """Return a new key and its secret."""
-    secret = PREFIX + secrets.token_urlsafe(32)
+    secret = API_KEY_PREFIX + secrets.token_urlsafe(32)
     key = ApiKey(
         id=new_id("key"),
         workspace_id=workspace_id,

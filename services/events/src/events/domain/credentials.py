@@ -7,19 +7,13 @@ from collections import OrderedDict
 
 from common.errors import Unauthorized
 from common.identity import Identity
-from common.tokens import TokenVerifier
+from common.tokens import TokenVerifier, is_opaque, passable
 from events.domain.ports import TokenExchange
 from events.domain.revocations import Revocations
 
 _REMEMBERED = 5_000
 _RENEW_BEFORE = 5.0
 """An exchanged token is used again until so many seconds before its end."""
-_LONGEST = 8_192
-
-
-def is_opaque(token: str) -> bool:
-    """Return whether `token` is an API key or the sandbox token, not a JWT."""
-    return token.count(".") != 2
 
 
 class Authenticator:
@@ -40,9 +34,7 @@ class Authenticator:
         Raises `Unauthorized` when it does not hold, and `Unavailable` when auth is needed to know
         and away.
         """
-        if not token or len(token) > _LONGEST or not token.isascii():
-            raise Unauthorized("The token is not valid.")
-        opaque = is_opaque(token)
+        opaque = is_opaque(passable(token))
         identity = await (self._redeem(token) if opaque else self._verifier.verify(token))
         if identity.kind != "access":
             raise Unauthorized("A service token is not accepted here.")

@@ -6,6 +6,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from common.errors import InvalidRequest, KasalError
+from common.tokens import LONGEST_TOKEN
 
 _LARGEST = 2**53 - 1
 """The largest whole number that JSON readers agree on."""
@@ -23,7 +24,7 @@ class _ClientFrame(BaseModel):
 
 class Authenticate(_ClientFrame):
     type: Literal["authenticate"]
-    token: str = Field(min_length=1, max_length=8_192)
+    token: str = Field(min_length=1, max_length=LONGEST_TOKEN)
 
 
 class Subscribe(_ClientFrame):

@@ -7,7 +7,8 @@ from collections.abc import Callable
 from common.errors import KasalError, Unauthorized
 from common.identity import Identity
 from common.logs import get_logger
-from events.domain.credentials import Authenticator, is_opaque
+from common.tokens import is_opaque
+from events.domain.credentials import Authenticator
 
 log = get_logger(__name__)
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 from common.errors import Unauthorized
 from common.identity import Identity
+from common.tokens import bearer, is_opaque
 from gateway.domain.addresses import counted_as
-from gateway.domain.credentials import Credential, Credentials, bearer, is_opaque
+from gateway.domain.credentials import Credential, Credentials
 from gateway.domain.plans import Plans
 from gateway.domain.ports import Counted, SharedCounters
 from gateway.domain.revocations import Revocations

@@ -8,12 +8,11 @@ from typing import TypeVar
 
 from common.errors import KasalError, RateLimited, Unauthorized
 from common.identity import Identity
-from common.tokens import TokenVerifier
+from common.tokens import TokenVerifier, is_opaque
 from gateway.domain.ports import TokenExchange
 
 ValueT = TypeVar("ValueT")
 
-_LONGEST = 8_192
 _REMEMBERED = 10_000
 _RENEW_BEFORE = 10.0
 """Seconds before its end that an exchanged token is replaced, so that it outlives the request."""
@@ -26,22 +25,6 @@ class Credential:
 
     identity: Identity
     jwt: str | None = None
-
-
-def is_opaque(token: str) -> bool:
-    """Return whether `token` is an API key or the sandbox token rather than a JWT."""
-    return token.startswith("kasal_") or token.count(".") != 2
-
-
-def bearer(header: str) -> str:
-    """Return the token of an `Authorization` header (RFC 6750). Raises `Unauthorized`."""
-    scheme, _, token = header.partition(" ")
-    token = token.strip()
-    if scheme.lower() != "bearer" or not token:
-        raise Unauthorized("This needs an Authorization header with a Bearer token.")
-    if len(token) > _LONGEST or not token.isascii():
-        raise Unauthorized("The token is not valid.")
-    return token
 
 
 class Credentials:
