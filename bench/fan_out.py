@@ -3,7 +3,7 @@
 import relay
 from report import Report
 
-_SOCKETS, _FRAMES = 500, 2_000
+_SOCKETS, _FRAMES = 500, 400
 
 
 def run(rounds: int) -> Report:

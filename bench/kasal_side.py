@@ -32,6 +32,7 @@ from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot
 from common.contracts.events import EventType
 from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import EVENTS
+from common.errors import Unavailable
 from common.local import secantus
 from common.local.program import LocalProgram
 from common.logs import configure_logging
@@ -52,6 +53,7 @@ from executor.wiring import SERVICE, build_worker
 
 WORKSPACE, CREW = "ws_bench", "crew_bench"
 _WARM_UP = 5
+_PATIENCE = 90.0
 
 
 @dataclass(frozen=True)
@@ -60,6 +62,7 @@ class LocalModel:
 
     latency: float
     label: str = "local"
+    provider: str = "local"
     stands_for: str | None = None
 
     async def resolve(self, _: str) -> "LocalModel":
@@ -175,10 +178,24 @@ class Side:
     database_pid: int
 
     async def run_one(self) -> None:
-        accepted = await self.submission.submit(
-            WORKSPACE, CREW, INPUTS, requested_by="bench", traceparent=""
-        )
-        await self.ends.of(accepted.job.job_id)
+        await self.ends.of(await self._submit())
+
+    async def _submit(self) -> str:
+        while True:
+            try:
+                accepted = await self.submission.submit(
+                    WORKSPACE, CREW, INPUTS, requested_by="bench", traceparent=""
+                )
+            except Unavailable:  # what a client is answered 503 for, and tries again
+                await asyncio.sleep(0.5)
+            else:
+                return accepted.job.job_id
+
+    async def stuck(self) -> str:
+        """Say where the jobs are that have not ended."""
+        fields = {"status": 1, "owner": 1, "seq": 1, "published": 1}
+        found = await self.open_jobs.find({"open": True}, fields).to_list()
+        return f"{len(found)} jobs are not settled: {found[:3]}"
 
     async def settled(self) -> None:
         """Return when no job is open any more."""
@@ -220,11 +237,15 @@ async def measured(found: Side, count: int, at_once: bool) -> dict[str, float]:
     await found.settled()
     cpu, database_cpu = time.process_time(), cpu_seconds(found.database_pid)
     started = time.perf_counter()
-    if at_once:
-        await asyncio.gather(*(found.run_one() for _ in range(count)))
-    else:
-        for _ in range(count):
-            await found.run_one()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            if at_once:
+                await asyncio.gather(*(found.run_one() for _ in range(count)))
+            else:
+                for _ in range(count):
+                    await found.run_one()
+    except TimeoutError:
+        raise SystemExit(await found.stuck()) from None
     wall = time.perf_counter() - started
     await found.settled()
     return {
