@@ -1,10 +1,12 @@
 """Connections to MongoDB, and what its documents and errors look like to the stores."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 from bson.codec_options import CodecOptions
-from pymongo import AsyncMongoClient
+from pymongo import AsyncMongoClient, IndexModel
+from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 
 from common.logs import get_logger
@@ -53,3 +55,17 @@ def database(client: AsyncMongoClient[Document], settings: MongoSettings, name: 
     """Return the database of the service `name`: nobody else opens it."""
     options: CodecOptions[Document] = CodecOptions(tz_aware=True)
     return client.get_database(settings.mongo_database_prefix + name, codec_options=options)
+
+
+async def ensure_index(
+    collection: AsyncCollection[Document], keys: str | Sequence[tuple[str, int]], **options: Any
+) -> None:
+    """Make an index unless one of its name is there; `options` are those of `create_index`.
+
+    SecantusDB can lock up for good when an index is made while others insert into its collection
+    (seen once in some 300 tries), so no process asks for one that is there already.
+    """
+    pairs = [(keys, 1)] if isinstance(keys, str) else list(keys)
+    model = IndexModel(pairs, **options)
+    if model.document["name"] not in await collection.index_information():
+        await collection.create_indexes([model])

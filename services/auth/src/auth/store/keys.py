@@ -7,7 +7,7 @@ from datetime import datetime
 from auth.domain.keys import ApiKey
 from auth.domain.revoking import REVOKED_FOR
 from common.identity import ROLES
-from common.mongo import Database, Document
+from common.mongo import Database, Document, ensure_index
 
 
 class MongoApiKeys:
@@ -17,9 +17,9 @@ class MongoApiKeys:
         self._keys = database["api_keys"]
 
     async def migrate(self) -> None:
-        await self._keys.create_index("secret_hash", unique=True)
-        await self._keys.create_index("workspace_id")
-        await self._keys.create_index("revoked_until", expireAfterSeconds=0)
+        await ensure_index(self._keys, "secret_hash", unique=True)
+        await ensure_index(self._keys, "workspace_id")
+        await ensure_index(self._keys, "revoked_until", expireAfterSeconds=0)
 
     async def add(self, key: ApiKey) -> None:
         fields = asdict(key)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from auth.domain.revoking import REVOKED_FOR
 from auth.domain.sessions import Session
-from common.mongo import Database, Document
+from common.mongo import Database, Document, ensure_index
 
 
 class MongoSessions:
@@ -15,8 +15,8 @@ class MongoSessions:
         self._sessions = database["sessions"]
 
     async def migrate(self) -> None:
-        await self._sessions.create_index("expires_at", expireAfterSeconds=0)
-        await self._sessions.create_index("revoked_until", sparse=True)
+        await ensure_index(self._sessions, "expires_at", expireAfterSeconds=0)
+        await ensure_index(self._sessions, "revoked_until", sparse=True)
 
     async def add(self, session: Session) -> None:
         await self._sessions.insert_one(_document(session))

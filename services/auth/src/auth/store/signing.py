@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pymongo.errors import DuplicateKeyError
 
 from auth.domain.signing import SigningKey
-from common.mongo import Database, Document
+from common.mongo import Database, Document, ensure_index
 from common.sealing import CannotOpen, Sealer
 
 
@@ -24,7 +24,7 @@ class MongoSigningKeys:
         self._sealer = sealer
 
     async def migrate(self) -> None:
-        await self._keys.create_index("number", unique=True)
+        await ensure_index(self._keys, "number", unique=True)
 
     async def all(self) -> Sequence[SigningKey]:
         """Return the keys by rising number. Raises `CannotOpen` under another secret key."""

@@ -10,7 +10,7 @@ from auth.domain.users import User, account_of
 from auth.domain.workspaces import Limits, Member, ShutOut, Workspace
 from common.errors import Conflict
 from common.identity import ROLES
-from common.mongo import Database, Document
+from common.mongo import Database, Document, ensure_index
 
 
 class MongoUsers:
@@ -20,7 +20,7 @@ class MongoUsers:
         self._users = database["users"]
 
     async def migrate(self) -> None:
-        await self._users.create_index("account", unique=True)
+        await ensure_index(self._users, "account", unique=True)
 
     async def add(self, user: User) -> None:
         fields = asdict(user)
@@ -56,8 +56,8 @@ class MongoWorkspaces:
         self._workspaces = database["workspaces"]
 
     async def migrate(self) -> None:
-        await self._workspaces.create_index("members.user_id")
-        await self._workspaces.create_index("shut_outs.until")
+        await ensure_index(self._workspaces, "members.user_id")
+        await ensure_index(self._workspaces, "shut_outs.until")
 
     async def add(self, workspace: Workspace) -> bool:
         try:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pymongo.errors import DuplicateKeyError
 
-from common.mongo import Database, Document
+from common.mongo import Database, Document, ensure_index
 from crews.domain.activity import Activity, TaskStatus
 
 
@@ -15,7 +15,7 @@ class MongoActivities:
         self._activities = database["activities"]
 
     async def migrate(self) -> None:
-        await self._activities.create_index([("workspace_id", 1), ("shows", 1)])
+        await ensure_index(self._activities, [("workspace_id", 1), ("shows", 1)])
 
     async def add(self, activity: Activity) -> None:
         try:

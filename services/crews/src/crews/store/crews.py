@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pymongo.errors import DuplicateKeyError
 
 from common.errors import Conflict
-from common.mongo import Database, Document
+from common.mongo import Database, Document, ensure_index
 from crews.domain.crew import Crew, Entry
 from crews.store.documents import crew_document, crew_of
 from crews.store.totals import Announcement, MongoTotals, counts_of
@@ -20,11 +20,11 @@ class MongoCrews:
         self._limit = crew_limit
 
     async def migrate(self) -> None:
-        await self._crews.create_index([("workspace_id", 1), ("number", 1)])
-        await self._crews.create_index([("workspace_id", 1), ("agents.number", 1)])
-        await self._crews.create_index([("workspace_id", 1), ("tasks.number", 1)])
-        await self._crews.create_index("agents.id", unique=True)
-        await self._crews.create_index("task_ids", unique=True, sparse=True)
+        await ensure_index(self._crews, [("workspace_id", 1), ("number", 1)])
+        await ensure_index(self._crews, [("workspace_id", 1), ("agents.number", 1)])
+        await ensure_index(self._crews, [("workspace_id", 1), ("tasks.number", 1)])
+        await ensure_index(self._crews, "agents.id", unique=True)
+        await ensure_index(self._crews, "task_ids", unique=True, sparse=True)
 
     async def add(self, crew: Crew) -> None:
         await self._check_room(crew.workspace_id)

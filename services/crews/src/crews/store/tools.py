@@ -6,7 +6,7 @@ import orjson
 from pymongo.errors import DuplicateKeyError
 
 from common.errors import Conflict, NotFound
-from common.mongo import Database, Document
+from common.mongo import Database, Document, ensure_index
 from common.sealing import Sealer
 from crews.domain.tools import CustomTool
 from crews.store.documents import as_text, from_text
@@ -23,7 +23,7 @@ class MongoCustomTools:
         self._sealer = sealer
 
     async def migrate(self) -> None:
-        await self._tools.create_index([("workspace_id", 1), ("name", 1)], unique=True)
+        await ensure_index(self._tools, [("workspace_id", 1), ("name", 1)], unique=True)
 
     async def add(self, tool: CustomTool, credentials: Mapping[str, str] | None) -> None:
         document = {**_document(tool), "sealed": self._sealed(tool.id, credentials)}

@@ -6,7 +6,7 @@ from datetime import datetime
 from pymongo.errors import BulkWriteError, DuplicateKeyError
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
-from common.mongo import Database, Document
+from common.mongo import Database, Document, ensure_index
 from executor.domain.execution import Execution, Step
 from executor.domain.records import Record
 from executor.store import documents
@@ -22,19 +22,21 @@ async def migrate(database: Database) -> None:
     with reaching():
         only_open = {"open": True}
         executions = database["executions"]
-        await executions.create_index(
+        await ensure_index(
+            executions,
             [("open", 1), ("owner", 1), ("status", 1), ("created_at", 1)],
             name="care",
             partialFilterExpression=only_open,
         )
-        await executions.create_index(
+        await ensure_index(
+            executions,
             [("open", 1), ("workspace_id", 1), ("status", 1)],
             name="open",
             partialFilterExpression=only_open,
         )
-        await executions.create_index([("workspace_id", 1), ("created_at", 1)], name="lists")
-        await database["traces"].create_index([("job_id", 1), ("seq", 1)], name="log", unique=True)
-        await database["counters"].create_index([("workspace_id", 1)], name="workspace")
+        await ensure_index(executions, [("workspace_id", 1), ("created_at", 1)], name="lists")
+        await ensure_index(database["traces"], [("job_id", 1), ("seq", 1)], name="log", unique=True)
+        await ensure_index(database["counters"], [("workspace_id", 1)], name="workspace")
 
 
 class MongoExecutions:
