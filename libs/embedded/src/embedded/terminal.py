@@ -42,7 +42,8 @@ async def show_run(console: Console, events: AsyncIterator[dict[str, Any]]) -> N
         TextColumn("{task.percentage:>3.0f} %"),
         TimeElapsedColumn(),
     )
-    with Progress(*columns, console=console, transient=True) as bar:
+    hidden = not console.is_terminal
+    with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("run", total=100)
         async for event in events:
             if event["type"] == "progress":

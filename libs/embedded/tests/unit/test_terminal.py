@@ -1,0 +1,68 @@
+"""What `make run` prints of a run."""
+
+import io
+import os
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from rich.text import Text
+
+from embedded.terminal import Terminal, event_line, show_addresses, show_run
+
+
+async def _events(*events: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
+    for number, event in enumerate(events, 1):
+        yield {"seq": number, **event}
+
+
+@pytest.mark.parametrize(
+    ("event", "told"),
+    [
+        ({"type": "execution_start", "crew": "Tea", "tasks_count": 1}, "Tea begins: 1 task"),
+        ({"type": "task_start", "agent": "A", "description": "Brew\nit"}, "A: Brew it"),
+        ({"type": "llm_call", "action": "gpt-4", "result": "calls calculator"}, "gpt-4 calls calc"),
+        ({"type": "llm_call", "action": "gpt-4", "result": "Tea is."}, "gpt-4 answers"),
+        ({"type": "tool_call", "action": "add", "result": '{"a": 1, "b": "x"}'}, 'add(a=1, b="x")'),
+        ({"type": "tool_call", "action": "add", "result": '{"a": 1, "b…'}, 'add({"a": 1, "b…)'),
+        ({"type": "tool_result", "action": "add", "result": "[1]"}, "add = [1]"),
+        ({"type": "progress", "progress": 33}, "━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 33 %"),
+        ({"type": "error", "message": "No [bold]key[/]", "code": "X"}, "No [bold]key[/]"),
+        ({"type": "execution_stopped", "reason": "asked to"}, "asked to"),
+        ({"type": "something_new"}, ""),
+    ],
+)
+def test_an_event_is_told_in_words(event: dict[str, Any], told: str) -> None:
+    line = Text.from_markup(event_line({"seq": 7, **event})).plain
+    assert line.startswith("    7 ")
+    assert event["type"] in line
+    assert told in line
+
+
+async def test_every_event_is_one_line_however_narrow_the_terminal() -> None:
+    console = Terminal(file=io.StringIO(), width=60)
+    long = {"type": "task_complete", "result": "word " * 100}
+    await show_run(console, _events(long, {"type": "progress", "progress": 100}))
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert len(lines) == 2
+    assert all(len(line) <= 60 for line in lines)
+
+
+def test_what_to_try_fits_a_narrow_terminal() -> None:
+    console = Terminal(file=io.StringIO(), width=80)
+    base = "http://127.0.0.1:8000/api/v1"
+    show_addresses(console, base, "user@example.com", "secure_password", ".kasal")
+    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_reader_that_left_ends_nothing() -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    file = os.fdopen(writing, "w", buffering=1)
+    console = Terminal(file=file)
+    console.print("Is anybody there?")
+    console.print("Nobody.")
+    assert console.quiet
+    with pytest.raises(BrokenPipeError):  # what it still holds is nobody's
+        file.close()
