@@ -32,6 +32,7 @@ CHECKS = (
 )
 # Logging out would end the run's own token, and a new plan would slow it down.
 ENDS_THE_RUN = ["logout", "update_plan"]
+WITHOUT_AN_ID = r"^[^{]+$"
 OUTSIDE_THE_PREFIX = r"^/(\.well-known|docs|healthz|openapi|postman|readyz)"
 
 
@@ -117,20 +118,20 @@ async def test_every_answer_about_something_that_exists_is_a_documented_one(user
     await user.finished(job_id)
     tool = {"name": "a_tool", "description": "d", "endpoint": "https://example.com/"}
     made = await user.call("POST", "/tools/custom", tool | {"auth_type": "none"}, expect=201)
-    members = await user.call("GET", "/workspace/members", expect=200)
     ids = {
         "crew_id": crew_id,
         "agent_id": (await user.call("GET", "/agents", expect=200))["agents"][0]["id"],
         "task_id": (await user.call("GET", "/tasks", expect=200))["tasks"][0]["id"],
         "job_id": job_id,
         "tool_id": made["tool_id"],
-        "member_id": members["members"][0]["id"],
     }
     document = _document(user, _examples(user, 15), {"fuzzing"}, **ids)
-    document = document.include(path_regex="{").exclude(method="DELETE")
+    document = document.exclude(path_regex=WITHOUT_AN_ID).exclude(method="DELETE")
+    document = document.exclude(operation_id="update_member")  # it ends the member's sessions
     statuses, faults = await asyncio.to_thread(_tried, document)
     assert not faults, "\n\n".join(faults)
-    assert {200, 400} - statuses.keys() == set()
+    assert 200 in statuses
+    assert 401 not in statuses
 
 
 def _operations(document: dict[str, Any], *methods: str) -> list[tuple[str, str]]:
