@@ -12,7 +12,6 @@ from pymongo.errors import ConnectionFailure, PyMongoError
 from starlette.exceptions import HTTPException
 
 from common.errors import (
-    ALL_ERRORS,
     InternalError,
     KasalError,
     MethodNotAllowed,
@@ -24,7 +23,7 @@ from common.errors import (
     several,
 )
 from common.logs import get_logger
-from common.models import ErrorEnvelope
+from common.models import failures
 from common.requests import RequestLimits, RequestRecorder, current_request_id
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
@@ -33,6 +32,9 @@ log = get_logger(__name__)
 
 _READY_WITHIN = 2.0
 """Seconds that each backend gets to answer `/readyz`; all are asked at once."""
+
+_ANY_ROUTE = (400, 401, 403, 404, 413, 415, 429, 500, 503, 504)
+"""Statuses that any route may fail with, and so documents."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 Check = Callable[[], Awaitable[None]]
@@ -61,7 +63,7 @@ def create_app(
         docs_url=None,
         redoc_url=None,
         redirect_slashes=False,
-        responses=_documented_errors(),
+        responses=failures(*_ANY_ROUTE),
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.verifier = verifier
@@ -72,14 +74,6 @@ def create_app(
     app.add_middleware(RequestLimits, max_body=max_body)
     app.add_middleware(RequestRecorder, service=service, telemetry=telemetry)
     return app
-
-
-def _documented_errors() -> dict[int | str, dict[str, Any]]:
-    return {
-        kind.status: {"model": ErrorEnvelope, "description": kind.title}
-        for kind in ALL_ERRORS
-        if kind.status in {400, 401, 403, 404, 413, 415, 429, 500, 503, 504}
-    }
 
 
 def health_routes(checks: Mapping[str, Check]) -> APIRouter:

@@ -7,6 +7,7 @@ from fastapi import Query
 from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints, model_validator
 
 from common.contracts.values import check_storable
+from common.errors import ALL_ERRORS
 from common.times import rfc3339
 
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
@@ -66,3 +67,12 @@ class ErrorEnvelope(BaseModel):
     """How every failure is answered (contract.md, section 2)."""
 
     error: ErrorBody
+
+
+def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that can also fail with these statuses."""
+    return {
+        kind.status: {"model": ErrorEnvelope, "description": kind.title}
+        for kind in ALL_ERRORS
+        if kind.status in statuses
+    }

@@ -17,6 +17,7 @@ from common.errors import (
 )
 from common.identity import Identity, Role
 from common.ids import new_id
+from common.models import failures
 from common.requests import take_request_id
 from common.times import rfc3339, utc_now
 
@@ -86,3 +87,11 @@ def test_each_role_may_do_what_the_lower_ones_may():
             else:
                 with pytest.raises(Forbidden, match=needed.label):
                     who.require(needed)
+
+
+def test_the_failures_of_a_route_are_documented_by_status():
+    told = failures(409, 412)
+    assert {status: entry["description"] for status, entry in told.items()} == {
+        409: "Conflict",
+        412: "Precondition Failed",
+    }

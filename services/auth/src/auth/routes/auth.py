@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Query, Response
 
 from auth.domain.keys import ApiKey
 from auth.routes.bodies import (
-    CONFLICT,
     ApiKeyList,
     ApiKeyMade,
     ApiKeyRequest,
@@ -25,14 +24,17 @@ from auth.routes.bodies import (
 from auth.routes.parts import Parts, parts
 from common.access import Admin, Viewer
 from common.identity import ROLES
-from common.models import Page
+from common.models import Page, failures
 
 router = APIRouter(tags=["auth"])
 Use = Annotated[Parts, Depends(parts)]
 
 
 @router.post(
-    "/auth/register", status_code=201, responses=CONFLICT, summary="Register a user and workspace"
+    "/auth/register",
+    status_code=201,
+    responses=failures(409),
+    summary="Register a user and workspace",
 )
 async def register(body: Registration, use: Use) -> Registered:
     user, workspace = await use.accounts.register(body.email, body.password, body.name)
@@ -89,7 +91,9 @@ async def list_api_keys(caller: Admin, page: Annotated[Page, Query()], use: Use)
     )
 
 
-@router.post("/auth/api-keys", status_code=201, responses=CONFLICT, summary="Create an API key")
+@router.post(
+    "/auth/api-keys", status_code=201, responses=failures(409), summary="Create an API key"
+)
 async def create_api_key(body: ApiKeyRequest, caller: Admin, use: Use) -> ApiKeyMade:
     key, secret = await use.cabinet.make(caller, body.name, ROLES[body.role])
     return ApiKeyMade(**_fields(key), key=secret)

@@ -6,11 +6,8 @@ from pydantic import ConfigDict, Field, StringConstraints
 
 from auth.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from auth.domain.workspaces import Tier
-from common.models import AnswerModel, ErrorEnvelope, RequestModel, Timestamp
+from common.models import AnswerModel, RequestModel, Timestamp
 
-CONFLICT: dict[int | str, dict[str, Any]] = {
-    409: {"model": ErrorEnvelope, "description": "Conflict"}
-}
 RoleName = Literal["viewer", "editor", "admin", "owner"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Email = Annotated[

@@ -6,7 +6,6 @@ from fastapi import APIRouter, Depends, Query
 
 from auth.domain.workspaces import Limits, Member, Workspace
 from auth.routes.bodies import (
-    CONFLICT,
     LimitsBody,
     MemberList,
     MemberRequest,
@@ -18,7 +17,7 @@ from auth.routes.bodies import (
 from auth.routes.parts import Parts, parts
 from common.access import Admin, Owner, Viewer
 from common.identity import ROLES
-from common.models import Page
+from common.models import Page, failures
 
 router = APIRouter(tags=["workspace"])
 Use = Annotated[Parts, Depends(parts)]
@@ -35,13 +34,15 @@ async def list_members(caller: Viewer, page: Annotated[Page, Query()], use: Use)
     )
 
 
-@router.post("/workspace/members", status_code=201, responses=CONFLICT, summary="Add a member")
+@router.post("/workspace/members", status_code=201, responses=failures(409), summary="Add a member")
 async def add_member(body: MemberRequest, caller: Admin, use: Use) -> MemberView:
     role = ROLES[body.role]
     return _view(await use.memberships.add(caller, body.email, role, body.password, body.name))
 
 
-@router.put("/workspace/members/{member_id}", responses=CONFLICT, summary="Change a member's role")
+@router.put(
+    "/workspace/members/{member_id}", responses=failures(409), summary="Change a member's role"
+)
 async def update_member(member_id: str, body: RoleRequest, caller: Admin, use: Use) -> MemberView:
     return _view(await use.memberships.set_role(caller, member_id, ROLES[body.role]))
 
@@ -49,14 +50,14 @@ async def update_member(member_id: str, body: RoleRequest, caller: Admin, use: U
 @router.delete(
     "/workspace/members/{member_id}",
     status_code=204,
-    responses=CONFLICT,
+    responses=failures(409),
     summary="Remove a member",
 )
 async def remove_member(member_id: str, caller: Admin, use: Use) -> None:
     await use.memberships.remove(caller, member_id)
 
 
-@router.put("/workspace/plan", responses=CONFLICT, summary="Change the plan")
+@router.put("/workspace/plan", responses=failures(409), summary="Change the plan")
 async def update_plan(body: PlanRequest, caller: Owner, use: Use) -> Plan:
     asked = body.limits
     limits = None if asked is None else Limits(asked.per_hour, asked.per_minute)

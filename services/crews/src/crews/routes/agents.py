@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
-from common.models import Page
+from common.models import Page, failures
 from crews.domain.drafts import AgentChanges, AgentRequest
-from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view, failures
+from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view
 from crews.routes.parts import IfMatch, Use, condition, entry_tag, newest
 
 router = APIRouter(tags=["Agents"])

@@ -5,18 +5,12 @@ from typing import Any, Literal
 from pydantic import Field
 
 from common.contracts.crew import Configuration
-from common.models import AnswerModel, ErrorEnvelope, RequestModel, Timestamp
+from common.models import AnswerModel, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
 
 CrewState = Literal["configuring", "active"]
 AgentState = Literal["ready", "busy"]
-
-
-def failures(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route that can also fail with these statuses."""
-    words = {409: "Conflict", 412: "Precondition Failed"}
-    return {status: {"model": ErrorEnvelope, "description": words[status]} for status in statuses}
 
 
 class Created(AnswerModel):

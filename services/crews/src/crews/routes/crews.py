@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
-from common.models import Page
+from common.models import Page, failures
 from crews.domain.drafts import CrewChanges, CrewDraft
 from crews.routes.bodies import (
     CrewCreated,
@@ -15,7 +15,6 @@ from crews.routes.bodies import (
     Updated,
     crew_summary,
     crew_view,
-    failures,
 )
 from crews.routes.parts import IfMatch, Use, condition, crew_tag
 

@@ -3,8 +3,9 @@
 from fastapi import APIRouter
 
 from common.access import Editor, Viewer
+from common.models import failures
 from crews.domain.memory import MemoryKind
-from crews.routes.bodies import ClearRequest, InsightView, MemoryView, ShortTermView, failures
+from crews.routes.bodies import ClearRequest, InsightView, MemoryView, ShortTermView
 from crews.routes.parts import Use
 
 router = APIRouter(tags=["Memory"])

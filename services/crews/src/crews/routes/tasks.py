@@ -5,11 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
-from common.models import Page
+from common.models import Page, failures
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Crew, Task
 from crews.domain.drafts import TaskChanges, TaskRequest
-from crews.routes.bodies import Created, TaskList, TaskView, Updated, failures, task_view
+from crews.routes.bodies import Created, TaskList, TaskView, Updated, task_view
 from crews.routes.parts import IfMatch, Use, condition, entry_tag, newest
 
 router = APIRouter(tags=["Tasks"])

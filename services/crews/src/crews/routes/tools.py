@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 
 from common.access import Admin, Viewer
 from common.contracts.tools import BUILT_IN_TOOLS
-from common.models import Page
+from common.models import Page, failures
 from crews.domain.tools import ToolChanges, ToolDraft
 from crews.routes.bodies import (
     ToolList,
@@ -14,7 +14,6 @@ from crews.routes.bodies import (
     ToolSummary,
     ToolView,
     Updated,
-    failures,
 )
 from crews.routes.parts import Use
 
