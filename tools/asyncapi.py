@@ -25,6 +25,10 @@ HEADERS = {
     "type": "object",
     "properties": {
         "traceparent": {"type": "string", "description": "W3C Trace Context of the publisher"},
+        topology.HEADER_REQUEST: {
+            "type": "string",
+            "description": "Id of the HTTP request the message goes back to, if there is one",
+        },
         topology.HEADER_WORKSPACE: {"type": "string"},
         topology.HEADER_CREW: {"type": "string"},
     },

@@ -2,16 +2,18 @@
 
 import asyncio
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, Self
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
 import orjson
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 from structlog.contextvars import get_contextvars
 
 from common.errors import KasalError, Unavailable, UpstreamTimeout, from_status
-from common.telemetry import inject
+from common.telemetry import Telemetry, inject, is_traced
 
 _RENEW_BEFORE = 60.0
 """Seconds before its end that a service token is replaced."""
@@ -32,13 +34,16 @@ class ServiceClient:
     """A peer service. Errors it answers with are raised here as the same `KasalError`.
 
     Raises `Unavailable` when it cannot be reached and `UpstreamTimeout` when it does not answer
-    within `timeout` seconds.
+    within `timeout` seconds. With `telemetry`, a call made within a recorded span has a span too.
     """
 
-    def __init__(self, name: str, url: str, timeout: float = 10.0) -> None:
+    def __init__(
+        self, name: str, url: str, timeout: float = 10.0, telemetry: Telemetry | None = None
+    ) -> None:
         self.name = name
         self._url = url
         self._timeout = timeout
+        self._telemetry = telemetry
         self._session: aiohttp.ClientSession | None = None
         self._base = ""
 
@@ -75,24 +80,50 @@ class ServiceClient:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Send one request and return the decoded JSON answer (None for an empty one)."""
-        session = self._open()
-        carried = {**_context_headers(), **(headers or {})}
-        if token is not None:
-            carried["Authorization"] = f"Bearer {token}"
         body = None if json is None else orjson.dumps(json)
-        if body is not None:
-            carried["Content-Type"] = "application/json"
+        with self._observed(method, path) as span:
+            carried = {**_context_headers(), **(headers or {})}
+            if token is not None:
+                carried["Authorization"] = f"Bearer {token}"
+            if body is not None:
+                carried["Content-Type"] = "application/json"
+            status, raw = await self._sent(method, path, params, carried, body)
+            if span is not None:
+                span.set_attribute("http.response.status_code", status)
+                if status >= 400:
+                    span.set_status(Status(StatusCode.ERROR))
+        return _decoded(self.name, status, raw)
+
+    async def _sent(
+        self,
+        method: str,
+        path: str,
+        params: Mapping[str, str] | None,
+        headers: Mapping[str, str],
+        body: bytes | None,
+    ) -> tuple[int, bytes]:
+        session = self._open()
         try:
             async with session.request(
-                method, self._base + path, data=body, params=params, headers=carried
+                method, self._base + path, data=body, params=params, headers=headers
             ) as answer:
-                raw = await answer.read()
-                status = answer.status
+                return answer.status, await answer.read()
         except TimeoutError:
             raise UpstreamTimeout(f"The service {self.name} did not answer in time.") from None
         except (aiohttp.ClientError, OSError):
             raise Unavailable(f"The service {self.name} cannot be reached.") from None
-        return _decoded(self.name, status, raw)
+
+    @contextmanager
+    def _observed(self, method: str, path: str) -> Iterator[Span | None]:
+        # Outside of any span, a call is a poll or a service's own upkeep: that begins no trace.
+        if self._telemetry is None or not self._telemetry.recording or not is_traced():
+            yield None
+            return
+        facts = {"http.request.method": method, "url.path": path, "service.peer.name": self.name}
+        with self._telemetry.tracer.start_as_current_span(
+            f"{method} {self.name}", kind=SpanKind.CLIENT, attributes=facts
+        ) as span:
+            yield span
 
 
 def _context_headers() -> dict[str, str]:

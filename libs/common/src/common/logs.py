@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from opentelemetry import trace
-from structlog.contextvars import bind_contextvars, bound_contextvars
+from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
 from structlog.stdlib import BoundLogger
 
 bound = bound_contextvars
@@ -27,17 +27,31 @@ def bind_workspace(workspace_id: str) -> None:
     bind_contextvars(workspace_id=workspace_id)
 
 
+def bind_job(job_id: str) -> None:
+    """Name the job that this request is about in its log lines."""
+    bind_contextvars(job_id=job_id)
+
+
+def logged_request() -> str:
+    """Return the request id that log lines carry here, or an empty text."""
+    return str(get_contextvars().get("request_id", ""))
+
+
 def get_logger(name: str) -> BoundLogger:
     """Return the logger of a module; call it with an event in plain words and fields."""
     logger: BoundLogger = structlog.stdlib.get_logger(name)
     return logger
 
 
-def configure_logging(level: str = "INFO", style: str = "auto") -> None:
-    """Set logging up for this process: `style` is `json`, `pretty` or `auto` (by terminal)."""
+def configure_logging(level: str = "INFO", style: str = "auto", service: str = "") -> None:
+    """Set logging up for this process: `style` is `json`, `pretty` or `auto` (by terminal).
+
+    Lines of threads and tasks that nobody has named a service in are `service`'s.
+    """
     pretty = style == "pretty" or (style == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
+        _named(service),
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
     ]
@@ -60,9 +74,13 @@ def configure_logging(level: str = "INFO", style: str = "auto") -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
+    logging.captureWarnings(capture=not pretty)
     for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "aio_pika", "pymongo"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
         logging.getLogger(noisy).handlers[:] = []
+    # Their lines hold whole URLs, which may have a key in them; spans tell of model calls.
+    for noisy in ("httpx", "httpx2"):
+        logging.getLogger(noisy).setLevel(logging.WARNING)
     # A broker that is away is logged once by the bus, not with a trace at each attempt.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
@@ -95,6 +113,17 @@ def _console() -> structlog.dev.ConsoleRenderer:
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
+
+
+def _named(service: str) -> Any:
+    def add(
+        _logger: Any, _method: str, event: MutableMapping[str, Any]
+    ) -> MutableMapping[str, Any]:
+        if service:
+            event.setdefault("service", service)
+        return event
+
+    return add
 
 
 def _add_trace_ids(

@@ -12,9 +12,10 @@ from typing import Any
 import orjson
 from opentelemetry import context as otel_context
 from opentelemetry import trace
-from opentelemetry.trace import SpanKind
+from opentelemetry.context import Context
+from opentelemetry.trace import SpanKind, Status, StatusCode
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from structlog.contextvars import bind_contextvars, clear_contextvars
+from structlog.contextvars import bind_contextvars, clear_contextvars, get_contextvars
 
 from common.errors import (
     InternalError,
@@ -25,15 +26,18 @@ from common.errors import (
 )
 from common.ids import new_id
 from common.logs import bind_service, get_logger
-from common.telemetry import Telemetry, extract
+from common.telemetry import Telemetry, extract, untraced
 
 log = get_logger(__name__)
 
-_WELL_FORMED = re.compile(r"^[A-Za-z0-9._:-]{8,128}$")
+_WELL_FORMED = re.compile(r"[A-Za-z0-9._:-]{8,128}")
 # As OpenTelemetry's semantic conventions have it; the SDK's own are made for milliseconds.
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _request_id: ContextVar[str] = ContextVar("kasal_request_id", default="")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
+METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+"""The methods that are told apart in metrics; any other is `_OTHER`, as the conventions ask."""
+PROBES = frozenset({"/healthz", "/readyz"})
 
 
 def current_request_id() -> str:
@@ -49,9 +53,14 @@ def header(scope: Scope, name: bytes) -> str:
     return ""
 
 
+def is_request_id(given: str) -> bool:
+    """Return whether `given` is a well-formed request id, fit for logs and headers."""
+    return _WELL_FORMED.fullmatch(given) is not None
+
+
 def take_request_id(given: str) -> str:
     """Return `given` if it is a well-formed request id, else a new one."""
-    return given if _WELL_FORMED.match(given) else new_id("req")
+    return given if is_request_id(given) else new_id("req")
 
 
 class RequestRecorder:
@@ -97,7 +106,7 @@ class RequestRecorder:
                 ]
             await send(message)
 
-        parent = extract({"traceparent": header(scope, b"traceparent")})
+        parent = _parent(scope)
         span = self._tracer.start_span(scope["method"], parent, kind=SpanKind.SERVER)
         token = otel_context.attach(trace.set_span_in_context(span, parent))
         try:
@@ -113,17 +122,20 @@ class RequestRecorder:
 
     def _finish(self, span: trace.Span, scope: Scope, status: int, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "")
+        method = scope["method"] if scope["method"] in METHODS else "_OTHER"
         attributes: dict[str, Any] = {
-            "http.request.method": scope["method"],
+            "http.request.method": method,
             "http.response.status_code": status,
             "http.route": route,
         }
         if span.is_recording():
-            span.update_name(f"{scope['method']} {route}".strip())
-            span.set_attributes({**attributes, "url.path": scope["path"]})
+            span.update_name(f"{method} {route}".strip())
+            span.set_attributes({**attributes, **_facts(scope)})
+            if status >= 500 or not status:
+                span.set_status(Status(StatusCode.ERROR))
         span.end()
         self._seconds.record(seconds, attributes)
-        if route not in {"/healthz", "/readyz"}:
+        if route not in PROBES:
             log.info(
                 "request served",
                 method=scope["method"],
@@ -131,6 +143,25 @@ class RequestRecorder:
                 status=status,
                 milliseconds=round(seconds * 1000, 1),
             )
+
+
+def _parent(scope: Scope) -> Context:
+    """Return the caller's span. Probes, and polls between services, begin no traces."""
+    told = header(scope, b"traceparent")
+    if told:
+        return extract({"traceparent": told})
+    background = scope["path"] in PROBES or scope["path"].startswith("/internal/")
+    return untraced() if background else Context()
+
+
+def _facts(scope: Scope) -> dict[str, str]:
+    facts = {
+        "url.path": scope["path"],
+        "url.scheme": scope["scheme"],
+        "kasal.request_id": current_request_id(),
+    }
+    workspace = get_contextvars().get("workspace_id")
+    return {**facts, "kasal.workspace_id": workspace} if workspace else facts
 
 
 async def send_error(send: Send, error: KasalError, request_id: str) -> None:

@@ -4,6 +4,7 @@ Spans are recorded only where an exporter is configured; trace ids are made and 
 way, through HTTP and AMQP headers (W3C Trace Context).
 """
 
+import threading
 from collections.abc import Mapping, MutableMapping
 from typing import Any
 
@@ -13,24 +14,45 @@ from opentelemetry.metrics import Meter
 from opentelemetry.sdk.metrics import MeterProvider
 from opentelemetry.sdk.resources import SERVICE_NAME, Resource
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
+from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, ParentBased, StaticSampler
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    SpanContext,
+    TraceFlags,
+    Tracer,
+    get_current_span,
+    set_span_in_context,
+)
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 from prometheus_client import CollectorRegistry
 
 _PROPAGATOR = TraceContextTextMapPropagator()
+_IDS = RandomIdGenerator()
+_PROCESS = "kasal.process"
+_FLUSH_WITHIN = 2.0
+"""Seconds a process that ends waits for its last spans to be taken."""
 
 
 class Telemetry:
-    """A service's tracer, meter and Prometheus registry."""
+    """A service's tracer, meter and Prometheus registry.
+
+    `process` tells apart the processes of a service that has several kinds of them.
+    """
 
     def __init__(
-        self, service: str, otlp_endpoint: str | None = None, spans: SpanProcessor | None = None
+        self,
+        service: str,
+        otlp_endpoint: str | None = None,
+        spans: SpanProcessor | None = None,
+        process: str = "",
     ) -> None:
         self.service = service
         self.registry = CollectorRegistry()
-        resource = Resource.create({SERVICE_NAME: service})
+        named = {SERVICE_NAME: service, **({_PROCESS: process} if process else {})}
+        resource = Resource.create(named)
         processors = [p for p in (spans, _otlp(otlp_endpoint)) if p is not None]
+        self.recording = bool(processors)
         sampler = (
             ParentBased(StaticSampler(Decision.RECORD_AND_SAMPLE)) if processors else ALWAYS_OFF
         )
@@ -38,7 +60,7 @@ class Telemetry:
         for processor in processors:
             self._traces.add_span_processor(processor)
         self._metrics = MeterProvider(
-            metric_readers=[PrometheusMetricReader(registry=self.registry)],
+            metric_readers=[_reader(self.registry)],
             resource=resource,
             shutdown_on_exit=False,
         )
@@ -46,9 +68,21 @@ class Telemetry:
         self.meter: Meter = self._metrics.get_meter("kasal")
 
     def close(self) -> None:
-        """Send what is still held back and stop."""
-        self._traces.shutdown()
+        """Send what is still held back and stop; a collector that is away holds nothing up."""
+        if self.recording:
+            sending = threading.Thread(target=self._traces.shutdown, daemon=True)
+            sending.start()
+            sending.join(_FLUSH_WITHIN)
         self._metrics.shutdown()
+
+
+def _reader(registry: CollectorRegistry) -> PrometheusMetricReader:
+    # On every sample, so that services which share a process can be told apart.
+    return PrometheusMetricReader(
+        registry=registry,
+        scope_info_enabled=False,
+        resource_attribute_filter=lambda name: name in {SERVICE_NAME, _PROCESS},
+    )
 
 
 def _otlp(endpoint: str | None) -> SpanProcessor | None:
@@ -68,3 +102,19 @@ def inject(headers: MutableMapping[str, str], context: Context | None = None) ->
 def extract(headers: Mapping[str, Any]) -> Context:
     """Return the span context that `headers` carry, or an empty one."""
     return _PROPAGATOR.extract({k.lower(): str(v) for k, v in headers.items()}, Context())
+
+
+def is_traced(context: Context | None = None) -> bool:
+    """Return whether the current span, or the one of `context`, belongs to a recorded trace."""
+    return get_current_span(context).get_span_context().trace_flags.sampled
+
+
+def untraced() -> Context:
+    """Return the context of a new trace that is not recorded, here or in what it calls."""
+    ids = SpanContext(
+        _IDS.generate_trace_id(),
+        _IDS.generate_span_id(),
+        is_remote=False,
+        trace_flags=TraceFlags(TraceFlags.DEFAULT),
+    )
+    return set_span_in_context(NonRecordingSpan(ids), Context())

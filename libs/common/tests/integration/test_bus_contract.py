@@ -478,8 +478,7 @@ async def test_what_is_published_and_consumed_is_counted(make_bus, telemetry):
 
 
 def _labels(name: str, value: str) -> dict[str, str]:
-    scope = {"otel_scope_name": "kasal", "otel_scope_version": "", "otel_scope_schema_url": ""}
-    return {**scope, name: value}
+    return {"service_name": "test", name: value}
 
 
 async def test_a_foreign_publisher_needs_no_more_than_type_and_body(amqp_url, telemetry):

@@ -76,7 +76,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     client = connect(settings)
     held = database(client, settings, SERVICE)
     bus = backends.bus(settings, telemetry)
-    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout)
+    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     stores = _stores(held, settings)
     remembering = Remembering(stores.memories)
     consumers = Consumers(bus, Following(stores.activities), remembering, settings.batch_linger)

@@ -38,9 +38,9 @@ class _Peers:
     tokens: ServiceTokens
 
 
-def _peers(settings: Settings) -> _Peers:
-    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout)
-    executor = ServiceClient("executor", settings.executor_url, settings.peer_timeout)
+def _peers(settings: Settings, telemetry: Telemetry) -> _Peers:
+    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
+    executor = ServiceClient("executor", settings.executor_url, settings.peer_timeout, telemetry)
     return _Peers(auth, executor, ServiceTokens(auth, SERVICE, settings.service_secret))
 
 
@@ -50,7 +50,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     meters = Meters(telemetry.meter)
     bus = backends.bus(settings, telemetry)
     redis = backends.redis(settings)
-    peers = _peers(settings)
+    peers = _peers(settings, telemetry)
     queue = EventsSubscription(bus, settings.relay_queue_length)
     relay = Relay(ExecutorLog(peers.executor, peers.tokens), queue, meters)
     revocations = Revocations(RedisRevocations(redis), AuthRevocations(peers.auth, peers.tokens))

@@ -13,9 +13,10 @@ import orjson
 from pydantic import ValidationError
 
 from common.contracts.messages import BusMessage
-from common.contracts.topology import Exchange, Queue
+from common.contracts.topology import HEADER_REQUEST, Exchange, Queue
 from common.errors import Unavailable
 from common.ids import new_id
+from common.logs import logged_request
 from common.telemetry import inject
 from common.times import utc_now
 
@@ -130,12 +131,21 @@ class Bus(Protocol):
         """Have `callback` awaited each time a lost connection has been made again."""
 
 
+def context_headers(headers: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return `headers` with the current trace context, and the id of the request in hand."""
+    carried = dict(headers or {})
+    inject(carried)
+    request_id = logged_request()
+    if request_id:
+        carried[HEADER_REQUEST] = request_id
+    return carried
+
+
 def encode(
     body: BusMessage, *, correlation_id: str = "", headers: Mapping[str, str] | None = None
 ) -> Message:
-    """Return the message that carries `body`, with the current trace context in its headers."""
-    carried = dict(headers or {})
-    inject(carried)
+    """Return the message that carries `body`, with the current trace and request in its headers."""
+    carried = context_headers(headers)
     return Message(
         type=body.message_type,
         body=orjson.dumps(body.model_dump(mode="json")),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
@@ -14,12 +14,14 @@ from common.contracts.topology import (
     HEADER_DEAD_FROM,
     HEADER_KEY,
     HEADER_REASON,
+    HEADER_REQUEST,
     Exchange,
     Queue,
 )
 from common.errors import Unavailable, UpstreamTimeout
 from common.logs import bound, get_logger
-from common.telemetry import Telemetry, extract
+from common.requests import is_request_id
+from common.telemetry import Telemetry, extract, inject, is_traced
 
 log = get_logger(__name__)
 
@@ -42,10 +44,15 @@ class Returned(Exception):  # noqa: N818 - it names what becomes of the message
 
 
 class Handling:
-    """Calls handlers for one bus and counts what it publishes and consumes."""
+    """Calls handlers for one bus, and records what it publishes and consumes.
 
-    def __init__(self, telemetry: Telemetry) -> None:
+    `system` names the bus in spans.
+    """
+
+    def __init__(self, telemetry: Telemetry, system: str) -> None:
+        self._telemetry = telemetry
         self._tracer = telemetry.tracer
+        self._system = system
         meter = telemetry.meter
         self._published = meter.create_counter(
             "kasal.bus.published", description="Messages the broker has confirmed, by exchange"
@@ -60,10 +67,42 @@ class Handling:
     def count_published(self, exchange: Exchange) -> None:
         self._published.add(1, {"exchange": exchange.name})
 
-    async def watch(self, place: str, handler: Handler, message: Message) -> None:
+    @contextmanager
+    def sending(self, exchange: Exchange, key: str, message: Message) -> Iterator[Message]:
+        """Record the publishing of `message`; yields it with the trace context to go on from."""
+        if not (self._telemetry.recording and exchange.traced):
+            yield message
+            return
+        creation = extract(message.headers)
+        if not is_traced(creation):
+            yield message
+            return
+        facts = {**self._facts(exchange.name, message), "messaging.operation.type": "send"}
+        if self._system == "rabbitmq":
+            facts["messaging.rabbitmq.destination.routing_key"] = key
+        with self._tracer.start_as_current_span(
+            f"send {exchange.name}", creation, SpanKind.PRODUCER, facts
+        ):
+            headers = dict(message.headers)
+            inject(headers)
+            yield replace(message, headers=headers)
+
+    def _facts(self, place: str, message: Message) -> dict[str, str]:
+        facts = {
+            "messaging.system": self._system,
+            "messaging.destination.name": place,
+            "messaging.message.id": message.message_id,
+        }
+        if message.correlation_id:
+            facts["messaging.message.conversation_id"] = message.correlation_id
+            facts["kasal.job_id"] = message.correlation_id
+        return facts
+
+    async def watch(self, exchange: Exchange, handler: Handler, message: Message) -> None:
         """Call a subscription's handler once; whatever it raises is logged."""
+        place = exchange.name
         try:
-            await self._call(place, handler, message)
+            await self._call(place, handler, message, traced=exchange.traced)
         except Exception:
             log.exception("a message could not be handled", queue=place, id=message.message_id)
 
@@ -98,31 +137,32 @@ class Handling:
                 raise Returned(message)
             tries = min(tries + 1, 16)
 
-    async def _call(self, place: str, handler: Handler, message: Message) -> None:
+    async def _call(
+        self, place: str, handler: Handler, message: Message, *, traced: bool = True
+    ) -> None:
         outcome = "failed"
         try:
-            with self._observed(place, message):
-                await handler(message)
+            with _named(message):
+                if traced:
+                    with self._observed(place, message):
+                        await handler(message)
+                else:
+                    await handler(message)
             outcome = "handled"
         finally:
             self._consumed.add(1, {"queue": place, "outcome": outcome})
 
     @contextmanager
     def _observed(self, place: str, message: Message) -> Iterator[None]:
-        ids = {"message_id": message.message_id}
-        if message.correlation_id:
-            ids["job_id"] = message.correlation_id
-        with (
-            bound(**ids),
-            self._tracer.start_as_current_span(
-                f"process {place}",
-                extract(message.headers),
-                SpanKind.CONSUMER,
-                set_status_on_exception=False,
-            ) as span,
-        ):
-            span.set_attributes({"messaging.system": "kasal", "messaging.destination.name": place})
-            span.set_attributes({f"messaging.{name}": value for name, value in ids.items()})
+        with self._tracer.start_as_current_span(
+            f"process {place}",
+            extract(message.headers),
+            SpanKind.CONSUMER,
+            set_status_on_exception=False,
+        ) as span:
+            if span.is_recording():
+                span.set_attributes(self._facts(place, message))
+                span.set_attribute("messaging.operation.type", "process")
             try:
                 yield
             except Exception as fault:
@@ -145,6 +185,16 @@ class Handling:
             HEADER_KEY: message.routing_key,
         }
         return replace(message, headers={**message.headers, **reasons})
+
+
+def _named(message: Message) -> AbstractContextManager[None]:
+    ids = {"message_id": message.message_id}
+    if message.correlation_id:
+        ids["job_id"] = message.correlation_id
+    request_id = message.headers.get(HEADER_REQUEST, "")
+    if is_request_id(request_id):
+        ids["request_id"] = request_id
+    return bound(**ids)
 
 
 async def _stopped(stopping: asyncio.Event, seconds: float) -> bool:

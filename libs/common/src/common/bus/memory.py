@@ -105,7 +105,7 @@ class _MemorySubscription:
 
     async def _work(self, message: Message, stopping: asyncio.Event) -> None:
         if not stopping.is_set():
-            await self._handling.watch(self._exchange.name, self._handler, message)
+            await self._handling.watch(self._exchange, self._handler, message)
 
     async def bind(self, key: str) -> None:
         self._keys.add(key)
@@ -130,7 +130,7 @@ class MemoryBus:
 
     def __init__(self, broker: MemoryBroker, telemetry: Telemetry) -> None:
         self._broker = broker
-        self._handling = Handling(telemetry)
+        self._handling = Handling(telemetry, "memory")
         self._started = False
         self._consumers: list[_MemoryConsumer] = []
         self._subscriptions: list[_MemorySubscription] = []
@@ -154,7 +154,8 @@ class MemoryBus:
 
     async def publish(self, exchange: Exchange, key: str, message: Message) -> None:
         await self.ping()
-        self._broker.route(exchange, key, message)
+        with self._handling.sending(exchange, key, message) as sent:
+            self._broker.route(exchange, key, sent)
         self._handling.count_published(exchange)
 
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 1) -> Consumer:

@@ -31,7 +31,7 @@ class RabbitBus:
     """
 
     def __init__(self, url: str, telemetry: Telemetry) -> None:
-        self.handling = Handling(telemetry)
+        self.handling = Handling(telemetry, "rabbitmq")
         self.link: Link | None = None
         self._url = url
         self._name = telemetry.service
@@ -64,7 +64,8 @@ class RabbitBus:
         await _in_time(self.link.ping())
 
     async def publish(self, exchange: Exchange, key: str, message: Message) -> None:
-        await _in_time(self._confirmed(exchange, key, message))
+        with self.handling.sending(exchange, key, message) as sent:
+            await _in_time(self._confirmed(exchange, key, sent))
         self.handling.count_published(exchange)
 
     async def _confirmed(self, exchange: Exchange, key: str, message: Message) -> None:

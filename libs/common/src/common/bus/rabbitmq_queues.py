@@ -180,7 +180,7 @@ class RabbitSubscription:
     async def _work(self, incoming: AbstractIncomingMessage, stopping: asyncio.Event) -> None:
         if stopping.is_set():
             return
-        await self._home.handling.watch(self._exchange.name, self._handler, received(incoming))
+        await self._home.handling.watch(self._exchange, self._handler, received(incoming))
         self._handled += 1
         if self._handled >= _WINDOW // 4 or not self._backlog.held:
             self._handled = 0

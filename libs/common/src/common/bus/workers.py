@@ -1,6 +1,7 @@
 """The tasks that hand messages to a handler: so many at a time, in order, stopped without losing any."""
 
 import asyncio
+import contextvars
 from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
@@ -57,6 +58,8 @@ class Workers(Generic[T]):
         self._stopping = asyncio.Event()
         self._takers: set[asyncio.Future[T]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
+        # Whoever starts them again may be at work on a message; its ids are not theirs.
+        self._context = contextvars.copy_context()
 
     @property
     def stopped(self) -> bool:
@@ -65,7 +68,7 @@ class Workers(Generic[T]):
     def start(self) -> None:
         self._stopping = asyncio.Event()
         for _ in range(self._count):
-            task = asyncio.create_task(self._run(self._stopping))
+            task = asyncio.create_task(self._run(self._stopping), context=self._context.copy())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 

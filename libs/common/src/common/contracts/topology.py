@@ -17,6 +17,8 @@ ExchangeKind = Literal["direct", "fanout", "topic"]
 class Exchange:
     name: str
     kind: ExchangeKind
+    traced: bool = True
+    """Whether publishing to it, and what subscriptions get from it, has spans."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,7 @@ class Queue:
 
 JOBS = Exchange("jobs", "direct")
 CONTROL = Exchange("control", "fanout")
-EVENTS = Exchange("events", "topic")
+EVENTS = Exchange("events", "topic", traced=False)  # many, small, and spans of the run tell more
 SESSIONS = Exchange("sessions", "fanout")
 MEMORY = Exchange("memory", "direct")
 DEAD_LETTERS = Exchange("dead-letters", "fanout")
@@ -69,6 +71,8 @@ FANOUT_TYPES = {CONTROL.name: JobStop.message_type, SESSIONS.name: SessionRevoke
 
 HEADER_WORKSPACE = "workspace_id"
 HEADER_CREW = "crew_id"
+HEADER_REQUEST = "request_id"
+"""The request a message goes back to, for the log lines of whoever handles it."""
 HEADER_REASON = "x-kasal-reason"
 HEADER_DEAD_FROM = "x-kasal-queue"
 HEADER_ATTEMPTS = "x-kasal-attempts"

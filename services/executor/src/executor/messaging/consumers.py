@@ -4,7 +4,7 @@ import asyncio
 
 from pydantic import ValidationError
 
-from common.bus import Bus, Consumer, DeadLetter, Message, Subscription
+from common.bus import Bus, Consumer, DeadLetter, Message, Subscription, context_headers
 from common.contracts.messages import JobStop, JobSubmitted
 from common.contracts.topology import CONTROL, JOBS_QUEUE
 from common.errors import Unavailable
@@ -53,7 +53,9 @@ class WorkerConsumers:
             body = JobSubmitted.model_validate_json(message.body)
         except ValidationError as fault:
             raise DeadLetter(f"The message cannot be read: {_first(fault)}") from fault
-        await self._patiently(body, message.headers.get("traceparent", ""))
+        # Of the span around this call: runs go on from it, those of other workers too.
+        traceparent = context_headers().get("traceparent", "")
+        await self._patiently(body, traceparent)
         self._adapt()
 
     async def _patiently(self, body: JobSubmitted, traceparent: str) -> None:

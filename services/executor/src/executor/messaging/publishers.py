@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
-from common.bus import Bus, Message, encode
+from common.bus import Bus, Message, context_headers, encode
 from common.contracts.events import events_key
 from common.contracts.messages import (
     TRACE_EVENT_TYPE,
@@ -12,7 +12,6 @@ from common.contracts.messages import (
     MemoryRemembered,
 )
 from common.contracts.topology import CONTROL, EVENTS, HEADER_CREW, HEADER_WORKSPACE, JOBS, MEMORY
-from common.telemetry import inject
 from executor.domain.execution import Execution
 from executor.domain.records import Record
 
@@ -24,8 +23,7 @@ class BusAnnouncements:
         self._bus = bus
 
     async def events(self, job: Execution, records: Sequence[Record]) -> None:
-        headers = {HEADER_WORKSPACE: job.workspace_id, HEADER_CREW: job.crew_id}
-        inject(headers)
+        headers = context_headers({HEADER_WORKSPACE: job.workspace_id, HEADER_CREW: job.crew_id})
         if job.traceparent:
             headers.setdefault("traceparent", job.traceparent)
         messages = [_message(job, record, headers) for record in records]

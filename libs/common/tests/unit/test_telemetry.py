@@ -1,0 +1,65 @@
+"""Traces and metrics of a service, where the collector is away and where services share a process."""
+
+import time
+
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from common.local.program import free_port
+from common.server import metrics_app
+from common.telemetry import Telemetry, is_traced, untraced
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of the export that is given up
+def test_a_collector_that_is_away_does_not_hold_up_the_end():
+    telemetry = Telemetry("tested", f"http://127.0.0.1:{free_port()}")
+    with telemetry.tracer.start_as_current_span("work"):
+        assert is_traced()
+    began = time.monotonic()
+    telemetry.close()
+    assert time.monotonic() - began < 4
+
+
+def test_without_a_collector_spans_have_ids_but_are_not_recorded():
+    telemetry = Telemetry("tested")
+    with telemetry.tracer.start_as_current_span("work") as span:
+        assert span.get_span_context().is_valid
+        assert not is_traced()
+    telemetry.close()
+
+
+def test_what_begins_untraced_stays_so():
+    telemetry = Telemetry("tested", spans=_spans())
+    with telemetry.tracer.start_as_current_span("poll", untraced()) as span:
+        assert span.get_span_context().is_valid
+        assert not span.is_recording()
+    telemetry.close()
+
+
+async def test_services_in_one_process_have_each_metric_once_with_their_names():
+    telemetries = [Telemetry("a"), Telemetry("b"), Telemetry("b", process="worker")]
+    for telemetry in telemetries:
+        telemetry.meter.create_counter("kasal.told").add(1, {"kind": "x"})
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    app = metrics_app(telemetry.registry for telemetry in telemetries)
+    await app({"type": "http", "path": "/metrics"}, None, send)
+    families = list(text_string_to_metric_families(sent[1]["body"].decode()))
+    (told,) = [family for family in families if family.name == "kasal_told"]
+    assert [sample.labels for sample in told.samples if sample.name == "kasal_told_total"] == [
+        {"kind": "x", "service_name": "a"},
+        {"kind": "x", "service_name": "b"},
+        {"kind": "x", "service_name": "b", "kasal_process": "worker"},
+    ]
+    for telemetry in telemetries:
+        telemetry.close()
+
+
+def _spans():
+    from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+    from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+    return SimpleSpanProcessor(InMemorySpanExporter())
