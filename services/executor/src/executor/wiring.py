@@ -81,11 +81,11 @@ class _Connections:
         self.telemetry.close()
 
 
-def _connections(settings: Settings, backends: Backends) -> _Connections:
-    telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
+def _connections(settings: Settings, backends: Backends, process: str) -> _Connections:
+    telemetry = Telemetry(SERVICE, settings.otlp_endpoint, process=process)
     mongo = connect(settings)
-    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout)
-    crews = ServiceClient("crews", settings.crews_url, settings.peer_timeout)
+    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
+    crews = ServiceClient("crews", settings.crews_url, settings.peer_timeout, telemetry)
     tokens = ServiceTokens(auth, SERVICE, settings.service_secret)
     return _Connections(
         mongo=mongo,
@@ -100,7 +100,7 @@ def _connections(settings: Settings, backends: Backends) -> _Connections:
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the application of the process `api`."""
-    held = _connections(settings, backends)
+    held = _connections(settings, backends, "api")
     log_store = MongoExecutions(held.database)
     counters = MongoCounters(held.database)
     announcements = BusAnnouncements(held.bus)
@@ -131,7 +131,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app.state.bus = held.bus
     app.state.use_cases = UseCases(
         Submission(log_store, held.crews, counters, outbox),
-        Control(log_store, outbox, settlement),
+        Control(log_store, outbox, settlement, OpenTelemetryMeters(held.telemetry)),
         Reading(log_store, MongoExecutionLists(held.database), counters),
     )
     return app
@@ -170,12 +170,12 @@ def build_worker(
     `eager` has it import the model libraries before it takes jobs, as a process of its own does.
     `runner` takes the place of the engine.
     """
-    held = _connections(settings, backends)
+    held = _connections(settings, backends, "worker")
     log_store = MongoExecutions(held.database)
     announcements = BusAnnouncements(held.bus)
     meters = OpenTelemetryMeters(held.telemetry)
     settlement = Settlement(log_store, MongoCounters(held.database), announcements)
-    engine = _LateEngine(settings, held) if runner is None else None
+    engine = _LateEngine(settings, held, meters) if runner is None else None
     worker_id = new_id("worker")
     runs = Runs(
         log_store,
@@ -187,7 +187,7 @@ def build_worker(
         slots=settings.worker_slots,
         patience=settings.store_patience,
     )
-    intake = Intake(worker_id, log_store, held.crews, settlement, settings.max_lost_claims)
+    intake = Intake(worker_id, log_store, held.crews, settlement, settings.max_lost_claims, meters)
     worker = Worker(
         worker_id,
         log_store,
@@ -224,9 +224,10 @@ def _nothing() -> None:
 class _LateEngine:
     """The engine, made when first needed: what it imports would double the start-up time."""
 
-    def __init__(self, settings: Settings, held: _Connections) -> None:
+    def __init__(self, settings: Settings, held: _Connections, meters: OpenTelemetryMeters) -> None:
         self._settings = settings
         self._held = held
+        self._meters = meters
         self._parts: tuple[Engine, Models, Toolbox] | None = None
         self._making = threading.Lock()
 
@@ -279,5 +280,6 @@ class _LateEngine:
             self._held.crews,
         )
         memory = BusMemory(self._held.bus)
-        engine = Engine(models, toolbox, memory, tracer=self._held.telemetry.tracer)
+        tracer = self._held.telemetry.tracer
+        engine = Engine(models, toolbox, memory, tracer=tracer, meters=self._meters)
         return engine, models, toolbox

@@ -8,6 +8,7 @@ from common.errors import Conflict, NotFound, Unavailable
 from common.times import utc_now
 from executor.domain import moves
 from executor.domain.execution import Execution, Step
+from executor.domain.meters import Meters, NoMeters
 from executor.domain.outbox import Outbox
 from executor.domain.ports import Executions
 from executor.domain.settlement import Settlement
@@ -19,10 +20,17 @@ _WITHIN = 5.0
 class Control:
     """Moves made by the API. Each is one write, and needs nobody's answer."""
 
-    def __init__(self, executions: Executions, outbox: Outbox, settlement: Settlement) -> None:
+    def __init__(
+        self,
+        executions: Executions,
+        outbox: Outbox,
+        settlement: Settlement,
+        meters: Meters | None = None,
+    ) -> None:
         self._executions = executions
         self._outbox = outbox
         self._settlement = settlement
+        self._meters = meters or NoMeters()
 
     async def stop(self, workspace_id: str, job_id: str) -> Execution:
         """End a job as stopped. A stopped one is returned as it is.
@@ -32,6 +40,7 @@ class Control:
         step = await self._move(workspace_id, job_id, _stop)
         if isinstance(step, Execution):
             return step
+        self._meters.ended(step.after.status, step.after.seconds_run)
         self._outbox.stopped(step.after, step.records)
         self._settlement.add(step.after)
         return step.after

@@ -69,6 +69,12 @@ class Execution:
     def final(self) -> bool:
         return self.status in FINAL_STATUSES
 
+    @property
+    def seconds_run(self) -> float | None:
+        """Seconds from the first start to the end, or None while there is not both."""
+        started, finished = self.state.started_at, self.state.finished_at
+        return (finished - started).total_seconds() if started and finished else None
+
 
 @dataclass(frozen=True, slots=True)
 class Step:

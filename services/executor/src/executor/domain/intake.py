@@ -15,6 +15,7 @@ from executor.domain.appender import carry_out
 from executor.domain.execution import Execution, Step
 from executor.domain.inputs import check_runnable
 from executor.domain.journal import Superseded
+from executor.domain.meters import Meters, NoMeters
 from executor.domain.ports import Crews, Executions
 from executor.domain.settlement import Settlement
 
@@ -47,12 +48,14 @@ class Intake:
         crews: Crews,
         settlement: Settlement,
         limit: int = 5,
+        meters: Meters | None = None,
     ) -> None:
         self._worker_id = worker_id
         self._executions = executions
         self._crews = crews
         self._settlement = settlement
         self._limit = limit
+        self._meters = meters or NoMeters()
         self._delays: dict[str, _Delay] = {}
 
     async def stored(self, message: JobSubmitted, traceparent: str) -> Execution:
@@ -103,6 +106,7 @@ class Intake:
             await carry_out(self._executions, step, _PATIENCE)
         except Superseded:
             return
+        self._meters.ended(step.after.status, step.after.seconds_run)
         self._settlement.add(step.after)
 
     async def _fetched(self, job: Execution) -> CrewSnapshot | None:

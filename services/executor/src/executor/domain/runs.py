@@ -13,7 +13,6 @@ from common.contracts.events import EventType, ExecutionStatus
 from common.errors import Unavailable
 from common.logs import bound, get_logger
 from common.telemetry import extract
-from common.times import utc_now
 from executor.domain.appender import Appender
 from executor.domain.events import Draft, Event
 from executor.domain.execution import Execution
@@ -152,6 +151,7 @@ class Runs:
             span.end()
 
     async def _run(self, job: Execution) -> None:
+        log.info("a job runs", crew_id=job.crew_id)
         journal = Appender(job, self._executions, self._bus, self._meters, self._patience)
         try:
             await self._execute(job, journal)
@@ -222,7 +222,8 @@ class Runs:
         if job.owner is None:
             await self._leave_waiting(journal)
         elif job.final:
-            self._count(job)
+            log.info("a job has ended", status=job.status.value, seconds=job.seconds_run)
+            self._meters.ended(job.status, job.seconds_run)
             await journal.announcer.drained(_ANNOUNCED)
             self._settlement.add(replace(job, published=journal.announcer.published))
         journal.announcer.stop()
@@ -236,11 +237,6 @@ class Runs:
                 await self._settlement.flush(job)
             except Unavailable as fault:
                 log.warning("a waiting job's tail stays", reason=str(fault))
-
-    def _count(self, job: Execution) -> None:
-        started = job.state.started_at or utc_now()
-        ended = job.state.finished_at or utc_now()
-        self._meters.ended(job.status, (ended - started).total_seconds())
 
 
 def _parent(job: Execution) -> otel_context.Context:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from common.contracts.crew import TaskSnapshot
+from executor.engine import spans
 from executor.engine.faults import RunFault, weightiest
 from executor.engine.history import MISMATCH, Place
 from executor.engine.ports import Tool
@@ -52,11 +53,8 @@ class Desk:
         try:
             model = await self.shared.model(speaker.model)
             specs = [tool.spec for tool in speaker.tools.values()]
-            with self.shared.tracer.start_as_current_span(f"model {model.label}") as span:
-                reply = await model.request(dialogue, specs)
-                span.set_attribute("gen_ai.request.model", speaker.model)
-                span.set_attribute("gen_ai.usage.input_tokens", reply.tokens.input)
-                span.set_attribute("gen_ai.usage.output_tokens", reply.tokens.output)
+            with spans.chat(self.shared, model, speaker.model) as told:
+                reply = told(await model.request(dialogue, specs))
         except ModelFault as fault:
             raise as_run_fault(fault, self.task.id) from fault
         places = [Place(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
@@ -135,8 +133,8 @@ class Desk:
         if not tool.safe:
             self._refuse_unknown(place, call)
             await self.shared.trace.stored()
-        with self.shared.tracer.start_as_current_span(f"tool {call.request.name}"):
-            return await tool.call(call.request.arguments, place)
+        with spans.tool(self.shared, call) as told:
+            return told(await tool.call(call.request.arguments, place))
 
     def _refuse_unknown(self, place: Call, call: Numbered) -> None:
         if call.number not in self._fresh:

@@ -9,6 +9,7 @@ from opentelemetry.trace import NoOpTracer, Tracer
 from common.contracts.crew import TaskSnapshot
 from common.times import utc_now
 from executor.domain.journal import Job, Journal
+from executor.domain.meters import Meters, NoMeters
 from executor.engine import prompts, work
 from executor.engine.answers import NeedsInput
 from executor.engine.faults import RunFault, weightiest
@@ -31,12 +32,14 @@ class Engine:
         *,
         tracer: Tracer | None = None,
         clock: Callable[[], datetime] = utc_now,
+        meters: Meters | None = None,
     ) -> None:
         self._models = models
         self._toolbox = toolbox
         self._memory = memory
         self._tracer = tracer or NoOpTracer()
         self._clock = clock
+        self._meters = meters or NoMeters()
 
     async def run(self, job: Job, journal: Journal) -> None:
         """Run `job` from the first thing its history does not have; see `CrewRunner.run`."""
@@ -45,7 +48,14 @@ class Engine:
         try:
             progress = fold(job.history, job.snapshot)
             shared = Shared(
-                job, progress, trace, self._models, self._toolbox, self._tracer, self._clock
+                job,
+                progress,
+                trace,
+                self._models,
+                self._toolbox,
+                self._tracer,
+                self._clock,
+                self._meters,
             )
             await Run(shared, remembrance).to_end()
         except RunFault as fault:

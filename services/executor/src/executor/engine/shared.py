@@ -9,6 +9,7 @@ from opentelemetry.trace import Tracer
 
 from common.contracts.crew import AgentSnapshot, Configuration, TaskSnapshot, ToolSnapshot
 from executor.domain.journal import Job
+from executor.domain.meters import Meters
 from executor.engine.faults import RunFault
 from executor.engine.history import Progress
 from executor.engine.ports import Models, Tool, Toolbox
@@ -27,6 +28,7 @@ class Shared:
     toolbox: Toolbox
     tracer: Tracer
     clock: Callable[[], datetime]
+    meters: Meters
     _resolved: dict[str, Model] = field(default_factory=dict)
     _tools: dict[str, Tool | None] = field(default_factory=dict)
 

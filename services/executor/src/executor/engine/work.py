@@ -5,7 +5,7 @@ from typing import Any
 
 from common.contracts.crew import AgentSnapshot, TaskSnapshot
 from executor.domain.tools import ToolSpec
-from executor.engine import prompts
+from executor.engine import prompts, spans
 from executor.engine.answers import Answers
 from executor.engine.conversation import MAX_ITERATIONS, Conversation
 from executor.engine.desk import Desk, Speaker
@@ -32,7 +32,8 @@ async def done(shared: Shared, task: TaskSnapshot, context: Sequence[str]) -> Ou
     desk = Desk(shared, task)
     managed = shared.job.snapshot.process == "hierarchical"
     speaker, dialogue = _managed(desk, context) if managed else _assigned(desk, context)
-    return await Answers(desk, Conversation(desk, speaker, dialogue), speaker.model).output()
+    with spans.agent(shared, speaker.agent, task.id):
+        return await Answers(desk, Conversation(desk, speaker, dialogue), speaker.model).output()
 
 
 def _assigned(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
@@ -121,7 +122,8 @@ class Delegation:
             return f"Error: there is no coworker {arguments['coworker']}. There are: {known}."
         work, context = str(arguments["task"]), str(arguments.get("context") or "")
         try:
-            return await self._conversation(agent, work, context, call.number).answer()
+            with spans.agent(self._desk.shared, agent.name, self._desk.task.id):
+                return await self._conversation(agent, work, context, call.number).answer()
         except RunFault as fault:
             if fault.code != MAX_ITERATIONS:
                 raise

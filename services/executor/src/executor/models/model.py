@@ -23,11 +23,15 @@ class ModelFault(Exception):  # noqa: N818 - it becomes an `error` event, not a 
 class Model(Protocol):
     """A model that answers.
 
-    `label` names it in traces; `stands_for` is the model it answers in place of, if any.
+    `label` names it in traces, and `provider` where it runs; `stands_for` is the model it answers
+    in place of, if any.
     """
 
     @property
     def label(self) -> str: ...
+
+    @property
+    def provider(self) -> str: ...
 
     @property
     def stands_for(self) -> str | None: ...

@@ -22,6 +22,8 @@ _ANSWER = 6_000
 class OfflineModel:
     """Fulfils `Model`. `stands_for` is the model whose provider has no key."""
 
+    provider = NAME
+
     def __init__(self, stands_for: str | None = None) -> None:
         self.stands_for = stands_for
         self.label = NAME if stands_for is None else f"{NAME} (for {stands_for})"

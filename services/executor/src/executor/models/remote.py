@@ -31,6 +31,7 @@ class RemoteModel:
 
     def __init__(self, label: str, native: Any, patience: Patience, *, priced: bool) -> None:
         self.label = label
+        self.provider = str(native.system)
         self._native = native
         self._patience = patience
         self._priced = priced

@@ -7,6 +7,7 @@ from pydantic import ConfigDict, Field
 
 from common.access import Editor, Viewer
 from common.contracts.events import ExecutionStatus
+from common.logs import bind_job
 from common.models import AnswerModel, ErrorEnvelope, Page, RequestModel, Timestamp, text
 from common.telemetry import inject
 from executor.domain.execution import Execution
@@ -141,6 +142,7 @@ async def start_execution(
         requested_by=caller.user_id,
         traceparent=carrier.get("traceparent", ""),
     )
+    bind_job(accepted.job.job_id)
     return ExecutionAccepted(
         job_id=accepted.job.job_id,
         status="queued",

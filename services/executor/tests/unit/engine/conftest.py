@@ -78,6 +78,7 @@ class Script:
 
 
 class Scripted:
+    provider = "scripted"
     stands_for = None
 
     def __init__(self, name: str, script: Script) -> None:
