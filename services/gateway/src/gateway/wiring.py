@@ -62,7 +62,7 @@ class Gateway:
 def build_app(settings: Settings, backends: Backends) -> Gateway:
     """Return the gateway. Nothing is connected before its lifespan starts."""
     telemetry = Telemetry("gateway", settings.otlp_endpoint)
-    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout)
+    auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     tokens = ServiceTokens(auth, "gateway", settings.service_secret)
     directory = AuthDirectory(auth, tokens, settings.service_secret)
     redis = backends.redis(settings)

@@ -77,6 +77,7 @@ class Door:
         except KasalError as fault:
             if visit.status:  # the answer had begun: the client must see that it is not whole
                 raise
+            self._count(fault)
             await give_error(send, visit, fault)
         except ClientGone:
             raise
@@ -200,7 +201,12 @@ class Door:
         except KasalError as fault:
             if visit.status:
                 raise
+            self._count(fault)
             await sockets.refuse(send, visit, fault)
+
+    def _count(self, fault: KasalError) -> None:
+        if isinstance(fault, RateLimited):
+            self._records.limited(str(fault.details.get("window", "address")))
 
 
 def _read_only(visit: Visit) -> None:

@@ -8,10 +8,13 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import orjson
+from opentelemetry import context as otel_context
 from opentelemetry.context import Context
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
+from structlog.contextvars import bind_contextvars
 
-from common.telemetry import Telemetry, extract
+from common.requests import METHODS, PROBES, SECONDS
+from common.telemetry import Telemetry, extract, untraced
 from gateway.routes.visit import Visit
 
 _logger = logging.getLogger("gateway.access")
@@ -88,32 +91,48 @@ class Records:
         self._tracer = telemetry.tracer
         self._log = access_log
         self._seconds = telemetry.meter.create_histogram(
-            "http.server.request.duration", unit="s", description="Duration of HTTP requests"
+            "http.server.request.duration",
+            unit="s",
+            description="Duration of HTTP requests",
+            explicit_bucket_boundaries_advisory=SECONDS,
+        )
+        self._limited = telemetry.meter.create_counter(
+            "kasal.gateway.rate_limited", description="Requests refused because a window is spent"
         )
 
     def begin(self, visit: Visit) -> None:
         """Open the span; `visit.traceparent` is what services are told to continue."""
         told = visit.header(b"traceparent")
         parent = extract({"traceparent": told}) if told else _NOTHING
+        if not told and visit.path in PROBES:
+            parent = untraced()
         span: Span = self._tracer.start_span(visit.method, parent, kind=SpanKind.SERVER)
         context = span.get_span_context()
         if context.is_valid:
             flags = int(context.trace_flags)
             visit.traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags:02x}"
         visit.span = span
+        # What the door itself asks of auth is part of the trace, and of the request in its log.
+        if context.trace_flags.sampled:
+            otel_context.attach(set_span_in_context(span, parent))
+        bind_contextvars(service="gateway", request_id=visit.request_id)
+
+    def limited(self, window: str) -> None:
+        """Count a request that was refused because `window` is spent."""
+        self._limited.add(1, {"window": window})
 
     def end(self, visit: Visit) -> None:
         """Close the span, and note the duration and the line. The route's name is a service's."""
         seconds = time.perf_counter() - visit.started
         attributes: dict[str, str | int] = {
-            "http.request.method": visit.method if visit.method in _METHODS else "_OTHER",
+            "http.request.method": visit.method if visit.method in METHODS else "_OTHER",
             "http.response.status_code": visit.status,
             "http.route": visit.route,
         }
         span: Span = visit.span
         if span.is_recording():
-            span.update_name(f"{visit.method} {visit.route}".strip())
-            span.set_attributes({**attributes, "url.path": visit.path})
+            span.update_name(f"{attributes['http.request.method']} {visit.route}".strip())
+            span.set_attributes({**attributes, **_facts(visit)})
             if visit.status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
         span.end()
@@ -122,7 +141,14 @@ class Records:
             self._log.add(visit, seconds)
 
 
-_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
+def _facts(visit: Visit) -> dict[str, str]:
+    facts = {
+        "url.path": visit.path,
+        "url.scheme": visit.scope["scheme"],
+        "kasal.request_id": visit.request_id,
+    }
+    workspace = visit.workspace_id
+    return {**facts, "kasal.workspace_id": workspace} if workspace else facts
 
 
 def is_pretty(log_format: str) -> bool:
