@@ -27,7 +27,7 @@ _DATABASE_GRACE = 4.0
 
 async def main() -> None:
     settings = load(Settings)
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, "embedded")
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     entry = bind_tcp(settings.host, settings.port)
     metrics = None

@@ -36,6 +36,7 @@ class Process:
     arguments: tuple[str, ...]
     environment: dict[str, str]
     port: int | None = None
+    metrics_port: int | None = None
     child: asyncio.subprocess.Process | None = field(default=None, repr=False)
 
 
@@ -103,7 +104,18 @@ class Stack:
             for n in _SERVICES
         ]
         workers = max(2, self._settings.workers)
-        return served + [self._worker(number, shared) for number in range(1, workers + 1)]
+        planned = served + [self._worker(number, shared) for number in range(1, workers + 1)]
+        self._give_metrics(planned)
+        return planned
+
+    def _give_metrics(self, planned: list[Process]) -> None:
+        """Have each process serve metrics on a port of its own, from KASAL_METRICS_PORT upwards."""
+        first = planned[0].environment.get("KASAL_METRICS_PORT", "")
+        if not first:
+            return
+        for place, process in enumerate(planned):
+            process.metrics_port = int(first) + place if int(first) else free_port()
+            process.environment["KASAL_METRICS_PORT"] = str(process.metrics_port)
 
     def _worker(self, number: int, shared: Mapping[str, str]) -> Process:
         port = free_port()
@@ -232,6 +244,7 @@ async def _until(stopped: asyncio.Event, stack: Stack) -> None:
 def _show(stack: Stack, folder: Path) -> None:
     lines = [
         f"  {name:<10} pid {process.child.pid}  port {process.port}"
+        + (f"  metrics {process.metrics_port}" if process.metrics_port else "")
         for name, process in stack.processes.items()
         if process.child is not None
     ]

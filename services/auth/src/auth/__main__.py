@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("verb", choices=["serve"])
     parser.parse_args()
     settings = load(Settings)
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, "auth")
     app = build_app(settings, Backends())
     run(lambda: serve(app, settings, [app.state.telemetry]))
 

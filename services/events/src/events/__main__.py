@@ -21,7 +21,7 @@ def _serve() -> None:
     from events.wiring import build_app
 
     settings = load(Settings)
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, "events")
     app = build_app(settings, Backends())
     run(lambda: serve(app, settings, [app.state.telemetry]))
 

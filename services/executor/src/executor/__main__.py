@@ -24,7 +24,7 @@ def main() -> None:
     from executor.config import Settings
 
     settings = load(Settings)
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, "executor")
     if verb == "serve":
         _serve(settings)
     else:

@@ -18,7 +18,7 @@ def main() -> None:
     parser.add_argument("verb", choices=["serve"], help="serve: answer everything on KASAL_PORT")
     parser.parse_args()
     settings = load(Settings)
-    configure_logging(settings.log_level, settings.log_format)
+    configure_logging(settings.log_level, settings.log_format, "gateway")
     app = build_app(settings, Backends())
     run(lambda: serve(app, settings, [app.state.telemetry]))
 
