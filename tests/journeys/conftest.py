@@ -352,7 +352,7 @@ async def registered(somebody: User) -> User:
     return somebody
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def journeys() -> Any:
     """This module: what tests that start platforms of their own need of it."""
     return sys.modules[__name__]

@@ -30,7 +30,7 @@ from prometheus_client import CollectorRegistry
 _PROPAGATOR = TraceContextTextMapPropagator()
 _IDS = RandomIdGenerator()
 _PROCESS = "kasal.process"
-_FLUSH_WITHIN = 2.0
+_FLUSH_WITHIN = 1.0
 """Seconds a process that ends waits for its last spans to be taken."""
 
 

@@ -1,0 +1,421 @@
+"""One job as its operators see it: a trace from the door to each model call, lines, numbers."""
+
+import asyncio
+import json
+import re
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from prometheus_client.parser import text_string_to_metric_families
+
+from common.local.program import free_port
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+SUBMITTER = "b7ad6b7169203331"
+REQUEST = "observed-request-1"
+MODEL_KEY = "sk-model-key-that-must-not-be-logged"
+SANDBOX = "SANDBOX_TOKEN_that_must_not_be_logged"
+_OPEN_LIMIT = 10
+TOOL_SECRET = "tool-credential-that-must-not-be-logged"
+
+
+@dataclass(frozen=True)
+class Span:
+    service: str
+    name: str
+    kind: str
+    trace_id: str
+    span_id: str
+    parent: str
+    attributes: dict[str, Any]
+
+
+@dataclass
+class Collector:
+    """An OTLP/HTTP receiver that keeps the spans it is sent, and the CRM that a tool asks."""
+
+    spans: list[Span] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
+    """What the tool showed the CRM."""
+    url: str = ""
+
+    async def answer(self, request: web.Request) -> web.Response:
+        self.shown.append(request.headers["Authorization"])
+        return web.json_response({"customers": 3})
+
+    async def take(self, request: web.Request) -> web.Response:
+        told = ExportTraceServiceRequest.FromString(await request.read())
+        for resource in told.resource_spans:
+            service = _attributes(resource.resource)["service.name"]
+            for scope in resource.scope_spans:
+                self.spans += [_span(service, span) for span in scope.spans]
+        return web.Response(content_type="application/x-protobuf")
+
+
+def _span(service: str, span: Any) -> Span:
+    return Span(
+        service,
+        span.name,
+        type(span).SpanKind.Name(span.kind).removeprefix("SPAN_KIND_"),
+        span.trace_id.hex(),
+        span.span_id.hex(),
+        span.parent_span_id.hex(),
+        _attributes(span),
+    )
+
+
+def _attributes(told: Any) -> dict[str, Any]:
+    return {a.key: getattr(a.value, a.value.WhichOneof("value")) for a in told.attributes}
+
+
+@dataclass
+class Story:
+    """What one job left behind, seen after the platform has stopped."""
+
+    form: str
+    trace_id: str
+    job_id: str
+    workspace_id: str
+    spans: list[Span]
+    lines: list[tuple[str, str]]
+    """The process each line was written by, and the line."""
+    metrics: dict[str, str]
+    """What each process served at `/metrics`."""
+    secrets: list[str]
+
+    @property
+    def trace(self) -> list[Span]:
+        return [span for span in self.spans if span.trace_id == self.trace_id]
+
+    def one(self, service: str, name: str) -> Span:
+        (found,) = self.all(service, name)
+        return found
+
+    def all(self, service: str, name: str) -> list[Span]:
+        return [s for s in self.trace if (s.service, s.name) == (service, name)]
+
+    def parent(self, span: Span) -> Span:
+        (found,) = [other for other in self.trace if other.span_id == span.parent]
+        return found
+
+    def way(self, span: Span) -> Iterator[str]:
+        """The names of the spans that led to `span`, nearest first."""
+        while span.parent != SUBMITTER:
+            span = self.parent(span)
+            yield f"{span.service}: {span.name}"
+
+    @property
+    def records(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for _, line in self.lines]
+
+    def samples(self, name: str, **labels: str) -> list[float]:
+        return [
+            sample.value
+            for text in self.metrics.values()
+            for family in text_string_to_metric_families(text)
+            for sample in family.samples
+            if sample.name == name and labels.items() <= sample.labels.items()
+        ]
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def collector() -> AsyncIterator[Collector]:
+    kept = Collector()
+    app = web.Application()
+    app.router.add_post("/v1/traces", kept.take)
+    app.router.add_post("/crm", kept.answer)
+    runner = web.AppRunner(app)
+    await runner.setup()
+    port = free_port()
+    await web.TCPSite(runner, "127.0.0.1", port).start()
+    kept.url = f"http://127.0.0.1:{port}"
+    yield kept
+    await runner.cleanup()
+
+
+@pytest.fixture(scope="module", params=["embedded", "stack"])
+def shape(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def story(
+    shape: str,
+    collector: Collector,
+    journeys: Any,
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> AsyncIterator[Story]:
+    """A platform of its own, one job on it, and the platform's end."""
+    folder = tmp_path_factory.mktemp(f"observed-{shape}")
+    model = journeys.ScriptedModel()
+    await model.start()
+    metrics_port = free_port() if shape == "embedded" else 0
+    extra = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
+        "KASAL_OPENAI_BASE_URL": model.url,
+        "OPENAI_API_KEY": MODEL_KEY,
+        "KASAL_LOG_FORMAT": "json",
+        "KASAL_LOG_LEVEL": "INFO",
+        "KASAL_SANDBOX_TOKEN": SANDBOX,
+        "KASAL_DEMO": "false",
+        "KASAL_OPEN_ROUTE_LIMIT": str(_OPEN_LIMIT),
+        "KASAL_TOOL_ALLOWED_HOSTS": "127.0.0.1",
+        "KASAL_METRICS_PORT": str(metrics_port),
+    }
+    collector.spans.clear()
+    collector.shown.clear()
+    told = Story(shape, secrets.token_hex(16), "", "", [], [], {}, [MODEL_KEY, SANDBOX])
+    try:
+        if shape == "embedded":
+            async with journeys.embedded_platform(folder, model, extra) as platform:
+                ports = {"embedded": metrics_port}
+                await _live(told, collector, platform, journeys, ports)
+        else:
+            amqp_url = request.getfixturevalue("amqp_server")
+            redis_url = request.getfixturevalue("redis_server")
+            async with journeys.stack_platform(
+                folder, model, extra, amqp_url, redis_url
+            ) as platform:
+                ports = {p.name: p.metrics_port for p in platform.stack.processes.values()}
+                await _live(told, collector, platform, journeys, ports)
+    finally:
+        await model.close()
+    told.spans = list(collector.spans)
+    told.lines = _lines(folder)
+    told.secrets += _made_secrets(folder)
+    yield told
+
+
+async def _live(
+    told: Story, collector: Collector, platform: Any, journeys: Any, ports: dict[str, int]
+) -> None:
+    """Register, make a crew with a custom tool, run it, be refused once, read the metrics."""
+    model = platform.model
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        user = journeys.User(platform, http, f"{secrets.token_hex(6)}@example.com")
+        user.password = f"pass-{secrets.token_hex(8)}"
+        credentials = {"email": user.email, "password": user.password}
+        registered = await user.call("POST", "/auth/register", credentials, expect=201)
+        await user.login()
+        told.workspace_id = registered["workspace_id"]
+        key = await user.call("POST", "/auth/api-keys", {"name": "observer"}, expect=201)
+        refreshed = user.refresh_token
+        told.secrets += [user.password, user.token, refreshed, key["key"], TOOL_SECRET]
+        await user.call(
+            "GET", "/crews", expect=200, headers={"Authorization": f"Bearer {key['key']}"}
+        )
+        await user.call("GET", "/crews", headers={"Authorization": "Bearer wrong-" + SANDBOX})
+        tool = {
+            "name": "crm",
+            "description": "Asks the CRM",
+            "endpoint": f"{collector.url}/crm",
+            "auth_type": "bearer",
+            "credentials": {"token": TOOL_SECRET},
+        }
+        await user.call("POST", "/tools/custom", tool, expect=201)
+        crew_id = await user.crew(
+            'call:calculator:{"expression": "6*7"}',
+            "hold:crm call:crm:{}",
+            model="gpt-scripted",
+            tools=["calculator", "crm"],
+        )
+        headers = {
+            "traceparent": f"00-{told.trace_id}-{SUBMITTER}-01",
+            "X-Request-ID": REQUEST,
+        }
+        body = {"crew_id": crew_id, "inputs": {}}
+        started = await user.call("POST", "/executions", body, expect=202, headers=headers)
+        told.job_id = started["job_id"]
+        await _watched(user, model, journeys, told.job_id)
+        await _remembered(user, crew_id)
+        assert collector.shown == [f"Bearer {TOOL_SECRET}"]
+        await _refused(user)
+        for name, port in ports.items():
+            async with http.get(f"http://127.0.0.1:{port}/metrics") as answer:
+                assert answer.status == 200
+                told.metrics[name] = await answer.text()
+
+
+async def _watched(user: Any, model: Any, journeys: Any, job_id: str) -> None:
+    """Watch the job live from the middle of it to its end."""
+    await model.held("crm")
+    async with user.socket() as socket:
+        await socket.send_json({"type": "subscribe", "job_id": job_id})
+        assert (await socket.receive_json())["type"] == "subscribed"
+        model.release("crm")
+        await journeys.read_events(socket)
+
+
+async def _refused(user: Any) -> None:
+    """Ask at an open route until the window of this address is spent."""
+    for _ in range(_OPEN_LIMIT):
+        await user.call("POST", "/auth/refresh", {"refresh_token": "wrong"})
+    assert user.answer.status == 429
+
+
+async def _remembered(user: Any, crew_id: str) -> None:
+    """Wait until crews has taken what the run remembers: the last message of a job."""
+    async with asyncio.timeout(10):
+        kept: list[Any] = []
+        while len(kept) < 2:
+            kept = (await user.call("GET", f"/memory/{crew_id}", expect=200))["short_term"]
+
+
+def _lines(folder: Path) -> list[tuple[str, str]]:
+    logs = [folder / "log"] if (folder / "log").exists() else sorted(folder.glob("*.log"))
+    return [
+        (log.stem, line) for log in logs for line in log.read_text().splitlines() if line.strip()
+    ]
+
+
+def _made_secrets(folder: Path) -> list[str]:
+    """The secrets the platform has made for itself."""
+    held = [p for p in (folder, folder / "data") if (p / "secrets.json").exists()]
+    return [str(v) for p in held for v in json.loads((p / "secrets.json").read_text()).values()]
+
+
+async def test_one_trace_from_the_door_to_the_model(story):
+    ids = {span.span_id for span in story.trace} | {SUBMITTER}
+    assert [span for span in story.trace if span.parent not in ids] == []
+
+    door = story.one("gateway", "POST executor")
+    api = story.one("executor", "POST /executions")
+    assert (door.parent, door.kind) == (SUBMITTER, "SERVER")
+    assert (api.parent, api.kind) == (door.span_id, "SERVER")
+    assert door.attributes["http.response.status_code"] == 202
+
+    snapshot = story.one("crews", "GET /internal/crews/{crew_id}/snapshot")
+    asked = story.parent(snapshot)
+    assert (asked.service, asked.kind, asked.name) == ("executor", "CLIENT", "GET crews")
+    assert story.parent(asked) == api
+
+    run = story.one("executor", "run job")
+    assert list(story.way(run)) == [
+        "executor: process jobs",
+        "executor: send jobs",
+        "executor: POST /executions",
+        "gateway: POST executor",
+    ]
+    kinds = [story.one("executor", f"{verb} jobs").kind for verb in ("send", "process")]
+    assert kinds == ["PRODUCER", "CONSUMER"]
+    assert run.attributes["kasal.job_id"] == story.job_id
+    assert run.attributes["kasal.job_status"] == "completed"
+
+
+async def test_agents_models_and_tools_have_spans_of_their_own(story):
+    run = story.one("executor", "run job")
+    first, second = story.all("executor", "invoke_agent Research Agent")
+    assert [story.parent(agent) for agent in (first, second)] == [run, run]
+
+    chats = story.all("executor", "chat gpt-scripted")
+    assert [chat.parent for chat in chats] == [first.span_id] * 2 + [second.span_id] * 2
+    for chat in chats:
+        assert chat.kind == "CLIENT"
+        assert chat.attributes["gen_ai.provider.name"] == "openai-compatible"
+        assert chat.attributes["gen_ai.operation.name"] == "chat"
+        assert chat.attributes["gen_ai.usage.input_tokens"] == 10
+        assert chat.attributes["gen_ai.usage.output_tokens"] == 5
+    tool = story.one("executor", "execute_tool calculator")
+    assert story.parent(tool) == first
+    assert tool.attributes["gen_ai.tool.name"] == "calculator"
+    credentials = story.one("crews", "GET /internal/tools/{tool_id}/credentials")
+    assert next(iter(story.way(story.parent(credentials)))) == "executor: execute_tool crm"
+
+
+async def test_what_follows_over_the_bus_is_in_the_trace_but_no_frame_is(story):
+    memory = story.all("crews", "process crews.memory")
+    assert memory
+    assert all(story.parent(span).name == "send memory" for span in memory)
+    assert all("executor: run job" in story.way(span) for span in memory)
+
+    followed = story.all("crews", "process crews.events")
+    assert all("executor: run job" in story.way(span) for span in followed)
+    assert len(followed) == 6  # the start and end of the job, and of each of two tasks
+
+    assert not [span for span in story.spans if "events" in span.name and span.service == "events"]
+    assert not [span for span in story.spans if span.name == "send events"]
+
+
+async def test_polls_and_probes_begin_no_traces(story):
+    for span in story.spans:
+        route = span.attributes.get("http.route", "")
+        assert route not in {"/healthz", "/readyz"}
+        assert span.parent or not route.startswith("/internal/"), span
+
+
+async def test_lines_say_which_service_request_workspace_and_job(story):
+    for process, line in story.lines:
+        record = json.loads(line)
+        assert {"timestamp", "level", "event", "service"} <= record.keys(), line
+        assert story.form == "embedded" or record["service"] == process.partition("-")[0].replace(
+            "worker", "executor"
+        )
+
+    requested = [r for r in story.records if r.get("request_id") == REQUEST]
+    assert {"gateway", "executor", "crews"} <= {r["service"] for r in requested}
+    assert {r["trace_id"] for r in requested} == {story.trace_id}
+    served = {
+        (r["service"], r["path"]): r.get("workspace_id")
+        for r in requested
+        if r["event"] == "request served"
+    }
+    for place in (("gateway", "/api/v1/executions"), ("executor", "/executions")):
+        assert served[place] == story.workspace_id
+
+    of_the_job = [r for r in story.records if r.get("job_id") == story.job_id]
+    assert {r["event"] for r in of_the_job} >= {"a job runs", "a job has ended"}
+    assert {r["trace_id"] for r in of_the_job} == {story.trace_id}
+    assert {r["request_id"] for r in of_the_job} == {REQUEST}
+    assert {r["workspace_id"] for r in of_the_job} == {story.workspace_id}
+
+
+async def test_no_secret_is_in_any_line_span_or_metric(story):
+    assert len(story.secrets) >= 7
+    written = "\n".join(line for _, line in story.lines)
+    written += "\n".join(repr(span) for span in story.spans) + "".join(story.metrics.values())
+    for secret in story.secrets:
+        assert secret not in written
+    assert not re.search(r"eyJ[\w-]+\.eyJ", written)  # a JWT
+
+
+async def test_metrics_tell_of_jobs_requests_and_tokens(story):
+    if story.form == "stack":
+        assert set(story.metrics) > {"gateway", "auth", "crews", "executor", "events", "worker-1"}
+    assert sum(story.samples("kasal_jobs_ended_total", status="completed")) == 1
+    assert sum(story.samples("kasal_jobs_queue_duration_seconds_count")) == 1
+    assert sum(story.samples("kasal_jobs_run_duration_seconds_count")) == 1
+    assert sum(story.samples("kasal_events_relayed_total")) > 0
+    assert story.samples("kasal_events_connections", kind="websocket") == [0]
+    assert sum(story.samples("kasal_gateway_rate_limited_total", window="minute")) >= 1
+    assert sum(story.samples("gen_ai_client_operation_duration_seconds_count")) == 4
+    for kind, used in {"input": 40, "output": 20}.items():
+        told = story.samples("gen_ai_client_token_usage_sum", gen_ai_token_type=kind)
+        assert sum(told) == used
+    assert sum(story.samples("kasal_bus_dead_lettered_total")) == 0
+    for service in ("gateway", "auth", "crews", "executor"):
+        name = "http_server_request_duration_seconds_bucket"
+        assert story.samples(name, service_name=service, le="0.005"), service
+        assert not story.samples(name, service_name=service, le="7500.0"), service
+
+
+async def test_metrics_stay_few_whatever_is_asked(story):
+    for text in story.metrics.values():
+        assert story.job_id not in text
+        assert story.workspace_id not in text
+        families = Counter(
+            line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")
+        )
+        assert set(families.values()) <= {1}
+        samples = [line.rpartition(" ")[0] for line in text.splitlines() if line[:1] != "#"]
+        assert len(samples) == len(set(samples))
