@@ -11,10 +11,12 @@ from common.contracts.messages import SessionRevoked
 from common.errors import Unauthorized, Unavailable
 from common.identity import Identity, Role
 from gateway.domain.addresses import LOCAL, client_address, counted_as
+from gateway.domain.admission import Doorkeeper
 from gateway.domain.credentials import Credentials
 from gateway.domain.plans import Plans
+from gateway.domain.ports import Counted
 from gateway.domain.revocations import Revocations
-from gateway.domain.windows import TIERS, Limits
+from gateway.domain.windows import TIERS, Limits, Usage
 
 
 class Exchange:
@@ -151,3 +153,40 @@ def test_an_ipv6_client_cannot_change_its_address():
     assert counted_as("2001:db8:1:2::1") != counted_as("2001:db8:1:3::1")
     assert counted_as("::ffff:192.0.2.1") == counted_as("192.0.2.1") == "192.0.2.1"
     assert counted_as(LOCAL) == LOCAL
+
+
+class NoRedis:
+    """Counters that are away, or that have lost what they knew of revocations."""
+
+    def __init__(self, counted: Counted | None) -> None:
+        self.counted = counted
+
+    async def check(self, key, limits, identity):
+        return self.counted
+
+
+EMPTIED = Counted(revoked=False, admitted=True, usage=Usage(), complete=False)
+
+
+@pytest.mark.parametrize("counted", [None, EMPTIED])
+async def test_nobody_is_let_in_on_a_copy_that_was_never_loaded(
+    verifier, exchange, make_token, counted, monkeypatch
+):
+    monkeypatch.setattr("gateway.domain.revocations._LOADED_WITHIN", 0.01)
+    source = RevocationList(_revoked(1_000, session_id="ses_out"))
+    source.faults = [Unavailable("away")]
+    copy = Revocations(source)
+    plans = PlanSource()
+    plans.found = Limits(100, 100)
+    keeper = Doorkeeper(Credentials(verifier, exchange), Plans(plans), copy, NoRedis(counted))
+    header = f"Bearer {make_token(session_id='ses_out')}"
+    with pytest.raises(Unavailable):
+        await keeper.caller(header, "192.0.2.1")
+    running = asyncio.create_task(copy.keep_loaded(pause=0.001))
+    async with asyncio.timeout(5):
+        await source.loaded.wait()
+    with pytest.raises(Unauthorized, match="revoked"):
+        await keeper.caller(header, "192.0.2.1")
+    other = f"Bearer {make_token(session_id='ses_in')}"
+    assert (await keeper.caller(other, "192.0.2.1")).admitted
+    running.cancel()

@@ -36,7 +36,8 @@ class Doorkeeper:
     """Admits callers by token and open requests by address.
 
     The shared counters are asked once per request. While they are away, revocations come from the
-    door's own copy and the windows are this process's alone.
+    door's own copy and the windows are this process's alone. Nobody is let in on a copy that was
+    never loaded.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Doorkeeper:
         workspace = identity.workspace_id
         limits = self._plans.held(workspace) or await self._plans.limits(workspace)
         counted = await self._count(f"kasal:rate:{workspace}", limits, identity)
-        if counted.revoked:
+        if counted.revoked or self._revocations.covers(identity):  # it may have come meanwhile
             raise Unauthorized("The token has been revoked.")
         windows = standings(counted.usage, limits)
         return Admission(counted.admitted, windows, identity, credential.jwt)
@@ -96,9 +97,11 @@ class Doorkeeper:
 
     async def _count(self, key: str, limits: Limits, identity: Identity | None) -> Counted:
         counted = await self._counters.check(key, limits, identity)
-        if counted is not None:
-            if not counted.complete and identity is not None:
+        if identity is not None and (counted is None or not counted.complete):
+            if counted is not None:
                 self._revocations.missed()
+            await self._revocations.loaded()
+        if counted is not None:
             return counted
         admitted, usage = self._local.take(key, limits, self._clock())
         return Counted(revoked=False, admitted=admitted, usage=usage, complete=True)

@@ -4,13 +4,15 @@ import asyncio
 from collections.abc import Iterable
 
 from common.contracts.messages import SessionRevoked
-from common.errors import KasalError
+from common.errors import KasalError, Unavailable
 from common.identity import Identity
 from common.logs import get_logger
 from common.revocations import RevokedTokens
 from gateway.domain.ports import RevocationSource
 
 log = get_logger(__name__)
+
+_LOADED_WITHIN = 2.0
 
 
 class Revocations:
@@ -19,6 +21,7 @@ class Revocations:
     def __init__(self, source: RevocationSource) -> None:
         self._source = source
         self._copy = RevokedTokens()
+        self._loaded = asyncio.Event()
         self._missed = asyncio.Event()
         self._missed.set()
 
@@ -29,6 +32,20 @@ class Revocations:
     def add(self, revoked: SessionRevoked) -> None:
         """Remember one revocation."""
         self._copy.add([revoked])
+
+    async def loaded(self) -> None:
+        """Return when the copy has been loaded at least once, which is nearly always at once.
+
+        Raises `Unavailable` when that takes too long: what an empty copy does not cover may well
+        have been taken back.
+        """
+        if self._loaded.is_set():
+            return
+        try:
+            async with asyncio.timeout(_LOADED_WITHIN):
+                await self._loaded.wait()
+        except TimeoutError:
+            raise Unavailable("Whether the token still holds is not known yet.") from None
 
     def missed(self) -> None:
         """Have the copy loaded anew: Redis or the bus was away, or Redis has lost its content."""
@@ -66,3 +83,4 @@ class Revocations:
             return
         self._copy.add(found)
         self._copy.prune()
+        self._loaded.set()
