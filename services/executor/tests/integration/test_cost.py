@@ -65,5 +65,5 @@ async def test_what_a_job_of_eleven_events_writes(
         return job is not None and not job.open
 
     await eventually(closed)
-    assert writes.of_jobs() <= 9
+    assert writes.of_jobs() <= 8
     await bus.close()

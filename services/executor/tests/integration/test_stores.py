@@ -179,8 +179,13 @@ async def test_an_ended_job_is_open_until_it_is_closed(executions, lists, new_jo
     closed = await executions.find(job.job_id)
     assert (closed.open, closed.tail) == (False, ())
     assert (await executions.find(running.job_id)).open
+    await executions.close([stopped.job_id], keep_tails=True)
+    kept = await executions.find(stopped.job_id)
+    assert (kept.open, [record.seq for record in kept.tail]) == (False, [1])
+    assert [r.seq for r in await executions.records(stopped.job_id, 0, 9)] == [1]
     assert [r.seq for r in await executions.records(job.job_id, 0, 9)] == [1, 2]
-    assert len(await lists.open_jobs("ws_test", crew_id=None, status=None)) == 2
+    open_jobs = await lists.open_jobs("ws_test", crew_id=None, status=None)
+    assert open_jobs == {running.job_id}
 
 
 async def test_a_waiting_jobs_tail_is_flushed_only_if_it_has_not_moved(

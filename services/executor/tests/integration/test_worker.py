@@ -438,12 +438,12 @@ async def test_a_job_that_was_counted_but_not_closed_is_not_counted_twice(
     store = process.worker._executions
     closing, failures = store.close, 0
 
-    async def fail_once(job_ids):
+    async def fail_once(job_ids, **how):
         nonlocal failures
         failures += 1
         if failures == 1:
             raise Unavailable("away")
-        await closing(job_ids)
+        await closing(job_ids, **how)
 
     monkeypatch.setattr(store, "close", fail_once)
     await ended(await submit(submission()))

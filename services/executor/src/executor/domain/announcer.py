@@ -26,7 +26,7 @@ class Announcer:
         self._job = job
         self._executions = executions
         self._bus = bus
-        self._held: deque[Record] = deque()
+        self._held = deque(record for record in job.tail if record.seq > job.published)
         self._task: asyncio.Task[None] | None = None
         self._last = job.seq
         self.published = job.published

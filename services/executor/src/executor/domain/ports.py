@@ -38,8 +38,8 @@ class Executions(Protocol):
         Does nothing if the job has moved since `execution` was read.
         """
 
-    async def close(self, job_ids: Sequence[str]) -> None:
-        """Mark ended jobs as done with: all copied, published and counted."""
+    async def close(self, job_ids: Sequence[str], *, keep_tails: bool = False) -> None:
+        """Mark ended jobs as done with: all published and counted, and copied or kept in the tail."""
 
     async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
         """Return heads of running jobs without an owner or with one of the `dead`."""

@@ -1,6 +1,7 @@
 """What is left to do when a job has ended: copy its tail, publish it, count it, close it.
 
-Jobs that end at the same time are settled together. Each part may be repeated safely, and a job
+A job whose whole log is still in its tail keeps it there: one document less per event, and readers
+join tail and traces anyway. How long a tail gets is the appender's bound. Jobs that end at the same time are settled together. Each part may be repeated safely, and a job
 stays open until all are done: one that this process does not get through is found by a sweep.
 """
 
@@ -97,7 +98,10 @@ class Settlement:
 
     async def settle(self, batch: Sequence[Execution]) -> Sequence[Execution]:
         """Settle the ended jobs of `batch`; return those the bus did not take."""
-        await self._executions.copy({job.job_id: job.tail for job in batch if job.tail})
+        whole = {job.job_id for job in batch if job.tail and job.tail[0].seq == 1}
+        await self._executions.copy(
+            {job.job_id: job.tail for job in batch if job.tail and job.job_id not in whole}
+        )
         outcomes = await asyncio.gather(*(self._publish(job) for job in batch))
         through = [job for job, sent in zip(batch, outcomes, strict=True) if sent]
         by_crew: dict[tuple[str, str], list[Execution]] = defaultdict(list)
@@ -106,8 +110,10 @@ class Settlement:
         for (workspace_id, crew_id), jobs in by_crew.items():
             endings = [ending_of(job) for job in jobs]
             await self._counters.count(workspace_id, crew_id, endings)
-        if through:
-            await self._executions.close([job.job_id for job in through])
+        for keep_tails in (True, False):
+            done = [job.job_id for job in through if (job.job_id in whole) == keep_tails]
+            if done:
+                await self._executions.close(done, keep_tails=keep_tails)
         return [job for job, sent in zip(batch, outcomes, strict=True) if not sent]
 
     async def _publish(self, job: Execution) -> bool:

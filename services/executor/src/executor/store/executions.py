@@ -107,10 +107,13 @@ class MongoExecutions:
                 {"$set": {"tail": [], "published": execution.seq}},
             )
 
-    async def close(self, job_ids: Sequence[str]) -> None:
+    async def close(self, job_ids: Sequence[str], *, keep_tails: bool = False) -> None:
         ended: Document = {"_id": {"$in": list(job_ids)}, "status": {"$in": _FINAL}}
+        change: Document = {"$unset": {"open": 1}}
+        if not keep_tails:
+            change["$set"] = {"tail": []}
         with reaching():
-            await self._executions.update_many(ended, {"$set": {"tail": []}, "$unset": {"open": 1}})
+            await self._executions.update_many(ended, change)
 
     async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
         return await self._open([None, *dead], [ExecutionStatus.RUNNING.value], limit)

@@ -73,12 +73,13 @@ class MemoryExecutions:
         if job is not None and _place(job) == _place(execution):
             self.jobs[job.job_id] = replace(job, tail=(), published=job.seq)
 
-    async def close(self, job_ids: Sequence[str]) -> None:
+    async def close(self, job_ids: Sequence[str], *, keep_tails: bool = False) -> None:
         self.writes += 1
         for job_id in job_ids:
             job = self.jobs.get(job_id)
             if job is not None and job.final:
-                self.jobs[job_id] = replace(job, tail=(), open=False)
+                tail = job.tail if keep_tails else ()
+                self.jobs[job_id] = replace(job, tail=tail, open=False)
 
     async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
         running = self._open(ExecutionStatus.RUNNING)
