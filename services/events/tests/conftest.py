@@ -138,11 +138,6 @@ class FakePlatform:
             assert await self._workspace(request, "revocations") == "*"
             return {"revocations": self.revocations}
 
-        @app.get("/internal/executions/{job_id}")
-        async def head(job_id: str, request: Request) -> Any:
-            job = self._found(job_id, await self._workspace(request, "head"))
-            return {"job_id": job_id, "workspace_id": job.workspace_id, **job.head}
-
         @app.get("/internal/executions/{job_id}/events")
         async def events(job_id: str, after_seq: int, limit: int, request: Request) -> Any:
             job = self._found(job_id, await self._workspace(request, "events"))

@@ -32,9 +32,6 @@ class ExecutionLog(Protocol):
     job that is not in the workspace.
     """
 
-    async def head(self, workspace_id: str, job_id: str) -> Head:
-        """Return where the job stands."""
-
     async def page(self, workspace_id: str, job_id: str, after_seq: int, limit: int) -> LogPage:
         """Return at most `limit` events that follow `after_seq`."""
 

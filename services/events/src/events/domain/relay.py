@@ -65,6 +65,7 @@ class Relay:
         try:
             await self._open(feed)
             page = await feed.read(watch.next)
+            feed.known = True
             if after_seq > page.head.last_seq:
                 raise InvalidRequest(
                     f"The last event of {job_id} has the seq {page.head.last_seq}.",
@@ -93,11 +94,12 @@ class Relay:
         return feed
 
     async def _open(self, feed: Feed) -> None:
-        """Bind the job once it is known to exist, so that nobody can bind what is not theirs."""
+        """Bind the job, before it is read and known to exist.
+
+        The key names the caller's own workspace: a job that is another's, or not there, is bound to
+        nothing until the read says so.
+        """
         async with feed.lock:
-            if not feed.known:
-                await self._log.head(feed.workspace_id, feed.job_id)
-                feed.known = True
             await self._bind(feed)
 
     async def _bind(self, feed: Feed) -> None:

@@ -17,10 +17,6 @@ class ExecutorLog:
         self._executor = executor
         self._tokens = tokens
 
-    async def head(self, workspace_id: str, job_id: str) -> Head:
-        """Return where the job stands."""
-        return _head(await self._get(workspace_id, f"/internal/executions/{job_id}", {}))
-
     async def page(self, workspace_id: str, job_id: str, after_seq: int, limit: int) -> LogPage:
         """Return at most `limit` events that follow `after_seq`."""
         bounds = {"after_seq": str(after_seq), "limit": str(limit)}
