@@ -101,6 +101,9 @@ class MemoriesInMemory:
     async def find(self, crew_id: str) -> Memory | None:
         return self.held.get(crew_id)
 
+    async def newest(self, crew_id: str) -> Memory | None:
+        return self.held.get(crew_id)
+
     async def replace(self, memory: Memory) -> bool:
         if self.held[memory.crew_id].version != memory.version - 1:
             return False

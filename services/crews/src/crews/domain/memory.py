@@ -8,9 +8,12 @@ from typing import Literal
 from common.contracts.crew import Insight, MemorySnapshot
 from common.contracts.messages import MemoryRemembered
 
-MOST_SHORT_TERM, MOST_CATEGORIES, MOST_INSIGHTS = 200, 50, 50
-_LONGEST = 2_000
+MOST_SHORT_TERM, MOST_CATEGORIES, MOST_INSIGHTS = 100, 20, 20
+"""A memory is read and written whole for every run that adds to it, so it is kept small."""
+_LONGEST = 1_000
 _IN_SNAPSHOT = 10
+FOR_SNAPSHOT = (_IN_SNAPSHOT, 10 * _IN_SNAPSHOT)
+"""How many of the newest short-term and long-term entries a snapshot is made from."""
 
 MemoryKind = Literal["short_term", "long_term", "all"]
 

@@ -80,6 +80,9 @@ class Memories(Protocol):
 
     async def find(self, crew_id: str) -> Memory | None: ...
 
+    async def newest(self, crew_id: str) -> Memory | None:
+        """Return it with only the newest entries, as many as a snapshot needs."""
+
     async def replace(self, memory: Memory) -> bool:
         """Store a changed one if its stored version is the one it was read with."""
 

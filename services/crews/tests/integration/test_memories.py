@@ -1,0 +1,25 @@
+"""A memory is stored whole, and read in part where a part is enough."""
+
+from datetime import timedelta
+from typing import Any
+
+from common.times import utc_now
+from crews.domain.memory import Entry, Memory
+from crews.store.memories import MongoMemories
+
+
+async def test_the_newest_entries_make_the_same_snapshot(mongo_database: Any) -> None:
+    memories = MongoMemories(mongo_database("crews"))
+    now = utc_now()
+    entries = [Entry(f"job_1:{n}", now + timedelta(seconds=n), f"thing {n}") for n in range(100)]
+    grouped = [
+        Entry(e.id, e.timestamp, e.content, f"category {n % 9}") for n, e in enumerate(entries)
+    ]
+    whole = Memory("crew_1", "ws_1", tuple(entries), tuple(grouped), version=1)
+    await memories.add(whole)
+    assert await memories.find("crew_1") == whole
+    part = await memories.newest("crew_1")
+    assert part is not None
+    assert len(part.short_term) == 10
+    assert part.snapshot() == whole.snapshot()
+    assert await memories.newest("crew_none") is None
