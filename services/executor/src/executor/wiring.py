@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -212,9 +212,13 @@ def build_worker(
     )
 
 
-def _always(runner: CrewRunner | None) -> Callable[[], CrewRunner]:
+def _always(runner: CrewRunner | None) -> Callable[[], Awaitable[CrewRunner]]:
     assert runner is not None  # noqa: S101 - the caller has just looked
-    return lambda: runner
+
+    async def given() -> CrewRunner:
+        return runner
+
+    return given
 
 
 def _nothing() -> None:
@@ -231,8 +235,11 @@ class _LateEngine:
         self._parts: tuple[Engine, Models, Toolbox] | None = None
         self._making = threading.Lock()
 
-    def get(self) -> CrewRunner:
-        return self._made()[0]
+    async def get(self) -> CrewRunner:
+        """Return the engine. Its making takes seconds, which must not hold up the event loop."""
+        if self._parts is None:
+            return (await asyncio.to_thread(self._made))[0]
+        return self._parts[0]
 
     def warm_up(self) -> None:
         """Make the engine and import what its first run would wait for; blocks."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -40,7 +40,7 @@ class Runs:
         executions: Executions,
         bus: Announcements,
         settlement: Settlement,
-        runner: Callable[[], CrewRunner],
+        runner: Callable[[], Awaitable[CrewRunner]],
         tracer: trace.Tracer,
         meters: Meters,
         slots: int = 200,
@@ -177,7 +177,8 @@ class Runs:
             history=await self._history(job),
         )
         try:
-            await self._runner().run(work, journal)
+            runner = await self._runner()
+            await runner.run(work, journal)
             await journal.flush()
             if journal.job.status == ExecutionStatus.RUNNING:
                 raise RuntimeError("The run returned without an end.")

@@ -57,6 +57,10 @@ class Waiting:
         await asyncio.Event().wait()
 
 
+async def waiting():
+    return Waiting()
+
+
 @pytest.fixture
 def store():
     return Store()
@@ -68,7 +72,7 @@ async def make_worker(store):
 
     def make(name):
         settlement = Settlement(store, MemoryCounters(), Bus())
-        runs = Runs(store, Bus(), settlement, Waiting, NoOpTracer(), NoMeters())
+        runs = Runs(store, Bus(), settlement, waiting, NoOpTracer(), NoMeters())
         intake = Intake(name, store, None, settlement)
         worker = Worker(name, store, leases, intake, runs, settlement, NoMeters(), 0.01, 5.0)
         workers.append(worker)
