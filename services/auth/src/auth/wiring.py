@@ -95,7 +95,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         telemetry=telemetry,
         routers=[auth.router, workspace.router, internal.router],
         lifespan=lifespan,
-        checks={"mongodb": ask_database},
+        checks={"mongo": ask_database},
         verifier=TokenVerifier(key_ring),
     )
     app.state.parts = parts
