@@ -2,17 +2,11 @@
 
 import asyncio
 
-from pydantic import ValidationError
-
-from common.bus import Bus, Consumer, DeadLetter, Message, Subscription, context_headers
+from common.bus import Bus, Consumer, DeadLetter, Message, Subscription, context_headers, decode
 from common.contracts.messages import JobStop, JobSubmitted
 from common.contracts.topology import CONTROL, JOBS_QUEUE
-from common.errors import Unavailable
-from common.logs import get_logger
 from executor.domain.intake import ForeignJob
 from executor.domain.worker import Worker
-
-log = get_logger(__name__)
 
 _PREFETCH = 16
 
@@ -47,32 +41,16 @@ class WorkerConsumers:
             await self._stops.cancel()
 
     async def _submitted(self, message: Message) -> None:
-        if message.type != JobSubmitted.message_type:
-            raise DeadLetter(f"A message of the type {message.type!r} is not understood here.")
-        try:
-            body = JobSubmitted.model_validate_json(message.body)
-        except ValidationError as fault:
-            raise DeadLetter(f"The message cannot be read: {_first(fault)}") from fault
         # Of the span around this call: runs go on from it, those of other workers too.
         traceparent = context_headers().get("traceparent", "")
-        await self._patiently(body, traceparent)
+        try:
+            await self._worker.take(decode(message, JobSubmitted), traceparent)
+        except ForeignJob as fault:
+            raise DeadLetter(str(fault)) from fault
         self._adapt()
 
-    async def _patiently(self, body: JobSubmitted, traceparent: str) -> None:
-        """Take the job as soon as the store is there: giving up would make it a dead letter."""
-        pause = 0.1
-        while True:
-            try:
-                return await self._worker.take(body, traceparent)
-            except ForeignJob as fault:
-                raise DeadLetter(str(fault)) from fault
-            except Unavailable as fault:
-                log.warning("a job waits for the store", job_id=body.job_id, reason=str(fault))
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, 5.0)
-
     async def _stop(self, message: Message) -> None:
-        self._worker.cut_off(JobStop.model_validate_json(message.body).job_id)
+        self._worker.cut_off(decode(message, JobStop).job_id)
 
     def _adapt(self) -> None:
         """Pause or resume the consumer where the free slots ask for it."""
@@ -88,8 +66,3 @@ class WorkerConsumers:
                 return
             self._paused = full
             await (self._jobs.pause() if full else self._jobs.resume())
-
-
-def _first(fault: ValidationError) -> str:
-    error = fault.errors(include_url=False, include_input=False)[0]
-    return f"{'.'.join(map(str, error['loc'])) or 'body'}: {error['msg']}"
