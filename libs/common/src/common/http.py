@@ -1,7 +1,6 @@
 """The HTTP application every service is: errors, request ids, traces, metrics, limits, health."""
 
-import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Any
 
@@ -22,6 +21,7 @@ from common.errors import (
     problem,
     several,
 )
+from common.health import Check, ready
 from common.logs import get_logger
 from common.models import failures
 from common.requests import RequestLimits, RequestRecorder, current_request_id
@@ -30,15 +30,10 @@ from common.tokens import TokenVerifier
 
 log = get_logger(__name__)
 
-_READY_WITHIN = 2.0
-"""Seconds that each backend gets to answer `/readyz`; all are asked at once."""
-
 _ANY_ROUTE = (400, 401, 403, 404, 413, 415, 429, 500, 503, 504)
 """Statuses that any route may fail with, and so documents."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
-Check = Callable[[], Awaitable[None]]
-"""A readiness check: returns when the backend answers, raises when it does not."""
 
 
 def create_app(
@@ -86,25 +81,9 @@ def health_routes(checks: Mapping[str, Check]) -> APIRouter:
 
     @router.get("/readyz")
     async def readyz() -> dict[str, Any]:
-        answers = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
-        missing = [name for name, answered in zip(checks, answers, strict=True) if not answered]
-        if missing:
-            raise Unavailable(
-                f"Not ready: {', '.join(missing)} does not answer.", details={"missing": missing}
-            )
-        return {"status": "ready", "checks": dict.fromkeys(checks, "ok")}
+        return await ready(checks)
 
     return router
-
-
-async def _answers(name: str, check: Check) -> bool:
-    try:
-        async with asyncio.timeout(_READY_WITHIN):
-            await check()
-    except Exception as fault:  # noqa: BLE001 - whatever a backend raises, it is not ready
-        log.warning("a backend does not answer", backend=name, reason=repr(fault))
-        return False
-    return True
 
 
 def error_response(

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from fastapi import FastAPI
 
-from common.http import Check, add_error_handlers, health_routes
+from common.health import Check
+from common.http import add_error_handlers, health_routes
 
 
 def health_app(checks: Mapping[str, Check]) -> FastAPI:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from common.bus import Bus
 from common.errors import Unavailable
-from common.http import Check
+from common.health import Check
 from common.logs import bind_service, get_logger
 from common.telemetry import Telemetry
 from executor.domain.worker import Worker

@@ -13,11 +13,10 @@ from pymongo import AsyncMongoClient
 from common.backends import Backends
 from common.bus import Bus
 from common.client import ServiceClient, ServiceTokens
-from common.errors import Unavailable
-from common.http import Check, create_app
+from common.health import Check
+from common.http import create_app
 from common.ids import new_id
 from common.keys import RemoteKeys
-from common.logs import get_logger
 from common.mongo import Database, connect, database
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
@@ -47,8 +46,6 @@ if TYPE_CHECKING:
     from executor.engine.runner import Engine
     from executor.models.catalogue import Models
     from executor.tools.toolbox import Toolbox
-
-log = get_logger(__name__)
 
 SERVICE = "executor"
 
@@ -140,22 +137,13 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
 @asynccontextmanager
 async def _started(bus: Bus) -> AsyncIterator[None]:
     """Start `bus`, but do not wait for a broker that is away: jobs are taken either way."""
-    starting = asyncio.create_task(_keep_starting(bus), name="start bus")
+    starting = asyncio.create_task(bus.start(), name="start bus")
     await asyncio.wait({starting}, timeout=_BUS_WITHIN)
     try:
         yield
     finally:
         starting.cancel()
         await asyncio.wait({starting})
-
-
-async def _keep_starting(bus: Bus) -> None:
-    while True:
-        try:
-            return await bus.start()
-        except Unavailable as fault:
-            log.warning("the bus is away; jobs are stored all the same", reason=str(fault))
-            await asyncio.sleep(_BUS_WITHIN)
 
 
 def build_worker(

@@ -13,6 +13,7 @@ from common.errors import (
     RateLimited,
     Unavailable,
 )
+from common.health import Check, ready
 from common.logs import get_logger
 from gateway.config import Settings
 from gateway.domain.addresses import client_address
@@ -22,7 +23,6 @@ from gateway.routes import sockets
 from gateway.routes.answers import Headers, give, give_error, give_json, rate_headers
 from gateway.routes.cors import CrossOrigin
 from gateway.routes.documents import Document, Documents
-from gateway.routes.health import Check, ready
 from gateway.routes.records import Records
 from gateway.routes.upstreams import ClientGone, Forwarder, Upstream
 from gateway.routes.visit import Visit

@@ -1,20 +1,25 @@
-"""Whether the gateway and what it needs are up."""
+"""Whether what a process needs is there: what `/readyz` answers, in every service."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
 from common.errors import Unavailable
 from common.logs import get_logger
 
 log = get_logger(__name__)
 
+_WITHIN = 2.0
+"""Seconds that each backend gets to answer; all are asked at once."""
+
 Check = Callable[[], Awaitable[None]]
+"""A readiness check: returns when the backend answers, raises when it does not."""
 
 
-async def ready(checks: Mapping[str, Check]) -> dict[str, object]:
-    """Return what answers. Raises `Unavailable` naming what does not."""
+async def ready(checks: Mapping[str, Check]) -> dict[str, Any]:
+    """Return what answers, by name. Raises `Unavailable` naming what does not."""
     answers = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
-    missing = [name for name, there in zip(checks, answers, strict=True) if not there]
+    missing = [name for name, answered in zip(checks, answers, strict=True) if not answered]
     if missing:
         raise Unavailable(
             f"Not ready: {', '.join(missing)} does not answer.", details={"missing": missing}
@@ -24,9 +29,9 @@ async def ready(checks: Mapping[str, Check]) -> dict[str, object]:
 
 async def _answers(name: str, check: Check) -> bool:
     try:
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(_WITHIN):
             await check()
-    except Exception as fault:  # noqa: BLE001 - whatever it raises, it is not ready
+    except Exception as fault:  # noqa: BLE001 - whatever a backend raises, it is not ready
         log.warning("a backend does not answer", backend=name, reason=repr(fault))
         return False
     return True
