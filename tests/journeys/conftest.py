@@ -251,9 +251,7 @@ async def platform(
             async with embedded_platform(folder, model, extra) as running:
                 yield running
         else:
-            amqp_url = request.getfixturevalue("amqp_server")
-            redis_url = request.getfixturevalue("redis_server")
-            async with stack_platform(folder, model, extra, amqp_url, redis_url) as running:
+            async with stack_platform(folder, model, extra) as running:
                 yield running
     finally:
         await model.close()
@@ -311,14 +309,16 @@ async def ended(process: asyncio.subprocess.Process, number: int = signal.SIGINT
 
 @contextlib.asynccontextmanager
 async def stack_platform(
-    folder: Path, model: ScriptedModel, extra: dict[str, str], amqp_url: str, redis_url: str
+    folder: Path, model: ScriptedModel, extra: dict[str, str]
 ) -> AsyncIterator[Platform]:
-    given = {**os.environ, "KASAL_AMQP_URL": amqp_url, "KASAL_REDIS_URL": redis_url}
+    """A stack over backends of its own: two that shared a broker would run each other's jobs."""
+    given = dict(os.environ)
     if "KASAL_TEST_MONGO_URL" in os.environ:
         given["KASAL_MONGO_URL"] = os.environ["KASAL_TEST_MONGO_URL"]
         extra = {**extra, "KASAL_MONGO_DATABASE_PREFIX": f"journey_{secrets.token_hex(4)}_"}
     async with stack_in(Settings(port=0), folder, given, extra) as stack:
         base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"
+        amqp_url = stack.urls["KASAL_AMQP_URL"]
         yield Platform("stack", base, folder, model, amqp_url=amqp_url, stack=stack)
 
 
