@@ -165,8 +165,9 @@ class Catalog:
 
     async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
         """Return the crew as a run sees it. Raises `NotFound`."""
-        crew = await self.find(workspace_id, crew_id)
-        memory = await self._memories.newest(crew_id)
+        crew, memory = await asyncio.gather(
+            self.find(workspace_id, crew_id), self._memories.newest(crew_id)
+        )
         snapshot = CrewSnapshot(
             id=crew.id,
             workspace_id=crew.workspace_id,
