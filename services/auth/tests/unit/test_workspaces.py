@@ -150,3 +150,10 @@ async def test_somebody_who_is_no_member_is_not_found(world):
     with pytest.raises(NotFound):
         await world.memberships.remove(owner, stranger.user_id)
     assert world.doors.told == []
+
+
+async def test_a_role_that_stays_ends_nobodys_tokens(world):
+    owner = await world.owner()
+    member = await world.memberships.set_role(owner, owner.user_id, Role.OWNER)
+    assert member.role is Role.OWNER
+    assert world.doors.told == []

@@ -73,9 +73,13 @@ class Memberships:
     async def set_role(self, caller: Identity, user_id: str, role: Role) -> Member:
         """Change a member's role and end their access tokens; a refresh brings the new role.
 
-        Raises `NotFound`, `Forbidden` above the caller's own role, `Conflict` for the last owner.
+        A role they have already changes nothing and ends nothing. Raises `NotFound`, `Forbidden`
+        above the caller's own role, `Conflict` for the last owner.
         """
         refuse_sandbox(caller)
+        member = (await self.workspace(caller.workspace_id)).member(user_id)
+        if member.role is role and role <= caller.role:
+            return member
         changed = await self._change(
             caller.workspace_id,
             lambda workspace: workspace.with_role(user_id, role, caller.role, self._clock()),

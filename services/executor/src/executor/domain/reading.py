@@ -116,7 +116,8 @@ def trace_row(event: Event) -> TraceRow:
     fields = event.fields
     result = next((fields[name] for name in _RESULT_FIELDS if fields.get(name) is not None), None)
     if result is None and event.type == EventType.EXECUTION_START:
-        result = f"{fields.get('crew')}: {fields.get('tasks_count')} tasks"
+        count = fields.get("tasks_count")
+        result = f"{fields.get('crew')}: {count} {'task' if count == 1 else 'tasks'}"
     task_id = fields.get("task_id")
     return TraceRow(
         event,
