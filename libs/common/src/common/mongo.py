@@ -24,8 +24,8 @@ _CLOSING = 2.0
 class Client(AsyncMongoClient[Document]):
     """A client that closes in bounded time.
 
-    PyMongo's own `close` joins its monitors without a limit. Once, a call that was cancelled at the
-    wrong moment held it up for two minutes; a process that is told to stop must not wait for that.
+    PyMongo's own `close` joins its monitors without a limit, and a process that is told to stop must
+    not wait for them.
     """
 
     async def close(self) -> None:
