@@ -1,7 +1,6 @@
 """All five services in one process: the same applications, over Unix sockets and one event loop."""
 
 import asyncio
-import contextlib
 import shutil
 import socket
 import tempfile
@@ -23,13 +22,17 @@ import executor.wiring
 import gateway.config
 import gateway.wiring
 from common.backends import Backends
-from common.logs import bind_service
+from common.logs import bind_service, get_logger
 from common.server import Server, bind_unix, metrics_app, server_for
 from common.settings import load
 from common.telemetry import Telemetry
 from embedded.config import Secrets, Settings
 
 _INNER = ("auth", "crews", "executor", "events")
+
+_ENDING = 12.0
+"""Seconds that a service may take to end; a worker hands its jobs back within 10."""
+log = get_logger(__name__)
 
 
 class PlatformFailed(Exception):  # noqa: N818 - it says what happened
@@ -156,6 +159,11 @@ class Platform:
 
     async def _ended(self, name: str) -> None:
         task = self._running.pop(name, None)
-        if task is not None:
-            with contextlib.suppress(Exception, asyncio.CancelledError):
-                await asyncio.wait_for(task, timeout=12)
+        if task is None:
+            return
+        done, _ = await asyncio.wait({task}, timeout=_ENDING)
+        if not done:
+            task.cancel()
+            log.warning("a service did not end in time", ended=name, seconds=_ENDING)
+        elif not task.cancelled() and task.exception() is not None:
+            log.warning("a service did not end cleanly", ended=name, reason=repr(task.exception()))

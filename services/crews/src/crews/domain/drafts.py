@@ -89,7 +89,7 @@ class MemorySwitchesDraft(Draft):
 
 
 class ConfigurationDraft(Draft):
-    """What the crew runs under: see `common.contracts.crew.Configuration`."""
+    """What the crew runs under. Times are seconds; what is left out keeps its default."""
 
     manager_model: Model | None = None
     max_iterations: int = Field(default=15, ge=1, le=200)
