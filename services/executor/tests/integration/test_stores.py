@@ -1,5 +1,6 @@
 """One suite for both forms of each store: in memory, and MongoDB's wire protocol."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 
@@ -255,3 +256,45 @@ async def test_a_job_is_counted_once_however_often_it_is_told(counters):
     assert stats.total.avg_duration == 2.0
     crews = await counters.of_workspace("ws_test")
     assert sorted(crew.crew_id for crew in crews) == ["crew_1", "crew_2"]
+
+
+async def test_steps_of_many_jobs_at_once_are_each_told_their_own(executions, new_job, claimed):
+    jobs = [await claimed(await new_job()) for _ in range(6)]
+    moved = jobs[2]
+    assert await executions.apply(moves.stop(moved, utc_now()))
+    steps = [
+        moves.append(
+            job,
+            number([start()], job.job_id, job.seq, job.attempt, utc_now()),
+            copied=0,
+            published=0,
+        )
+        for job in jobs
+    ]
+    told = await asyncio.gather(*(executions.apply(step) for step in steps))
+    assert told == [True, True, False, True, True, True]
+    for job, step in zip(jobs, steps, strict=True):
+        found = await executions.find(job.job_id)
+        assert (found == step.after) == (job is not moved)
+
+
+async def test_two_stops_at_once_are_one(executions, new_job, claimed):
+    jobs = [await claimed(await new_job()) for _ in range(3)]
+    steps = [moves.stop(job, utc_now(), reason) for job in jobs for reason in ("one", "two")]
+    told = await asyncio.gather(*(executions.apply(step) for step in steps))
+    assert [sum(pair) for pair in zip(told[::2], told[1::2], strict=True)] == [1, 1, 1]
+    for job in jobs:
+        assert [r.seq for r in await executions.records(job.job_id, 0, 9)] == [1, 2]
+
+
+async def test_jobs_inserted_at_once_are_each_told_their_own(executions, new_job):
+    known = await new_job()
+    fresh = [replace(known, job_id=new_id("job")) for _ in range(3)]
+    told = await asyncio.gather(*(executions.insert(job) for job in [*fresh, known, fresh[0]]))
+    assert told == [True, True, True, False, False]
+    found = await asyncio.gather(*(executions.find(job.job_id) for job in [known, *fresh]))
+    assert list(found) == [known, *fresh]
+    assert await asyncio.gather(executions.find("job_none"), executions.find(known.job_id)) == [
+        None,
+        known,
+    ]

@@ -3,9 +3,12 @@
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from pymongo.errors import BulkWriteError, DuplicateKeyError
+from pymongo import UpdateOne
+from pymongo.errors import BulkWriteError, DocumentTooLarge, PyMongoError
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
+from common.errors import Unavailable
+from common.grouping import Grouped
 from common.mongo import Database, Document, ensure_index
 from executor.domain.execution import Execution, Step
 from executor.domain.records import Record
@@ -40,37 +43,87 @@ async def migrate(database: Database) -> None:
 
 
 class MongoExecutions:
-    """Fulfils `Executions`."""
+    """Fulfils `Executions`. What many jobs do at the same time is one command to the database."""
 
     def __init__(self, database: Database) -> None:
         self._executions = database["executions"]
         self._traces = database["traces"]
+        self._inserting = Grouped(self._insert_all)
+        self._applying = Grouped(self._apply_all)
+        self._finding = Grouped(self._find_all)
 
     async def insert(self, execution: Execution) -> bool:
+        return await self._inserting(execution)
+
+    async def _insert_all(self, executions: Sequence[Execution]) -> list[bool]:
+        rows = [documents.new_document(execution) for execution in executions]
+        taken: set[int] = set()
         with reaching():
             try:
-                await self._executions.insert_one(documents.new_document(execution))
-            except DuplicateKeyError:
-                return False
-        return True
+                await self._executions.insert_many(rows, ordered=False)
+            except BulkWriteError as fault:
+                _raise_unless_known(fault)
+                taken = {error["index"] for error in fault.details["writeErrors"]}
+        return [place not in taken for place in range(len(rows))]
 
     async def find(self, job_id: str) -> Execution | None:
-        return await self._one(job_id, None)
+        return await self._finding(job_id)
+
+    async def _find_all(self, job_ids: Sequence[str]) -> list[Execution | None]:
+        with reaching():
+            rows = await self._executions.find({"_id": {"$in": list(job_ids)}}).to_list()
+        found = {row["_id"]: documents.execution(row) for row in rows}
+        return [found.get(job_id) for job_id in job_ids]
 
     async def head(self, job_id: str) -> Execution | None:
-        return await self._one(job_id, documents.HEAD)
-
-    async def _one(self, job_id: str, fields: Mapping[str, int] | None) -> Execution | None:
         with reaching():
-            found = await self._executions.find_one({"_id": job_id}, fields)
+            found = await self._executions.find_one({"_id": job_id}, documents.HEAD)
         return None if found is None else documents.execution(found)
 
     async def apply(self, step: Step) -> bool:
+        return await self._applying(step)
+
+    async def _apply_all(self, steps: Sequence[Step]) -> Sequence[bool | Exception]:
+        if len({step.job_id for step in steps}) < len(steps):
+            return [await self._apply_one(step) for step in steps]
+        if len(steps) == 1:
+            return [await self._apply_one(steps[0])]
+        writes = [UpdateOne(documents.condition(s.before), documents.update(s)) for s in steps]
+        with reaching():
+            try:
+                outcome = await self._executions.bulk_write(writes, ordered=False)
+            except (BulkWriteError, DocumentTooLarge):
+                return await self._apply_apart(steps)
+        if outcome.matched_count == len(steps):
+            return [True] * len(steps)
+        return await self._written(steps)
+
+    async def _apply_apart(self, steps: Sequence[Step]) -> Sequence[bool | Exception]:
+        """Apply what a command that met a fault left: alone, each step is told its own."""
+        answers: list[bool | Exception] = []
+        for step, done in zip(steps, await self._written(steps), strict=True):
+            try:
+                answers.append(done or await self._apply_one(step))
+            except (PyMongoError, Unavailable) as fault:
+                answers.append(fault)
+        return answers
+
+    async def _apply_one(self, step: Step) -> bool:
         with reaching():
             done = await self._executions.update_one(
                 documents.condition(step.before), documents.update(step)
             )
         return done.matched_count == 1
+
+    async def _written(self, steps: Sequence[Step]) -> list[bool]:
+        """Say of each step whether its job is as it leaves it: a command tells only how many are."""
+        ids = [step.job_id for step in steps]
+        with reaching():
+            rows = await self._executions.find({"_id": {"$in": ids}}, documents.PLACE).to_list()
+        found = {row["_id"]: row for row in rows}
+        return [
+            step.job_id in found and documents.left_by(step, found[step.job_id]) for step in steps
+        ]
 
     async def copy(self, records: Mapping[str, Sequence[Record]]) -> None:
         rows = [
