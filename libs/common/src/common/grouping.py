@@ -19,7 +19,7 @@ class Grouped(Generic[ItemT, AnswerT]):
     def __init__(
         self,
         perform: Callable[[Sequence[ItemT]], Awaitable[Sequence[AnswerT | Exception]]],
-        limit: int = 32,
+        limit: int = 64,
     ) -> None:
         self._perform = perform
         self._limit = limit

@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from common.grouping import Grouped
 from common.mongo import Database, Document
 from common.times import utc_now
 from executor.domain.analytics import CrewStats, Ending, Tally, tally
@@ -28,6 +29,7 @@ class MongoCounters:
         self._counters = database["counters"]
         self._executions = database["executions"]
         self._since_pruned: Counter[str] = Counter()
+        self._reading = Grouped(self._read)
 
     async def count(self, workspace_id: str, crew_id: str, endings: Sequence[Ending]) -> None:
         key = f"{workspace_id}:{crew_id}"
@@ -76,10 +78,19 @@ class MongoCounters:
     async def of_crew(
         self, workspace_id: str, crew_id: str, *, recent: bool = False
     ) -> CrewStats | None:
-        query = {"_id": f"{workspace_id}:{crew_id}"}
+        key = f"{workspace_id}:{crew_id}"
+        if not recent:
+            return await self._reading(key)
         with reaching():
-            found = await self._counters.find_one(query, _fields(recent=recent))
+            found = await self._counters.find_one({"_id": key}, _fields(recent=True))
         return None if found is None else _stats(found)
+
+    async def _read(self, keys: Sequence[str]) -> list[CrewStats | None]:
+        query = {"_id": {"$in": list(dict.fromkeys(keys))}}
+        with reaching():
+            rows = await self._counters.find(query, _fields(recent=False)).to_list()
+        found = {row["_id"]: _stats(row) for row in rows}
+        return [found.get(key) for key in keys]
 
     async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
         query = {"workspace_id": workspace_id}
