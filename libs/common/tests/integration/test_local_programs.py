@@ -10,7 +10,8 @@ import pytest
 from pymongo import MongoClient
 
 from common.local import births, secantus
-from common.local.program import LocalProgram, ProgramFailed
+from common.local import program as program_module
+from common.local.program import LocalProgram, ProgramFailed, free_port
 
 
 async def test_data_outlives_a_stop(tmp_path):
@@ -25,6 +26,28 @@ async def test_data_outlives_a_stop(tmp_path):
         finally:
             program.stop()
         assert program.pid is None
+
+
+async def test_a_killed_one_starts_again_at_its_address_with_its_data(tmp_path):
+    program = secantus.program(tmp_path / "db")
+    program.start()
+    try:
+        await program.ready()
+        with MongoClient(program.url, journal=True) as client:
+            client.kasal.things.insert_one({"_id": 1})
+        program.kill()
+        assert program.pid is None
+        program.start()
+        await program.ready()
+        with MongoClient(program.url) as client:
+            assert client.kasal.things.find_one({}) == {"_id": 1}
+    finally:
+        program.stop()
+
+
+def test_a_free_port_is_none_that_an_outgoing_connection_would_get():
+    first_ephemeral = program_module._first_ephemeral()
+    assert all(free_port() < first_ephemeral for _ in range(50))
 
 
 async def test_a_death_is_told_in_one_line(tmp_path):

@@ -20,7 +20,7 @@ def taken(monkeypatch):
     @contextmanager
     def started(program):
         steps.append("program")
-        yield program
+        yield finding.Found(program)
 
     monkeypatch.setattr(finding, "_started", started)
     monkeypatch.setattr(redis, "program", lambda folder: f"redis over {folder}")
@@ -50,6 +50,14 @@ def test_then_a_program(monkeypatch, taken, tmp_path):
     with finding.redis_url(tmp_path) as url:
         assert url == f"redis over {tmp_path}"
     assert taken == ["docker redis:8-alpine", "program"]
+
+
+def test_who_wants_to_kill_it_gets_a_program_whatever_else_there_is(monkeypatch, taken, tmp_path):
+    monkeypatch.setenv("KASAL_TEST_REDIS_URL", "redis://named")
+    monkeypatch.setattr(redis, "installed", lambda: True)
+    with finding.redis(tmp_path, program_only=True) as found:
+        assert found.url == f"redis over {tmp_path}"
+    assert taken == ["program"]
 
 
 def test_then_root_on_debian_installs_it(monkeypatch, taken, tmp_path):

@@ -7,15 +7,11 @@ are set, else from where `make test` finds them (SecantusDB stands in for MongoD
 import asyncio
 import contextlib
 import os
-import signal
 import sys
 import tempfile
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Self
-
-import aiohttp
 
 from common.local import finding
 from common.local.program import ProgramFailed, free_port
@@ -23,25 +19,21 @@ from common.logs import configure_logging
 from common.server import on_stop_signal, run
 from common.settings import load
 from embedded.config import Settings, secrets_in
+from embedded.parts import Backend, Part, Process, StackFailed
 
-_READY_WITHIN = 60.0
 _SERVICES = ("auth", "crews", "executor", "events", "gateway")
-
-
-@dataclass
-class Process:
-    """One process of the stack: its name (`worker-1`), its arguments, and what it listens on."""
-
-    name: str
-    arguments: tuple[str, ...]
-    environment: dict[str, str]
-    port: int | None = None
-    metrics_port: int | None = None
-    child: asyncio.subprocess.Process | None = field(default=None, repr=False)
+_LEAST_WORKERS = 2
 
 
 class Stack:
-    """The processes of the distributed form. `urls` has each backend's and service's address."""
+    """The processes of the distributed form.
+
+    `urls` has each backend's and service's address, several of a service with commas between them.
+    `counts` says how many processes there are of a service, and of `worker`; the only one of its
+    kind is called `events`, two are `events-1` and `events-2`. `backends` holds `mongo`, `amqp` and
+    `redis`, as far as they are programs that the stack started: all of them where `own_backends`
+    is set, whatever the environment names.
+    """
 
     def __init__(
         self,
@@ -49,21 +41,27 @@ class Stack:
         folder: Path,
         environment: Mapping[str, str],
         extra: Mapping[str, str],
+        counts: Mapping[str, int] | None = None,
+        *,
+        own_backends: bool = False,
     ) -> None:
         self._settings = settings
         self._folder = folder
         self._environment = dict(environment)
         self._extra = dict(extra)
-        self._backends = contextlib.ExitStack()
+        self._counts = dict(counts or {})
+        self._own_backends = own_backends
+        self._found = contextlib.ExitStack()
         self.urls: dict[str, str] = {}
         self.processes: dict[str, Process] = {}
+        self.backends: dict[str, Backend] = {}
 
     async def __aenter__(self) -> Self:
         try:
             self._find_backends()
             for process in self._planned():
                 self.processes[process.name] = process
-                await self.start(process.name)
+                await process.start()
             await asyncio.gather(*(self.ready(name) for name in self.processes))
         except BaseException:
             await self.close()
@@ -75,21 +73,30 @@ class Stack:
 
     def _find_backends(self) -> None:
         # From the main thread: Linux ends a child with the thread that started it.
-        found = {
-            "KASAL_MONGO_URL": finding.mongo_url,
-            "KASAL_AMQP_URL": finding.amqp_url,
-            "KASAL_REDIS_URL": finding.redis_url,
-        }
-        for variable, find in found.items():
-            given = self._environment.get(variable)
-            folder = self._folder / variable.split("_")[1].lower()
-            self.urls[variable] = given or self._backends.enter_context(find(folder))
+        for name, find in (
+            ("mongo", finding.mongo),
+            ("amqp", finding.amqp),
+            ("redis", finding.redis),
+        ):
+            variable = f"KASAL_{name.upper()}_URL"
+            given = "" if self._own_backends else self._environment.get(variable)
+            if given:
+                self.urls[variable] = given
+                continue
+            found = self._found.enter_context(
+                find(self._folder / name, program_only=self._own_backends)
+            )
+            self.urls[variable] = found.url
+            if found.program is not None:
+                self.backends[name] = Backend(found.program)
 
     def _planned(self) -> list[Process]:
-        ports = {name: free_port() for name in _SERVICES}
-        ports["gateway"] = self._settings.port or free_port()
-        for name in _SERVICES:
-            self.urls[f"KASAL_{name.upper()}_URL"] = f"http://127.0.0.1:{ports[name]}"
+        ports = {name: [free_port() for _ in range(self._count(name))] for name in _SERVICES}
+        ports["gateway"][0] = self._settings.port or ports["gateway"][0]
+        for name, several in ports.items():
+            urls = [f"http://127.0.0.1:{port}" for port in several]
+            self.urls[f"KASAL_{name.upper()}_URL"] = ",".join(urls)
+        ports["worker"] = [free_port() for _ in range(self._count("worker"))]
         held = secrets_in(self._folder)
         shared = {
             **self._environment,
@@ -99,14 +106,28 @@ class Stack:
             "KASAL_FILES_DIR": str(self._folder / "files"),
             **self._extra,
         }
-        served = [
-            Process(n, (n, "serve"), {**shared, "KASAL_PORT": str(ports[n])}, ports[n])
-            for n in _SERVICES
-        ]
-        workers = max(2, self._settings.workers)
-        planned = served + [self._worker(number, shared) for number in range(1, workers + 1)]
+        planned = [process for kind in ports for process in self._of(kind, ports[kind], shared)]
         self._give_metrics(planned)
         return planned
+
+    def _count(self, kind: str) -> int:
+        usual = max(_LEAST_WORKERS, self._settings.workers) if kind == "worker" else 1
+        return self._counts.get(kind, usual)
+
+    def _of(self, kind: str, ports: list[int], shared: Mapping[str, str]) -> list[Process]:
+        arguments = ("executor", "work") if kind == "worker" else (kind, "serve")
+        alone = len(ports) == 1 and kind != "worker"
+        names = [kind] if alone else [f"{kind}-{number}" for number in range(1, len(ports) + 1)]
+        return [
+            Process(
+                name,
+                arguments,
+                {**shared, "KASAL_PORT": str(port)},
+                self._folder / f"{name}.log",
+                port,
+            )
+            for name, port in zip(names, ports, strict=True)
+        ]
 
     def _give_metrics(self, planned: list[Process]) -> None:
         """Have each process serve metrics on a port of its own, from KASAL_METRICS_PORT upwards."""
@@ -117,44 +138,41 @@ class Stack:
             process.metrics_port = int(first) + place if int(first) else free_port()
             process.environment["KASAL_METRICS_PORT"] = str(process.metrics_port)
 
-    def _worker(self, number: int, shared: Mapping[str, str]) -> Process:
-        port = free_port()
-        environment = {**shared, "KASAL_PORT": str(port)}
-        return Process(f"worker-{number}", ("executor", "work"), environment, port)
+    def part(self, name: str) -> Part:
+        """Return the process or backend `name`, to be stopped, killed, paused or started."""
+        return self.processes[name] if name in self.processes else self.backends[name]
+
+    def named(self, kind: str) -> list[str]:
+        """Return the names of all processes of a service, or of `worker`."""
+        return [n for n in self.processes if n == kind or n.startswith(f"{kind}-")]
 
     async def start(self, name: str) -> None:
-        """Start the process `name` (again)."""
-        process = self.processes[name]
-        log = (self._folder / f"{name}.log").open("ab")
-        with log:
-            process.child = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                *process.arguments,
-                env=process.environment,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        """Start the process or backend `name` (again)."""
+        await self.part(name).start()
 
     async def ready(self, name: str) -> None:
-        """Wait until the process answers that it is ready."""
-        process = self.processes[name]
-        url = f"http://127.0.0.1:{process.port}/readyz"
-        async with asyncio.timeout(_READY_WITHIN), aiohttp.ClientSession() as http:
-            while not await _is_ready(http, url):
-                if process.child is None or process.child.returncode is not None:
-                    raise StackFailed(f"{name} ended while starting; see {self._folder / name}.log")
-                await asyncio.sleep(0.05)
+        """Wait until the process answers that it is ready, or the backend that it is there."""
+        await self.part(name).ready()
 
     async def signal(self, name: str, number: int) -> None:
         """Send a signal to the process; after SIGKILL and SIGTERM wait for its end."""
-        child = self.processes[name].child
-        if child is None or child.returncode is not None:
-            return
-        child.send_signal(number)
-        if number in {signal.SIGKILL, signal.SIGTERM}:
-            await child.wait()
+        await self.processes[name].send(number)
+
+    async def stop(self, name: str) -> None:
+        """Have the process or backend end by itself, and wait for that."""
+        await self.part(name).stop()
+
+    async def kill(self, name: str) -> None:
+        """End the process or backend at once, as a crash would."""
+        await self.part(name).kill()
+
+    def pause(self, name: str) -> None:
+        """Have the process or backend stand still until `resume`."""
+        self.part(name).pause()
+
+    def resume(self, name: str) -> None:
+        """Have a paused process or backend go on."""
+        self.part(name).resume()
 
     async def died(self) -> str:
         """Wait until a process ends by itself and return its name."""
@@ -171,33 +189,11 @@ class Stack:
                 task.cancel()
 
     async def close(self) -> None:
-        """Stop the services (workers first, so that they hand their jobs back), then the backends."""
-        names = sorted(self.processes, key=lambda name: not name.startswith("worker"))
-        await asyncio.gather(*(self._end(name) for name in names))
-        self._backends.close()
-
-    async def _end(self, name: str) -> None:
-        child = self.processes[name].child
-        if child is None or child.returncode is not None:
-            return
-        child.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(child.wait(), timeout=15)
-        except TimeoutError:
-            child.kill()
-            await child.wait()
-
-
-class StackFailed(Exception):  # noqa: N818 - it says what happened
-    """A process of the stack did not start; the text says which and where its log is."""
-
-
-async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
-    try:
-        async with http.get(url) as answer:
-            return answer.status == 200
-    except aiohttp.ClientError:
-        return False
+        """Stop the services, so that workers hand their jobs back, then the backends."""
+        for name in (*self.processes, *self.backends):
+            self.resume(name)
+        await asyncio.gather(*(process.stop() for process in self.processes.values()))
+        self._found.close()
 
 
 @contextlib.asynccontextmanager
@@ -206,14 +202,20 @@ async def stack_in(
     folder: Path,
     environment: Mapping[str, str],
     extra: Mapping[str, str] | None = None,
+    counts: Mapping[str, int] | None = None,
+    *,
+    own_backends: bool = False,
 ) -> AsyncIterator[Stack]:
     """Run a stack with its data in `folder`.
 
-    Backends that `environment` names are used, the others are started; `extra` goes to every
-    process on top of it.
+    Backends that `environment` names are used, the others are started (all of them with
+    `own_backends`, so that they can be stopped and killed); `extra` goes to every process on top of
+    it; `counts` is how many processes there are of a kind, as `{"worker": 3, "events": 2}`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    async with Stack(settings, folder, environment, extra or {}) as stack:
+    async with Stack(
+        settings, folder, environment, extra or {}, counts, own_backends=own_backends
+    ) as stack:
         yield stack
 
 

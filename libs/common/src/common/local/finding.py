@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from common.local import docker, rabbitmq, redis, secantus
+from common.local import docker, rabbitmq, secantus
+from common.local import redis as redis_program
 from common.local.program import LocalProgram, ProgramFailed, replies
 
 _INSTALL_SECONDS = 600
@@ -46,52 +47,82 @@ _REDIS = _Kind(
     question=b"PING\r\n",
     beginning=b"+PONG",
     url="redis://{}:{}/0",
-    program=redis,
+    program=redis_program,
     package="redis-server",
 )
 
 
-@contextmanager
-def amqp_url(folder: Path) -> Iterator[str]:
-    """Give the URL of a RabbitMQ; one that is started here keeps its data in `folder`.
+@dataclass(frozen=True)
+class Found:
+    """A backend that is there: where, and its program if it was started here."""
 
+    url: str
+    program: LocalProgram | None = None
+
+
+@contextmanager
+def amqp(folder: Path, *, program_only: bool = False) -> Iterator[Found]:
+    """Give a RabbitMQ; one that is started here keeps its data in `folder`.
+
+    `program_only` starts one as a program of this machine, for those who want to kill it.
     Raises `ProgramFailed`, saying what to install, when there is none to be had.
     """
-    with _found(_RABBITMQ, folder) as url:
-        yield url
+    with _found(_RABBITMQ, folder, program_only) as found:
+        yield found
+
+
+@contextmanager
+def redis(folder: Path, *, program_only: bool = False) -> Iterator[Found]:
+    """Give a Redis, as `amqp` gives a RabbitMQ."""
+    with _found(_REDIS, folder, program_only) as found:
+        yield found
+
+
+@contextmanager
+def mongo(folder: Path, *, program_only: bool = False) -> Iterator[Found]:
+    """Give the MongoDB that `KASAL_TEST_MONGO_URL` names, or a SecantusDB over `folder`."""
+    given = None if program_only else os.environ.get("KASAL_TEST_MONGO_URL")
+    if given:
+        yield Found(given)
+        return
+    with _started(secantus.program(folder)) as found:
+        yield found
+
+
+@contextmanager
+def amqp_url(folder: Path) -> Iterator[str]:
+    """Give the URL of a RabbitMQ, found or started as `amqp` says."""
+    with amqp(folder) as found:
+        yield found.url
 
 
 @contextmanager
 def redis_url(folder: Path) -> Iterator[str]:
-    """Give the URL of a Redis. Raises `ProgramFailed` when there is none to be had."""
-    with _found(_REDIS, folder) as url:
-        yield url
+    """Give the URL of a Redis."""
+    with redis(folder) as found:
+        yield found.url
 
 
 @contextmanager
 def mongo_url(folder: Path) -> Iterator[str]:
-    """Give the URL that `KASAL_TEST_MONGO_URL` names, or that of a SecantusDB over `folder`."""
-    given = os.environ.get("KASAL_TEST_MONGO_URL")
-    if given:
-        yield given
-        return
-    with _started(secantus.program(folder)) as url:
-        yield url
+    """Give the URL of a MongoDB."""
+    with mongo(folder) as found:
+        yield found.url
 
 
 @contextmanager
-def _found(kind: _Kind, folder: Path) -> Iterator[str]:
-    given = os.environ.get(kind.variable)
+def _found(kind: _Kind, folder: Path, program_only: bool) -> Iterator[Found]:
+    given = None if program_only else os.environ.get(kind.variable)
     if given:
-        yield given
-    elif docker.can_run(kind.image):
+        yield Found(given)
+    elif not program_only and docker.can_run(kind.image):
         with docker.running(kind.image, kind.port, _answers(kind)) as (host, port):
-            yield kind.url.format(host, port)
+            yield Found(kind.url.format(host, port))
     else:
         if not kind.program.installed():
             _install(kind)
-        with _started(kind.program.program(folder)) as url:
-            yield url
+        with _started(kind.program.program(folder)) as found:
+            yield found
 
 
 def _answers(kind: _Kind) -> Callable[[str, int], bool]:
@@ -99,11 +130,11 @@ def _answers(kind: _Kind) -> Callable[[str, int], bool]:
 
 
 @contextmanager
-def _started(program: LocalProgram) -> Iterator[str]:
+def _started(program: LocalProgram) -> Iterator[Found]:
     program.start()
     try:
         program.wait(60.0)
-        yield program.url
+        yield Found(program.url, program)
     finally:
         program.stop()
 

@@ -5,6 +5,7 @@ import contextlib
 import ctypes
 import fcntl
 import os
+import random
 import signal
 import socket
 import subprocess
@@ -65,7 +66,8 @@ class LocalProgram:
         self._lock = self._locked()
         births.stop_recorded(self._pid_file)
         try:
-            with self._log_file.open("wb") as log:
+            # What it said before it died is worth keeping; what an earlier parent's said is not.
+            with self._log_file.open("ab" if self._process else "wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own command
                     self._command,
                     cwd=self._folder,
@@ -112,11 +114,17 @@ class LocalProgram:
         self._release()
 
     def kill(self) -> None:
-        """End it and its children at once, as a crash would."""
+        """End it and its children at once, as a crash would; `start` starts it again."""
+        self.signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait()
+        self._release()
+
+    def signal(self, number: int) -> None:
+        """Send a signal to it and its children."""
         if self._process is not None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._process.wait()
+                os.killpg(self._process.pid, number)
 
     def _is_ready(self, until: float) -> bool:
         if self.pid is None:
@@ -177,11 +185,31 @@ def _die_with(parent: int) -> Callable[[], None] | None:
     return ask
 
 
+_EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
+_LOWEST_PORT = 10_000
+_USUALLY_EPHEMERAL = 32_768
+"""Where the ports begin that systems give to outgoing connections, if they do not tell."""
+
+
 def free_port() -> int:
-    """Return a TCP port of the loopback address that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """Return a TCP port of the loopback address that nobody listens on.
+
+    It is none that the system would give to an outgoing connection while its server, which is to
+    be started there again, is down.
+    """
+    below = _first_ephemeral()
+    while True:
+        port = random.randrange(_LOWEST_PORT, below) if below > 2 * _LOWEST_PORT else 0  # noqa: S311
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return int(probe.getsockname()[1])
+
+
+def _first_ephemeral() -> int:
+    try:
+        return int(_EPHEMERAL.read_text().split()[0])
+    except (OSError, ValueError):
+        return _USUALLY_EPHEMERAL
 
 
 def replies(port: int, question: bytes, beginning: bytes, host: str = "127.0.0.1") -> bool:

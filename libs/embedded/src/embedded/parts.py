@@ -1,0 +1,151 @@
+"""What a stack is made of: processes of the platform, and the backends it has started itself.
+
+Each can be stopped, killed as by a crash, paused and started again, at the same address and with the
+same data.
+"""
+
+import asyncio
+import signal
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+import aiohttp
+
+from common.local.program import LocalProgram
+
+READY_WITHIN = 60.0
+_GRACE = 15.0
+"""Seconds that a process which was told to end may take before it is made to."""
+
+
+class StackFailed(Exception):  # noqa: N818 - it says what happened
+    """A process of the stack did not start; the text says which and where its log is."""
+
+
+class Part(Protocol):
+    """One process or backend of a stack."""
+
+    async def start(self) -> None:
+        """Start it (again) without waiting for it."""
+
+    async def ready(self) -> None:
+        """Wait until it serves. Raises `StackFailed` or `ProgramFailed` when it has ended."""
+
+    async def stop(self) -> None:
+        """Have it end by itself, and wait for that."""
+
+    async def kill(self) -> None:
+        """End it at once, as a crash would."""
+
+    def pause(self) -> None:
+        """Have it stand still (SIGSTOP) until `resume`; its connections stay open."""
+
+    def resume(self) -> None:
+        """Have it go on."""
+
+
+@dataclass
+class Process:
+    """One process of the platform: its name (`worker-1`), its arguments, and what it listens on."""
+
+    name: str
+    arguments: tuple[str, ...]
+    environment: dict[str, str]
+    log: Path
+    port: int
+    metrics_port: int | None = None
+    child: asyncio.subprocess.Process | None = field(default=None, repr=False)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def running(self) -> bool:
+        return self.child is not None and self.child.returncode is None
+
+    async def start(self) -> None:
+        with self.log.open("ab") as log:
+            self.child = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                *self.arguments,
+                env=self.environment,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+
+    async def ready(self) -> None:
+        url = f"{self.url}/readyz"
+        async with asyncio.timeout(READY_WITHIN), aiohttp.ClientSession() as http:
+            while not await _is_ready(http, url):
+                if not self.running:
+                    raise StackFailed(f"{self.name} ended while starting; see {self.log}")
+                await asyncio.sleep(0.05)
+
+    async def stop(self) -> None:
+        await self.send(signal.SIGTERM, within=_GRACE)
+
+    async def kill(self) -> None:
+        await self.send(signal.SIGKILL)
+
+    def pause(self) -> None:
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self._signal(signal.SIGCONT)
+
+    async def send(self, number: int, within: float | None = None) -> None:
+        """Send a signal; after SIGKILL and SIGTERM wait for the end, made after `within` seconds."""
+        child = self.child
+        if child is None or child.returncode is not None:
+            return
+        child.send_signal(number)
+        if number not in {signal.SIGKILL, signal.SIGTERM}:
+            return
+        try:
+            await asyncio.wait_for(child.wait(), within)
+        except TimeoutError:
+            child.kill()
+            await child.wait()
+
+    def _signal(self, number: int) -> None:
+        if self.child is not None and self.child.returncode is None:
+            self.child.send_signal(number)
+
+
+async def _is_ready(http: aiohttp.ClientSession, url: str) -> bool:
+    try:
+        async with http.get(url) as answer:
+            return answer.status == 200
+    except aiohttp.ClientError:
+        return False
+
+
+class Backend:
+    """A backend that runs as a program of this machine."""
+
+    def __init__(self, program: LocalProgram) -> None:
+        self.program = program
+
+    async def start(self) -> None:
+        # On the main thread, since Linux ends a child with the thread that started it.
+        self.program.start()
+
+    async def ready(self) -> None:
+        await self.program.ready(READY_WITHIN)
+
+    async def stop(self) -> None:
+        await asyncio.to_thread(self.program.stop)
+
+    async def kill(self) -> None:
+        await asyncio.to_thread(self.program.kill)
+
+    def pause(self) -> None:
+        self.program.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.program.signal(signal.SIGCONT)
