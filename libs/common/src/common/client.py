@@ -2,9 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
 import aiohttp
@@ -17,6 +17,12 @@ from common.telemetry import Telemetry, inject, is_traced
 
 _RENEW_BEFORE = 60.0
 """Seconds before its end that a service token is replaced."""
+_REST = 1.0
+"""Seconds for which an address that could not be reached is asked last."""
+READING = frozenset({"GET", "HEAD"})
+"""Methods of requests that change nothing, and so may be sent again."""
+
+T = TypeVar("T")
 
 
 def connector(url: str, limit: int = 200) -> tuple[aiohttp.BaseConnector, str]:
@@ -30,8 +36,86 @@ def connector(url: str, limit: int = 200) -> tuple[aiohttp.BaseConnector, str]:
     return aiohttp.TCPConnector(limit=limit), url.rstrip("/")
 
 
+class Address:
+    """One address of a service, with the connections to it."""
+
+    def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
+        self.session = session
+        self.base = base
+        self.rests_until = 0.0
+
+
+class Addresses:
+    """Where a service is: one address, or those of several processes with commas between them.
+
+    They are asked in turn. One that could not be reached is asked last for a while. `session` makes
+    the client session of an address out of its connector, when it is first needed.
+    """
+
+    def __init__(
+        self,
+        urls: str,
+        session: Callable[[aiohttp.BaseConnector], aiohttp.ClientSession],
+        connections: int = 200,
+    ) -> None:
+        self._urls = [url.strip() for url in urls.split(",") if url.strip()]
+        self._session = session
+        self._connections = connections
+        self._held: list[Address] = []
+        self._turn = 0
+
+    def open(self) -> None:
+        """Make the sessions; does nothing when they are there. Needs a running loop."""
+        if not self._held:
+            for url in self._urls:
+                link, base = connector(url, self._connections)
+                self._held.append(Address(self._session(link), base))
+
+    async def close(self) -> None:
+        held, self._held = self._held, []
+        for address in held:
+            await address.session.close()
+
+    async def ask(self, request: Callable[[Address], Awaitable[T]], *, repeatable: bool) -> T:
+        """Make a request of the next address; of another one if nothing has been sent to it.
+
+        A `repeatable` request also goes to another one when its connection broke. Raises what
+        aiohttp raises, once no address is left.
+        """
+        self.open()
+        fault: Exception | None = None
+        for address in self._in_turn():
+            try:
+                return await request(address)
+            except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as unreachable:
+                fault = unreachable
+            except TimeoutError:
+                self._rest(address)
+                raise
+            except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError) as broken:
+                if not repeatable:
+                    raise
+                fault = broken
+            self._rest(address)
+        raise fault or aiohttp.ClientConnectionError("There is no address.")
+
+    @staticmethod
+    def _rest(address: Address) -> None:
+        address.rests_until = time.monotonic() + _REST
+
+    def _in_turn(self) -> list[Address]:
+        if len(self._held) == 1:
+            return self._held
+        self._turn = (self._turn + 1) % len(self._held)
+        turned = self._held[self._turn :] + self._held[: self._turn]
+        now = time.monotonic()
+        return sorted(turned, key=lambda address: max(0.0, address.rests_until - now))
+
+
 class ServiceClient:
     """A peer service. Errors it answers with are raised here as the same `KasalError`.
+
+    `url` is its address, or several with commas between them, as `Addresses` takes them.
 
     Raises `Unavailable` when it cannot be reached and `UpstreamTimeout` when it does not answer
     within `timeout` seconds. With `telemetry`, a call made within a recorded span has a span too.
@@ -41,11 +125,9 @@ class ServiceClient:
         self, name: str, url: str, timeout: float = 10.0, telemetry: Telemetry | None = None
     ) -> None:
         self.name = name
-        self._url = url
         self._timeout = timeout
         self._telemetry = telemetry
-        self._session: aiohttp.ClientSession | None = None
-        self._base = ""
+        self._addresses = Addresses(url, self._session)
 
     async def __aenter__(self) -> Self:
         return self
@@ -54,20 +136,15 @@ class ServiceClient:
         await self.close()
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+        await self._addresses.close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            link, self._base = connector(self._url)
-            self._session = aiohttp.ClientSession(
-                connector=link,
-                cookie_jar=aiohttp.DummyCookieJar(),
-                timeout=aiohttp.ClientTimeout(total=self._timeout),
-                auto_decompress=False,
-            )
-        return self._session
+    def _session(self, link: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
+            connector=link,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=self._timeout),
+            auto_decompress=False,
+        )
 
     async def request(
         self,
@@ -102,12 +179,14 @@ class ServiceClient:
         headers: Mapping[str, str],
         body: bytes | None,
     ) -> tuple[int, bytes]:
-        session = self._open()
-        try:
-            async with session.request(
-                method, self._base + path, data=body, params=params, headers=headers
+        async def once(address: Address) -> tuple[int, bytes]:
+            async with address.session.request(
+                method, address.base + path, data=body, params=params, headers=headers
             ) as answer:
                 return answer.status, await answer.read()
+
+        try:
+            return await self._addresses.ask(once, repeatable=method in READING)
         except TimeoutError:
             raise UpstreamTimeout(f"The service {self.name} did not answer in time.") from None
         except (aiohttp.ClientError, OSError):

@@ -50,7 +50,7 @@ class PeerSettings(CommonSettings):
     """How a service asks the others and checks who calls it."""
 
     auth_url: str = "http://127.0.0.1:8001"
-    """`http://` or `unix://`, as for the other services."""
+    """`http://` or `unix://`, as for the other services; several processes with commas between."""
     service_secret: str = Field(min_length=16)
     """Shared by the services; auth gives a service JWT to whoever shows it."""
     peer_timeout: float = Field(default=10.0, gt=0, le=120)

@@ -4,12 +4,13 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
+import aiohttp
 import pytest
 from fastapi import APIRouter, FastAPI, Query
 from pymongo.errors import NetworkTimeout, OperationFailure
 
 from common.access import Admin, Overseer, PeerService, Viewer
-from common.client import ServiceClient, ServiceTokens
+from common.client import Addresses, ServiceClient, ServiceTokens
 from common.errors import Conflict, Forbidden, NotFound, Unavailable, UpstreamTimeout
 from common.http import create_app
 from common.identity import ALL_WORKSPACES
@@ -240,6 +241,55 @@ async def test_a_client_tells_away_from_slow(running):
     async with ServiceClient("peer", "unix:///nowhere/at-all.sock") as client:
         with pytest.raises(Unavailable, match="peer"):
             await client.request("GET", "/")
+
+
+async def test_a_client_asks_another_address_where_one_cannot_be_reached(running):
+    gone = "unix:///nowhere/at-all.sock"
+    async with ServiceClient("peer", f"{gone}, {running.url}") as client:
+        for _ in range(4):
+            told = await client.request("POST", "/bodies", json={"name": "a"})
+            assert told["name"] == "a"
+    async with ServiceClient("peer", f"{gone},{gone}") as client:
+        with pytest.raises(Unavailable, match="peer"):
+            await client.request("GET", "/")
+
+
+async def test_only_what_may_be_sent_twice_is_after_a_connection_broke(running):
+    """A peer that takes the request and hangs up may have acted on it."""
+    asked = []
+
+    async def hangs_up(reader, writer):
+        asked.append((await reader.readline()).split()[0])
+        writer.close()
+
+    server = await asyncio.start_server(hangs_up, "127.0.0.1", 0)
+    bad = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+    async with server:
+        async with ServiceClient("peer", f"{running.url},{bad}") as client:
+            with pytest.raises(Unavailable):
+                await client.request("POST", "/bodies", json={"name": "a"})
+            assert asked == [b"POST"]
+        async with ServiceClient("peer", f"{running.url},{bad}") as client:
+            for _ in range(2):
+                with pytest.raises(NotFound):
+                    await client.request("GET", "/nowhere")
+            assert asked == [b"POST", b"GET", b"GET"]  # twice by aiohttp itself; then it rests
+
+
+async def test_an_address_that_cannot_be_reached_is_asked_last_for_a_while():
+    addresses = Addresses("http://a, http://b,http://c", lambda link: aiohttp.ClientSession())
+    tried = []
+
+    async def request(address):
+        tried.append(address.base[-1])
+        if address.base == "http://b":
+            raise aiohttp.ServerDisconnectedError
+        return address.base
+
+    for _ in range(4):
+        await addresses.ask(request, repeatable=True)
+    await addresses.close()
+    assert tried == ["b", "c", "c", "a", "c"]
 
 
 async def test_service_tokens_are_asked_for_once(telemetry, served, make_token):

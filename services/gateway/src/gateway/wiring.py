@@ -99,7 +99,7 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
             stack.push_async_callback(redis.aclose)
             stack.push_async_callback(auth.close)
             for upstream in upstreams.values():
-                await upstream.open()
+                upstream.open()
                 stack.push_async_callback(upstream.close)
             await bus.start()
             stack.push_async_callback(bus.close)

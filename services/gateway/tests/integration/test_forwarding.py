@@ -260,6 +260,24 @@ async def test_a_service_that_is_down_is_named(gateway, bearer):
                 assert (await answer.json())["error"]["details"]["missing"] == ["crews"]
 
 
+async def test_requests_are_spread_over_a_services_processes_and_go_around_a_dead_one(
+    gateway, bearer, behind
+):
+    body = b"x" * 200_000  # more than is handed on in one piece
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        gone = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        async with gateway(crews_url=f"{behind.crews.url},{gone},{behind.executor.url}") as door:
+            for _ in range(6):
+                async with door.http.post("/v1/crews", headers=bearer(), data=body) as answer:
+                    assert answer.status == 200
+            async with door.http.get("/readyz") as answer:
+                assert answer.status == 200
+    for process in (behind.crews, behind.executor):
+        assert len(process.requests) >= 2
+        assert all(told["length"] == len(body) for told in process.requests)
+
+
 async def test_a_service_that_does_not_answer_in_time_is_named(gateway, bearer, behind):
     async with (
         gateway(upstream_timeout=0.3) as door,

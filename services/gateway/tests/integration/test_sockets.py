@@ -170,6 +170,18 @@ async def test_without_the_service_the_handshake_is_a_503(gateway, behind):
     assert refused.value.status == 503
 
 
+async def test_a_socket_goes_to_another_process_where_one_is_gone(gateway, behind):
+    bound = bind_tcp("127.0.0.1", 0)
+    gone = f"http://127.0.0.1:{bound.getsockname()[1]}"
+    async with gateway(events_url=f"{gone},{behind.events.url}") as door:
+        for _ in range(3):
+            async with door.http.ws_connect("/v1/ws") as socket:
+                await socket.send_str("hello")
+                assert await socket.receive_str(timeout=5)
+    bound.close()
+    assert len(behind.events.sockets) == 3
+
+
 def test_nothing_is_connected_before_the_start(behind):
     settings = Settings(
         amqp_url="memory://", redis_url="memory://", service_secret="a secret of the services"

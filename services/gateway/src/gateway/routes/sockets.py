@@ -5,7 +5,6 @@ import contextlib
 
 import aiohttp
 from starlette.types import Message, Receive, Send
-from yarl import URL
 
 from common.errors import KasalError, from_status
 from common.logs import get_logger
@@ -15,8 +14,6 @@ from gateway.routes.visit import Visit
 
 log = get_logger(__name__)
 
-_CLOSE_WITHIN = 2.0
-_LARGEST_FRAME = 16 * 1_048_576
 _RESTART = 1012
 """What a client is told when the service behind is lost: come back (RFC 6455 registry)."""
 _OWN_TO_THE_PROTOCOL = frozenset({1004, 1005, 1006, 1015})
@@ -73,12 +70,8 @@ async def _connected(visit: Visit, upstream: Upstream) -> aiohttp.ClientWebSocke
     for name in _HANDSHAKE:
         visit.carried.popall(name, None)
     try:
-        return await upstream.session.ws_connect(
-            URL(upstream.base + "/ws" + visit.query_text(), encoded=True),
-            protocols=visit.scope["subprotocols"],
-            headers=visit.carried,
-            timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_WITHIN),
-            max_msg_size=_LARGEST_FRAME,
+        return await upstream.socket(
+            "/ws" + visit.query_text(), visit.carried, visit.scope["subprotocols"]
         )
     except aiohttp.WSServerHandshakeError as fault:
         raise from_status(fault.status) from None

@@ -1,13 +1,14 @@
 """Passing a request on to a service and its answer back, both streamed, neither parsed."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 
 import aiohttp
+from multidict import CIMultiDict
 from starlette.types import Receive, Send
 from yarl import URL
 
-from common.client import connector
+from common.client import READING, Address, Addresses
 from common.errors import KasalError, PayloadTooLarge, Unavailable, UpstreamTimeout
 from common.logs import get_logger
 from gateway.domain.routing import Target
@@ -20,6 +21,8 @@ _WHOLE = 65_536
 _WATCH_AFTER = 0.2
 """Seconds after which a client that waits for its answer is watched for going away."""
 _CONNECT_WITHIN = 5.0
+_CLOSE_WITHIN = 2.0
+_LARGEST_FRAME = 16 * 1_048_576
 _STREAM_SILENCE = 90.0
 """Seconds without a byte, heartbeats included, after which an event stream is given up."""
 _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
@@ -30,47 +33,87 @@ class ClientGone(Exception):  # noqa: N818 - it says what happened
 
 
 class Upstream:
-    """A service and the connections to it."""
+    """A service and the connections to it; `urls` is its address, or several with commas.
 
-    def __init__(self, name: str, url: str, timeout: float, connections: int) -> None:
+    `connections` is how many each address gets.
+    """
+
+    def __init__(self, name: str, urls: str, timeout: float, connections: int) -> None:
         self.name = name
-        self._url = url
-        self._connections = connections
-        self.usual = aiohttp.ClientTimeout(
+        self._usual = aiohttp.ClientTimeout(
             total=None, connect=timeout, sock_connect=_CONNECT_WITHIN, sock_read=timeout
         )
-        self.streaming = aiohttp.ClientTimeout(
+        self._streaming = aiohttp.ClientTimeout(
             total=None, sock_connect=_CONNECT_WITHIN, sock_read=_STREAM_SILENCE
         )
-        self._session: aiohttp.ClientSession | None = None
-        self.base = ""
+        self._addresses = Addresses(urls, self._session, connections)
 
-    async def open(self) -> None:
-        link, self.base = connector(self._url, limit=self._connections)
-        self._session = aiohttp.ClientSession(
+    def _session(self, link: aiohttp.BaseConnector) -> aiohttp.ClientSession:
+        return aiohttp.ClientSession(
             connector=link,
             cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=self.usual,
+            timeout=self._usual,
             auto_decompress=False,
             skip_auto_headers=_AUTOMATIC,
         )
 
-    async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
-            self._session = None
+    def open(self) -> None:
+        self._addresses.open()
 
-    @property
-    def session(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            raise Unavailable("The gateway is not started.")
-        return self._session
+    async def close(self) -> None:
+        await self._addresses.close()
+
+    async def request(
+        self,
+        method: str,
+        target: str,
+        headers: CIMultiDict[str],
+        data: bytes | AsyncIterator[bytes] | None,
+        *,
+        streamed: bool,
+    ) -> aiohttp.ClientResponse:
+        """Send a request and return the answer, whose body is to be read.
+
+        `target` is the path and query as they came. Raises what aiohttp raises.
+        """
+
+        async def once(address: Address) -> aiohttp.ClientResponse:
+            return await address.session.request(
+                method,
+                URL(address.base + target, encoded=True),
+                headers=headers,
+                data=data,
+                allow_redirects=False,
+                timeout=self._streaming if streamed else self._usual,
+            )
+
+        return await self._addresses.ask(once, repeatable=method in READING and data is None)
+
+    async def socket(
+        self, target: str, headers: CIMultiDict[str], protocols: Sequence[str]
+    ) -> aiohttp.ClientWebSocketResponse[bool]:
+        """Open a WebSocket. Raises what aiohttp raises."""
+
+        async def once(address: Address) -> aiohttp.ClientWebSocketResponse[bool]:
+            return await address.session.ws_connect(
+                URL(address.base + target, encoded=True),
+                protocols=protocols,
+                headers=headers,
+                timeout=aiohttp.ClientWSTimeout(ws_close=_CLOSE_WITHIN),
+                max_msg_size=_LARGEST_FRAME,
+            )
+
+        return await self._addresses.ask(once, repeatable=True)
 
     async def ping(self) -> None:
         """Return if the service says that it is up; raises what aiohttp raises otherwise."""
         timeout = aiohttp.ClientTimeout(total=2)
-        async with self.session.get(self.base + "/healthz", timeout=timeout) as answer:
-            answer.raise_for_status()
+
+        async def once(address: Address) -> None:
+            async with address.session.get(address.base + "/healthz", timeout=timeout) as answer:
+                answer.raise_for_status()
+
+        await self._addresses.ask(once, repeatable=True)
 
     def fault(self, error: BaseException) -> KasalError:
         """Return what a client is told when asking this service ended in `error`."""
@@ -224,14 +267,12 @@ class Forwarder:
         data: bytes | AsyncIterator[bytes] | None,
         send: Send,
     ) -> None:
-        upstream = self._upstreams[target.service]
-        answer = await upstream.session.request(
+        answer = await self._upstreams[target.service].request(
             "GET" if visit.method == "HEAD" else visit.method,
-            URL(upstream.base + target.path + visit.query_text(), encoded=True),
-            headers=visit.carried,
-            data=data,
-            allow_redirects=False,
-            timeout=upstream.streaming if target.streamed else upstream.usual,
+            target.path + visit.query_text(),
+            visit.carried,
+            data,
+            streamed=target.streamed,
         )
         try:
             await self._pass_on(visit, answer, send)
