@@ -1,0 +1,48 @@
+"""`make chaos`: the long journey, printed. Ends with 1 when the platform broke a promise."""
+
+import argparse
+import asyncio
+import random
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from chaos.faults import plan, short_plan
+from chaos.journey import Options, run
+from common.logs import configure_logging
+
+_PER_ROUND = 60.0
+"""Seconds that one round of all faults is spread over."""
+
+
+def _options() -> tuple[Options, bool]:
+    parser = argparse.ArgumentParser(prog="python -m chaos", description=__doc__)
+    parser.add_argument("--jobs", type=int, default=200, help="how many jobs are sent")
+    parser.add_argument(
+        "--seed", type=int, default=random.randrange(1_000_000), help="of the faults"
+    )
+    parser.add_argument("--minutes", type=float, default=3.0, help="how long they are sent")
+    parser.add_argument("--short", action="store_true", help="one of each fault, some 20 seconds")
+    parser.add_argument("--keep", action="store_true", help="keep the data and the logs")
+    given = parser.parse_args()
+    seconds = 20.0 if given.short else given.minutes * 60
+    rounds = max(1, round(seconds / _PER_ROUND))
+    faults = short_plan(given.seed) if given.short else plan(given.seed, rounds)
+    return Options(given.jobs, given.seed, seconds, faults), given.keep
+
+
+def main() -> None:
+    options, keep = _options()
+    configure_logging("ERROR")
+    folder = Path(tempfile.mkdtemp(prefix="kasal-chaos-"))
+    print(f"chaos: {options.jobs} jobs, seed {options.seed}; logs in {folder}", flush=True)
+    report = asyncio.run(run(options, folder))
+    print(report.text())
+    if report.kept and not keep:
+        shutil.rmtree(folder, ignore_errors=True)
+    sys.exit(0 if report.kept else 1)
+
+
+if __name__ == "__main__":
+    main()

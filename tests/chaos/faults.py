@@ -1,0 +1,148 @@
+"""What is done to the platform while it works: crashes, restarts and pauses, in a seeded order."""
+
+import asyncio
+import random
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from embedded.stack import Stack
+
+KILL, STOP, PAUSE = "kill", "stop", "pause"
+_SUPERVISED = 0.25
+"""Seconds between two looks for processes that have ended by themselves."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """`kill` and `stop` (SIGKILL and SIGTERM) are followed by a start after `seconds`, `pause`
+    (SIGSTOP) by going on. `target` is a service, `worker`, or a backend."""
+
+    how: str
+    target: str
+    seconds: float
+
+
+@dataclass
+class Happened:
+    """A fault that was carried out on the process `name`; times are of the wall clock. It is over
+    when the process, or backend, serves again."""
+
+    how: str
+    name: str
+    began: float
+    over: float = float("inf")
+
+
+def plan(seed: int, rounds: int) -> list[Fault]:
+    """Return each fault of the long journey `rounds` times, in an order that the seed says.
+
+    Workers and relays get the most.
+    """
+    chance = random.Random(seed)
+    faults: list[Fault] = []
+    for _ in range(rounds):
+        faults += [Fault(KILL, "worker", chance.uniform(0, 3)) for _ in range(3)]
+        faults += [Fault(PAUSE, "worker", chance.uniform(2.5, 6)) for _ in range(2)]
+        faults += [Fault(STOP, "worker", chance.uniform(0, 2))]
+        faults += [Fault(KILL, "events", chance.uniform(0, 3)) for _ in range(2)]
+        for how, target in (
+            (STOP, "events"),
+            (PAUSE, "events"),
+            (KILL, "executor"),
+            (STOP, "executor"),
+            (PAUSE, "executor"),
+            (KILL, "gateway"),
+            (KILL, "crews"),
+            (KILL, "auth"),
+            (STOP, chance.choice(["gateway", "crews", "auth"])),
+        ):
+            faults.append(Fault(how, target, chance.uniform(0.5, 3)))
+        for backend in ("amqp", "redis", "mongo"):
+            faults.append(Fault(KILL, backend, chance.uniform(0, 3)))
+            faults.append(Fault(STOP, backend, chance.uniform(0, 3)))
+        faults.append(Fault(PAUSE, chance.choice(["amqp", "redis", "mongo"]), 2.5))
+    chance.shuffle(faults)
+    return faults
+
+
+def short_plan(seed: int) -> list[Fault]:
+    """Return one of each kind, for a journey of seconds."""
+    chance = random.Random(seed)
+    faults = [
+        Fault(KILL, "worker", 0.5),
+        Fault(PAUSE, "worker", 3.5),
+        Fault(STOP, "worker", 0.0),
+        Fault(KILL, "events", 0.5),
+        Fault(KILL, "executor", 0.5),
+        Fault(KILL, "amqp", 0.5),
+        Fault(STOP, "redis", 0.5),
+        Fault(KILL, "mongo", 0.5),
+    ]
+    chance.shuffle(faults)
+    return faults
+
+
+@dataclass
+class Chaos:
+    """Carries faults out on a stack. `died` names the processes that ended without being told to;
+    they are started again, as a supervisor would."""
+
+    stack: Stack
+    chance: random.Random
+    happened: list[Happened] = field(default_factory=list)
+    died: list[str] = field(default_factory=list)
+    _busy: set[str] = field(default_factory=set)
+    _under_way: set[asyncio.Task[None]] = field(default_factory=set)
+
+    async def carry_out(self, faults: Sequence[Fault], seconds: float) -> None:
+        """Spread the faults over about so many seconds; return when all of them are over."""
+        gap = seconds / max(1, len(faults))
+        supervising = asyncio.create_task(self._supervise())
+        try:
+            async with asyncio.TaskGroup() as group:
+                for fault in faults:
+                    await asyncio.sleep(self.chance.uniform(0.4, 1.6) * gap)
+                    group.create_task(self._one(fault))
+            await asyncio.gather(*(self.stack.ready(name) for name in self.stack.processes))
+        finally:
+            supervising.cancel()
+
+    async def _one(self, fault: Fault) -> None:
+        name = await self._free(fault.target)
+        happened = Happened(fault.how, name, time.time())
+        self.happened.append(happened)
+        try:
+            if fault.how == PAUSE:
+                self.stack.pause(name)
+                await asyncio.sleep(fault.seconds)
+                self.stack.resume(name)
+            else:
+                await (self.stack.kill(name) if fault.how == KILL else self.stack.stop(name))
+                await asyncio.sleep(fault.seconds)
+                await self.stack.start(name)
+            if name in self.stack.backends:
+                await self.stack.ready(name)
+            happened.over = time.time()
+        finally:
+            self._busy.discard(name)
+
+    async def _free(self, target: str) -> str:
+        """Return a process of the target that nothing is done to at the moment."""
+        names = self.stack.named(target) or [target]
+        while True:
+            free = [name for name in names if name not in self._busy]
+            if free:
+                name = self.chance.choice(free)
+                self._busy.add(name)
+                return name
+            await asyncio.sleep(0.05)
+
+    async def _supervise(self) -> None:
+        while True:
+            await asyncio.sleep(_SUPERVISED)
+            for name, process in self.stack.processes.items():
+                if not process.running and name not in self._busy:
+                    code = process.child.returncode if process.child else None
+                    self.died.append(f"{name} ended with {code}; see {process.log}")
+                    await self.stack.start(name)

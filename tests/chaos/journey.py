@@ -1,0 +1,325 @@
+"""The chaos journey: jobs run, everything around them is killed, and each of them must end once."""
+
+import asyncio
+import contextlib
+import os
+import random
+import secrets
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from chaos.client import TERMINAL, Client, Refused, Watcher
+from chaos.faults import Chaos, Fault
+from chaos.report import Report, errors_in, resume_times
+from chaos.script import APPEND, CHARGE, CREWS, LOOK_UP, CrewScript, done_twice, left_out
+from chaos.servers import Outside
+from common.bus import BusUnavailable, encode
+from common.bus.rabbitmq import RabbitBus
+from common.contracts.messages import JobSubmitted
+from common.contracts.topology import JOBS
+from common.ids import new_id
+from common.telemetry import Telemetry
+from embedded.config import Settings
+from embedded.stack import Stack, stack_in
+
+COUNTS = {"executor": 2, "worker": 3, "events": 2, "gateway": 1}
+_STOPPED, _BY_BUS, _LATE = 0.1, 0.15, 0.3
+"""Shares of the jobs that are stopped on the way, submitted over the bus, and watched late."""
+_SETTLED_WITHIN = 90.0
+"""Seconds after the last fault within which all jobs must have ended."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """`seconds` is how long jobs are sent and faults carried out."""
+
+    jobs: int
+    seed: int
+    seconds: float
+    faults: Sequence[Fault]
+    latency: float = 0.6
+
+
+@dataclass
+class Crew:
+    """A crew of the journey as it was made."""
+
+    script: CrewScript
+    crew_id: str
+    task_ids: list[str]
+
+
+@dataclass
+class Sent:
+    """A job of the journey."""
+
+    n: str
+    crew: Crew
+    job_id: str = ""
+    watcher: Watcher | None = None
+    stopped: bool = False
+    doubles: list[str] = field(default_factory=list)
+
+
+async def run(options: Options, folder: Path) -> Report:
+    """Run the journey on a stack of its own, with its data in `folder`."""
+    began = time.monotonic()
+    async with Outside(options.seed, options.latency) as outside:
+        extra = {
+            "KASAL_OPENAI_BASE_URL": outside.model_url,
+            "KASAL_TOOL_ALLOWED_HOSTS": "127.0.0.1",
+            "KASAL_PLAN_CHANGES": "true",
+            "KASAL_OPEN_ROUTE_LIMIT": "100000",
+            "KASAL_HANDSHAKE_LIMIT": "100000",
+            "KASAL_MAX_LOST_CLAIMS": "100",
+            "KASAL_LOG_FORMAT": "json",
+            "OPENAI_API_KEY": "",
+        }
+        environment = {name: value for name, value in os.environ.items() if name[:6] != "KASAL_"}
+        async with (
+            stack_in(
+                Settings(port=0), folder, environment, extra, COUNTS, own_backends=True
+            ) as stack,
+            aiohttp.ClientSession(
+                cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
+            ) as http,
+        ):
+            client = Client(stack.urls["KASAL_GATEWAY_URL"] + "/api/v1", http)
+            journey = Journey(options, folder, stack, client, outside)
+            await journey.prepare()
+            await journey.travel()
+            report = await journey.told()
+    report.seconds = time.monotonic() - began
+    return report
+
+
+class Journey:
+    """One journey; see the module."""
+
+    def __init__(
+        self, options: Options, folder: Path, stack: Stack, client: Client, outside: Outside
+    ) -> None:
+        self._options = options
+        self._folder = folder
+        self._stack = stack
+        self._client = client
+        self._outside = outside
+        self._chance = random.Random(options.seed)
+        self._chaos = Chaos(stack, random.Random(options.seed + 1))
+        self._crews: list[Crew] = []
+        self._sent: list[Sent] = []
+        self._report = Report(options.seed)
+        self._workspace_id = self._user_id = ""
+        self._bus = RabbitBus(stack.urls["KASAL_AMQP_URL"], Telemetry("chaos", None))
+
+    async def prepare(self) -> None:
+        """Make a user, the tools and the crews."""
+        client = self._client
+        credentials = {"email": f"{secrets.token_hex(6)}@example.com", "password": "a long one 17"}
+        await client.call("POST", "/auth/register", credentials)
+        told = await client.call("POST", "/auth/login", credentials)
+        client.headers = {"Authorization": f"Bearer {told['access_token']}"}
+        await client.call("PUT", "/workspace/plan", {"tier": "enterprise"})
+        me = await client.call("GET", "/auth/me")
+        self._workspace_id, self._user_id = me["workspace"]["id"], me["id"]
+        for name, method, idempotent in (
+            (LOOK_UP, "GET", False),
+            (APPEND, "POST", True),
+            (CHARGE, "POST", False),
+        ):
+            await client.call("POST", "/tools/custom", self._tool(name, method, idempotent))
+        self._crews = [await self._made(script) for script in CREWS]
+
+    def _tool(self, name: str, method: str, idempotent: bool) -> dict[str, Any]:
+        return {
+            "name": name,
+            "description": f"To {name}.",
+            "endpoint": f"{self._outside.tools_url}/{name}",
+            "auth_type": "none",
+            "method": method,
+            "idempotent": idempotent,
+        }
+
+    async def _made(self, script: CrewScript) -> Crew:
+        client = self._client
+        agent = {
+            "role": "Clerk",
+            "goal": "Keep the books",
+            "model": "gpt-4",
+            "tools": [LOOK_UP, APPEND, CHARGE],
+        }
+        tasks = [
+            {
+                "agent": "Clerk",
+                "description": task.description(place),
+                "expected_output": "A word",
+                "async_execution": task.beside,
+            }
+            for place, task in enumerate(script.tasks, start=1)
+        ]
+        body = {"name": script.name, "process": "sequential", "agents": [agent], "tasks": tasks}
+        crew_id = (await client.call("POST", "/crews", body))["id"]
+        crew = await client.call("GET", f"/crews/{crew_id}")
+        return Crew(script, crew_id, [task["id"] for task in crew["tasks"]])
+
+    async def travel(self) -> None:
+        """Send and watch the jobs while the faults happen; return when all have ended."""
+        options = self._options
+        await self._bus.start()
+        try:
+            async with asyncio.timeout(options.seconds * 1.5 + _SETTLED_WITHIN):
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(self._chaos.carry_out(options.faults, options.seconds))
+                    # The last jobs are sent a little before the last fault.
+                    gap = options.seconds * 0.9 / options.jobs
+                    for place in range(options.jobs):
+                        job = Sent(f"{options.seed}-{place}", self._chance.choice(self._crews))
+                        self._sent.append(job)
+                        group.create_task(self._one(job, random.Random(f"{job.n}")))
+                        await asyncio.sleep(self._chance.uniform(0, 2) * gap)
+        except TimeoutError:
+            self._report.problems.append("the journey was not over in time")
+        finally:
+            await self._bus.close()
+
+    async def _one(self, job: Sent, chance: random.Random) -> None:
+        by_bus, stop, late = (chance.random() < s for s in (_BY_BUS, _STOPPED, _LATE))
+        try:
+            await (self._publish(job) if by_bus else self._submit(job))
+            if late:
+                await asyncio.sleep(chance.uniform(0.5, 4))
+            job.watcher = Watcher(self._client, job.job_id, chance)
+            async with asyncio.TaskGroup() as group:
+                group.create_task(job.watcher.to_end())
+                if stop:
+                    group.create_task(self._stop(job, chance.uniform(0.3, 4)))
+        except* (Refused, TimeoutError) as faults:
+            self._report.problems += [f"job {job.n} {job.job_id}: {f!r}" for f in faults.exceptions]
+
+    async def _submit(self, job: Sent) -> None:
+        body = {"crew_id": job.crew.crew_id, "inputs": {"n": job.n}}
+        told = await self._client.call("POST", "/executions", body, key=f"chaos-{job.n}")
+        job.job_id = told["job_id"]
+
+    async def _publish(self, job: Sent) -> None:
+        """Send a job over the bus, which may bring it twice."""
+        job.job_id = new_id("job")
+        message = JobSubmitted(
+            job_id=job.job_id,
+            workspace_id=self._workspace_id,
+            crew_id=job.crew.crew_id,
+            inputs={"n": job.n},
+            requested_by=self._user_id,
+        )
+        while True:
+            with contextlib.suppress(BusUnavailable):
+                await self._bus.publish(
+                    JOBS, message.message_type, encode(message, correlation_id=job.job_id)
+                )
+                return
+            await asyncio.sleep(0.3)
+
+    async def _stop(self, job: Sent, after: float) -> None:
+        await asyncio.sleep(after)
+        try:
+            await self._client.call("POST", f"/executions/{job.job_id}/stop")
+            job.stopped = True
+        except Refused as refused:
+            if refused.status == 404 and job.watcher is not None and not job.watcher.events:
+                return await self._stop(job, 0.5)  # still on its way over the bus
+            if refused.status != 409:
+                raise
+
+    async def told(self) -> Report:
+        """Look at all that is left behind, and return the report."""
+        report = self._report
+        report.sent = len(self._sent)
+        for job in self._sent:
+            await self._judge(job)
+        report.effected_twice = self._outside.effected_twice()
+        report.problems += [f"one key, two requests: {k}" for k in self._outside.keys_of_several()]
+        report.problems += [f"a process died: {line}" for line in self._chaos.died]
+        await self._check_strangers()
+        report.faults = self._chaos.happened
+        watchers = [job.watcher for job in self._sent if job.watcher is not None]
+        streams = [watcher.events for watcher in watchers]
+        report.resumed = resume_times(self._folder, streams, report.faults)
+        report.notes |= {
+            "requests repeated": self._client.repeated,
+            "sockets opened": f"{sum(w.connections for w in watchers)} for {len(watchers)} streams",
+            "model turns again": f"{self._outside.repeated_turns} of {self._outside.asked.total()}",
+            "tool calls again": f"{self._outside.repeated_calls} of {sum(map(len, self._outside.calls.values()))}",
+            "most attempts": max(
+                (events[-1]["attempt"] for events in streams if events), default=0
+            ),
+            "logged as errors": dict(errors_in(self._folder)),
+        }
+        return report
+
+    async def _judge(self, job: Sent) -> None:
+        """Check one job from its stored events, and what was shown of them."""
+        report, name = self._report, f"job {job.n} {job.job_id}"
+        if job.watcher is None:
+            return
+        log = await self._stored(job.job_id)
+        seen = job.watcher.events
+        report.broken_streams += [f"{name}: {problem}" for problem in job.watcher.problems]
+        if [event["seq"] for event in log] != list(range(1, len(log) + 1)):
+            report.broken_streams.append(f"{name}: stored as {[event['seq'] for event in log]}")
+        ends = [event for event in log if event["type"] in TERMINAL]
+        if len(ends) != 1 or ends[0] is not log[-1]:
+            report.broken_streams.append(f"{name}: it has the ends {ends}")
+        elif job.watcher.over:
+            self._count(job, seen[-1])
+        shown = [(event["seq"], event["type"]) for event in seen]
+        if shown != [(event["seq"], event["type"]) for event in log][: len(shown)]:
+            report.broken_streams.append(f"{name}: shown otherwise than stored")
+        crew = job.crew
+        twice = done_twice(crew.script, crew.task_ids, log)
+        report.tasks_twice += [f"{name}: {line}" for line in twice]
+        if log and log[-1]["type"] == "execution_complete":
+            lacking = left_out(crew.script, crew.task_ids, log)
+            report.problems += [f"{name}: {line}" for line in lacking]
+
+    def _count(self, job: Sent, end: dict[str, Any]) -> None:
+        how = {"execution_complete": "completed", "execution_stopped": "stopped"}.get(end["type"])
+        how = how or f"failed: {end['code']}"
+        self._report.ended[how] += 1
+        if job.stopped and how != "stopped":
+            self._report.problems.append(f"{job.job_id} was stopped, and then {how}")
+        if how == "stopped" and not job.stopped:
+            self._report.problems.append(f"{job.job_id} was never stopped, and is {how}")
+        if how.startswith("failed") and end["code"] != "OUTCOME_UNKNOWN":
+            self._report.problems.append(f"{job.job_id} {how}: {end['message']}")
+
+    async def _stored(self, job_id: str) -> list[dict[str, Any]]:
+        events: list[dict[str, Any]] = []
+        while True:
+            path = f"/executions/{job_id}/traces?after_seq={len(events)}&limit=100"
+            page = await self._client.call("GET", path)
+            events += page["traces"]
+            if page["next_after_seq"] is None:
+                return events
+
+    async def _check_strangers(self) -> None:
+        """Look for jobs that nobody has sent, and for some that have not ended."""
+        known, page, strangers = {job.job_id for job in self._sent}, 1, 0
+        while True:
+            path = f"/executions?page={page}&page_size=100"
+            listed = (await self._client.call("GET", path))["executions"]
+            for execution in listed:
+                if execution["job_id"] not in known:
+                    strangers += 1
+                if execution["status"] not in {"completed", "failed", "stopped"}:
+                    told = f"{execution['job_id']} is still {execution['status']}"
+                    self._report.problems.append(told)
+            if not listed:
+                break
+            page += 1
+        if strangers:
+            self._report.problems.append(f"{strangers} jobs were run that nobody sent")
