@@ -36,9 +36,10 @@ def main() -> None:
     options, keep = _options()
     configure_logging("ERROR")
     folder = Path(tempfile.mkdtemp(prefix="kasal-chaos-"))
-    print(f"chaos: {options.jobs} jobs, seed {options.seed}; logs in {folder}", flush=True)
+    sys.stdout.write(f"chaos: {options.jobs} jobs, seed {options.seed}; logs in {folder}\n")
+    sys.stdout.flush()
     report = asyncio.run(run(options, folder))
-    print(report.text())
+    sys.stdout.write(report.text() + "\n")
     if report.kept and not keep:
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(0 if report.kept else 1)

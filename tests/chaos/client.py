@@ -19,7 +19,7 @@ _HEARTBEAT = 4.0
 _UNAUTHORIZED = 4401
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818 - it says what happened
     """The platform answered with what no repetition helps against."""
 
     def __init__(self, status: int, told: Any) -> None:

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chaos.faults import KILL, PAUSE, Happened
+from chaos.faults import KILL, PAUSE, STOP, Happened
 
 
 @dataclass
@@ -95,6 +95,8 @@ def resume_times(
 ) -> dict[str, list[float]]:
     """Return the seconds from each worker's fault to the first event of its jobs' next attempts.
 
+    Without such a fault they are those since the attempt began.
+
     Which process ran which attempt is told by the workers' logs. What happened while a backend was
     away as well is counted apart.
     """
@@ -103,29 +105,31 @@ def resume_times(
         for name, line in log_lines(folder, "worker")
         if line.get("event") == "a job runs"
     }
-    found: dict[str, list[float]] = {"after SIGKILL": [], "after SIGSTOP": [], "a backend away": []}
+    found: dict[str, list[float]] = {kind: [] for kind in _KINDS.values()}
+    found |= {_NO_FAULT: [], _BACKEND_AWAY: []}
     for events in streams:
         for event in events:
-            if event["type"] == "execution_resumed" and event.get("reason") == "worker_lost":
-                name, since = ran.get((event["job_id"], event["attempt"] - 1), ("", 0.0))
-                fault = _first_of(faults, name, since)
-                if fault is not None:
-                    at = _seconds(event["timestamp"])
-                    found[_kind(fault, at, faults)].append(at - fault.began)
+            if event["type"] != "execution_resumed":
+                continue
+            name, since = ran.get((event["job_id"], event["attempt"] - 1), ("", 0.0))
+            at = _seconds(event["timestamp"])
+            mine = [f for f in faults if f.name == name and since - 0.5 < f.began < at]
+            fault = min(mine, key=lambda fault: fault.began, default=None)
+            kind = _NO_FAULT if fault is None else _kind(fault, at, faults)
+            found[kind].append(at - (since if fault is None else fault.began))
     return found
 
 
-def _first_of(faults: Sequence[Happened], name: str, since: float) -> Happened | None:
-    mine = [f for f in faults if f.name == name and f.how in {KILL, PAUSE} and f.began > since - 1]
-    return min(mine, key=lambda fault: fault.began, default=None)
+_KINDS = {KILL: "resumed after SIGKILL", PAUSE: "  after SIGSTOP", STOP: "  after SIGTERM"}
+_BACKEND_AWAY = "  a backend away too"
+_NO_FAULT = "  with no fault seen"
 
 
 def _kind(fault: Happened, until: float, faults: Sequence[Happened]) -> str:
-    backends = {"amqp", "redis", "mongo"}
-    for other in faults:
-        if other.name in backends and other.began < until and other.over > fault.began:
-            return "a backend away"
-    return "after SIGKILL" if fault.how == KILL else "after SIGSTOP"
+    backends = (other for other in faults if other.name in {"amqp", "redis", "mongo"})
+    if any(other.began < until and other.over > fault.began for other in backends):
+        return _BACKEND_AWAY
+    return _KINDS[fault.how]
 
 
 def _seconds(text: str) -> float:

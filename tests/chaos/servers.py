@@ -5,7 +5,7 @@ import asyncio
 import json
 import random
 from collections import Counter, defaultdict
-from typing import Any
+from typing import Any, Self
 
 from aiohttp import web
 
@@ -38,7 +38,7 @@ class Outside:
     def tools_url(self) -> str:
         return f"http://127.0.0.1:{self._port}/tools"
 
-    async def __aenter__(self) -> "Outside":
+    async def __aenter__(self) -> Self:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._turn)
         app.router.add_get(f"/tools/{LOOK_UP}", self._look_up)

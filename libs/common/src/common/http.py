@@ -7,7 +7,7 @@ from typing import Any
 import orjson
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
 from common.errors import (
@@ -24,6 +24,7 @@ from common.errors import (
 from common.health import Check, ready
 from common.logs import get_logger
 from common.models import failures
+from common.mongo import is_away
 from common.requests import RequestLimits, RequestRecorder, current_request_id
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
@@ -121,8 +122,7 @@ def add_error_handlers(app: FastAPI) -> None:
         return _answer(request, _from_http(fault), fault.headers)
 
     async def store_fault(request: Request, fault: Exception) -> Response:
-        assert isinstance(fault, PyMongoError)  # noqa: S101
-        if isinstance(fault, ConnectionFailure) or fault.timeout:
+        if is_away(fault):
             log.warning("the database does not answer", reason=str(fault))
             return _answer(request, Unavailable("The database does not answer."))
         log.error("a database call failed", exc_info=fault)

@@ -8,6 +8,7 @@ from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import ConnectionFailure, PyMongoError
 
 from common.logs import get_logger
 from common.settings import MongoSettings
@@ -58,6 +59,13 @@ def database(client: AsyncMongoClient[Document], settings: MongoSettings, name: 
     """Return the database of the service `name`: nobody else opens it."""
     options: CodecOptions[Document] = CodecOptions(tz_aware=True)
     return client.get_database(settings.mongo_database_prefix + name, codec_options=options)
+
+
+def is_away(fault: BaseException) -> bool:
+    """Say whether the driver raised `fault` because the database did not answer, or not in time."""
+    return isinstance(fault, PyMongoError) and (
+        isinstance(fault, ConnectionFailure) or fault.timeout
+    )
 
 
 async def ensure_index(

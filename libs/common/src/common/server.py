@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import signal
 import socket
 import sys
@@ -70,8 +71,19 @@ def bind_unix(path: Path) -> socket.socket:
     return bound
 
 
+class _NotAnError(logging.Filter):
+    """Drops what uvicorn says of each WebSocket handshake that an application refuses properly."""
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        return record.msg != "ASGI callable returned without completing handshake."
+
+
+_NOT_AN_ERROR = _NotAnError()
+
+
 def server_for(app: ASGIApp, *, grace: float = 5.0, ws_max_size: int = 65_536) -> Server:
     """Return a server of `app` with the platform's protocol settings."""
+    logging.getLogger("uvicorn.error").addFilter(_NOT_AN_ERROR)
     return Server(
         uvicorn.Config(
             app,

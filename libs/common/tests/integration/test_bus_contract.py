@@ -9,6 +9,7 @@ import orjson
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from pymongo.errors import AutoReconnect, ExecutionTimeout
 from structlog.contextvars import get_contextvars
 
 from common.bus import Bus, DeadLetter, Message, decode, encode
@@ -219,9 +220,14 @@ async def test_an_unknown_type_is_a_dead_letter_without_a_call(bus):
     assert inbox.messages == []
 
 
-async def test_a_backend_that_is_away_is_not_held_against_the_message(bus, monkeypatch):
+@pytest.mark.parametrize(
+    "fault",
+    [Unavailable("the store is away"), AutoReconnect("closed"), ExecutionTimeout("too slow", 50)],
+    ids=lambda fault: type(fault).__name__,
+)
+async def test_a_backend_that_is_away_is_not_held_against_the_message(bus, monkeypatch, fault):
     monkeypatch.setattr("common.bus.handling._FIRST_DELAY", 0.001)
-    inbox = Inbox(*[Unavailable("the store is away")] * (JOBS_QUEUE.delivery_limit + 2))
+    inbox = Inbox(*[fault] * (JOBS_QUEUE.delivery_limit + 2))
     await bus.consume(JOBS_QUEUE, inbox)
     await bus.publish(JOBS, JOB, job())
     await inbox.holding(JOBS_QUEUE.delivery_limit + 3)

@@ -62,8 +62,10 @@ class Log:
 class Bindings:
     away: bool = False
     bound: list[str] = field(default_factory=list)
+    tries: int = 0
 
     async def bind(self, key: str) -> None:
+        self.tries += 1
         await asyncio.sleep(0)
         if self.away:
             raise Unavailable("the broker is away")
@@ -283,3 +285,25 @@ async def test_kept_events_with_a_hole_between_them_are_not_passed_on_as_if_ther
     await until(lambda: len(client.got) == 5)
     assert client.got == [1, 2, 3, 4, 5]
     await scene.leave()
+
+
+async def test_a_broker_that_is_away_is_asked_once_a_look_however_many_jobs_are_watched() -> None:
+    scene = Scene()
+    scene.bindings.away = True
+    jobs = [f"job_{number}" for number in range(5)]
+
+    async def page(*_: Any) -> LogPage:
+        return LogPage([], Head("running", 0))
+
+    scene.log.page = page
+    joined = [await scene.relay.join(WORKSPACE, j, 0, Client(0), lambda _: None) for j in jobs]
+    before = scene.bindings.tries
+    await scene.relay.look()
+    assert scene.bindings.tries == before + 1
+    scene.bindings.away = False
+    await scene.relay.look()
+    assert sorted(scene.bindings.bound) == [f"{WORKSPACE}.{job}.#" for job in jobs]
+    for job, each in zip(jobs, joined, strict=True):
+        scene.relay.leave(WORKSPACE, job, each.watch)
+    await scene.relay.close()
+    scene.telemetry.close()

@@ -12,6 +12,7 @@ from common.logs import bind_service, get_logger
 from common.telemetry import Telemetry
 from executor.domain.worker import Worker
 from executor.messaging.consumers import WorkerConsumers
+from executor.messaging.publishers import BusMemory
 
 log = get_logger(__name__)
 
@@ -27,6 +28,7 @@ class WorkerProcess:
     worker: Worker
     bus: Bus
     consumers: WorkerConsumers
+    memory: BusMemory
     telemetry: Telemetry
     checks: dict[str, Check]
     migrate: Callable[[], Awaitable[None]]
@@ -66,6 +68,7 @@ class WorkerProcess:
                 await asyncio.gather(self.consumers.stop_taking(), self.worker.stop(_SHUT_DOWN))
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1.0):
+                await self.memory.close(0.5)
                 await self.consumers.close()
                 await self.bus.close()
         await self.close()

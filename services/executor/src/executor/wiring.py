@@ -163,7 +163,8 @@ def build_worker(
     announcements = BusAnnouncements(held.bus)
     meters = OpenTelemetryMeters(held.telemetry)
     settlement = Settlement(log_store, MongoCounters(held.database), announcements)
-    engine = _LateEngine(settings, held, meters) if runner is None else None
+    memory = BusMemory(held.bus)
+    engine = _LateEngine(settings, held, meters, memory) if runner is None else None
     worker_id = new_id("worker")
     runs = Runs(
         log_store,
@@ -191,6 +192,7 @@ def build_worker(
         worker=worker,
         bus=held.bus,
         consumers=WorkerConsumers(held.bus, worker),
+        memory=memory,
         telemetry=held.telemetry,
         checks=held.checks(),
         migrate=lambda: migrate(held.database),
@@ -216,8 +218,15 @@ def _nothing() -> None:
 class _LateEngine:
     """The engine, made when first needed: what it imports would double the start-up time."""
 
-    def __init__(self, settings: Settings, held: _Connections, meters: OpenTelemetryMeters) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        held: _Connections,
+        meters: OpenTelemetryMeters,
+        memory: BusMemory,
+    ) -> None:
         self._settings = settings
+        self._memory = memory
         self._held = held
         self._meters = meters
         self._parts: tuple[Engine, Models, Toolbox] | None = None
@@ -274,7 +283,6 @@ class _LateEngine:
             ),
             self._held.crews,
         )
-        memory = BusMemory(self._held.bus)
         tracer = self._held.telemetry.tracer
-        engine = Engine(models, toolbox, memory, tracer=tracer, meters=self._meters)
+        engine = Engine(models, toolbox, self._memory, tracer=tracer, meters=self._meters)
         return engine, models, toolbox

@@ -10,7 +10,7 @@ async def test_making_the_engine_does_not_hold_up_the_event_loop(monkeypatch):
     going_on = threading.Event()
     parts = ("engine", "models", "toolbox")
     monkeypatch.setattr(_LateEngine, "_make", lambda _: parts if going_on.wait(5) else None)
-    engine = _LateEngine(None, None, None)
+    engine = _LateEngine(None, None, None, None)
     warming_up = asyncio.create_task(asyncio.to_thread(engine._made))
     getting = asyncio.create_task(engine.get())
     await asyncio.sleep(0.05)

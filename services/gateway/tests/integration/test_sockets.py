@@ -1,6 +1,7 @@
 """The WebSocket through the gateway."""
 
 import asyncio
+import logging
 
 import aiohttp
 import pytest
@@ -160,7 +161,7 @@ async def test_there_is_one_socket_only(gateway, behind, path):
     assert behind.events.sockets == []
 
 
-async def test_without_the_service_the_handshake_is_a_503(gateway, behind):
+async def test_without_the_service_the_handshake_is_a_503(gateway, behind, caplog):
     bound = bind_tcp("127.0.0.1", 0)
     address = f"http://127.0.0.1:{bound.getsockname()[1]}"
     async with gateway(events_url=address) as door:
@@ -168,6 +169,7 @@ async def test_without_the_service_the_handshake_is_a_503(gateway, behind):
             await door.http.ws_connect("/v1/ws")
     bound.close()
     assert refused.value.status == 503
+    assert not [line for line in caplog.records if line.levelno >= logging.ERROR]
 
 
 async def test_a_socket_goes_to_another_process_where_one_is_gone(gateway, behind):

@@ -48,7 +48,7 @@ class DeadLetter(Exception):  # noqa: N818 - it names what becomes of the messag
 BodyT = TypeVar("BodyT", bound=BusMessage)
 Handler = Callable[[Message], Awaitable[None]]
 """Handles one message. Returning acknowledges it. `DeadLetter` moves it to the dead-letter queue
-with its reason. `Unavailable`, `UpstreamTimeout` and pymongo's `ConnectionFailure` say that a
+with its reason. `Unavailable`, `UpstreamTimeout` and what `mongo.is_away` knows say that a
 backend is away: the message is tried again until it is back. Any other exception counts against the
 message: it is tried again after a growing delay and is a dead letter at the `delivery_limit`-th
 failure. The tries come from the same consumer, unless it is paused, cancelled or dies in between. A

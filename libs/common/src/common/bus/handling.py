@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
-from pymongo.errors import ConnectionFailure
 
 from common.bus import DeadLetter, Handler, Message
 from common.contracts.topology import (
@@ -20,6 +19,7 @@ from common.contracts.topology import (
 )
 from common.errors import Unavailable, UpstreamTimeout
 from common.logs import bound, get_logger
+from common.mongo import is_away
 from common.requests import is_request_id
 from common.telemetry import Telemetry, extract, inject, is_traced
 
@@ -28,7 +28,6 @@ log = get_logger(__name__)
 _FIRST_DELAY = 0.1
 _LONGEST_DELAY = 5.0
 _LONGEST_REASON = 1_000
-_NOT_ITS_FAULT = (Unavailable, UpstreamTimeout, ConnectionFailure)
 
 
 STOP_GRACE = 10.0
@@ -125,11 +124,15 @@ class Handling:
                 return None
             except DeadLetter as fault:
                 return self._dead_letter(queue, message, str(fault))
-            except _NOT_ITS_FAULT as fault:
-                log.warning("a message waits for a backend", queue=queue.name, reason=str(fault))
             except Exception as fault:
-                log.exception("a message failed", queue=queue.name, deliveries=message.deliveries)
-                failures += 1
+                if _a_backend_is_away(fault):
+                    told = "a message waits for a backend"
+                    log.warning(told, queue=queue.name, reason=str(fault))
+                else:
+                    log.exception(
+                        "a message failed", queue=queue.name, deliveries=message.deliveries
+                    )
+                    failures += 1
                 if queue.dead_letters and failures >= queue.delivery_limit:
                     return self._dead_letter(queue, message, f"failed {failures} times: {fault!r}")
             message = replace(message, deliveries=message.deliveries + 1)
@@ -185,6 +188,10 @@ class Handling:
             HEADER_KEY: message.routing_key,
         }
         return replace(message, headers={**message.headers, **reasons})
+
+
+def _a_backend_is_away(fault: Exception) -> bool:
+    return isinstance(fault, (Unavailable, UpstreamTimeout)) or is_away(fault)
 
 
 def _named(message: Message) -> AbstractContextManager[None]:

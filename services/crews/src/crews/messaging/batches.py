@@ -9,7 +9,11 @@ ItemT = TypeVar("ItemT")
 
 
 class Batches(Generic[KeyT, ItemT]):
-    """Calls `apply` with what was added for one key since `linger` seconds."""
+    """Calls `apply` with what was added for one key since `linger` seconds.
+
+    For one key it is called once at a time: what comes meanwhile is the next batch. A backlog, as an
+    outage leaves it, would otherwise be many writers of one document that make each other fail.
+    """
 
     def __init__(
         self, apply: Callable[[KeyT, list[ItemT]], Awaitable[None]], linger: float
@@ -17,6 +21,7 @@ class Batches(Generic[KeyT, ItemT]):
         self._apply = apply
         self._linger = linger
         self._open: dict[KeyT, tuple[list[ItemT], asyncio.Task[None]]] = {}
+        self._applying: dict[KeyT, asyncio.Task[None]] = {}
 
     async def add(self, key: KeyT, item: ItemT) -> None:
         """Return when `item` has been applied with its batch; raises what that raises."""
@@ -29,5 +34,11 @@ class Batches(Generic[KeyT, ItemT]):
 
     async def _later(self, key: KeyT, items: list[ItemT]) -> None:
         await asyncio.sleep(self._linger)
-        del self._open[key]
-        await self._apply(key, items)
+        while key in self._applying:
+            await asyncio.wait({self._applying[key]})
+        applied = self._open.pop(key)[1]
+        self._applying[key] = applied
+        try:
+            await self._apply(key, items)
+        finally:
+            del self._applying[key]

@@ -111,6 +111,16 @@ class Relay:
         except KasalError as fault:  # without the bus events still come, with every look at heads
             log.warning("a job could not be bound", job_id=feed.job_id, reason=fault.message)
 
+    async def _bind_again(self, feeds: Sequence[Feed]) -> None:
+        """Bind what could not be bound, as far as the first that still cannot."""
+        for feed in feeds:
+            if not feed.bound and feed.users:
+                async with feed.lock:
+                    if feed.users:
+                        await self._bind(feed)
+                if not feed.bound and feed.users:
+                    return
+
     def _release(self, feed: Feed) -> None:
         feed.users -= 1
         if feed.users == 0:
@@ -149,11 +159,7 @@ class Relay:
         Raises `Unavailable` or `UpstreamTimeout` when the store is away.
         """
         feeds = [feed for feed in self._feeds.values() if feed.known]
-        for feed in feeds:
-            if not feed.bound and feed.users:
-                async with feed.lock:
-                    if feed.users:
-                        await self._bind(feed)
+        await self._bind_again(feeds)
         for start in range(0, len(feeds), HEADS_AT_ONCE):
             await self._compare(feeds[start : start + HEADS_AT_ONCE])
 

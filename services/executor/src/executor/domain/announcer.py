@@ -67,7 +67,9 @@ class Announcer:
                 self.published, tries = batch[-1].seq, 0
             except Unavailable as fault:
                 pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
-                log.warning("events wait for the bus", job_id=self._job.job_id, reason=str(fault))
+                if not tries:
+                    told = "events wait for the bus"
+                    log.warning(told, job_id=self._job.job_id, reason=str(fault))
                 tries += 1
                 await asyncio.sleep(pause)
 

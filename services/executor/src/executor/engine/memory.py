@@ -24,7 +24,7 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 class Remembrance:
-    """Sends what one run wants remembered, beside the run; losing it never fails the run.
+    """Sends what one run wants remembered, beside the run; a fault in it never fails the run.
 
     Ids follow from job and task, and times from the history, so that a resumed run may send all of
     it again: twice is once.

@@ -48,4 +48,4 @@ class MemorySink(Protocol):
     """Takes what a run wants its crew to remember to the service that owns memory."""
 
     async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
-        """Send `entries`; sent twice they count once. Raises `Unavailable`."""
+        """Send `entries`, now or when that is possible again; sent twice they count once."""

@@ -1,9 +1,11 @@
 """What the executor publishes: events, wake-ups, stops."""
 
 import asyncio
+import contextlib
+from collections import deque
 from collections.abc import Sequence
 
-from common.bus import Bus, Message, context_headers, encode
+from common.bus import Bus, BusUnavailable, Message, context_headers, encode
 from common.contracts.events import events_key
 from common.contracts.messages import (
     TRACE_EVENT_TYPE,
@@ -12,8 +14,15 @@ from common.contracts.messages import (
     MemoryRemembered,
 )
 from common.contracts.topology import CONTROL, EVENTS, HEADER_CREW, HEADER_WORKSPACE, JOBS, MEMORY
+from common.logs import get_logger
 from executor.domain.execution import Execution
 from executor.domain.records import Record
+
+log = get_logger(__name__)
+
+_KEPT = 10_000
+_PAUSE = 1.0
+"""Seconds between two tries while the broker is away."""
 
 
 class BusAnnouncements:
@@ -70,13 +79,48 @@ def _message(job: Execution, record: Record, headers: dict[str, str]) -> Message
 
 
 class BusMemory:
-    """Sends what a run wants remembered to the service that owns memory."""
+    """Sends what runs want remembered to the service that owns memory.
+
+    What the broker does not take now is kept, up to `_KEPT` entries, and sent once it is back: that
+    is not in any log, and the runs it comes from may have ended by then.
+    """
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
+        self._kept: deque[MemoryRemembered] = deque(maxlen=_KEPT)
+        self._later: asyncio.Task[None] | None = None
 
     async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
-        """Publish `entries`. Raises `BusUnavailable`."""
-        for entry in entries:
-            message = encode(entry, correlation_id=entry.job_id)
+        """Publish `entries`, or keep those that the broker does not take."""
+        left = deque(entries)
+        try:
+            await self._publish(left)
+        except BusUnavailable as fault:
+            if self._later is None:
+                log.warning("memory waits for the bus", reason=str(fault))
+        finally:
+            self._keep(left)
+
+    async def close(self, grace: float = 1.0) -> None:
+        """Give what is kept some seconds to be sent."""
+        if self._later is not None:
+            await asyncio.wait({self._later}, timeout=grace)
+            self._later.cancel()
+
+    async def _publish(self, entries: deque[MemoryRemembered]) -> None:
+        while entries:
+            message = encode(entries[0], correlation_id=entries[0].job_id)
             await self._bus.publish(MEMORY, MemoryRemembered.message_type, message)
+            entries.popleft()
+
+    def _keep(self, entries: deque[MemoryRemembered]) -> None:
+        self._kept.extend(entries)
+        if self._kept and self._later is None:
+            self._later = asyncio.create_task(self._send_kept(), name="send memory")
+
+    async def _send_kept(self) -> None:
+        while self._kept:
+            await asyncio.sleep(_PAUSE)
+            with contextlib.suppress(BusUnavailable):
+                await self._publish(self._kept)
+        self._later = None

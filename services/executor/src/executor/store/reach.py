@@ -3,9 +3,10 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from pymongo.errors import ConnectionFailure, ExecutionTimeout, PyMongoError, WTimeoutError
+from pymongo.errors import PyMongoError
 
 from common.errors import Unavailable
+from common.mongo import is_away
 
 
 @contextmanager
@@ -13,9 +14,7 @@ def reaching() -> Iterator[None]:
     """Turn what the driver raises while the database is away into `Unavailable`."""
     try:
         yield
-    except (ConnectionFailure, ExecutionTimeout, WTimeoutError) as fault:
-        raise Unavailable("The database does not answer.") from fault
     except PyMongoError as fault:
-        if fault.timeout:
-            raise Unavailable("The database does not answer in time.") from fault
+        if is_away(fault):
+            raise Unavailable("The database does not answer.") from fault
         raise

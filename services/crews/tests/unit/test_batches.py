@@ -1,0 +1,44 @@
+"""Gathering what comes for one thing."""
+
+import asyncio
+
+import pytest
+
+from crews.messaging.batches import Batches
+
+
+async def test_one_key_is_written_once_at_a_time_and_others_do_not_wait() -> None:
+    at_work: list[str] = []
+    written: list[tuple[str, list[int]]] = []
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def apply(key: str, items: list[int]) -> None:
+        assert key not in at_work
+        at_work.append(key)
+        begun.set()
+        if key == "slow":
+            await go_on.wait()
+        at_work.remove(key)
+        written.append((key, list(items)))
+
+    batches: Batches[str, int] = Batches(apply, 0)
+    first = asyncio.create_task(batches.add("slow", 1))
+    await begun.wait()
+    later = [asyncio.create_task(batches.add("slow", number)) for number in (2, 3)]
+    await batches.add("quick", 9)
+    later.append(asyncio.create_task(batches.add("slow", 4)))
+    await asyncio.sleep(0)
+    go_on.set()
+    await asyncio.gather(first, *later)
+    assert written == [("quick", [9]), ("slow", [1]), ("slow", [2, 3, 4])]
+
+
+async def test_a_batch_that_fails_fails_those_in_it_only() -> None:
+    async def apply(key: str, items: list[int]) -> None:
+        if 1 in items:
+            raise ValueError("it does not fit")
+
+    batches: Batches[str, int] = Batches(apply, 0)
+    with pytest.raises(ValueError, match="does not fit"):
+        await batches.add("a", 1)
+    await batches.add("a", 2)
