@@ -36,14 +36,20 @@ class LeaseWatch:
                 known.still += passed
         for gone in self._seen.keys() - counters.keys():
             del self._seen[gone]
-        return self.dead()
+        return self.dead(now)
 
     def missed(self) -> None:
         """Say that the store could not be asked: the time since the last look does not count."""
         self._looked = None
 
-    def dead(self) -> frozenset[str]:
+    def dead(self, now: float) -> frozenset[str]:
+        """Return who is dead, by a look that is not older than `longest_gap` seconds.
+
+        An observer that has just been paused knows nothing: who was dead before may be alive again.
+        """
+        if self._looked is None or now - self._looked > self._longest_gap:
+            return frozenset()
         return frozenset(w for w, seen in self._seen.items() if seen.still >= self._silence)
 
-    def alive(self) -> frozenset[str]:
-        return frozenset(self._seen) - self.dead()
+    def alive(self, now: float) -> frozenset[str]:
+        return frozenset(self._seen) - self.dead(now)

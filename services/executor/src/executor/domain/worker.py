@@ -55,7 +55,7 @@ class Worker:
         self._settlement = settlement
         self._meters = meters
         self._beat_every = beat_every
-        self._watch = LeaseWatch(silence)
+        self._watch = LeaseWatch(silence, longest_gap=max(1.0, 2 * beat_every))
         self._counter = 0
         self._strangers: frozenset[str] = frozenset()
         self._delivered = float("-inf")
@@ -125,6 +125,8 @@ class Worker:
         job = await self._executions.find(job_id)
         if job is None or (head is not None and (job.owner, job.seq) != (head.owner, head.seq)):
             return
+        if job.owner is not None and job.owner not in self._dead():
+            return  # this worker stood still, and has to look at the others again
         await self._claim(job, lost=head is not None and head.owner is not None)
 
     async def _beat(self) -> None:
@@ -138,11 +140,14 @@ class Worker:
         others = {worker: n for worker, n in counters.items() if worker != self.worker_id}
         self._watch.look(others, loop.time())
 
+    def _dead(self) -> frozenset[str]:
+        return self._watch.dead(asyncio.get_running_loop().time())
+
     async def _care(self) -> None:
         """Check this worker's jobs; with room for more, take those nobody looks after."""
         await self._check_own()
         if self.runs.free > 0:
-            for head in await self._executions.orphans(self._watch.dead(), self.runs.free):
+            for head in await self._executions.orphans(self._dead(), self.runs.free):
                 await self._claim_stored(head.job_id, head)
         if self.runs.free > 0:
             await self._claim_queued()
@@ -183,7 +188,7 @@ class Worker:
 
     async def _sweep(self) -> None:
         """Settle ended jobs that nobody else will: left by the dead, by stops, or by our own."""
-        owners = {*self._watch.dead(), self.worker_id}
+        owners = {*self._dead(), self.worker_id}
         for job in await self._executions.unsettled(owners, _SWEPT):
             if job.job_id not in self.runs.held() and not self._settlement.holds(job.job_id):
                 self._settlement.add(job)
@@ -199,7 +204,7 @@ class Worker:
     async def _bury(self) -> None:
         """Remove the leases of workers that are long dead and own nothing any more."""
         now = asyncio.get_running_loop().time()
-        dead = self._watch.dead()
+        dead = self._dead()
         self._dead_since = {worker: self._dead_since.get(worker, now) for worker in dead}
         for worker in [w for w, since in self._dead_since.items() if now - since > _GONE]:
             left = await self._executions.unsettled([worker], 1)
