@@ -71,7 +71,7 @@ newman: .venv/installed-run ## run the Postman collection against the platform (
 
 .PHONY: dead-letters
 dead-letters: .venv/installed-dev ## show the dead letters of KASAL_AMQP_URL (REPLAY=1 sends them back)
-	$(PY) tools/dead_letters.py $(if $(REPLAY),--replay)
+	$(PY) tools/dead_letters.py $(if $(REPLAY),replay)
 
 .PHONY: lock
 lock: ## resolve the two lock files anew (needs uv)

@@ -2,34 +2,69 @@
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from jwt import PyJWK, PyJWKError
 
 from common.client import ServiceClient
+from common.errors import KasalError
 from common.identity import ALGORITHM
+from common.logs import get_logger
+
+log = get_logger(__name__)
 
 _ASK_AGAIN_AFTER = 5.0
 """Seconds between two questions for keys that are not known, so that forged ids cost little."""
+_FRESH = 60.0
+"""Seconds after which the set is read anew, so that a key taken out of it is trusted no longer."""
+_PATIENCE = 1.0
+"""Seconds that callers wait for a new set while they have an old one."""
 
 
 class RemoteKeys:
-    """Public keys by `kid`. An unknown `kid` has the set read again, at most every 5 s."""
+    """Public keys by `kid`, read anew each minute, and at most every 5 s for an unknown `kid`.
 
-    def __init__(self, auth: ServiceClient) -> None:
+    While auth is away the last set holds.
+    """
+
+    def __init__(
+        self, auth: ServiceClient, clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._auth = auth
+        self._clock = clock
         self._keys: dict[str, EllipticCurvePublicKey] = {}
-        self._asked = float("-inf")
+        self._asked = self._read = float("-inf")
         self._lock = asyncio.Lock()
+        self._renewing: asyncio.Task[None] | None = None
 
     async def public_key(self, key_id: str) -> EllipticCurvePublicKey | None:
         """Return the key named `key_id`, or None. Raises `Unavailable` when auth is away."""
         if key_id not in self._keys:
             async with self._lock:
-                if key_id not in self._keys and time.monotonic() - self._asked > _ASK_AGAIN_AFTER:
+                if key_id not in self._keys and self._passed(self._asked, _ASK_AGAIN_AFTER):
                     await self.refresh()
+        elif self._passed(self._read, _FRESH):
+            await self._renewed()
         return self._keys.get(key_id)
+
+    async def _renewed(self) -> None:
+        """Have the set read in the background, and wait for it a little."""
+        if self._renewing is None and self._passed(self._asked, _ASK_AGAIN_AFTER):
+            self._asked = self._clock()
+            self._renewing = asyncio.create_task(self._renew(), name="read signing keys")
+        if self._renewing is not None:
+            left = self._asked + _PATIENCE - self._clock()
+            await asyncio.wait({self._renewing}, timeout=max(0.0, left))
+
+    async def _renew(self) -> None:
+        try:
+            await self.refresh()
+        except KasalError as fault:
+            log.warning("the signing keys stay as they were", reason=fault.message)
+        finally:
+            self._renewing = None
 
     async def refresh(self) -> None:
         """Read the set now. Raises `Unavailable` when auth is away."""
@@ -39,7 +74,10 @@ class RemoteKeys:
             for entry in answer["keys"]
             if entry.get("alg") == ALGORITHM
         }
-        self._asked = time.monotonic()
+        self._asked = self._read = self._clock()
+
+    def _passed(self, since: float, seconds: float) -> bool:
+        return self._clock() - since > seconds
 
 
 def _public_key(entry: dict[str, Any]) -> EllipticCurvePublicKey:

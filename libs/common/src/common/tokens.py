@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import jwt
@@ -72,34 +73,45 @@ def sign(
     return jwt.encode(claims, key, algorithm=ALGORITHM, headers={"kid": key_id}, sort_headers=False)
 
 
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    identity: Identity
+    key_id: str
+    key: EllipticCurvePublicKey
+
+
 class TokenVerifier:
     """Checks tokens: signature, algorithm, issuer, audience, expiry. Revocation is the doors' work.
 
-    Checked tokens are kept, by their text, until they expire; at most `remembered` of them.
+    Checked tokens are kept, by their text, until they expire or their key is trusted no longer; at
+    most `remembered` of them.
     """
 
     def __init__(self, keys: KeySource, remembered: int = 20_000) -> None:
         self._keys = keys
         self._remembered = remembered
-        self._known: OrderedDict[str, Identity] = OrderedDict()
+        self._known: OrderedDict[str, _Checked] = OrderedDict()
 
     async def verify(self, token: str) -> Identity:
         """Return who `token` speaks for. Raises `Unauthorized` when it does not hold."""
         known = self._known.get(token)
         if known is not None:
-            if known.expires_at > time.time():
-                return known
-            del self._known[token]
-        identity = await self._check(token)
-        self._known[token] = identity
+            if known.identity.expires_at > time.time() and await self._holds(known):
+                return known.identity
+            self._known.pop(token, None)
+        checked = await self._check(token)
+        self._known[token] = checked
         if len(self._known) > self._remembered:
             self._known.popitem(last=False)
-        return identity
+        return checked.identity
 
-    async def _check(self, token: str) -> Identity:
+    async def _holds(self, checked: "_Checked") -> bool:
+        return await self._keys.public_key(checked.key_id) == checked.key
+
+    async def _check(self, token: str) -> "_Checked":
         try:
-            header = jwt.get_unverified_header(token)
-            key = await self._keys.public_key(str(header.get("kid", "")))
+            key_id = str(jwt.get_unverified_header(token).get("kid", ""))
+            key = await self._keys.public_key(key_id)
             if key is None:
                 raise Unauthorized("The token is signed with a key that is not known.")
             claims = jwt.decode(
@@ -111,7 +123,7 @@ class TokenVerifier:
                 leeway=_LEEWAY,
                 options={"require": _NEEDED},
             )
-            return _identity(claims)
+            return _Checked(_identity(claims), key_id, key)
         except jwt.ExpiredSignatureError:
             raise Unauthorized("The token has expired.") from None
         except (jwt.PyJWTError, KeyError, ValueError, TypeError):

@@ -11,7 +11,7 @@ from pymongo.errors import NetworkTimeout, OperationFailure
 
 from common.access import Admin, Overseer, PeerService, Viewer
 from common.client import Addresses, ServiceClient, ServiceTokens
-from common.errors import Conflict, Forbidden, NotFound, Unavailable, UpstreamTimeout
+from common.errors import Conflict, Forbidden, NotFound, Unauthorized, Unavailable, UpstreamTimeout
 from common.http import create_app
 from common.identity import ALL_WORKSPACES
 from common.keys import RemoteKeys
@@ -335,6 +335,37 @@ async def test_keys_are_read_from_the_set_and_forged_ids_cost_little(
             assert await keys.public_key(f"forged-{number}") is None
         assert await keys.public_key("other") is None
         assert len(reads) == 1
+
+
+async def test_a_key_that_is_taken_out_of_the_set_is_trusted_no_longer(
+    telemetry, served, signing_keys, make_token
+):
+    import json
+
+    from jwt.algorithms import ECAlgorithm
+
+    public = json.loads(ECAlgorithm.to_jwk(signing_keys.private.public_key()))
+    told: list[dict[str, Any]] = [{**public, "kid": KEY_ID, "alg": "ES256"}]
+    routes, token, away = APIRouter(), make_token(), False
+
+    @routes.get("/.well-known/jwks.json")
+    async def jwks() -> dict[str, Any]:
+        if away:
+            raise Unavailable("away")
+        return {"keys": told}
+
+    now = 1_000.0
+    async with served(_plain_app(telemetry, routes)) as auth:
+        verifier = TokenVerifier(RemoteKeys(auth.client, lambda: now))
+        await verifier.verify(token)
+        told.clear()
+        now += 59
+        await verifier.verify(token)
+        now, away = now + 2, True
+        await verifier.verify(token)
+        now, away = now + 6, False
+        with pytest.raises(Unauthorized):
+            await verifier.verify(token)
 
 
 def _plain_app(telemetry, routes):

@@ -27,21 +27,43 @@ def test_tokens_begin_as_the_api_document_shows_them(make_token):
     assert make_token().startswith("eyJ0eXAi")
 
 
-async def test_a_known_token_is_not_checked_again(make_token):
+@pytest.fixture
+def checks(monkeypatch):
+    """Every signature check that is made from now on."""
+    made, decode = [], jwt.decode
+
+    def counted(token, *args, **kwargs):
+        made.append(token)
+        return decode(token, *args, **kwargs)
+
+    monkeypatch.setattr("common.tokens.jwt.decode", counted)
+    return made
+
+
+async def test_a_known_token_is_not_checked_again(checks):
     keys = LocalKeys()
     verifier, token = TokenVerifier(keys), TokenMaker(keys)()
     await verifier.verify(token)
     await verifier.verify(token)
-    assert keys.asked == 1
+    assert checks == [token]
 
 
-async def test_only_so_many_tokens_are_remembered():
+async def test_a_known_token_of_a_key_that_is_replaced_is_refused(make_token):
+    keys = LocalKeys()
+    verifier, token = TokenVerifier(keys), TokenMaker(keys)()
+    await verifier.verify(token)
+    keys.private = LocalKeys().private
+    with pytest.raises(Unauthorized):
+        await verifier.verify(token)
+
+
+async def test_only_so_many_tokens_are_remembered(checks):
     keys = LocalKeys()
     verifier, make = TokenVerifier(keys, remembered=2), TokenMaker(keys)
     tokens = [make(user_id=f"usr_{number}") for number in range(3)]
     for token in (*tokens, tokens[0]):
         await verifier.verify(token)
-    assert keys.asked == 4
+    assert len(checks) == 4
 
 
 async def test_a_remembered_token_expires_too(make_token, verifier, monkeypatch):

@@ -21,6 +21,8 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
     """Jobs that one socket may watch at a time."""
     client_frame_bytes: int = Field(default=16_384, ge=256, le=65_536)
     """The longest message a client may send."""
+    client_message_limit: int = Field(default=1_200, ge=10)
+    """Messages a minute that a client may send before it is closed (4429)."""
     authenticate_seconds: float = Field(default=10.0, gt=0, le=60)
     """How long a socket may stay open without a token."""
     slow_client_seconds: float = Field(default=5.0, gt=0, le=300)

@@ -256,6 +256,19 @@ async def test_too_many_connections_and_subscriptions_close_with_4429(world_of, 
             assert await talk.hear(again) == {"type": "pong"}
 
 
+async def test_a_client_that_floods_and_reads_late_is_closed_with_4429(world_of, talk):
+    async with world_of(client_message_limit=300, client_frame_bytes=256) as world:
+        async with world.connect() as client:
+            for number in range(10_000):
+                await talk.say(client, type="subscribe", job_id=f"job_{number}")
+            code, heard = await talk.drained(client)
+        assert code == 4429
+        assert 300 <= len(heard) <= 302
+        async with world.connect() as again:
+            await talk.say(again, type="ping")
+            assert await talk.hear(again) == {"type": "pong"}
+
+
 async def test_a_lost_message_is_found_by_the_heads(world_of, talk):
     async with world_of(heads_seconds=0.1) as world:
         world.platform.job("job_1", events=1)

@@ -94,6 +94,31 @@ async def test_a_plan_is_asked_for_once_and_kept_while_auth_is_away(monkeypatch)
     assert source.asked == 3
 
 
+async def test_a_look_up_under_way_while_the_plan_changes_is_not_kept():
+    class Slow(PlanSource):
+        async def limits(self, workspace_id: str) -> Limits:
+            found = self.found
+            self.asked += 1
+            asked.set()
+            await answer.wait()
+            return found
+
+    asked, answer = asyncio.Event(), asyncio.Event()
+    source = Slow()
+    plans = Plans(source)
+    early = asyncio.create_task(plans.limits("ws"))
+    await asked.wait()
+    asked.clear()
+    source.found = Limits(50, 10)
+    plans.forget("ws")
+    late = asyncio.create_task(plans.limits("ws"))
+    await asked.wait()
+    answer.set()
+    assert (await early, await late) == (Limits(5, 1), Limits(50, 10))
+    assert plans.held("ws") == Limits(50, 10)
+    assert source.asked == 2
+
+
 class RevocationList:
     def __init__(self, *revoked: SessionRevoked) -> None:
         self.revoked = list(revoked)

@@ -17,6 +17,27 @@ RESTART = 1012
 BUG = 1011
 
 
+class Allowance:
+    """How much one client may say: `per_minute` messages at once, and again as time passes.
+
+    Without it a client that sends faster than it is answered is a line of its own making: even its
+    pongs wait in it, until it is taken for dead.
+    """
+
+    def __init__(self, per_minute: int, now: float) -> None:
+        self._most = float(per_minute)
+        self._left = self._most
+        self._counted = now
+
+    def spend(self, now: float) -> None:
+        """Count one message. Raises `RateLimited` when there were too many."""
+        earned = (now - self._counted) * self._most / 60
+        self._left, self._counted = min(self._left + earned, self._most), now
+        if self._left < 1:
+            raise RateLimited("This client sends too many messages.", retry_after=5)
+        self._left -= 1
+
+
 class Connections:
     """Counts connections per workspace and in all, and ends those whose token was revoked."""
 

@@ -1,6 +1,7 @@
 """The WebSocket at /ws (contract.md, section 4)."""
 
 import asyncio
+import time
 from typing import Any
 
 from fastapi import APIRouter
@@ -73,6 +74,7 @@ class SocketSession:
         self._lease: Lease | None = None
         self._watches: dict[str, Watch] = {}
         self._closing: asyncio.Task[None] | None = None
+        self._allowance = codes.Allowance(door.settings.client_message_limit, time.monotonic())
 
     @property
     def identity(self) -> Identity | None:
@@ -143,6 +145,7 @@ class SocketSession:
         message = await self._websocket.receive()
         if message["type"] != "websocket.receive":
             raise Gone
+        self._counted(lambda: self._allowance.spend(time.monotonic()))
         text: str | None = message.get("text")
         return text
 

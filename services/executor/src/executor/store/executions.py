@@ -13,6 +13,7 @@ from common.mongo import Database, Document, ensure_index
 from executor.domain.execution import Execution, Step
 from executor.domain.records import Record
 from executor.store import documents
+from executor.store.backlog import Backlog
 from executor.store.reach import reaching
 
 _DUPLICATE = 11_000
@@ -51,6 +52,7 @@ class MongoExecutions:
         self._inserting = Grouped(self._insert_all)
         self._applying = Grouped(self._apply_all)
         self._finding = Grouped(self._find_all)
+        self._backlog = Backlog(self._queued_in)
 
     async def insert(self, execution: Execution) -> bool:
         return await self._inserting(execution)
@@ -188,15 +190,17 @@ class MongoExecutions:
         return [documents.execution(document) for document in found]
 
     async def queued(self, before: datetime, limit: int) -> list[str]:
+        with reaching():
+            return [row["_id"] for row in await self._backlog.oldest(before, limit)]
+
+    async def _queued_in(self, after: datetime, upto: datetime) -> list[Document]:
         query = {
             "open": True,
             "owner": None,
             "status": ExecutionStatus.QUEUED.value,
-            "created_at": {"$lte": before},
+            "created_at": {"$gt": after, "$lte": upto},
         }
-        with reaching():
-            cursor = self._executions.find(query, {"_id": 1}).sort("created_at", 1).limit(limit)
-            return [document["_id"] async for document in cursor]
+        return await self._executions.find(query, {"created_at": 1}).to_list()
 
     async def waiting(self, limit: int) -> list[Execution]:
         query = {

@@ -32,6 +32,8 @@ class Plans:
     def forget(self, workspace_id: str) -> None:
         """Look the limits up again at the workspace's next request."""
         self._known.pop(workspace_id, None)
+        # A look-up under way may have read the old ones: it answers its callers and is not kept.
+        self._asking.pop(workspace_id, None)
 
     async def limits(self, workspace_id: str) -> Limits:
         """Return the limits of `workspace_id`; many callers at once ask auth once."""
@@ -41,8 +43,12 @@ class Plans:
         task = self._asking.get(workspace_id)
         if task is None:
             task = self._asking[workspace_id] = asyncio.create_task(self._ask(workspace_id))
-            task.add_done_callback(lambda _: self._asking.pop(workspace_id, None))
+            task.add_done_callback(lambda done: self._asked(workspace_id, done))
         return await asyncio.shield(task)
+
+    def _asked(self, workspace_id: str, task: asyncio.Task[Limits]) -> None:
+        if self._asking.get(workspace_id) is task:
+            del self._asking[workspace_id]
 
     async def _ask(self, workspace_id: str) -> Limits:
         try:
@@ -53,6 +59,8 @@ class Plans:
             )
             stale = self._known.get(workspace_id)
             limits, kept = (stale[0] if stale else TIERS["free"]), _ASK_AGAIN_AFTER
+        if self._asking.get(workspace_id) is not asyncio.current_task():
+            return limits
         self._known[workspace_id] = (limits, time.monotonic() + kept)
         self._known.move_to_end(workspace_id)
         if len(self._known) > _REMEMBERED:

@@ -1,0 +1,62 @@
+"""The oldest of many waiting jobs, found by short windows of time instead of one large sort."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from common.mongo import Document
+
+Read = Callable[[datetime, datetime], Awaitable[Sequence[Document]]]
+"""Returns the waiting jobs made after the first moment and not after the second, in any order."""
+
+_LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_FIRST, _SHORTEST = timedelta(seconds=1), timedelta(milliseconds=10)
+_GROWTH = 6
+_DENSE = 2_000
+"""Jobs in one window above which the windows grow no more."""
+_TICK = timedelta(milliseconds=1)
+
+
+class Backlog:
+    """Remembers where the waiting jobs begin, so that a look costs what it returns.
+
+    A job that was made before that moment and stored late is found too: what lies before it is
+    read as well, and is next to nothing.
+    """
+
+    def __init__(self, read: Read) -> None:
+        self._read = read
+        self._begins: datetime | None = None
+        self._span = _FIRST
+
+    async def oldest(self, before: datetime, limit: int) -> list[Document]:
+        """Return at most `limit` of the jobs made by `before`, the oldest first."""
+        if self._begins is None:
+            self._begins = await self._first(before)
+        after, span = min(self._begins, before), self._span
+        found = _sorted(await self._read(_LONG_AGO, after))
+        while len(found) < limit and after < before:
+            upto = min(after + span, before)
+            rows = await self._read(after, upto)
+            found += _sorted(rows)
+            if len(rows) > _GROWTH * limit:
+                self._span = max(span / _GROWTH, _SHORTEST)
+            if len(rows) < limit:
+                span *= _GROWTH
+            after = upto
+        self._begins = min(found[0]["created_at"] - _TICK if found else before, before)
+        return found[:limit]
+
+    async def _first(self, before: datetime) -> datetime:
+        """Return a moment before which none of them was made. Reads all, once, in bounded parts."""
+        oldest, upto, span = before, before, _FIRST
+        while upto > _LONG_AGO:
+            after = max(upto - span, _LONG_AGO) if span.days < 365 else _LONG_AGO
+            rows = await self._read(after, upto)
+            oldest = min([oldest, *(row["created_at"] for row in rows)])
+            span = span * _GROWTH if len(rows) < _DENSE else span / _GROWTH
+            upto = after
+        return oldest - _TICK
+
+
+def _sorted(rows: Sequence[Document]) -> list[Document]:
+    return sorted(rows, key=lambda row: (row["created_at"], row["_id"]))
