@@ -39,6 +39,7 @@ from common.logs import configure_logging
 from common.mongo import connect, database
 from common.telemetry import Telemetry
 from executor.config import Settings
+from executor.domain.meters import NoMeters
 from executor.domain.outbox import Outbox
 from executor.domain.submission import Submission
 from executor.domain.tools import ToolSpec
@@ -85,7 +86,7 @@ class LibraryModels:
             return ModelResponse(parts=[TextPart(ANSWER)])
 
         native = FunctionModel(answer, model_name="local")
-        self._model = RemoteModel("local", native, Patience(), priced=False)
+        self._model = RemoteModel("local", native, Patience(), NoMeters(), priced=False)
 
     async def resolve(self, _: str) -> RemoteModel:
         return self._model

@@ -18,13 +18,18 @@ Check = Callable[[], Awaitable[None]]
 
 async def ready(checks: Mapping[str, Check]) -> dict[str, Any]:
     """Return what answers, by name. Raises `Unavailable` naming what does not."""
-    answers = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
-    missing = [name for name, answered in zip(checks, answers, strict=True) if not answered]
+    missing = [name for name, answered in (await answers(checks)).items() if not answered]
     if missing:
         raise Unavailable(
             f"Not ready: {', '.join(missing)} does not answer.", details={"missing": missing}
         )
     return {"status": "ready", "checks": dict.fromkeys(checks, "ok")}
+
+
+async def answers(checks: Mapping[str, Check]) -> dict[str, bool]:
+    """Return whether each backend answers, by name."""
+    found = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
+    return dict(zip(checks, found, strict=True))
 
 
 async def _answers(name: str, check: Check) -> bool:

@@ -1,7 +1,7 @@
 """The HTTP application every service is: errors, request ids, traces, metrics, limits, health."""
 
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import orjson
@@ -28,6 +28,7 @@ from common.mongo import is_away
 from common.requests import RequestLimits, RequestRecorder, current_request_id
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
+from common.watching import watched
 
 log = get_logger(__name__)
 
@@ -54,7 +55,7 @@ def create_app(
     app = FastAPI(
         title=f"Kasal {service}",
         version="1",
-        lifespan=lifespan,
+        lifespan=_watching(lifespan, telemetry, checks),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -70,6 +71,17 @@ def create_app(
     app.add_middleware(RequestLimits, max_body=max_body)
     app.add_middleware(RequestRecorder, service=service, telemetry=telemetry)
     return app
+
+
+def _watching(lifespan: Lifespan, telemetry: Telemetry, checks: Mapping[str, Check]) -> Lifespan:
+    """Return `lifespan` with the backends watched meanwhile."""
+
+    @asynccontextmanager
+    async def both(app: FastAPI) -> AsyncIterator[None]:
+        async with lifespan(app), watched(telemetry, checks):
+            yield
+
+    return both
 
 
 def health_routes(checks: Mapping[str, Check]) -> APIRouter:

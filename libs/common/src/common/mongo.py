@@ -9,9 +9,20 @@ from pymongo import AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.monitoring import (
+    CommandFailedEvent,
+    CommandListener,
+    CommandStartedEvent,
+    CommandSucceededEvent,
+    ServerHeartbeatFailedEvent,
+    ServerHeartbeatListener,
+    ServerHeartbeatStartedEvent,
+    ServerHeartbeatSucceededEvent,
+)
 
 from common.logs import get_logger
 from common.settings import MongoSettings
+from common.telemetry import Telemetry
 
 log = get_logger(__name__)
 
@@ -37,12 +48,42 @@ class Client(AsyncMongoClient[Document]):
             log.warning("the database client did not close in time", seconds=_CLOSING)
 
 
-def connect(settings: MongoSettings) -> Client:
+class StoreErrors(CommandListener, ServerHeartbeatListener):
+    """Counts commands that fail and heartbeats that get no answer, by the kind of error.
+
+    Only failures are counted: a duration of each command would cost more than it tells.
+    """
+
+    def __init__(self, telemetry: Telemetry) -> None:
+        self._errors = telemetry.meter.create_counter(
+            "kasal.db.errors", description="Database commands and heartbeats that failed"
+        )
+
+    def started(self, event: CommandStartedEvent | ServerHeartbeatStartedEvent) -> None:
+        pass
+
+    def succeeded(self, event: CommandSucceededEvent | ServerHeartbeatSucceededEvent) -> None:
+        pass
+
+    def failed(self, event: CommandFailedEvent | ServerHeartbeatFailedEvent) -> None:
+        if isinstance(event, ServerHeartbeatFailedEvent):
+            operation, kind = "heartbeat", type(event.reply).__name__
+        else:
+            operation = event.command_name
+            failure = event.failure
+            kind = str(failure.get("codeName") or failure.get("errtype") or "_OTHER")
+        if kind == "CancelledError":  # a caller that went away, or a run that was cut off
+            return
+        self._errors.add(1, {"db.operation.name": operation, "error.type": kind})
+
+
+def connect(settings: MongoSettings, telemetry: Telemetry | None = None) -> Client:
     """Return a client of `settings.mongo_url`; it connects when first used.
 
     Times come back aware, in UTC. A write is acknowledged once a majority has it in the journal, so
     that it outlives a crash. MongoDB means that by `majority` anyway; SecantusDB, unless asked for the
-    journal too, loses what it acknowledged in the 50 ms or so before it is killed.
+    journal too, loses what it acknowledged in the 50 ms or so before it is killed. With `telemetry`, what
+    fails is counted.
     """
     return Client(
         settings.mongo_url,
@@ -52,6 +93,7 @@ def connect(settings: MongoSettings) -> Client:
         serverSelectionTimeoutMS=settings.mongo_timeout_ms,
         timeoutMS=settings.mongo_timeout_ms,
         appname="kasal",
+        event_listeners=[StoreErrors(telemetry)] if telemetry is not None else [],
     )
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import uvicorn
-from prometheus_client import CollectorRegistry, Metric, generate_latest
+from prometheus_client import CollectorRegistry, Metric, ProcessCollector, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -105,8 +105,13 @@ def server_for(app: ASGIApp, *, grace: float = 5.0, ws_max_size: int = 65_536) -
 
 
 def metrics_app(registries: Iterable[CollectorRegistry]) -> ASGIApp:
-    """Return an application that serves `/metrics` in Prometheus' text format."""
-    held = _Together(list(registries))
+    """Return an application that serves `/metrics` in Prometheus' text format.
+
+    What the process itself uses (CPU, memory, open files) is told once, whatever shares it.
+    """
+    process = CollectorRegistry()
+    ProcessCollector(registry=process)
+    held = _Together([process, *registries])
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":

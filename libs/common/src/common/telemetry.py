@@ -4,15 +4,22 @@ Spans are recorded only where an exporter is configured; trace ids are made and 
 way, through HTTP and AMQP headers (W3C Trace Context).
 """
 
+import platform
 import threading
 from collections.abc import Mapping, MutableMapping
+from importlib.metadata import version
 from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
 from opentelemetry.metrics import Meter
 from opentelemetry.sdk.metrics import MeterProvider
-from opentelemetry.sdk.resources import SERVICE_NAME, Resource
+from opentelemetry.sdk.resources import (
+    PROCESS_RUNTIME_VERSION,
+    SERVICE_NAME,
+    SERVICE_VERSION,
+    Resource,
+)
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, ParentBased, StaticSampler
@@ -49,8 +56,7 @@ class Telemetry:
     ) -> None:
         self.service = service
         self.registry = CollectorRegistry()
-        named = {SERVICE_NAME: service, **({_PROCESS: process} if process else {})}
-        resource = Resource.create(named)
+        resource = Resource.create(_named(service, process))
         processors = [p for p in (spans, _otlp(otlp_endpoint)) if p is not None]
         self.recording = bool(processors)
         sampler = (
@@ -74,6 +80,16 @@ class Telemetry:
             sending.start()
             sending.join(_FLUSH_WITHIN)
         self._metrics.shutdown()
+
+
+def _named(service: str, process: str) -> dict[str, str]:
+    """Return what spans and `target_info` say of this process: its name, and what it is built from."""
+    named = {
+        SERVICE_NAME: service,
+        SERVICE_VERSION: version("kasal-common"),
+        PROCESS_RUNTIME_VERSION: platform.python_version(),
+    }
+    return {**named, _PROCESS: process} if process else named
 
 
 def _reader(registry: CollectorRegistry) -> PrometheusMetricReader:

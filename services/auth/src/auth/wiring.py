@@ -60,7 +60,7 @@ class Stores:
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the auth service; its lifespan opens and closes its connections."""
     telemetry = Telemetry("auth", settings.otlp_endpoint)
-    client = connect(settings)
+    client = connect(settings, telemetry)
     held = database(client, settings, "auth")
     redis = backends.redis(settings)
     bus = backends.bus(settings, telemetry)

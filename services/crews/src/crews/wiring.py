@@ -73,7 +73,7 @@ def _parts(stores: _Stores, remembering: Remembering) -> Parts:
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the crews service; its connections open and close with its lifespan."""
     telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
-    client = connect(settings)
+    client = connect(settings, telemetry)
     held = database(client, settings, SERVICE)
     bus = backends.bus(settings, telemetry)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)

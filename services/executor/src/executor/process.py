@@ -10,6 +10,7 @@ from common.errors import Unavailable
 from common.health import Check
 from common.logs import bind_service, get_logger
 from common.telemetry import Telemetry
+from common.watching import watched
 from executor.domain.worker import Worker
 from executor.messaging.consumers import WorkerConsumers
 from executor.messaging.publishers import BusMemory
@@ -41,7 +42,8 @@ class WorkerProcess:
         bind_service("executor")
         consuming = asyncio.create_task(self._begin(), name="begin")
         try:
-            await stop.wait()
+            async with watched(self.telemetry, self.checks):
+                await stop.wait()
             log.info("the worker stops", worker=self.worker.worker_id)
         finally:
             await self._end(consuming)

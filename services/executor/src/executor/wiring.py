@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from common.mongo import Database, connect, database
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 from executor.config import Settings
+from executor.domain.census import CensusTaker
 from executor.domain.control import Control
 from executor.domain.intake import Intake
 from executor.domain.journal import CrewRunner
@@ -33,6 +34,7 @@ from executor.domain.worker import Worker
 from executor.messaging.consumers import WorkerConsumers
 from executor.messaging.crews import CrewsOverHttp
 from executor.messaging.publishers import BusAnnouncements, BusMemory
+from executor.messaging.queues import BusQueues
 from executor.meters import OpenTelemetryMeters
 from executor.process import WorkerProcess
 from executor.routes import analytics, executions, internal
@@ -80,7 +82,7 @@ class _Connections:
 
 def _connections(settings: Settings, backends: Backends, process: str) -> _Connections:
     telemetry = Telemetry(SERVICE, settings.otlp_endpoint, process=process)
-    mongo = connect(settings)
+    mongo = connect(settings, telemetry)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     crews = ServiceClient("crews", settings.crews_url, settings.peer_timeout, telemetry)
     tokens = ServiceTokens(auth, SERVICE, settings.service_secret)
@@ -103,6 +105,9 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     announcements = BusAnnouncements(held.bus)
     outbox = Outbox(announcements)
     settlement = Settlement(log_store, counters, announcements)
+    meters = OpenTelemetryMeters(held.telemetry)
+    meters.observe_outbox(settlement.unpublished)
+    census = CensusTaker(log_store, MongoLeases(held.database), BusQueues(held.bus), meters)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -114,6 +119,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             settlement.start()
             opened.push_async_callback(settlement.stop)
             opened.push_async_callback(outbox.close)
+            await opened.enter_async_context(_meanwhile(census.keep_counting()))
             yield
 
     app = create_app(
@@ -128,7 +134,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app.state.bus = held.bus
     app.state.use_cases = UseCases(
         Submission(log_store, held.crews, counters, outbox),
-        Control(log_store, outbox, settlement, OpenTelemetryMeters(held.telemetry)),
+        Control(log_store, outbox, settlement, meters),
         Reading(log_store, MongoExecutionLists(held.database), counters),
     )
     return app
@@ -144,6 +150,17 @@ async def _started(bus: Bus) -> AsyncIterator[None]:
     finally:
         starting.cancel()
         await asyncio.wait({starting})
+
+
+@asynccontextmanager
+async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
+    """Have `work` done until the end of the block."""
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
 
 
 def build_worker(
@@ -176,6 +193,8 @@ def build_worker(
         slots=settings.worker_slots,
         patience=settings.store_patience,
     )
+    meters.observe_slots(settings.worker_slots)
+    meters.observe_outbox(runs.unpublished, settlement.unpublished)
     intake = Intake(worker_id, log_store, held.crews, settlement, settings.max_lost_claims, meters)
     worker = Worker(
         worker_id,
@@ -272,7 +291,8 @@ class _LateEngine:
                 google_api_key=given.google_api_key,
                 ollama_base_url=given.ollama_base_url,
                 fallback="offline" if given.model_fallback == "offline" else None,
-            )
+            ),
+            self._meters,
         )
         toolbox = Toolbox(
             ToolSettings(

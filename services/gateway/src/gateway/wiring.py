@@ -14,6 +14,7 @@ from common.keys import RemoteKeys
 from common.logs import bind_service, get_logger
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
+from common.watching import watched
 from gateway.config import Settings
 from gateway.domain.admission import Doorkeeper
 from gateway.domain.credentials import Credentials
@@ -107,6 +108,7 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
             for work in (counters.run(), revocations.keep_loaded()):
                 stack.push_async_callback(_ended, asyncio.create_task(work))
             stack.callback(access_log.flush)
+            await stack.enter_async_context(watched(telemetry, parts.checks))
             yield
 
     app = Gateway(Door(settings, parts), lifespan)

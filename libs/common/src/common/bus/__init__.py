@@ -37,6 +37,14 @@ class Message:
     """How often the queue has handed it out, this time included."""
 
 
+@dataclass(frozen=True, slots=True)
+class Depth:
+    """What a queue holds: messages that nobody has been handed yet, and who takes from it."""
+
+    messages: int
+    consumers: int
+
+
 class BusUnavailable(Unavailable):
     """The broker cannot be reached or did not confirm in time; nothing is known to be published."""
 
@@ -115,6 +123,9 @@ class Bus(Protocol):
 
     async def publish(self, exchange: Exchange, key: str, message: Message) -> None:
         """Publish persistently and await the broker's confirm. Raises `BusUnavailable`."""
+
+    async def depth(self, queue: Queue) -> Depth:
+        """Ask what `queue` holds now. Raises `BusUnavailable`."""
 
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 1) -> Consumer:
         """Hand the queue's messages to `handler`, at most `prefetch` at a time."""

@@ -1,7 +1,8 @@
 """What happens around a handler call, on every kind of bus: span, log ids, counts, what comes next."""
 
 import asyncio
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
@@ -20,7 +21,7 @@ from common.contracts.topology import (
 from common.errors import Unavailable, UpstreamTimeout
 from common.logs import bound, get_logger
 from common.mongo import is_away
-from common.requests import is_request_id
+from common.requests import SECONDS, is_request_id
 from common.telemetry import Telemetry, extract, inject, is_traced
 
 log = get_logger(__name__)
@@ -52,19 +53,37 @@ class Handling:
         self._telemetry = telemetry
         self._tracer = telemetry.tracer
         self._system = system
+        self._sent = _Labels(system, "send")
+        self._received = _Labels(system, "process")
         meter = telemetry.meter
         self._published = meter.create_counter(
-            "kasal.bus.published", description="Messages the broker has confirmed, by exchange"
+            "messaging.client.sent.messages",
+            unit="{message}",
+            description="Messages the broker has confirmed",
         )
         self._consumed = meter.create_counter(
-            "kasal.bus.consumed", description="Handler calls, by queue and outcome"
+            "messaging.client.consumed.messages",
+            unit="{message}",
+            description="Messages handed to this process",
+        )
+        self._processing = meter.create_histogram(
+            "messaging.process.duration",
+            unit="s",
+            description="Duration of handling a message of a queue, each try by itself",
+            explicit_bucket_boundaries_advisory=SECONDS,
+        )
+        self._redelivered = meter.create_counter(
+            "kasal.bus.redelivered", description="Messages that were handed out before"
+        )
+        self._retried = meter.create_counter(
+            "kasal.bus.retried", description="Tries after a failed one, in the same process"
         )
         self._dead = meter.create_counter(
-            "kasal.bus.dead_lettered", description="Messages made dead letters, by queue"
+            "kasal.bus.dead_lettered", description="Messages made dead letters"
         )
 
     def count_published(self, exchange: Exchange) -> None:
-        self._published.add(1, {"exchange": exchange.name})
+        self._published.add(1, self._sent.of(exchange.name))
 
     @contextmanager
     def sending(self, exchange: Exchange, key: str, message: Message) -> Iterator[Message]:
@@ -100,6 +119,7 @@ class Handling:
     async def watch(self, exchange: Exchange, handler: Handler, message: Message) -> None:
         """Call a subscription's handler once; whatever it raises is logged."""
         place = exchange.name
+        self._consumed.add(1, self._received.of(place))
         try:
             await self._call(place, handler, message, traced=exchange.traced)
         except Exception:
@@ -115,12 +135,14 @@ class Handling:
         """
         if stopping.is_set():
             raise Returned(message)
+        self._count_taken(queue, message)
         if queue.accepts and message.type not in queue.accepts:
             return self._dead_letter(queue, message, f"the type {message.type!r} is not known here")
         failures = tries = 0
         while True:
             try:
-                await self._call(queue.name, handler, message)
+                with self._timed(queue):
+                    await self._call(queue.name, handler, message)
                 return None
             except DeadLetter as fault:
                 return self._dead_letter(queue, message, str(fault))
@@ -138,22 +160,34 @@ class Handling:
             message = replace(message, deliveries=message.deliveries + 1)
             if await _stopped(stopping, min(_FIRST_DELAY * 2**tries, _LONGEST_DELAY)):
                 raise Returned(message)
+            self._retried.add(1, self._received.of(queue.name))
             tries = min(tries + 1, 16)
+
+    def _count_taken(self, queue: Queue, message: Message) -> None:
+        self._consumed.add(1, self._received.of(queue.name))
+        if message.deliveries > 1:
+            self._redelivered.add(1, self._received.of(queue.name))
+
+    @contextmanager
+    def _timed(self, queue: Queue) -> Iterator[None]:
+        labels, started = self._received.of(queue.name), time.perf_counter()
+        try:
+            yield
+        except Exception as fault:
+            labels = {**labels, "error.type": type(fault).__name__}
+            raise
+        finally:
+            self._processing.record(time.perf_counter() - started, labels)
 
     async def _call(
         self, place: str, handler: Handler, message: Message, *, traced: bool = True
     ) -> None:
-        outcome = "failed"
-        try:
-            with _named(message):
-                if traced:
-                    with self._observed(place, message):
-                        await handler(message)
-                else:
+        with _named(message):
+            if traced:
+                with self._observed(place, message):
                     await handler(message)
-            outcome = "handled"
-        finally:
-            self._consumed.add(1, {"queue": place, "outcome": outcome})
+            else:
+                await handler(message)
 
     @contextmanager
     def _observed(self, place: str, message: Message) -> Iterator[None]:
@@ -173,7 +207,7 @@ class Handling:
                 raise
 
     def _dead_letter(self, queue: Queue, message: Message, reason: str) -> Message:
-        self._dead.add(1, {"queue": queue.name})
+        self._dead.add(1, self._received.of(queue.name))
         log.error(
             "a message is a dead letter",
             queue=queue.name,
@@ -192,6 +226,26 @@ class Handling:
 
 def _a_backend_is_away(fault: Exception) -> bool:
     return isinstance(fault, (Unavailable, UpstreamTimeout)) or is_away(fault)
+
+
+class _Labels:
+    """The attributes of one operation, by destination: made once, since they go with each message."""
+
+    def __init__(self, system: str, operation: str) -> None:
+        self._system = system
+        self._operation = operation
+        self._known: dict[str, Mapping[str, str]] = {}
+
+    def of(self, destination: str) -> Mapping[str, str]:
+        """Return the attributes of `destination`, an exchange or a queue of the topology."""
+        found = self._known.get(destination)
+        if found is None:
+            found = self._known[destination] = {
+                "messaging.system": self._system,
+                "messaging.operation.name": self._operation,
+                "messaging.destination.name": destination,
+            }
+        return found
 
 
 def _named(message: Message) -> AbstractContextManager[None]:

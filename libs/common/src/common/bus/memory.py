@@ -1,10 +1,11 @@
 """The bus inside one process: the same promises as RabbitMQ's, but that nothing outlives the process."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from common.bus import BusUnavailable, Consumer, Handler, Message, Subscription
+from common.bus import BusUnavailable, Consumer, Depth, Handler, Message, Subscription
 from common.bus.handling import STOP_GRACE, Handling, Returned
 from common.bus.topics import TopicTable
 from common.bus.workers import Backlog, Workers
@@ -23,6 +24,9 @@ class MemoryBroker:
         for queue in QUEUES:
             for key in queue.keys:
                 self.bind(queue.exchange, key, self._queues[queue.name])
+
+        self.consumers: Counter[str] = Counter()
+        """How many consumers each queue has, paused ones left out."""
 
     def queue(self, queue: Queue) -> Backlog[Message]:
         return self._queues[queue.name]
@@ -61,6 +65,15 @@ class _MemoryConsumer:
         self._cancelled = False
         self.workers = Workers(broker.queue(queue), self._work, prefetch)
 
+    def start(self) -> None:
+        self.workers.start()
+        self._broker.consumers[self._queue.name] += 1
+
+    def _stop(self) -> None:
+        if not self.workers.stopped:
+            self._broker.consumers[self._queue.name] -= 1
+        self.workers.stop()
+
     async def _work(self, message: Message, stopping: asyncio.Event) -> None:
         backlog = self._broker.queue(self._queue)
         try:
@@ -75,15 +88,19 @@ class _MemoryConsumer:
             self._broker.route(DEAD_LETTERS, "", dead)
 
     async def pause(self) -> None:
-        self.workers.stop()
+        self._stop()
 
     async def resume(self) -> None:
         if self.workers.stopped and not self._cancelled:
-            self.workers.start()
+            self.start()
 
     async def cancel(self) -> None:
+        await self.finish()
+
+    async def finish(self, grace: float | None = None) -> None:
         self._cancelled = True
-        await self.workers.finish()
+        self._stop()
+        await self.workers.finish(grace)
 
 
 class _MemorySubscription:
@@ -121,8 +138,11 @@ class _MemorySubscription:
         self._keys.clear()
 
     async def cancel(self) -> None:
+        await self.finish()
+
+    async def finish(self, grace: float | None = None) -> None:
         self.drop()
-        await self.workers.finish()
+        await self.workers.finish(grace)
 
 
 class MemoryBus:
@@ -141,9 +161,9 @@ class MemoryBus:
     async def close(self) -> None:
         for subscription in self._subscriptions:
             subscription.drop()
-        workers = [consumer.workers for consumer in self._consumers]
-        workers += [subscription.workers for subscription in self._subscriptions]
-        await asyncio.gather(*(one.finish(STOP_GRACE) for one in workers))
+        attached: list[_MemoryConsumer | _MemorySubscription]
+        attached = [*self._consumers, *self._subscriptions]
+        await asyncio.gather(*(one.finish(STOP_GRACE) for one in attached))
         self._consumers.clear()
         self._subscriptions.clear()
         self._started = False
@@ -158,10 +178,14 @@ class MemoryBus:
             self._broker.route(exchange, key, sent)
         self._handling.count_published(exchange)
 
+    async def depth(self, queue: Queue) -> Depth:
+        await self.ping()
+        return Depth(len(self._broker.queue(queue).held), self._broker.consumers[queue.name])
+
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 1) -> Consumer:
         await self.ping()
         consumer = _MemoryConsumer(self._broker, self._handling, queue, handler, prefetch)
-        consumer.workers.start()
+        consumer.start()
         self._consumers.append(consumer)
         return consumer
 

@@ -5,7 +5,7 @@ import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from common.bus import BusUnavailable, Consumer, Handler, Message, Subscription
+from common.bus import BusUnavailable, Consumer, Depth, Handler, Message, Subscription
 from common.bus.handling import STOP_GRACE, Handling
 from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, properties_of
 from common.bus.rabbitmq_queues import Attached, RabbitConsumer, RabbitSubscription
@@ -85,6 +85,11 @@ class RabbitBus:
                 # Sent once more on the next connection: consumers expect to see a message twice.
                 if _told_to_stop() or not link.broken:
                     raise
+
+    async def depth(self, queue: Queue) -> Depth:
+        if self.link is None:
+            raise BusUnavailable("The message broker is not connected.")
+        return await _in_time(self.link.depth(queue))
 
     async def bury(self, dead: Message) -> None:
         await self.publish(DEAD_LETTERS, "", dead)

@@ -11,7 +11,7 @@ from aiormq.channel import Channel as ConfirmingChannel
 from pamqp.commands import Basic
 from yarl import URL
 
-from common.bus import Message
+from common.bus import Depth, Message
 from common.contracts.topology import (
     DEAD_LETTERS,
     EXCHANGES,
@@ -99,6 +99,13 @@ class Link:
     async def ping(self) -> None:
         """Ask the broker something small. Raises one of `FAULTS`."""
         await self._control.get_exchange(JOBS.name, ensure=True)
+
+    async def depth(self, queue: Queue) -> Depth:
+        """Ask what `queue` holds. Raises one of `FAULTS`."""
+        underlay = await self._control.get_underlay_channel()
+        told = await underlay.queue_declare(queue.name, passive=True)
+        assert told is not None  # noqa: S101 - it is only without an answer
+        return Depth(told.message_count or 0, told.consumer_count or 0)
 
     async def close(self) -> None:
         self._connection.close_callbacks.discard(self._break)

@@ -56,6 +56,7 @@ class Connections:
     def admit(self, connection: Connection, kind: str) -> None:
         """Count a new connection, not yet anyone's. Raises `RateLimited` when there are too many."""
         if len(self._open) >= self._most:
+            self._meters.limit_hit("process")
             raise RateLimited("This server has as many connections as it takes.", retry_after=5)
         self._open[connection] = None
         self._kinds[connection] = kind
@@ -64,6 +65,7 @@ class Connections:
     def assign(self, connection: Connection, workspace_id: str) -> None:
         """Count it as this workspace's. Raises `RateLimited` when that has too many."""
         if self._of_workspace[workspace_id] >= self._most_per_workspace:
+            self._meters.limit_hit("workspace")
             raise RateLimited("This workspace has too many open connections.", retry_after=5)
         self._open[connection] = workspace_id
         self._of_workspace[workspace_id] += 1

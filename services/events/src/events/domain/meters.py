@@ -4,6 +4,9 @@ from collections.abc import Callable, Iterable
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
+LIMITS = ("process", "workspace", "subscriptions")
+"""Whose connections, or that a socket watches as many jobs as it may."""
+
 
 class Meters:
     """The instruments of this service. None is touched per frame."""
@@ -24,6 +27,16 @@ class Meters:
             description="Times events had not come over the bus and were read from the store",
         )
 
+        self._limits = meter.create_counter(
+            "kasal.events.limit_hits",
+            description="Connections and subscriptions refused because a limit is reached",
+        )
+        # There from the start: an alert would not see a first count appear.
+        self._slow.add(0)
+        self._gaps.add(0)
+        for limit in LIMITS:
+            self._limits.add(0, {"limit": limit})
+
     def opened(self, kind: str) -> None:
         self._open.add(1, {"kind": kind})
 
@@ -35,6 +48,10 @@ class Meters:
 
     def slow_client_closed(self) -> None:
         self._slow.add(1)
+
+    def limit_hit(self, limit: str) -> None:
+        """Count a refusal; `limit` is one of `LIMITS`."""
+        self._limits.add(1, {"limit": limit})
 
     def gap_healed(self) -> None:
         self._gaps.add(1)

@@ -237,6 +237,7 @@ class SocketSession:
         job_id = checked(said.job_id)
         self._leave(job_id)
         if len(self._watches) >= self._door.settings.subscription_limit:
+            self._door.meters.limit_hit("subscriptions")
             raise Closing(codes.TOO_MANY, "this socket watches too many jobs")
         workspace_id = self._known().workspace_id
 

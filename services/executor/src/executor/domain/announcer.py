@@ -1,6 +1,7 @@
 """Publishes one job's stored events in order, behind the back of its writer."""
 
 import asyncio
+import time
 from collections import deque
 from collections.abc import Sequence
 
@@ -30,6 +31,13 @@ class Announcer:
         self._task: asyncio.Task[None] | None = None
         self._last = job.seq
         self.published = job.published
+        self.waits_since: float | None = None
+        """Since when (`time.monotonic`) something waits and nothing was confirmed."""
+
+    @property
+    def waiting(self) -> int:
+        """How many events are stored and not confirmed by the bus."""
+        return self._last - self.published
 
     def put(self, records: Sequence[Record]) -> None:
         """Have stored events published after those before them. Returns at once."""
@@ -39,6 +47,7 @@ class Announcer:
             self._held.extend(records)
         self._last = records[-1].seq if records else self._last
         if self._task is None and self.published < self._last:
+            self.waits_since = time.monotonic()
             self._task = asyncio.create_task(self._publish(), name=f"announce {self._job.job_id}")
             self._task.add_done_callback(self._finished)
 
@@ -65,6 +74,7 @@ class Announcer:
                     return
                 await self._bus.events(self._job, batch)
                 self.published, tries = batch[-1].seq, 0
+                self.waits_since = time.monotonic() if self.waiting else None
             except Unavailable as fault:
                 pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
                 if not tries:

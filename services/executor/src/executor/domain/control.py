@@ -40,7 +40,7 @@ class Control:
         step = await self._move(workspace_id, job_id, _stop)
         if isinstance(step, Execution):
             return step
-        self._meters.ended(step.after.status, step.after.seconds_run)
+        self._meters.ended(step.after.status, step.after.seconds_run, step.after.error_code)
         self._outbox.stopped(step.after, step.records)
         self._settlement.add(step.after)
         return step.after

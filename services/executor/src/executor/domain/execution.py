@@ -70,6 +70,11 @@ class Execution:
         return self.status in FINAL_STATUSES
 
     @property
+    def error_code(self) -> str:
+        """The code of the error a failed job ended with, else an empty text."""
+        return str((self.state.error or {}).get("code", ""))
+
+    @property
     def seconds_run(self) -> float | None:
         """Seconds from the first start to the end, or None while there is not both."""
         started, finished = self.state.started_at, self.state.finished_at

@@ -106,7 +106,7 @@ class Intake:
             await carry_out(self._executions, step, _PATIENCE)
         except Superseded:
             return
-        self._meters.ended(step.after.status, step.after.seconds_run)
+        self._meters.ended(step.after.status, step.after.seconds_run, step.after.error_code)
         self._settlement.add(step.after)
 
     async def _fetched(self, job: Execution) -> CrewSnapshot | None:

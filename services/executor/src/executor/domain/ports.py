@@ -104,8 +104,18 @@ class Leases(Protocol):
     async def beat(self, worker_id: str, counter: int) -> Mapping[str, int]:
         """Raise this worker's counter and return everybody's."""
 
+    async def counters(self) -> Mapping[str, int]:
+        """Return everybody's counters."""
+
     async def leave(self, worker_id: str) -> None:
         """Remove a lease."""
+
+
+class Queues(Protocol):
+    """The broker's queues, seen from outside."""
+
+    async def depths(self) -> Mapping[str, tuple[int, int]]:
+        """Return each queue's waiting messages and consumers, by name."""
 
 
 class Crews(Protocol):

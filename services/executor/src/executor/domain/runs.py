@@ -17,7 +17,7 @@ from executor.domain.appender import Appender
 from executor.domain.events import Draft, Event
 from executor.domain.execution import Execution
 from executor.domain.journal import CrewRunner, Job, Superseded
-from executor.domain.meters import Meters
+from executor.domain.meters import Meters, Unpublished
 from executor.domain.ports import Announcements, Executions
 from executor.domain.settlement import Settlement
 
@@ -57,6 +57,7 @@ class Runs:
         self._reserved: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._attempts: dict[str, int] = {}
+        self._journals: dict[str, Appender] = {}
         self._draining = False
         self._moved = asyncio.Event()
         self.on_free: Callable[[], None] = lambda: None
@@ -75,6 +76,13 @@ class Runs:
     def running(self) -> Mapping[str, int]:
         """Return the running jobs, each with the attempt it was claimed by."""
         return dict(self._attempts)
+
+    def unpublished(self) -> Unpublished:
+        """Return what the running jobs have stored and the bus has not confirmed."""
+        waiting = [journal.announcer for journal in self._journals.values()]
+        since = [one.waits_since for one in waiting if one.waits_since is not None]
+        events = sum(announcer.waiting for announcer in waiting)
+        return Unpublished(events=events, since=min(since, default=None))
 
     def reserve(self, job_id: str) -> bool:
         """Take a place for a job that is about to be claimed; False when there is none for it."""
@@ -101,6 +109,7 @@ class Runs:
     def _done(self, job_id: str) -> None:
         self._tasks.pop(job_id, None)
         self._attempts.pop(job_id, None)
+        self._journals.pop(job_id, None)
         self._told()
 
     def _told(self) -> None:
@@ -153,9 +162,11 @@ class Runs:
     async def _run(self, job: Execution) -> None:
         log.info("a job runs", crew_id=job.crew_id)
         journal = Appender(job, self._executions, self._bus, self._meters, self._patience)
+        self._journals[job.job_id] = journal
         try:
             await self._execute(job, journal)
         except Superseded:
+            self._meters.superseded()
             log.info("a run stops: its job has moved on", job_id=job.job_id)
         except Unavailable as fault:
             # Still ours in the store; the watch hands it back when the store is there again.
@@ -224,7 +235,7 @@ class Runs:
             await self._leave_waiting(journal)
         elif job.final:
             log.info("a job has ended", status=job.status.value, seconds=job.seconds_run)
-            self._meters.ended(job.status, job.seconds_run)
+            self._meters.ended(job.status, job.seconds_run, job.error_code)
             await journal.announcer.drained(_ANNOUNCED)
             self._settlement.add(replace(job, published=journal.announcer.published))
         journal.announcer.stop()

@@ -7,6 +7,7 @@ stays open until all are done: one that this process does not get through is fou
 
 import asyncio
 import contextlib
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -14,6 +15,7 @@ from common.errors import Unavailable
 from common.logs import get_logger
 from executor.domain.analytics import ending_of
 from executor.domain.execution import Execution
+from executor.domain.meters import Unpublished
 from executor.domain.ports import Announcements, Counters, Executions
 from executor.domain.records import Record
 
@@ -39,6 +41,7 @@ class Settlement:
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
         self._later: set[asyncio.TimerHandle] = set()
+        self._since: dict[str, float] = {}
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._work(), name="settlement")
@@ -58,8 +61,13 @@ class Settlement:
         """Have the ended `job` settled. Adding it again is harmless."""
         if len(self._waiting) < _WAITING:
             self._waiting.setdefault(job.job_id, job)
+            self._since.setdefault(job.job_id, time.monotonic())
             self._idle.clear()
             self._wake.set()
+
+    def unpublished(self) -> Unpublished:
+        """Return how many ended jobs are not settled yet, and since when the first of them waits."""
+        return Unpublished(jobs=len(self._since), since=min(self._since.values(), default=None))
 
     def holds(self, job_id: str) -> bool:
         return job_id in self._waiting
@@ -71,8 +79,11 @@ class Settlement:
             while self._waiting:
                 batch = list(self._waiting.values())[:_BATCH]
                 left = await self._attempt(batch)
+                again = {job.job_id for job in left}
                 for job in batch:
                     self._waiting.pop(job.job_id, None)
+                    if job.job_id not in again:
+                        self._since.pop(job.job_id, None)
                 for job in left:
                     self._again(job)
             self._idle.set()

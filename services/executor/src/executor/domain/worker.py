@@ -166,6 +166,7 @@ class Worker:
         mine = await self._executions.running_of(self.worker_id)
         for job_id, attempt in running.items():
             if job_id not in mine and await self._lost(job_id, attempt):
+                self._meters.superseded()
                 log.warning("a run is cut off: its job is no longer ours", job_id=job_id)
                 self.runs.cancel(job_id)
         strangers = mine - self.runs.held()
@@ -197,8 +198,6 @@ class Worker:
         for job in await self._executions.waiting(_SWEPT):
             if job.job_id not in self.runs.held():
                 await self._settlement.flush(job)
-        for status, jobs in (await self._executions.live()).items():
-            self._meters.live(status, jobs)
         await self._bury()
 
     async def _bury(self) -> None:

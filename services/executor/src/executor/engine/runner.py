@@ -145,18 +145,31 @@ class Run:
             shared.trace.task_started(task.id, work.worker_name(shared, task), described)
 
     async def _done(self, task: TaskSnapshot, context: list[str]) -> None:
+        try:
+            output = await self._output(task, context)
+        except RunFault:
+            self._count(task, failed=True)
+            raise
+        self._count(task, failed=False)
+        self._finish(task, output)
+
+    def _count(self, task: TaskSnapshot, *, failed: bool) -> None:
+        record, shared = self._shared.progress.tasks[task.id], self._shared
+        if record.started_at is not None:
+            taken = shared.clock() - record.started_at - record.waited
+            shared.meters.task_done(max(0.0, taken.total_seconds()), failed=failed)
+
+    async def _output(self, task: TaskSnapshot, context: list[str]) -> Output:
         shared = self._shared
         if task.timeout is None:
-            output = await work.done(shared, task, context)
-        else:
-            fault = RunFault(
-                "TIMEOUT", f"The task {task.id} took longer than {task.timeout:g} s.", task.id
-            )
-            record = shared.progress.tasks[task.id]
-            now = shared.clock()
-            async with ending(now, record.started_at, task.timeout, record.waited, fault):
-                output = await work.done(shared, task, context)
-        self._finish(task, output)
+            return await work.done(shared, task, context)
+        fault = RunFault(
+            "TIMEOUT", f"The task {task.id} took longer than {task.timeout:g} s.", task.id
+        )
+        record = shared.progress.tasks[task.id]
+        now = shared.clock()
+        async with ending(now, record.started_at, task.timeout, record.waited, fault):
+            return await work.done(shared, task, context)
 
     def _finish(self, task: TaskSnapshot, output: Output) -> None:
         shared = self._shared

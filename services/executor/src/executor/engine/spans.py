@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
+from executor.engine.faults import RunFault
 from executor.engine.shared import Shared
 from executor.engine.trace import Numbered
 from executor.models.dialogue import Reply
@@ -23,8 +24,14 @@ def agent(shared: Shared, name: str, task_id: str) -> Iterator[None]:
         "gen_ai.agent.name": name,
         "kasal.task_id": task_id,
     }
-    with shared.tracer.start_as_current_span(f"invoke_agent {name}", attributes=facts):
-        yield
+    started = time.perf_counter()
+    try:
+        with shared.tracer.start_as_current_span(f"invoke_agent {name}", attributes=facts):
+            yield
+    except RunFault as fault:
+        shared.meters.agent_done(time.perf_counter() - started, fault.code)
+        raise
+    shared.meters.agent_done(time.perf_counter() - started)
 
 
 @contextmanager
@@ -35,26 +42,27 @@ def chat(shared: Shared, model: Model, asked: str) -> Iterator[Callable[[Reply],
         "gen_ai.provider.name": model.provider,
         "gen_ai.request.model": asked,
     }
-    tokens: tuple[int, int] | None = None
+    used = (0, 0)
     started = time.perf_counter()
     with shared.tracer.start_as_current_span(
         f"chat {asked}", kind=SpanKind.CLIENT, attributes=facts
     ) as span:
 
         def told(reply: Reply) -> Reply:
-            nonlocal tokens
-            tokens = (reply.tokens.input, reply.tokens.output)
-            span.set_attribute("gen_ai.usage.input_tokens", tokens[0])
-            span.set_attribute("gen_ai.usage.output_tokens", tokens[1])
+            nonlocal used
+            used = (reply.tokens.input, reply.tokens.output)
+            span.set_attribute("gen_ai.usage.input_tokens", used[0])
+            span.set_attribute("gen_ai.usage.output_tokens", used[1])
             return reply
 
         try:
             yield told
         except ModelFault as fault:
             span.set_attribute("error.type", fault.code)
-            shared.meters.asked(model.provider, asked, time.perf_counter() - started, None)
+            seconds = time.perf_counter() - started
+            shared.meters.refused(model.provider, asked, seconds, fault.code)
             raise
-        shared.meters.asked(model.provider, asked, time.perf_counter() - started, tokens)
+        shared.meters.asked(model.provider, asked, time.perf_counter() - started, used)
 
 
 @contextmanager
@@ -66,14 +74,23 @@ def tool(shared: Shared, call: Numbered) -> Iterator[Callable[[str], str]]:
         "gen_ai.tool.call.id": call.request.id,
         "gen_ai.tool.type": "function",
     }
+    started, error = time.perf_counter(), ""
     with shared.tracer.start_as_current_span(
         f"execute_tool {call.request.name}", attributes=facts
     ) as span:
 
         def told(result: str) -> str:
+            nonlocal error
             if result.startswith("Error:"):
-                span.set_attribute("error.type", "tool_error")
+                error = "tool_error"
+                span.set_attribute("error.type", error)
                 span.set_status(Status(StatusCode.ERROR))
             return result
 
-        yield told
+        try:
+            yield told
+        except Exception as fault:
+            seconds = time.perf_counter() - started
+            shared.meters.called(call.request.name, seconds, type(fault).__name__)
+            raise
+        shared.meters.called(call.request.name, time.perf_counter() - started, error)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from common.logs import get_logger
+from executor.domain.meters import Meters, NoMeters
 from executor.models import offline, providers
 from executor.models.model import Model, ModelFault
 from executor.models.remote import Patience, RemoteModel
@@ -49,8 +50,9 @@ _NAMED = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9-]+)?:\S+")
 class Models:
     """All models by name. Connections are shared by all runs; `close` them at the end."""
 
-    def __init__(self, settings: ModelSettings) -> None:
+    def __init__(self, settings: ModelSettings, meters: Meters | None = None) -> None:
         self._settings = settings
+        self._meters = meters or NoMeters()
         self._known: dict[str, Model] = {}
         self._clients: dict[str, Any] = {}
         self._building = asyncio.Lock()
@@ -119,7 +121,8 @@ class Models:
             self._open.push_async_callback(self._clients[key].close)
         client: providers.Client = self._clients[key]
         native = await asyncio.to_thread(client.model, model if family else name)
-        return RemoteModel(name, native, self._settings.patience, priced=client.priced)
+        patience = self._settings.patience
+        return RemoteModel(name, native, patience, self._meters, priced=client.priced)
 
     def _maker(self, key: str, family: providers.Family | None) -> Callable[[], providers.Client]:
         settings, timeout = self._settings, self._settings.timeout

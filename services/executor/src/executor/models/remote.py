@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.logs import get_logger
+from executor.domain.meters import Meters
 from executor.domain.tools import ToolSpec
 from executor.models import translation
 from executor.models.dialogue import Dialogue, Reply
@@ -29,11 +30,14 @@ class RemoteModel:
 
     stands_for: str | None = None
 
-    def __init__(self, label: str, native: Any, patience: Patience, *, priced: bool) -> None:
+    def __init__(
+        self, label: str, native: Any, patience: Patience, meters: Meters, *, priced: bool
+    ) -> None:
         self.label = label
         self.provider = str(native.system)
         self._native = native
         self._patience = patience
+        self._meters = meters
         self._priced = priced
 
     async def request(self, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Reply:
@@ -51,6 +55,7 @@ class RemoteModel:
                 if tries >= self._patience.tries or waited + pause > self._patience.longest:
                     raise failed.fault from None
                 log.info("a model is asked again", model=self.label, code=failed.fault.code)
+                self._meters.asked_again(self.provider, failed.fault.code)
                 waited += pause
                 await asyncio.sleep(pause)
 

@@ -19,6 +19,10 @@ class MongoLeases:
             await self._workers.update_one(
                 {"_id": worker_id}, {"$set": {"counter": counter, "seen": utc_now()}}, upsert=True
             )
+        return await self.counters()
+
+    async def counters(self) -> Mapping[str, int]:
+        with reaching():
             cursor = self._workers.find({}, {"counter": 1})
             return {document["_id"]: document["counter"] async for document in cursor}
 

@@ -122,6 +122,7 @@ class RedisCounters:
             "kasal.gateway.requests_without_redis",
             description="Requests admitted by this process's own windows and revocations",
         )
+        self._without.add(0)  # there from the start: an alert would not see a first count appear
 
     async def check(self, key: str, limits: Limits, identity: Identity | None) -> Counted | None:
         """Look up and count one request; None while Redis is away."""

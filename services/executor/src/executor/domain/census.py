@@ -1,0 +1,84 @@
+"""How jobs, workers and queues stand over all processes: counted now and then, for `/metrics`."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from common.errors import Unavailable
+from common.logs import get_logger
+from common.times import utc_now
+from executor.domain.leases import LeaseWatch
+
+if TYPE_CHECKING:
+    from executor.domain.meters import Meters
+    from executor.domain.ports import Executions, Leases, Queues
+
+log = get_logger(__name__)
+
+EVERY = 15.0
+"""Seconds between two counts; about as often as Prometheus reads them."""
+_SILENCE = 10.0
+"""Seconds a worker's counter may stand still. It moves twice a second, so one look is enough."""
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What was counted. `jobs` are by status, `queues` have messages and consumers by name.
+
+    `oldest_queued` is how many seconds the oldest queued job has waited, 0 without any. What could
+    not be asked is None.
+    """
+
+    jobs: Mapping[str, int] | None = None
+    oldest_queued: float | None = None
+    workers: int | None = None
+    queues: Mapping[str, tuple[int, int]] | None = None
+
+
+class CensusTaker:
+    """Counts in the executor's api: of a process that is always there, and not per worker."""
+
+    def __init__(
+        self, executions: "Executions", leases: "Leases", queues: "Queues", meters: "Meters"
+    ) -> None:
+        self._executions = executions
+        self._leases = leases
+        self._queues = queues
+        self._meters = meters
+        self._watch = LeaseWatch(_SILENCE, longest_gap=2 * EVERY)
+
+    async def keep_counting(self) -> None:
+        """Count now and then every 15 seconds, until cancelled."""
+        while True:
+            self._meters.counted(await self.count())
+            await asyncio.sleep(EVERY)
+
+    async def count(self) -> Census:
+        """Count once; a backend that is away leaves its part out."""
+        jobs, oldest, workers = await self._stored()
+        return Census(jobs, oldest, workers, await self._depths())
+
+    async def _stored(self) -> tuple[Mapping[str, int] | None, float | None, int | None]:
+        try:
+            jobs, oldest = await self._executions.live(), await self._oldest()
+            self._watch.look(await self._leases.counters(), asyncio.get_running_loop().time())
+        except Unavailable as fault:
+            self._watch.missed()
+            log.debug("jobs and workers could not be counted", reason=str(fault))
+            return None, None, None
+        return jobs, oldest, len(self._watch.alive())
+
+    async def _oldest(self) -> float:
+        for job_id in await self._executions.queued(utc_now(), 1):
+            job = await self._executions.head(job_id)
+            if job is not None:
+                return max(0.0, (utc_now() - job.created_at).total_seconds())
+        return 0.0
+
+    async def _depths(self) -> Mapping[str, tuple[int, int]] | None:
+        try:
+            return await self._queues.depths()
+        except Unavailable as fault:
+            log.debug("the queues could not be asked", reason=str(fault))
+            return None
