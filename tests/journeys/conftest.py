@@ -52,7 +52,7 @@ class ScriptedModel:
 
     A prompt that contains `hold:<name>` waits until the test calls `release(name)`; `held(name)`
     returns when such a call has arrived. One that contains `call:<tool>:<json>` asks for that tool
-    first. One with `fail:<status>` is refused with that status.
+    first. One with `fail:<status>` is refused with that status, one with `flaky:<name>` once.
     """
 
     def __init__(self) -> None:
@@ -60,6 +60,7 @@ class ScriptedModel:
         self._arrived: dict[str, asyncio.Event] = {}
         self._released: dict[str, asyncio.Event] = {}
         self._dropped: dict[str, asyncio.Event] = {}
+        self._flaked: set[str] = set()
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -95,6 +96,10 @@ class ScriptedModel:
         refused = re.search(r"fail:(\d{3})", said)
         if refused:
             return web.json_response({"error": {"message": "refused"}}, status=int(refused[1]))
+        flaky = re.search(r"flaky:(\w+)", said)
+        if flaky and flaky[1] not in self._flaked:
+            self._flaked.add(flaky[1])
+            return web.json_response({"error": {"message": "busy"}}, status=503)
         await self._hold(said)
         asked = re.search(r"call:(\w+):(\{.*?\})", _newest_prompt(body))
         if asked and not any(message["role"] == "tool" for message in body["messages"]):

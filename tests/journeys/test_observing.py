@@ -221,7 +221,7 @@ async def _live(
         }
         await user.call("POST", "/tools/custom", tool, expect=201)
         crew_id = await user.crew(
-            'call:calculator:{"expression": "6*7"}',
+            'flaky:first call:calculator:{"expression": "6*7"}',
             "hold:crm call:crm:{}",
             model="gpt-scripted",
             tools=["calculator", "crm"],
@@ -342,6 +342,36 @@ async def test_what_follows_over_the_bus_is_in_the_trace_but_no_frame_is(story):
 
     assert not [span for span in story.spans if "events" in span.name and span.service == "events"]
     assert not [span for span in story.spans if span.name == "send events"]
+    assert len([s for s in story.spans if s.service == "events" and s.kind == "CONSUMER"]) == 1
+
+
+async def test_the_trace_goes_from_the_post_to_the_last_event(story):
+    relayed = story.one("events", "relay execution_complete")
+    assert relayed.attributes["kasal.job_id"] == story.job_id
+    assert relayed.attributes["kasal.frames_sent"] == 1
+    way = list(story.way(relayed))
+    assert way[-4:] == [
+        "executor: process jobs",
+        "executor: send jobs",
+        "executor: POST /executions",
+        "gateway: POST executor",
+    ]
+    assert way[0] == "executor: run job"
+
+    # Between the two ends: every agent, each of its model calls, each tool call.
+    steps = {f"{s.service}: {s.name}" for s in story.trace if "executor: run job" in story.way(s)}
+    assert steps >= {
+        "executor: invoke_agent Research Agent",
+        "executor: chat gpt-scripted",
+        "executor: execute_tool calculator",
+        "executor: execute_tool crm",
+        "events: relay execution_complete",
+    }
+
+
+async def test_the_trace_of_a_job_is_found_by_its_id(story):
+    told = {s.trace_id for s in story.spans if s.attributes.get("kasal.job_id") == story.job_id}
+    assert told == {story.trace_id}
 
 
 async def test_polls_and_probes_begin_no_traces(story):

@@ -51,7 +51,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     bus = backends.bus(settings, telemetry)
     redis = backends.redis(settings)
     peers = _peers(settings, telemetry)
-    queue = EventsSubscription(bus, settings.relay_queue_length)
+    queue = EventsSubscription(bus, settings.relay_queue_length, telemetry)
     relay = Relay(ExecutorLog(peers.executor, peers.tokens), queue, meters)
     revocations = Revocations(RedisRevocations(redis), AuthRevocations(peers.auth, peers.tokens))
     verifier = TokenVerifier(RemoteKeys(peers.auth))

@@ -66,17 +66,25 @@ class Feed:
             self.flush()
         return full
 
-    def flush(self) -> None:
-        """Pass on what has arrived."""
+    def arrive_last(self, event: Event) -> int:
+        """Take the job's last live event: it, and what came before it, is passed on at once.
+
+        Returns how many frames were sent.
+        """
+        self._arrived.append(event)
+        return self.flush()
+
+    def flush(self) -> int:
+        """Pass on what has arrived. Returns how many frames were sent."""
         arrived, self._arrived, self._arrived_bytes = self._arrived, [], 0
-        for run in runs(arrived):
-            self._pass_on(run)
+        sent = sum(self._pass_on(run) for run in runs(arrived))
         now = asyncio.get_running_loop().time()
         self._next_flush = now + len(self.watches) * _PER_WATCH
+        return sent
 
-    def _pass_on(self, batch: Batch) -> None:
+    def _pass_on(self, batch: Batch) -> int:
         if batch.last <= self.head:
-            return
+            return 0
         if batch.first <= self.head:
             batch = batch.since(self.head + 1)
         elif batch.first > self.head + 1:
@@ -88,6 +96,7 @@ class Feed:
             sent += watch.offer(batch)
         if sent:
             self._meters.relayed(sent)
+        return sent
 
     def learn(self, head: Head) -> bool:
         """Take note of where the store stands, and wake the watches that are behind.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from common.contracts.events import FINAL_STATUSES
 from common.errors import InvalidRequest, KasalError
 from common.logs import get_logger
-from events.domain.event import Batch, parse
+from events.domain.event import Batch, Event, parse
 from events.domain.feed import Feed
 from events.domain.meters import Meters
 from events.domain.ports import Bindings, ExecutionLog, Head, OnEnd, Sink
@@ -144,14 +144,14 @@ class Relay:
     def deliver(self, routing_key: str, body: bytes) -> bool:
         """Take one message from the bus. Returns True when the caller should let others run."""
         feed = self._feeds.get(routing_key.rpartition(".")[0])
-        if feed is None:
-            return False
-        try:
-            event = parse(body, feed.job_id)
-        except ValueError as fault:
-            log.warning("a message is not an event", routing_key=routing_key, reason=str(fault))
-            return False
-        return feed.arrive(event)
+        event = _parsed(routing_key, body, feed) if feed is not None else None
+        return feed is not None and event is not None and feed.arrive(event)
+
+    def deliver_last(self, routing_key: str, body: bytes) -> int:
+        """Take a job's last event from the bus and pass it on at once. Returns the frames sent."""
+        feed = self._feeds.get(routing_key.rpartition(".")[0])
+        event = _parsed(routing_key, body, feed) if feed is not None else None
+        return 0 if feed is None or event is None else feed.arrive_last(event)
 
     async def look(self) -> None:
         """Compare every watched job with the store, and bind what could not be bound.
@@ -192,3 +192,11 @@ class Relay:
     async def close(self) -> None:
         """Wait for the unbinding under way."""
         await asyncio.gather(*self._unbinding, return_exceptions=True)
+
+
+def _parsed(routing_key: str, body: bytes, feed: Feed) -> Event | None:
+    try:
+        return parse(body, feed.job_id)
+    except ValueError as fault:
+        log.warning("a message is not an event", routing_key=routing_key, reason=str(fault))
+        return None

@@ -2,23 +2,29 @@
 
 import asyncio
 
+from opentelemetry.trace import SpanKind
 from pydantic import ValidationError
 
 from common.bus import Bus, BusUnavailable, Message, Subscription
+from common.contracts.events import TERMINAL_EVENTS
 from common.contracts.messages import SessionRevoked
 from common.contracts.topology import EVENTS, SESSIONS
 from common.logs import get_logger
+from common.telemetry import Telemetry, extract
 from events.domain.relay import Relay
 from events.domain.revocations import Revocations
 
 log = get_logger(__name__)
 
+_LAST = frozenset(str(kind) for kind in TERMINAL_EVENTS)
+
 
 class EventsSubscription:
     """The process's private, bounded queue on the events exchange; fulfils `Bindings`."""
 
-    def __init__(self, bus: Bus, max_length: int) -> None:
+    def __init__(self, bus: Bus, max_length: int, telemetry: Telemetry) -> None:
         self._bus = bus
+        self._telemetry = telemetry
         self._max_length = max_length
         self._queue: Subscription | None = None
 
@@ -26,10 +32,22 @@ class EventsSubscription:
         """Make the queue; what comes goes to `relay`."""
 
         async def handle(message: Message) -> None:
-            if relay.deliver(message.routing_key, message.body):
+            if self._telemetry.recording and message.routing_key.rpartition(".")[2] in _LAST:
+                self._pass_on_last(relay, message)
+            elif relay.deliver(message.routing_key, message.body):
                 await asyncio.sleep(0)  # many came at once: let the sockets be written to
 
         self._queue = await self._bus.subscribe(EVENTS, handle, max_length=self._max_length)
+
+    def _pass_on_last(self, relay: Relay, message: Message) -> None:
+        """Pass a job's last event on within a span: the end of the trace its submission began."""
+        kind = message.routing_key.rpartition(".")[2]
+        facts = {"kasal.job_id": message.correlation_id, "kasal.event_type": kind}
+        with self._telemetry.tracer.start_as_current_span(
+            f"relay {kind}", extract(message.headers), SpanKind.CONSUMER, facts
+        ) as span:
+            sent = relay.deliver_last(message.routing_key, message.body)
+            span.set_attribute("kasal.frames_sent", sent)
 
     async def bind(self, key: str) -> None:
         """Return when the broker has said yes."""

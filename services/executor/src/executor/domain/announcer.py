@@ -1,6 +1,7 @@
 """Publishes one job's stored events in order, behind the back of its writer."""
 
 import asyncio
+import contextvars
 import time
 from collections import deque
 from collections.abc import Sequence
@@ -30,6 +31,8 @@ class Announcer:
         self._held = deque(record for record in job.tail if record.seq > job.published)
         self._task: asyncio.Task[None] | None = None
         self._last = job.seq
+        # Of the run, not of the step whose event happens to be published first.
+        self._context = contextvars.copy_context()
         self.published = job.published
         self.waits_since: float | None = None
         """Since when (`time.monotonic`) something waits and nothing was confirmed."""
@@ -48,7 +51,11 @@ class Announcer:
         self._last = records[-1].seq if records else self._last
         if self._task is None and self.published < self._last:
             self.waits_since = time.monotonic()
-            self._task = asyncio.create_task(self._publish(), name=f"announce {self._job.job_id}")
+            self._task = asyncio.create_task(
+                self._publish(),
+                name=f"announce {self._job.job_id}",
+                context=self._context.copy(),
+            )
             self._task.add_done_callback(self._finished)
 
     def _finished(self, _: asyncio.Task[None]) -> None:
