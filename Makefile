@@ -10,7 +10,7 @@ export PIP_ROOT_USER_ACTION := ignore
 
 .PHONY: help
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-20s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 .venv/installed-run: requirements.lock $(MEMBERS) tools/setup.sh
 	@sh tools/setup.sh run
@@ -48,6 +48,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/postman.py --check
 	$(PY) tools/asyncapi.py --check
 	$(PY) tools/settings.py --check
+	$(PY) tools/log_events.py --check
 
 .PHONY: docs
 docs: .venv/installed-dev ## write the generated documents anew
@@ -55,6 +56,7 @@ docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/postman.py
 	$(PY) tools/asyncapi.py
 	$(PY) tools/settings.py
+	$(PY) tools/log_events.py
 
 .PHONY: format
 format: .venv/installed-dev ## format the code and sort its imports
@@ -72,6 +74,10 @@ newman: .venv/installed-run ## run the Postman collection against the platform (
 .PHONY: dead-letters
 dead-letters: .venv/installed-dev ## show the dead letters of KASAL_AMQP_URL (REPLAY=1 sends them back)
 	$(PY) tools/dead_letters.py $(if $(REPLAY),replay)
+
+.PHONY: observability-check
+observability-check: .venv/installed-dev ## alert rules and dashboards tried on a real Prometheus (Debian, root: installs it)
+	@sh tools/observability.sh
 
 .PHONY: lock
 lock: ## resolve the two lock files anew (needs uv)

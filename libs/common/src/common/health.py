@@ -18,25 +18,26 @@ Check = Callable[[], Awaitable[None]]
 
 async def ready(checks: Mapping[str, Check]) -> dict[str, Any]:
     """Return what answers, by name. Raises `Unavailable` naming what does not."""
-    missing = [name for name, answered in (await answers(checks)).items() if not answered]
+    missing = {name: reason for name, reason in (await asked(checks)).items() if reason}
+    for name, reason in missing.items():
+        log.warning("a backend does not answer", backend=name, reason=reason)
     if missing:
         raise Unavailable(
-            f"Not ready: {', '.join(missing)} does not answer.", details={"missing": missing}
+            f"Not ready: {', '.join(missing)} does not answer.", details={"missing": list(missing)}
         )
     return {"status": "ready", "checks": dict.fromkeys(checks, "ok")}
 
 
-async def answers(checks: Mapping[str, Check]) -> dict[str, bool]:
-    """Return whether each backend answers, by name."""
-    found = await asyncio.gather(*(_answers(name, check) for name, check in checks.items()))
-    return dict(zip(checks, found, strict=True))
+async def asked(checks: Mapping[str, Check]) -> dict[str, str]:
+    """Ask every backend; return by name why it does not answer, an empty text where it does."""
+    reasons = await asyncio.gather(*(_reason(check) for check in checks.values()))
+    return dict(zip(checks, reasons, strict=True))
 
 
-async def _answers(name: str, check: Check) -> bool:
+async def _reason(check: Check) -> str:
     try:
         async with asyncio.timeout(_WITHIN):
             await check()
     except Exception as fault:  # noqa: BLE001 - whatever a backend raises, it is not ready
-        log.warning("a backend does not answer", backend=name, reason=repr(fault))
-        return False
-    return True
+        return repr(fault)
+    return ""

@@ -28,7 +28,7 @@ from common.mongo import is_away
 from common.requests import RequestLimits, RequestRecorder, current_request_id
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
-from common.watching import watched
+from common.watching import BackendWatch
 
 log = get_logger(__name__)
 
@@ -55,7 +55,7 @@ def create_app(
     app = FastAPI(
         title=f"Kasal {service}",
         version="1",
-        lifespan=_watching(lifespan, telemetry, checks),
+        lifespan=_watching(lifespan, BackendWatch(telemetry, checks)),
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -73,12 +73,12 @@ def create_app(
     return app
 
 
-def _watching(lifespan: Lifespan, telemetry: Telemetry, checks: Mapping[str, Check]) -> Lifespan:
+def _watching(lifespan: Lifespan, watch: BackendWatch) -> Lifespan:
     """Return `lifespan` with the backends watched meanwhile."""
 
     @asynccontextmanager
     async def both(app: FastAPI) -> AsyncIterator[None]:
-        async with lifespan(app), watched(telemetry, checks):
+        async with lifespan(app), watch.looking():
             yield
 
     return both

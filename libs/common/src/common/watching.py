@@ -6,8 +6,11 @@ from contextlib import asynccontextmanager
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from common.health import Check, answers
+from common.health import Check, asked
+from common.logs import get_logger
 from common.telemetry import Telemetry
+
+log = get_logger(__name__)
 
 EVERY = 15.0
 """Seconds between two looks; about as often as Prometheus reads what was seen."""
@@ -26,25 +29,29 @@ class BackendWatch:
         )
 
     async def look(self) -> None:
-        """Ask every backend once, all at the same time."""
-        self._up = await answers(self._checks)
+        """Ask every backend once, all at the same time. What has changed since is logged."""
+        for name, reason in (await asked(self._checks)).items():
+            before = self._up.get(name)
+            self._up[name] = not reason
+            if before and reason:
+                log.warning("a backend is away", backend=name, reason=reason)
+            elif before is False and not reason:
+                log.info("a backend is back", backend=name)
 
-    async def keep_looking(self) -> None:
-        """Look now and then every 15 seconds, until cancelled."""
+    @asynccontextmanager
+    async def looking(self) -> AsyncIterator[None]:
+        """Look now, and every 15 seconds until the end of the block."""
+        task = asyncio.create_task(self._keep_looking(), name="backends")
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.wait({task})
+
+    async def _keep_looking(self) -> None:
         while True:
             await self.look()
             await asyncio.sleep(EVERY)
 
     def _observe(self, _: CallbackOptions) -> Iterable[Observation]:
         return [Observation(int(up), {"backend": name}) for name, up in self._up.items()]
-
-
-@asynccontextmanager
-async def watched(telemetry: Telemetry, checks: Mapping[str, Check]) -> AsyncIterator[None]:
-    """Watch the backends until the end of the block."""
-    task = asyncio.create_task(BackendWatch(telemetry, checks).keep_looking(), name="backends")
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})

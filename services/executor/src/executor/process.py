@@ -10,7 +10,7 @@ from common.errors import Unavailable
 from common.health import Check
 from common.logs import bind_service, get_logger
 from common.telemetry import Telemetry
-from common.watching import watched
+from common.watching import BackendWatch
 from executor.domain.worker import Worker
 from executor.messaging.consumers import WorkerConsumers
 from executor.messaging.publishers import BusMemory
@@ -32,6 +32,7 @@ class WorkerProcess:
     memory: BusMemory
     telemetry: Telemetry
     checks: dict[str, Check]
+    watch: BackendWatch
     migrate: Callable[[], Awaitable[None]]
     warm_up: Callable[[], None]
     close: Callable[[], Awaitable[None]]
@@ -42,7 +43,7 @@ class WorkerProcess:
         bind_service("executor")
         consuming = asyncio.create_task(self._begin(), name="begin")
         try:
-            async with watched(self.telemetry, self.checks):
+            async with self.watch.looking():
                 await stop.wait()
             log.info("the worker stops", worker=self.worker.worker_id)
         finally:

@@ -20,6 +20,7 @@ from common.keys import RemoteKeys
 from common.mongo import Database, connect, database
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
+from common.watching import BackendWatch
 from executor.config import Settings
 from executor.domain.census import CensusTaker
 from executor.domain.control import Control
@@ -214,6 +215,7 @@ def build_worker(
         memory=memory,
         telemetry=held.telemetry,
         checks=held.checks(),
+        watch=BackendWatch(held.telemetry, held.checks()),
         migrate=lambda: migrate(held.database),
         warm_up=engine.warm_up if engine is not None else _nothing,
         close=engine.close if engine is not None else held.close,

@@ -14,7 +14,7 @@ from common.keys import RemoteKeys
 from common.logs import bind_service, get_logger
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
-from common.watching import watched
+from common.watching import BackendWatch
 from gateway.config import Settings
 from gateway.domain.admission import Doorkeeper
 from gateway.domain.credentials import Credentials
@@ -93,6 +93,8 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
         },
     )
 
+    watch = BackendWatch(telemetry, parts.checks)
+
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as stack:
@@ -108,7 +110,7 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
             for work in (counters.run(), revocations.keep_loaded()):
                 stack.push_async_callback(_ended, asyncio.create_task(work))
             stack.callback(access_log.flush)
-            await stack.enter_async_context(watched(telemetry, parts.checks))
+            await stack.enter_async_context(watch.looking())
             yield
 
     app = Gateway(Door(settings, parts), lifespan)

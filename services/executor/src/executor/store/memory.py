@@ -193,6 +193,9 @@ class MemoryLeases:
 
     async def beat(self, worker_id: str, counter: int) -> Mapping[str, int]:
         self._counters[worker_id] = counter
+        return await self.counters()
+
+    async def counters(self) -> Mapping[str, int]:
         return dict(self._counters)
 
     async def leave(self, worker_id: str) -> None:

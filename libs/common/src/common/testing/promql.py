@@ -1,0 +1,46 @@
+"""What a PromQL expression asks for: metrics, and the labels it selects or groups by.
+
+Enough of the language for our own rules and dashboards; `promtool` is what judges the rest.
+"""
+
+import re
+from dataclasses import dataclass
+
+_STRING = r'"(?:[^"\\]|\\.)*"'
+_SELECTOR = re.compile(rf"([a-zA-Z_:][\w:]*)?\s*\{{((?:{_STRING}|[^}}\"])*)\}}")
+_MATCHER = re.compile(rf"(\w+)\s*(?:=~|!~|!=|=)\s*{_STRING}")
+_GROUPING = re.compile(
+    r"\b(?:by|without|on|ignoring|group_left|group_right)\s*\(([^)]*)\)", re.IGNORECASE
+)
+_WINDOW = re.compile(r"\[[^\]]*\]")
+_NAME = re.compile(r"(?<![\w.:$])([a-zA-Z_:][\w:]*+)(?!\s*\()")
+_LABEL_VALUES = re.compile(r"label_values\(\s*(.+?)\s*,\s*(\w+)\s*\)")
+_WORDS = frozenset({"and", "or", "unless", "offset", "bool", "inf", "nan", "by", "without", "on"})
+_UNIT = re.compile(r"\b\d+(?:\.\d+)?(?:ms|[smhdwy])\b")
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """`labels` are those that the expression names, whichever of the metrics they belong to."""
+
+    metrics: frozenset[str]
+    labels: frozenset[str]
+
+
+def asked(expression: str) -> Asked:
+    """Return what `expression`, or a Grafana `label_values(...)` query, asks for."""
+    values = _LABEL_VALUES.fullmatch(expression.strip())
+    if values is not None:
+        inner = asked(values[1])
+        return Asked(inner.metrics, inner.labels | {values[2]})
+    metrics: set[str] = set()
+    labels: set[str] = set()
+    for name, matchers in _SELECTOR.findall(expression):
+        metrics |= {name} - {""}
+        labels |= set(_MATCHER.findall(matchers))
+    rest = _SELECTOR.sub(" ", expression)
+    for group in _GROUPING.findall(rest):
+        labels |= {label.strip() for label in group.split(",") if label.strip()}
+    rest = _UNIT.sub(" ", _WINDOW.sub(" ", _GROUPING.sub(" ", rest)))
+    metrics |= {name for name in _NAME.findall(rest) if name.lower() not in _WORDS}
+    return Asked(frozenset(metrics), frozenset(labels - {"__name__"}))
