@@ -1,8 +1,8 @@
 """Whether what a process needs is there: what `/readyz` answers, in every service."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
-from typing import Any
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Literal
 
 from common.errors import Unavailable
 from common.logs import get_logger
@@ -16,16 +16,26 @@ Check = Callable[[], Awaitable[None]]
 """A readiness check: returns when the backend answers, raises when it does not."""
 
 
-async def ready(checks: Mapping[str, Check]) -> dict[str, Any]:
-    """Return what answers, by name. Raises `Unavailable` naming what does not."""
+Purpose = Literal["traffic"]
+"""What `/readyz?for=` may ask: whether requests should be sent to this process."""
+
+
+async def ready(
+    checks: Mapping[str, Check], needed: Collection[str] | None = None
+) -> dict[str, Any]:
+    """Return what answers and what is missing, by name.
+
+    Raises `Unavailable` naming what is missing if one of `needed` is; all are needed by default.
+    """
     missing = {name: reason for name, reason in (await asked(checks)).items() if reason}
     for name, reason in missing.items():
         log.warning("a backend does not answer", backend=name, reason=reason)
-    if missing:
+    if missing and (needed is None or not set(needed).isdisjoint(missing)):
         raise Unavailable(
             f"Not ready: {', '.join(missing)} does not answer.", details={"missing": list(missing)}
         )
-    return {"status": "ready", "checks": dict.fromkeys(checks, "ok")}
+    told = dict.fromkeys(checks, "ok") | dict.fromkeys(missing, "missing")
+    return {"status": "degraded" if missing else "ready", "checks": told}
 
 
 async def asked(checks: Mapping[str, Check]) -> dict[str, str]:

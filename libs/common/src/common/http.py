@@ -1,11 +1,11 @@
 """The HTTP application every service is: errors, request ids, traces, metrics, limits, health."""
 
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Annotated, Any
 
 import orjson
-from fastapi import APIRouter, FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
@@ -21,7 +21,7 @@ from common.errors import (
     problem,
     several,
 )
-from common.health import Check, ready
+from common.health import Check, Purpose, ready
 from common.logs import get_logger
 from common.models import failures
 from common.mongo import is_away
@@ -45,12 +45,14 @@ def create_app(
     routers: Sequence[APIRouter],
     lifespan: Lifespan,
     checks: Mapping[str, Check],
+    needed: Collection[str] | None = None,
     verifier: TokenVerifier | None = None,
     max_body: int = 1_048_576,
 ) -> FastAPI:
     """Return the application of `service` with everything the contract asks of every route.
 
-    `checks` are the backends that `/readyz` asks, by name. `max_body` is in bytes.
+    `checks` are the backends that `/readyz` asks, by name; `needed` those without which the
+    service can answer nothing (all by default). `max_body` is in bytes.
     """
     app = FastAPI(
         title=f"Kasal {service}",
@@ -66,7 +68,7 @@ def create_app(
     app.state.verifier = verifier
     for router in routers:
         app.include_router(router)
-    app.include_router(health_routes(checks))
+    app.include_router(health_routes(checks, needed))
     add_error_handlers(app)
     app.add_middleware(RequestLimits, max_body=max_body)
     app.add_middleware(RequestRecorder, service=service, telemetry=telemetry)
@@ -84,8 +86,11 @@ def _watching(lifespan: Lifespan, watch: BackendWatch) -> Lifespan:
     return both
 
 
-def health_routes(checks: Mapping[str, Check]) -> APIRouter:
-    """Return `/healthz` (the process is up) and `/readyz` (its backends answer)."""
+def health_routes(checks: Mapping[str, Check], needed: Collection[str] | None = None) -> APIRouter:
+    """Return `/healthz` (the process is up) and `/readyz` (its backends answer).
+
+    `/readyz?for=traffic` is what a load balancer asks: it fails for what is `needed` alone.
+    """
     router = APIRouter(include_in_schema=False)
 
     @router.get("/healthz")
@@ -93,8 +98,10 @@ def health_routes(checks: Mapping[str, Check]) -> APIRouter:
         return {"status": "ok"}
 
     @router.get("/readyz")
-    async def readyz() -> dict[str, Any]:
-        return await ready(checks)
+    async def readyz(
+        purpose: Annotated[Purpose | None, Query(alias="for")] = None,
+    ) -> dict[str, Any]:
+        return await ready(checks, needed if purpose == "traffic" else None)
 
     return router
 

@@ -29,9 +29,7 @@ class RemoteKeys:
     While auth is away the last set holds.
     """
 
-    def __init__(
-        self, auth: ServiceClient, clock: Callable[[], float] = time.monotonic
-    ) -> None:
+    def __init__(self, auth: ServiceClient, clock: Callable[[], float] = time.monotonic) -> None:
         self._auth = auth
         self._clock = clock
         self._keys: dict[str, EllipticCurvePublicKey] = {}

@@ -37,6 +37,7 @@ class Peer:
         self.add("/store-away", NetworkTimeout("mongo:27017"))
         self.add("/store-broken", OperationFailure("a secret"))
         self.ready = True
+        self.bus_ready = True
 
         @self.routes.post("/bodies")
         async def make(body: Body) -> dict[str, Any]:
@@ -76,6 +77,10 @@ class Peer:
         if not self.ready:
             raise ConnectionError("nobody there")
 
+    async def check_bus(self) -> None:
+        if not self.bus_ready:
+            raise ConnectionError("nobody there")
+
 
 @pytest.fixture
 def peer():
@@ -93,7 +98,8 @@ async def running(peer, telemetry, verifier, served):
         telemetry=telemetry,
         routers=[peer.routes],
         lifespan=lifespan,
-        checks={"mongo": peer.check},
+        checks={"mongo": peer.check, "bus": peer.check_bus},
+        needed={"mongo"},
         verifier=verifier,
         max_body=1_000,
     )
@@ -192,6 +198,19 @@ async def test_readiness_names_the_backend_that_is_away(running, peer):
     assert (status, body["error"]["details"]["missing"]) == (503, ["mongo"])
     assert "retry-after" in headers
     assert (await asked(running, "GET", "/healthz"))[0] == 200
+
+
+async def test_traffic_comes_while_what_is_needed_answers(running, peer):
+    peer.bus_ready = False
+    status, body, _ = await asked(running, "GET", "/readyz")
+    assert (status, body["error"]["details"]["missing"]) == (503, ["bus"])
+    status, body, _ = await asked(running, "GET", "/readyz?for=traffic")
+    assert (status, body["status"]) == (200, "degraded")
+    assert body["checks"] == {"mongo": "ok", "bus": "missing"}
+    peer.ready = False
+    status, body, _ = await asked(running, "GET", "/readyz?for=traffic")
+    assert (status, body["error"]["details"]["missing"]) == (503, ["mongo", "bus"])
+    assert (await asked(running, "GET", "/readyz?for=fun"))[0] == 400
 
 
 async def test_requests_are_counted_by_route(running, telemetry):

@@ -90,12 +90,16 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     async def ask_database() -> None:
         await held.command("ping")
 
+    async def ask_redis() -> None:
+        await redis.ping()
+
     app = create_app(
         "auth",
         telemetry=telemetry,
         routers=[auth.router, workspace.router, internal.router],
         lifespan=lifespan,
-        checks={"mongo": ask_database},
+        checks={"mongo": ask_database, "redis": ask_redis, "bus": bus.ping},
+        needed={"mongo"},  # revocations are brought to Redis and the bus later, logins counted here
         verifier=TokenVerifier(key_ring),
     )
     app.state.parts = parts

@@ -107,6 +107,9 @@ async def test_with_redis_away_people_log_in_and_out_and_guesses_are_counted(sta
         for _ in range(10):
             await client.call("POST", "/auth/login", body, expect=401)
         await client.call("POST", "/auth/login", body, expect=429)
+        told = await client.call("GET", "/readyz", expect=503)
+        assert told["error"]["details"]["missing"] == ["redis"]
+        assert (await client.call("GET", "/readyz?for=traffic"))["status"] == "degraded"
 
 
 async def test_with_the_bus_away_a_logout_reaches_redis_and_the_database(start, redis, nowhere):
@@ -114,6 +117,7 @@ async def test_with_the_bus_away_a_logout_reaches_redis_and_the_database(start, 
         await client.call("POST", "/auth/logout", token=await client.owner(), expect=204)
         (listed,) = await client.revocations()
         assert await redis.exists(f"kasal:revoked:session:{listed['session_id']}")
+        assert (await client.call("GET", "/readyz?for=traffic"))["checks"]["bus"] == "missing"
 
 
 async def test_an_older_revocation_does_not_replace_a_newer_one(redis):

@@ -102,6 +102,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         routers=[one.router for one in (crews, agents, tasks, tools, memory, internal)],
         lifespan=lifespan,
         checks={"mongo": mongo, "bus": bus.ping},
+        needed={"mongo"},  # what runs send waits on the bus; nobody's request does
         verifier=TokenVerifier(RemoteKeys(auth)),
     )
     app.state.parts = _parts(stores, remembering)

@@ -14,6 +14,7 @@ from common.contracts.messages import TRACE_EVENT_TYPE, MemoryRemembered
 from common.contracts.topology import DEAD_LETTERS_QUEUE, EVENTS, HEADER_REASON, MEMORY
 from common.ids import new_id
 from common.times import utc_now
+from crews.wiring import build_app
 
 
 async def until(told: Callable[[], Awaitable[bool]]) -> None:
@@ -49,6 +50,16 @@ class Job:
 async def statuses(service: Any, crew_id: str) -> tuple[list[str], list[str]]:
     crew = await service.call("GET", f"/crews/{crew_id}", expect=200)
     return [one["status"] for one in crew["agents"]], [one["status"] for one in crew["tasks"]]
+
+
+async def test_traffic_comes_while_the_broker_is_away(settings, backends, verifier, served) -> None:
+    away = settings.model_copy(update={"amqp_url": "amqp://127.0.0.1:1/"})
+    async with served(build_app(away, backends)) as running:
+        async with running.http.get("/readyz") as answer:
+            assert (await answer.json())["error"]["details"]["missing"] == ["bus"]
+        async with running.http.get("/readyz?for=traffic") as answer:
+            told = await answer.json()
+            assert (answer.status, told["checks"]) == (200, {"mongo": "ok", "bus": "missing"})
 
 
 async def test_a_run_shows_in_its_tasks_and_agents_and_moves_no_etag(service: Any) -> None:

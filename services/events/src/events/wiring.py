@@ -96,6 +96,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         routers=[stream_routes(door), socket_routes(door)],
         lifespan=lifespan,
         checks={"bus": bus.ping, "redis": answers},
+        needed=(),  # without the bus it looks at the store, without Redis at its own copy
         verifier=verifier,
     )
     app.state.telemetry = telemetry

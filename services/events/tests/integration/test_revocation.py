@@ -98,6 +98,8 @@ async def test_with_redis_away_the_copy_decides(world_of, platform, make_token, 
         async with world.running.http.get("/readyz") as answer:
             assert answer.status == 503
             assert (await answer.json())["error"]["details"]["missing"] == ["redis"]
+        async with world.running.http.get("/readyz?for=traffic") as answer:
+            assert (answer.status, (await answer.json())["status"]) == (200, "degraded")
 
 
 async def test_with_redis_and_auth_away_nobody_is_let_in_but_told_to_come_back(

@@ -28,6 +28,15 @@ async def test_the_seeds_client_sees_stored_and_live_events_joined(world, talk):
         assert await talk.hear(client) == {"type": "pong"}
 
 
+@pytest.mark.parametrize("path", ["/v1/ws", "/api/v1/ws"])
+async def test_an_ingress_may_lead_here_with_the_public_path(world, talk, path):
+    headers = {"Authorization": f"Bearer {world.token}"}
+    url = world.url.removesuffix("/ws") + path
+    async with connect(url, additional_headers=headers) as client:
+        await talk.say(client, type="ping")
+        assert await talk.hear(client) == {"type": "pong"}
+
+
 async def test_after_seq_resumes_and_a_finished_job_replays_to_its_end(world, talk):
     world.platform.job("job_1", events=450)
     world.platform.append("job_1", "execution_stopped", reason="asked")

@@ -51,7 +51,7 @@ async def _work(settings: "Settings") -> None:
     on_stop_signal(stop.set)
     doors: list[tuple[int, ASGIApp]] = []
     if "port" in settings.model_fields_set:
-        doors.append((settings.port, health_app(process.checks)))
+        doors.append((settings.port, health_app(process.checks, process.needed)))
     if settings.metrics_port is not None:
         doors.append((settings.metrics_port, metrics_app([process.telemetry.registry])))
     servers = [(server_for(app), bind_tcp(settings.host, port)) for port, app in doors]

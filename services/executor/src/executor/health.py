@@ -1,6 +1,6 @@
 """The small application by which a worker answers whether it is up and ready."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from fastapi import FastAPI
 
@@ -8,9 +8,9 @@ from common.health import Check
 from common.http import add_error_handlers, health_routes
 
 
-def health_app(checks: Mapping[str, Check]) -> FastAPI:
+def health_app(checks: Mapping[str, Check], needed: Collection[str]) -> FastAPI:
     """Return an application with `/healthz` and `/readyz` and nothing else."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
-    app.include_router(health_routes(checks))
+    app.include_router(health_routes(checks, needed))
     add_error_handlers(app)
     return app

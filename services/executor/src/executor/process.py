@@ -33,6 +33,7 @@ class WorkerProcess:
     telemetry: Telemetry
     checks: dict[str, Check]
     watch: BackendWatch
+    needed: frozenset[str]
     migrate: Callable[[], Awaitable[None]]
     warm_up: Callable[[], None]
     close: Callable[[], Awaitable[None]]

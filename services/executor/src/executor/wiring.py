@@ -52,6 +52,8 @@ if TYPE_CHECKING:
 
 SERVICE = "executor"
 
+_NEEDED = frozenset({"mongo"})
+"""Without the bus the api takes jobs all the same, and workers find them in the store."""
 _BUS_WITHIN = 2.0
 """Seconds the api waits for the bus when it starts."""
 
@@ -129,6 +131,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         routers=[executions.router, analytics.router, internal.router],
         lifespan=lifespan,
         checks=held.checks(),
+        needed=_NEEDED,
         verifier=TokenVerifier(RemoteKeys(held.auth)),
     )
     app.state.telemetry = held.telemetry
@@ -216,6 +219,7 @@ def build_worker(
         telemetry=held.telemetry,
         checks=held.checks(),
         watch=BackendWatch(held.telemetry, held.checks()),
+        needed=_NEEDED,
         migrate=lambda: migrate(held.database),
         warm_up=engine.warm_up if engine is not None else _nothing,
         close=engine.close if engine is not None else held.close,

@@ -8,6 +8,7 @@ import pytest
 from common.contracts.events import EventType, ExecutionStatus
 from common.contracts.messages import JobSubmitted
 from common.contracts.topology import JOBS_QUEUE
+from executor.wiring import build_app
 
 
 @pytest.fixture
@@ -53,6 +54,24 @@ async def test_the_seeds_start_is_accepted(api):
     assert answer == {"job_id": answer["job_id"], "status": "queued", "estimated_duration": 300}
     status, answer = await api.ask("GET", f"/executions/{answer['job_id']}")
     assert (status, answer["status"], answer["progress"]) == (200, "queued", 0)
+
+
+async def test_without_a_broker_jobs_are_taken_and_traffic_still_comes(
+    settings, backends, verifier, served, make_token
+):
+    away = settings.model_copy(update={"amqp_url": "amqp://127.0.0.1:1/"})
+    app = build_app(away, backends)
+    app.state.verifier = verifier
+    bearer = {"Authorization": f"Bearer {make_token()}"}
+    async with served(app) as running:
+        async with running.http.get("/readyz") as answer:
+            told = (await answer.json())["error"]["details"]
+            assert (answer.status, told["missing"]) == (503, ["bus"])
+        async with running.http.get("/readyz?for=traffic") as answer:
+            told = await answer.json()
+            assert (answer.status, told["checks"]) == (200, {"mongo": "ok", "bus": "missing"})
+        async with running.http.post("/executions", json=SEED, headers=bearer) as answer:
+            assert answer.status == 202
 
 
 async def test_a_run_as_its_caller_sees_it(api, workers, make_runner):

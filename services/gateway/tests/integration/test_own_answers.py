@@ -18,6 +18,18 @@ async def test_health_and_readiness(gateway, behind):
     assert set(told["checks"]) == {"redis", "bus", "auth", "crews", "executor", "events"}
 
 
+async def test_traffic_comes_to_the_gateway_whatever_is_away(gateway):
+    async with gateway(redis_url="redis://127.0.0.1:1/0") as door:
+        async with door.http.get("/readyz") as answer:
+            assert answer.status == 503
+            assert (await answer.json())["error"]["details"]["missing"] == ["redis"]
+        async with door.http.get("/readyz?for=traffic") as answer:
+            told = await answer.json()
+            assert (answer.status, told["status"]) == (200, "degraded")
+    assert told["checks"]["redis"] == "missing"
+    assert told["checks"]["crews"] == "ok"
+
+
 @pytest.mark.parametrize(
     ("path", "kind"),
     [

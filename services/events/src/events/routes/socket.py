@@ -25,17 +25,20 @@ from events.routes.sinks import SocketSink, socket_sink
 log = get_logger(__name__)
 
 SUBPROTOCOL = "kasal.v1"
+PATHS = ("/ws", "/v1/ws", "/api/v1/ws")
+"""The gateway asks for the first; an ingress that leads straight here passes on what it got."""
 _BEARER = "bearer."
 
 
 def socket_routes(door: Door) -> APIRouter:
-    """Return the route `/ws`."""
+    """Return the WebSocket's routes."""
     router = APIRouter()
 
     async def ws(websocket: WebSocket) -> None:
         await SocketSession(door, websocket).run()
 
-    router.add_websocket_route("/ws", ws)
+    for path in PATHS:
+        router.add_websocket_route(path, ws)
     return router
 
 

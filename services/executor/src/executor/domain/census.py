@@ -67,7 +67,7 @@ class CensusTaker:
             self._watch.missed()
             log.debug("jobs and workers could not be counted", reason=str(fault))
             return None, None, None
-        return jobs, oldest, len(self._watch.alive())
+        return jobs, oldest, len(self._watch.alive(asyncio.get_running_loop().time()))
 
     async def _oldest(self) -> float:
         for job_id in await self._executions.queued(utc_now(), 1):

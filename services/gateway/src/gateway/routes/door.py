@@ -32,6 +32,9 @@ log = get_logger(__name__)
 _FORWARDED = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"})
 _READ_ONLY = frozenset({"GET", "HEAD"})
 _PLAN = "/workspace/plan"
+_FOR_TRAFFIC = "?for=traffic"
+_NEEDED: frozenset[str] = frozenset()
+"""It works on its own counts without Redis; a service that is away is named in its own answers."""
 
 
 @dataclass(frozen=True)
@@ -133,8 +136,9 @@ class Door:
         _read_only(visit)
         if path == "/healthz":
             await give_json(send, visit, {"status": "ok"})
-        else:
-            await give_json(send, visit, await ready(self._parts.checks))
+            return
+        needed = _NEEDED if visit.query_text() == _FOR_TRAFFIC else None
+        await give_json(send, visit, await ready(self._parts.checks, needed))
 
     async def _document(self, visit: Visit, document: Document, send: Send) -> None:
         visit.route = "documents"
