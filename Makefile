@@ -71,6 +71,14 @@ bench: .venv/installed-dev ## speed side by side with the peers, as ratios (take
 newman: .venv/installed-run ## run the Postman collection against the platform (needs Node.js)
 	@sh tools/newman.sh
 
+.PHONY: k8s-check
+k8s-check: ## render deploy/k8s and check it (kubernetes-validate, checkov)
+	@sh tools/k8s_check.sh
+
+.PHONY: k8s-secrets
+k8s-secrets: ## make the secrets of deploy/k8s/overlays/local
+	@sh tools/k8s_secrets.sh
+
 .PHONY: dead-letters
 dead-letters: .venv/installed-dev ## show the dead letters of KASAL_AMQP_URL (REPLAY=1 sends them back)
 	$(PY) tools/dead_letters.py $(if $(REPLAY),replay)
