@@ -32,7 +32,7 @@ test: lint .venv/installed-dev ## lint, then all tests over real RabbitMQ and Re
 
 .PHONY: unit
 unit: .venv/installed-dev ## the tests that need no backend
-	$(PY) -m pytest libs/*/tests/unit services/*/tests/unit
+	$(PY) -m pytest libs/*/tests/unit services/*/tests/unit tests/deploy
 
 .PHONY: journeys
 journeys: .venv/installed-dev ## the stories over the whole system, in both forms
