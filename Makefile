@@ -5,6 +5,8 @@ SOURCES := libs/common/src libs/embedded/src services/auth/src services/crews/sr
 	services/events/src services/executor/src services/gateway/src
 MEMBERS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
 PACKAGES := kasal kasal-auth kasal-common kasal-crews kasal-embedded kasal-events kasal-executor kasal-gateway
+LOCK := uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
+	$(addprefix --no-emit-package ,$(PACKAGES))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PIP_ROOT_USER_ACTION := ignore
 
@@ -88,12 +90,12 @@ observability-check: .venv/installed-dev ## alert rules and dashboards tried on 
 	@sh tools/observability.sh
 
 .PHONY: lock
-lock: ## resolve the two lock files anew (needs uv)
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-		$(addprefix --no-emit-package ,$(PACKAGES)) --group build pyproject.toml -o requirements.lock
-	uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
-		$(addprefix --no-emit-package ,$(PACKAGES)) --group build --group dev -c requirements.lock \
-		pyproject.toml -o requirements-dev.lock
+lock: ## resolve the lock files anew (needs uv)
+	$(LOCK) --group build pyproject.toml -o requirements.lock
+	$(LOCK) --group build --group dev -c requirements.lock pyproject.toml -o requirements-dev.lock
+	$(LOCK) -c requirements.lock libs/common/pyproject.toml services/*/pyproject.toml \
+		-o requirements-services.lock
+	$(LOCK) -c requirements.lock --group build -o requirements-build.lock
 
 .PHONY: clean
 clean: ## remove the environment and all local data

@@ -45,7 +45,7 @@ _TOPICS = {
         "host port metrics_port mongo_url mongo_database_prefix mongo_timeout_ms amqp_url redis_url "
         "auth_url crews_url executor_url events_url peer_timeout data_dir files_dir"
     ),
-    "Secrets": "service_secret secret_key sandbox_token",
+    "Secrets": "secrets_dir service_secret secret_key sandbox_token",
     "Logs and traces": "log_level log_format otlp_endpoint",
     "Models and tools": (
         "openai_api_key openai_base_url ollama_base_url anthropic_api_key google_api_key "

@@ -1,9 +1,10 @@
-"""Settings from the environment: `KASAL_` in front, one meaning everywhere."""
+"""Settings from the environment or from files: `KASAL_` in front, one meaning everywhere."""
 
 import os
 import re
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from pydantic import AliasChoices, Field, ValidationError
@@ -44,6 +45,8 @@ class CommonSettings(BaseSettings):
         validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "KASAL_OTLP_ENDPOINT"),
     )
     """Where spans are sent."""
+    secrets_dir: Path | None = None
+    """A folder of files that hold settings: `kasal_mongo_url` that of `KASAL_MONGO_URL`, and so on."""
 
 
 class PeerSettings(CommonSettings):
@@ -82,10 +85,14 @@ SettingsT = TypeVar("SettingsT", bound=CommonSettings)
 def load(kind: type[SettingsT], **given: Any) -> SettingsT:
     """Read settings of `kind`, or end the process with one line that names what is wrong.
 
-    Values come from `given`, then the environment, then the defaults. An empty variable is none.
+    Values come from `given`, then the environment, then the files in KASAL_SECRETS_DIR, then the
+    defaults. An empty variable is none.
     """
+    folder = os.environ.get("KASAL_SECRETS_DIR") or None
+    if folder is not None and not Path(folder).is_dir():
+        sys.exit(f"KASAL_SECRETS_DIR is wrong: there is no folder {folder!r}")
     try:
-        return kind(**given)
+        return kind(_secrets_dir=folder, **given)
     except ValidationError as fault:
         sys.exit("; ".join(_plain(kind, error) for error in fault.errors()))
     except SettingsError as fault:  # a list or mapping that is not JSON; it names the field

@@ -72,3 +72,26 @@ def test_the_otlp_endpoint_has_its_usual_name(monkeypatch):
 def test_what_is_given_wins_over_the_environment(monkeypatch):
     monkeypatch.setenv("KASAL_PORT", "9000")
     assert load(CommonSettings, port=9001).port == 9001
+
+
+def test_files_hold_what_the_environment_does_not(monkeypatch, tmp_path):
+    (tmp_path / "kasal_mongo_url").write_text("mongodb://user:hunter2@db\n")
+    (tmp_path / "kasal_mongo_database_prefix").write_text("from_the_file_\n")
+    monkeypatch.setenv("KASAL_SECRETS_DIR", str(tmp_path))
+    monkeypatch.setenv("KASAL_MONGO_DATABASE_PREFIX", "from_the_environment_")
+    settings = load(MongoSettings)
+    assert settings.mongo_url == "mongodb://user:hunter2@db"
+    assert settings.mongo_database_prefix == "from_the_environment_"
+
+
+def test_what_is_wrong_in_a_file_is_named_and_not_shown(monkeypatch, tmp_path):
+    (tmp_path / "kasal_service_secret").write_text("hunter2")
+    monkeypatch.setenv("KASAL_SECRETS_DIR", str(tmp_path))
+    told = message(PeerSettings)
+    assert "KASAL_SERVICE_SECRET is wrong" in told
+    assert "hunter2" not in told
+
+
+def test_a_folder_of_secrets_that_is_not_there_is_one_line(monkeypatch, tmp_path):
+    monkeypatch.setenv("KASAL_SECRETS_DIR", str(tmp_path / "none"))
+    assert message(CommonSettings).startswith("KASAL_SECRETS_DIR is wrong: there is no folder")
