@@ -76,6 +76,8 @@ MEANINGS = {
     "a subscription has failed": "The client was told so; it subscribes again.",
     "a socket failed with a bug": "The client was closed (1011) and comes back. Report it.",
     "a stream is broken off": "An SSE client comes back with `Last-Event-ID`.",
+    "memory waits for the bus": "What runs remembered is kept in this worker and sent when the bus is back.",
+    "the signing keys stay as they were": "Auth is away; known keys are trusted until it answers.",
     # make run
     "a service did not end in time": "`make run` cut it off; its jobs go on at the next start.",
     "a service did not end cleanly": "The reason is in the line; nothing stored is lost.",

@@ -64,6 +64,7 @@ _TOPICS = {
     ),
     "Live events": (
         "allowed_origins socket_limit workspace_socket_limit subscription_limit client_frame_bytes "
+        "client_message_limit "
         "authenticate_seconds slow_client_seconds heads_seconds heartbeat_seconds "
         "relay_queue_length"
     ),

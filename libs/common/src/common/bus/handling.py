@@ -148,8 +148,9 @@ class Handling:
                 return self._dead_letter(queue, message, str(fault))
             except Exception as fault:
                 if _a_backend_is_away(fault):
-                    told = "a message waits for a backend"
-                    log.warning(told, queue=queue.name, reason=str(fault))
+                    log.warning(
+                        "a message waits for a backend", queue=queue.name, reason=str(fault)
+                    )
                 else:
                     log.exception(
                         "a message failed", queue=queue.name, deliveries=message.deliveries

@@ -83,12 +83,13 @@ class Announcer:
                 self.published, tries = batch[-1].seq, 0
                 self.waits_since = time.monotonic() if self.waiting else None
             except Unavailable as fault:
-                pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
-                if not tries:
-                    told = "events wait for the bus"
-                    log.warning(told, job_id=self._job.job_id, reason=str(fault))
+                self._tell(fault, tries)
+                await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
                 tries += 1
-                await asyncio.sleep(pause)
+
+    def _tell(self, fault: Unavailable, tries: int) -> None:
+        if not tries:  # once an outage, not once a try
+            log.warning("events wait for the bus", job_id=self._job.job_id, reason=str(fault))
 
     async def _next(self) -> Sequence[Record]:
         while self._held and self._held[0].seq <= self.published:
