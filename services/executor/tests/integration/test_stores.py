@@ -298,3 +298,12 @@ async def test_jobs_inserted_at_once_are_each_told_their_own(executions, new_job
         None,
         known,
     ]
+
+
+async def test_a_job_told_of_is_claimed_by_its_ticket_alone(executions, new_job):
+    job = await new_job(ticket="the ticket of job 1")
+    assert (await executions.find(job.job_id)).ticket == ""
+    forged = moves.claim(replace(job, ticket="another"), "worker_1", utc_now(), lost=False, limit=5)
+    assert not await executions.apply(forged)
+    assert await executions.apply(moves.claim(job, "worker_1", utc_now(), lost=False, limit=5))
+    assert (await executions.head(job.job_id)).owner == "worker_1"

@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from common.contracts.crew import CrewSnapshot
 from common.contracts.values import check_storable
 
 JobId = Field(pattern=r"^job_[A-Za-z0-9_-]{1,60}$")
@@ -32,8 +33,25 @@ class BusMessage(BaseModel):
         return value
 
 
+class StoredJob(BaseModel):
+    """What the executor's api has stored of a job, told along so that a worker need not read it.
+
+    `ticket` is in the stored job too; a worker claims by it, and reads the job where it does not fit.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    ticket: str = Field(min_length=8, max_length=64)
+    created_at: datetime
+    traceparent: str = ""
+    snapshot: CrewSnapshot
+
+
 class JobSubmitted(BusMessage):
-    """A job to run. Any internal service may publish it straight to the queue `jobs`."""
+    """A job to run. Any internal service may publish it straight to the queue `jobs`.
+
+    `stored` is the executor's own: other publishers leave it out.
+    """
 
     message_type: ClassVar[str] = "job.submitted.v1"
 
@@ -42,6 +60,7 @@ class JobSubmitted(BusMessage):
     crew_id: str = CrewId
     inputs: dict[str, Any] = {}
     requested_by: str = Field(default="", max_length=200)
+    stored: StoredJob | None = None
 
 
 class JobStop(BusMessage):

@@ -69,6 +69,27 @@ class Intake:
             raise ForeignJob(f"The job {message.job_id} belongs to another workspace.")
         return job
 
+    @staticmethod
+    def told(message: JobSubmitted) -> Execution | None:
+        """Return the job as `message` says it was stored; None where it does not say.
+
+        That spares the reading of it. A claim fails if the ticket is not the job's.
+        """
+        told = message.stored
+        if told is None:
+            return None
+        return Execution(
+            job_id=message.job_id,
+            workspace_id=message.workspace_id,
+            crew_id=message.crew_id,
+            created_at=told.created_at,
+            traceparent=told.traceparent,
+            requested_by=message.requested_by,
+            inputs=message.inputs,
+            snapshot=told.snapshot,
+            ticket=told.ticket,
+        )
+
     @property
     def delayed(self) -> int:
         """How many queued jobs wait here for crews to answer."""

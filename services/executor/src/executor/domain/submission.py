@@ -1,6 +1,7 @@
 """Taking a job over HTTP."""
 
 import asyncio
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +11,7 @@ import orjson
 from common.errors import InvalidRequest
 from common.ids import new_id
 from common.times import utc_now
-from executor.domain.analytics import estimate
+from executor.domain.estimates import Estimates
 from executor.domain.execution import Execution
 from executor.domain.inputs import check_runnable
 from executor.domain.outbox import Outbox
@@ -33,7 +34,7 @@ class Submission:
     ) -> None:
         self._executions = executions
         self._crews = crews
-        self._counters = counters
+        self._estimates = Estimates(counters)
         self._outbox = outbox
 
     async def submit(
@@ -52,9 +53,9 @@ class Submission:
         not active or lacks an input, `Unavailable`.
         """
         check_storable(inputs)
-        snapshot, stats = await asyncio.gather(
+        snapshot, seconds = await asyncio.gather(
             self._crews.snapshot(workspace_id, crew_id),
-            self._counters.of_crew(workspace_id, crew_id),
+            self._estimates.of(workspace_id, crew_id),
         )
         check_runnable(snapshot, inputs)
         job = Execution(
@@ -66,10 +67,11 @@ class Submission:
             traceparent=traceparent,
             inputs=inputs,
             snapshot=snapshot,
+            ticket=secrets.token_hex(8),
         )
         await self._executions.insert(job)
         self._outbox.submitted(job)
-        return Accepted(job, estimate(stats))
+        return Accepted(job, seconds)
 
 
 def check_storable(inputs: Mapping[str, Any]) -> None:

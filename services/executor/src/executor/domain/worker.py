@@ -94,17 +94,19 @@ class Worker:
         Raises `ForeignJob`, and `Unavailable` when it could not even be stored.
         """
         self._delivered = asyncio.get_running_loop().time()
-        job = await self._intake.stored(message, traceparent)
-        await self._claim(job)
+        told = self._intake.told(message)
+        if told is not None and await self._claim(told):
+            return
+        await self._claim(await self._intake.stored(message, traceparent))
 
     def cut_off(self, job_id: str) -> None:
         """Cancel a run whose job was stopped."""
         if self.runs.cancel(job_id):
             log.info("a run is cut off: its job was stopped", job_id=job_id)
 
-    async def _claim(self, job: Execution, *, lost: bool = False) -> None:
+    async def _claim(self, job: Execution, *, lost: bool = False) -> bool:
         if not self.runs.reserve(job.job_id):
-            return
+            return False
         claimed = None
         try:
             claimed = await self._intake.claim(job, lost=lost)
@@ -116,6 +118,7 @@ class Worker:
             waited = (utc_now() - job.created_at).total_seconds() if first else None
             self._meters.claimed(waited, lost=lost)
             self.runs.start(claimed)
+        return claimed is not None
 
     async def _claim_stored(self, job_id: str, head: Execution | None = None) -> None:
         """Claim a job found in the store; `head` is what was seen of it, if it runs already.

@@ -12,6 +12,7 @@ from common.contracts.messages import (
     JobStop,
     JobSubmitted,
     MemoryRemembered,
+    StoredJob,
 )
 from common.contracts.topology import CONTROL, EVENTS, HEADER_CREW, HEADER_WORKSPACE, JOBS, MEMORY
 from common.logs import get_logger
@@ -23,6 +24,10 @@ log = get_logger(__name__)
 _KEPT = 10_000
 _PAUSE = 1.0
 """Seconds between two tries while the broker is away."""
+
+
+_TOLD_PARTS = 50
+"""Agents and tasks of a crew beyond which a message does not carry it."""
 
 
 class BusAnnouncements:
@@ -54,6 +59,7 @@ class BusAnnouncements:
             crew_id=job.crew_id,
             inputs=dict(job.inputs),
             requested_by=job.requested_by,
+            stored=_told(job),
         )
         message = encode(body, correlation_id=job.job_id)
         await self._bus.publish(JOBS, JobSubmitted.message_type, message)
@@ -62,6 +68,19 @@ class BusAnnouncements:
         body = JobStop(job_id=job.job_id, workspace_id=job.workspace_id)
         message = encode(body, correlation_id=job.job_id)
         await self._bus.publish(CONTROL, JobStop.message_type, message)
+
+
+def _told(job: Execution) -> StoredJob | None:
+    """Return what spares a worker the reading of `job`; nothing for a large crew, which is read."""
+    crew = job.snapshot
+    if not job.ticket or crew is None or len(crew.agents) + len(crew.tasks) > _TOLD_PARTS:
+        return None
+    return StoredJob(
+        ticket=job.ticket,
+        created_at=job.created_at,
+        traceparent=job.traceparent,
+        snapshot=crew,
+    )
 
 
 def _key(job: Execution, record: Record) -> str:

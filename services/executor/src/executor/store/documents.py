@@ -16,7 +16,7 @@ from executor.domain.execution import Execution, Step
 from executor.domain.projection import State, TaskState, Usage
 from executor.domain.records import Record, json_bytes
 
-HEAD = {"inputs": 0, "snapshot": 0, "requested_by": 0}
+HEAD = {"inputs": 0, "snapshot": 0, "requested_by": 0, "ticket": 0}
 """What a read of the head leaves out."""
 PLACE = {"attempt": 1, "owner": 1, "seq": 1, "status": 1, "tail": {"$slice": -1}}
 """What a step is conditional on, and the newest event."""
@@ -36,6 +36,8 @@ def new_document(job: Execution) -> Document:
         "state": state_document(job.state),
         **_head(job),
     }
+    if job.ticket:
+        document["ticket"] = job.ticket
     if job.snapshot is not None:
         document["snapshot"] = snapshot_bytes(job.snapshot)
     return document
@@ -62,8 +64,8 @@ def condition(job: Execution) -> Document:
     To SecantusDB, `$exists` says that no index can help with a field: it goes by `_id` at once,
     without weighing each index against each field first, which is a third of what a write costs it.
     """
-    place = {name: {"$eq": value, "$exists": True} for name, value in _place(job).items()}
-    return {"_id": job.job_id, **place}
+    held = _place(job) | ({"ticket": job.ticket} if job.ticket else {})
+    return {"_id": job.job_id, **{n: {"$eq": v, "$exists": True} for n, v in held.items()}}
 
 
 def _place(job: Execution) -> Document:

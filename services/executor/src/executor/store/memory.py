@@ -27,7 +27,8 @@ class MemoryExecutions:
         return True
 
     async def find(self, job_id: str) -> Execution | None:
-        return self.jobs.get(job_id)
+        job = self.jobs.get(job_id)
+        return None if job is None else replace(job, ticket="")
 
     async def head(self, job_id: str) -> Execution | None:
         job = self.jobs.get(job_id)
@@ -37,6 +38,8 @@ class MemoryExecutions:
         self.writes += 1
         job = self.jobs.get(step.job_id)
         if job is None or _place(job) != _place(step.before):
+            return False
+        if step.before.ticket not in {"", job.ticket}:
             return False
         after = step.after
         shortened = len(after.tail) != len(step.before.tail) + len(step.records)
@@ -203,7 +206,7 @@ class MemoryLeases:
 
 
 def _head(job: Execution) -> Execution:
-    return replace(job, inputs={}, snapshot=None, requested_by="")
+    return replace(job, inputs={}, snapshot=None, requested_by="", ticket="")
 
 
 def _place(job: Execution) -> tuple[object, ...]:
