@@ -11,13 +11,13 @@ WORKDIR /build
 COPY requirements-services.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
 	python3 -m venv --without-pip /opt/kasal \
-	&& python3 -m pip --python /opt/kasal install --quiet --require-hashes -r requirements-services.lock \
+	&& python3 -m pip --python /opt/kasal install --quiet --require-hashes --no-deps -r requirements-services.lock \
 	&& find /opt/kasal -type d -name tests -prune -exec rm -rf '{}' +
 # The services themselves, built by what requirements-build.lock names.
 COPY requirements-build.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
 	python3 -m venv /build/tools \
-	&& /build/tools/bin/pip install --quiet --require-hashes -r requirements-build.lock
+	&& /build/tools/bin/pip install --quiet --require-hashes --no-deps -r requirements-build.lock
 COPY libs/common libs/common
 COPY services services
 RUN /build/tools/bin/pip install --quiet --no-index --no-deps --no-build-isolation --no-cache-dir \

@@ -226,7 +226,7 @@ def run_environment() -> Path:
         print("Installing requirements.lock into .bench/run (once for each lock) ...", flush=True)
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         install = [str(python), "-m", "pip", "install", "-q"]
-        locks = ["--require-hashes", "-r", str(ROOT / "requirements.lock")]
+        locks = ["--require-hashes", "--no-deps", "-r", str(ROOT / "requirements.lock")]
         subprocess.run([*install, *locks], check=True)
         members = sorted([*ROOT.glob("libs/*/"), *ROOT.glob("services/*/")])
         editable = [word for member in members for word in ("-e", str(member))]

@@ -25,8 +25,10 @@ if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
 	exit 1
 fi
 [ -x .venv/bin/python ] || "$python" -m venv .venv
+# The lock is complete: resolving it again is slow, and fails once a newer version of a package that
+# another one asks for with an extra is out.
 echo "Installing the locked dependencies into .venv (once; about a minute) ..."
-if ! .venv/bin/python -m pip install --quiet --require-hashes -r "$lock" 2>.venv/pip.log; then
+if ! .venv/bin/python -m pip install --quiet --require-hashes --no-deps -r "$lock" 2>.venv/pip.log; then
 	tail -n 3 .venv/pip.log >&2
 	echo "The dependencies could not be installed: is there a network? All of it is in .venv/pip.log." >&2
 	exit 1

@@ -3,7 +3,7 @@ ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE}
 COPY secantusdb.lock /tmp/secantusdb.lock
 RUN python3 -m venv /opt/secantus \
-	&& /opt/secantus/bin/pip install --no-cache-dir --require-hashes -r /tmp/secantusdb.lock \
+	&& /opt/secantus/bin/pip install --no-cache-dir --require-hashes --no-deps -r /tmp/secantusdb.lock \
 	&& useradd --system --uid 999 --home-dir /data/db mongodb \
 	&& install -d -o mongodb /data/db /data/configdb
 VOLUME /data/db /data/configdb

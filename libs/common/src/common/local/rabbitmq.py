@@ -66,4 +66,6 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_PID_FILE": str(folder / "erlang.pid"),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
+        # Idle schedulers sleep instead of spinning: on a small machine the cores are for others too.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
     }
