@@ -23,11 +23,12 @@ def _options() -> tuple[Options, bool]:
         "--seed", type=int, default=random.randrange(1_000_000), help="of the faults"
     )
     parser.add_argument("--minutes", type=float, default=3.0, help="how long they are sent")
+    parser.add_argument("--rounds", type=int, help="of all faults; else one a minute")
     parser.add_argument("--short", action="store_true", help="one of each fault, some 20 seconds")
     parser.add_argument("--keep", action="store_true", help="keep the data and the logs")
     given = parser.parse_args()
     seconds = 20.0 if given.short else given.minutes * 60
-    rounds = max(1, round(seconds / _PER_ROUND))
+    rounds = given.rounds or max(1, round(seconds / _PER_ROUND))
     faults = short_plan(given.seed) if given.short else plan(given.seed, rounds)
     return Options(given.jobs, given.seed, seconds, faults), given.keep
 

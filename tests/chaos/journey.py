@@ -7,16 +7,17 @@ import random
 import secrets
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import aiohttp
 
-from chaos.client import TERMINAL, Client, Refused, Watcher
+from chaos.aftermath import Aftermath, Crew, Sent
+from chaos.client import Client, Refused, Watcher
 from chaos.faults import Chaos, Fault
 from chaos.report import Report, errors_in, resume_times
-from chaos.script import APPEND, CHARGE, CREWS, LOOK_UP, CrewScript, done_twice, left_out
+from chaos.script import APPEND, CHARGE, CREWS, LOOK_UP, CrewScript
 from chaos.servers import Outside
 from common.bus import BusUnavailable, encode
 from common.bus.rabbitmq import RabbitBus
@@ -43,27 +44,6 @@ class Options:
     seconds: float
     faults: Sequence[Fault]
     latency: float = 0.6
-
-
-@dataclass
-class Crew:
-    """A crew of the journey as it was made."""
-
-    script: CrewScript
-    crew_id: str
-    task_ids: list[str]
-
-
-@dataclass
-class Sent:
-    """A job of the journey."""
-
-    n: str
-    crew: Crew
-    job_id: str = ""
-    watcher: Watcher | None = None
-    stopped: bool = False
-    doubles: list[str] = field(default_factory=list)
 
 
 async def run(options: Options, folder: Path) -> Report:
@@ -236,90 +216,25 @@ class Journey:
                 raise
 
     async def told(self) -> Report:
-        """Look at all that is left behind, and return the report."""
+        """Return the report of what was seen, and of what is left behind."""
         report = self._report
-        report.sent = len(self._sent)
-        for job in self._sent:
-            await self._judge(job)
-        report.effected_twice = self._outside.effected_twice()
-        report.problems += [f"one key, two requests: {k}" for k in self._outside.keys_of_several()]
-        report.problems += [f"a process died: {line}" for line in self._chaos.died]
-        await self._check_strangers()
         report.faults = self._chaos.happened
+        report.problems += [f"a process died: {line}" for line in self._chaos.died]
+        report.problems += [f"one key, two requests: {k}" for k in self._outside.keys_of_several()]
+        report.effected_twice = self._outside.effected_twice()
+        await Aftermath(self._client, self._stack, self._crews, self._sent, report).check()
         watchers = [job.watcher for job in self._sent if job.watcher is not None]
         streams = [watcher.events for watcher in watchers]
         report.resumed = resume_times(self._folder, streams, report.faults)
+        calls, outside = sum(map(len, self._outside.calls.values())), self._outside
         report.notes |= {
             "requests repeated": self._client.repeated,
             "sockets opened": f"{sum(w.connections for w in watchers)} for {len(watchers)} streams",
-            "model turns again": f"{self._outside.repeated_turns} of {self._outside.asked.total()}",
-            "tool calls again": f"{self._outside.repeated_calls} of {sum(map(len, self._outside.calls.values()))}",
+            "model turns again": f"{outside.repeated_turns} of {outside.asked.total()}",
+            "tool calls again": f"{outside.repeated_calls} of {calls}",
             "most attempts": max(
                 (events[-1]["attempt"] for events in streams if events), default=0
             ),
             "logged as errors": dict(errors_in(self._folder)),
         }
         return report
-
-    async def _judge(self, job: Sent) -> None:
-        """Check one job from its stored events, and what was shown of them."""
-        report, name = self._report, f"job {job.n} {job.job_id}"
-        if job.watcher is None:
-            return
-        log = await self._stored(job.job_id)
-        seen = job.watcher.events
-        report.broken_streams += [f"{name}: {problem}" for problem in job.watcher.problems]
-        if [event["seq"] for event in log] != list(range(1, len(log) + 1)):
-            report.broken_streams.append(f"{name}: stored as {[event['seq'] for event in log]}")
-        ends = [event for event in log if event["type"] in TERMINAL]
-        if len(ends) != 1 or ends[0] is not log[-1]:
-            report.broken_streams.append(f"{name}: it has the ends {ends}")
-        elif job.watcher.over:
-            self._count(job, seen[-1])
-        shown = [(event["seq"], event["type"]) for event in seen]
-        if shown != [(event["seq"], event["type"]) for event in log][: len(shown)]:
-            report.broken_streams.append(f"{name}: shown otherwise than stored")
-        crew = job.crew
-        twice = done_twice(crew.script, crew.task_ids, log)
-        report.tasks_twice += [f"{name}: {line}" for line in twice]
-        if log and log[-1]["type"] == "execution_complete":
-            lacking = left_out(crew.script, crew.task_ids, log)
-            report.problems += [f"{name}: {line}" for line in lacking]
-
-    def _count(self, job: Sent, end: dict[str, Any]) -> None:
-        how = {"execution_complete": "completed", "execution_stopped": "stopped"}.get(end["type"])
-        how = how or f"failed: {end['code']}"
-        self._report.ended[how] += 1
-        if job.stopped and how != "stopped":
-            self._report.problems.append(f"{job.job_id} was stopped, and then {how}")
-        if how == "stopped" and not job.stopped:
-            self._report.problems.append(f"{job.job_id} was never stopped, and is {how}")
-        if how.startswith("failed") and end["code"] != "OUTCOME_UNKNOWN":
-            self._report.problems.append(f"{job.job_id} {how}: {end['message']}")
-
-    async def _stored(self, job_id: str) -> list[dict[str, Any]]:
-        events: list[dict[str, Any]] = []
-        while True:
-            path = f"/executions/{job_id}/traces?after_seq={len(events)}&limit=100"
-            page = await self._client.call("GET", path)
-            events += page["traces"]
-            if page["next_after_seq"] is None:
-                return events
-
-    async def _check_strangers(self) -> None:
-        """Look for jobs that nobody has sent, and for some that have not ended."""
-        known, page, strangers = {job.job_id for job in self._sent}, 1, 0
-        while True:
-            path = f"/executions?page={page}&page_size=100"
-            listed = (await self._client.call("GET", path))["executions"]
-            for execution in listed:
-                if execution["job_id"] not in known:
-                    strangers += 1
-                if execution["status"] not in {"completed", "failed", "stopped"}:
-                    told = f"{execution['job_id']} is still {execution['status']}"
-                    self._report.problems.append(told)
-            if not listed:
-                break
-            page += 1
-        if strangers:
-            self._report.problems.append(f"{strangers} jobs were run that nobody sent")
