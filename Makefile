@@ -69,6 +69,11 @@ format: .venv/installed-dev ## format the code and sort its imports
 bench: .venv/installed-dev ## speed side by side with the peers, as ratios (takes some minutes)
 	$(PY) bench/run.py
 
+.PHONY: chaos
+chaos: .venv/installed-dev ## kill everything around running jobs and count (JOBS=200 MINUTES=3 SEED=…)
+	@cd tests && exec ../$(PY) -m chaos $(if $(JOBS),--jobs $(JOBS)) \
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+
 .PHONY: newman
 newman: .venv/installed-run ## run the Postman collection against the platform (needs Node.js)
 	@sh tools/newman.sh
