@@ -10,7 +10,9 @@ from pathlib import Path
 
 from chaos.faults import plan, short_plan
 from chaos.journey import Options, run
+from chaos.report import Report
 from common.logs import configure_logging
+from common.server import on_stop_signal
 
 _PER_ROUND = 60.0
 """Seconds that one round of all faults is spread over."""
@@ -33,13 +35,20 @@ def _options() -> tuple[Options, bool]:
     return Options(given.jobs, given.seed, seconds, faults), given.keep
 
 
+async def _run(options: Options, folder: Path) -> Report:
+    journey = asyncio.current_task()
+    assert journey is not None
+    on_stop_signal(journey.cancel)  # so that no process of the stack is left behind
+    return await run(options, folder)
+
+
 def main() -> None:
     options, keep = _options()
     configure_logging("ERROR")
     folder = Path(tempfile.mkdtemp(prefix="kasal-chaos-"))
     sys.stdout.write(f"chaos: {options.jobs} jobs, seed {options.seed}; logs in {folder}\n")
     sys.stdout.flush()
-    report = asyncio.run(run(options, folder))
+    report = asyncio.run(_run(options, folder))
     sys.stdout.write(report.text() + "\n")
     if report.kept and not keep:
         shutil.rmtree(folder, ignore_errors=True)

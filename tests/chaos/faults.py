@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from embedded.stack import Stack
 
 KILL, STOP, PAUSE = "kill", "stop", "pause"
+BACKENDS = ("amqp", "redis", "mongo")
 _SUPERVISED = 0.25
 """Seconds between two looks for processes that have ended by themselves."""
 
@@ -32,6 +33,8 @@ class Happened:
     name: str
     began: float
     over: float = float("inf")
+    down: float = float("inf")
+    """Seconds that it took to end."""
 
 
 def plan(seed: int, rounds: int) -> list[Fault]:
@@ -58,10 +61,10 @@ def plan(seed: int, rounds: int) -> list[Fault]:
             (STOP, chance.choice(["gateway", "crews", "auth"])),
         ):
             faults.append(Fault(how, target, chance.uniform(0.5, 3)))
-        for backend in ("amqp", "redis", "mongo"):
+        for backend in BACKENDS:
             faults.append(Fault(KILL, backend, chance.uniform(0, 3)))
             faults.append(Fault(STOP, backend, chance.uniform(0, 3)))
-        faults.append(Fault(PAUSE, chance.choice(["amqp", "redis", "mongo"]), 2.5))
+        faults.append(Fault(PAUSE, chance.choice(BACKENDS), 2.5))
     chance.shuffle(faults)
     return faults
 
@@ -119,6 +122,8 @@ class Chaos:
                 self.stack.resume(name)
             else:
                 await (self.stack.kill(name) if fault.how == KILL else self.stack.stop(name))
+                happened.down = time.time() - happened.began
+                self._look(fault, name)
                 await asyncio.sleep(fault.seconds)
                 await self.stack.start(name)
             if name in self.stack.backends:
@@ -126,6 +131,11 @@ class Chaos:
             happened.over = time.time()
         finally:
             self._busy.discard(name)
+
+    def _look(self, fault: Fault, name: str) -> None:
+        process = self.stack.processes.get(name)
+        if fault.how == STOP and process is not None and process.code != 0:
+            self.died.append(f"{name}, told to stop, ended with {process.code}; see {process.log}")
 
     async def _free(self, target: str) -> str:
         """Return a process of the target that nothing is done to at the moment."""
@@ -143,6 +153,5 @@ class Chaos:
             await asyncio.sleep(_SUPERVISED)
             for name, process in self.stack.processes.items():
                 if not process.running and name not in self._busy:
-                    code = process.child.returncode if process.child else None
-                    self.died.append(f"{name} ended with {code}; see {process.log}")
+                    self.died.append(f"{name} ended with {process.code}; see {process.log}")
                     await self.stack.start(name)

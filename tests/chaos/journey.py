@@ -219,6 +219,8 @@ class Journey:
         """Return the report of what was seen, and of what is left behind."""
         report = self._report
         report.faults = self._chaos.happened
+        lines = (f"{f.began:.2f} {f.over - f.began:.2f} s {f.how} {f.name}" for f in report.faults)
+        (self._folder / "faults.txt").write_text("\n".join(lines))
         report.problems += [f"a process died: {line}" for line in self._chaos.died]
         report.problems += [f"one key, two requests: {k}" for k in self._outside.keys_of_several()]
         report.effected_twice = self._outside.effected_twice()

@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chaos.faults import KILL, PAUSE, STOP, Happened
+from chaos.faults import BACKENDS, KILL, PAUSE, STOP, Happened
 
 
 @dataclass
@@ -52,6 +52,8 @@ class Report:
             f"other problems        {len(self.problems)}",
         ]
         lines += [f"{name:<22}{_figures(seconds)}" for name, seconds in self.resumed.items()]
+        stops = [f.down for f in self.faults if f.how == STOP and f.name not in BACKENDS]
+        lines += [f"{'SIGTERM to the end':<22}{_figures(stops)}"]
         lines += [f"{name:<22}{value}" for name, value in self.notes.items()]
         for title in ("tasks_twice", "effected_twice", "broken_streams", "problems"):
             lines += [f"  {title}: {line}" for line in getattr(self, title)]
@@ -111,7 +113,9 @@ def resume_times(
         for event in events:
             if event["type"] != "execution_resumed":
                 continue
-            name, since = ran.get((event["job_id"], event["attempt"] - 1), ("", 0.0))
+            if (event["job_id"], event["attempt"] - 1) not in ran:
+                continue  # it was killed before it wrote the line
+            name, since = ran[event["job_id"], event["attempt"] - 1]
             at = _seconds(event["timestamp"])
             mine = [f for f in faults if f.name == name and since - 0.5 < f.began < at]
             fault = min(mine, key=lambda fault: fault.began, default=None)
@@ -126,7 +130,7 @@ _NO_FAULT = "  with no fault seen"
 
 
 def _kind(fault: Happened, until: float, faults: Sequence[Happened]) -> str:
-    backends = (other for other in faults if other.name in {"amqp", "redis", "mongo"})
+    backends = (other for other in faults if other.name in BACKENDS)
     if any(other.began < until and other.over > fault.began for other in backends):
         return _BACKEND_AWAY
     return _KINDS[fault.how]

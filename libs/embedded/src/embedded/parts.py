@@ -89,6 +89,11 @@ class Process:
     async def stop(self) -> None:
         await self.send(signal.SIGTERM, within=_GRACE)
 
+    @property
+    def code(self) -> int | None:
+        """What it ended with, negative for a signal; None while it runs or was never started."""
+        return None if self.child is None else self.child.returncode
+
     async def kill(self) -> None:
         await self.send(signal.SIGKILL)
 

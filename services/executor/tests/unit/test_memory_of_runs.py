@@ -79,6 +79,15 @@ async def test_a_run_that_does_not_wait_any_longer_loses_nothing(bus):
     await memory.close()
 
 
+async def test_a_process_that_ends_sends_what_is_left(bus):
+    memory = BusMemory(bus)
+    bus.away.set()
+    await memory.remembered(entries("job_1"))
+    bus.away.clear()
+    await memory.close()
+    assert bus.sent == ["job_1"]
+
+
 async def test_a_process_that_ends_waits_for_it_a_little_only(bus):
     memory = BusMemory(bus)
     bus.away.set()

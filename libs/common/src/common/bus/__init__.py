@@ -108,7 +108,7 @@ class Bus(Protocol):
     """
 
     async def start(self) -> None:
-        """Connect and declare the topology; returns when usable, or after a few seconds.
+        """Connect and declare the topology; returns when usable, or the first try has failed.
 
         A broker that is away does not keep a service from starting: connecting goes on in the
         background, `ping` says that it is not there yet, `consume` and `subscribe` take effect

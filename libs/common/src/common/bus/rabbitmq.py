@@ -39,14 +39,19 @@ class RabbitBus:
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
         self._calling: set[asyncio.Task[None]] = set()
         self._connected = asyncio.Event()
+        self._refused = asyncio.Event()
         self._patient_until = 0.0
         self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         self._patient_until = asyncio.get_running_loop().time() + ANSWER_WITHIN
         self._keeper = asyncio.create_task(self._keep_connected())
-        with contextlib.suppress(BusUnavailable):
-            await self.connected()
+        waits = [asyncio.create_task(e.wait()) for e in (self._connected, self._refused)]
+        await asyncio.wait(waits, timeout=ANSWER_WITHIN, return_when=asyncio.FIRST_COMPLETED)
+        for wait in waits:
+            wait.cancel()
+        if self.link is None:
+            self._patient_until = 0.0
 
     async def close(self) -> None:
         await asyncio.gather(*(one.finish(STOP_GRACE) for one in self._attached))
@@ -147,6 +152,7 @@ class RabbitBus:
                 if not away:
                     log.warning("the message broker cannot be reached", reason=repr(fault))
                 away = True
+                self._refused.set()
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
                 continue

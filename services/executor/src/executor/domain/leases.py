@@ -23,6 +23,7 @@ class LeaseWatch:
         self._longest_gap = longest_gap
         self._seen: dict[str, _Sighting] = {}
         self._looked: float | None = None
+        self._owners: frozenset[str] = frozenset()
 
     def look(self, counters: Mapping[str, int], now: float) -> frozenset[str]:
         """Take in what the store said at the monotonic time `now`; return who is dead."""
@@ -42,6 +43,14 @@ class LeaseWatch:
         """Say that the store could not be asked: the time since the last look does not count."""
         self._looked = None
 
+    def accuse(self, owners: frozenset[str]) -> None:
+        """Take for dead those of `owners` that no look sees a lease of.
+
+        A lease is made before its worker owns anything; what a worker owns that has left it behind, or
+        whose lease is lost, nobody would look after.
+        """
+        self._owners = owners
+
     def dead(self, now: float) -> frozenset[str]:
         """Return who is dead, by a look that is not older than `longest_gap` seconds.
 
@@ -49,7 +58,8 @@ class LeaseWatch:
         """
         if self._looked is None or now - self._looked > self._longest_gap:
             return frozenset()
-        return frozenset(w for w, seen in self._seen.items() if seen.still >= self._silence)
+        still = {w for w, seen in self._seen.items() if seen.still >= self._silence}
+        return frozenset(still | (self._owners - self._seen.keys()))
 
     def alive(self, now: float) -> frozenset[str]:
         return frozenset(self._seen) - self.dead(now)

@@ -56,6 +56,9 @@ class Executions(Protocol):
     async def running_of(self, owner: str) -> frozenset[str]:
         """Return the running jobs that `owner` owns."""
 
+    async def owners(self) -> frozenset[str]:
+        """Return the workers that open jobs name as their owners."""
+
     async def live(self) -> Mapping[str, int]:
         """Return how many jobs are queued, running and waiting, over all workspaces."""
 

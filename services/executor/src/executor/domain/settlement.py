@@ -114,6 +114,8 @@ class Settlement:
             {job.job_id: job.tail for job in batch if job.tail and job.job_id not in whole}
         )
         outcomes = await asyncio.gather(*(self._publish(job) for job in batch))
+        if not all(outcomes):
+            log.warning("events of ended jobs wait for the bus", jobs=outcomes.count(False))
         through = [job for job, sent in zip(batch, outcomes, strict=True) if sent]
         by_crew: dict[tuple[str, str], list[Execution]] = defaultdict(list)
         for job in through:
@@ -134,8 +136,7 @@ class Settlement:
                 records = await self._unpublished(job, published)
                 await self._bus.events(job, records)
                 published = records[-1].seq
-        except Unavailable as fault:
-            log.warning("events wait for the bus", job_id=job.job_id, reason=str(fault))
+        except Unavailable:
             return False
         return True
 

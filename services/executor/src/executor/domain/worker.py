@@ -82,8 +82,7 @@ class Worker:
         await self._settlement.stop(timeout * 0.2)
         try:
             async with asyncio.timeout(timeout * 0.2):
-                # A lease that goes while jobs name it as their owner would hide them for ever.
-                if not await self._executions.running_of(self.worker_id):
+                if await self._owns_nothing(self.worker_id):
                     await self._leases.leave(self.worker_id)
         except (Unavailable, TimeoutError) as fault:
             log.warning("the lease is left to run out", reason=str(fault))
@@ -197,7 +196,19 @@ class Worker:
             if job.job_id not in self.runs.held() and not self._settlement.holds(job.job_id):
                 self._settlement.add(job)
 
+    async def _owns_nothing(self, worker: str) -> bool:
+        """Say whether nobody has to look after what `worker` leaves, so that its lease may go."""
+        if await self._executions.running_of(worker):
+            return False
+        return not await self._executions.unsettled([worker], 1)
+
+    async def _find_leaseless(self) -> None:
+        owners = await self._executions.owners()
+        await self._beat()  # after that: a lease is older than anything its worker owns
+        self._watch.accuse(owners - {self.worker_id})
+
     async def _sweep_slowly(self) -> None:
+        await self._find_leaseless()
         for job in await self._executions.waiting(_SWEPT):
             if job.job_id not in self.runs.held():
                 await self._settlement.flush(job)
@@ -209,8 +220,7 @@ class Worker:
         dead = self._dead()
         self._dead_since = {worker: self._dead_since.get(worker, now) for worker in dead}
         for worker in [w for w, since in self._dead_since.items() if now - since > _GONE]:
-            left = await self._executions.unsettled([worker], 1)
-            if not left and not await self._executions.running_of(worker):
+            if await self._owns_nothing(worker):
                 await self._leases.leave(worker)
 
     async def _until_reached(self, call: Callable[[], Awaitable[None]]) -> None:

@@ -122,9 +122,10 @@ class BusMemory:
 
     async def close(self, grace: float = 1.0) -> None:
         """Give what is kept some seconds to be sent."""
-        if self._later is not None:
-            await asyncio.wait({self._later}, timeout=grace)
-            self._later.cancel()
+        later = self._later
+        if later is not None:
+            await asyncio.wait({later}, timeout=grace)
+            later.cancel()
 
     async def _publish(self, entries: deque[MemoryRemembered]) -> None:
         while entries:

@@ -220,6 +220,11 @@ class MongoExecutions:
                 [document["_id"] async for document in self._executions.find(query, {"_id": 1})]
             )
 
+    async def owners(self) -> frozenset[str]:
+        with reaching():
+            owned = {"open": True, "owner": {"$ne": None}}
+            return frozenset(await self._executions.distinct("owner", owned))
+
     async def live(self) -> Mapping[str, int]:
         with reaching():
             return {

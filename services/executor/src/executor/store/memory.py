@@ -108,6 +108,9 @@ class MemoryExecutions:
         running = self._open(ExecutionStatus.RUNNING)
         return frozenset(job.job_id for job in running if job.owner == owner)
 
+    async def owners(self) -> frozenset[str]:
+        return frozenset(job.owner for job in self.jobs.values() if job.open and job.owner)
+
     async def live(self) -> Mapping[str, int]:
         return {
             status.value: sum(1 for _ in self._open(status))

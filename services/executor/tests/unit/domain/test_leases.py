@@ -53,3 +53,11 @@ def test_a_lease_that_is_gone_is_forgotten():
     watch.look({"a": 1}, 0.0)
     watch.look({"a": 1}, 1.0)
     assert watch.look({}, 1.5) == frozenset()
+
+
+def test_an_owner_without_a_lease_is_dead_until_it_is_seen():
+    watch = LeaseWatch(silence=2.0)
+    watch.look({"a": 1}, 0.0)
+    watch.accuse(frozenset({"a", "gone"}))
+    assert watch.dead(0.5) == {"gone"}
+    assert watch.look({"a": 2, "gone": 1}, 1.0) == frozenset()

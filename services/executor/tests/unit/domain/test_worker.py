@@ -8,6 +8,7 @@ from opentelemetry.trace import NoOpTracer
 
 from common.contracts.events import EventType, ExecutionStatus
 from common.contracts.messages import JobSubmitted, StoredJob
+from common.errors import Unavailable
 from common.times import utc_now
 from executor.domain.events import Draft
 from executor.domain.execution import Execution
@@ -44,8 +45,12 @@ class Store(MemoryExecutions):
 
 
 class Bus:
+    def __init__(self):
+        self.away = False
+
     async def events(self, job, records):
-        pass
+        if self.away:
+            raise Unavailable("The message broker cannot be reached.")
 
 
 class Waiting:
@@ -61,6 +66,17 @@ async def waiting():
     return Waiting()
 
 
+class Done:
+    """A run that ends at once."""
+
+    async def run(self, job, journal):
+        journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": "tea"}))
+
+
+async def done():
+    return Done()
+
+
 @pytest.fixture
 def store():
     return Store()
@@ -70,11 +86,13 @@ def store():
 async def make_worker(store):
     leases, workers = MemoryLeases(), []
 
-    def make(name):
-        settlement = Settlement(store, MemoryCounters(), Bus())
-        runs = Runs(store, Bus(), settlement, waiting, NoOpTracer(), NoMeters())
+    def make(name, bus=None, runner=waiting, silence=5.0):
+        bus = bus or Bus()
+        settlement = Settlement(store, MemoryCounters(), bus)
+        runs = Runs(store, bus, settlement, runner, NoOpTracer(), NoMeters())
         intake = Intake(name, store, None, settlement)
-        worker = Worker(name, store, leases, intake, runs, settlement, NoMeters(), 0.01, 5.0)
+        worker = Worker(name, store, leases, intake, runs, settlement, NoMeters(), 0.01, silence)
+        worker.leases = leases
         workers.append(worker)
         return worker
 
@@ -170,3 +188,42 @@ async def test_a_told_job_that_comes_again_runs_once(store, make_worker, told_jo
     await asyncio.gather(*(w.take(announced(told_job), "") for w in (first, second, first)))
     await until(lambda: store.jobs["job_1"].seq > 1)
     assert store.jobs["job_1"].attempt == 1
+
+
+async def test_what_a_stopped_worker_could_not_publish_is_published_by_another(
+    store, make_worker, make_crew, monkeypatch
+):
+    """Its lease stays, so that others see it dead and look after what it has left."""
+    monkeypatch.setattr("executor.domain.worker._SWEEP", 0.01)
+    monkeypatch.setattr("executor.domain.runs._ANNOUNCED", 0.01)
+    await queue(store, make_crew(), 2)
+    bus = Bus()
+    bus.away = True
+    first = make_worker("worker_1", bus, done)
+    await first.start()
+    await until(lambda: all(job.final for job in store.jobs.values()))
+    await first.stop(0.5)
+    assert all(job.open and job.owner == "worker_1" for job in store.jobs.values())
+    other = make_worker("worker_2", silence=0.05)
+    await other.start()
+    await until(lambda: not any(job.open for job in store.jobs.values()))
+    await other.stop(0.5)
+    assert "worker_2" not in await other.leases.beat("worker_3", 1), "that one owned nothing"
+
+
+async def test_jobs_of_an_owner_that_has_no_lease_are_taken_over(
+    store, make_worker, make_crew, monkeypatch
+):
+    """Nobody would see such an owner die."""
+    monkeypatch.setattr("executor.domain.worker._SLOW_SWEEP", 0.01)
+    await queue(store, make_crew(), 1)
+    gone = make_worker("worker_gone")
+    await gone.start()
+    await until(lambda: store.jobs["job_0"].owner == "worker_gone" and store.jobs["job_0"].seq > 1)
+    for task in gone._tasks:
+        task.cancel()
+    await gone.leases.leave("worker_gone")
+    other = make_worker("worker_2")
+    await other.start()
+    await until(lambda: store.jobs["job_0"].owner == "worker_2")
+    assert store.jobs["job_0"].attempt == 2
