@@ -228,7 +228,10 @@ class Journey:
         watchers = [job.watcher for job in self._sent if job.watcher is not None]
         streams = [watcher.events for watcher in watchers]
         report.resumed = resume_times(self._folder, streams, report.faults)
-        calls, outside = sum(map(len, self._outside.calls.values())), self._outside
+        calls, outside = (
+            sum(map(len, self._outside.calls.values())) + self._outside.read.total(),
+            self._outside,
+        )
         report.notes |= {
             "requests repeated": self._client.repeated,
             "sockets opened": f"{sum(w.connections for w in watchers)} for {len(watchers)} streams",

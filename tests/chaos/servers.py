@@ -2,6 +2,7 @@
 they are asked."""
 
 import asyncio
+import itertools
 import json
 import random
 from collections import Counter, defaultdict
@@ -15,7 +16,11 @@ from common.local.program import free_port
 
 class Outside:
     """Both servers on one port: `model_url` is what KASAL_OPENAI_BASE_URL is set to, `tools_url`
-    what the tools' endpoints begin with. `latency` is the most seconds a model's turn takes."""
+    what the tools' endpoints begin with. `latency` is the most seconds a model's turn takes.
+
+    As any model, this one never says the same twice: what it asks a tool for has a number in it. A
+    call that is made on the word of a reply which then is lost comes again with another number.
+    """
 
     def __init__(self, seed: int, latency: float = 0.6) -> None:
         self._random = random.Random(seed)
@@ -25,10 +30,13 @@ class Outside:
         self.asked: Counter[tuple[str, int, int]] = Counter()
         """How often the model was asked for the turn of a task of a job."""
         self.calls: defaultdict[str, list[Any]] = defaultdict(list)
-        """What each idempotency key came with, each time."""
+        """What each idempotency key came with, each time, to change something."""
+        self.read: Counter[str] = Counter()
+        """How often each key came to read."""
         self.effects: defaultdict[tuple[Any, ...], set[str]] = defaultdict(set)
         """The keys under which each step of a job had an effect; one, if all is well."""
         self._answers: dict[str, dict[str, Any]] = {}
+        self._numbers = itertools.count(1)
 
     @property
     def model_url(self) -> str:
@@ -62,10 +70,11 @@ class Outside:
             return web.json_response({"error": {"message": f"what? {prompt[:200]}"}}, status=400)
         self.asked[said.n, said.place, turn] += 1
         await asyncio.sleep(self._random.uniform(0.2, 1.0) * self._latency)
-        return web.json_response(_completion(body["model"], said, turn))
+        number = next(self._numbers)
+        return web.json_response(_completion(body["model"], said, turn, number))
 
     async def _look_up(self, request: web.Request) -> web.Response:
-        self.calls[_key(request)].append(dict(request.query))
+        self.read[_key(request)] += 1
         await self._work()
         return web.json_response({"found": sorted(request.query.items())})
 
@@ -95,7 +104,7 @@ class Outside:
         return [f"{step}: {sorted(keys)}" for step, keys in self.effects.items() if len(keys) > 1]
 
     def keys_of_several(self) -> list[str]:
-        """Return the keys that came with different requests."""
+        """Return the keys that came with different requests to change something."""
         return [
             f"{key}: {came}" for key, came in self.calls.items() if any(c != came[0] for c in came)
         ]
@@ -103,7 +112,9 @@ class Outside:
     @property
     def repeated_calls(self) -> int:
         """Calls that were made again with the same key, as they may be."""
-        return sum(len(came) - 1 for came in self.calls.values())
+        return (
+            sum(len(came) - 1 for came in self.calls.values()) + self.read.total() - len(self.read)
+        )
 
     @property
     def repeated_turns(self) -> int:
@@ -124,12 +135,12 @@ def _text(message: dict[str, Any]) -> str:
     return content if isinstance(content, str) else json.dumps(content)
 
 
-def _completion(model: str, said: Said, turn: int) -> dict[str, Any]:
+def _completion(model: str, said: Said, turn: int, number: int) -> dict[str, Any]:
     message: dict[str, Any] = {"role": "assistant", "content": None}
     calls = turn < len(said.turns)
     if calls:
         message["tool_calls"] = [
-            _call(said, turn, entry, tool) for entry, tool in enumerate(said.turns[turn])
+            _call(said, turn, entry, tool, number) for entry, tool in enumerate(said.turns[turn])
         ]
     else:
         message["content"] = f"Task {said.place} of job {said.n} is done."
@@ -145,8 +156,9 @@ def _completion(model: str, said: Said, turn: int) -> dict[str, Any]:
     }
 
 
-def _call(said: Said, turn: int, entry: int, tool: str) -> dict[str, Any]:
-    arguments = {"n": said.n, "task": said.place, "turn": turn, "entry": entry}
+def _call(said: Said, turn: int, entry: int, tool: str, number: int) -> dict[str, Any]:
+    step = {"n": said.n, "task": said.place, "turn": turn, "entry": entry}
+    arguments = step | {"number": number}
     return {
         "id": f"call_{said.place}_{turn}_{entry}",
         "type": "function",
