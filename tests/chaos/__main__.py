@@ -2,6 +2,7 @@
 
 import argparse
 import asyncio
+import logging
 import random
 import shutil
 import sys
@@ -45,6 +46,8 @@ async def _run(options: Options, folder: Path) -> Report:
 def main() -> None:
     options, keep = _options()
     configure_logging("ERROR")
+    # A worker that is killed in the midst of a request is none of the model's errors.
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)
     folder = Path(tempfile.mkdtemp(prefix="kasal-chaos-"))
     sys.stdout.write(f"chaos: {options.jobs} jobs, seed {options.seed}; logs in {folder}\n")
     sys.stdout.flush()

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import signal
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -134,7 +135,9 @@ class Chaos:
 
     def _look(self, fault: Fault, name: str) -> None:
         process = self.stack.processes.get(name)
-        if fault.how == STOP and process is not None and process.code != 0:
+        # One that is told to stop before it has begun to listen for that ends by the signal.
+        fine = {0, -signal.SIGTERM}
+        if fault.how == STOP and process is not None and process.code not in fine:
             self.died.append(f"{name}, told to stop, ended with {process.code}; see {process.log}")
 
     async def _free(self, target: str) -> str:

@@ -172,7 +172,10 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
 async def serve(
     app: ASGIApp, settings: CommonSettings, telemetries: Sequence[Telemetry] = ()
 ) -> None:
-    """Serve `app` on the settings' port, and `/metrics` on its own, until SIGINT or SIGTERM."""
+    """Serve `app` on the settings' port, and `/metrics` on its own, until SIGINT or SIGTERM.
+
+    A process that is told to stop before it serves, as while it waits for its database, ends at once.
+    """
     servers = [
         (server_for(app, grace=settings.shutdown_grace), bind_tcp(settings.host, settings.port))
     ]
@@ -180,9 +183,19 @@ async def serve(
         metrics = metrics_app(telemetry.registry for telemetry in telemetries)
         servers.append((server_for(metrics), bind_tcp(settings.host, settings.metrics_port)))
 
+    told_to_stop = False
+
     def stop() -> None:
         for server, _ in servers:
             server.stop()
+
+    def stop_by_signal() -> None:
+        nonlocal told_to_stop
+        told_to_stop = True
+        stop()
+        if not servers[0][0].started:
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # of a start cut short
+            running.cancel()
 
     async def serving(server: Server, bound: socket.socket) -> None:
         try:
@@ -190,7 +203,12 @@ async def serve(
         finally:
             stop()  # one that could not start, or has ended, takes the others with it
 
-    on_stop_signal(stop)
-    await asyncio.gather(*(serving(server, bound) for server, bound in servers))
-    if not all(server.started for server, _ in servers):
+    running = asyncio.gather(*(serving(server, bound) for server, bound in servers))
+    on_stop_signal(stop_by_signal)
+    try:
+        await running
+    except asyncio.CancelledError:
+        if not told_to_stop:
+            raise
+    if not told_to_stop and not all(server.started for server, _ in servers):
         sys.exit("The service could not start; the lines above say why.")

@@ -19,15 +19,23 @@ PROGRAM = """
     import sys
     from contextlib import asynccontextmanager
     from common.http import create_app
+    from common.errors import Unavailable
     from common.logs import configure_logging
+    from common.reaching import reached
     from common.server import run, serve
     from common.settings import CommonSettings, load
     from common.telemetry import Telemetry
+
+    async def away():
+        raise Unavailable("The database does not answer.")
 
     @asynccontextmanager
     async def lifespan(app):
         if "broken" in sys.argv:
             raise RuntimeError("the database is gone")
+        if "waiting" in sys.argv:
+            print("waiting", flush=True)
+            await reached("mongo", away)
         print("up", flush=True)
         yield
         print("down", flush=True)
@@ -76,6 +84,16 @@ def test_a_start_that_fails_ends_the_process_and_says_why():
     assert process.returncode == 1
     assert "the database is gone" in told
     assert "The service could not start" in told
+
+
+def test_a_service_that_waits_for_its_database_is_told_to_stop_like_any_other():
+    with started("waiting", port=free_port(), metrics=free_port()) as process:
+        assert process.stdout.readline() == "waiting\n"
+        process.send_signal(signal.SIGTERM)
+        _, told = process.communicate(timeout=20)
+    assert process.returncode == 0, told
+    assert "waiting for a backend" in told
+    assert "Traceback" not in told
 
 
 def test_a_taken_port_is_one_line():

@@ -31,6 +31,7 @@ from common.backends import Backends
 from common.http import create_app
 from common.logs import get_logger
 from common.mongo import Database, connect, database
+from common.reaching import reached
 from common.sealing import Sealer
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
@@ -76,16 +77,19 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             closing.callback(telemetry.close)
             closing.push_async_callback(client.close)
             closing.push_async_callback(redis.aclose)
-            await stores.migrate()
-            await key_ring.load()
-            if settings.sandbox_token is not None:
-                await parts.accounts.ensure_sandbox()
+            await reached("mongo", prepare)
             closing.push_async_callback(bus.close)
             await bus.start()
             works = (announcer.keep(), _keep_keys(key_ring, settings))
             for task in [asyncio.create_task(work) for work in works]:
                 closing.push_async_callback(_ended, task)
             yield
+
+    async def prepare() -> None:
+        await stores.migrate()
+        await key_ring.load()
+        if settings.sandbox_token is not None:
+            await parts.accounts.ensure_sandbox()
 
     async def ask_database() -> None:
         await held.command("ping")

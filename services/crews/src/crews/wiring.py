@@ -11,6 +11,7 @@ from common.client import ServiceClient
 from common.http import create_app
 from common.keys import RemoteKeys
 from common.mongo import Database, connect, database
+from common.reaching import reached
 from common.sealing import Sealer
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
@@ -87,7 +88,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             opened.callback(telemetry.close)
             opened.push_async_callback(client.close)
             opened.push_async_callback(auth.close)
-            await stores.migrate()
+            await reached("mongo", stores.migrate)
             opened.push_async_callback(bus.close)
             await bus.start()
             await consumers.start()

@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from common.bus import Bus
-from common.errors import Unavailable
 from common.health import Check
 from common.logs import bind_service, get_logger
+from common.reaching import reached
 from common.telemetry import Telemetry
 from common.watching import BackendWatch
 from executor.domain.worker import Worker
@@ -17,9 +17,9 @@ from executor.messaging.publishers import BusMemory
 
 log = get_logger(__name__)
 
-_SHUT_DOWN = 8.0
-"""Seconds that handing jobs back may take; Kubernetes and the stack wait longer than that."""
-_RETRY = 1.0
+_SHUT_DOWN, _CLOSING = 7.0, 1.0
+"""Seconds that handing jobs back may take, and twice what closing may: ten in all are promised, and
+Kubernetes and the stack wait longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +53,10 @@ class WorkerProcess:
     async def _begin(self) -> None:
         if self.eager:
             await asyncio.to_thread(self.warm_up)
-        await _reached("store", self.migrate)
+        await reached("mongo", self.migrate)
         await self.worker.start()
-        await _reached("bus", self.bus.start)
-        await _reached("bus", self.consumers.start)
+        await reached("bus", self.bus.start)
+        await reached("bus", self.consumers.start)
         log.info("the worker takes jobs", worker=self.worker.worker_id)
         if not self.eager:
             # Only now: importing the model libraries would hold up the start of all services.
@@ -71,18 +71,10 @@ class WorkerProcess:
             async with asyncio.timeout(_SHUT_DOWN):
                 await asyncio.gather(self.consumers.stop_taking(), self.worker.stop(_SHUT_DOWN))
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(1.0):
+            async with asyncio.timeout(_CLOSING):
                 await self.memory.close(0.5)
                 await self.consumers.close()
                 await self.bus.close()
-        await self.close()
-
-
-async def _reached(name: str, call: Callable[[], Awaitable[None]]) -> None:
-    """Call until the backend is there."""
-    while True:
-        try:
-            return await call()
-        except Unavailable as fault:
-            log.warning("waiting for a backend", backend=name, reason=str(fault))
-            await asyncio.sleep(_RETRY)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING):
+                await self.close()

@@ -18,6 +18,7 @@ from common.http import create_app
 from common.ids import new_id
 from common.keys import RemoteKeys
 from common.mongo import Database, connect, database
+from common.reaching import reached
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 from common.watching import BackendWatch
@@ -116,7 +117,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:
             opened.push_async_callback(held.close)
-            await migrate(held.database)
+            await reached("mongo", lambda: migrate(held.database))
             opened.push_async_callback(held.bus.close)
             await opened.enter_async_context(_started(held.bus))
             settlement.start()

@@ -1,7 +1,8 @@
 """A worker: takes jobs, keeps its lease, looks after what dead workers left, hands jobs back."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+import random
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 from common.contracts.events import ExecutionStatus
@@ -28,6 +29,8 @@ _SWEEP = 2.0
 _SLOW_SWEEP = 20.0
 _SWEPT = 200
 _QUEUED = 50
+_AT_ONCE = 8
+"""Claims of jobs found in the store that are made together."""
 _GONE = 3_600.0
 """Seconds after which the lease of a dead worker that owns nothing is removed."""
 
@@ -124,6 +127,8 @@ class Worker:
 
         Only an owner that was seen with it is known to be dead: one that it has got since is not.
         """
+        if self.runs.free <= 0:
+            return
         job = await self._executions.find(job_id)
         if job is None or (head is not None and (job.owner, job.seq) != (head.owner, head.seq)):
             return
@@ -149,8 +154,8 @@ class Worker:
         """Check this worker's jobs; with room for more, take those nobody looks after."""
         await self._check_own()
         if self.runs.free > 0:
-            for head in await self._executions.orphans(self._dead(), self.runs.free):
-                await self._claim_stored(head.job_id, head)
+            heads = await self._executions.orphans(self._dead(), self.runs.free)
+            await self._claim_all([(head.job_id, head) for head in heads])
         if self.runs.free > 0:
             await self._claim_queued()
 
@@ -158,9 +163,23 @@ class Worker:
         idle = asyncio.get_running_loop().time() - self._delivered >= _IDLE
         before = utc_now() if idle else utc_now() - _OVERDUE
         limit = min(self.runs.free, _QUEUED) + self._intake.delayed
-        for job_id in await self._executions.queued(before, limit):
-            if self.runs.free > 0:
-                await self._claim_stored(job_id)
+        job_ids = await self._executions.queued(before, limit)
+        await self._claim_all([(job_id, None) for job_id in job_ids])
+
+    async def _claim_all(self, jobs: Sequence[tuple[str, Execution | None]]) -> None:
+        """Claim jobs found in the store, some at a time.
+
+        In no order, since other workers look at the same ones: else all but one would always come
+        too late. Raises what a claim raised, when all have been tried.
+        """
+        mixed = random.sample(jobs, len(jobs))
+        faults: list[BaseException] = []
+        for start in range(0, len(mixed), _AT_ONCE):
+            some = [self._claim_stored(*job) for job in mixed[start : start + _AT_ONCE]]
+            outcomes = await asyncio.gather(*some, return_exceptions=True)
+            faults += [fault for fault in outcomes if fault is not None]
+        if faults:
+            raise faults[0]
 
     async def _check_own(self) -> None:
         """Cut off runs of jobs that are no longer this worker's; hand back what it does not run."""

@@ -132,6 +132,9 @@ class Desk:
         place = Call(job.workspace_id, job.job_id, self.task.id, call.number)
         if not tool.safe:
             self._refuse_unknown(place, call)
+        if not tool.reads:
+            # Else a crash may lose the reply that asks for it, and the next one ask for something
+            # else with the same key.
             await self.shared.trace.stored()
         with spans.tool(self.shared, call) as told:
             return told(await tool.call(call.request.arguments, place))

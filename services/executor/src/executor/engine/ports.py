@@ -20,8 +20,8 @@ class Models(Protocol):
 class Tool(Protocol):
     """A tool an agent may call. Failing, it returns a text that begins with `Error:`.
 
-    `safe` says that a call whose outcome is not known may be made again: the tool only reads, or
-    it honours its idempotency key.
+    `safe` says that a call whose outcome is not known may be made again: the tool only reads
+    (`reads`), or it honours its idempotency key.
     """
 
     @property
@@ -29,6 +29,9 @@ class Tool(Protocol):
 
     @property
     def safe(self) -> bool: ...
+
+    @property
+    def reads(self) -> bool: ...
 
     def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:
         """Return what is wrong with `arguments`, or None when the tool can be called with them."""

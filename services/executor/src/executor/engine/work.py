@@ -89,7 +89,7 @@ class Delegation:
     It is safe to go on with after a crash, since the coworker's own steps are in the history.
     """
 
-    safe = True
+    safe = reads = True
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -28,6 +28,7 @@ class SimpleTool:
     spec: ToolSpec
     run: Callable[[Mapping[str, Any], Call], Awaitable[str]]
     safe: bool = True
+    reads: bool = True
     timeout: float = 30.0
 
     def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:

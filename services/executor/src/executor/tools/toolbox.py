@@ -60,9 +60,10 @@ class Toolbox:
 
     def _custom(self, snapshot: ToolSnapshot) -> SimpleTool:
         spec = ToolSpec(snapshot.name, snapshot.description, snapshot.parameters or _ANYTHING)
-        safe = snapshot.idempotent or snapshot.method.upper() in READING
+        reads = snapshot.method.upper() in READING
+        safe = snapshot.idempotent or reads
         run = CustomTool(snapshot, self._client, self._credentials).run
-        return SimpleTool(spec, run, safe=safe, timeout=self._timeout + 10)
+        return SimpleTool(spec, run, safe=safe, reads=reads, timeout=self._timeout + 10)
 
     def warm_up(self) -> None:
         """Import what the first call of any tool would wait for; blocks."""

@@ -227,3 +227,40 @@ async def test_jobs_of_an_owner_that_has_no_lease_are_taken_over(
     await other.start()
     await until(lambda: store.jobs["job_0"].owner == "worker_2")
     assert store.jobs["job_0"].attempt == 2
+
+
+async def test_a_slow_claim_does_not_hold_up_the_others(store, make_worker, make_crew, monkeypatch):
+    """As one does whose crew has to be asked for while crews does not answer."""
+    await queue(store, make_crew(), 4)
+    worker = make_worker("worker_1")
+    claim, hangs = worker._intake.claim, asyncio.Event()
+
+    async def slow(job, *, lost=False):
+        if job.job_id == "job_0":
+            await hangs.wait()
+        return await claim(job, lost=lost)
+
+    monkeypatch.setattr(worker._intake, "claim", slow)
+    await worker.start()
+    others = [f"job_{n}" for n in range(1, 4)]
+    await until(lambda: all(store.jobs[job_id].owner == "worker_1" for job_id in others))
+    assert store.jobs["job_0"].owner is None
+    hangs.set()
+    await until(lambda: store.jobs["job_0"].owner == "worker_1")
+
+
+async def test_a_claim_that_fails_does_not_keep_the_others_from_being_made(
+    store, make_worker, make_crew, monkeypatch
+):
+    await queue(store, make_crew(), 20)
+    worker = make_worker("worker_1")
+    claim = worker._intake.claim
+
+    async def failing(job, *, lost=False):
+        if job.job_id == "job_0":
+            raise Unavailable("The database does not answer.")
+        return await claim(job, lost=lost)
+
+    monkeypatch.setattr(worker._intake, "claim", failing)
+    await worker.start()
+    await until(lambda: sum(job.owner is not None for job in store.jobs.values()) == 19)

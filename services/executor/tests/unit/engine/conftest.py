@@ -103,6 +103,7 @@ class Drawer:
 
     tools: Mapping[str, Callable[[Mapping[str, Any]], Any]] = field(default_factory=dict)
     unsafe: frozenset[str] = frozenset()
+    writing: frozenset[str] = frozenset()
     calls: list[tuple[str, str]] = field(default_factory=list)
 
     def tool(self, snapshot: ToolSnapshot) -> "Double | None":
@@ -115,6 +116,7 @@ class Double:
             name, name, {"type": "object", "properties": {"x": {"type": "integer"}}}
         )
         self.safe = name not in drawer.unsafe
+        self.reads = self.safe and name not in drawer.writing
         self._drawer = drawer
 
     def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:

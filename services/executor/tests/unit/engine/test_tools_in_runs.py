@@ -52,8 +52,11 @@ async def test_safe_calls_run_at_once_and_keep_their_order(stage, kit):
     assert events[-1].fields["result"] == "one two"
 
 
-async def test_an_unsafe_call_is_stored_before_it_is_made(stage, kit):
-    stage.drawer.unsafe = frozenset({"pay"})
+@pytest.mark.parametrize("kind", ["unsafe", "writing"])
+async def test_a_call_that_changes_something_is_stored_before_it_is_made(stage, kit, kind):
+    """One that may be repeated with its key too: the reply that asked for it could be lost, and the
+    next one ask for something else with the same key."""
+    setattr(stage.drawer, kind, frozenset({"pay"}))
     flushed = []
     stage.drawer.tools = {"pay": lambda _: flushed.append(holder[0].flushes) or "paid"}
     stage.script.say = once(kit, ("pay", {}))

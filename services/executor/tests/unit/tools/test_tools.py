@@ -33,7 +33,8 @@ async def test_a_custom_tool_is_safe_when_it_reads_or_says_so(shop, method, idem
     snapshot = ToolSnapshot(
         name="x", endpoint="https://example.com", method=method, idempotent=idempotent
     )
-    assert shop.toolbox().tool(snapshot).safe is safe
+    tool = shop.toolbox().tool(snapshot)
+    assert (tool.safe, tool.reads) == (safe, method == "GET")
 
 
 def simple(run, timeout=5.0):

@@ -1,0 +1,27 @@
+"""Waiting, at a start, for a backend that is away: no supervisor has to start the process again."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from common.errors import Unavailable
+from common.logs import get_logger
+from common.mongo import is_away
+
+log = get_logger(__name__)
+
+_RETRY = 0.5
+
+
+async def reached(backend: str, call: Callable[[], Awaitable[None]]) -> None:
+    """Call until `call` does not raise because its backend is away. Says once that it waits."""
+    waiting = False
+    while True:
+        try:
+            return await call()
+        except Exception as fault:
+            if not (isinstance(fault, Unavailable) or is_away(fault)):
+                raise
+            if not waiting:
+                log.warning("waiting for a backend", backend=backend, reason=str(fault)[:300])
+            waiting = True
+            await asyncio.sleep(_RETRY)
