@@ -72,7 +72,7 @@ bench: .venv/installed-dev ## speed side by side with the peers, as ratios (take
 .PHONY: chaos
 chaos: .venv/installed-dev ## kill everything around running jobs and count (JOBS=200 MINUTES=3 SEED=…)
 	@cd tests && exec ../$(PY) -m chaos $(if $(JOBS),--jobs $(JOBS)) \
-		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
+		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: newman
 newman: .venv/installed-run ## run the Postman collection against the platform (needs Node.js)
