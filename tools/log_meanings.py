@@ -19,7 +19,7 @@ MEANINGS = {
     ),
     "a service cannot be asked": "A request was answered 503 or 504: that service did not answer.",
     "the events service cannot be reached": "A WebSocket was refused; clients come back.",
-    "waiting for a backend": "The worker has not begun to take jobs yet.",
+    "waiting for a backend": "The process starts when it answers; it does not end.",
     # Requests
     "a request failed with a bug": "Answered 500. The traceback is in the line: report it.",
     "the gateway failed": "It could not start or stop; the process ends.",
@@ -60,6 +60,7 @@ MEANINGS = {
     "a waiting job's tail stays": "The same, for a job that waits for a person; a sweep does it.",
     "ended jobs wait to be settled": "MongoDB does not answer; tried again every 2 seconds.",
     "ended jobs could not be settled": "A bug: they stay open, and are tried again. Report it.",
+    "events of ended jobs wait for the bus": "The broker is away: they are stored, and published later.",
     "events wait for the bus": "They are stored, and are published when the broker takes them.",
     "a wake-up did not get out": "The broker is away; the job is found in the store instead.",
     "memory was not sent": "The broker is away: what this run would remember is not remembered.",
