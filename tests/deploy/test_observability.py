@@ -180,6 +180,13 @@ def test_an_alert_says_how_bad_it_is_and_what_is_wrong(alert):
     assert "for" in alert
 
 
+def test_every_alert_is_tried_out():
+    told = yaml.safe_load((HERE / "alerts_test.yaml").read_text())["tests"]
+    cases = [case for test in told for case in test.get("alert_rule_test", ())]
+    fired = {case["alertname"] for case in cases if case["exp_alerts"]}
+    assert fired == {alert["alert"] for alert in ALERTS}
+
+
 @pytest.mark.parametrize("page", sorted(RUNBOOKS.glob("[a-z]*.md")), ids=lambda page: page.stem)
 def test_a_runbook_has_its_parts_and_its_commands_exist(page, exported):
     text = page.read_text()
