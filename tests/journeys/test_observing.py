@@ -13,14 +13,17 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+import yaml
 from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
 from common.local.program import free_port
+from common.testing.promql import asked
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
+_OBSERVABILITY = Path(__file__).parents[2] / "deploy/observability"
 SUBMITTER = "b7ad6b7169203331"
 REQUEST = "observed-request-1"
 MODEL_KEY = "sk-model-key-that-must-not-be-logged"
@@ -429,11 +432,58 @@ async def test_metrics_tell_of_jobs_requests_and_tokens(story):
     for kind, used in {"input": 40, "output": 20}.items():
         told = story.samples("gen_ai_client_token_usage_sum", gen_ai_token_type=kind)
         assert sum(told) == used
+    assert sum(story.samples("kasal_model_retries_total", error_type="MODEL_UNAVAILABLE")) == 1
+    assert sum(story.samples("kasal_tasks_duration_seconds_count", status="completed")) == 2
+    for tool in ("calculator", "crm"):
+        name = "gen_ai_execute_tool_duration_seconds_count"
+        assert sum(story.samples(name, gen_ai_tool_name=tool)) == 1
+    slots = story.samples("kasal_worker_slots")
+    assert slots == [200.0] * (1 if story.form == "embedded" else 2)
+    assert {0.0} == set(story.samples("kasal_outbox_events") + story.samples("kasal_jobs_running"))
+    # Auth, crews and both processes of the executor; each asks for itself.
+    processes = 4 if story.form == "embedded" else 5
+    assert story.samples("kasal_backend_up", backend="mongo") == [1.0] * processes
+    assert story.samples("kasal_queue_messages", messaging_destination_name="dead-letters") == [0]
     assert sum(story.samples("kasal_bus_dead_lettered_total")) == 0
     for service in ("gateway", "auth", "crews", "executor"):
         name = "http_server_request_duration_seconds_bucket"
         assert story.samples(name, service_name=service, le="0.005"), service
         assert not story.samples(name, service_name=service, le="7500.0"), service
+
+
+_NOT_IN_A_GOOD_RUN = {
+    "kasal_bus_dead_lettered_total",
+    "kasal_bus_redelivered_total",
+    "kasal_bus_retried_total",
+    "kasal_db_errors_total",
+}
+_OF_PROMETHEUS = {"up", "instance", "job"}
+_OF_FAILURES = {"error_type"}
+
+
+async def test_what_dashboards_and_rules_ask_for_is_there_with_its_labels(story):
+    told: dict[str, set[str]] = {}
+    for text in story.metrics.values():
+        for family in text_string_to_metric_families(text):
+            for sample in family.samples:
+                told.setdefault(sample.name, set()).update(sample.labels)
+    for where, expression in _asked_by_operators():
+        wanted = asked(expression)
+        ours = {name for name in wanted.metrics - _OF_PROMETHEUS if ":" not in name}
+        assert ours <= told.keys() | _NOT_IN_A_GOOD_RUN, where
+        known = set().union(*(told.get(name, set()) for name in ours))
+        if ours and not ours & _NOT_IN_A_GOOD_RUN:
+            assert wanted.labels - _OF_FAILURES <= known | _OF_PROMETHEUS, where
+
+
+def _asked_by_operators() -> Iterator[tuple[str, str]]:
+    for group in yaml.safe_load((_OBSERVABILITY / "alerts.yaml").read_text())["groups"]:
+        for rule in group["rules"]:
+            yield rule.get("alert") or rule["record"], rule["expr"]
+    for path in (_OBSERVABILITY / "grafana/dashboards").glob("*.json"):
+        for panel in json.loads(path.read_text())["panels"]:
+            for target in panel.get("targets", ()):
+                yield f"{path.stem}: {panel['title']}", target["expr"]
 
 
 async def test_metrics_stay_few_whatever_is_asked(story):

@@ -182,14 +182,14 @@ class World:
         key = events_key(message.headers["workspace_id"], message.correlation_id, kind)
         await self.bus.publish(EVENTS, key, message)
 
-    def metric(self, name: str) -> float:
-        """Return the sum of a metric's samples."""
+    def metric(self, name: str, **labels: str) -> float:
+        """Return the sum of a metric's samples that have these labels."""
         registry = self.app.state.telemetry.registry
         return sum(
             sample.value
             for family in registry.collect()
             for sample in family.samples
-            if sample.name == name
+            if sample.name == name and labels.items() <= sample.labels.items()
         )
 
 

@@ -15,6 +15,9 @@ log = get_logger(__name__)
 EVERY = 15.0
 """Seconds between two looks; about as often as Prometheus reads what was seen."""
 
+_AGAIN = 3.0
+"""Seconds until the next look while something is away: its return is to be seen soon."""
+
 
 class BackendWatch:
     """Runs the checks of `/readyz` by itself: who reads metrics need not also probe."""
@@ -40,7 +43,7 @@ class BackendWatch:
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[None]:
-        """Look now, and every 15 seconds until the end of the block."""
+        """Look now, and every 15 seconds (3 while something is away) until the end of the block."""
         task = asyncio.create_task(self._keep_looking(), name="backends")
         try:
             yield
@@ -51,7 +54,7 @@ class BackendWatch:
     async def _keep_looking(self) -> None:
         while True:
             await self.look()
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(EVERY if all(self._up.values()) else _AGAIN)
 
     def _observe(self, _: CallbackOptions) -> Iterable[Observation]:
         return [Observation(int(up), {"backend": name}) for name, up in self._up.items()]

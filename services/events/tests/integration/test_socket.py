@@ -260,6 +260,8 @@ async def test_too_many_connections_and_subscriptions_close_with_4429(world_of, 
             for job_id in ("job_0", "job_1", "job_1", "job_2"):
                 await talk.say(first, type="subscribe", job_id=job_id)
             assert await talk.closed(first) == 4429
+            for limit in ("process", "workspace", "subscriptions"):
+                assert world.metric("kasal_events_limit_hits_total", limit=limit) == 1
         async with world.connect() as again:
             await talk.say(again, type="ping")
             assert await talk.hear(again) == {"type": "pong"}

@@ -217,6 +217,23 @@ async def test_many_clients_that_miss_the_same_events_cost_one_read():
     await scene.leave()
 
 
+async def test_the_last_event_is_passed_on_at_once_with_what_waits_before_it():
+    scene = Scene()
+    scene.log.append("progress")
+    scene.clients = [Client(1) for _ in range(3)]
+    for client in scene.clients:
+        await client.join(scene.relay)
+    for kind in ("progress", "execution_complete"):
+        scene.log.append(kind)
+    scene.relay.deliver(KEY, scene.log.events[-2].body)
+    assert scene.relay.deliver_last(KEY, scene.log.events[-1].body) == 6
+    assert [client.got for client in scene.clients] == [[2, 3]] * 3
+    assert scene.relay.deliver_last(KEY, scene.log.events[-1].body) == 0, "twice is once"
+    await until(lambda: all(client.ends == [None] for client in scene.clients))
+    await scene.leave()
+    assert scene.relay.deliver_last(KEY, scene.log.events[-1].body) == 0, "nobody watches"
+
+
 async def test_a_client_that_never_reads_is_reported_once():
     class Stuck(Client):
         async def drained(self) -> None:

@@ -1,6 +1,7 @@
 """How jobs, workers and queues stand over all processes: counted now and then, for `/metrics`."""
 
 import asyncio
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -62,7 +63,7 @@ class CensusTaker:
     async def _stored(self) -> tuple[Mapping[str, int] | None, float | None, int | None]:
         try:
             jobs, oldest = await self._executions.live(), await self._oldest()
-            self._watch.look(await self._leases.counters(), asyncio.get_running_loop().time())
+            self._watch.look(await self._leases.counters(), _now())
         except Unavailable as fault:
             self._watch.missed()
             log.debug("jobs and workers could not be counted", reason=str(fault))
@@ -82,3 +83,7 @@ class CensusTaker:
         except Unavailable as fault:
             log.debug("the queues could not be asked", reason=str(fault))
             return None
+
+
+def _now() -> float:
+    return time.monotonic()

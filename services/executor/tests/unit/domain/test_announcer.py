@@ -1,6 +1,7 @@
 """The outbox of a job: every event is published, in order, however long the bus was away."""
 
 import asyncio
+import time
 
 import pytest
 
@@ -51,3 +52,21 @@ async def test_no_event_is_left_out_when_more_came_than_are_kept_while_the_bus_w
         outbox.put(events[first : first + 3])
     assert await outbox.drained(5.0)
     assert bus.seqs == list(range(1, 41))
+
+
+async def test_the_announcer_tells_how_much_waits_and_since_when():
+    store, bus, now = MemoryExecutions(), Bus(), utc_now()
+    events = number([Draft(EventType.PROGRESS, {"progress": n}) for n in range(3)], "j", 0, 1, now)
+    outbox = Announcer(Execution("job_1", "ws_1", "crew_1", now), store, bus)
+    assert (outbox.waiting, outbox.waits_since) == (0, None)
+    before = time.monotonic()
+    outbox.put(events)
+    since = outbox.waits_since
+    assert since is not None
+    assert before <= since <= time.monotonic()
+    assert outbox.waiting == 3
+    assert not await outbox.drained(0.01)
+    assert outbox.waits_since == since
+    bus.here.set()
+    assert await outbox.drained(5.0)
+    assert (outbox.waiting, outbox.waits_since) == (0, None)
