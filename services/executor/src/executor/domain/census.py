@@ -63,12 +63,13 @@ class CensusTaker:
     async def _stored(self) -> tuple[Mapping[str, int] | None, float | None, int | None]:
         try:
             jobs, oldest = await self._executions.live(), await self._oldest()
-            self._watch.look(await self._leases.counters(), _now())
+            counters, now = await self._leases.counters(), _now()
         except Unavailable as fault:
             self._watch.missed()
             log.debug("jobs and workers could not be counted", reason=str(fault))
             return None, None, None
-        return jobs, oldest, len(self._watch.alive(asyncio.get_running_loop().time()))
+        self._watch.look(counters, now)
+        return jobs, oldest, len(self._watch.alive(now))
 
     async def _oldest(self) -> float:
         for job_id in await self._executions.queued(utc_now(), 1):
