@@ -44,7 +44,7 @@ ENV PATH=/opt/kasal/bin:$PATH \
 	PYTHONUNBUFFERED=1 \
 	KASAL_HOST=0.0.0.0 \
 	KASAL_PORT=8000 \
-	KASAL_METRICS_PORT=9464 \
+	KASAL_METRICS_PORT=9100 \
 	KASAL_LOG_FORMAT=json \
 	KASAL_FILES_DIR=/var/lib/kasal/files
 ARG VERSION=0.1.0
@@ -55,7 +55,7 @@ LABEL org.opencontainers.image.title="Kasal" \
 	org.opencontainers.image.revision="${REVISION}"
 WORKDIR /var/lib/kasal
 USER 10001:10001
-EXPOSE 8000 9464
+EXPOSE 8000 9100
 HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-m", "common.probe"]
 ENTRYPOINT ["python", "-m"]
 CMD ["gateway", "serve"]

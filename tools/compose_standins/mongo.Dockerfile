@@ -1,11 +1,17 @@
-# Stands in for MongoDB: SecantusDB speaks its protocol. No mongosh, no replica set to initiate.
+# Stands in for MongoDB: SecantusDB speaks its protocol; users and passwords are real, the replica set
+# and mongosh are not (mongosh.py does what docker-compose.yml asks of it).
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE}
-COPY secantusdb.lock /tmp/secantusdb.lock
+COPY requirements.lock /tmp/
 RUN python3 -m venv /opt/secantus \
-	&& /opt/secantus/bin/pip install --no-cache-dir --require-hashes --no-deps -r /tmp/secantusdb.lock \
-	&& useradd --system --uid 999 --home-dir /data/db mongodb \
-	&& install -d -o mongodb /data/db /data/configdb
+	&& /opt/secantus/bin/pip install --quiet --no-cache-dir --require-hashes --no-deps -r /tmp/requirements.lock \
+	&& groupadd --gid 999 mongodb \
+	&& useradd --uid 999 --gid mongodb --home-dir /data/db mongodb \
+	&& install -d -o mongodb -g mongodb /data/db /data/configdb
+COPY --chmod=755 mongosh.py /usr/local/bin/mongosh
+COPY --chmod=755 mongod.sh /usr/local/bin/docker-entrypoint.sh
 VOLUME /data/db /data/configdb
+ENV HOME=/data/db
 EXPOSE 27017
-CMD ["/opt/secantus/bin/secantusd-py", "--host", "0.0.0.0", "--storage-path", "/data/db"]
+ENTRYPOINT ["docker-entrypoint.sh"]
+CMD ["mongod"]
