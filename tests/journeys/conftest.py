@@ -1,4 +1,9 @@
-"""The platform under test, in both forms, and a user of it with the tools a user has."""
+"""The platform under test, in both forms, and a user of it with the tools a user has.
+
+KASAL_TEST_URL names a platform that runs already, started with the settings of `SETTINGS` and with
+KASAL_OPENAI_BASE_URL leading to KASAL_TEST_MODEL (`host:port`), where the scripted model then listens. Tests
+marked `own_platform` can't be run on it: `make journeys-compose` deselects them.
+"""
 
 import asyncio
 import contextlib
@@ -23,6 +28,15 @@ from embedded.config import Settings
 from embedded.stack import Stack, stack_in
 
 TERMINAL = {"execution_complete", "error", "execution_stopped"}
+
+ELSEWHERE = os.environ.get("KASAL_TEST_URL", "")
+SETTINGS = {
+    "KASAL_OPEN_ROUTE_LIMIT": "100000",
+    "KASAL_PLAN_CHANGES": "true",
+    "KASAL_SANDBOX_TOKEN": "SANDBOX_TOKEN",
+}
+
+collect_ignore = [] if ELSEWHERE else ["test_containers.py"]  # those of `make journeys-compose`
 
 
 @dataclass
@@ -64,13 +78,13 @@ class ScriptedModel:
         self.url = ""
         self._runner: web.AppRunner | None = None
 
-    async def start(self) -> None:
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._answer)
         self._runner = web.AppRunner(app, handler_cancellation=True)
         await self._runner.setup()
-        port = free_port()
-        await web.TCPSite(self._runner, "127.0.0.1", port).start()
+        port = port or free_port()
+        await web.TCPSite(self._runner, host, port).start()
         self.url = f"http://127.0.0.1:{port}/v1"
 
     async def close(self) -> None:
@@ -230,7 +244,7 @@ async def read_events(
                     return events
 
 
-@pytest.fixture(scope="session", params=["embedded", "stack"])
+@pytest.fixture(scope="session", params=["elsewhere"] if ELSEWHERE else ["embedded", "stack"])
 def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -242,17 +256,18 @@ async def platform(
     """The platform in the form the test is run on; started once for all tests of that form."""
     folder = tmp_path_factory.mktemp(form)
     model = ScriptedModel()
-    await model.start()
+    host, _, port = os.environ.get("KASAL_TEST_MODEL", "127.0.0.1:0").rpartition(":")
+    await model.start(host, int(port))
     extra = {
+        **SETTINGS,
         "KASAL_OPENAI_BASE_URL": model.url,
-        "KASAL_OPEN_ROUTE_LIMIT": "100000",
         "OPENAI_API_KEY": "",
         "KASAL_LOG_FORMAT": "json",
-        "KASAL_PLAN_CHANGES": "true",
-        "KASAL_SANDBOX_TOKEN": "SANDBOX_TOKEN",
     }
     try:
-        if form == "embedded":
+        if form == "elsewhere":
+            yield Platform(form, ELSEWHERE + "/api/v1", folder, model)
+        elif form == "embedded":
             async with embedded_platform(folder, model, extra) as running:
                 yield running
         else:

@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 
 
 class Home:

@@ -21,7 +21,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from common.local.program import free_port
 from common.testing.promql import asked
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 
 _OBSERVABILITY = Path(__file__).parents[2] / "deploy/observability"
 SUBMITTER = "b7ad6b7169203331"
