@@ -28,6 +28,15 @@ run: .venv/installed-run ## start the whole platform in one process on http://12
 stack: .venv/installed-dev ## start every service as its own process over RabbitMQ and Redis
 	@exec $(PY) -m embedded.stack
 
+.PHONY: up
+up: ## start everything as containers (needs Docker with Compose; docs/how-to/compose.md)
+	@sh deploy/compose/up.sh
+
+.PHONY: down
+down: ## stop the containers and keep their data (VOLUMES=1 removes that too)
+	@sh deploy/compose/engine.sh && sh deploy/compose/prepare.sh
+	@docker compose --profile observability down $(if $(VOLUMES),--volumes)
+
 .PHONY: test
 test: lint .venv/installed-dev ## lint, then all tests over real RabbitMQ and Redis
 	$(PY) -m pytest
@@ -39,6 +48,14 @@ unit: .venv/installed-dev ## the tests that need no backend
 .PHONY: journeys
 journeys: .venv/installed-dev ## the stories over the whole system, in both forms
 	$(PY) -m pytest tests/journeys
+
+.PHONY: journeys-compose
+journeys-compose: .venv/installed-dev ## the same stories on the containers, which it brings up
+	@sh deploy/compose/journeys.sh
+
+.PHONY: compose-try
+compose-try: .venv/installed-dev ## the same where no image can be pulled: Debian, as root, with stand-ins
+	@sh tools/compose_standins/try.sh
 
 .PHONY: lint
 lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated documents

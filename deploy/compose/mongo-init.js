@@ -1,6 +1,7 @@
 // Makes the replica set of one and the platform's user. Run again, it changes nothing but the password
 // to what the secret says. For mongosh, as root over the network.
 const { readFileSync } = require("fs");
+const { URL } = require("url");
 
 const secret = (name) => readFileSync(`/run/secrets/${name}`, "utf8").trim();
 const platform = new URL(secret("kasal_mongo_url"));

@@ -13,15 +13,21 @@ case ",${COMPOSE_PROFILES:-}," in
 esac
 export OTEL_EXPORTER_OTLP_ENDPOINT="${OTEL_EXPORTER_OTLP_ENDPOINT:-}"
 
-umask 077
-env | grep -E '^(KASAL_[A-Z_]+|OTEL_[A-Z_]+|(OPENAI|ANTHROPIC|GOOGLE|GEMINI|TAVILY|BRAVE)_API_KEY)=.' |
-	sed "s/^\([A-Z_]*\)=\(.*\)\$/\1='\2'/" >"${KASAL_DATA_DIR:-.kasal}/compose/given.env" || :
+umask 077 # what is given may be a key
+given=$(env | grep -E '^(KASAL_[A-Z_]+|OTEL_[A-Z_]+|(OPENAI|ANTHROPIC|GOOGLE|GEMINI|TAVILY|BRAVE)_API_KEY)=.' || :)
+case $given in
+*\'*)
+	echo "A setting with a ' in it can't be given here: put it into .kasal/compose/settings.env." >&2
+	exit 1
+	;;
+esac
+echo "$given" | sed "s/=\(.*\)/='\1'/" >"${KASAL_DATA_DIR:-.kasal}/compose/given.env"
 
 KASAL_REVISION=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
 export KASAL_REVISION
 echo "Building the image (the first time this takes some minutes) ..."
 docker compose build --quiet gateway
-docker compose up --detach --wait --remove-orphans
+docker compose ${KASAL_COMPOSE_QUIET:+--progress quiet} up --detach --wait --remove-orphans
 
 host=${KASAL_HOST:-127.0.0.1}
 cat <<END
@@ -29,13 +35,13 @@ Kasal is up.
   API      http://$host:${KASAL_PORT:-8000}/api/v1
   Docs     http://$host:${KASAL_PORT:-8000}/docs
   Logs     docker compose logs -f
-  Secrets  .kasal/compose/secrets
+  Secrets  ${KASAL_DATA_DIR:-.kasal}/compose/secrets
 Register a user to begin (docs/how-to/compose.md). \`make down\` stops it and keeps the data.
 END
 case ",${COMPOSE_PROFILES:-}," in
 *,observability,*)
 	cat <<END
-  Grafana     http://$host:${GRAFANA_PORT:-3000}  (admin, .kasal/compose/secrets/grafana_password)
+  Grafana     http://$host:${GRAFANA_PORT:-3000}  (admin, ${KASAL_DATA_DIR:-.kasal}/compose/secrets/grafana_password)
   Jaeger      http://$host:${JAEGER_PORT:-16686}
   Prometheus  http://$host:${PROMETHEUS_PORT:-9090}
 END
