@@ -8,6 +8,9 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Process = Literal["sequential", "hierarchical"]
+UnknownOutcome = Literal["fail", "retry", "ask"]
+"""What becomes of a tool call that may have been made before its worker was lost, and that is not
+safe to repeat: the job fails, the call is made again with the same key, or a person decides."""
 
 
 class _Part(BaseModel):
@@ -36,6 +39,7 @@ class Configuration(_Part):
     timeout: float = Field(default=1800, gt=0, le=86_400)
     budget: Budget = Budget()
     memory: MemorySwitches = MemorySwitches()
+    on_unknown_outcome: UnknownOutcome = "fail"
     verbose: bool = False
 
 

@@ -11,7 +11,7 @@ from pydantic import (
     StringConstraints,
 )
 
-from common.contracts.crew import Process
+from common.contracts.crew import Process, UnknownOutcome
 from crews.domain.schemas import schema_fault
 
 
@@ -96,6 +96,11 @@ class ConfigurationDraft(Draft):
     timeout: Seconds = 1800
     budget: BudgetDraft = BudgetDraft()
     memory: MemorySwitchesDraft = MemorySwitchesDraft()
+    on_unknown_outcome: UnknownOutcome = Field(
+        default="fail",
+        description="What becomes of a call of a tool that is not idempotent when its worker was lost "
+        "in the midst of it: the job fails, the call is made again, or a person is asked",
+    )
     verbose: bool = False
 
 

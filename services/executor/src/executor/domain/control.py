@@ -1,9 +1,9 @@
 """What a caller does to a job that exists: stop it, answer it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import ExecutionStatus
 from common.errors import Conflict, NotFound, Unavailable
 from common.times import utc_now
 from executor.domain import moves
@@ -51,10 +51,10 @@ class Control:
         Raises `NotFound`, `Conflict` for a job that does not wait, `Unavailable`.
         """
 
-        def move(job: Execution) -> Step:
+        async def move(job: Execution) -> Step:
             if job.status != ExecutionStatus.WAITING_FOR_INPUT:
                 raise Conflict(f"The job {job_id} is {job.status}; it does not wait for input.")
-            return moves.answer(job, _asking_task(job), text, utc_now())
+            return moves.answer(job, await self._asking_task(job), text, utc_now())
 
         step = await self._move(workspace_id, job_id, move)
         assert isinstance(step, Step)  # noqa: S101 - `move` returns nothing else
@@ -62,19 +62,28 @@ class Control:
         self._outbox.submitted(step.after)
         return step.after
 
+    async def _asking_task(self, job: Execution) -> str | None:
+        """Return the task that a waiting job's last event asks for."""
+        asked = await self._executions.records(job.job_id, job.seq - 1, 1)
+        task_id = asked[0].event().fields.get("task_id") if asked else None
+        return None if task_id is None else str(task_id)
+
     async def _move(
-        self, workspace_id: str, job_id: str, move: Callable[[Execution], Step | Execution]
+        self,
+        workspace_id: str,
+        job_id: str,
+        move: Callable[[Execution], Awaitable[Step | Execution]],
     ) -> Step | Execution:
         until = asyncio.get_running_loop().time() + _WITHIN
         while asyncio.get_running_loop().time() < until:
             job = await owned(self._executions, workspace_id, job_id)
-            step = move(job)
+            step = await move(job)
             if isinstance(step, Execution) or await self._executions.apply(step):
                 return step
         raise Unavailable(f"The job {job_id} moves too fast; try again.")
 
 
-def _stop(job: Execution) -> Step | Execution:
+async def _stop(job: Execution) -> Step | Execution:
     if job.status == ExecutionStatus.STOPPED:
         return job
     if job.final:
@@ -83,15 +92,6 @@ def _stop(job: Execution) -> Step | Execution:
             details={"status": job.status.value},
         )
     return moves.stop(job, utc_now())
-
-
-def _asking_task(job: Execution) -> str | None:
-    for record in reversed(job.tail):
-        if record.type == EventType.INPUT_REQUIRED:
-            task_id = record.event().fields.get("task_id")
-            return None if task_id is None else str(task_id)
-    running = [task.task_id for task in job.state.tasks if task.status == "running"]
-    return running[0] if running else None
 
 
 async def owned(executions: Executions, workspace_id: str, job_id: str) -> Execution:

@@ -43,9 +43,9 @@ class Execution:
 
     `tail` holds the newest events, those not yet in the traces; `published` is the last `seq` the
     bus has confirmed. `owner` is the worker that runs the job, or ended it; None is nobody.
-    `lost_claims` counts the claims that were taken from dead owners. `open` turns false when an
-    ended job's events are all copied and published and the job is counted. `ticket` is known of a job
-    that was made here or told of over the bus, not of one that was read: whoever has it knows the job
+    `lost_claims` counts the claims that were taken from dead owners since it last got further.
+    `open` turns false when an ended job's events are all copied and published and the job is counted.
+    `ticket` is known of a job that was made here or told of over the bus, not of one that was read: whoever has it knows the job
     as it was stored.
     """
 

@@ -98,6 +98,10 @@ class Intake:
         self._delays = {j: delay for j, delay in self._delays.items() if delay.until > long_ago}
         return len(self._delays)
 
+    def on_its_last(self, lost_claims: int) -> bool:
+        """Say whether a job that has lost so many workers is given up at the next loss."""
+        return 0 < lost_claims == self._limit - 1
+
     async def claim(self, job: Execution, *, lost: bool = False) -> Execution | None:
         """Claim the whole `job` for this worker; None when another was faster or it cannot run now.
 

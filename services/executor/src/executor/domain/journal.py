@@ -1,6 +1,7 @@
 """Where a run writes its events: the boundary between running a crew and keeping its log."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,6 +11,10 @@ from executor.domain.events import Draft, Event
 
 class Superseded(Exception):  # noqa: N818 - it says what happened to the writer
     """The job has ended or belongs to another worker; this run must stop and write nothing more."""
+
+
+class TooLarge(Exception):  # noqa: N818 - it names what the run made
+    """A run made more than its job can keep; the text says what and how much."""
 
 
 class Journal(Protocol):
@@ -23,7 +28,8 @@ class Journal(Protocol):
         """Put events in line.
 
         They are stored in order; those put in line with no await between them, and those that wait
-        while a write is under way, go out in one write.
+        while a write is under way, go out in one write. Raises `TooLarge` for one that cannot be
+        kept.
         """
 
     async def flush(self) -> None:
@@ -31,6 +37,13 @@ class Journal(Protocol):
 
         Raises `Superseded`, or `Unavailable` when the store stays away for longer than the journal
         is willing to wait.
+        """
+
+    def effect(self) -> AbstractAsyncContextManager[None]:
+        """Return a block to change something outside in that must not happen twice.
+
+        Before it is entered, everything in line is stored and the job is known to be this writer's
+        still; a worker that drains waits a while for its end. Raises as `flush`.
         """
 
 

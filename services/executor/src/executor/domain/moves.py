@@ -22,8 +22,9 @@ def claim(
 ) -> Step:
     """Return the step by which `owner` takes `job`.
 
-    `snapshot` is the crew, for a job that does not have it yet; it is stored with the claim. `lost` says that its last owner died. The claim after `limit` of those ends the job instead,
-    with `ATTEMPTS_EXHAUSTED`.
+    `snapshot` is the crew, for a job that does not have it yet; it is stored with the claim. `lost`
+    says that its last owner died. When `limit` of them have died in a row with nothing done in
+    between, the job is ended instead, with `ATTEMPTS_EXHAUSTED`.
     """
     lost_claims = job.lost_claims + lost
     if lost_claims >= limit:
@@ -32,7 +33,7 @@ def claim(
             owner,
             now,
             code="ATTEMPTS_EXHAUSTED",
-            message=f"The job lost its worker {lost_claims} times and is given up.",
+            message=f"The job lost its worker {lost_claims} times in a row and is given up.",
             lost_claims=lost_claims,
         )
     crew = job.snapshot or snapshot
@@ -88,12 +89,14 @@ def append(job: Execution, records: Sequence[Record], *, copied: int, published:
     """Return the step by which the job's writer appends `records`.
 
     Events up to `copied` are in the traces and leave the tail. A job that begins to wait for a
-    person has no owner any more.
+    person has no owner any more. One that gets further has lost no claim for nothing: they are
+    counted anew.
     """
     kept = tuple(record for record in job.tail if record.seq > copied)
     waits = any(record.type == EventType.INPUT_REQUIRED for record in records)
     owner = None if waits else job.owner
-    return step(job, tuple(records), tail=kept, published=published, owner=owner)
+    lost = 0 if records else job.lost_claims
+    return step(job, tuple(records), tail=kept, published=published, owner=owner, lost_claims=lost)
 
 
 CLAIMABLE = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})

@@ -9,14 +9,14 @@ from typing import Any
 from opentelemetry import context as otel_context
 from opentelemetry import trace
 
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import ExecutionStatus
 from common.errors import Unavailable
 from common.logs import bound, get_logger
 from common.telemetry import extract
 from executor.domain.appender import Appender
-from executor.domain.events import Draft, Event
+from executor.domain.events import Event
 from executor.domain.execution import Execution
-from executor.domain.journal import CrewRunner, Job, Superseded
+from executor.domain.journal import CrewRunner, Job, Superseded, TooLarge
 from executor.domain.meters import Meters, Unpublished
 from executor.domain.ports import Announcements, Executions
 from executor.domain.settlement import Settlement
@@ -24,6 +24,8 @@ from executor.domain.settlement import Settlement
 log = get_logger(__name__)
 
 _PAGE = 500
+_EFFECTS = 0.6
+"""The part of a drain's time that calls get which must not be cut off half-way."""
 _ANNOUNCED = 2.0
 """Seconds an ended run waits for its last confirms before a settlement publishes the rest."""
 
@@ -84,6 +86,10 @@ class Runs:
         events = sum(announcer.waiting for announcer in waiting)
         return Unpublished(events=events, since=min(since, default=None))
 
+    def lost_claims(self) -> Sequence[int]:
+        """Return, for each running job, how many workers it has lost since it last got further."""
+        return [journal.job.lost_claims for journal in self._journals.values()]
+
     def reserve(self, job_id: str) -> bool:
         """Take a place for a job that is about to be claimed; False when there is none for it."""
         if self.free <= 0 or job_id in self._reserved or job_id in self._tasks:
@@ -125,19 +131,28 @@ class Runs:
     async def drain(self, timeout: float) -> None:
         """Cut all runs off and hand their jobs back, within `timeout` seconds.
 
-        So are the jobs whose claim is under way: it may be in the store already.
+        So are the jobs whose claim is under way: it may be in the store already. A call whose
+        outcome the next worker could not know gets a part of the time to end.
         """
         self._draining = True
-        cut: set[asyncio.Task[None]] = set()
+        leaving: dict[str, asyncio.Task[None]] = {}
         await asyncio.sleep(0)  # a task that has not begun would hand nothing back
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout):
                 while self._tasks or self._reserved:
                     self._moved.clear()
-                    for task in set(self._tasks.values()) - cut:
-                        task.cancel()
-                        cut.add(task)
+                    for job_id in self._tasks.keys() - leaving.keys():
+                        leave = self._leave(job_id, timeout * _EFFECTS)
+                        leaving[job_id] = asyncio.create_task(leave)
                     await self._moved.wait()
+        for task in leaving.values():
+            task.cancel()
+
+    async def _leave(self, job_id: str, grace: float) -> None:
+        journal = self._journals.get(job_id)
+        if journal is not None:
+            await journal.effects.close(grace)
+        self.cancel(job_id)
 
     async def _guard(self, job: Execution) -> None:
         attributes: dict[str, Any] = {
@@ -195,15 +210,11 @@ class Runs:
                 raise RuntimeError("The run returned without an end.")
         except (Superseded, Unavailable):
             raise
+        except TooLarge as fault:
+            await journal.fail("OUTPUT_TOO_LARGE", str(fault))
         except Exception:
             log.exception("a run failed with a bug", job_id=job.job_id)
-            journal.append(
-                Draft(
-                    EventType.ERROR,
-                    {"code": "INTERNAL_ERROR", "message": "The run failed with an internal error."},
-                )
-            )
-            await journal.flush()
+            await journal.fail("INTERNAL_ERROR", "The run failed with an internal error.")
 
     async def _history(self, job: Execution) -> Sequence[Event]:
         if job.tail and job.tail[0].seq == 1:

@@ -154,10 +154,27 @@ class Worker:
         """Check this worker's jobs; with room for more, take those nobody looks after."""
         await self._check_own()
         if self.runs.free > 0:
-            heads = await self._executions.orphans(self._dead(), self.runs.free)
+            found = await self._executions.orphans(self._dead(), self.runs.free)
+            heads = self._one_at_a_time(found)
             await self._claim_all([(head.job_id, head) for head in heads])
         if self.runs.free > 0:
             await self._claim_queued()
+
+    def _one_at_a_time(self, heads: Sequence[Execution]) -> list[Execution]:
+        """Leave out the jobs on their last claim, but for one if none such runs here.
+
+        The jobs that ran beside one that kills its workers have lost as many claims as that one.
+        Taken one at a time, until each gets further, it alone is given up.
+        """
+        on_its_last = self._intake.on_its_last
+        taken = any(map(on_its_last, self.runs.lost_claims()))
+        left: list[Execution] = []
+        for head in heads:
+            last = on_its_last(head.lost_claims + (head.owner is not None))
+            if not (last and taken):
+                left.append(head)
+            taken = taken or last
+        return left
 
     async def _claim_queued(self) -> None:
         idle = asyncio.get_running_loop().time() - self._delivered >= _IDLE
@@ -197,9 +214,10 @@ class Worker:
 
     async def _lost(self, job_id: str, attempt: int) -> bool:
         head = await self._executions.head(job_id)
-        if head is None or head.attempt != attempt or head.status == ExecutionStatus.STOPPED:
+        if head is None or head.attempt != attempt:
             return True
-        return head.status == ExecutionStatus.RUNNING and head.owner != self.worker_id
+        waits = head.status == ExecutionStatus.WAITING_FOR_INPUT  # as this very run has left it
+        return head.owner != self.worker_id and not waits
 
     async def _give_up(self, job_id: str) -> None:
         """Make a job ownerless that this worker owns but, after a store outage, no longer runs."""

@@ -8,21 +8,12 @@ from common.contracts.crew import TaskSnapshot
 from executor.engine import prompts
 from executor.engine.conversation import Conversation
 from executor.engine.desk import Desk, Speaker
-from executor.engine.faults import RunFault
+from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import Output
 from executor.models.dialogue import Dialogue, Topic
 from executor.tools.arguments import complaint as schema_complaint
 
 _FENCED = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
-
-
-class NeedsInput(Exception):  # noqa: N818 - it names what the run waits for
-    """A task waits for a person."""
-
-    def __init__(self, task_id: str, prompt: str) -> None:
-        super().__init__(task_id)
-        self.task_id = task_id
-        self.prompt = prompt
 
 
 class Answers:

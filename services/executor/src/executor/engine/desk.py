@@ -3,17 +3,21 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from common.contracts.crew import TaskSnapshot
 from executor.engine import spans
-from executor.engine.faults import RunFault, weightiest
+from executor.engine.faults import NeedsInput, RunFault, weightiest
 from executor.engine.history import MISMATCH, Place
 from executor.engine.ports import Tool
+from executor.engine.prompts import as_text
 from executor.engine.shared import Shared, as_run_fault
-from executor.engine.trace import Numbered
+from executor.engine.trace import Numbered, shortened
 from executor.models.dialogue import Dialogue, Reply, ToolReturn
 from executor.models.model import ModelFault
 from executor.tools.call import Call
+
+_SHOWN = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,15 +80,16 @@ class Desk:
     async def perform(self, speaker: Speaker, reply: Reply, turn: int) -> tuple[ToolReturn, ...]:
         """Make the calls of the `turn`th reply that are not made yet; return all results in order.
 
-        Calls that are all safe to repeat are made at once, others one after another. Raises
-        `RunFault` (`OUTCOME_UNKNOWN`) for one that may have been made before a crash and is not.
+        Calls that are all safe to repeat are made at once, others one after another. For one that
+        may have been made before a crash and is not safe, the crew's `on_unknown_outcome` says what
+        is done: it may raise `RunFault` (`OUTCOME_UNKNOWN`) or `NeedsInput`.
         """
         calls = [self._numbered(speaker, turn, entry, reply) for entry in range(len(reply.calls))]
         tools = [speaker.tools.get(call.request.name) for call in calls]
         if len(calls) > 1 and all(tool is None or tool.safe for tool in tools):
             texts = await self._at_once(speaker, calls)
         else:
-            texts = [await self._made(speaker, call) for call in calls]
+            texts = await self._in_turn(speaker, calls)
         return tuple(
             ToolReturn(call.request.id, call.request.name, text)
             for call, text in zip(calls, texts, strict=True)
@@ -105,13 +110,29 @@ class Desk:
             )
         return Numbered(known[0], place, request)
 
+    async def _in_turn(self, speaker: Speaker, calls: Sequence[Numbered]) -> list[str]:
+        texts = []
+        for place, call in enumerate(calls):
+            if call.number not in self.record.results:
+                # Whoever did not come to the end of this one has not begun with the next.
+                self._fresh.update(later.number for later in calls[place + 1 :])
+            texts.append(await self._made(speaker, call))
+        return texts
+
     async def _at_once(self, speaker: Speaker, calls: Sequence[Numbered]) -> list[str]:
         try:
             async with asyncio.TaskGroup() as group:
-                made = [group.create_task(self._made(speaker, call)) for call in calls]
+                made = [group.create_task(self._made_or_asked(speaker, call)) for call in calls]
         except BaseExceptionGroup as fault:
             raise weightiest(fault) from None
-        return [task.result() for task in made]
+        return [_given(task.result()) for task in made]
+
+    async def _made_or_asked(self, speaker: Speaker, call: Numbered) -> str | NeedsInput:
+        """Make a call beside others, which go on when this one has to wait for a person."""
+        try:
+            return await self._made(speaker, call)
+        except NeedsInput as wanted:
+            return wanted
 
     async def _made(self, speaker: Speaker, call: Numbered) -> str:
         known = self.record.results.get(call.number)
@@ -128,22 +149,56 @@ class Desk:
         complaint = tool.complaint(call.request.arguments)
         if complaint is not None or call.request.arguments is None:
             return f"Error: the arguments do not fit: {complaint}"
-        job = self.shared.job
-        place = Call(job.workspace_id, job.job_id, self.task.id, call.number)
-        if not tool.safe:
-            self._refuse_unknown(place, call)
         if not tool.reads:
             # Else a crash may lose the reply that asks for it, and the next one ask for something
             # else with the same key.
             await self.shared.trace.stored()
-        with spans.tool(self.shared, call) as told:
-            return told(await tool.call(call.request.arguments, place))
-
-    def _refuse_unknown(self, place: Call, call: Numbered) -> None:
+        if tool.safe:
+            return await self._called(tool, call.request.arguments, call)
         if call.number not in self._fresh:
-            raise RunFault(
-                "OUTCOME_UNKNOWN",
-                f"The call {place.key} of the tool {call.request.name} may or may not have been made "
-                "before the worker was lost, and making it twice is not safe.",
-                self.task.id,
-            )
+            found = self._found_out(call)
+            if found is not None:
+                return found
+        async with self.shared.trace.effect():
+            return await self._called(tool, call.request.arguments, call)
+
+    async def _called(self, tool: Tool, arguments: Mapping[str, Any], call: Numbered) -> str:
+        with spans.tool(self.shared, call) as told:
+            return told(await tool.call(arguments, self._key(call)))
+
+    def _key(self, call: Numbered) -> Call:
+        job = self.shared.job
+        return Call(job.workspace_id, job.job_id, self.task.id, call.number)
+
+    def _found_out(self, call: Numbered) -> str | None:
+        """Return the result a person gave for a call of unknown outcome; None to make it again."""
+        key, policy = self._key(call).key, self.shared.configuration.on_unknown_outcome
+        told = (
+            f"The call {key} of the tool {call.request.name} may or may not have been made before "
+            "the worker was lost, and making it twice is not safe."
+        )
+        verdict = self.record.verdicts.get(call.number)
+        if verdict is not None and not verdict.again:
+            return verdict.text
+        # Said for the attempt that followed: if that was lost too, nothing is known again.
+        said = verdict is not None and self.shared.job.attempt == verdict.attempt + 1
+        if said or policy == "retry":
+            return None
+        if policy == "ask":
+            raise NeedsInput(self.task.id, asking(told, call), call.number)
+        raise RunFault("OUTCOME_UNKNOWN", told, self.task.id)
+
+
+def asking(told: str, call: Numbered) -> str:
+    """Return what a person is asked about a call of unknown outcome."""
+    return (
+        f"{told}\n\nIt was called with:\n{shortened(as_text(call.request.arguments), _SHOWN)}\n\n"
+        "Answer `retry` to have it made again, with the same Idempotency-Key; anything else is taken "
+        "as what it returned."
+    )
+
+
+def _given(outcome: str | NeedsInput) -> str:
+    if isinstance(outcome, NeedsInput):
+        raise outcome
+    return outcome

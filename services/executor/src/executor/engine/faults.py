@@ -13,17 +13,29 @@ class RunFault(Exception):  # noqa: N818 - it becomes an event, not a bug
         self.task_id = task_id
 
 
+class NeedsInput(Exception):  # noqa: N818 - it names what the run waits for
+    """A task waits for a person: for a review, or for word of the tool call numbered `call`."""
+
+    def __init__(self, task_id: str, prompt: str, call: int | None = None) -> None:
+        super().__init__(task_id)
+        self.task_id = task_id
+        self.prompt = prompt
+        self.call = call
+
+
 def weightiest(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the one exception of `group` that says why work done at once ended.
 
     Losing the job comes before any fault, and a bug comes before a fault, lest it be hidden.
     """
     leaves = list(_leaves(group))
-    return min(leaves, key=lambda fault: (not isinstance(fault, Superseded), _expected(fault)))
+    return min(leaves, key=_order)
 
 
-def _expected(fault: BaseException) -> bool:
-    return isinstance(fault, RunFault)
+def _order(fault: BaseException) -> int:
+    if isinstance(fault, Superseded):
+        return 0
+    return 2 if isinstance(fault, RunFault) else 1
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -43,6 +43,19 @@ class Place:
     entry: int
 
 
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a person said of a call whose outcome was not known, and in which attempt of the job."""
+
+    text: str
+    attempt: int
+
+    @property
+    def again(self) -> bool:
+        """Whether the call is to be made again; anything else is its result."""
+        return self.text.strip().casefold() == "retry"
+
+
 @dataclass(slots=True)
 class Spent:
     """What the job's model calls have used so far, over all its attempts."""
@@ -66,8 +79,8 @@ class TaskRecord:
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     calls: dict[Place, tuple[int, str]] = field(default_factory=dict)
     results: dict[int, str] = field(default_factory=dict)
+    verdicts: dict[int, Verdict] = field(default_factory=dict)
     last_call: int = 0
-    asked: bool = False
     answer: str | None = None
     waited: timedelta = timedelta()
 
@@ -83,6 +96,7 @@ class Progress:
     warned: set[tuple[str, str]] = field(default_factory=set)
     waiting_since: datetime | None = None
     waiting_task: str | None = None
+    waiting_call: int | None = None
 
 
 def fold(history: Sequence[Event], snapshot: CrewSnapshot) -> Progress:
@@ -154,16 +168,18 @@ def _completed(progress: Progress, event: Event) -> None:
 
 def _asked(progress: Progress, event: Event) -> None:
     record = _record(progress, event)
-    record.asked = True
     progress.waiting_since, progress.waiting_task = event.timestamp, record.task_id
+    call = (event.private or {}).get("call")
+    progress.waiting_call = None if call is None else int(call)
 
 
 def _answered(progress: Progress, event: Event) -> None:
-    task_id = event.fields.get("task_id") or progress.waiting_task
-    record = _record(
-        progress, Event(event.seq, event.type, event.timestamp, event.attempt, {"task_id": task_id})
-    )
-    record.answer = str(event.fields.get("input", ""))
+    record = progress.tasks[str(progress.waiting_task)]
+    said = str(event.fields.get("input", ""))
+    if progress.waiting_call is None:
+        record.answer = said
+    else:
+        record.verdicts[progress.waiting_call] = Verdict(said, event.attempt)
     if progress.waiting_since is not None:
         waited = event.timestamp - progress.waiting_since
         record.waited += waited

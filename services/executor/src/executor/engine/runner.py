@@ -11,8 +11,7 @@ from common.times import utc_now
 from executor.domain.journal import Job, Journal
 from executor.domain.meters import Meters, NoMeters
 from executor.engine import prompts, work
-from executor.engine.answers import NeedsInput
-from executor.engine.faults import RunFault, weightiest
+from executor.engine.faults import NeedsInput, RunFault, weightiest
 from executor.engine.history import Output, fold
 from executor.engine.limits import ending
 from executor.engine.memory import Remembrance
@@ -61,7 +60,7 @@ class Engine:
         except RunFault as fault:
             trace.failed(fault)
         except NeedsInput as wanted:
-            trace.input_required(wanted.task_id, wanted.prompt)
+            trace.input_required(wanted.task_id, wanted.prompt, wanted.call)
         finally:
             remembrance.give_up()
         await trace.stored()

@@ -1,6 +1,7 @@
 """What a run writes down: one method per kind of event, with what is public and what is kept."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,7 @@ class Numbered:
 
 
 class Trace:
-    """Writes a run's events to its journal. Nothing here waits but `stored`."""
+    """Writes a run's events to its journal. Nothing here waits but `stored` and `effect`."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
@@ -36,6 +37,10 @@ class Trace:
     async def stored(self) -> None:
         """Return when all that was written is stored. Raises as `Journal.flush`."""
         await self._journal.flush()
+
+    def effect(self) -> AbstractAsyncContextManager[None]:
+        """Return a block for a call that must not be made twice; see `Journal.effect`."""
+        return self._journal.effect()
 
     def task_started(self, task_id: str, agent: str, description: str) -> None:
         fields = {"task_id": task_id, "agent": agent, "description": shortened(description, _TITLE)}
@@ -93,9 +98,10 @@ class Trace:
         kept = {"call": call.number, "text": text}
         self._journal.append(Draft(EventType.TOOL_RESULT, fields, kept))
 
-    def input_required(self, task_id: str, prompt: str) -> None:
+    def input_required(self, task_id: str, prompt: str, call: int | None) -> None:
         fields = {"task_id": task_id, "prompt": prompt}
-        self._journal.append(Draft(EventType.INPUT_REQUIRED, fields))
+        kept = None if call is None else {"call": call}
+        self._journal.append(Draft(EventType.INPUT_REQUIRED, fields, kept))
 
     def warned(self, code: str, message: str) -> None:
         self._journal.append(Draft(EventType.WARNING, {"message": message, "code": code}))

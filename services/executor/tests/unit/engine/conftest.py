@@ -1,7 +1,8 @@
 """A run without a store: an in-memory journal, scripted models and tools."""
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
@@ -59,6 +60,11 @@ class Ledger:
     async def flush(self) -> None:
         self.flushes += 1
         await asyncio.sleep(0)
+
+    @asynccontextmanager
+    async def effect(self) -> AsyncIterator[None]:
+        await self.flush()
+        yield
 
 
 @dataclass
