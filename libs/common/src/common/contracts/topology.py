@@ -10,6 +10,8 @@ from typing import Literal
 from common.contracts.events import EventType
 from common.contracts.messages import JobStop, JobSubmitted, MemoryRemembered, SessionRevoked
 
+LARGEST_MESSAGE = 4 * 1024 * 1024
+
 ExchangeKind = Literal["direct", "fanout", "topic"]
 
 
@@ -30,6 +32,8 @@ class Queue:
     keys: tuple[str, ...]
     delivery_limit: int = 5
     dead_letters: bool = True
+    largest: int = LARGEST_MESSAGE
+    """Bytes of a body; a longer one is a dead letter."""
     accepts: frozenset[str] = field(default_factory=frozenset)
     """Message types its consumer understands; anything else is a dead letter."""
 

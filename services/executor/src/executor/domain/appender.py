@@ -210,8 +210,8 @@ class Appender:
             await self.flush()
         except (Superseded, Unavailable):
             raise
-        except Exception as fault:
-            log.error("what a run had in line is left out", reason=repr(fault)[:1_000])
+        except Exception:
+            log.exception("what a run had in line is left out", job_id=self.job.job_id)
         if not self.job.final and self.job.owner is not None:
             self._complete = True
             step = moves.refuse(self.job, self.job.owner, utc_now(), code=code, message=message)

@@ -14,7 +14,7 @@ from executor.domain import moves
 from executor.domain.appender import carry_out
 from executor.domain.execution import Execution, Step
 from executor.domain.inputs import check_runnable
-from executor.domain.journal import Superseded
+from executor.domain.journal import Superseded, TooLarge
 from executor.domain.meters import Meters, NoMeters
 from executor.domain.ports import Crews, Executions
 from executor.domain.settlement import Settlement
@@ -123,6 +123,10 @@ class Intake:
         try:
             await carry_out(self._executions, step, _PATIENCE)
         except Superseded:
+            return None
+        except TooLarge as fault:
+            code, told = "VALIDATION_ERROR", f"The crew and the inputs cannot be kept: {fault}"
+            await self._end(moves.refuse(job, self._worker_id, utc_now(), code=code, message=told))
             return None
         return step.after
 

@@ -15,7 +15,7 @@ class Executions(Protocol):
     """The log: execution documents with their tails, and the traces the tails are copied to."""
 
     async def insert(self, execution: Execution) -> bool:
-        """Store a new execution; False when its id is taken."""
+        """Store a new execution; False when its id is taken. Raises `TooLarge`."""
 
     async def find(self, job_id: str) -> Execution | None:
         """Return the whole document."""
@@ -24,7 +24,10 @@ class Executions(Protocol):
         """Return the document without inputs and snapshot."""
 
     async def apply(self, step: Step) -> bool:
-        """Write `step` if the job is still as its `before` says; False when it is not."""
+        """Write `step` if the job is still as its `before` says; False when it is not.
+
+        Raises `TooLarge` when the job would have more bytes than the store can hold.
+        """
 
     async def copy(self, records: Mapping[str, Sequence[Record]]) -> None:
         """Copy events, by job, to the traces; what is there already is left as it is."""

@@ -14,6 +14,7 @@ from common.times import utc_now
 from executor.domain.estimates import Estimates
 from executor.domain.execution import Execution
 from executor.domain.inputs import check_runnable
+from executor.domain.journal import TooLarge
 from executor.domain.outbox import Outbox
 from executor.domain.ports import Counters, Crews, Executions
 
@@ -69,7 +70,14 @@ class Submission:
             snapshot=snapshot,
             ticket=secrets.token_hex(8),
         )
-        await self._executions.insert(job)
+        try:
+            await self._executions.insert(job)
+        except TooLarge as fault:
+            raise InvalidRequest(
+                "The crew and the inputs are together too large to be kept.",
+                field="inputs",
+                reason=str(fault),
+            ) from fault
         self._outbox.submitted(job)
         return Accepted(job, seconds)
 

@@ -122,6 +122,14 @@ class Worker:
             self.runs.start(claimed)
         return claimed is not None
 
+    async def _claim_found(self, job_id: str, head: Execution | None = None) -> None:
+        try:
+            await self._claim_stored(job_id, head)
+        except Unavailable:
+            raise
+        except Exception:  # one job's fault must not hide those behind it
+            log.exception("a job could not be claimed", job_id=job_id)
+
     async def _claim_stored(self, job_id: str, head: Execution | None = None) -> None:
         """Claim a job found in the store; `head` is what was seen of it, if it runs already.
 
@@ -192,7 +200,7 @@ class Worker:
         mixed = random.sample(jobs, len(jobs))
         faults: list[BaseException] = []
         for start in range(0, len(mixed), _AT_ONCE):
-            some = [self._claim_stored(*job) for job in mixed[start : start + _AT_ONCE]]
+            some = [self._claim_found(*job) for job in mixed[start : start + _AT_ONCE]]
             outcomes = await asyncio.gather(*some, return_exceptions=True)
             faults += [fault for fault in outcomes if fault is not None]
         if faults:

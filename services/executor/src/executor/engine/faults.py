@@ -1,5 +1,7 @@
 """How a run ends badly: every fault becomes the `error` event that ends the job."""
 
+import asyncio
+
 from executor.domain.journal import Superseded
 
 
@@ -26,8 +28,13 @@ class NeedsInput(Exception):  # noqa: N818 - it names what the run waits for
 def weightiest(group: BaseExceptionGroup[BaseException]) -> BaseException:
     """Return the one exception of `group` that says why work done at once ended.
 
-    Losing the job comes before any fault, and a bug comes before a fault, lest it be hidden.
+    Losing the job comes before any fault, and a bug comes before a fault, lest it be hidden. A
+    group that meets a fault while its own task is being cancelled forgets the latter: it is
+    remembered here.
     """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        return asyncio.CancelledError()
     leaves = list(_leaves(group))
     return min(leaves, key=_order)
 

@@ -1,6 +1,6 @@
 """Executions and traces in MongoDB. Shaped for SecantusDB too: see docs in the service's README."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pymongo import UpdateOne
@@ -9,12 +9,16 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, PyMongoError
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.errors import Unavailable
 from common.grouping import Grouped
+from common.logs import get_logger
 from common.mongo import Database, Document, ensure_index
 from executor.domain.execution import Execution, Step
+from executor.domain.journal import TooLarge
 from executor.domain.records import Record
 from executor.store import documents
 from executor.store.backlog import Backlog
-from executor.store.reach import reaching
+from executor.store.reach import is_too_large, reaching, too_large
+
+log = get_logger(__name__)
 
 _DUPLICATE = 11_000
 _FINAL = [status.value for status in FINAL_STATUSES]
@@ -57,16 +61,16 @@ class MongoExecutions:
     async def insert(self, execution: Execution) -> bool:
         return await self._inserting(execution)
 
-    async def _insert_all(self, executions: Sequence[Execution]) -> list[bool]:
+    async def _insert_all(self, executions: Sequence[Execution]) -> Sequence[bool | Exception]:
         rows = [documents.new_document(execution) for execution in executions]
-        taken: set[int] = set()
+        answers: list[bool | Exception] = [True] * len(rows)
         with reaching():
             try:
                 await self._executions.insert_many(rows, ordered=False)
             except BulkWriteError as fault:
-                _raise_unless_known(fault)
-                taken = {error["index"] for error in fault.details["writeErrors"]}
-        return [place not in taken for place in range(len(rows))]
+                for place, answer in _refusals(fault):
+                    answers[place] = answer
+        return answers
 
     async def find(self, job_id: str) -> Execution | None:
         return await self._finding(job_id)
@@ -106,7 +110,7 @@ class MongoExecutions:
         for step, done in zip(steps, await self._written(steps), strict=True):
             try:
                 answers.append(done or await self._apply_one(step))
-            except (PyMongoError, Unavailable) as fault:
+            except (PyMongoError, Unavailable, TooLarge) as fault:
                 answers.append(fault)
         return answers
 
@@ -187,7 +191,7 @@ class MongoExecutions:
                         query = {"open": True, "owner": owner, "status": status}
                         cursor = self._executions.find(query, documents.HEAD)
                         found += await cursor.limit(limit - len(found)).to_list()
-        return [documents.execution(document) for document in found]
+        return _readable(found)
 
     async def queued(self, before: datetime, limit: int) -> list[str]:
         with reaching():
@@ -211,7 +215,7 @@ class MongoExecutions:
         }
         with reaching():
             found = await self._executions.find(query, documents.HEAD).limit(limit).to_list()
-        return [documents.execution(document) for document in found]
+        return _readable(found)
 
     async def running_of(self, owner: str) -> frozenset[str]:
         query = {"open": True, "owner": owner, "status": ExecutionStatus.RUNNING.value}
@@ -233,6 +237,28 @@ class MongoExecutions:
                 )
                 for status in _LIVE
             }
+
+
+def _refusals(fault: BulkWriteError) -> Iterator[tuple[int, bool | Exception]]:
+    """Yield, for each document that was not inserted, its place and what its caller is told."""
+    if fault.details.get("writeConcernErrors"):
+        raise fault
+    for error in fault.details["writeErrors"]:
+        if error["code"] == _DUPLICATE:
+            yield error["index"], False
+        else:
+            yield error["index"], too_large() if is_too_large(error["code"]) else fault
+
+
+def _readable(rows: Sequence[Document]) -> list[Execution]:
+    """Return the rows as jobs; one that cannot be read must not hide the others."""
+    jobs = []
+    for row in rows:
+        try:
+            jobs.append(documents.execution(row))
+        except (KeyError, TypeError, ValueError):
+            log.exception("a job cannot be read and is left alone", job_id=row.get("_id"))
+    return jobs
 
 
 def _raise_unless_known(fault: BulkWriteError) -> None:

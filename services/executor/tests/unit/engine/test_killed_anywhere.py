@@ -1,0 +1,269 @@
+"""Killed at any write, any number of times, a job comes to the end it would have come to unharmed.
+
+Random crews, models that answer by a seed, tools that count what they do. Everything is real - the
+engine, the journal, the runs of a worker - but the store, which is in memory and can die with its
+worker: before a write, or after it and before anybody is told.
+"""
+
+import asyncio
+import json
+import random
+from collections import Counter, defaultdict
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from opentelemetry.trace import NoOpTracer
+
+from common.contracts.events import ExecutionStatus
+from common.times import utc_now
+from executor.domain import appender, moves
+from executor.domain.execution import Execution
+from executor.domain.meters import NoMeters
+from executor.domain.runs import Runs
+from executor.engine.runner import Engine
+from executor.store.memory import MemoryExecutions
+
+JOB = "job_1"
+SAFE, UNSAFE = ("read", "look"), "pay"
+
+
+class Mortal:
+    """One worker's way to the store. At its last write it dies, and answers nothing any more."""
+
+    def __init__(self, store, writes=None, stored=True):
+        self._store = store
+        self._left = writes
+        self._stored = stored
+        self.died = asyncio.Event()
+
+    def __getattr__(self, name):
+        async def call(*args):
+            if self.died.is_set():
+                await asyncio.Event().wait()
+            return await getattr(self._store, name)(*args)
+
+        return call
+
+    async def apply(self, step):
+        await asyncio.sleep(0)
+        if self.died.is_set():
+            await asyncio.Event().wait()
+        if self._left == 0:
+            if self._stored:
+                await self._store.apply(step)
+            self.died.set()
+            await asyncio.Event().wait()
+        if self._left is not None:
+            self._left -= 1
+        return await self._store.apply(step)
+
+
+class Nobody:
+    async def events(self, job, records):
+        await asyncio.sleep(0)
+
+
+class Ended:
+    def add(self, job):
+        pass
+
+    async def flush(self, job):
+        pass
+
+
+class World:
+    """A crew, a seed that its models answer by, and what its tools have done."""
+
+    def __init__(self, kit, shape, seed):
+        self.kit = kit
+        self.seed = seed
+        self.stage = kit.Stage(now=utc_now())
+        self.stage.script.say = self.say
+        self.stage.drawer.unsafe = frozenset({UNSAFE})
+        self.stage.drawer.tools = {name: self.tool(name) for name in (*SAFE, UNSAFE)}
+        names = [*SAFE, UNSAFE, "gone"]
+        tasks = len(shape["tasks"])
+        self.crew = kit.crew(
+            tasks,
+            process=shape["process"],
+            configuration={"on_unknown_outcome": shape["policy"]},
+            **{f"tools_{n}": names for n in range(1, tasks + 1)},
+            **{f"task_{n}": task for n, task in enumerate(shape["tasks"], 1)},
+        )
+        self.store = MemoryExecutions()
+
+    @staticmethod
+    def tool(name):
+        async def call(arguments):
+            await asyncio.sleep(0)
+            return f"{name} {arguments['x']}"
+
+        return call
+
+    def say(self, _model, dialogue, tools):
+        topic, turn = dialogue.topic, len(dialogue.turns)
+        dice = random.Random(f"{self.seed}:{topic.agent}:{topic.description}:{turn}")
+        if topic.purpose == "judge":
+            return dice.choice(["PASS", "PASS", "FAIL: too short"])
+        names = [tool.name for tool in tools]
+        if turn >= 6 or dice.random() < 0.35:
+            return f"{topic.description}, at {turn}: " + ",".join(
+                result.text for result in dialogue.results()
+            )
+        return self.kit.calls(*(self.wanted(dice, names) for _ in range(dice.choice([1, 1, 2, 3]))))
+
+    def wanted(self, dice, names):
+        if "delegate_work" in names:
+            work = {"coworker": f"Agent {dice.randint(1, 2)}", "task": f"Part {dice.random()}"}
+            return "delegate_work", work
+        name = dice.choice([*SAFE, UNSAFE, UNSAFE, "gone"])
+        return name, {"x": dice.choice([1, 2, 3, "no number"])}
+
+    def made(self, name):
+        return Counter(key for tool, key in self.stage.drawer.calls if tool == name)
+
+    async def begin(self):
+        job = Execution(JOB, "ws_1", "crew_1", utc_now(), snapshot=self.crew, inputs={})
+        await self.store.insert(job)
+
+    async def attempt(self, number, writes=None, stored=True):
+        """Claim the job and run it in a worker of its own until that dies or the run is over."""
+        job = self.store.jobs[JOB]
+        lost = job.owner is not None
+        step = moves.claim(job, f"worker_{number}", utc_now(), lost=lost, limit=1_000)
+        assert await self.store.apply(step)
+        mortal = Mortal(self.store, writes, stored)
+        engine = Engine(
+            self.stage.script, self.stage.drawer, self.stage.sink, clock=lambda: self.stage.now
+        )
+
+        async def runner():
+            return engine
+
+        before = asyncio.all_tasks()
+        runs = Runs(mortal, Nobody(), Ended(), runner, NoOpTracer(), NoMeters())
+        assert runs.reserve(JOB)
+        runs.start(step.after)
+        (run,) = runs._tasks.values()
+        death = asyncio.create_task(mortal.died.wait())
+        await asyncio.wait({run, death}, return_when=asyncio.FIRST_COMPLETED)
+        run.cancel()
+        await asyncio.wait({run})
+        for task in asyncio.all_tasks() - before:
+            task.cancel()
+
+    async def answered(self):
+        """Answer as someone would who can look up what the tools have done."""
+        job = self.store.jobs[JOB]
+        (asked,) = await self.store.records(JOB, job.seq - 1, 1)
+        fields, private = asked.event().fields, asked.event().private
+        text = "good"
+        if private is not None:
+            key = f"{JOB}:{fields['task_id']}:{private['call']}"
+            assert key in fields["prompt"]
+            called = next(
+                record.event()
+                for record in await self.store.records(JOB, 0, 10_000)
+                if record.type == "tool_call"
+                and record.event().fields["task_id"] == fields["task_id"]
+                and record.event().private["call"] == private["call"]
+            )
+            made = self.made(UNSAFE)[key]
+            text = f"pay {json.loads(called.fields['result'])['x']}" if made else "Retry"
+        step = moves.answer(job, fields["task_id"], text, utc_now())
+        assert await self.store.apply(step)
+
+    async def to_end(self, kills):
+        await self.begin()
+        for number in range(200):
+            writes, stored = kills.pop(0) if kills else (None, True)
+            await self.attempt(number, writes, stored)
+            job = self.store.jobs[JOB]
+            if job.status == ExecutionStatus.WAITING_FOR_INPUT:
+                await self.answered()
+            if job.final:
+                break
+        return [record.event() for record in await self.store.records(JOB, 0, 10_000)]
+
+
+def said(event):
+    return f"{event.type} {sorted(event.fields.items(), key=str)}"
+
+
+def of_the_run(events):
+    """Return what the run did, without the claims, and the questions that only a crash raises."""
+    kept, asked = [], False
+    for event in events:
+        asks = event.type == "input_required" and event.private is not None
+        if not (event.type in {"execution_start", "execution_resumed"} or asks):
+            if not (event.type == "input_received" and asked):
+                kept.append(event)
+        asked = asks or (asked and event.type not in {"input_received"})
+    return kept
+
+
+def by_task(events):
+    told = defaultdict(Counter)
+    for event in events:
+        if event.type != "progress":  # what comes first of what runs at once is open
+            told[event.fields.get("task_id")][said(event)] += 1
+    return told
+
+
+tasks = st.fixed_dictionaries(
+    {},
+    optional={
+        "async_execution": st.booleans(),
+        "human_input": st.booleans(),
+        "guardrail": st.just("It is long enough"),
+        "max_retries": st.just(4),
+    },
+)
+shapes = st.fixed_dictionaries(
+    {
+        "process": st.sampled_from(["sequential", "sequential", "hierarchical"]),
+        "policy": st.sampled_from(["fail", "retry", "ask"]),
+        "tasks": st.lists(tasks, min_size=2, max_size=3),
+    }
+)
+deaths = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=6)
+
+
+@settings(max_examples=150, deadline=None)
+@given(shape=shapes, seed=st.integers(0, 10**9), kills=deaths, tail=st.sampled_from([2, 5, 64]))
+def test_killed_at_any_writes_a_job_ends_as_an_unharmed_one(kit, shape, seed, kills, tail):
+    was, appender._TAIL_EVENTS = appender._TAIL_EVENTS, tail
+    try:
+        asyncio.run(killed_and_resumed(kit, shape, seed, kills))
+    finally:
+        appender._TAIL_EVENTS = was
+
+
+async def killed_and_resumed(kit, shape, seed, kills):
+    unharmed, world = World(kit, shape, seed), World(kit, shape, seed)
+    expected = await unharmed.to_end([])
+    found = await world.to_end(kills)
+
+    assert [event.seq for event in found] == list(range(1, len(found) + 1))
+    assert [event.seq for event in found if event.terminal] == [len(found)]
+    if shape["policy"] != "retry":
+        assert set(world.made(UNSAFE).values()) <= {1}
+    if found[-1].fields.get("code") == "OUTCOME_UNKNOWN":
+        assert shape["policy"] == "fail"
+        return
+    assert found[-1].fields == expected[-1].fields
+    assert by_task(of_the_run(found)) == by_task(of_the_run(expected))
+    if shape["process"] == "sequential" and not any(
+        task.get("async_execution") for task in shape["tasks"]
+    ):
+        kinds = {"task_start", "llm_call", "task_complete", "progress", "input_required"}
+        assert [said(e) for e in of_the_run(found) if e.type in kinds] == [
+            said(e) for e in of_the_run(expected) if e.type in kinds
+        ]
+    assert world.made(UNSAFE).keys() == unharmed.made(UNSAFE).keys()
+    for name in SAFE:
+        assert world.made(name).keys() == unharmed.made(name).keys()
+    remembered = {(entry.memory_id, entry.content) for entry in world.stage.sink.entries}
+    assert remembered == {
+        (entry.memory_id, entry.content) for entry in unharmed.stage.sink.entries
+    }
