@@ -22,6 +22,8 @@ from common.errors import (
     several,
 )
 from common.health import Check, Purpose, ready
+from common.idempotency.header import replay
+from common.idempotency.once import Replayed
 from common.logs import get_logger
 from common.models import failures
 from common.mongo import is_away
@@ -147,6 +149,7 @@ def add_error_handlers(app: FastAPI) -> None:
         log.error("a database call failed", exc_info=fault)
         return _answer(request, InternalError())
 
+    app.add_exception_handler(Replayed, replay)
     app.add_exception_handler(KasalError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, routed)

@@ -29,6 +29,8 @@ from auth.store.signing import MongoSigningKeys
 from auth.store.users import MongoUsers, MongoWorkspaces
 from common.backends import Backends
 from common.http import create_app
+from common.idempotency.keys import IdempotencyKeys
+from common.idempotency.receipts import sweeping
 from common.logs import get_logger
 from common.mongo import Database, connect, database
 from common.reaching import reached
@@ -78,6 +80,8 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             closing.push_async_callback(client.close)
             closing.push_async_callback(redis.aclose)
             await reached("mongo", prepare)
+            keepers = (stores.users, stores.workspaces, stores.api_keys)
+            await closing.enter_async_context(sweeping(*keepers))
             closing.push_async_callback(bus.close)
             await bus.start()
             works = (announcer.keep(), _keep_keys(key_ring, settings))
@@ -148,6 +152,7 @@ def _parts(
         cabinet=cabinet,
         revocations=revocations,
         key_ring=key_ring,
+        keys=IdempotencyKeys(settings.secret_key),
     )
 
 

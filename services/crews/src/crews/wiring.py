@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from common.backends import Backends
 from common.client import ServiceClient
 from common.http import create_app
+from common.idempotency.keys import IdempotencyKeys
+from common.idempotency.receipts import sweeping
 from common.keys import RemoteKeys
 from common.mongo import Database, connect, database
 from common.reaching import reached
@@ -59,7 +61,7 @@ def _stores(held: Database, settings: Settings) -> _Stores:
     )
 
 
-def _parts(stores: _Stores, remembering: Remembering) -> Parts:
+def _parts(stores: _Stores, remembering: Remembering, settings: Settings) -> Parts:
     return Parts(
         catalog=Catalog(stores.crews, stores.tools, stores.activities, stores.memories),
         crews=stores.crews,
@@ -68,6 +70,7 @@ def _parts(stores: _Stores, remembering: Remembering) -> Parts:
         tools=stores.tools,
         toolbox=Toolbox(stores.tools, stores.crews),
         remembering=remembering,
+        keys=IdempotencyKeys(settings.secret_key),
     )
 
 
@@ -89,6 +92,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             opened.push_async_callback(client.close)
             opened.push_async_callback(auth.close)
             await reached("mongo", stores.migrate)
+            await opened.enter_async_context(sweeping(stores.crews, stores.tools))
             opened.push_async_callback(bus.close)
             await bus.start()
             await consumers.start()
@@ -106,7 +110,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         needed={"mongo"},  # what runs send waits on the bus; nobody's request does
         verifier=TokenVerifier(RemoteKeys(auth)),
     )
-    app.state.parts = _parts(stores, remembering)
+    app.state.parts = _parts(stores, remembering, settings)
     app.state.demo = Demo(app.state.parts.catalog, stores.crews)
     app.state.telemetry = telemetry
     return app

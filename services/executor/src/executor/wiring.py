@@ -15,6 +15,8 @@ from common.bus import Bus
 from common.client import ServiceClient, ServiceTokens
 from common.health import Check
 from common.http import create_app
+from common.idempotency.keys import IdempotencyKeys
+from common.idempotency.receipts import sweeping
 from common.ids import new_id
 from common.keys import RemoteKeys
 from common.mongo import Database, connect, database
@@ -118,6 +120,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         async with AsyncExitStack() as opened:
             opened.push_async_callback(held.close)
             await reached("mongo", lambda: migrate(held.database))
+            await opened.enter_async_context(sweeping(log_store))
             opened.push_async_callback(held.bus.close)
             await opened.enter_async_context(_started(held.bus))
             settlement.start()
@@ -141,6 +144,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         Submission(log_store, held.crews, counters, outbox),
         Control(log_store, outbox, settlement, meters),
         Reading(log_store, MongoExecutionLists(held.database), counters),
+        IdempotencyKeys(),
     )
     return app
 

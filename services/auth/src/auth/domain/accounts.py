@@ -5,9 +5,12 @@ from auth.domain.ports import Clock, Passwords, Users, Workspaces
 from auth.domain.users import User, check_password, checked_email
 from auth.domain.workspaces import Member, Tier, Workspace
 from common.errors import Conflict, Forbidden, NotFound
+from common.idempotency.once import Once, at_most_once, receipt_of
 from common.identity import Identity, Role
 from common.ids import new_id
 from common.times import utc_now
+
+Registered = tuple[User, Workspace]
 
 _RACES = 10
 
@@ -30,23 +33,30 @@ class Accounts:
         self._open_to_all = open_to_all
         self._clock = clock
 
-    async def register(self, email: str, password: str, name: str | None) -> tuple[User, Workspace]:
+    async def register(
+        self, email: str, password: str, name: str | None, once: Once[Registered] | None = None
+    ) -> Registered:
         """Make a user and their workspace, tier free.
 
-        Raises `Forbidden` when registration is switched off, `Conflict` for a taken address.
+        Raises `Forbidden` when registration is switched off, `Conflict` for a taken address, and as
+        `at_most_once`.
         """
         if not self._open_to_all:
             raise Forbidden("Registration is switched off here; ask an administrator to add you.")
-        user = await self._made(email, password, name)
-        workspace = self._home_of(user, new_id("ws"), "free", Role.OWNER)
-        # The workspace comes first: a user without one could never log in, nor register again.
-        await self._workspaces.add(workspace)
-        try:
-            await self._users.add(user)
-        except Conflict:
-            await self._workspaces.discard(workspace.id)
-            raise
-        return user, workspace
+
+        async def make() -> Registered:
+            user = await self._made(email, password, name)
+            workspace = self._home_of(user, new_id("ws"), "free", Role.OWNER)
+            # The workspace comes first: a user without one could never log in, nor register again.
+            await self._workspaces.add(workspace)
+            try:
+                await self._users.add(user, receipt_of(once, (user, workspace)))
+            except Conflict:
+                await self._workspaces.discard(workspace.id)
+                raise
+            return user, workspace
+
+        return await at_most_once(once, self._users, make)
 
     async def create(self, email: str, password: str, name: str | None) -> User:
         """Store a new user without a workspace. Raises `InvalidRequest`, `Conflict`."""

@@ -7,8 +7,12 @@ from auth.domain.ports import Announcer, ApiKeys, Clock
 from auth.domain.revoking import session_revoked
 from auth.domain.sandbox import refuse_sandbox
 from common.errors import Conflict, NotFound
+from common.idempotency.once import Once, at_most_once, receipt_of
 from common.identity import Identity, Role
 from common.times import utc_now
+
+Made = tuple[ApiKey, str]
+"""A new key and its secret."""
 
 
 class KeyCabinet:
@@ -23,18 +27,25 @@ class KeyCabinet:
         """Return the workspace's keys, newest first."""
         return await self._keys.of_workspace(caller.workspace_id)
 
-    async def make(self, caller: Identity, name: str, role: Role) -> tuple[ApiKey, str]:
-        """Make a key; return it and its secret, which is not kept.
+    async def make(
+        self, caller: Identity, name: str, role: Role, once: Once[Made] | None = None
+    ) -> Made:
+        """Make a key; return it and its secret, which is kept only in the receipt of `once`, sealed.
 
-        Raises `Forbidden` above the caller's own role, `Conflict` when there are too many.
+        Raises `Forbidden` above the caller's own role, `Conflict` when there are too many, and as
+        `at_most_once`.
         """
         refuse_sandbox(caller)
         caller.require(role)
-        if len(await self.all(caller)) >= MOST_KEYS:
-            raise Conflict(f"A workspace has at most {MOST_KEYS} API keys.")
-        key, secret = made(caller.workspace_id, caller.user_id, name, role, self._clock())
-        await self._keys.add(key)
-        return key, secret
+
+        async def make() -> Made:
+            if len(await self.all(caller)) >= MOST_KEYS:
+                raise Conflict(f"A workspace has at most {MOST_KEYS} API keys.")
+            key, secret = made(caller.workspace_id, caller.user_id, name, role, self._clock())
+            await self._keys.add(key, receipt_of(once, (key, secret)))
+            return key, secret
+
+        return await at_most_once(once, self._keys, make)
 
     async def revoke(self, caller: Identity, key_id: str) -> None:
         """End a key and the tokens it was exchanged for. Raises `NotFound`."""

@@ -10,6 +10,7 @@ from auth.domain.sandbox import refuse_sandbox
 from auth.domain.users import User
 from auth.domain.workspaces import Limits, Member, Tier, Workspace
 from common.errors import Conflict, Forbidden, InvalidRequest, NotFound
+from common.idempotency.once import Once, Receipt, at_most_once, receipt_of
 from common.identity import Identity, Role
 from common.times import utc_now
 
@@ -51,24 +52,48 @@ class Memberships:
         return sorted(members, key=lambda one: (one.added_at, one.user_id), reverse=True)
 
     async def add(
-        self, caller: Identity, email: str, role: Role, password: str | None, name: str | None
+        self,
+        caller: Identity,
+        email: str,
+        role: Role,
+        password: str | None,
+        name: str | None,
+        once: Once[Member] | None = None,
     ) -> Member:
         """Add a person; one without an account gets one with `password`.
 
-        Raises `InvalidRequest`, `Forbidden` above the caller's own role, `Conflict`.
+        Raises `InvalidRequest`, `Forbidden` above the caller's own role, `Conflict`, and as
+        `at_most_once`.
         """
         refuse_sandbox(caller)
         caller.require(role)
-        user = await self._users.by_email(email) or await self._newcomer(email, password, name)
-        member = Member(user.id, user.email, user.name, role, self._clock())
-        await self._change(caller.workspace_id, lambda workspace: workspace.with_member(member))
-        return member
 
-    async def _newcomer(self, email: str, password: str | None, name: str | None) -> User:
+        async def make() -> Member:
+            user = await self._person(email, password, name)
+            member = Member(user.id, user.email, user.name, role, self._clock())
+            await self._change(
+                caller.workspace_id,
+                lambda workspace: workspace.with_member(member),
+                receipt_of(once, member),
+            )
+            return member
+
+        return await at_most_once(once, self._workspaces, make)
+
+    async def _person(self, email: str, password: str | None, name: str | None) -> User:
+        known = await self._users.by_email(email)
+        if known is not None:
+            return known
         if password is None:
             reason = "Nobody has this address yet; give a first password"
             raise InvalidRequest("Invalid member", field="password", reason=reason)
-        return await self._accounts.create(email, password, name)
+        try:
+            return await self._accounts.create(email, password, name)
+        except Conflict:  # another request has made the account since it was asked for
+            known = await self._users.by_email(email)
+            if known is None:
+                raise
+            return known
 
     async def set_role(self, caller: Identity, user_id: str, role: Role) -> Member:
         """Change a member's role and end their access tokens; a refresh brings the new role.
@@ -116,10 +141,13 @@ class Memberships:
         )
 
     async def _change(
-        self, workspace_id: str, change: Callable[[Workspace], Workspace]
+        self,
+        workspace_id: str,
+        change: Callable[[Workspace], Workspace],
+        receipt: Receipt | None = None,
     ) -> Workspace:
         for _ in range(_RACES):
             changed = change(await self.workspace(workspace_id))
-            if await self._workspaces.replace(changed):
+            if await self._workspaces.replace(changed, receipt):
                 return changed
         raise Conflict("The workspace is being changed from several places at once.")

@@ -9,14 +9,17 @@ from auth.domain.sessions import Session
 from auth.domain.users import User
 from auth.domain.workspaces import Workspace
 from common.contracts.messages import SessionRevoked
+from common.idempotency.once import Receipt, Receipts
 from common.identity import Identity
 
 Clock = Callable[[], datetime]
 
 
-class Users(Protocol):
-    async def add(self, user: User) -> None:
-        """Store a new user. Raises `Conflict` when the e-mail address is taken."""
+class Users(Receipts, Protocol):
+    """Users, each with the receipt of the request that registered them."""
+
+    async def add(self, user: User, receipt: Receipt | None = None) -> None:
+        """Store a new user. Raises `Conflict` when the e-mail address, or the key, is taken."""
 
     async def find(self, user_id: str) -> User | None: ...
 
@@ -24,7 +27,9 @@ class Users(Protocol):
         """Return the user with this address, compared without regard to case."""
 
 
-class Workspaces(Protocol):
+class Workspaces(Receipts, Protocol):
+    """Workspaces with their members, and the receipts of the requests that added them."""
+
     async def add(self, workspace: Workspace) -> bool:
         """Store a new workspace; False when one with its id is there already."""
 
@@ -33,8 +38,11 @@ class Workspaces(Protocol):
     async def of_user(self, user_id: str) -> Sequence[Workspace]:
         """Return the workspaces the user is a member of, oldest first."""
 
-    async def replace(self, workspace: Workspace) -> bool:
-        """Store a changed workspace if its stored version is the one it was read with."""
+    async def replace(self, workspace: Workspace, receipt: Receipt | None = None) -> bool:
+        """Store a changed workspace if its stored version is the one it was read with.
+
+        Raises `KeyTaken` when it has a receipt of the same key.
+        """
 
     async def discard(self, workspace_id: str) -> None: ...
 
@@ -51,10 +59,11 @@ class Sessions(Protocol):
         """End a session, whatever else happens to it at the same moment; twice is once."""
 
 
-class ApiKeys(Protocol):
+class ApiKeys(Receipts, Protocol):
     """API keys that have not been revoked; for revoking, see `Revocations`."""
 
-    async def add(self, key: ApiKey) -> None: ...
+    async def add(self, key: ApiKey, receipt: Receipt | None = None) -> None:
+        """Store a new key. Raises `KeyTaken` for the receipt's."""
 
     async def by_hash(self, secret_hash: str) -> ApiKey | None: ...
 

@@ -4,7 +4,10 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Response
 
+from auth.domain.accounts import Registered as RegisteredUser
+from auth.domain.key_cabinet import Made
 from auth.domain.keys import ApiKey
+from auth.domain.users import account_of
 from auth.routes.bodies import (
     ApiKeyList,
     ApiKeyMade,
@@ -23,8 +26,9 @@ from auth.routes.bodies import (
 )
 from auth.routes.parts import Parts, parts
 from common.access import Admin, Viewer
+from common.idempotency.header import IdempotencyKey, creating
 from common.identity import ROLES
-from common.models import Page, failures
+from common.models import Page
 
 router = APIRouter(tags=["auth"])
 Use = Annotated[Parts, Depends(parts)]
@@ -33,11 +37,17 @@ Use = Annotated[Parts, Depends(parts)]
 @router.post(
     "/auth/register",
     status_code=201,
-    responses=failures(409),
+    responses=creating(201),
     summary="Register a user and workspace",
 )
-async def register(body: Registration, use: Use) -> Registered:
-    user, workspace = await use.accounts.register(body.email, body.password, body.name)
+async def register(body: Registration, use: Use, key: IdempotencyKey) -> Registered:
+    # Nobody is known here yet: a key is one account's, so that no stranger's can be met or tried.
+    once = use.keys.once(key, account_of(body.email), body, _registered)
+    return _registered(await use.accounts.register(body.email, body.password, body.name, once))
+
+
+def _registered(made: RegisteredUser) -> Registered:
+    user, workspace = made
     return Registered(id=user.id, email=user.email, workspace_id=workspace.id)
 
 
@@ -92,10 +102,17 @@ async def list_api_keys(caller: Admin, page: Annotated[Page, Query()], use: Use)
 
 
 @router.post(
-    "/auth/api-keys", status_code=201, responses=failures(409), summary="Create an API key"
+    "/auth/api-keys", status_code=201, responses=creating(201), summary="Create an API key"
 )
-async def create_api_key(body: ApiKeyRequest, caller: Admin, use: Use) -> ApiKeyMade:
-    key, secret = await use.cabinet.make(caller, body.name, ROLES[body.role])
+async def create_api_key(
+    body: ApiKeyRequest, caller: Admin, use: Use, key: IdempotencyKey
+) -> ApiKeyMade:
+    once = use.keys.once_for(caller.user_id, key, caller.workspace_id, body, _key_made)
+    return _key_made(await use.cabinet.make(caller, body.name, ROLES[body.role], once))
+
+
+def _key_made(made: Made) -> ApiKeyMade:
+    key, secret = made
     return ApiKeyMade(**_fields(key), key=secret)
 
 

@@ -11,6 +11,7 @@ from auth.domain.logins import Logins
 from auth.domain.memberships import Memberships
 from auth.domain.ports import Revocations
 from auth.domain.signing import KeyRing
+from common.idempotency.keys import IdempotencyKeys
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,7 @@ class Parts:
     cabinet: KeyCabinet
     revocations: Revocations
     key_ring: KeyRing
+    keys: IdempotencyKeys
 
 
 def parts(request: Request) -> Parts:

@@ -16,6 +16,7 @@ from auth.routes.bodies import (
 )
 from auth.routes.parts import Parts, parts
 from common.access import Admin, Owner, Viewer
+from common.idempotency.header import IdempotencyKey, creating
 from common.identity import ROLES
 from common.models import Page, failures
 
@@ -34,10 +35,15 @@ async def list_members(caller: Viewer, page: Annotated[Page, Query()], use: Use)
     )
 
 
-@router.post("/workspace/members", status_code=201, responses=failures(409), summary="Add a member")
-async def add_member(body: MemberRequest, caller: Admin, use: Use) -> MemberView:
+@router.post("/workspace/members", status_code=201, responses=creating(201), summary="Add a member")
+async def add_member(
+    body: MemberRequest, caller: Admin, use: Use, key: IdempotencyKey
+) -> MemberView:
+    once = use.keys.once(key, caller.workspace_id, body, _view)
     role = ROLES[body.role]
-    return _view(await use.memberships.add(caller, body.email, role, body.password, body.name))
+    return _view(
+        await use.memberships.add(caller, body.email, role, body.password, body.name, once)
+    )
 
 
 @router.put(

@@ -4,8 +4,12 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
+from pymongo.errors import DuplicateKeyError
+
 from auth.domain.keys import ApiKey
 from auth.domain.revoking import REVOKED_FOR
+from common.idempotency.once import KeyTaken, Receipt
+from common.idempotency.receipts import MongoReceipts, kept
 from common.identity import ROLES
 from common.mongo import Database, Document, ensure_index
 
@@ -15,16 +19,27 @@ class MongoApiKeys:
 
     def __init__(self, database: Database) -> None:
         self._keys = database["api_keys"]
+        self._receipts = MongoReceipts(self._keys)
 
     async def migrate(self) -> None:
         await ensure_index(self._keys, "secret_hash", unique=True)
         await ensure_index(self._keys, "workspace_id")
         await ensure_index(self._keys, "revoked_until", expireAfterSeconds=0)
+        await self._receipts.migrate()
 
-    async def add(self, key: ApiKey) -> None:
+    async def receipt(self, key: str, now: datetime) -> Receipt | None:
+        return await self._receipts.receipt(key, now)
+
+    async def forget(self, now: datetime) -> None:
+        await self._receipts.forget(now)
+
+    async def add(self, key: ApiKey, receipt: Receipt | None = None) -> None:
         fields = asdict(key)
-        document = {"_id": fields.pop("id"), **fields, "role": key.role.label}
-        await self._keys.insert_one({**document, "revoked_at": None})
+        document = {"_id": fields.pop("id"), **fields, "role": key.role.label, "revoked_at": None}
+        try:
+            await self._keys.insert_one({**document, **kept(receipt)})
+        except DuplicateKeyError:
+            raise KeyTaken from None
 
     async def by_hash(self, secret_hash: str) -> ApiKey | None:
         document = await self._keys.find_one({"secret_hash": secret_hash, "revoked_at": None})

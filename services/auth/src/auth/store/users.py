@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
+from datetime import datetime
 from typing import Any
 
 from pymongo.errors import DuplicateKeyError
@@ -9,6 +10,8 @@ from pymongo.errors import DuplicateKeyError
 from auth.domain.users import User, account_of
 from auth.domain.workspaces import Limits, Member, ShutOut, Workspace
 from common.errors import Conflict
+from common.idempotency import receipts
+from common.idempotency.once import KeyTaken, Receipt
 from common.identity import ROLES
 from common.mongo import Database, Document, ensure_index
 
@@ -18,15 +21,24 @@ class MongoUsers:
 
     def __init__(self, database: Database) -> None:
         self._users = database["users"]
+        self._receipts = receipts.MongoReceipts(self._users)
 
     async def migrate(self) -> None:
         await ensure_index(self._users, "account", unique=True)
+        await self._receipts.migrate()
 
-    async def add(self, user: User) -> None:
+    async def receipt(self, key: str, now: datetime) -> Receipt | None:
+        return await self._receipts.receipt(key, now)
+
+    async def forget(self, now: datetime) -> None:
+        await self._receipts.forget(now)
+
+    async def add(self, user: User, receipt: Receipt | None = None) -> None:
         fields = asdict(user)
         fields["_id"] = fields.pop("id")
+        document = {**fields, "account": account_of(user.email), **receipts.kept(receipt)}
         try:
-            await self._users.insert_one({**fields, "account": account_of(user.email)})
+            await self._users.insert_one(document)
         except DuplicateKeyError:
             raise Conflict("This e-mail address has an account already.", field="email") from None
 
@@ -54,10 +66,18 @@ class MongoWorkspaces:
 
     def __init__(self, database: Database) -> None:
         self._workspaces = database["workspaces"]
+        self._receipts = receipts.MongoReceipts(self._workspaces)
 
     async def migrate(self) -> None:
         await ensure_index(self._workspaces, "members.user_id")
         await ensure_index(self._workspaces, "shut_outs.until")
+        await self._receipts.migrate()
+
+    async def receipt(self, key: str, now: datetime) -> Receipt | None:
+        return await self._receipts.receipt(key, now)
+
+    async def forget(self, now: datetime) -> None:
+        await self._receipts.forget(now)
 
     async def add(self, workspace: Workspace) -> bool:
         try:
@@ -67,16 +87,26 @@ class MongoWorkspaces:
         return True
 
     async def find(self, workspace_id: str) -> Workspace | None:
-        document = await self._workspaces.find_one({"_id": workspace_id})
+        document = await self._workspaces.find_one({"_id": workspace_id}, receipts.WITHOUT)
         return None if document is None else _workspace(document)
 
     async def of_user(self, user_id: str) -> Sequence[Workspace]:
-        found = await self._workspaces.find({"members.user_id": user_id}).to_list()
+        query = {"members.user_id": user_id}
+        found = await self._workspaces.find(query, receipts.WITHOUT).to_list()
         return sorted(map(_workspace, found), key=lambda one: (one.created_at, one.id))
 
-    async def replace(self, workspace: Workspace) -> bool:
+    async def replace(self, workspace: Workspace, receipt: Receipt | None = None) -> bool:
         read_with = {"_id": workspace.id, "version": workspace.version - 1}
-        result = await self._workspaces.replace_one(read_with, _document(workspace))
+        fields = _document(workspace)
+        del fields["_id"]
+        result = await self._workspaces.update_one(
+            {**read_with, **receipts.unless_kept(receipt)},
+            {"$set": fields, **receipts.pushed(receipt)},
+        )
+        if receipt is not None and not result.matched_count:
+            kept = {"_id": workspace.id, f"{receipts.FIELD}.key": receipt.key}
+            if await self._workspaces.find_one(kept, {"_id": 1}):
+                raise KeyTaken
         return result.matched_count == 1
 
     async def discard(self, workspace_id: str) -> None:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot, ToolSnapshot
 from common.contracts.tools import BUILT_IN_BY_NAME
 from common.errors import Conflict, NotFound, PreconditionFailed
+from common.idempotency.once import Once, Receipt, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
 from crews.domain.activity import Activity
@@ -44,14 +45,20 @@ class Catalog:
         self._activities = activities
         self._memories = memories
 
-    async def create(self, workspace_id: str, draft: CrewDraft) -> Crew:
-        """Store the crew that `draft` describes. Raises `InvalidRequest`."""
-        crew = new_crew(draft, workspace_id, utc_now())
-        await self._check_tools(crew)
-        await self.keep(crew)
-        return crew
+    async def create(
+        self, workspace_id: str, draft: CrewDraft, once: Once[Crew] | None = None
+    ) -> Crew:
+        """Store the crew that `draft` describes. Raises `InvalidRequest`, and as `at_most_once`."""
 
-    async def keep(self, crew: Crew) -> None:
+        async def make() -> Crew:
+            crew = new_crew(draft, workspace_id, utc_now())
+            await self._check_tools(crew)
+            await self.keep(crew, receipt_of(once, crew))
+            return crew
+
+        return await at_most_once(once, self._crews, make)
+
+    async def keep(self, crew: Crew, receipt: Receipt | None = None) -> None:
         """Store a new crew. Raises `Conflict` when one of its ids is taken.
 
         What goes with it comes first: a crew that is there has it, whatever happens in between.
@@ -60,7 +67,7 @@ class Catalog:
             self._activities.add(Activity(crew_id=crew.id, workspace_id=crew.workspace_id)),
             self._memories.add(Memory(crew.id, crew.workspace_id)),
         )
-        await self._crews.add(crew)
+        await self._crews.add(crew, receipt)
 
     async def find(self, workspace_id: str, crew_id: str) -> Crew:
         """Return the crew. Raises `NotFound`."""
@@ -103,18 +110,25 @@ class Catalog:
                 return
         raise Conflict(f"The crew {crew_id} is being changed from several places at once.")
 
-    async def add_agent(self, workspace_id: str, request: AgentRequest) -> Agent:
+    async def add_agent(
+        self, workspace_id: str, request: AgentRequest, once: Once[Agent] | None = None
+    ) -> Agent:
         agent = Agent(
             id=new_id("agent"),
             name=request.name or request.role,
             **request.model_dump(exclude={"crew_id", "name"}),
         )
-        await self._change(
-            lambda: self.find(workspace_id, request.crew_id),
-            lambda crew: crew.with_agent(agent, utc_now()),
-            at=lambda crew: f"agents.{len(crew.agents)}.",
-        )
-        return agent
+
+        async def make() -> Agent:
+            await self._change(
+                lambda: self.find(workspace_id, request.crew_id),
+                lambda crew: crew.with_agent(agent, utc_now()),
+                at=lambda crew: f"agents.{len(crew.agents)}.",
+                receipt=receipt_of(once, agent),
+            )
+            return agent
+
+        return await at_most_once(once, self._crews, make)
 
     async def update_agent(
         self, workspace_id: str, agent_id: str, changes: AgentChanges, matches: Matches = anything
@@ -135,14 +149,21 @@ class Catalog:
             matches,
         )
 
-    async def add_task(self, workspace_id: str, request: TaskRequest) -> Task:
+    async def add_task(
+        self, workspace_id: str, request: TaskRequest, once: Once[Task] | None = None
+    ) -> Task:
         task = Task(id=new_id("task"), **request.model_dump())
-        await self._change(
-            lambda: self.find_by_agent(workspace_id, request.agent_id),
-            lambda crew: crew.with_task(task, utc_now()),
-            at=lambda crew: f"tasks.{len(crew.tasks)}.",
-        )
-        return task
+
+        async def make() -> Task:
+            await self._change(
+                lambda: self.find_by_agent(workspace_id, request.agent_id),
+                lambda crew: crew.with_task(task, utc_now()),
+                at=lambda crew: f"tasks.{len(crew.tasks)}.",
+                receipt=receipt_of(once, task),
+            )
+            return task
+
+        return await at_most_once(once, self._crews, make)
 
     async def update_task(
         self, workspace_id: str, task_id: str, changes: TaskChanges, matches: Matches = anything
@@ -211,13 +232,14 @@ class Catalog:
         change: Callable[[Crew], Crew],
         matches: Matches = anything,
         at: Callable[[Crew], str] = lambda _: "",
+        receipt: Receipt | None = None,
     ) -> Crew:
         for _ in range(_RACES):
             crew = await find()
             _require(crew, matches)
             changed = change(crew)
             await self._check_tools(changed, at(crew))
-            if await self._crews.replace(crew, changed):
+            if await self._crews.replace(crew, changed, receipt):
                 return changed
         raise Conflict("The crew is being changed from several places at once.")
 

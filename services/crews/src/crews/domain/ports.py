@@ -3,17 +3,18 @@
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
+from common.idempotency.once import Receipt, Receipts
 from crews.domain.activity import Activity, TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.memory import Memory
 from crews.domain.tools import CustomTool
 
 
-class Crews(Protocol):
-    """The crew documents."""
+class Crews(Receipts, Protocol):
+    """The crew documents, with the receipts of the requests that made them and what is in them."""
 
-    async def add(self, crew: Crew) -> None:
-        """Store a new crew. Raises `Conflict` when its id is taken."""
+    async def add(self, crew: Crew, receipt: Receipt | None = None) -> None:
+        """Store a new crew. Raises `Conflict` when its id, or the receipt's key, is taken."""
 
     async def find(self, workspace_id: str, crew_id: str) -> Crew | None: ...
 
@@ -21,8 +22,11 @@ class Crews(Protocol):
 
     async def with_task(self, workspace_id: str, task_id: str) -> Crew | None: ...
 
-    async def replace(self, before: Crew, after: Crew) -> bool:
-        """Store a changed crew if its stored version still is that of `before`."""
+    async def replace(self, before: Crew, after: Crew, receipt: Receipt | None = None) -> bool:
+        """Store a changed crew if its stored version still is that of `before`.
+
+        Raises `KeyTaken` when there is a receipt of the same key.
+        """
 
     async def remove(self, crew: Crew) -> bool:
         """Remove the crew if its stored version is still this one."""
@@ -89,9 +93,14 @@ class Memories(Protocol):
     async def remove(self, crew_id: str) -> None: ...
 
 
-class CustomTools(Protocol):
-    async def add(self, tool: CustomTool, credentials: Mapping[str, str] | None) -> None:
-        """Store a tool and its credentials, sealed. Raises `Conflict` for a taken name."""
+class CustomTools(Receipts, Protocol):
+    async def add(
+        self,
+        tool: CustomTool,
+        credentials: Mapping[str, str] | None,
+        receipt: Receipt | None = None,
+    ) -> None:
+        """Store a tool and its credentials, sealed. Raises `Conflict` for a taken name or key."""
 
     async def find(self, workspace_id: str, tool_id: str) -> CustomTool | None: ...
 

@@ -2,6 +2,7 @@
 
 from common.contracts.tools import BUILT_IN_BY_NAME
 from common.errors import Conflict, InvalidRequest, NotFound
+from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
 from crews.domain.crew import tools_named
@@ -16,8 +17,10 @@ class Toolbox:
         self._tools = tools
         self._crews = crews
 
-    async def register(self, workspace_id: str, draft: ToolDraft) -> CustomTool:
-        """Store a new tool. Raises `Conflict` for a name that is taken."""
+    async def register(
+        self, workspace_id: str, draft: ToolDraft, once: Once[CustomTool] | None = None
+    ) -> CustomTool:
+        """Store a new tool. Raises `Conflict` for a name that is taken, and as `at_most_once`."""
         _check_name(draft.name)
         tool = CustomTool(
             id=new_id("tool_custom"),
@@ -25,8 +28,12 @@ class Toolbox:
             created_at=utc_now(),
             **draft.model_dump(exclude={"credentials"}),
         )
-        await self._tools.add(tool, draft.credentials)
-        return tool
+
+        async def make() -> CustomTool:
+            await self._tools.add(tool, draft.credentials, receipt_of(once, tool))
+            return tool
+
+        return await at_most_once(once, self._tools, make)
 
     async def find(self, workspace_id: str, tool_id: str) -> CustomTool:
         """Return the tool. Raises `NotFound`."""

@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
+from common.idempotency.header import IdempotencyKey, creating
 from common.models import Page, failures
+from crews.domain.crew import Agent
 from crews.domain.drafts import AgentChanges, AgentRequest
 from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view
 from crews.routes.parts import IfMatch, Use, condition, entry_tag, newest
@@ -36,9 +38,16 @@ async def list_agents(caller: Viewer, query: Annotated[AgentQuery, Query()], use
     )
 
 
-@router.post("/agents", status_code=201, responses=failures(409), summary="Create new agent")
-async def create_agent(body: AgentRequest, caller: Editor, use: Use) -> Created:
-    return Created(id=(await use.catalog.add_agent(caller.workspace_id, body)).id)
+@router.post("/agents", status_code=201, responses=creating(201), summary="Create new agent")
+async def create_agent(
+    body: AgentRequest, caller: Editor, use: Use, key: IdempotencyKey
+) -> Created:
+    once = use.keys.once(key, caller.workspace_id, body, _created)
+    return _created(await use.catalog.add_agent(caller.workspace_id, body, once))
+
+
+def _created(agent: Agent) -> Created:
+    return Created(id=agent.id)
 
 
 @router.get("/agents/{agent_id}", summary="Get agent details")

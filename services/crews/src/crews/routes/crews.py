@@ -5,7 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
+from common.idempotency.header import IdempotencyKey, creating
 from common.models import Page, failures
+from crews.domain.crew import Crew
 from crews.domain.drafts import CrewChanges, CrewDraft
 from crews.routes.bodies import (
     CrewCreated,
@@ -45,9 +47,15 @@ async def list_crews(caller: Viewer, query: Annotated[CrewQuery, Query()], use: 
     )
 
 
-@router.post("/crews", status_code=201, responses=failures(409), summary="Create new crew")
-async def create_crew(body: CrewDraft, caller: Editor, use: Use) -> CrewCreated:
-    crew = await use.catalog.create(caller.workspace_id, body)
+@router.post("/crews", status_code=201, responses=creating(201), summary="Create new crew")
+async def create_crew(
+    body: CrewDraft, caller: Editor, use: Use, key: IdempotencyKey
+) -> CrewCreated:
+    once = use.keys.once(key, caller.workspace_id, body, _created)
+    return _created(await use.catalog.create(caller.workspace_id, body, once))
+
+
+def _created(crew: Crew) -> CrewCreated:
     return CrewCreated(id=crew.id, name=crew.name, status=crew.status)
 
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
+from common.idempotency.keys import IdempotencyKeys
 from crews.domain.activity import TaskStatus
 from crews.domain.catalog import Catalog, Matches, anything
 from crews.domain.crew import Crew, Entry
@@ -25,6 +26,7 @@ class Parts:
     tools: CustomTools
     toolbox: Toolbox
     remembering: Remembering
+    keys: IdempotencyKeys
 
     async def statuses(self, *crews: Crew) -> dict[str, TaskStatus]:
         """Return the status of each task of `crews` that has run."""

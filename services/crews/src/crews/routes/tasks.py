@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
+from common.idempotency.header import IdempotencyKey, creating
 from common.models import Page, failures
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Crew, Task
@@ -56,9 +57,14 @@ async def _of_crew(workspace_id: str, query: TaskQuery, use: Use) -> list[tuple[
     ]
 
 
-@router.post("/tasks", status_code=201, responses=failures(409), summary="Create task")
-async def create_task(body: TaskRequest, caller: Editor, use: Use) -> Created:
-    return Created(id=(await use.catalog.add_task(caller.workspace_id, body)).id)
+@router.post("/tasks", status_code=201, responses=creating(201), summary="Create task")
+async def create_task(body: TaskRequest, caller: Editor, use: Use, key: IdempotencyKey) -> Created:
+    once = use.keys.once(key, caller.workspace_id, body, _created)
+    return _created(await use.catalog.add_task(caller.workspace_id, body, once))
+
+
+def _created(task: Task) -> Created:
+    return Created(id=task.id)
 
 
 @router.get("/tasks/{task_id}", summary="Get task details")

@@ -6,8 +6,9 @@ from fastapi import APIRouter, Query
 
 from common.access import Admin, Viewer
 from common.contracts.tools import BUILT_IN_TOOLS
+from common.idempotency.header import IdempotencyKey, creating
 from common.models import Page, failures
-from crews.domain.tools import ToolChanges, ToolDraft
+from crews.domain.tools import CustomTool, ToolChanges, ToolDraft
 from crews.routes.bodies import (
     ToolList,
     ToolRegistered,
@@ -42,10 +43,16 @@ async def list_tools(caller: Viewer, page: Annotated[Page, Query()], use: Use) -
 
 
 @router.post(
-    "/tools/custom", status_code=201, responses=failures(409), summary="Register custom tool"
+    "/tools/custom", status_code=201, responses=creating(201), summary="Register custom tool"
 )
-async def register_tool(body: ToolDraft, caller: Admin, use: Use) -> ToolRegistered:
-    tool = await use.toolbox.register(caller.workspace_id, body)
+async def register_tool(
+    body: ToolDraft, caller: Admin, use: Use, key: IdempotencyKey
+) -> ToolRegistered:
+    once = use.keys.once(key, caller.workspace_id, body, _registered)
+    return _registered(await use.toolbox.register(caller.workspace_id, body, once))
+
+
+def _registered(tool: CustomTool) -> ToolRegistered:
     return ToolRegistered(tool_id=tool.id)
 
 

@@ -1,21 +1,29 @@
 """Crew documents in MongoDB."""
 
 from collections.abc import Sequence
+from datetime import datetime
 
 from pymongo.errors import DuplicateKeyError
 
 from common.errors import Conflict
+from common.idempotency import receipts
+from common.idempotency.once import KeyTaken, Receipt
 from common.mongo import Database, Document, ensure_index
+from common.times import utc_now
 from crews.domain.crew import Crew, Entry
-from crews.store.documents import crew_document, crew_of
+from crews.store.documents import crew_changes, crew_document, crew_of
 from crews.store.totals import Announcement, MongoTotals, counts_of
 
 
 class MongoCrews:
-    """The collection `crews`: a crew is one document with its agents and tasks."""
+    """The collection `crews`: a crew is one document with its agents and tasks.
+
+    A deleted crew that has idempotency receipts leaves them there, until the newest has run out.
+    """
 
     def __init__(self, database: Database, totals: MongoTotals, crew_limit: int) -> None:
         self._crews = database["crews"]
+        self._receipts = receipts.MongoReceipts(self._crews)
         self._totals = totals
         self._limit = crew_limit
 
@@ -25,18 +33,36 @@ class MongoCrews:
         await ensure_index(self._crews, [("workspace_id", 1), ("tasks.number", 1)])
         await ensure_index(self._crews, "agents.id", unique=True)
         await ensure_index(self._crews, "task_ids", unique=True, sparse=True)
+        await ensure_index(self._crews, "gone_until", expireAfterSeconds=0)
+        await self._receipts.migrate()
 
-    async def add(self, crew: Crew) -> None:
+    async def receipt(self, key: str, now: datetime) -> Receipt | None:
+        return await self._receipts.receipt(key, now)
+
+    async def forget(self, now: datetime) -> None:
+        await self._receipts.forget(now)
+
+    async def add(self, crew: Crew, receipt: Receipt | None = None) -> None:
         await self._check_room(crew.workspace_id)
         wanted = {"crews": 1, "agents": len(crew.agents), "tasks": len(crew.tasks)}
         announced = await self._totals.announce(crew.workspace_id, wanted)
         numbered = _numbered(crew, announced).model_copy(update={"number": announced.last["crews"]})
         try:
-            await self._crews.insert_one(crew_document(numbered))
+            await self._inserted(numbered, receipt)
         except DuplicateKeyError:
             await self._totals.count(announced, None, None)
             raise Conflict(f"The id {crew.id}, or one of its agents or tasks, is taken.") from None
         await self._totals.count(announced, None, numbered)
+
+    async def _inserted(self, crew: Crew, receipt: Receipt | None) -> None:
+        try:
+            await self._crews.insert_one({**crew_document(crew), **receipts.kept(receipt)})
+        except DuplicateKeyError:
+            # The demo's ids come again: its crew takes the place of what is left of a deleted one.
+            revived = {**crew_changes(crew), **receipts.pushed(receipt)}
+            gone = {"_id": crew.id, "gone_until": {"$exists": True}}
+            if not (await self._crews.update_one(gone, revived)).matched_count:
+                raise
 
     async def _check_room(self, workspace_id: str) -> None:
         counts = (await self._totals.of(workspace_id)).counts
@@ -44,38 +70,71 @@ class MongoCrews:
             raise Conflict(f"This workspace has {self._limit} crews, as many as it may have.")
 
     async def find(self, workspace_id: str, crew_id: str) -> Crew | None:
-        return _found(await self._crews.find_one({"_id": crew_id}), workspace_id)
+        return await self._one({"_id": crew_id}, workspace_id)
 
     async def with_agent(self, workspace_id: str, agent_id: str) -> Crew | None:
-        return _found(await self._crews.find_one({"agents.id": agent_id}), workspace_id)
+        return await self._one({"agents.id": agent_id}, workspace_id)
 
     async def with_task(self, workspace_id: str, task_id: str) -> Crew | None:
-        return _found(await self._crews.find_one({"task_ids": task_id}), workspace_id)
+        return await self._one({"task_ids": task_id}, workspace_id)
 
-    async def replace(self, before: Crew, after: Crew) -> bool:
+    async def _one(self, query: Document, workspace_id: str) -> Crew | None:
+        document = await self._crews.find_one(query, receipts.WITHOUT)
+        if document is None or document.get("workspace_id") != workspace_id:
+            return None
+        return crew_of(document)
+
+    async def replace(self, before: Crew, after: Crew, receipt: Receipt | None = None) -> bool:
         fresh = {"agents": _fresh(after.agents), "tasks": _fresh(after.tasks)}
         wanted = {kind: many for kind, many in fresh.items() if many}
         if not wanted and counts_of(before) == counts_of(after):
-            return await self._replaced(before, after)
+            return await self._replaced(before, after, receipt)
         announced = await self._totals.announce(after.workspace_id, wanted)
-        done = await self._replaced(before, _numbered(after, announced))
+        done = False
+        try:
+            done = await self._replaced(before, _numbered(after, announced), receipt)
+        except KeyTaken:
+            await self._totals.count(announced, before, before)
+            raise
         await self._totals.count(announced, before, after if done else before)
         return done
 
-    async def _replaced(self, before: Crew, after: Crew) -> bool:
+    async def _replaced(self, before: Crew, after: Crew, receipt: Receipt | None) -> bool:
         read_with = {"_id": before.id, "version": before.version}
-        result = await self._crews.replace_one(read_with, crew_document(after))
+        changes = {**crew_changes(after), **receipts.pushed(receipt)}
+        try:
+            result = await self._crews.update_one(
+                {**read_with, **receipts.unless_kept(receipt)}, changes
+            )
+        except DuplicateKeyError:
+            if receipt is None:
+                raise
+            raise KeyTaken from None
+        if receipt is not None and not result.matched_count:
+            await self._check_free(before.id, receipt)
         return result.matched_count == 1
+
+    async def _check_free(self, crew_id: str, receipt: Receipt) -> None:
+        if await self._crews.find_one({"_id": crew_id, "idempotency.key": receipt.key}, {"_id": 1}):
+            raise KeyTaken
 
     async def remove(self, crew: Crew) -> bool:
         announced = await self._totals.announce(crew.workspace_id, {})
-        result = await self._crews.delete_one({"_id": crew.id, "version": crew.version})
-        done = result.deleted_count == 1
+        done = await self._removed(crew)
         await self._totals.count(announced, crew, None if done else crew)
         return done
 
+    async def _removed(self, crew: Crew) -> bool:
+        read_with = {"_id": crew.id, "version": crew.version}
+        live = await self._receipts.live(crew.id, utc_now())
+        if not live:
+            return (await self._crews.delete_one(read_with)).deleted_count == 1
+        # The unique index on the agents' ids wants one that nothing else has.
+        gone = receipts.grave(live, agents=[{"id": crew.id}], tasks=[])
+        return (await self._crews.replace_one(read_with, gone)).matched_count == 1
+
     async def all(self, workspace_id: str) -> Sequence[Crew]:
-        found = await self._crews.find({"workspace_id": workspace_id}).to_list()
+        found = await self._crews.find({"workspace_id": workspace_id}, receipts.WITHOUT).to_list()
         return [crew_of(document) for document in found]
 
 
@@ -96,9 +155,3 @@ def _with_numbers(entries: tuple[Entry, ...], last: int) -> tuple[Entry, ...]:
         entry if entry.number else entry.model_copy(update={"number": next(following)})
         for entry in entries
     )
-
-
-def _found(document: Document | None, workspace_id: str) -> Crew | None:
-    if document is None or document["workspace_id"] != workspace_id:
-        return None
-    return crew_of(document)

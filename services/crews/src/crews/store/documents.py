@@ -22,6 +22,17 @@ def crew_document(crew: Crew) -> Document:
     return {**fields, "status": crew.status}
 
 
+def crew_changes(crew: Crew) -> Document:
+    """Return the update operators that make a stored document that of `crew`.
+
+    Its idempotency receipts stay as they are.
+    """
+    fields = crew_document(crew)
+    del fields["_id"]
+    dropped = {"gone_until": 1} if crew.tasks else {"gone_until": 1, "task_ids": 1}
+    return {"$set": fields, "$unset": dropped}
+
+
 def crew_of(document: Document) -> Crew:
     """Return the crew that `document` holds."""
     tasks = [

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from common.idempotency.receipts import WITHOUT
 from common.mongo import Database, Document
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
@@ -158,8 +159,9 @@ class MongoLists:
 
     async def _whole(self, places: Sequence[_Place]) -> dict[str, Crew]:
         ids = list({place.crew_id for place in places})
-        found = await self._crews.find({"_id": {"$in": ids}}).to_list() if ids else []
-        return {document["_id"]: crew_of(document) for document in found}
+        found = await self._crews.find({"_id": {"$in": ids}}, WITHOUT).to_list() if ids else []
+        # One deleted meanwhile may have left its idempotency receipts there.
+        return {row["_id"]: crew_of(row) for row in found if "workspace_id" in row}
 
 
 def _bounds(numbers: range) -> Document:

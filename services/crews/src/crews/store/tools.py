@@ -1,13 +1,17 @@
 """Custom tools in MongoDB, their credentials sealed."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 
 import orjson
 from pymongo.errors import DuplicateKeyError
 
 from common.errors import Conflict, NotFound
+from common.idempotency import receipts
+from common.idempotency.once import Receipt
 from common.mongo import Database, Document, ensure_index
 from common.sealing import Sealer
+from common.times import utc_now
 from crews.domain.tools import CustomTool
 from crews.store.documents import as_text, from_text
 
@@ -16,19 +20,36 @@ _AS_TEXT = ("parameters", "headers")
 
 
 class MongoCustomTools:
-    """The collection `tools`; names are unique within a workspace."""
+    """The collection `tools`; names are unique within a workspace.
+
+    A deleted tool that has an idempotency receipt leaves it there, until it has run out.
+    """
 
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._tools = database["tools"]
+        self._receipts = receipts.MongoReceipts(self._tools)
         self._sealer = sealer
 
     async def migrate(self) -> None:
         await ensure_index(self._tools, [("workspace_id", 1), ("name", 1)], unique=True)
+        await ensure_index(self._tools, "gone_until", expireAfterSeconds=0)
+        await self._receipts.migrate()
 
-    async def add(self, tool: CustomTool, credentials: Mapping[str, str] | None) -> None:
+    async def receipt(self, key: str, now: datetime) -> Receipt | None:
+        return await self._receipts.receipt(key, now)
+
+    async def forget(self, now: datetime) -> None:
+        await self._receipts.forget(now)
+
+    async def add(
+        self,
+        tool: CustomTool,
+        credentials: Mapping[str, str] | None,
+        receipt: Receipt | None = None,
+    ) -> None:
         document = {**_document(tool), "sealed": self._sealed(tool.id, credentials)}
         try:
-            await self._tools.insert_one(document)
+            await self._tools.insert_one({**document, **receipts.kept(receipt)})
         except DuplicateKeyError:
             raise _taken(tool) from None
 
@@ -55,8 +76,13 @@ class MongoCustomTools:
             raise NotFound(f"There is no tool {tool.id}.")
 
     async def remove(self, workspace_id: str, tool_id: str) -> bool:
-        result = await self._tools.delete_one({"_id": tool_id, "workspace_id": workspace_id})
-        return result.deleted_count == 1
+        query = {"_id": tool_id, "workspace_id": workspace_id}
+        live = await self._receipts.live(tool_id, utc_now())
+        if not live:
+            return (await self._tools.delete_one(query)).deleted_count == 1
+        # The unique index on workspaces and names wants something that nothing else has.
+        gone = receipts.grave(live, workspace_id=None, name=tool_id)
+        return (await self._tools.replace_one(query, gone)).matched_count == 1
 
     async def credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, str]:
         document = await self._tools.find_one({"_id": tool_id, "workspace_id": workspace_id})

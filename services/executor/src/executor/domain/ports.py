@@ -6,16 +6,20 @@ from typing import Any, Protocol
 
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import ExecutionStatus
+from common.idempotency.once import Receipt, Receipts
 from executor.domain.analytics import CrewStats, Ending
 from executor.domain.execution import Execution, Step
 from executor.domain.records import Record
 
 
-class Executions(Protocol):
+class Executions(Receipts, Protocol):
     """The log: execution documents with their tails, and the traces the tails are copied to."""
 
-    async def insert(self, execution: Execution) -> bool:
-        """Store a new execution; False when its id is taken. Raises `TooLarge`."""
+    async def insert(self, execution: Execution, receipt: Receipt | None = None) -> bool:
+        """Store a new execution; False when its id, or the receipt's key, is taken.
+
+        Raises `TooLarge`.
+        """
 
     async def find(self, job_id: str) -> Execution | None:
         """Return the whole document."""

@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from common.errors import InvalidRequest
+from common.idempotency.once import KeyTaken, Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
 from executor.domain.estimates import Estimates
@@ -47,39 +48,50 @@ class Submission:
         requested_by: str,
         traceparent: str,
         job_id: str | None = None,
+        once: Once[Accepted] | None = None,
     ) -> Accepted:
         """Store a job of the crew, under `job_id` if one is given, and wake a worker for it.
 
         Raises `NotFound` for a crew that is not this workspace's, `InvalidRequest` for one that is
-        not active or lacks an input, `Unavailable`.
+        not active or lacks an input, `Unavailable`, and as `at_most_once`.
         """
         check_storable(inputs)
-        snapshot, seconds = await asyncio.gather(
-            self._crews.snapshot(workspace_id, crew_id),
-            self._estimates.of(workspace_id, crew_id),
-        )
-        check_runnable(snapshot, inputs)
-        job = Execution(
-            job_id=job_id or new_id("job"),
-            workspace_id=workspace_id,
-            crew_id=crew_id,
-            created_at=utc_now(),
-            requested_by=requested_by,
-            traceparent=traceparent,
-            inputs=inputs,
-            snapshot=snapshot,
-            ticket=secrets.token_hex(8),
-        )
+
+        async def make() -> Accepted:
+            snapshot, seconds = await asyncio.gather(
+                self._crews.snapshot(workspace_id, crew_id),
+                self._estimates.of(workspace_id, crew_id),
+            )
+            check_runnable(snapshot, inputs)
+            job = Execution(
+                job_id=job_id or new_id("job"),
+                workspace_id=workspace_id,
+                crew_id=crew_id,
+                created_at=utc_now(),
+                requested_by=requested_by,
+                traceparent=traceparent,
+                inputs=inputs,
+                snapshot=snapshot,
+                ticket=secrets.token_hex(8),
+            )
+            accepted = Accepted(job, seconds)
+            await self._store(accepted, once)
+            return accepted
+
+        return await at_most_once(once, self._executions, make)
+
+    async def _store(self, accepted: Accepted, once: Once[Accepted] | None) -> None:
         try:
-            await self._executions.insert(job)
+            stored = await self._executions.insert(accepted.job, receipt_of(once, accepted))
         except TooLarge as fault:
             raise InvalidRequest(
                 "The crew and the inputs are together too large to be kept.",
                 field="inputs",
                 reason=str(fault),
             ) from fault
-        self._outbox.submitted(job)
-        return Accepted(job, seconds)
+        if not stored and once is not None:
+            raise KeyTaken
+        self._outbox.submitted(accepted.job)
 
 
 def check_storable(inputs: Mapping[str, Any]) -> None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from fastapi import Request
 
+from common.idempotency.keys import IdempotencyKeys
 from executor.domain.control import Control
 from executor.domain.reading import Reading
 from executor.domain.submission import Submission
@@ -16,6 +17,7 @@ class UseCases:
     submission: Submission
     control: Control
     reading: Reading
+    keys: IdempotencyKeys
 
 
 def use_cases(request: Request) -> UseCases:

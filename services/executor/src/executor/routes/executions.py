@@ -7,11 +7,13 @@ from pydantic import ConfigDict, Field
 
 from common.access import Editor, Viewer
 from common.contracts.events import ExecutionStatus
+from common.idempotency.header import IdempotencyKey, creating
 from common.logs import bind_job
 from common.models import AnswerModel, ErrorEnvelope, Page, RequestModel, Timestamp, text
 from common.telemetry import inject
 from executor.domain.execution import Execution
 from executor.domain.reading import TraceRow, trace_row
+from executor.domain.submission import Accepted
 from executor.routes.access import use_cases
 
 router = APIRouter(tags=["Executions"])
@@ -129,20 +131,28 @@ class ListTraces(RequestModel):
     limit: Annotated[int, Query(ge=1, le=500)] = 100
 
 
-@router.post("/executions", status_code=202, summary="Start crew execution")
+@router.post(
+    "/executions", status_code=202, responses=creating(202), summary="Start crew execution"
+)
 async def start_execution(
-    body: StartExecution, caller: Editor, request: Request
+    body: StartExecution, caller: Editor, request: Request, key: IdempotencyKey
 ) -> ExecutionAccepted:
     carrier: dict[str, str] = {}
     inject(carrier)
-    accepted = await use_cases(request).submission.submit(
+    use = use_cases(request)
+    accepted = await use.submission.submit(
         caller.workspace_id,
         body.crew_id,
         body.inputs,
         requested_by=caller.user_id,
         traceparent=carrier.get("traceparent", ""),
+        once=use.keys.once(key, caller.workspace_id, body, _accepted),
     )
     bind_job(accepted.job.job_id)
+    return _accepted(accepted)
+
+
+def _accepted(accepted: Accepted) -> ExecutionAccepted:
     return ExecutionAccepted(
         job_id=accepted.job.job_id,
         status="queued",

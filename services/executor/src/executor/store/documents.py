@@ -11,12 +11,13 @@ import orjson
 
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import EventType, ExecutionStatus
+from common.idempotency.receipts import WITHOUT
 from common.mongo import Document
 from executor.domain.execution import Execution, Step
 from executor.domain.projection import State, TaskState, Usage
 from executor.domain.records import Record, json_bytes
 
-HEAD = {"inputs": 0, "snapshot": 0, "requested_by": 0, "ticket": 0}
+HEAD = {"inputs": 0, "snapshot": 0, "requested_by": 0, "ticket": 0, **WITHOUT}
 """What a read of the head leaves out."""
 PLACE = {"attempt": 1, "owner": 1, "seq": 1, "status": 1, "tail": {"$slice": -1}}
 """What a step is conditional on, and the newest event."""

@@ -9,6 +9,8 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, PyMongoError
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.errors import Unavailable
 from common.grouping import Grouped
+from common.idempotency.once import Receipt
+from common.idempotency.receipts import MongoReceipts, kept
 from common.logs import get_logger
 from common.mongo import Database, Document, ensure_index
 from executor.domain.execution import Execution, Step
@@ -43,6 +45,7 @@ async def migrate(database: Database) -> None:
             partialFilterExpression=only_open,
         )
         await ensure_index(executions, [("workspace_id", 1), ("created_at", 1)], name="lists")
+        await MongoReceipts(executions).migrate()
         await ensure_index(database["traces"], [("job_id", 1), ("seq", 1)], name="log", unique=True)
         await ensure_index(database["counters"], [("workspace_id", 1)], name="workspace")
 
@@ -57,12 +60,20 @@ class MongoExecutions:
         self._applying = Grouped(self._apply_all)
         self._finding = Grouped(self._find_all)
         self._backlog = Backlog(self._queued_in)
+        self._receipts = MongoReceipts(self._executions)
 
-    async def insert(self, execution: Execution) -> bool:
-        return await self._inserting(execution)
+    async def receipt(self, key: str, now: datetime) -> Receipt | None:
+        with reaching():
+            return await self._receipts.receipt(key, now)
 
-    async def _insert_all(self, executions: Sequence[Execution]) -> Sequence[bool | Exception]:
-        rows = [documents.new_document(execution) for execution in executions]
+    async def forget(self, now: datetime) -> None:
+        with reaching():
+            await self._receipts.forget(now)
+
+    async def insert(self, execution: Execution, receipt: Receipt | None = None) -> bool:
+        return await self._inserting({**documents.new_document(execution), **kept(receipt)})
+
+    async def _insert_all(self, rows: Sequence[Document]) -> Sequence[bool | Exception]:
         answers: list[bool | Exception] = [True] * len(rows)
         with reaching():
             try:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
+from common.idempotency.once import Receipt
 from executor.domain.analytics import CrewStats, Ending, added, tally
 from executor.domain.execution import Execution, Step
 from executor.domain.records import Record
@@ -17,13 +18,23 @@ class MemoryExecutions:
     def __init__(self) -> None:
         self.jobs: dict[str, Execution] = {}
         self.traces: dict[str, dict[int, Record]] = defaultdict(dict)
+        self.receipts: dict[str, Receipt] = {}
         self.writes = 0
 
-    async def insert(self, execution: Execution) -> bool:
+    async def receipt(self, key: str, now: datetime) -> Receipt | None:
+        await self.forget(now)
+        return self.receipts.get(key)
+
+    async def forget(self, now: datetime) -> None:
+        self.receipts = {key: one for key, one in self.receipts.items() if one.until > now}
+
+    async def insert(self, execution: Execution, receipt: Receipt | None = None) -> bool:
         self.writes += 1
-        if execution.job_id in self.jobs:
+        if execution.job_id in self.jobs or (receipt and receipt.key in self.receipts):
             return False
         self.jobs[execution.job_id] = execution
+        if receipt is not None:
+            self.receipts[receipt.key] = receipt
         return True
 
     async def find(self, job_id: str) -> Execution | None:

@@ -1,0 +1,52 @@
+"""Idempotency-Key on routes: the FastAPI dependency, and what the routes document."""
+
+from typing import Annotated, Any
+
+from fastapi import Depends, Header, Request
+from starlette.responses import Response
+
+from common.idempotency.keys import PATTERN, GivenKey, parse
+from common.idempotency.once import HEADER, Replayed
+from common.models import failures
+
+REPLAYED = "Idempotency-Replayed"
+_ABOUT = (
+    "Makes it safe to send the request again: within 24 hours the same key with the same body is "
+    "answered with the first answer, and creates nothing. A text in quotes, best a UUID "
+    "(draft-ietf-httpapi-idempotency-key-header); the quotes may be left out."
+)
+_SCHEMA: Any = {"pattern": PATTERN, "examples": ['"8e03978e-40d5-43e8-bc93-6894a57f9324"']}
+
+
+def _given(
+    request: Request,
+    _: Annotated[
+        str | None, Header(alias=HEADER, description=_ABOUT, json_schema_extra=_SCHEMA)
+    ] = None,
+) -> GivenKey | None:
+    lines = request.headers.getlist(HEADER)
+    if not lines:
+        return None
+    # Several lines are one list (RFC 9110, section 5.3), which a key is not.
+    return GivenKey(f"{request.method} {request.scope['route'].path}", parse(", ".join(lines)))
+
+
+IdempotencyKey = Annotated[GivenKey | None, Depends(_given)]
+"""Parameter type of a route that creates something."""
+
+
+def creating(status: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that creates something and answers `status`."""
+    replayed = {
+        "description": "`true` where this is the first answer to an earlier request",
+        "schema": {"type": "string", "enum": ["true"]},
+    }
+    return {status: {"headers": {REPLAYED: replayed}}, **failures(409, 422)}
+
+
+async def replay(request: Request, fault: Exception) -> Response:
+    """Answer a repeated request as it was answered first."""
+    assert isinstance(fault, Replayed)  # noqa: S101 - registered for this class only
+    status = request.scope["route"].status_code or 200
+    headers = {REPLAYED: "true"}
+    return Response(fault.answer, status, headers=headers, media_type="application/json")

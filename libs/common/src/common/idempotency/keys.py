@@ -1,0 +1,114 @@
+"""Idempotency-Keys as clients send them, and what is stored of them: only hashes."""
+
+import hmac
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TypeVar
+
+from pydantic import BaseModel
+
+from common.errors import InvalidRequest
+from common.idempotency.once import HEADER, Clock, Once
+from common.sealing import Sealer
+from common.times import utc_now
+
+T = TypeVar("T")
+
+LONGEST = 255
+# RFC 8941, section 3.3.3: what a string may hold, and a quote or a backslash after a backslash.
+_STRING = rf'"((?:[ !#-\[\]-~]|\\["\\]){{1,{LONGEST}}})"'
+# What people send instead: visible ASCII without what would end a value or a string.
+_BARE = rf"[!#-+\--:<-~]{{1,{LONGEST}}}"
+PATTERN = rf"^({_STRING}|{_BARE})$"
+_ESCAPED = re.compile(r'\\(["\\])')
+
+
+@dataclass(frozen=True, slots=True)
+class GivenKey:
+    """A key and the route it was sent to, such as `POST /crews`."""
+
+    route: str
+    key: str
+
+
+def parse(value: str) -> str:
+    """Return the key that a header's `value` names. Raises `InvalidRequest`.
+
+    draft-ietf-httpapi-idempotency-key-header-07 has it a string in quotes (RFC 8941); the same
+    characters without quotes are the same key.
+    """
+    quoted = re.fullmatch(_STRING, value)
+    if quoted:
+        return _ESCAPED.sub(r"\1", quoted[1])
+    if re.fullmatch(_BARE, value):
+        return value
+    reason = f"It must be one text of 1 to {LONGEST} ASCII characters, best a UUID in quotes"
+    raise InvalidRequest(f"Invalid header {HEADER}", field=HEADER, reason=reason)
+
+
+class IdempotencyKeys:
+    """Makes `Once` of what came with a request.
+
+    With `secret_key` the hashes cannot be guessed at without it: a body may hold a password.
+    """
+
+    def __init__(self, secret_key: str = "", clock: Clock = utc_now) -> None:
+        self._secret_key = secret_key
+        self._derived = hmac.digest(secret_key.encode(), b"kasal:idempotency-keys", "sha256")
+        self._clock = clock
+
+    def once(
+        self,
+        given: GivenKey | None,
+        scope: str,
+        body: BaseModel,
+        answer: Callable[[T], BaseModel],
+    ) -> Once[T] | None:
+        """Return the request as one that takes effect once within `scope`; None without a key."""
+        if given is None:
+            return None
+        sent = body.model_dump(mode="json", exclude_unset=True)
+        return Once(
+            self._hash(given.route, scope, given.key), self._hash(sent), answer, clock=self._clock
+        )
+
+    def once_for(
+        self,
+        user_id: str,
+        given: GivenKey | None,
+        scope: str,
+        body: BaseModel,
+        answer: Callable[[T], BaseModel],
+    ) -> Once[T] | None:
+        """Return the same for an answer that holds a secret.
+
+        It is replayed to the same user only, and kept under a key that comes from ours and the
+        client's Idempotency-Key, which is stored nowhere.
+        """
+        if given is None:
+            return None
+        key = self._hash(given.route, scope, given.key)
+        sent = body.model_dump(mode="json", exclude_unset=True)
+        box = _SealedAnswer(Sealer(self._secret_key, f"idempotent-answer:{given.key}"), key)
+        return Once(key, self._hash(user_id, sent), answer, box, self._clock)
+
+    def _hash(self, *parts: object) -> str:
+        # Sorted, so that a client that writes the same fields in another order repeats itself.
+        text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        return hmac.new(self._derived, text.encode(), "sha256").hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class _SealedAnswer:
+    """Fulfils `Box`."""
+
+    sealer: Sealer
+    place: str
+
+    def seal(self, plain: bytes) -> bytes:
+        return self.sealer.seal(plain, self.place)
+
+    def open(self, sealed: bytes) -> bytes:
+        return self.sealer.open(sealed, self.place)

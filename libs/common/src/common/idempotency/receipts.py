@@ -1,0 +1,119 @@
+"""Idempotency receipts in MongoDB: entries of a list in the documents that the requests created.
+
+A receipt is in its document from the write that made it until 24 hours later. A TTL index would
+delete the document, so receipts that have run out are taken out by whoever meets them, and by a sweep.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import Any
+
+from pymongo.asynchronous.collection import AsyncCollection
+
+from common.idempotency.once import Receipt, Receipts
+from common.logs import get_logger
+from common.mongo import Document, ensure_index
+from common.times import utc_now
+
+log = get_logger(__name__)
+
+FIELD = "idempotency"
+WITHOUT = {FIELD: 0}
+"""Leaves the receipts out of what is read."""
+MOST = 1_000
+"""Receipts that one document keeps: beyond it the oldest goes before its time."""
+_SWEEP_EVERY = 600.0
+"""Seconds. What has run out counts for nothing before it is swept."""
+
+
+class MongoReceipts:
+    """The receipts in the documents of one collection. Fulfils `Receipts`."""
+
+    def __init__(self, collection: AsyncCollection[Document]) -> None:
+        self._documents = collection
+
+    async def migrate(self) -> None:
+        """Make the indexes. Sparse, since SecantusDB finds nothing by `$exists` in a partial one."""
+        await ensure_index(self._documents, f"{FIELD}.key", unique=True, sparse=True)
+        await ensure_index(self._documents, f"{FIELD}.until", sparse=True)
+
+    async def receipt(self, key: str, now: datetime) -> Receipt | None:
+        found = await self._documents.find_one({f"{FIELD}.key": key}, {FIELD: 1})
+        for entry in found[FIELD] if found else ():
+            if entry["key"] == key and entry["until"] > now:
+                return Receipt(**{**entry, "answer": bytes(entry["answer"])})
+        if found:
+            await self._forget({"_id": found["_id"]}, now)
+        return None
+
+    async def forget(self, now: datetime) -> None:
+        await self._forget({}, now)
+
+    async def _forget(self, query: Document, now: datetime) -> None:
+        # The list goes with its last receipt: an empty one might be indexed, and that only once.
+        over: Document = {**query, f"{FIELD}.until": {"$lte": now}}
+        none_left = {FIELD: {"$not": {"$elemMatch": {"until": {"$gt": now}}}}}
+        await self._documents.update_many({**over, **none_left}, {"$unset": {FIELD: 1}})
+        await self._documents.update_many(over, {"$pull": {FIELD: {"until": {"$lte": now}}}})
+
+    async def live(self, document_id: str, now: datetime) -> list[Document]:
+        """Return the entries of a document that have not run out."""
+        found = await self._documents.find_one({"_id": document_id}, {FIELD: 1})
+        return [entry for entry in (found or {}).get(FIELD, ()) if entry["until"] > now]
+
+
+def kept(receipt: Receipt | None) -> Document:
+    """Return the field that a new document keeps its request's `receipt` in."""
+    return {} if receipt is None else {FIELD: [_entry(receipt)]}
+
+
+def pushed(receipt: Receipt | None) -> Document:
+    """Return the update operators that add `receipt` to a document."""
+    if receipt is None:
+        return {}
+    return {"$push": {FIELD: {"$each": [_entry(receipt)], "$slice": -MOST}}}
+
+
+def unless_kept(receipt: Receipt | None) -> Document:
+    """Return the condition that a document has no receipt of the same key."""
+    return {} if receipt is None else {f"{FIELD}.key": {"$ne": receipt.key}}
+
+
+def grave(live: Sequence[Document], **fields: Any) -> Document:
+    """Return what stays of a deleted document while it has receipts: they, and `fields`.
+
+    `gone_until` is when it goes too; there must be a TTL index on it.
+    """
+    return {FIELD: live, "gone_until": max(entry["until"] for entry in live), **fields}
+
+
+def _entry(receipt: Receipt) -> Document:
+    return {
+        "key": receipt.key,
+        "body": receipt.body,
+        "answer": receipt.answer,
+        "until": receipt.until,
+    }
+
+
+@asynccontextmanager
+async def sweeping(*stores: Receipts) -> AsyncIterator[None]:
+    """Remove receipts that have run out, now and then, for as long as this is entered."""
+    task = asyncio.create_task(_sweep(stores), name="sweep idempotency receipts")
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _sweep(stores: Sequence[Receipts]) -> None:
+    while True:
+        for store in stores:
+            try:
+                await store.forget(utc_now())
+            except Exception:
+                log.exception("idempotency receipts could not be swept; they are tried again")
+        await asyncio.sleep(_SWEEP_EVERY)
