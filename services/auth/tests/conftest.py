@@ -24,6 +24,8 @@ from auth.wiring import build_app
 from common.backends import Backends
 from common.contracts.messages import SessionRevoked
 from common.errors import Conflict
+from common.idempotency.memory import MemoryReceipts
+from common.idempotency.once import Receipt
 from common.identity import ROLES, Identity, Role
 from common.settings import MongoSettings
 from common.testing.serving import Served, served
@@ -45,14 +47,17 @@ class SetClock:
         self.now += timedelta(**by)
 
 
-class FakeUsers:
+class FakeUsers(MemoryReceipts):
     def __init__(self) -> None:
+        super().__init__()
         self.held: dict[str, User] = {}
 
-    async def add(self, user: User) -> None:
+    async def add(self, user: User, receipt: Receipt | None = None) -> None:
+        self.check_free(receipt)
         if await self.by_email(user.email):
             raise Conflict("This e-mail address has an account already.")
         self.held[user.id] = user
+        self.keep(receipt)
 
     async def find(self, user_id: str) -> User | None:
         return self.held.get(user_id)
@@ -62,10 +67,11 @@ class FakeUsers:
         return next((one for one in self.held.values() if account_of(one.email) == account), None)
 
 
-class FakeWorkspaces:
+class FakeWorkspaces(MemoryReceipts):
     """`after_read` runs once after the next read: what another process does at that moment."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.held: dict[str, Workspace] = {}
         self.after_read: Callable[[], Any] | None = None
 
@@ -83,10 +89,12 @@ class FakeWorkspaces:
         theirs = [one for one in self.held.values() if one.has(user_id)]
         return sorted(theirs, key=lambda one: one.created_at)
 
-    async def replace(self, workspace: Workspace) -> bool:
+    async def replace(self, workspace: Workspace, receipt: Receipt | None = None) -> bool:
+        self.check_free(receipt)
         if self.held[workspace.id].version != workspace.version - 1:
             return False
         self.held[workspace.id] = workspace
+        self.keep(receipt)
         return True
 
     async def discard(self, workspace_id: str) -> None:
@@ -115,12 +123,15 @@ class FakeSessions:
             self.held[session_id] = replace(known, revoked_at=now, version=known.version + 1)
 
 
-class FakeApiKeys:
+class FakeApiKeys(MemoryReceipts):
     def __init__(self) -> None:
+        super().__init__()
         self.held: dict[str, ApiKey] = {}
 
-    async def add(self, key: ApiKey) -> None:
+    async def add(self, key: ApiKey, receipt: Receipt | None = None) -> None:
+        self.check_free(receipt)
         self.held[key.id] = key
+        self.keep(receipt)
 
     async def by_hash(self, secret_hash: str) -> ApiKey | None:
         return next((one for one in self.held.values() if one.secret_hash == secret_hash), None)

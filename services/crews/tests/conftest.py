@@ -12,6 +12,8 @@ import pytest
 from common.backends import Backends
 from common.bus import Bus
 from common.errors import Conflict
+from common.idempotency.memory import MemoryReceipts
+from common.idempotency.once import Receipt
 from common.settings import MongoSettings
 from common.telemetry import Telemetry
 from common.testing.identity import TokenMaker
@@ -32,14 +34,17 @@ CREW: dict[str, Any] = {
 }
 
 
-class CrewsInMemory:
+class CrewsInMemory(MemoryReceipts):
     def __init__(self) -> None:
+        super().__init__()
         self.held: dict[str, Crew] = {}
 
-    async def add(self, crew: Crew) -> None:
+    async def add(self, crew: Crew, receipt: Receipt | None = None) -> None:
+        self.check_free(receipt)
         if crew.id in self.held:
             raise Conflict(f"The id {crew.id} is taken.")
         self.held[crew.id] = crew
+        self.keep(receipt)
 
     def _found(self, workspace_id: str, found: list[Crew]) -> Crew | None:
         return next((crew for crew in found if crew.workspace_id == workspace_id), None)
@@ -55,10 +60,12 @@ class CrewsInMemory:
         found = [c for c in self.held.values() if any(t.id == task_id for t in c.tasks)]
         return self._found(workspace_id, found)
 
-    async def replace(self, before: Crew, after: Crew) -> bool:
+    async def replace(self, before: Crew, after: Crew, receipt: Receipt | None = None) -> bool:
+        self.check_free(receipt)
         if self.held.get(before.id) != before:
             return False
         self.held[after.id] = after
+        self.keep(receipt)
         return True
 
     async def remove(self, crew: Crew) -> bool:
@@ -114,9 +121,22 @@ class MemoriesInMemory:
         self.held.pop(crew_id, None)
 
 
-class ToolsInMemory:
+class ToolsInMemory(MemoryReceipts):
     def __init__(self) -> None:
+        super().__init__()
         self.held: dict[str, CustomTool] = {}
+
+    async def add(
+        self,
+        tool: CustomTool,
+        credentials: Mapping[str, str] | None,
+        receipt: Receipt | None = None,
+    ) -> None:
+        self.check_free(receipt)
+        if any(tool.name == one.name for one in await self.all(tool.workspace_id)):
+            raise Conflict("The name is taken.")
+        self.held[tool.id] = tool
+        self.keep(receipt)
 
     async def all(self, workspace_id: str) -> Sequence[CustomTool]:
         return [tool for tool in self.held.values() if tool.workspace_id == workspace_id]

@@ -6,35 +6,32 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
-from common.idempotency.once import Receipt
+from common.idempotency.memory import MemoryReceipts
+from common.idempotency.once import KeyTaken, Receipt
 from executor.domain.analytics import CrewStats, Ending, added, tally
 from executor.domain.execution import Execution, Step
 from executor.domain.records import Record
 
 
-class MemoryExecutions:
+class MemoryExecutions(MemoryReceipts):
     """Fulfils `Executions` and `ExecutionLists`. `writes` counts the calls that change something."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.jobs: dict[str, Execution] = {}
         self.traces: dict[str, dict[int, Record]] = defaultdict(dict)
-        self.receipts: dict[str, Receipt] = {}
         self.writes = 0
-
-    async def receipt(self, key: str, now: datetime) -> Receipt | None:
-        await self.forget(now)
-        return self.receipts.get(key)
-
-    async def forget(self, now: datetime) -> None:
-        self.receipts = {key: one for key, one in self.receipts.items() if one.until > now}
 
     async def insert(self, execution: Execution, receipt: Receipt | None = None) -> bool:
         self.writes += 1
-        if execution.job_id in self.jobs or (receipt and receipt.key in self.receipts):
+        try:
+            self.check_free(receipt)
+        except KeyTaken:
+            return False
+        if execution.job_id in self.jobs:
             return False
         self.jobs[execution.job_id] = execution
-        if receipt is not None:
-            self.receipts[receipt.key] = receipt
+        self.keep(receipt)
         return True
 
     async def find(self, job_id: str) -> Execution | None:
