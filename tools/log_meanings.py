@@ -23,6 +23,9 @@ MEANINGS = {
     # Requests
     "a request failed with a bug": "Answered 500. The traceback is in the line: report it.",
     "the gateway failed": "It could not start or stop; the process ends.",
+    "idempotency receipts could not be swept; they are tried again": (
+        "They count for nothing any more, but take room: swept again within ten minutes."
+    ),
     "the plan could not be looked up": "Auth was away; the plan last known, or the free one, holds.",
     # Messages
     "a message waits for a backend": "It is tried again until the backend is back.",

@@ -75,6 +75,7 @@ def joined() -> Json:
     _order_examples(result)
     _check_names(result)
     _share_errors(result)
+    _share_parameters(result)
     _prune(result)
     result["paths"] = dict(sorted(result["paths"].items(), key=_by_tag))
     return result
@@ -96,6 +97,7 @@ def _frame() -> Json:
             "schemas": {"ErrorEnvelope": {}},
             "responses": {},
             "headers": headers(),
+            "parameters": {},
             "securitySchemes": {},
         },
     }
@@ -231,6 +233,22 @@ def _share_errors(result: Json) -> None:
             operation["responses"][status] = _ref("responses", name)
 
 
+def _share_parameters(result: Json) -> None:
+    """Describe each header that several routes read once, and have the routes refer to it."""
+    told = [
+        (place, parameter)
+        for _, _, operation in operations(result)
+        for place in [operation.get("parameters", [])]
+        for parameter in place
+        if parameter["in"] == "header"
+    ]
+    for place, parameter in told:
+        if sum(parameter == other for _, other in told) > 1:
+            name = parameter["name"]
+            result["components"]["parameters"][name] = parameter
+            place[place.index(parameter)] = _ref("parameters", name)
+
+
 def _shared_error(status: int) -> Json:
     made = _error(status)
     headers = ["X-Request-ID"]
@@ -254,7 +272,8 @@ def _prune(result: Json) -> None:
     """Drop schemas that nothing refers to, and make sure that everything referred to is there."""
     schemas = result["components"]["schemas"]
     wanted: set[str] = set()
-    waiting: list[Any] = [result["paths"], result["components"]["responses"]]
+    shared = result["components"]
+    waiting: list[Any] = [result["paths"], shared["responses"], shared["parameters"]]
     while waiting:
         for ref in re.findall(
             r'"\$ref": "#/components/schemas/([^"]+)"', json.dumps(waiting.pop())

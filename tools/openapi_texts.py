@@ -27,6 +27,9 @@ an API key, or the sandbox token. Every failure answers with the same envelope, 
 `{"error": {"code", "message", "details", "request_id"}}`, or with RFC 9457 problem details for \
 `Accept: application/problem+json`. Requests are limited per workspace: free 1,000 an hour and 100 a \
 minute, pro 10,000 and 1,000, enterprise by agreement. Times are RFC 3339 in UTC.
+
+Every POST that creates something takes an `Idempotency-Key`: sent again within 24 hours with the same \
+body, it creates nothing and is answered with the first answer and `Idempotency-Replayed: true`.
 """
 
 
@@ -52,6 +55,7 @@ CODES = {
     404: "NOT_FOUND",
     413: "PAYLOAD_TOO_LARGE",
     415: "UNSUPPORTED_MEDIA_TYPE",
+    422: "IDEMPOTENCY_KEY_REUSED",
     429: "RATE_LIMIT",
     500: "INTERNAL_ERROR",
     503: "SERVICE_UNAVAILABLE",

@@ -182,6 +182,10 @@ def _item(
         "header": [_pair("Accept", _accepted(operation))],
         "url": _url(document, path, operation, known),
     }
+    parameters = (_resolved(document, one) for one in operation.get("parameters", ()))
+    if any(one["name"] == "Idempotency-Key" for one in parameters):
+        key = _pair("Idempotency-Key", '"{{$guid}}"')  # to be switched on by who wants to repeat one
+        request["header"].append({**key, "disabled": True})
     if not operation["security"]:
         request["auth"] = {"type": "noauth"}
     body = _body(document, operation, known)

@@ -3,6 +3,7 @@
 from typing import Annotated, Any
 
 from fastapi import Depends, Header, Request
+from pydantic import WithJsonSchema
 from starlette.responses import Response
 
 from common.idempotency.keys import PATTERN, GivenKey, parse
@@ -15,13 +16,17 @@ _ABOUT = (
     "answered with the first answer, and creates nothing. A text in quotes, best a UUID "
     "(draft-ietf-httpapi-idempotency-key-header); the quotes may be left out."
 )
-_SCHEMA: Any = {"pattern": PATTERN, "examples": ['"8e03978e-40d5-43e8-bc93-6894a57f9324"']}
+_SCHEMA = {
+    "type": "string",
+    "pattern": PATTERN,
+    "examples": ['"8e03978e-40d5-43e8-bc93-6894a57f9324"'],
+}
 
 
 def _given(
     request: Request,
     _: Annotated[
-        str | None, Header(alias=HEADER, description=_ABOUT, json_schema_extra=_SCHEMA)
+        str | None, WithJsonSchema(_SCHEMA), Header(alias=HEADER, description=_ABOUT)
     ] = None,
 ) -> GivenKey | None:
     lines = request.headers.getlist(HEADER)

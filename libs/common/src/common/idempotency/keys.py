@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 LONGEST = 255
 # RFC 8941, section 3.3.3: what a string may hold, and a quote or a backslash after a backslash.
-_STRING = rf'"((?:[ !#-\[\]-~]|\\["\\]){{1,{LONGEST}}})"'
+_STRING = rf'"([ !#-\[\]-~]|\\["\\]){{1,{LONGEST}}}"'
 # What people send instead: visible ASCII without what would end a value or a string.
 _BARE = rf"[!#-+\--:<-~]{{1,{LONGEST}}}"
 PATTERN = rf"^({_STRING}|{_BARE})$"
@@ -39,9 +39,8 @@ def parse(value: str) -> str:
     draft-ietf-httpapi-idempotency-key-header-07 has it a string in quotes (RFC 8941); the same
     characters without quotes are the same key.
     """
-    quoted = re.fullmatch(_STRING, value)
-    if quoted:
-        return _ESCAPED.sub(r"\1", quoted[1])
+    if re.fullmatch(_STRING, value):
+        return _ESCAPED.sub(r"\1", value[1:-1])
     if re.fullmatch(_BARE, value):
         return value
     reason = f"It must be one text of 1 to {LONGEST} ASCII characters, best a UUID in quotes"
