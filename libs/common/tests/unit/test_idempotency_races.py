@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from types import coroutine
 from typing import Any
 
@@ -168,7 +169,7 @@ class Races(RuleBasedStateMachine):
     def no_key_takes_effect_twice_in_a_day(self) -> None:
         for effects in self.effects.values():
             times = [at for at, _, _ in effects]
-            for earlier, later in zip(times, times[1:], strict=False):
+            for earlier, later in pairwise(times):
                 assert later - earlier >= KEPT_FOR
 
     def teardown(self) -> None:
