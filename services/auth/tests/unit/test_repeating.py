@@ -1,0 +1,86 @@
+"""Requests of accounts and members that were cut off, and come again with their Idempotency-Key."""
+
+import json
+
+import pytest
+from pydantic import BaseModel
+
+from auth.domain.users import User
+from common.errors import Conflict, Unavailable
+from common.idempotency.keys import GivenKey, IdempotencyKeys
+from common.idempotency.once import Replayed
+from common.identity import Role
+
+
+class Body(BaseModel):
+    name: str = "a body"
+
+
+class Answer(BaseModel):
+    text: str
+
+
+def once():
+    given = GivenKey("POST /somewhere", "a key")
+    return IdempotencyKeys("a secret").once(given, "ws_1", Body(), lambda made: Answer(text="ok"))
+
+
+@pytest.fixture
+def cut_off(monkeypatch):
+    """Have the next call of a method fail, `after` it has done its work or before."""
+
+    def set_up(store, name, *, after):
+        real = getattr(store, name)
+
+        async def failing(*given):
+            monkeypatch.setattr(store, name, real)
+            if after:
+                await real(*given)
+            raise Unavailable
+
+        monkeypatch.setattr(store, name, failing)
+
+    return set_up
+
+
+@pytest.mark.parametrize("after", [False, True])
+async def test_a_registration_is_finished_once(world, cut_off, after):
+    cut_off(world.users, "add", after=after)
+    with pytest.raises(Unavailable):
+        await world.accounts.register("a@example.com", "12345678", None, once())
+    if after:
+        with pytest.raises(Replayed) as replayed:
+            await world.accounts.register("a@example.com", "12345678", None, once())
+        assert json.loads(replayed.value.answer) == {"text": "ok"}
+    else:
+        await world.accounts.register("a@example.com", "12345678", None, once())
+    (user,) = world.users.held.values()
+    assert len(await world.workspaces.of_user(user.id)) == 1
+
+
+async def test_a_member_whose_account_was_made_already_is_added(world, cut_off):
+    owner = await world.owner()
+    cut_off(world.workspaces, "replace", after=False)
+    for attempt in range(2):
+        try:
+            await world.memberships.add(owner, "b@e.com", Role.EDITOR, "12345678", None, once())
+        except Unavailable:
+            assert attempt == 0
+    workspace = await world.memberships.workspace(owner.workspace_id)
+    assert [member.email for member in workspace.members] == ["user@example.com", "b@e.com"]
+    with pytest.raises(Replayed):
+        await world.memberships.add(owner, "b@e.com", Role.EDITOR, "12345678", None, once())
+
+
+async def test_an_account_made_at_the_same_moment_is_taken(world, monkeypatch):
+    owner = await world.owner()
+    add = world.users.add
+
+    async def overtaken(user: User, receipt=None):
+        monkeypatch.setattr(world.users, "add", add)
+        await add(User("usr_faster", user.email, user.name, "hash", user.created_at))
+        raise Conflict("This e-mail address has an account already.")
+
+    monkeypatch.setattr(world.users, "add", overtaken)
+    member = await world.memberships.add(owner, "b@e.com", Role.EDITOR, "12345678", None)
+    assert member.user_id == "usr_faster"
