@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from common.contracts.events import EventType, ExecutionStatus
+from common.idempotency.once import Receipt
 from common.ids import new_id
 from common.times import utc_now
 from executor.domain import moves
@@ -307,3 +308,30 @@ async def test_a_job_told_of_is_claimed_by_its_ticket_alone(executions, new_job)
     assert not await executions.apply(forged)
     assert await executions.apply(moves.claim(job, "worker_1", utc_now(), lost=False, limit=5))
     assert (await executions.head(job.job_id)).owner == "worker_1"
+
+
+def receipt(key: str) -> Receipt:
+    return Receipt(key, "body", b'{"job_id": "job_1"}', utc_now() + timedelta(hours=24))
+
+
+async def test_of_jobs_with_one_key_one_is_stored(executions, new_job):
+    known = await new_job()
+    jobs = [replace(known, job_id=new_id("job")) for _ in range(6)]
+    told = await asyncio.gather(*(executions.insert(job, receipt("k1")) for job in jobs))
+    assert told.count(True) == 1
+    assert not await executions.insert(replace(known, job_id=new_id("job")), receipt("k1"))
+    stored = [job for job in jobs if await executions.find(job.job_id)]
+    assert stored == [jobs[told.index(True)]]
+    assert await executions.insert(replace(known, job_id=new_id("job")), receipt("k2"))
+
+
+async def test_a_jobs_receipt_outlives_its_run(executions, new_job, claimed, append):
+    kept = receipt("k1")
+    job = replace(await new_job(), job_id=new_id("job"))
+    assert await executions.insert(job, kept)
+    job = await append(await claimed(job), Draft(EventType.EXECUTION_COMPLETE, {"result": "done"}))
+    await executions.close([job.job_id])
+    assert await executions.receipt("k1", utc_now()) == kept
+    assert await executions.receipt("k1", kept.until) is None
+    assert await executions.insert(replace(job, job_id=new_id("job")), receipt("k1"))
+    assert (await executions.find(job.job_id)).status is ExecutionStatus.COMPLETED
