@@ -80,6 +80,9 @@ MEANINGS = {
     "a subscription has failed": "The client was told so; it subscribes again.",
     "a socket failed with a bug": "The client was closed (1011) and comes back. Report it.",
     "a stream is broken off": "An SSE client comes back with `Last-Event-ID`.",
+    "a job cannot be read and is left alone": "Its document does not fit this version: look at it, or upgrade.",
+    "a job could not be claimed": "It is tried again each second; the others go on. Report it.",
+    "what a run had in line is left out": "It could not be stored; the job ends with an error that says why.",
     "memory waits for the bus": "What runs remembered is kept in this worker and sent when the bus is back.",
     "the signing keys stay as they were": "Auth is away; known keys are trusted until it answers.",
     # make run

@@ -195,10 +195,11 @@ def of_the_run(events):
     kept, asked = [], False
     for event in events:
         asks = event.type == "input_required" and event.private is not None
-        if not (event.type in {"execution_start", "execution_resumed"} or asks):
-            if not (event.type == "input_received" and asked):
-                kept.append(event)
-        asked = asks or (asked and event.type not in {"input_received"})
+        claim = event.type in {"execution_start", "execution_resumed"}
+        answers = event.type == "input_received" and asked
+        if not (claim or asks or answers):
+            kept.append(event)
+        asked = asks or (asked and event.type != "input_received")
     return kept
 
 
@@ -264,6 +265,4 @@ async def killed_and_resumed(kit, shape, seed, kills):
     for name in SAFE:
         assert world.made(name).keys() == unharmed.made(name).keys()
     remembered = {(entry.memory_id, entry.content) for entry in world.stage.sink.entries}
-    assert remembered == {
-        (entry.memory_id, entry.content) for entry in unharmed.stage.sink.entries
-    }
+    assert remembered == {(entry.memory_id, entry.content) for entry in unharmed.stage.sink.entries}
