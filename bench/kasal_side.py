@@ -49,7 +49,8 @@ from executor.messaging.publishers import BusAnnouncements
 from executor.models.dialogue import Dialogue, Reply, Tokens
 from executor.models.remote import Patience, RemoteModel
 from executor.store.counters import MongoCounters
-from executor.store.executions import MongoExecutions, migrate
+from executor.store.executions import MongoExecutions
+from executor.store.migrations import indexes
 from executor.wiring import SERVICE, build_worker
 
 WORKSPACE, CREW = "ws_bench", "crew_bench"
@@ -207,14 +208,17 @@ class Side:
 @asynccontextmanager
 async def side(models: Models, program: LocalProgram) -> AsyncIterator[Side]:
     settings = Settings(
-        mongo_url=program.url, amqp_url="memory://", service_secret="a-secret-of-the-bench"
+        mongo_url=program.url,
+        amqp_url="memory://",
+        service_secret="a-secret-of-the-bench",
+        migrate_on_start=True,
     )
     backends = Backends()
     engine = Engine(models, NoTools(), NoMemory())
     worker = build_worker(settings, backends, runner=engine)
     mongo: AsyncMongoClient[dict[str, Any]] = connect(settings)
     store = database(mongo, settings, SERVICE)
-    await migrate(store)
+    await indexes(store)
     bus = backends.bus(settings, Telemetry("bench"))
     await bus.start()
     outbox = Outbox(BusAnnouncements(bus))

@@ -78,11 +78,17 @@ def configure_logging(level: str = "INFO", style: str = "auto", service: str = "
     for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "aio_pika", "pymongo"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
         logging.getLogger(noisy).handlers[:] = []
+    logging.getLogger("uvicorn.error").addFilter(_says_something)
     # Their lines hold whole URLs, which may have a key in them; spans tell of model calls.
     for noisy in ("httpx", "httpx2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     # A broker that is away is logged once by the bus, not with a trace at each attempt.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
+
+
+def _says_something(record: logging.LogRecord) -> bool:
+    # What ends a process says why; this would come before it.
+    return record.msg != "Application startup failed. Exiting."
 
 
 class _StderrHandler(logging.StreamHandler[Any]):

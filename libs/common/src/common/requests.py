@@ -26,6 +26,7 @@ from common.errors import (
 )
 from common.ids import new_id
 from common.logs import bind_service, get_logger
+from common.starting import start_plainly
 from common.telemetry import Telemetry, extract, untraced
 
 log = get_logger(__name__)
@@ -80,7 +81,7 @@ class RequestRecorder:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
             bind_service(self._service)
-            await self._app(scope, receive, send)
+            await start_plainly(self._app, scope, receive, send)
             return
         clear_contextvars()
         request_id = take_request_id(header(scope, b"x-request-id"))

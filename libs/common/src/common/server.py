@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.protocol import Protocol
 from common.settings import CommonSettings
+from common.starting import refusal
 from common.telemetry import Telemetry
 
 
@@ -211,4 +212,4 @@ async def serve(
         if not told_to_stop:
             raise
     if not told_to_stop and not all(server.started for server, _ in servers):
-        sys.exit("The service could not start; the lines above say why.")
+        sys.exit(refusal(app) or "The service could not start; the lines above say why.")

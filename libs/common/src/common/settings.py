@@ -67,6 +67,8 @@ class MongoSettings(CommonSettings):
     """Stands before the service's name in the name of its database."""
     mongo_timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
     """Milliseconds that an operation may take."""
+    migrate_on_start: bool = False
+    """Bring the database to the code's schema at the start, as `migrate` does, not only check it."""
 
 
 class BusSettings(CommonSettings):

@@ -9,7 +9,15 @@ from pymongo.errors import DuplicateKeyError
 from common.idempotency import receipts
 from common.idempotency.memory import MemoryReceipts
 from common.idempotency.once import KeyTaken, Receipt
-from common.idempotency.receipts import MOST, MongoReceipts, grave, kept, pushed, unless_kept
+from common.idempotency.receipts import (
+    MOST,
+    MongoReceipts,
+    grave,
+    indexes,
+    kept,
+    pushed,
+    unless_kept,
+)
 from common.mongo import ensure_index
 from common.times import utc_now
 
@@ -21,9 +29,6 @@ def receipt(key, hours=24.0, answer=b'{"id": "a\\u00e9"}'):
 
 
 class MemoryDocuments(MemoryReceipts):
-    async def migrate(self):
-        pass
-
     async def add(self, name, given=None):
         self.check_free(given)
         self.keep(given)
@@ -58,8 +63,8 @@ class MongoDocuments(MongoReceipts):
 @pytest.fixture
 async def mongo(mongo_database):
     documents = MongoDocuments(mongo_database("test")["documents"])
-    await documents.migrate()
-    await documents.migrate()
+    await indexes(documents.collection)
+    await indexes(documents.collection)
     return documents
 
 

@@ -25,6 +25,8 @@ class Settings(CommonSettings):
     """The demo user's password."""
     sandbox_token: str = "SANDBOX_TOKEN"  # noqa: S105 - the API document's own, for trying out
     """A literal token that is accepted as the sandbox workspace's."""
+    migrate_on_start: bool = True
+    """Bring the database to the code's schema at the start, as `migrate` does, not only check it."""
     workers: int = Field(default=1, ge=1, le=16)
     """Worker processes that `make stack` starts; at least two."""
 

@@ -25,6 +25,7 @@ from common.backends import Backends
 from common.logs import bind_service, get_logger
 from common.server import Server, bind_unix, metrics_app, server_for
 from common.settings import load
+from common.starting import CannotStart, refusal
 from common.telemetry import Telemetry
 from embedded.config import Secrets, Settings
 
@@ -83,6 +84,7 @@ class Platform:
             "secret_key": secrets.secret_key,
             "sandbox_token": self._settings.sandbox_token,
             "model_fallback": "offline",
+            "migrate_on_start": self._settings.migrate_on_start,
             "files_dir": self._settings.data_dir / "files",
             **urls,
         }
@@ -139,7 +141,14 @@ class Platform:
         fault = None if task.cancelled() else task.exception()
         if isinstance(fault, PlatformFailed):
             raise fault
+        refused = fault if isinstance(fault, CannotStart) else self._refusal(task.get_name())
+        if refused is not None:
+            raise PlatformFailed(str(refused)) from fault
         raise PlatformFailed(f"The service {task.get_name()} ended by itself.") from fault
+
+    def _refusal(self, name: str) -> str | None:
+        server = self._servers.get(name)
+        return None if server is None else refusal(server.config.app)
 
     async def failed(self) -> None:
         """Wait until a service ends by itself, then raise `PlatformFailed`."""

@@ -99,6 +99,7 @@ class Stack:
         ports["worker"] = [free_port() for _ in range(self._count("worker"))]
         held = secrets_in(self._folder)
         shared = {
+            "KASAL_MIGRATE_ON_START": "true",
             **self._environment,
             **self.urls,
             "KASAL_SERVICE_SECRET": held.service_secret,

@@ -1,9 +1,9 @@
-"""`python -m auth serve`: one process of the auth service."""
+"""`python -m auth serve`: one process of the auth service. `migrate` brings its database up."""
 
 import argparse
 
 from auth.config import Settings
-from auth.wiring import build_app
+from auth.wiring import build_app, migrate
 from common.backends import Backends
 from common.logs import configure_logging
 from common.server import run, serve
@@ -12,8 +12,10 @@ from common.settings import load
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m auth", description=__doc__)
-    parser.add_argument("verb", choices=["serve"])
-    parser.parse_args()
+    parser.add_argument("verb", choices=["serve", "migrate"])
+    if parser.parse_args().verb == "migrate":
+        migrate()
+        return
     settings = load(Settings)
     configure_logging(settings.log_level, settings.log_format, "auth")
     app = build_app(settings, Backends())

@@ -22,6 +22,7 @@ from auth.routes import auth, internal, workspace
 from auth.routes.parts import Parts
 from auth.store.failures import CountedFailures
 from auth.store.keys import MongoApiKeys
+from auth.store.migrations import SCHEMA
 from auth.store.passwords import Argon2Passwords
 from auth.store.revocations import MongoRevocations, RedisRevocations
 from auth.store.sessions import MongoSessions
@@ -32,6 +33,7 @@ from common.http import create_app
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.logs import get_logger
+from common.migrations import prepare, run
 from common.mongo import Database, connect, database
 from common.reaching import reached
 from common.sealing import Sealer
@@ -51,13 +53,10 @@ class Stores:
         self.api_keys = MongoApiKeys(held)
         self.signing_keys = MongoSigningKeys(held, Sealer(settings.secret_key, "signing-keys"))
 
-    async def migrate(self) -> None:
-        """Make the indexes; twice is once."""
-        await self.users.migrate()
-        await self.workspaces.migrate()
-        await self.sessions.migrate()
-        await self.api_keys.migrate()
-        await self.signing_keys.migrate()
+
+def migrate() -> None:
+    """Run the verb `migrate`: bring this service's database to the schema of this code."""
+    run(SCHEMA)
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
@@ -79,7 +78,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             closing.callback(telemetry.close)
             closing.push_async_callback(client.close)
             closing.push_async_callback(redis.aclose)
-            await reached("mongo", prepare)
+            await reached("mongo", begin)
             keepers = (stores.users, stores.workspaces, stores.api_keys)
             await closing.enter_async_context(sweeping(*keepers))
             closing.push_async_callback(bus.close)
@@ -89,8 +88,8 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
                 closing.push_async_callback(_ended, task)
             yield
 
-    async def prepare() -> None:
-        await stores.migrate()
+    async def begin() -> None:
+        await prepare(held, SCHEMA, migrating=settings.migrate_on_start)
         await key_ring.load()
         if settings.sandbox_token is not None:
             await parts.accounts.ensure_sandbox()

@@ -14,6 +14,7 @@ from auth.domain.sessions import opened
 from auth.domain.signing import made as made_key
 from auth.store.failures import CountedFailures
 from auth.store.keys import MongoApiKeys
+from auth.store.migrations import indexes
 from auth.store.passwords import Argon2Passwords
 from auth.store.revocations import MongoRevocations, RedisRevocations
 from auth.store.sessions import MongoSessions
@@ -154,9 +155,7 @@ async def test_a_fresh_window_of_failures_ends_by_itself(redis):
 async def test_what_is_revoked_is_told_until_it_has_expired(mongo_database):
     held = mongo_database("auth")
     sessions, keys, revocations = MongoSessions(held), MongoApiKeys(held), MongoRevocations(held)
-    await sessions.migrate()
-    await sessions.migrate()
-    await keys.migrate()
+    await indexes(held)
     now = utc_now()
     session, _ = opened("usr_1", "ws_1", now, timedelta(seconds=300))
     key, _ = made("ws_1", "usr_1", "ci", Role.EDITOR, now)
@@ -180,7 +179,7 @@ async def test_what_is_revoked_is_told_until_it_has_expired(mongo_database):
 async def test_a_private_key_is_sealed_and_opens_only_under_the_same_secret(mongo_database):
     held = mongo_database("auth")
     store = MongoSigningKeys(held, Sealer("the right secret key", "signing-keys"))
-    await store.migrate()
+    await indexes(held)
     key = made_key(1, utc_now())
     assert await store.add(key)
     assert not await store.add(made_key(1, utc_now()))

@@ -1,4 +1,4 @@
-"""`python -m crews serve`."""
+"""`python -m crews serve` and `python -m crews migrate`."""
 
 import argparse
 
@@ -12,9 +12,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m crews", description="Keeps crews, their tools and their memory."
     )
-    parser.add_argument("verb", choices=["serve"], help="serve: answer HTTP, follow the bus")
-    parser.parse_args()
-    _serve()
+    parser.add_argument(
+        "verb",
+        choices=["serve", "migrate"],
+        help="serve: answer HTTP, follow the bus; migrate: bring the database to this schema",
+    )
+    if parser.parse_args().verb == "migrate":
+        from crews.wiring import migrate
+
+        migrate()
+    else:
+        _serve()
 
 
 def _serve() -> None:

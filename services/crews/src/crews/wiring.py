@@ -12,6 +12,7 @@ from common.http import create_app
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.keys import RemoteKeys
+from common.migrations import prepare, run
 from common.mongo import Database, connect, database
 from common.reaching import reached
 from common.sealing import Sealer
@@ -30,6 +31,7 @@ from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
 from crews.store.lists import MongoLists
 from crews.store.memories import MongoMemories
+from crews.store.migrations import SCHEMA
 from crews.store.tools import MongoCustomTools
 from crews.store.totals import MongoTotals
 
@@ -43,11 +45,6 @@ class _Stores:
     activities: MongoActivities
     memories: MongoMemories
     tools: MongoCustomTools
-
-    async def migrate(self) -> None:
-        await self.crews.migrate()
-        await self.activities.migrate()
-        await self.tools.migrate()
 
 
 def _stores(held: Database, settings: Settings) -> _Stores:
@@ -74,6 +71,11 @@ def _parts(stores: _Stores, remembering: Remembering, settings: Settings) -> Par
     )
 
 
+def migrate() -> None:
+    """Run the verb `migrate`: bring this service's database to the schema of this code."""
+    run(SCHEMA)
+
+
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the crews service; its connections open and close with its lifespan."""
     telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
@@ -91,12 +93,15 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             opened.callback(telemetry.close)
             opened.push_async_callback(client.close)
             opened.push_async_callback(auth.close)
-            await reached("mongo", stores.migrate)
+            await reached("mongo", ready)
             await opened.enter_async_context(sweeping(stores.crews, stores.tools))
             opened.push_async_callback(bus.close)
             await bus.start()
             await consumers.start()
             yield
+
+    async def ready() -> None:
+        await prepare(held, SCHEMA, migrating=settings.migrate_on_start)
 
     async def mongo() -> None:
         await client.admin.command("ping")

@@ -11,6 +11,7 @@ from common.times import utc_now
 from crews.domain.composing import new_crew
 from crews.domain.drafts import CrewDraft
 from crews.store.crews import MongoCrews
+from crews.store.migrations import indexes
 from crews.store.totals import MongoTotals
 
 
@@ -41,7 +42,7 @@ class Stores:
 @pytest.fixture
 async def stores(mongo_database: Callable[[str], Any], crew_body: Any) -> Stores:
     made = Stores(mongo_database("crews"), crew_body)
-    await made.crews.migrate()
+    await indexes(made.database)
     return made
 
 

@@ -1,8 +1,9 @@
-"""`python -m events serve`."""
+"""`python -m events serve`; its `migrate` has nothing to do."""
 
 import argparse
 
 from common.logs import configure_logging
+from common.migrations import nothing_to_migrate
 from common.server import run, serve
 from common.settings import load
 
@@ -10,9 +11,15 @@ from common.settings import load
 def main() -> None:
     """Run the verb on the command line."""
     parser = argparse.ArgumentParser(prog="python -m events", description="Relays live events.")
-    parser.add_argument("verb", choices=["serve"], help="serve: answer /ws and SSE streams")
-    parser.parse_args()
-    _serve()
+    parser.add_argument(
+        "verb",
+        choices=["serve", "migrate"],
+        help="serve: answer /ws and SSE streams; migrate: nothing, as events keeps no data",
+    )
+    if parser.parse_args().verb == "migrate":
+        nothing_to_migrate("events")
+    else:
+        _serve()
 
 
 def _serve() -> None:

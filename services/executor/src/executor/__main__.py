@@ -1,7 +1,8 @@
-"""`python -m executor serve` answers the API; `python -m executor work` runs jobs."""
+"""`python -m executor serve` answers the API, `work` runs jobs, `migrate` brings the database up."""
 
 import argparse
 import asyncio
+import sys
 from typing import TYPE_CHECKING
 
 from common.logs import configure_logging
@@ -18,9 +19,16 @@ def main() -> None:
     """Run the verb on the command line."""
     parser = argparse.ArgumentParser(prog="python -m executor", description="Runs crews.")
     parser.add_argument(
-        "verb", choices=["serve", "work"], help="serve: answer the API; work: run jobs"
+        "verb",
+        choices=["serve", "work", "migrate"],
+        help="serve: answer the API; work: run jobs; migrate: bring the database to this schema",
     )
     verb = parser.parse_args().verb
+    if verb == "migrate":
+        from executor.wiring import migrate
+
+        migrate()
+        return
     from executor.config import Settings
 
     settings = load(Settings)
@@ -43,6 +51,7 @@ def _serve(settings: "Settings") -> None:
 async def _work(settings: "Settings") -> None:
     from common.backends import Backends
     from common.server import bind_tcp, metrics_app, on_stop_signal, server_for
+    from common.starting import CannotStart
     from executor.health import health_app
     from executor.wiring import build_worker
 
@@ -56,7 +65,10 @@ async def _work(settings: "Settings") -> None:
         doors.append((settings.metrics_port, metrics_app([process.telemetry.registry])))
     servers = [(server_for(app), bind_tcp(settings.host, port)) for port, app in doors]
     serving = [asyncio.create_task(server.serve(sockets=[bound])) for server, bound in servers]
-    await process.run(stop)
+    try:
+        await process.run(stop)
+    except CannotStart as fault:
+        sys.exit(str(fault))
     for server, _ in servers:
         server.stop()
     await asyncio.gather(*serving)

@@ -34,26 +34,34 @@ class WorkerProcess:
     checks: dict[str, Check]
     watch: BackendWatch
     needed: frozenset[str]
-    migrate: Callable[[], Awaitable[None]]
+    prepare: Callable[[], Awaitable[None]]
     warm_up: Callable[[], None]
     close: Callable[[], Awaitable[None]]
     eager: bool
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Work until `stop` is set, then hand all jobs back and return."""
+        """Work until `stop` is set, then hand all jobs back and return.
+
+        Raises what kept it from beginning, `CannotStart` where its database is of another schema.
+        """
         bind_service("executor")
-        consuming = asyncio.create_task(self._begin(), name="begin")
+        beginning = asyncio.create_task(self._begin(), name="begin")
+        beginning.add_done_callback(lambda task: stop.set() if _failed(task) else None)
         try:
             async with self.watch.looking():
                 await stop.wait()
             log.info("the worker stops", worker=self.worker.worker_id)
         finally:
-            await self._end(consuming)
+            beginning.cancel()
+            await asyncio.wait({beginning})
+            await self._end()
+        if _failed(beginning):
+            beginning.result()
 
     async def _begin(self) -> None:
         if self.eager:
             await asyncio.to_thread(self.warm_up)
-        await reached("mongo", self.migrate)
+        await reached("mongo", self.prepare)
         await self.worker.start()
         await reached("bus", self.bus.start)
         await reached("bus", self.consumers.start)
@@ -62,10 +70,7 @@ class WorkerProcess:
             # Only now: importing the model libraries would hold up the start of all services.
             await asyncio.to_thread(self.warm_up)
 
-    async def _end(self, consuming: asyncio.Task[None]) -> None:
-        consuming.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await consuming
+    async def _end(self) -> None:
         # At once with the hand-back: a handler that waits for the store must not hold it up.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_SHUT_DOWN):
@@ -78,3 +83,7 @@ class WorkerProcess:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING):
                 await self.close()
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None

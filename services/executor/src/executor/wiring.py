@@ -19,6 +19,7 @@ from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.ids import new_id
 from common.keys import RemoteKeys
+from common.migrations import prepare, run
 from common.mongo import Database, connect, database
 from common.reaching import reached
 from common.telemetry import Telemetry
@@ -44,8 +45,9 @@ from executor.process import WorkerProcess
 from executor.routes import analytics, executions, internal
 from executor.routes.access import UseCases
 from executor.store.counters import MongoCounters
-from executor.store.executions import MongoExecutions, migrate
+from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
+from executor.store.migrations import SCHEMA
 from executor.store.workers import MongoLeases
 
 if TYPE_CHECKING:
@@ -79,6 +81,9 @@ class _Connections:
 
         return {"mongo": mongo, "bus": self.bus.ping}
 
+    async def prepare(self, settings: Settings) -> None:
+        await prepare(self.database, SCHEMA, migrating=settings.migrate_on_start)
+
     async def close(self) -> None:
         await self.crews_client.close()
         await self.auth.close()
@@ -103,6 +108,11 @@ def _connections(settings: Settings, backends: Backends, process: str) -> _Conne
     )
 
 
+def migrate() -> None:
+    """Run the verb `migrate`: bring this service's database to the schema of this code."""
+    run(SCHEMA)
+
+
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the application of the process `api`."""
     held = _connections(settings, backends, "api")
@@ -119,7 +129,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:
             opened.push_async_callback(held.close)
-            await reached("mongo", lambda: migrate(held.database))
+            await reached("mongo", lambda: held.prepare(settings))
             await opened.enter_async_context(sweeping(log_store))
             opened.push_async_callback(held.bus.close)
             await opened.enter_async_context(_started(held.bus))
@@ -225,7 +235,7 @@ def build_worker(
         checks=held.checks(),
         watch=BackendWatch(held.telemetry, held.checks()),
         needed=_NEEDED,
-        migrate=lambda: migrate(held.database),
+        prepare=lambda: held.prepare(settings),
         warm_up=engine.warm_up if engine is not None else _nothing,
         close=engine.close if engine is not None else held.close,
         eager=eager,

@@ -16,9 +16,10 @@ from executor.domain.events import Draft
 from executor.domain.execution import Execution
 from executor.domain.records import number
 from executor.store.counters import MongoCounters
-from executor.store.executions import MongoExecutions, migrate
+from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
 from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
+from executor.store.migrations import indexes
 from executor.store.workers import MongoLeases
 
 
@@ -27,8 +28,7 @@ async def database(request, mongo_database):
     if request.param == "memory":
         return None
     database = mongo_database("executor")
-    await migrate(database)
-    await migrate(database)
+    await indexes(database)
     return database
 
 

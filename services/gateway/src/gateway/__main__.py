@@ -1,9 +1,10 @@
-"""`python -m gateway serve`."""
+"""`python -m gateway serve`; its `migrate` has nothing to do."""
 
 import argparse
 
 from common.backends import Backends
 from common.logs import configure_logging
+from common.migrations import nothing_to_migrate
 from common.server import run, serve
 from common.settings import load
 from gateway.config import Settings
@@ -15,8 +16,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m gateway", description="The one door of the platform."
     )
-    parser.add_argument("verb", choices=["serve"], help="serve: answer everything on KASAL_PORT")
-    parser.parse_args()
+    parser.add_argument(
+        "verb",
+        choices=["serve", "migrate"],
+        help="serve: answer everything on KASAL_PORT; migrate: nothing, as the gateway has no data",
+    )
+    if parser.parse_args().verb == "migrate":
+        nothing_to_migrate("gateway")
+        return
     settings = load(Settings)
     configure_logging(settings.log_level, settings.log_format, "gateway")
     app = build_app(settings, Backends())

@@ -34,11 +34,6 @@ class MongoReceipts:
     def __init__(self, collection: AsyncCollection[Document]) -> None:
         self._documents = collection
 
-    async def migrate(self) -> None:
-        """Make the indexes. Sparse, since SecantusDB finds nothing by `$exists` in a partial one."""
-        await ensure_index(self._documents, f"{FIELD}.key", unique=True, sparse=True)
-        await ensure_index(self._documents, f"{FIELD}.until", sparse=True)
-
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
         found = await self._documents.find_one({f"{FIELD}.key": key}, {FIELD: 1})
         for entry in found[FIELD] if found else ():
@@ -62,6 +57,12 @@ class MongoReceipts:
         """Return the entries of a document that have not run out."""
         found = await self._documents.find_one({"_id": document_id}, {FIELD: 1})
         return [entry for entry in (found or {}).get(FIELD, ()) if entry["until"] > now]
+
+
+async def indexes(collection: AsyncCollection[Document]) -> None:
+    """Make the indexes. Sparse, since SecantusDB finds nothing by `$exists` in a partial one."""
+    await ensure_index(collection, f"{FIELD}.key", unique=True, sparse=True)
+    await ensure_index(collection, f"{FIELD}.until", sparse=True)
 
 
 def kept(receipt: Receipt | None) -> Document:

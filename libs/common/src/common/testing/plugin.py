@@ -29,7 +29,11 @@ from common.tokens import TokenVerifier
 
 
 def pytest_configure() -> None:
-    """Show log lines in what pytest captures, with plain tracebacks: quick, and no locals."""
+    """Show log lines in what pytest captures, with plain tracebacks: quick, and no locals.
+
+    What the tests start migrates its own database, unless the test says otherwise.
+    """
+    os.environ.setdefault("KASAL_MIGRATE_ON_START", "true")
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,

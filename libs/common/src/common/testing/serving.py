@@ -10,6 +10,7 @@ from starlette.types import ASGIApp
 
 from common.client import ServiceClient
 from common.server import bind_tcp, server_for
+from common.starting import refusal
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,8 @@ async def served(app: ASGIApp, *, port: int = 0) -> AsyncIterator[Served]:
         while not server.started:
             if running.done():
                 await running
-                raise RuntimeError("the application did not start; its log says why")
+                told = refusal(app) or "its log says why"
+                raise RuntimeError(f"the application did not start: {told}")
             await asyncio.sleep(0.005)
         async with (
             ServiceClient("tested", url) as client,

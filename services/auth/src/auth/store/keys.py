@@ -11,7 +11,7 @@ from auth.domain.revoking import REVOKED_FOR
 from common.idempotency.once import KeyTaken, Receipt
 from common.idempotency.receipts import MongoReceipts, kept
 from common.identity import ROLES
-from common.mongo import Database, Document, ensure_index
+from common.mongo import Database, Document
 
 
 class MongoApiKeys:
@@ -20,12 +20,6 @@ class MongoApiKeys:
     def __init__(self, database: Database) -> None:
         self._keys = database["api_keys"]
         self._receipts = MongoReceipts(self._keys)
-
-    async def migrate(self) -> None:
-        await ensure_index(self._keys, "secret_hash", unique=True)
-        await ensure_index(self._keys, "workspace_id")
-        await ensure_index(self._keys, "revoked_until", expireAfterSeconds=0)
-        await self._receipts.migrate()
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
         return await self._receipts.receipt(key, now)

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from auth.domain.revoking import REVOKED_FOR
 from auth.domain.sessions import Session
-from common.mongo import Database, Document, ensure_index
+from common.mongo import Database, Document
 
 
 class MongoSessions:
@@ -13,10 +13,6 @@ class MongoSessions:
 
     def __init__(self, database: Database) -> None:
         self._sessions = database["sessions"]
-
-    async def migrate(self) -> None:
-        await ensure_index(self._sessions, "expires_at", expireAfterSeconds=0)
-        await ensure_index(self._sessions, "revoked_until", sparse=True)
 
     async def add(self, session: Session) -> None:
         await self._sessions.insert_one(_document(session))

@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pymongo.errors import DuplicateKeyError
 
 from auth.domain.signing import SigningKey
-from common.mongo import Database, Document, ensure_index
+from common.mongo import Database, Document
 from common.sealing import CannotOpen, Sealer
 
 
@@ -22,9 +22,6 @@ class MongoSigningKeys:
     def __init__(self, database: Database, sealer: Sealer) -> None:
         self._keys = database["signing_keys"]
         self._sealer = sealer
-
-    async def migrate(self) -> None:
-        await ensure_index(self._keys, "number", unique=True)
 
     async def all(self) -> Sequence[SigningKey]:
         """Return the keys by rising number. Raises `CannotOpen` under another secret key."""

@@ -13,7 +13,7 @@ from common.errors import Conflict
 from common.idempotency import receipts
 from common.idempotency.once import KeyTaken, Receipt
 from common.identity import ROLES
-from common.mongo import Database, Document, ensure_index
+from common.mongo import Database, Document
 
 
 class MongoUsers:
@@ -22,10 +22,6 @@ class MongoUsers:
     def __init__(self, database: Database) -> None:
         self._users = database["users"]
         self._receipts = receipts.MongoReceipts(self._users)
-
-    async def migrate(self) -> None:
-        await ensure_index(self._users, "account", unique=True)
-        await self._receipts.migrate()
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
         return await self._receipts.receipt(key, now)
@@ -67,11 +63,6 @@ class MongoWorkspaces:
     def __init__(self, database: Database) -> None:
         self._workspaces = database["workspaces"]
         self._receipts = receipts.MongoReceipts(self._workspaces)
-
-    async def migrate(self) -> None:
-        await ensure_index(self._workspaces, "members.user_id")
-        await ensure_index(self._workspaces, "shut_outs.until")
-        await self._receipts.migrate()
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
         return await self._receipts.receipt(key, now)

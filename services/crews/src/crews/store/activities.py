@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from pymongo.errors import DuplicateKeyError
 
-from common.mongo import Database, Document, ensure_index
+from common.mongo import Database, Document
 from crews.domain.activity import Activity, TaskStatus
 
 
@@ -13,9 +13,6 @@ class MongoActivities:
 
     def __init__(self, database: Database) -> None:
         self._activities = database["activities"]
-
-    async def migrate(self) -> None:
-        await ensure_index(self._activities, [("workspace_id", 1), ("shows", 1)])
 
     async def add(self, activity: Activity) -> None:
         try:

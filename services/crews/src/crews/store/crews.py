@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 from common.errors import Conflict
 from common.idempotency import receipts
 from common.idempotency.once import KeyTaken, Receipt
-from common.mongo import Database, Document, ensure_index
+from common.mongo import Database, Document
 from common.times import utc_now
 from crews.domain.crew import Crew, Entry
 from crews.store.documents import crew_changes, crew_document, crew_of
@@ -26,15 +26,6 @@ class MongoCrews:
         self._receipts = receipts.MongoReceipts(self._crews)
         self._totals = totals
         self._limit = crew_limit
-
-    async def migrate(self) -> None:
-        await ensure_index(self._crews, [("workspace_id", 1), ("number", 1)])
-        await ensure_index(self._crews, [("workspace_id", 1), ("agents.number", 1)])
-        await ensure_index(self._crews, [("workspace_id", 1), ("tasks.number", 1)])
-        await ensure_index(self._crews, "agents.id", unique=True)
-        await ensure_index(self._crews, "task_ids", unique=True, sparse=True)
-        await ensure_index(self._crews, "gone_until", expireAfterSeconds=0)
-        await self._receipts.migrate()
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
         return await self._receipts.receipt(key, now)

@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from common.errors import Conflict, NotFound
 from common.idempotency import receipts
 from common.idempotency.once import Receipt
-from common.mongo import Database, Document, ensure_index
+from common.mongo import Database, Document
 from common.sealing import Sealer
 from common.times import utc_now
 from crews.domain.tools import CustomTool
@@ -29,11 +29,6 @@ class MongoCustomTools:
         self._tools = database["tools"]
         self._receipts = receipts.MongoReceipts(self._tools)
         self._sealer = sealer
-
-    async def migrate(self) -> None:
-        await ensure_index(self._tools, [("workspace_id", 1), ("name", 1)], unique=True)
-        await ensure_index(self._tools, "gone_until", expireAfterSeconds=0)
-        await self._receipts.migrate()
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
         return await self._receipts.receipt(key, now)

@@ -12,7 +12,7 @@ from common.grouping import Grouped
 from common.idempotency.once import Receipt
 from common.idempotency.receipts import MongoReceipts, kept
 from common.logs import get_logger
-from common.mongo import Database, Document, ensure_index
+from common.mongo import Database, Document
 from executor.domain.execution import Execution, Step
 from executor.domain.journal import TooLarge
 from executor.domain.records import Record
@@ -25,29 +25,6 @@ log = get_logger(__name__)
 _DUPLICATE = 11_000
 _FINAL = [status.value for status in FINAL_STATUSES]
 _LIVE = [ExecutionStatus.QUEUED, ExecutionStatus.RUNNING, ExecutionStatus.WAITING_FOR_INPUT]
-
-
-async def migrate(database: Database) -> None:
-    """Make the indexes; those that are there stay."""
-    with reaching():
-        only_open = {"open": True}
-        executions = database["executions"]
-        await ensure_index(
-            executions,
-            [("open", 1), ("owner", 1), ("status", 1), ("created_at", 1)],
-            name="care",
-            partialFilterExpression=only_open,
-        )
-        await ensure_index(
-            executions,
-            [("open", 1), ("workspace_id", 1), ("status", 1)],
-            name="open",
-            partialFilterExpression=only_open,
-        )
-        await ensure_index(executions, [("workspace_id", 1), ("created_at", 1)], name="lists")
-        await MongoReceipts(executions).migrate()
-        await ensure_index(database["traces"], [("job_id", 1), ("seq", 1)], name="log", unique=True)
-        await ensure_index(database["counters"], [("workspace_id", 1)], name="workspace")
 
 
 class MongoExecutions:
