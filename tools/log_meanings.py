@@ -20,6 +20,9 @@ MEANINGS = {
     "a service cannot be asked": "A request was answered 503 or 504: that service did not answer.",
     "the events service cannot be reached": "A WebSocket was refused; clients come back.",
     "waiting for a backend": "The process starts when it answers; it does not end.",
+    "a migration could not prove itself alive": (
+        "The database did not answer `migrate`; another migration may take over after 10 seconds."
+    ),
     # Requests
     "a request failed with a bug": "Answered 500. The traceback is in the line: report it.",
     "the gateway failed": "It could not start or stop; the process ends.",

@@ -18,6 +18,7 @@ from typing import Any
 import pymongo
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from common import server
 from common.errors import Unavailable
 from common.ids import new_id
 from common.logs import configure_logging, get_logger
@@ -98,7 +99,7 @@ def run(schema: Schema, within: float = 60.0) -> None:
     settings = load(MongoSettings)
     configure_logging(settings.log_level, settings.log_format, schema.service)
     try:
-        asyncio.run(_run(settings, schema, within))
+        server.run(lambda: _run(settings, schema, within))
     except (SchemaMismatch, LockLost, Unavailable) as fault:
         sys.exit(str(fault))
     except PyMongoError as fault:

@@ -1,6 +1,7 @@
 """A database comes to its schema once, whoever asks, however often, and whatever dies meanwhile."""
 
 import asyncio
+import os
 import signal
 import sys
 import textwrap
@@ -9,7 +10,6 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pymongo.errors import OperationFailure
 
-from common import migrations
 from common.local.program import free_port
 from common.migrations import LockLost, Schema, SchemaMismatch, Step, check, migrate, prepare
 from common.mongo import Database, ensure_index
@@ -202,10 +202,17 @@ async def test_a_start_migrates_or_only_checks(held):
     await prepare(held, ONE, migrating=False)
 
 
-def test_the_verb_waits_for_a_database_only_so_long(monkeypatch, capsys):
-    monkeypatch.setenv("KASAL_MONGO_URL", f"mongodb://127.0.0.1:{free_port()}")
-    monkeypatch.setattr(migrations, "configure_logging", lambda *_: None)
-    with pytest.raises(SystemExit) as ended:
-        migrations.run(ONE, within=0.5)
-    assert "kasal_things has not answered for 0.5 s" in str(ended.value)
-    assert capsys.readouterr().out == "kasal_things: waiting for its database to answer\n"
+async def test_the_verb_waits_for_a_database_only_so_long():
+    code = "from common.migrations import Schema, run; run(Schema('things', None, ()), within=0.5)"
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-c", code),
+        env={**os.environ, "KASAL_MONGO_URL": f"mongodb://127.0.0.1:{free_port()}"},
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, faults = await process.communicate()
+    assert process.returncode == 1
+    assert said == b"kasal_things: waiting for its database to answer\n"
+    assert faults.startswith(b"The database of kasal_things has not answered for 0.5 s")
+    assert faults.count(b"\n") == 1
