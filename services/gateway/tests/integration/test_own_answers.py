@@ -161,3 +161,4 @@ async def test_streams_do_not_hold_up_the_stop(gateway, bearer):
         async with gateway() as door:
             answer = await door.http.get("/v1/executions/job_1/events", headers=bearer())
             assert answer.status == 200
+        answer.close()  # only now: it was open while the gateway stopped
