@@ -184,7 +184,9 @@ def _item(
     }
     parameters = (_resolved(document, one) for one in operation.get("parameters", ()))
     if any(one["name"] == "Idempotency-Key" for one in parameters):
-        key = _pair("Idempotency-Key", '"{{$guid}}"')  # to be switched on by who wants to repeat one
+        key = _pair(
+            "Idempotency-Key", '"{{$guid}}"'
+        )  # to be switched on by who wants to repeat one
         request["header"].append({**key, "disabled": True})
     if not operation["security"]:
         request["auth"] = {"type": "noauth"}

@@ -9,6 +9,7 @@ import pytest
 from common.contracts.events import EventType, ExecutionStatus
 from common.idempotency.once import Receipt
 from common.ids import new_id
+from common.migrations import migrate
 from common.times import utc_now
 from executor.domain import moves
 from executor.domain.analytics import Ending
@@ -19,7 +20,7 @@ from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
 from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
-from executor.store.migrations import indexes
+from executor.store.migrations import SCHEMA, indexes
 from executor.store.workers import MongoLeases
 
 
@@ -335,3 +336,14 @@ async def test_a_jobs_receipt_outlives_its_run(executions, new_job, claimed, app
     assert await executions.receipt("k1", kept.until) is None
     assert await executions.insert(replace(job, job_id=new_id("job")), receipt("k1"))
     assert (await executions.find(job.job_id)).status is ExecutionStatus.COMPLETED
+
+
+async def test_the_indexes_for_lists_become_one(mongo_database):
+    database = mongo_database("executor")
+    executions = database["executions"]
+    for name, keys in {"open": ["open", "workspace_id"], "lists": ["workspace_id"]}.items():
+        await executions.create_index([(key, 1) for key in keys], name=name)
+    for _ in range(2):
+        await migrate(database, SCHEMA, lambda _: None)
+        names = set(await executions.index_information())
+        assert names & {"open", "lists", "workspace", "care"} == {"workspace", "care"}

@@ -52,15 +52,21 @@ class MongoExecutionLists:
         return [documents.execution(whole[job_id]) for job_id in ids if job_id in whole]
 
     async def _window(self, workspace_id: str, after: datetime, upto: datetime) -> list[Document]:
-        query = {"workspace_id": workspace_id, "created_at": {"$gt": after, "$lte": upto}}
         fields = {"crew_id": 1, "status": 1, "created_at": 1}
-        rows = await self._executions.find(query, fields).to_list()
+        rows: list[Document] = []
+        for is_open in (True, None):  # a closed job has no such field
+            query = {
+                "workspace_id": workspace_id,
+                "open": is_open,
+                "created_at": {"$gt": after, "$lte": upto},
+            }
+            rows += await self._executions.find(query, fields).to_list()
         return sorted(rows, key=lambda row: (row["created_at"], row["_id"]), reverse=True)
 
     async def open_jobs(
         self, workspace_id: str, *, crew_id: str | None, status: ExecutionStatus | None
     ) -> frozenset[str]:
-        query = {"open": True, "workspace_id": workspace_id}
+        query = {"workspace_id": workspace_id, "open": True}
         wanted = _wanted(crew_id, status)
         with reaching():
             rows = await self._executions.find(query, {"crew_id": 1, "status": 1}).to_list()

@@ -265,6 +265,4 @@ async def killed_and_resumed(kit, shape, seed, kills):
     for name in SAFE:
         assert world.made(name).keys() == unharmed.made(name).keys()
     remembered = {(entry.memory_id, entry.content) for entry in world.stage.sink.entries}
-    assert remembered == {
-        (entry.memory_id, entry.content) for entry in unharmed.stage.sink.entries
-    }
+    assert remembered == {(entry.memory_id, entry.content) for entry in unharmed.stage.sink.entries}
