@@ -1,17 +1,17 @@
 """One task at work: asks models and calls tools, or takes from the history what they said."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from common.contracts.crew import TaskSnapshot
 from executor.engine import spans
-from executor.engine.faults import NeedsInput, RunFault, weightiest
+from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import MISMATCH, Place
 from executor.engine.ports import Tool
 from executor.engine.prompts import as_text
 from executor.engine.shared import Shared, as_run_fault
+from executor.engine.together import Together
 from executor.engine.trace import Numbered, shortened
 from executor.models.dialogue import Dialogue, Reply, ToolReturn
 from executor.models.model import ModelFault
@@ -120,11 +120,9 @@ class Desk:
         return texts
 
     async def _at_once(self, speaker: Speaker, calls: Sequence[Numbered]) -> list[str]:
-        try:
-            async with asyncio.TaskGroup() as group:
-                made = [group.create_task(self._made_or_asked(speaker, call)) for call in calls]
-        except BaseExceptionGroup as fault:
-            raise weightiest(fault) from None
+        together = Together()
+        made = [together.start(self._made_or_asked(speaker, call)) for call in calls]
+        await together.ended()
         return [_given(task.result()) for task in made]
 
     async def _made_or_asked(self, speaker: Speaker, call: Numbered) -> str | NeedsInput:

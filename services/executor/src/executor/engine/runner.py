@@ -11,12 +11,13 @@ from common.times import utc_now
 from executor.domain.journal import Job, Journal
 from executor.domain.meters import Meters, NoMeters
 from executor.engine import prompts, work
-from executor.engine.faults import NeedsInput, RunFault, weightiest
+from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import Output, fold
 from executor.engine.limits import ending
 from executor.engine.memory import Remembrance
 from executor.engine.ports import MemorySink, Models, Toolbox
 from executor.engine.shared import Shared
+from executor.engine.together import Together
 from executor.engine.trace import Trace
 
 
@@ -91,16 +92,18 @@ class Run:
         shared.trace.completed(self._outputs[self._tasks[-1].id])
 
     async def _work(self) -> None:
-        try:
-            async with asyncio.TaskGroup() as group:
-                wanted = await self._in_order(group)
-                wanted = await self._joined(self._tasks) or wanted
-        except BaseExceptionGroup as fault:
-            raise weightiest(fault) from None
+        together = Together()
+        all_of_it = together.start(self._all(together))
+        await together.ended()
+        wanted = all_of_it.result()
         if wanted is not None:
             raise wanted
 
-    async def _in_order(self, group: asyncio.TaskGroup) -> NeedsInput | None:
+    async def _all(self, together: Together) -> NeedsInput | None:
+        wanted = await self._in_order(together)
+        return await self._joined(self._tasks) or wanted
+
+    async def _in_order(self, together: Together) -> NeedsInput | None:
         """Start each task when what it builds on is there, unless one waits for a person."""
         for place, task in enumerate(self._tasks):
             known = self._shared.progress.tasks[task.id]
@@ -113,7 +116,7 @@ class Run:
             context = self._context(place)
             self._start(task)
             if task.async_execution:
-                self._beside[task.id] = group.create_task(self._done_beside(task, context))
+                self._beside[task.id] = together.start(self._done_beside(task, context))
             else:
                 try:
                     await self._done(task, context)

@@ -1,0 +1,58 @@
+"""Work that is done at once and ends as one."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, TypeVar
+
+from executor.domain.journal import Superseded
+from executor.engine.faults import RunFault
+
+ResultT = TypeVar("ResultT")
+
+
+class Together:
+    """Tasks of which the first that fails ends all the others.
+
+    Not asyncio's TaskGroup: that forgets to be cancelled when a fault comes at the same moment, and
+    until Python 3.13 counts a cancellation of its own making as one from outside. A run that is cut
+    off must end, whatever else happens.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._moved = asyncio.Event()
+
+    def start(self, work: Coroutine[Any, Any, ResultT]) -> asyncio.Task[ResultT]:
+        """Begin with `work`; what is begun may start more."""
+        task = asyncio.create_task(work)
+        task.add_done_callback(lambda _: self._moved.set())
+        self._tasks.append(task)
+        return task
+
+    async def ended(self) -> None:
+        """Return when all are done; raise what ended them, which is why the others were called off."""
+        try:
+            while not all(task.done() for task in self._tasks) and not self._faults():
+                self._moved.clear()
+                await self._moved.wait()
+        finally:
+            faults = await self._called_off()
+        if faults:
+            raise min(faults, key=_order) from None
+
+    def _faults(self) -> Sequence[BaseException]:
+        over = [task for task in self._tasks if task.done() and not task.cancelled()]
+        return [fault for task in over if (fault := task.exception()) is not None]
+
+    async def _called_off(self) -> Sequence[BaseException]:
+        left = [task for task in self._tasks if task.cancel()]
+        if left:
+            await asyncio.wait(left)
+        return self._faults()
+
+
+def _order(fault: BaseException) -> int:
+    """Losing the job comes before any fault, and a bug comes before a fault, lest it be hidden."""
+    if isinstance(fault, Superseded):
+        return 0
+    return 2 if isinstance(fault, RunFault) else 1
