@@ -58,7 +58,7 @@ class Runs:
         self._patience = patience
         self._reserved: set[str] = set()
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._attempts: dict[str, int] = {}
+        self._claimed: dict[str, Execution] = {}
         self._journals: dict[str, Appender] = {}
         self._draining = False
         self._moved = asyncio.Event()
@@ -77,7 +77,7 @@ class Runs:
 
     def running(self) -> Mapping[str, int]:
         """Return the running jobs, each with the attempt it was claimed by."""
-        return dict(self._attempts)
+        return {job_id: job.attempt for job_id, job in self._claimed.items()}
 
     def unpublished(self) -> Unpublished:
         """Return what the running jobs have stored and the bus has not confirmed."""
@@ -88,7 +88,8 @@ class Runs:
 
     def lost_claims(self) -> Sequence[int]:
         """Return, for each running job, how many workers it has lost since it last got further."""
-        return [journal.job.lost_claims for journal in self._journals.values()]
+        journals = {job_id: journal.job for job_id, journal in self._journals.items()}
+        return [job.lost_claims for job in {**self._claimed, **journals}.values()]
 
     def reserve(self, job_id: str) -> bool:
         """Take a place for a job that is about to be claimed; False when there is none for it."""
@@ -107,14 +108,14 @@ class Runs:
         self._reserved.discard(job.job_id)
         task = asyncio.create_task(self._guard(job), name=f"run {job.job_id}")
         self._tasks[job.job_id] = task
-        self._attempts[job.job_id] = job.attempt
+        self._claimed[job.job_id] = job
         task.add_done_callback(lambda _: self._done(job.job_id))
         self._moved.set()
         self._meters.running(len(self._tasks))
 
     def _done(self, job_id: str) -> None:
         self._tasks.pop(job_id, None)
-        self._attempts.pop(job_id, None)
+        self._claimed.pop(job_id, None)
         self._journals.pop(job_id, None)
         self._told()
 

@@ -12,7 +12,7 @@ from executor.domain import appender, moves
 from executor.domain.appender import Appender
 from executor.domain.events import Draft
 from executor.domain.execution import Execution
-from executor.domain.journal import Superseded
+from executor.domain.journal import Superseded, TooLarge
 from executor.domain.meters import NoMeters
 from executor.store.memory import MemoryExecutions
 
@@ -208,3 +208,133 @@ async def test_a_job_that_keeps_killing_its_workers_is_given_up(store, make_crew
     ended = moves.claim(job, "worker_9", utc_now(), lost=True, limit=3).after
     assert ended.status == ExecutionStatus.FAILED
     assert ended.state.error["code"] == "ATTEMPTS_EXHAUSTED"
+
+
+async def test_a_job_that_gets_further_has_lost_no_worker_in_a_row(store, bus, make_crew):
+    job = Execution("job_4", "ws_1", "crew_1", utc_now(), snapshot=make_crew(), lost_claims=2)
+    await store.insert(job)
+    step = moves.claim(job, "worker_1", utc_now(), lost=False, limit=5)
+    await store.apply(step)
+    assert step.after.lost_claims == 2
+    journal = Appender(step.after, store, bus, NoMeters())
+    journal.append(start())
+    await journal.flush()
+    assert store.jobs["job_4"].lost_claims == journal.job.lost_claims == 0
+    journal.announcer.stop()
+
+
+async def test_an_effect_begins_when_all_is_stored(journal, store):
+    journal.append(start())
+    async with journal.effect():
+        assert store.jobs["job_1"].seq == 2
+
+
+async def test_a_worker_that_slept_before_an_effect_asks_whose_the_job_is(
+    journal, store, monkeypatch
+):
+    journal.append(start())
+    await journal.flush()
+    await store.apply(moves.claim(store.jobs["job_1"], "other", utc_now(), lost=True, limit=5))
+    async with journal.effect():
+        pass  # nobody can know yet: the write was just now
+    monkeypatch.setattr(appender, "_SURE_FOR", -1.0)
+    with pytest.raises(Superseded):
+        async with journal.effect():
+            raise AssertionError("it was begun")
+
+
+async def test_a_store_that_is_away_for_a_moment_is_asked_again(journal, store, monkeypatch):
+    monkeypatch.setattr(appender, "_SURE_FOR", -1.0)
+    faults = [Unavailable("away")]
+    head = store.head
+
+    async def flaky(job_id):
+        if faults:
+            raise faults.pop()
+        return await head(job_id)
+
+    monkeypatch.setattr(store, "head", flaky)
+    async with journal.effect():
+        assert not faults
+
+
+async def test_no_effect_begins_once_they_are_closed_and_those_under_way_end(journal):
+    begun, end = asyncio.Event(), asyncio.Event()
+
+    async def effect():
+        async with journal.effect():
+            begun.set()
+            await end.wait()
+
+    first = asyncio.create_task(effect())
+    await begun.wait()
+    closing = asyncio.create_task(journal.effects.close(5.0))
+    await asyncio.sleep(0)
+    begun.clear()
+    second = asyncio.create_task(effect())
+    end.set()
+    await asyncio.gather(first, closing)
+    assert not second.done()
+    assert not begun.is_set()
+    second.cancel()
+    await journal.effects.close(0.001)
+
+
+def output(size, task="t1"):
+    return Draft(EventType.TASK_COMPLETE, {"task_id": task, "result": "x" * size})
+
+
+async def test_an_event_that_is_too_large_is_refused_and_the_job_can_be_ended(journal, store):
+    journal.append(start(1))
+    with pytest.raises(TooLarge, match="task_complete has 30000"):
+        journal.append(start(2), output(3_000_000))
+    await journal.fail("OUTPUT_TOO_LARGE", "too large")
+    job = store.jobs["job_1"]
+    assert job.state.error == {"code": "OUTPUT_TOO_LARGE", "message": "too large"}
+    assert [r.type for r in job.tail] == ["execution_start", "task_start", "task_start", "error"]
+
+
+async def test_all_outputs_together_have_a_bound_over_all_attempts(journal, store, bus):
+    for n in range(3):
+        journal.append(output(1_900_000, f"t{n}"))
+        await journal.flush()
+    store.jobs["job_1"] = moves.hand_back(store.jobs["job_1"], published=0).after
+    step = moves.claim(store.jobs["job_1"], "worker_2", utc_now(), lost=False, limit=5)
+    await store.apply(step)
+    later = Appender(step.after, store, bus, NoMeters())
+    with pytest.raises(TooLarge, match="outputs"):
+        later.append(output(1_900_000, "t9"))
+    later.announcer.stop()
+
+
+async def test_large_events_go_out_in_several_writes(journal, store):
+    for n in range(4):
+        journal.append(Draft(EventType.PROGRESS, {"text": "x" * 600_000, "progress": n}))
+    await journal.flush()
+    assert store.applied == 4
+    assert store.jobs["job_1"].seq == 5
+
+
+async def test_a_job_whose_event_cannot_be_written_is_ended_without_it(journal, store, monkeypatch):
+    apply = store.apply
+
+    async def picky(step):
+        if any(record.type == EventType.TASK_COMPLETE for record in step.records):
+            raise TooLarge("more bytes than a document can hold")
+        return await apply(step)
+
+    monkeypatch.setattr(store, "apply", picky)
+    journal.append(start(), output(10))
+    with pytest.raises(TooLarge):
+        await journal.flush()
+    await journal.fail("OUTPUT_TOO_LARGE", "too large")
+    job = store.jobs["job_1"]
+    assert (job.status, job.state.error["code"]) == (ExecutionStatus.FAILED, "OUTPUT_TOO_LARGE")
+    assert job.seq == journal.job.seq == 2
+
+
+async def test_who_has_lost_the_job_ends_it_no_more(journal, store):
+    await store.apply(moves.stop(store.jobs["job_1"], utc_now()))
+    with pytest.raises(Superseded):
+        await journal.fail("INTERNAL_ERROR", "a bug")
+    assert store.jobs["job_1"].status == ExecutionStatus.STOPPED

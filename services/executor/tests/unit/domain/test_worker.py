@@ -1,6 +1,7 @@
 """A worker among others: what it takes, and what it gives back when it stops."""
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from common.contracts.events import EventType, ExecutionStatus
 from common.contracts.messages import JobSubmitted, StoredJob
 from common.errors import Unavailable
 from common.times import utc_now
+from executor.domain import moves
 from executor.domain.events import Draft
 from executor.domain.execution import Execution
 from executor.domain.intake import ForeignJob, Intake
@@ -264,3 +266,103 @@ async def test_a_claim_that_fails_does_not_keep_the_others_from_being_made(
     monkeypatch.setattr(worker._intake, "claim", failing)
     await worker.start()
     await until(lambda: sum(job.owner is not None for job in store.jobs.values()) == 19)
+
+
+class Paying:
+    """A run whose call takes until `end`, if it is not cut off; its result is kept."""
+
+    def __init__(self):
+        self.begun, self.end = asyncio.Event(), asyncio.Event()
+
+    async def run(self, job, journal):
+        async with journal.effect():
+            self.begun.set()
+            await self.end.wait()
+        journal.append(Draft(EventType.TOOL_RESULT, {"task_id": "task_1"}))
+        await journal.flush()
+        await asyncio.Event().wait()
+
+    async def __call__(self):
+        return self
+
+
+async def test_a_worker_that_stops_waits_for_a_call_that_must_not_be_cut_off(
+    store, make_worker, make_crew
+):
+    await queue(store, make_crew(), 1)
+    paying = Paying()
+    worker = make_worker("worker_1", runner=paying)
+    await worker.start()
+    await asyncio.wait_for(paying.begun.wait(), 5)
+    stopping = asyncio.create_task(worker.stop(5.0))
+    await asyncio.sleep(0.05)
+    assert store.jobs["job_0"].owner == "worker_1"
+    paying.end.set()
+    await stopping
+    job = store.jobs["job_0"]
+    assert (job.status, job.owner) == (ExecutionStatus.RUNNING, None)
+    assert [record.type for record in job.tail] == ["execution_start", "tool_result"]
+
+
+async def test_it_does_not_wait_for_ever(store, make_worker, make_crew):
+    await queue(store, make_crew(), 1)
+    paying = Paying()
+    worker = make_worker("worker_1", runner=paying)
+    await worker.start()
+    await asyncio.wait_for(paying.begun.wait(), 5)
+    await asyncio.wait_for(worker.stop(0.2), 5)
+    assert store.jobs["job_0"].owner is None
+    assert [record.type for record in store.jobs["job_0"].tail] == ["execution_start"]
+
+
+async def test_jobs_on_their_last_claim_are_taken_one_at_a_time(store, make_worker, make_crew):
+    await queue(store, make_crew(), 4)
+    for n, job in enumerate(tuple(store.jobs.values())):
+        step = moves.claim(job, "worker_dead", utc_now(), lost=False, limit=5)
+        lost = 4 if n < 3 else 1
+        store.jobs[job.job_id] = replace(step.after, owner=None, lost_claims=lost)
+    going_on = asyncio.Event()
+
+    class Further(Waiting):
+        async def run(self, job, journal):
+            await going_on.wait()
+            await super().run(job, journal)
+
+    async def further():
+        return Further()
+
+    worker = make_worker("worker_1", runner=further)
+    await worker.start()
+    await until(lambda: len(worker.runs.running()) == 2)
+    await asyncio.sleep(0.1)
+    assert len(worker.runs.running()) == 2
+    assert {"job_3"} < worker.runs.running().keys()
+    going_on.set()
+    await until(lambda: len(worker.runs.running()) == 4)
+
+
+async def test_one_job_that_cannot_be_claimed_does_not_hide_those_behind_it(
+    store, make_worker, make_crew, monkeypatch
+):
+    await queue(store, make_crew(), 3)
+    find = store.find
+
+    async def broken(job_id):
+        if job_id == "job_0":
+            raise ValueError("a document of tomorrow")
+        return await find(job_id)
+
+    monkeypatch.setattr(store, "find", broken)
+    worker = make_worker("worker_1")
+    await worker.start()
+    await until(lambda: worker.runs.running().keys() == {"job_1", "job_2"})
+
+
+async def test_a_run_whose_job_another_worker_has_ended_is_cut_off(store, make_worker, make_crew):
+    await queue(store, make_crew(), 1)
+    worker = make_worker("worker_1")
+    await worker.start()
+    await until(lambda: store.jobs["job_0"].seq == 2)
+    told = {"code": "ATTEMPTS_EXHAUSTED", "message": "it is given up"}
+    assert await store.apply(moves.refuse(store.jobs["job_0"], "worker_2", utc_now(), **told))
+    await until(lambda: not worker.runs.running())

@@ -202,11 +202,10 @@ def of_the_run(events):
     kept, asked = [], False
     for event in events:
         asks = event.type == "input_required" and event.private is not None
-        claim = event.type in {"execution_start", "execution_resumed"}
-        answers = event.type == "input_received" and asked
-        if not (claim or asks or answers):
+        answers = asked and event.type == "input_received"
+        if not (asks or answers or event.type in {"execution_start", "execution_resumed"}):
             kept.append(event)
-        asked = asks or (asked and event.type != "input_received")
+        asked = asks or (asked and not answers)
     return kept
 
 

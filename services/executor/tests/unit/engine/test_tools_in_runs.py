@@ -4,6 +4,9 @@ import asyncio
 
 import pytest
 
+from common.contracts.events import EventType
+from executor.domain.events import Event
+
 
 def once(kit, *wanted):
     """Say that the tools are to be called once, then answer with their results."""
@@ -120,6 +123,116 @@ async def test_an_unsafe_call_of_unknown_outcome_ends_the_run_and_is_named(stage
     assert stage.drawer.calls == []
     assert events[-1].fields["code"] == "OUTCOME_UNKNOWN"
     assert "job_1:task_1:1" in events[-1].fields["message"]
+
+
+def with_policy(crew, policy):
+    configuration = crew.configuration.model_copy(update={"on_unknown_outcome": policy})
+    return crew.model_copy(update={"configuration": configuration})
+
+
+def answered(kit, history, text):
+    """Return `history` with a person's answer, as the API stores it."""
+    seq, at = len(history) + 1, history[-1].timestamp
+    fields = {"task_id": history[-1].fields["task_id"], "input": text}
+    return [*history, Event(seq, EventType.INPUT_RECEIVED, at, history[-1].attempt, fields)]
+
+
+async def asked(stage, kit):
+    stage.drawer.unsafe = frozenset({"pay"})
+    crew, history = await cut_inside_the_call(stage, kit)
+    crew = with_policy(crew, "ask")
+    return crew, await stage.run(crew, history)
+
+
+async def test_a_crew_may_have_an_unsafe_call_made_again(stage, kit):
+    stage.drawer.unsafe = frozenset({"pay"})
+    crew, history = await cut_inside_the_call(stage, kit)
+    events = await stage.run(with_policy(crew, "retry"), history)
+    assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
+    assert events[-1].fields == {"result": "paid"}
+
+
+async def test_a_crew_may_have_a_person_asked_about_a_call(stage, kit):
+    _, events = await asked(stage, kit)
+    assert stage.drawer.calls == []
+    assert events[-1].type == "input_required"
+    assert events[-1].fields["task_id"] == "task_1"
+    for told in ("job_1:task_1:1", "pay", "retry"):
+        assert told in events[-1].fields["prompt"]
+
+
+@pytest.mark.parametrize("text", ["retry", " Retry\n"])
+async def test_the_person_has_the_call_made_again(stage, kit, text):
+    crew, events = await asked(stage, kit)
+    events = await stage.run(crew, answered(kit, events, text))
+    assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
+    assert events[-1].fields == {"result": "paid"}
+
+
+async def test_what_else_the_person_says_is_the_calls_result(stage, kit):
+    crew, events = await asked(stage, kit)
+    events = await stage.run(crew, answered(kit, events, "paid, I looked"))
+    assert stage.drawer.calls == []
+    assert events[-1].fields == {"result": "paid, I looked"}
+    result = next(event for event in events if event.type == "tool_result")
+    assert result.fields["result"] == "paid, I looked"
+
+
+async def test_a_person_is_asked_again_when_the_worker_is_lost_again(stage, kit):
+    crew, events = await asked(stage, kit)
+    resumed = await stage.run(crew, answered(kit, events, "retry"))
+    place = max(n for n, event in enumerate(resumed) if event.type == "execution_resumed")
+    events = await stage.run(crew, resumed[: place + 1])
+    assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
+    assert events[-1].type == "input_required"
+
+
+async def test_a_call_after_the_unknown_one_was_not_begun_and_is_simply_made(stage, kit):
+    stage.drawer.tools = {"pay": lambda a: f"paid {a['x']}"}
+    stage.drawer.unsafe = frozenset({"pay"})
+    stage.script.say = once(kit, ("pay", {"x": 1}), ("pay", {"x": 2}))
+    crew = with_policy(kit.crew(1, tools_1=["pay"]), "ask")
+    events = await stage.run(crew)
+    place = max(n for n, event in enumerate(events) if event.type == "tool_call")
+    events = await stage.run(crew, events[: place + 1])
+    stage.drawer.calls.clear()
+    events = await stage.run(crew, answered(kit, events, "paid one"))
+    assert stage.drawer.calls == [("pay", "job_1:task_1:2")]
+    assert events[-1].fields == {"result": "paid one paid 2"}
+
+
+async def test_a_coworker_goes_on_while_another_waits_for_a_person(stage, kit):
+    paying = asyncio.Event()
+
+    async def pay(arguments):
+        paying.set()
+        await asyncio.sleep(0.01)
+        return f"paid {arguments['x']}"
+
+    def say(_model, dialogue, tools):
+        if "delegate_work" in {tool.name for tool in tools}:
+            if dialogue.results():
+                return "all done"
+            work = [{"coworker": f"Agent {n}", "task": f"pay {n}"} for n in (1, 2)]
+            return kit.calls(*(("delegate_work", each) for each in work))
+        if dialogue.results():
+            return "done"
+        return kit.calls(("pay", {"x": int(dialogue.topic.description[-1])}))
+
+    stage.drawer.tools, stage.drawer.unsafe = {"pay": pay}, frozenset({"pay"})
+    stage.script.say = say
+    names = {"tools_1": ["pay"], "tools_2": ["pay"]}
+    crew = with_policy(kit.crew(2, process="hierarchical", **names), "ask")
+    events = await stage.run(crew)
+    place = next(
+        n for n, e in enumerate(events) if e.type == "tool_call" and e.fields["action"] == "pay"
+    )
+    stage.drawer.calls.clear()
+    events = await stage.run(crew, events[: place + 1])
+    assert events[-1].type == "input_required"
+    assert len(stage.drawer.calls) == 1
+    results = [event for event in events if event.type == "tool_result"]
+    assert any(event.fields["result"] == "paid 2" for event in results)
 
 
 async def test_long_results_are_short_in_public_and_whole_for_the_run(stage, kit):
