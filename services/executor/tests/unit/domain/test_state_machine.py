@@ -1,7 +1,9 @@
-"""Random orders of everything that may happen to a job, over the store in memory.
+"""Random orders of everything that may happen to a job.
 
 Each move is made in two halves, prepared and written, with anything in between: so late writes of
-paused, dead and superseded writers are the rule here, not the exception.
+paused, dead and superseded writers are the rule here, not the exception. The same machine runs over
+the store in memory here and over MongoDB's protocol in `integration/test_state_machine_in_mongo.py`.
+docs/reference/execution-states.md tells the moves.
 """
 
 from collections.abc import Coroutine
@@ -21,11 +23,13 @@ from hypothesis.stateful import (
 
 from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot
 from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.messages import JobSubmitted
 from common.times import utc_now
 from executor.domain import moves
 from executor.domain.analytics import ending_of
 from executor.domain.events import Draft
 from executor.domain.execution import Execution, ForbiddenMove, Step
+from executor.domain.intake import ForeignJob, Intake
 from executor.domain.projection import fold
 from executor.domain.records import number
 from executor.domain.settlement import Settlement
@@ -63,10 +67,19 @@ class Announced:
 
 class JobMachine(RuleBasedStateMachine):
     prepared = Bundle("prepared")
+    read = Bundle("read")
+
+    def stores(self) -> Any:
+        """Return empty stores."""
+        return MemoryExecutions(), MemoryCounters()
+
+    def now(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
+        return now(coroutine)
 
     @initialize()
     def submit(self) -> None:
-        self.store, self.counters, self.bus = MemoryExecutions(), MemoryCounters(), Announced()
+        self.store, self.counters = self.stores()
+        self.bus = Announced()
         self.settlement = Settlement(self.store, self.counters, self.bus)
         crew = CrewSnapshot(
             id="crew_1",
@@ -78,14 +91,19 @@ class JobMachine(RuleBasedStateMachine):
             tasks=[TaskSnapshot(id="t1", description="", expected_output="", agent_id="a")],
         )
         job = Execution(JOB, "ws_1", "crew_1", utc_now(), snapshot=crew)
-        assert now(self.store.insert(job))
+        assert self.now(self.store.insert(job))
         self.dead: set[str] = set()
+        self.confirmed: dict[str, int] = {}
         self.writers: dict[str, Execution] = {}
         self.status = S.QUEUED
         self.workers = 0
 
     def job(self) -> Execution:
-        return self.store.jobs[JOB]
+        found: Execution = self.now(self.store.find(JOB))
+        return found
+
+    def log(self) -> Any:
+        return self.now(self.store.records(JOB, 0, 10_000))
 
     @rule(target=prepared)
     def a_worker_prepares_a_claim(self) -> Any:
@@ -109,15 +127,65 @@ class JobMachine(RuleBasedStateMachine):
         records = number(drafts, JOB, belief.seq, belief.attempt, utc_now())
         copied = 0
         if copy and belief.tail:
-            now(self.store.copy({JOB: belief.tail}))
+            self.now(self.store.copy({JOB: belief.tail}))
             copied = belief.tail[-1].seq
-        return owner, moves.append(belief, records, copied=copied, published=belief.published)
+        published = self.confirmed.get(owner, belief.published)
+        return owner, moves.append(belief, records, copied=copied, published=published)
+
+    @precondition(lambda self: self.writers)
+    @rule(data=st.data(), some=st.integers(1, 4))
+    def a_writer_publishes(self, data: Any, some: int) -> None:
+        owner = data.draw(st.sampled_from(sorted(self.writers)))
+        belief = self.writers[owner]
+        done = self.confirmed.get(owner, belief.published)
+        records = [record for record in self.log() if done < record.seq <= belief.seq][:some]
+        if records:
+            self.now(self.bus.events(belief, records))
+            self.confirmed[owner] = records[-1].seq
 
     @precondition(lambda self: self.writers)
     @rule(target=prepared, data=st.data())
     def a_writer_prepares_to_hand_back(self, data: Any) -> Any:
         owner = data.draw(st.sampled_from(sorted(self.writers)))
-        return "", moves.hand_back(self.writers[owner], published=0)
+        belief = self.writers[owner]
+        published = self.confirmed.get(owner, belief.published)
+        return "", moves.hand_back(belief, published=published)
+
+    @precondition(lambda self: self.writers)
+    @rule(target=prepared, data=st.data())
+    def a_writer_prepares_to_fail_the_job(self, data: Any) -> Any:
+        owner = data.draw(st.sampled_from(sorted(self.writers)))
+        told = {"code": "INTERNAL_ERROR", "message": "a bug"}
+        return owner, moves.refuse(self.writers[owner], owner, utc_now(), **told)
+
+    @rule(target=prepared)
+    def a_worker_prepares_to_refuse_the_job(self) -> Any:
+        if self.job().status != S.QUEUED:
+            return None
+        told = {"code": "NOT_FOUND", "message": "the crew is gone"}
+        return "", moves.refuse(self.job(), "worker_0", utc_now(), **told)
+
+    @rule(workspace=st.sampled_from(["ws_1", "ws_2"]))
+    def its_message_comes_late(self, workspace: str) -> None:
+        before = self.job()
+        message = JobSubmitted(job_id=JOB, workspace_id=workspace, crew_id="crew_1")
+        intake = Intake("worker_0", self.store, None, self.settlement)
+        try:
+            assert self.now(intake.stored(message, "")) == before
+        except ForeignJob:
+            assert workspace == "ws_2"
+        assert self.job() == before
+
+    @rule(target=read)
+    def somebody_reads_it(self) -> Execution:
+        return self.job()
+
+    @rule(job=read)
+    def what_was_read_long_ago_is_settled(self, job: Execution) -> None:
+        if job.final:
+            self.now(self._settled(job))
+        elif job.status == S.WAITING_FOR_INPUT:
+            self.now(self.settlement.flush(job))
 
     @rule(target=prepared)
     def the_api_prepares_a_stop(self) -> Any:
@@ -135,7 +203,7 @@ class JobMachine(RuleBasedStateMachine):
             return
         owner, step = move
         before = self.job()
-        written = now(self.store.apply(step))
+        written = self.now(self.store.apply(step))
         current = (before.attempt, before.seq, before.status, before.owner)
         planned = step.before
         assert written == (current == (planned.attempt, planned.seq, planned.status, planned.owner))
@@ -161,9 +229,9 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule()
     def a_sweep_settles(self) -> None:
-        found = now(self.store.unsettled(self.dead, 10))
+        found = self.now(self.store.unsettled(self.dead, 10))
         for job in found:
-            now(self._settled(job))
+            self.now(self._settled(job))
 
     async def _settled(self, job: Execution) -> None:
         whole = bool(job.tail) and job.tail[0].seq == 1
@@ -175,13 +243,13 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule()
     def a_waiting_tail_is_flushed(self) -> None:
-        for job in now(self.store.waiting(10)):
-            now(self.settlement.flush(job))
+        for job in self.now(self.store.waiting(10)):
+            self.now(self.settlement.flush(job))
 
     @invariant()
     def the_log_has_no_hole_and_one_end(self) -> None:
         job = self.job()
-        log = now(self.store.records(JOB, 0, 10_000))
+        log = self.log()
         assert [record.seq for record in log] == list(range(1, job.seq + 1))
         ends = [record.seq for record in log if record.terminal]
         assert ends == ([job.seq] if job.final else [])
@@ -189,7 +257,7 @@ class JobMachine(RuleBasedStateMachine):
     @invariant()
     def the_state_is_the_fold_of_the_log(self) -> None:
         job = self.job()
-        log = [record.event() for record in now(self.store.records(JOB, 0, 10_000))]
+        log = [record.event() for record in self.log()]
         assert fold(log) == job.state
         assert job.state.status(S.QUEUED) == job.status
 
@@ -200,14 +268,18 @@ class JobMachine(RuleBasedStateMachine):
         self.status = status
 
     @invariant()
+    def what_counts_as_published_is(self) -> None:
+        job = self.job()
+        assert job.published <= job.seq
+        assert set(self.bus.seqs) >= set(range(1, job.published + 1))
+
+    @invariant()
     def what_is_closed_is_whole(self) -> None:
         job = self.job()
         if not job.open:
             assert job.final
-            kept = {record.seq for record in job.tail} | self.store.traces[JOB].keys()
-            assert sorted(kept) == list(range(1, job.seq + 1))
-            assert set(self.bus.seqs) >= set(range(job.published + 1, job.seq + 1))
-            assert now(self.counters.of_crew("ws_1", "crew_1")).total.executions == 1
+            assert set(self.bus.seqs) == set(range(1, job.seq + 1))
+            assert self.now(self.counters.of_crew("ws_1", "crew_1")).total.executions == 1
 
 
 _KINDS = [EventType.TASK_START, EventType.LLM_CALL, EventType.PROGRESS, EventType.TASK_COMPLETE]

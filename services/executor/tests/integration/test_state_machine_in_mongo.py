@@ -1,0 +1,49 @@
+"""The machine of `unit/domain/test_state_machine.py` over MongoDB's protocol: the same promises."""
+
+import asyncio
+import importlib.util
+from pathlib import Path
+
+from hypothesis import HealthCheck, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from common.mongo import connect, database
+from executor.store.counters import MongoCounters
+from executor.store.executions import MongoExecutions, migrate
+
+_MACHINE = Path(__file__).parents[1] / "unit" / "domain" / "test_state_machine.py"
+
+
+def _loaded():
+    spec = importlib.util.spec_from_file_location("job_machine", _MACHINE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_random_orders_of_moves_keep_every_promise(mongo_settings):
+    machine = _loaded().JobMachine
+    with asyncio.Runner() as runner:
+        client = connect(mongo_settings)
+        stored = database(client, mongo_settings, "executor")
+        runner.run(migrate(stored))
+
+        class InMongo(machine):
+            def now(self, coroutine):
+                return runner.run(coroutine)
+
+            def stores(self):
+                for name in ("executions", "traces", "counters"):
+                    self.now(stored[name].delete_many({}))
+                return MongoExecutions(stored), MongoCounters(stored)
+
+        chosen = settings(
+            max_examples=20,
+            stateful_step_count=25,
+            deadline=None,
+            suppress_health_check=[HealthCheck.too_slow],
+        )
+        try:
+            run_state_machine_as_test(InMongo, settings=chosen)
+        finally:
+            runner.run(client.close())
