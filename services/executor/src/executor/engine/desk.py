@@ -147,11 +147,11 @@ class Desk:
         complaint = tool.complaint(call.request.arguments)
         if complaint is not None or call.request.arguments is None:
             return f"Error: the arguments do not fit: {complaint}"
-        if not tool.reads:
-            # Else a crash may lose the reply that asks for it, and the next one ask for something
-            # else with the same key.
-            await self.shared.trace.stored()
         if tool.safe:
+            if not tool.reads:
+                # Else a crash may lose the reply that asks for it, and the next one ask for
+                # something else with the same key.
+                await self.shared.trace.stored()
             return await self._called(tool, call.request.arguments, call)
         if call.number not in self._fresh:
             found = self._found_out(call)
