@@ -244,6 +244,15 @@ async def read_events(
                     return events
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that ask for one form by its name: that form is started for them."""
+    for item in items:
+        asked = getattr(getattr(item, "callspec", None), "params", {}).get("form")
+        if asked in {"embedded", "stack"}:
+            item.add_marker(pytest.mark.own_platform)
+
+
 @pytest.fixture(scope="session", params=["elsewhere"] if ELSEWHERE else ["embedded", "stack"])
 def form(request: pytest.FixtureRequest) -> str:
     return str(request.param)

@@ -11,7 +11,6 @@ import pytest
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.own_platform
 @pytest.mark.parametrize("form", ["stack"], indirect=True, scope="session")
 async def test_a_job_published_by_a_raw_client_runs(user: Any, platform: Any) -> None:
     crew_id = await user.crew("Write about {topic}")
@@ -46,7 +45,6 @@ async def test_a_job_published_by_a_raw_client_runs(user: Any, platform: Any) ->
     assert sum(event["type"] == "execution_start" for event in seen) == 1
 
 
-@pytest.mark.own_platform
 @pytest.mark.parametrize("form", ["stack"], indirect=True, scope="session")
 @pytest.mark.parametrize(
     ("kind", "body"),

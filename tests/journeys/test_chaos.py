@@ -13,6 +13,7 @@ _SEED = 7
 _JOBS = 30
 
 
+@pytest.mark.own_platform
 @pytest.mark.timeout(300)
 async def test_nothing_is_lost_whatever_is_killed(tmp_path: Path) -> None:
     faults = short_plan(_SEED)

@@ -123,7 +123,6 @@ async def test_the_python_client_of_the_readme_watches_a_run(user: Any) -> None:
     assert seen == [[str(event["seq"]), event["type"]] for event in events]
 
 
-@pytest.mark.own_platform
 @pytest.mark.parametrize("form", ["stack"], indirect=True, scope="session")
 async def test_a_service_publishes_a_job_as_the_guide_says(user: Any) -> None:
     publisher = code("docs/how-to/publish-jobs-from-your-service.md", "python")

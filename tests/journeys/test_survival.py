@@ -9,7 +9,6 @@ import pytest
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
-@pytest.mark.own_platform
 @pytest.mark.parametrize("form", ["stack"], indirect=True, scope="session")
 async def test_a_killed_workers_job_goes_on_in_another(user: Any, platform: Any) -> None:
     crew_id = await user.crew("First of all", "Then hold:survival", "At last", model="gpt-4")
@@ -33,7 +32,6 @@ async def test_a_killed_workers_job_goes_on_in_another(user: Any, platform: Any)
     assert len(platform.model.calls) == calls + 2
 
 
-@pytest.mark.own_platform
 @pytest.mark.parametrize("form", ["stack"], indirect=True, scope="session")
 async def test_a_drained_worker_hands_its_jobs_on(user: Any, platform: Any) -> None:
     crew_id = await user.crew("Wait for hold:drain", model="gpt-4")

@@ -6,7 +6,7 @@ set -eu
 cd "$(dirname "$0")/../.."
 standins=tools/compose_standins
 export DOCKER_HOST=unix:///run/kasal-engine/docker.sock
-export COMPOSE_PROJECT_NAME=kasal-try COMPOSE_FILE=docker-compose.yml:$standins/compose.yml
+export COMPOSE_PROJECT_NAME=kasal-try COMPOSE_FILE=${COMPOSE_FILE:-docker-compose.yml:$standins/compose.yml}
 export KASAL_DATA_DIR=.kasal/standins KASAL_PORT=${KASAL_PORT:-18000}
 
 finish() {
