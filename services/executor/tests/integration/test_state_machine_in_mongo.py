@@ -9,7 +9,8 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from common.mongo import connect, database
 from executor.store.counters import MongoCounters
-from executor.store.executions import MongoExecutions, migrate
+from executor.store.executions import MongoExecutions
+from executor.store.migrations import indexes
 
 _MACHINE = Path(__file__).parents[1] / "unit" / "domain" / "test_state_machine.py"
 
@@ -26,7 +27,7 @@ def test_random_orders_of_moves_keep_every_promise(mongo_settings):
     with asyncio.Runner() as runner:
         client = connect(mongo_settings)
         stored = database(client, mongo_settings, "executor")
-        runner.run(migrate(stored))
+        runner.run(indexes(stored))
 
         class InMongo(machine):
             def now(self, coroutine):
