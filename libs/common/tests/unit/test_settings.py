@@ -84,6 +84,12 @@ def test_files_hold_what_the_environment_does_not(monkeypatch, tmp_path):
     assert settings.mongo_database_prefix == "from_the_environment_"
 
 
+def test_a_file_may_have_a_settings_usual_name(monkeypatch, tmp_path):
+    (tmp_path / "otel_exporter_otlp_endpoint").write_text("http://collector:4318\n")
+    monkeypatch.setenv("KASAL_SECRETS_DIR", str(tmp_path))
+    assert load(CommonSettings).otlp_endpoint == "http://collector:4318"
+
+
 def test_what_is_wrong_in_a_file_is_named_and_not_shown(monkeypatch, tmp_path):
     (tmp_path / "kasal_service_secret").write_text("hunter2")
     monkeypatch.setenv("KASAL_SECRETS_DIR", str(tmp_path))
