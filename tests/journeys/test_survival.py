@@ -30,18 +30,3 @@ async def test_a_killed_workers_job_goes_on_in_another(user: Any, platform: Any)
     assert kinds[-1] == "execution_complete"
     assert events[-1]["attempt"] == 2
     assert len(platform.model.calls) == calls + 2
-
-
-@pytest.mark.parametrize("form", ["stack"], indirect=True, scope="session")
-async def test_a_drained_worker_hands_its_jobs_on(user: Any, platform: Any) -> None:
-    crew_id = await user.crew("Wait for hold:drain", model="gpt-4")
-    job_id = await user.start(crew_id)
-    watching = asyncio.create_task(user.watch(job_id))
-    await platform.model.held("drain")
-    platform.model.release("drain")
-    for name in platform.workers:
-        await platform.stack.signal(name, signal.SIGTERM)
-        await platform.stack.start(name)
-    events = await watching
-    assert events[-1]["type"] == "execution_complete"
-    assert [event["type"] for event in events].count("task_start") == 1

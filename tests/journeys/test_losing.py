@@ -1,0 +1,331 @@
+"""Backends go away and come back, workers are paused, everything is restarted: nothing is lost.
+
+One stack for all of it, over backends that it started itself.
+"""
+
+import asyncio
+import contextlib
+import random
+import signal
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from chaos.client import Client, Watcher
+
+from common.local.program import free_port
+from embedded.config import Settings
+from embedded.stack import stack_in
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
+
+SERVICES = ("auth", "crews", "executor", "events", "gateway")
+NEEDS = {
+    "mongo": ("auth", "crews", "executor", "worker-1"),
+    "amqp": ("auth", "crews", "executor", "worker-1", "events", "gateway"),
+    "redis": ("auth", "events", "gateway"),
+}
+NAMES = {"mongo": "mongo", "amqp": "bus", "redis": "redis"}
+
+
+class Payments:
+    """An endpoint that has its effect at each call; `keys` are the calls' idempotency keys."""
+
+    def __init__(self) -> None:
+        self.keys: list[str] = []
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/pay"
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_post("/pay", self._pay)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+
+    async def close(self) -> None:
+        await self._runner.cleanup()
+
+    async def _pay(self, request: web.Request) -> web.Response:
+        self.keys.append(request.headers["Idempotency-Key"])
+        return web.json_response({"paid": True})
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def payments() -> AsyncIterator[Payments]:
+    payments = Payments()
+    await payments.start()
+    yield payments
+    await payments.close()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="session")
+async def platform(
+    journeys: Any, payments: Payments, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Any]:
+    folder = tmp_path_factory.mktemp("losing")
+    model = journeys.ScriptedModel()
+    await model.start()
+    extra = {
+        **journeys.SETTINGS,
+        "KASAL_OPENAI_BASE_URL": model.url,
+        "OPENAI_API_KEY": "",
+        "KASAL_LOG_FORMAT": "json",
+        "KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{payments.port}",
+        "KASAL_MONGO_TIMEOUT_MS": "1500",
+    }
+    async with stack_in(Settings(port=0), folder, {}, extra, own_backends=True) as stack:
+        base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"
+        amqp_url = stack.urls["KASAL_AMQP_URL"]
+        yield journeys.Platform("stack", base, folder, model, amqp_url, stack)
+    await model.close()
+
+
+async def readiness(platform: Any, name: str) -> tuple[int, set[str]]:
+    """Return the status of a process's `/readyz`, and the backends it says are missing."""
+    async with (
+        aiohttp.ClientSession() as http,
+        http.get(platform.stack.processes[name].url + "/readyz") as answer,
+    ):
+        told = await answer.json()
+    if answer.status != 200:
+        return answer.status, set(told["error"]["details"]["missing"])
+    return 200, {name for name, how in told.get("checks", {}).items() if how != "ok"}
+
+
+async def until(holds: Callable[[], Awaitable[object]], within: float = 30.0) -> None:
+    async with asyncio.timeout(within):
+        while not await holds():  # noqa: ASYNC110 - what is waited for is another process
+            await asyncio.sleep(0.1)
+
+
+@contextlib.asynccontextmanager
+async def without(platform: Any, backend: str) -> AsyncIterator[None]:
+    """Kill a backend, and start it again in the end.
+
+    Entered when every process that needs it says that it is missing, left when all have found it
+    by themselves.
+    """
+    stack, name = platform.stack, NAMES[backend]
+    await stack.kill(backend)
+    try:
+        await asyncio.gather(
+            *(
+                until(lambda process=each: misses(platform, process, name))
+                for each in NEEDS[backend]
+            )
+        )
+        yield
+    finally:
+        await stack.start(backend)
+        await stack.ready(backend)
+        await asyncio.gather(
+            *(until(lambda process=each: complete(platform, process)) for each in stack.processes)
+        )
+
+
+async def misses(platform: Any, process: str, backend: str) -> bool:
+    return backend in (await readiness(platform, process))[1]
+
+
+async def complete(platform: Any, process: str) -> bool:
+    return await readiness(platform, process) == (200, set())
+
+
+def whole(events: list[dict[str, Any]]) -> bool:
+    return [event["seq"] for event in events] == list(range(1, len(events) + 1))
+
+
+async def test_jobs_are_taken_while_rabbitmq_is_away(user: Any, platform: Any) -> None:
+    crew_id = await user.crew("Say hello", "Then hold:rabbit", model="gpt-4")
+    before = await user.start(crew_id)
+    await platform.model.held("rabbit")
+    async with without(platform, "amqp"):
+        jobs = [await user.start(crew_id) for _ in range(3)]
+        watching = [asyncio.create_task(user.watch(job)) for job in (before, *jobs)]
+        platform.model.release("rabbit")
+        # The bus only wakes people up: they run, and are seen, without it.
+        assert whole(await watching[0])
+    for events in await asyncio.gather(*watching):
+        assert whole(events)
+        assert events[-1]["type"] == "execution_complete"
+        assert [event["type"] for event in events].count("task_start") == 2
+
+
+async def test_the_door_stays_open_while_redis_is_away(user: Any, platform: Any) -> None:
+    crew_id = await user.crew("Say hello")
+    await user.call("PUT", "/workspace/plan", {"tier": "free"}, expect=200)
+    await user.call("GET", f"/crews/{crew_id}", expect=200)
+    async with without(platform, "redis"):
+        await user.call("GET", f"/crews/{crew_id}", expect=200)
+        limits = user.answer.headers
+        assert limits["X-RateLimit-Limit"] == "100"
+        await user.call("GET", f"/crews/{crew_id}", expect=200)
+        left = int(user.answer.headers["X-RateLimit-Remaining"])
+        assert left < int(limits["X-RateLimit-Remaining"])
+        events = await user.watch(await user.start(crew_id))
+        assert events[-1]["type"] == "execution_complete"
+    await user.call("GET", f"/crews/{crew_id}", expect=200)
+
+
+async def test_nothing_is_half_done_while_the_database_is_away(user: Any, platform: Any) -> None:
+    crew_id = await user.crew("Say hello", "Then hold:database", "At last", model="gpt-4")
+    job_id = await user.start(crew_id)
+    await platform.model.held("database")
+    asked = len(platform.model.calls)
+    total = (await user.call("GET", "/executions", expect=200))["total"]
+    async with without(platform, "mongo"):
+        platform.model.release("database")
+        for method, path, sent in (
+            ("POST", "/executions", body(crew_id)),
+            ("GET", f"/executions/{job_id}", None),
+            ("POST", "/crews", {"name": "x", "process": "sequential", "agents": AGENTS}),
+        ):
+            told = await user.call(method, path, sent, expect=503)
+            assert told["error"]["code"] == "SERVICE_UNAVAILABLE"
+            assert int(user.answer.headers["Retry-After"]) > 0
+    events = await user.watch(job_id)
+    assert whole(events)
+    assert events[-1]["type"] == "execution_complete"
+    # Whoever ran it kept what it had and wrote it down then: no attempt, no turn was lost for it.
+    assert events[-1]["attempt"] == 1
+    assert len(platform.model.calls) == asked + 1
+    assert (await user.call("GET", "/executions", expect=200))["total"] == total
+    assert [crew["name"] for crew in (await user.call("GET", "/crews"))["crews"]] == ["A crew"]
+
+
+AGENTS = [{"role": "Teller", "goal": "Tell", "model": "offline"}]
+
+
+async def test_a_worker_that_was_paused_does_nothing_any_more(
+    user: Any, platform: Any, payments: Payments
+) -> None:
+    tool = {"name": "pay", "description": "Pays", "endpoint": payments.url, "auth_type": "none"}
+    await user.call("POST", "/tools/custom", tool, expect=201)
+    crew_id = await user.crew('hold:zombie call:pay:{"eur": 1}', model="gpt-4", tools=["pay"])
+    stack = platform.stack
+    await stack.stop("worker-2")
+    job_id = await user.start(crew_id)
+    await platform.model.held("zombie")
+    asked = len(platform.model.calls)
+    await stack.start("worker-2")
+    await stack.ready("worker-2")
+    watching = asyncio.create_task(user.watch(job_id))
+    stack.pause("worker-1")
+
+    async def taken_over() -> bool:
+        return len(platform.model.calls) > asked
+
+    await until(taken_over)
+    platform.model.release("zombie")
+    events = await watching
+    stack.resume("worker-1")
+    # It wakes up with the model's answer at hand, which asks for the tool.
+    await log_line(stack.processes["worker-1"].log, job_id, ("moved on", "no longer ours"))
+    assert whole(events)
+    assert events[-1]["type"] == "execution_complete"
+    assert [event["attempt"] for event in events if event["type"] == "task_complete"] == [2]
+    assert len(payments.keys) == 1
+    told = await user.call("GET", f"/executions/{job_id}", expect=200)
+    assert (told["last_seq"], told["attempt"]) == (len(events), 2)
+    assert await user.watch(job_id) == events
+    await stack.stop("worker-2")
+    assert (await user.watch(await user.start(crew_id)))[-1]["type"] == "execution_complete"
+    await stack.start("worker-2")
+
+
+async def log_line(log: Any, job_id: str, words: tuple[str, ...]) -> None:
+    """Wait for a line of a process's log that is about the job and has one of the words."""
+
+    async def there() -> bool:
+        lines = log.read_text().splitlines()
+        return any(job_id in line and any(word in line for word in words) for line in lines)
+
+    await until(there)
+
+
+async def test_a_restart_of_everything_under_load_loses_nothing(user: Any, platform: Any) -> None:
+    crew_id = await user.crew("First hold:rolling", "Second", "Third", model="gpt-4")
+    jobs = [await user.start(crew_id) for _ in range(12)]
+    client = Client(platform.base, user.http)
+    client.headers = user.headers
+    watchers = [Watcher(client, job, random.Random(job)) for job in jobs]
+    watching = [asyncio.create_task(watcher.to_end()) for watcher in watchers]
+    await platform.model.held("rolling")
+    async with user.socket() as socket:
+        await socket.send_json({"type": "subscribe", "job_id": jobs[0]})
+        assert (await socket.receive_json())["type"] == "subscribed"
+        await restart(platform, "events")
+        assert [frame async for frame in socket]  # what it had seen before
+        assert socket.close_code == 1012
+    releasing = asyncio.create_task(released(platform, 1.0))
+    took = [await restart(platform, name) for name in platform.workers]
+    assert max(took) < 10
+    later = [await client.call("POST", "/executions", body(crew_id), key=f"k{n}") for n in range(3)]
+    for name in ("executor", "crews", "auth", "gateway"):
+        await restart(platform, name)
+    await releasing
+    async with asyncio.timeout(60):
+        await asyncio.gather(*watching)
+    for watcher in watchers:
+        assert watcher.problems == []
+        assert whole(watcher.events)
+        assert watcher.events[-1]["type"] == "execution_complete"
+        kinds = [event["type"] for event in watcher.events]
+        assert (kinds.count("task_start"), kinds.count("task_complete")) == (3, 3)
+    for told in later:
+        assert (await user.watch(told["job_id"]))[-1]["type"] == "execution_complete"
+
+
+def body(crew_id: str) -> dict[str, Any]:
+    return {"crew_id": crew_id, "inputs": {}}
+
+
+async def released(platform: Any, after: float) -> None:
+    await asyncio.sleep(after)
+    platform.model.release("rolling")
+
+
+async def restart(platform: Any, name: str) -> float:
+    """Restart a process as a rolling update does; return how many seconds it took to end."""
+    began = time.monotonic()
+    await platform.stack.stop(name)
+    took = time.monotonic() - began
+    assert platform.stack.processes[name].code == 0, f"{name} had to be killed"
+    await platform.stack.start(name)
+    await platform.stack.ready(name)
+    return took
+
+
+async def test_a_drained_worker_hands_its_job_on_at_once(user: Any, platform: Any) -> None:
+    stack = platform.stack
+    crew_id = await user.crew("Wait for hold:handing", model="gpt-4")
+    await stack.stop("worker-2")
+    job_id = await user.start(crew_id)
+    await platform.model.held("handing")
+    await stack.start("worker-2")
+    await stack.ready("worker-2")
+    resumed = asyncio.create_task(until_resumed(user, job_id))
+    began = time.monotonic()
+    await stack.processes["worker-1"].send(signal.SIGTERM)
+    assert time.monotonic() - began < 10  # 0.9 s on an idle machine; the other went on after 0.5 s
+    assert await resumed - began < 10
+    platform.model.release("handing")
+    events = await user.watch(job_id)
+    reasons = [event["reason"] for event in events if event["type"] == "execution_resumed"]
+    assert reasons == ["handed_over"]
+    assert events[-1]["type"] == "execution_complete"
+
+
+async def until_resumed(user: Any, job_id: str) -> float:
+    async with user.socket() as socket:
+        await socket.send_json({"type": "subscribe", "job_id": job_id})
+        async with asyncio.timeout(30):
+            while True:
+                if (await socket.receive_json())["type"] == "execution_resumed":
+                    return time.monotonic()
