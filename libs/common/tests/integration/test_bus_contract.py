@@ -220,6 +220,22 @@ async def test_an_unknown_type_is_a_dead_letter_without_a_call(bus):
     assert inbox.messages == []
 
 
+async def test_a_body_that_is_too_long_is_a_dead_letter_without_a_call(bus):
+    inbox, dead = Inbox(), Inbox()
+    await bus.consume(JOBS_QUEUE, inbox)
+    await bus.consume(DEAD_LETTERS_QUEUE, dead)
+    most = job(b" " * JOBS_QUEUE.largest)
+    await bus.publish(JOBS, JOB, job(b" " * (JOBS_QUEUE.largest + 1)))
+    await bus.publish(JOBS, JOB, most)
+    (letter,) = await dead.holding(1)
+    assert letter.headers[HEADER_REASON] == (
+        f"the body has {JOBS_QUEUE.largest + 1} bytes; at most {JOBS_QUEUE.largest} are taken"
+    )
+    assert letter.headers[HEADER_ATTEMPTS] == "1"
+    (taken,) = await inbox.holding(1)
+    assert taken.message_id == most.message_id
+
+
 @pytest.mark.parametrize(
     "fault",
     [Unavailable("the store is away"), AutoReconnect("closed"), ExecutionTimeout("too slow", 50)],

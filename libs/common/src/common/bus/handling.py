@@ -138,7 +138,7 @@ class Handling:
         self._count_taken(queue, message)
         if queue.accepts and message.type not in queue.accepts:
             return self._dead_letter(queue, message, f"the type {message.type!r} is not known here")
-        if len(message.body) > queue.largest:
+        if queue.dead_letters and len(message.body) > queue.largest:
             told = f"the body has {len(message.body)} bytes; at most {queue.largest} are taken"
             return self._dead_letter(queue, message, told)
         failures = tries = 0

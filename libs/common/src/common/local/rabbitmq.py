@@ -62,7 +62,7 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "RABBITMQ_LOGS": "-",
         "RABBITMQ_CONF_ENV_FILE": "/dev/null",
         "RABBITMQ_CONFIG_FILE": str(folder / "rabbitmq"),
-        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced"),
+        "RABBITMQ_ADVANCED_CONFIG_FILE": str(folder / "advanced.config"),
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_PID_FILE": str(folder / "erlang.pid"),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
