@@ -15,6 +15,7 @@ from executor.domain import moves
 from executor.domain.analytics import Ending
 from executor.domain.events import Draft
 from executor.domain.execution import Execution
+from executor.domain.journal import TooLarge
 from executor.domain.records import number
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
@@ -104,6 +105,41 @@ async def test_a_job_is_read_back_as_it_was_stored(executions, new_job):
     assert not await executions.insert(replace(job, workspace_id="ws_other"))
     assert (await executions.find(job.job_id)).workspace_id == "ws_test"
     assert await executions.find("job_none") is None
+
+
+async def test_a_job_that_is_too_large_is_refused_and_those_beside_it_are_not(database, new_job):
+    if database is None:
+        return  # memory has no such bound
+    executions = MongoExecutions(database)
+    jobs = [Execution(f"job_{n}", "ws_1", "crew_1", utc_now()) for n in range(4)]
+    jobs[1] = replace(jobs[1], inputs={"text": "x" * 17_000_000})
+    jobs[3] = replace(jobs[3], job_id="job_0")
+    first = asyncio.create_task(executions.insert(Execution("job_9", "ws_1", "c", utc_now())))
+    await asyncio.sleep(0)  # so that the others go as one
+    answers = await asyncio.gather(*map(executions.insert, jobs), return_exceptions=True)
+    assert (await first, answers[0], answers[2], answers[3]) == (True, True, True, False)
+    assert isinstance(answers[1], TooLarge)
+
+
+async def test_a_step_that_makes_a_job_too_large_is_refused(database, new_job, claimed):
+    if database is None:
+        return
+    executions = MongoExecutions(database)
+    job = await claimed(await new_job())
+    for _ in range(3):
+        records = number([large()], job.job_id, job.seq, job.attempt, utc_now())
+        step = moves.append(job, records, copied=0, published=0)
+        if job.seq < 3:
+            assert await executions.apply(step)
+            job = step.after
+    with pytest.raises(TooLarge):
+        await executions.apply(step)
+    assert (await executions.find(job.job_id)) == job
+    assert await executions.apply(moves.stop(job, utc_now()))
+
+
+def large() -> Draft:
+    return Draft(EventType.PROGRESS, {"text": "x" * 7_000_000})
 
 
 async def test_a_head_leaves_out_what_is_large(executions, new_job):

@@ -161,6 +161,41 @@ async def test_a_killed_workers_job_goes_on_in_another_with_no_second_task_start
     assert [event.fields["reason"] for event in resumed] == ["worker_lost"]
 
 
+async def test_a_job_that_kills_its_workers_is_given_up_and_the_one_beside_it_is_not(
+    workers, submit, submission, ended, log_of
+):
+    poison, innocent = submission(), submission()
+    killing = asyncio.Event()
+
+    class Deadly:
+        async def run(self, job, journal):
+            if job.job_id == poison.job_id:
+                killing.set()
+                await asyncio.Event().wait()
+            await asyncio.sleep(0.3)  # it never gets that far beside the other
+            journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": "alive"}))
+            await journal.flush()
+
+    async def killer():
+        while True:
+            process, _ = await workers.start(Deadly())
+            await killing.wait()
+            await asyncio.sleep(0.05)  # until both are claimed
+            await _kill(process)
+            killing.clear()
+
+    killing_on = asyncio.create_task(killer())
+    for message in (poison, innocent):
+        await submit(message)
+    given_up, survivor = await ended(poison.job_id), await ended(innocent.job_id)
+    killing_on.cancel()
+    assert given_up.state.error["code"] == "ATTEMPTS_EXHAUSTED"
+    assert given_up.attempt == 5
+    assert survivor.state.result == "alive"
+    assert_whole(await log_of(poison.job_id), EventType.ERROR)
+    assert_whole(await log_of(innocent.job_id), EventType.EXECUTION_COMPLETE)
+
+
 async def test_a_worker_that_stops_hands_its_jobs_over(
     workers, submit, submission, ended, log_of, make_runner, executions
 ):
@@ -275,6 +310,56 @@ async def test_a_bug_in_a_run_ends_the_job_without_showing_its_trace(
         "message": "The run failed with an internal error.",
     }
     assert_whole(await log_of(job.job_id), EventType.ERROR)
+
+
+async def test_a_run_that_makes_too_much_ends_the_job_once(
+    workers, submit, submission, ended, log_of
+):
+    class Verbose:
+        attempts = 0
+
+        async def run(self, job, journal):
+            Verbose.attempts += 1
+            journal.append(Draft(EventType.TASK_START, {"task_id": "task_1"}))
+            journal.append(Draft(EventType.LLM_CALL, {"result": "x" * 3_000_000}))
+            await journal.flush()
+
+    await workers.start(Verbose())
+    job = await ended(await submit(submission()))
+    assert job.state.error["code"] == "OUTPUT_TOO_LARGE"
+    assert Verbose.attempts == 1
+    assert_whole(await log_of(job.job_id), EventType.ERROR)
+
+
+async def test_a_write_that_the_store_refuses_ends_the_job_and_does_not_go_round_for_ever(
+    workers, submit, submission, ended, log_of, make_runner, monkeypatch
+):
+    runner = make_runner()
+    process, _ = await workers.start(runner)
+    store = process.worker._executions
+    apply = store.apply
+
+    async def picky(step):
+        if any(record.type == EventType.TASK_COMPLETE for record in step.records):
+            raise ValueError("no document of this kind")
+        return await apply(step)
+
+    monkeypatch.setattr(store, "apply", picky)
+    job = await ended(await submit(submission()))
+    assert job.state.error["code"] == "INTERNAL_ERROR"
+    assert runner.started == [(job.job_id, 1)]
+    assert_whole(await log_of(job.job_id), EventType.ERROR)
+
+
+async def test_a_crew_too_large_to_be_kept_with_its_job_fails_it(
+    workers, submit, submission, ended, peers, make_crew, make_runner
+):
+    crew = make_crew("crew_large")
+    peers.crews["crew_large"] = crew.model_copy(update={"description": "x" * 17_000_000})
+    await workers.start(make_runner())
+    job = await ended(await submit(submission(crew_id="crew_large")))
+    assert job.state.error["code"] == "VALIDATION_ERROR"
+    assert "cannot be kept" in job.state.error["message"]
 
 
 async def test_no_more_jobs_than_slots_run_at_once(workers, submit, submission, ended, make_runner):
