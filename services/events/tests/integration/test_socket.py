@@ -274,7 +274,7 @@ async def test_a_client_that_floods_and_reads_late_is_closed_with_4429(world_of,
                 await talk.say(client, type="subscribe", job_id=f"job_{number}")
             code, heard = await talk.drained(client)
         assert code == 4429
-        assert 300 <= len(heard) <= 302
+        assert 300 <= len(heard) < 1_000
         async with world.connect() as again:
             await talk.say(again, type="ping")
             assert await talk.hear(again) == {"type": "pong"}

@@ -18,7 +18,7 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     worker_slots: int = Field(default=200, ge=1, le=10_000)
     """Jobs that one worker process runs at once."""
     max_lost_claims: int = Field(default=5, ge=1, le=100)
-    """How many workers a job may lose before it ends with `ATTEMPTS_EXHAUSTED`."""
+    """How many workers a job may lose in a row before it ends with `ATTEMPTS_EXHAUSTED`."""
     lease_beat: float = Field(default=0.5, gt=0, le=10)
     """How often a worker raises its counter."""
     lease_silence: float = Field(default=2.0, gt=0, le=60)

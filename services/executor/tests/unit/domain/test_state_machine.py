@@ -6,7 +6,9 @@ the store in memory here and over MongoDB's protocol in `integration/test_state_
 docs/reference/execution-states.md tells the moves.
 """
 
+import re
 from collections.abc import Coroutine
+from pathlib import Path
 from typing import Any
 
 from hypothesis import settings
@@ -28,7 +30,7 @@ from common.times import utc_now
 from executor.domain import moves
 from executor.domain.analytics import ending_of
 from executor.domain.events import Draft
-from executor.domain.execution import Execution, ForbiddenMove, Step
+from executor.domain.execution import _MOVES, Execution, ForbiddenMove, Step
 from executor.domain.intake import ForeignJob, Intake
 from executor.domain.projection import fold
 from executor.domain.records import number
@@ -301,3 +303,10 @@ def test_no_move_leaves_a_final_status() -> None:
             except ForbiddenMove:
                 continue
             raise AssertionError(f"a {status} job was moved")
+
+
+def test_the_document_draws_the_moves_there_are() -> None:
+    document = Path(__file__).parents[5] / "docs" / "reference" / "execution-states.md"
+    drawn = set(re.findall(r"(\w+) --> (\w+):", document.read_text()))
+    assert drawn == {(before.value, after.value) for before, after in ALLOWED}
+    assert {(before, after) for before, several in _MOVES.items() for after in several} == ALLOWED
