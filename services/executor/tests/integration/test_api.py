@@ -277,3 +277,20 @@ async def test_the_crew_travels_with_the_submission(api, backends, settings, tel
     message = await asyncio.wait_for(found.get(), 5)
     assert JobSubmitted.model_validate_json(message.body).job_id == job_id
     await bus.close()
+
+
+async def test_a_job_of_a_newer_version_is_answered_503(api, mongo_database):
+    job_id = await start(api)
+    held = mongo_database("executor")["executions"]
+    await held.update_one({"_id": job_id}, {"$set": {"format": 99}})
+    before = await held.find_one({"_id": job_id})
+    for method, path in (
+        ("GET", ""),
+        ("GET", "/traces"),
+        ("POST", "/stop"),
+    ):
+        status, answer = await api.ask(method, f"/executions/{job_id}{path}")
+        assert (status, answer["error"]["code"]) == (503, "SERVICE_UNAVAILABLE")
+        assert "written by a newer version of Kasal" in answer["error"]["message"]
+    assert (await api.ask("GET", "/executions"))[0] == 503
+    assert await held.find_one({"_id": job_id}) == before

@@ -1,6 +1,7 @@
 """Stories of jobs and workers, over the memory bus and a real store."""
 
 import asyncio
+from datetime import timedelta
 
 import pytest
 
@@ -8,7 +9,10 @@ from common.bus import Message, encode
 from common.contracts.events import EventType, ExecutionStatus
 from common.contracts.messages import JobSubmitted
 from common.contracts.topology import DEAD_LETTERS_QUEUE, EVENTS, JOBS
+from common.times import utc_now
 from executor.domain.events import Draft
+from executor.domain.execution import READS
+from executor.domain.intake import _new
 from executor.store.executions import MongoExecutions
 
 
@@ -577,3 +581,50 @@ async def test_the_real_engine_runs_a_crew_with_the_offline_model(
     log = await log_of(job.job_id)
     assert_whole(log, EventType.EXECUTION_COMPLETE)
     assert sum(event.type == EventType.LLM_CALL for event in log) == 3
+
+
+@pytest.fixture
+def rewritten(mongo_database):
+    """Write to a job as a newer version of Kasal would."""
+
+    async def write(job_id: str, **fields) -> None:
+        change = {"format": READS + 1, **fields}
+        await mongo_database("executor")["executions"].update_one({"_id": job_id}, {"$set": change})
+
+    return write
+
+
+async def test_a_job_of_a_newer_version_waits_for_a_newer_worker(
+    workers, submit, submission, executions, ended, make_runner, rewritten, mongo_database
+):
+    newer = submission()
+    await executions.insert(_new(newer, "", utc_now() - timedelta(minutes=1)))
+    await rewritten(newer.job_id)
+    before = await mongo_database("executor")["executions"].find_one({"_id": newer.job_id})
+    process, _ = await workers.start(make_runner())
+    await submit(newer)  # by the bus, and by looking at the store
+    await ended(await submit(submission()))
+    await process.worker._care()
+    after = await mongo_database("executor")["executions"].find_one({"_id": newer.job_id})
+    assert after == before
+    await rewritten(newer.job_id, format=READS)  # to a newer worker it is as any other
+    assert (await ended(newer.job_id)).status == ExecutionStatus.COMPLETED
+
+
+async def test_a_run_ends_when_a_newer_version_has_taken_its_job(
+    workers, submit, submission, eventually, make_runner, rewritten, mongo_database
+):
+    gate = Gate("task_2")
+    process, _ = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    await rewritten(job_id, owner="worker_new", attempt=2, seq=9)
+    held = mongo_database("executor")["executions"]
+    before = await held.find_one({"_id": job_id})
+
+    async def gone():
+        return not process.worker.runs.held()
+
+    await eventually(gone)
+    gate.opened.set()
+    assert await held.find_one({"_id": job_id}) == before

@@ -45,6 +45,7 @@ class StoredJob(BaseModel):
     created_at: datetime
     traceparent: str = ""
     snapshot: CrewSnapshot
+    format: int = 1
 
 
 class JobSubmitted(BusMessage):

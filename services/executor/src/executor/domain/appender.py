@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from common.contracts.events import TERMINAL_EVENTS, EventType
 from common.errors import Unavailable
+from common.formats import NewerFormat
 from common.logs import get_logger
 from common.times import utc_now
 from executor.domain import moves
@@ -248,15 +249,18 @@ async def carry_out(executions: Executions, step: Step, patience: float) -> None
 
 
 async def patiently(call: Callable[[int], Awaitable[ResultT]], patience: float) -> ResultT:
-    """Return what `call` returns; it is told how often it was tried before.
+    """Return what `call` returns, about a job of this worker's; it is told how often it was tried.
 
-    It is tried again while the store is away, for at most `patience` seconds. Raises `Unavailable`.
+    It is tried again while the store is away, for at most `patience` seconds. Raises `Unavailable`,
+    and `Superseded` when a newer version has written to the job.
     """
     until = asyncio.get_running_loop().time() + patience
     tries = 0
     while True:
         try:
             return await call(tries)
+        except NewerFormat as fault:
+            raise Superseded(str(fault)) from fault
         except Unavailable:
             pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
             if asyncio.get_running_loop().time() + pause > until:

@@ -14,6 +14,12 @@ from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from executor.domain.projection import State
 from executor.domain.records import Record
 
+READS = 1
+"""The newest format of executions, their events and private parts, that this code can go on from."""
+WRITES = 1
+"""The format in which it writes them. A release that raises it comes after one that reads it: see
+docs/reference/schema.md."""
+
 _MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
     ExecutionStatus.QUEUED: frozenset(
         {ExecutionStatus.RUNNING, ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
@@ -46,7 +52,7 @@ class Execution:
     `lost_claims` counts the claims that were taken from dead owners since it last got further.
     `open` turns false when an ended job's events are all copied and published and the job is counted.
     `ticket` is known of a job that was made here or told of over the bus, not of one that was read: whoever has it knows the job
-    as it was stored.
+    as it was stored. `format` is that of the newest part: whoever reads less leaves the job alone.
     """
 
     job_id: str
@@ -67,6 +73,7 @@ class Execution:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     snapshot: CrewSnapshot | None = None
     ticket: str = ""
+    format: int = WRITES
 
     @property
     def final(self) -> bool:
@@ -118,6 +125,7 @@ def step(before: Execution, records: tuple[Record, ...], **changes: Any) -> Step
         state=state,
         seq=records[-1].seq if records else before.seq,
         tail=(*kept, *records),
+        format=max(before.format, WRITES) if records else before.format,
         **changes,
     )
     return Step(before, after, records)

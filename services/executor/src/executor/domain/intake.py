@@ -12,7 +12,7 @@ from common.logs import get_logger
 from common.times import utc_now
 from executor.domain import moves
 from executor.domain.appender import carry_out
-from executor.domain.execution import Execution, Step
+from executor.domain.execution import READS, Execution, Step
 from executor.domain.inputs import check_runnable
 from executor.domain.journal import Superseded, TooLarge
 from executor.domain.meters import Meters, NoMeters
@@ -76,7 +76,7 @@ class Intake:
         That spares the reading of it. A claim fails if the ticket is not the job's.
         """
         told = message.stored
-        if told is None:
+        if told is None or told.format > READS:
             return None
         return Execution(
             job_id=message.job_id,
@@ -88,6 +88,7 @@ class Intake:
             inputs=message.inputs,
             snapshot=told.snapshot,
             ticket=told.ticket,
+            format=told.format,
         )
 
     @property

@@ -1,4 +1,8 @@
-"""What the rules need from outside. Calls raise `Unavailable` while a backend is away."""
+"""What the rules need from outside. Calls raise `Unavailable` while a backend is away.
+
+Reads of one job, and pages that would show it, raise `NewerFormat` for a job of a newer format than
+`execution.READS`. Those that find jobs to work on pass it over.
+"""
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime

@@ -8,6 +8,7 @@ from datetime import timedelta
 from common.contracts.events import ExecutionStatus
 from common.contracts.messages import JobSubmitted
 from common.errors import Unavailable
+from common.formats import NewerFormat
 from common.logs import get_logger
 from common.times import utc_now
 from executor.domain import moves
@@ -99,7 +100,10 @@ class Worker:
         told = self._intake.told(message)
         if told is not None and await self._claim(told):
             return
-        await self._claim(await self._intake.stored(message, traceparent))
+        try:
+            await self._claim(await self._intake.stored(message, traceparent))
+        except NewerFormat as fault:  # a newer worker finds it in the store
+            log.info("a job is left to a newer worker", job_id=message.job_id, reason=str(fault))
 
     def cut_off(self, job_id: str) -> None:
         """Cancel a run whose job was stopped."""
@@ -125,6 +129,8 @@ class Worker:
     async def _claim_found(self, job_id: str, head: Execution | None = None) -> None:
         try:
             await self._claim_stored(job_id, head)
+        except NewerFormat:
+            return
         except Unavailable:
             raise
         except Exception:  # one job's fault must not hide those behind it
@@ -221,15 +227,22 @@ class Worker:
         self._strangers = strangers
 
     async def _lost(self, job_id: str, attempt: int) -> bool:
-        head = await self._executions.head(job_id)
+        head = await self._head(job_id)
         if head is None or head.attempt != attempt:
             return True
         waits = head.status == ExecutionStatus.WAITING_FOR_INPUT  # as this very run has left it
         return head.owner != self.worker_id and not waits
 
+    async def _head(self, job_id: str) -> Execution | None:
+        """Return the head of a job, or None where it is nothing that this worker could go on with."""
+        try:
+            return await self._executions.head(job_id)
+        except NewerFormat:
+            return None
+
     async def _give_up(self, job_id: str) -> None:
         """Make a job ownerless that this worker owns but, after a store outage, no longer runs."""
-        head = await self._executions.head(job_id)
+        head = await self._head(job_id)
         if head is not None and head.owner == self.worker_id and not head.final:
             log.warning("a job is handed back: it is not run here", job_id=job_id)
             await self._executions.apply(moves.hand_back(head, published=head.published))

@@ -80,6 +80,7 @@ def _told(job: Execution) -> StoredJob | None:
         created_at=job.created_at,
         traceparent=job.traceparent,
         snapshot=crew,
+        format=job.format,
     )
 
 

@@ -11,9 +11,11 @@ import orjson
 
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import EventType, ExecutionStatus
+from common.formats import FIELD as FORMAT
+from common.formats import format_of
 from common.idempotency.receipts import WITHOUT
 from common.mongo import Document
-from executor.domain.execution import Execution, Step
+from executor.domain.execution import READS, Execution, Step
 from executor.domain.projection import State, TaskState, Usage
 from executor.domain.records import Record, json_bytes
 
@@ -56,6 +58,7 @@ def _head(job: Execution) -> Document:
         "seq": job.seq,
         "lost_claims": job.lost_claims,
         "published": job.published,
+        FORMAT: job.format,
     }
 
 
@@ -187,6 +190,8 @@ def _state(document: Mapping[str, Any]) -> State:
 
 
 def execution(document: Mapping[str, Any]) -> Execution:
+    """Return the job of `document`. Raises `NewerFormat`."""
+    known = check_format(document)
     snapshot = document.get("snapshot")
     return Execution(
         job_id=document["_id"],
@@ -206,4 +211,10 @@ def execution(document: Mapping[str, Any]) -> Execution:
         requested_by=document.get("requested_by", ""),
         inputs=orjson.loads(document.get("inputs", b"{}")),
         snapshot=None if snapshot is None else CrewSnapshot.model_validate_json(snapshot),
+        format=known,
     )
+
+
+def check_format(document: Mapping[str, Any]) -> int:
+    """Return the format of an execution's document. Raises `NewerFormat`."""
+    return format_of(document, READS, f"The job {document['_id']}")

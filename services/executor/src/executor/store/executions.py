@@ -8,12 +8,14 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge, PyMongoError
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.errors import Unavailable
+from common.formats import FIELD as FORMAT
+from common.formats import NewerFormat
 from common.grouping import Grouped
 from common.idempotency.once import Receipt
 from common.idempotency.receipts import MongoReceipts, kept
 from common.logs import get_logger
 from common.mongo import Database, Document
-from executor.domain.execution import Execution, Step
+from executor.domain.execution import READS, Execution, Step
 from executor.domain.journal import TooLarge
 from executor.domain.records import Record
 from executor.store import documents
@@ -63,10 +65,10 @@ class MongoExecutions:
     async def find(self, job_id: str) -> Execution | None:
         return await self._finding(job_id)
 
-    async def _find_all(self, job_ids: Sequence[str]) -> list[Execution | None]:
+    async def _find_all(self, job_ids: Sequence[str]) -> list[Execution | Exception | None]:
         with reaching():
             rows = await self._executions.find({"_id": {"$in": list(job_ids)}}).to_list()
-        found = {row["_id"]: documents.execution(row) for row in rows}
+        found = {row["_id"]: _read_alone(row) for row in rows}
         return [found.get(job_id) for job_id in job_ids]
 
     async def head(self, job_id: str) -> Execution | None:
@@ -135,9 +137,12 @@ class MongoExecutions:
 
     async def records(self, job_id: str, after: int, limit: int) -> list[Record]:
         with reaching():
-            head = await self._executions.find_one({"_id": job_id}, {"seq": 1, "tail": 1})
+            head = await self._executions.find_one(
+                {"_id": job_id}, {"seq": 1, "tail": 1, FORMAT: 1}
+            )
             if head is None or after >= head["seq"]:
                 return []
+            documents.check_format(head)
             upto = min(after + limit, head["seq"])
             found = {entry["seq"]: entry for entry in head["tail"] if after < entry["seq"] <= upto}
             if len(found) < upto - after:
@@ -171,15 +176,27 @@ class MongoExecutions:
     async def _open(
         self, owners: Sequence[str | None], statuses: Sequence[str], limit: int
     ) -> list[Execution]:
-        found: list[Document] = []
+        found: list[Execution] = []
+        for owner in owners:
+            for status in statuses:
+                if len(found) < limit:
+                    query = {"open": True, "owner": owner, "status": status}
+                    found += await self._readable(query, limit - len(found))
+        return found
+
+    async def _readable(self, query: Document, limit: int) -> list[Execution]:
+        """Return heads of at most `limit` jobs.
+
+        Those of a newer format are passed over, so that they do not take the places of others.
+        """
+        found: list[Execution] = []
         with reaching():
-            for owner in owners:
-                for status in statuses:
-                    if len(found) < limit:
-                        query = {"open": True, "owner": owner, "status": status}
-                        cursor = self._executions.find(query, documents.HEAD)
-                        found += await cursor.limit(limit - len(found)).to_list()
-        return _readable(found)
+            async with self._executions.find(query, documents.HEAD).batch_size(limit) as cursor:
+                async for row in cursor:
+                    found += _readable(row)
+                    if len(found) >= limit:
+                        break
+        return found
 
     async def queued(self, before: datetime, limit: int) -> list[str]:
         with reaching():
@@ -192,7 +209,8 @@ class MongoExecutions:
             "status": ExecutionStatus.QUEUED.value,
             "created_at": {"$gt": after, "$lte": upto},
         }
-        return await self._executions.find(query, {"created_at": 1}).to_list()
+        rows = await self._executions.find(query, {"created_at": 1, FORMAT: 1}).to_list()
+        return [row for row in rows if row.get(FORMAT, 1) <= READS]
 
     async def waiting(self, limit: int) -> list[Execution]:
         query = {
@@ -201,9 +219,7 @@ class MongoExecutions:
             "status": ExecutionStatus.WAITING_FOR_INPUT.value,
             "tail.0": {"$exists": True},
         }
-        with reaching():
-            found = await self._executions.find(query, documents.HEAD).limit(limit).to_list()
-        return _readable(found)
+        return await self._readable(query, limit)
 
     async def running_of(self, owner: str) -> frozenset[str]:
         query = {"open": True, "owner": owner, "status": ExecutionStatus.RUNNING.value}
@@ -238,15 +254,23 @@ def _refusals(fault: BulkWriteError) -> Iterator[tuple[int, bool | Exception]]:
             yield error["index"], too_large() if is_too_large(error["code"]) else fault
 
 
-def _readable(rows: Sequence[Document]) -> list[Execution]:
-    """Return the rows as jobs; one that cannot be read must not hide the others."""
-    jobs = []
-    for row in rows:
-        try:
-            jobs.append(documents.execution(row))
-        except (KeyError, TypeError, ValueError):
-            log.exception("a job cannot be read and is left alone", job_id=row.get("_id"))
-    return jobs
+def _read_alone(row: Document) -> Execution | Exception:
+    """Return the row as a job, or why it cannot be read: its reader alone is told."""
+    try:
+        return documents.execution(row)
+    except (NewerFormat, KeyError, TypeError, ValueError) as fault:
+        return fault
+
+
+def _readable(row: Document) -> list[Execution]:
+    """Return the row as a job; one that cannot be read must not hide the others."""
+    try:
+        return [documents.execution(row)]
+    except NewerFormat:  # a newer worker looks after it
+        return []
+    except (KeyError, TypeError, ValueError):
+        log.exception("a job cannot be read and is left alone", job_id=row.get("_id"))
+        return []
 
 
 def _raise_unless_known(fault: BulkWriteError) -> None:

@@ -6,10 +6,12 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
+from common.formats import FIELD as FORMAT
+from common.formats import format_of
 from common.idempotency.memory import MemoryReceipts
 from common.idempotency.once import KeyTaken, Receipt
 from executor.domain.analytics import CrewStats, Ending, added, tally
-from executor.domain.execution import Execution, Step
+from executor.domain.execution import READS, Execution, Step
 from executor.domain.records import Record
 
 
@@ -35,12 +37,16 @@ class MemoryExecutions(MemoryReceipts):
         return True
 
     async def find(self, job_id: str) -> Execution | None:
-        job = self.jobs.get(job_id)
+        job = self._known(job_id)
         return None if job is None else replace(job, ticket="")
 
     async def head(self, job_id: str) -> Execution | None:
-        job = self.jobs.get(job_id)
+        job = self._known(job_id)
         return None if job is None else _head(job)
+
+    def _known(self, job_id: str) -> Execution | None:
+        job = self.jobs.get(job_id)
+        return None if job is None else _checked(job)
 
     async def apply(self, step: Step) -> bool:
         self.writes += 1
@@ -61,6 +67,7 @@ class MemoryExecutions(MemoryReceipts):
             published=after.published,
             state=after.state,
             snapshot=after.snapshot or job.snapshot,
+            format=after.format,
             tail=after.tail if shortened else (*job.tail, *step.records),
         )
         return True
@@ -72,7 +79,7 @@ class MemoryExecutions(MemoryReceipts):
                 self.traces[job_id].setdefault(record.seq, record)
 
     async def records(self, job_id: str, after: int, limit: int) -> list[Record]:
-        job = self.jobs.get(job_id)
+        job = self._known(job_id)
         if job is None:
             return []
         found = {**self.traces[job_id], **{record.seq: record for record in job.tail}}
@@ -93,23 +100,23 @@ class MemoryExecutions(MemoryReceipts):
                 self.jobs[job_id] = replace(job, tail=tail, open=False)
 
     async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
-        running = self._open(ExecutionStatus.RUNNING)
+        running = self._readable(ExecutionStatus.RUNNING)
         return [_head(job) for job in running if job.owner is None or job.owner in dead][:limit]
 
     async def queued(self, before: datetime, limit: int) -> list[str]:
         waiting = [
             job
-            for job in self._open(ExecutionStatus.QUEUED)
+            for job in self._readable(ExecutionStatus.QUEUED)
             if job.owner is None and job.created_at <= before
         ]
         return [job.job_id for job in sorted(waiting, key=lambda job: job.created_at)][:limit]
 
     async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
-        ended = self._open(*FINAL_STATUSES)
+        ended = self._readable(*FINAL_STATUSES)
         return [_head(job) for job in ended if job.owner is None or job.owner in owners][:limit]
 
     async def waiting(self, limit: int) -> list[Execution]:
-        waiting = self._open(ExecutionStatus.WAITING_FOR_INPUT)
+        waiting = self._readable(ExecutionStatus.WAITING_FOR_INPUT)
         return [_head(job) for job in waiting if job.owner is None and job.tail][:limit]
 
     async def running_of(self, owner: str) -> frozenset[str]:
@@ -125,6 +132,9 @@ class MemoryExecutions(MemoryReceipts):
             for status in ExecutionStatus
             if status not in FINAL_STATUSES
         }
+
+    def _readable(self, *statuses: ExecutionStatus) -> Iterator[Execution]:
+        return (job for job in self._open(*statuses) if job.format <= READS)
 
     def _open(self, *statuses: ExecutionStatus) -> Iterator[Execution]:
         return (job for job in self.jobs.values() if job.open and job.status in statuses)
@@ -143,7 +153,7 @@ class MemoryExecutions(MemoryReceipts):
             key=lambda job: (job.created_at, job.job_id),
             reverse=True,
         )
-        return [replace(_head(job), tail=()) for job in rows[skip : skip + limit]]
+        return [replace(_head(_checked(job)), tail=()) for job in rows[skip : skip + limit]]
 
     async def open_jobs(
         self, workspace_id: str, *, crew_id: str | None, status: ExecutionStatus | None
@@ -214,6 +224,11 @@ class MemoryLeases:
 
     async def leave(self, worker_id: str) -> None:
         self._counters.pop(worker_id, None)
+
+
+def _checked(job: Execution) -> Execution:
+    format_of({FORMAT: job.format}, READS, f"The job {job.job_id}")
+    return job
 
 
 def _head(job: Execution) -> Execution:

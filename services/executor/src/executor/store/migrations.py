@@ -24,6 +24,7 @@ async def indexes(database: Database) -> None:
 
 async def _one_index_for_lists(database: Database) -> None:
     """Drop the two that `workspace` takes the place of: each costs every write of every job."""
+    await indexes(database)  # the lists must not be without one meanwhile
     executions = database["executions"]
     known = await executions.index_information()
     for name in {"open", "lists"} & known.keys():
