@@ -103,6 +103,14 @@ k8s-check: ## render deploy/k8s and check it (kubernetes-validate, checkov)
 k8s-secrets: ## make the secrets of deploy/k8s/overlays/local
 	@sh tools/k8s_secrets.sh
 
+.PHONY: backup
+backup: .venv/installed-run ## save the databases of KASAL_MONGO_URL, else of the stopped make run, in FOLDER
+	@$(PY) tools/backup.py save $(FOLDER)
+
+.PHONY: restore
+restore: .venv/installed-run ## bring them back from FOLDER (DROP=1: over what there is)
+	@$(PY) tools/backup.py restore $(FOLDER) $(if $(DROP),--drop)
+
 .PHONY: dead-letters
 dead-letters: .venv/installed-dev ## show the dead letters of KASAL_AMQP_URL (REPLAY=1 sends them back)
 	$(PY) tools/dead_letters.py $(if $(REPLAY),replay)

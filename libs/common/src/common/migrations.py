@@ -11,7 +11,7 @@ its one document of the collection `schema`:
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -198,12 +198,18 @@ async def _note(database: Database, holder: str, number: int, step: Step) -> Non
 
 
 async def _version(database: Database, schema: Schema) -> int:
-    """Return the version that `database` is at. Raises `SchemaMismatch` when it is too new."""
-    found = await database["schema"].find_one(_KEY) or {}
-    version, oldest = int(found.get("version", 0)), int(found.get("oldest", 0))
+    return version_in(await database["schema"].find_one(_KEY) or {}, schema, database.name)
+
+
+def version_in(noted: Mapping[str, Any], schema: Schema, name: str) -> int:
+    """Return the version that the document `noted` tells of the database `name`.
+
+    Raises `SchemaMismatch` when code of `schema` is too old for it.
+    """
+    version, oldest = int(noted.get("version", 0)), int(noted.get("oldest", 0))
     if oldest > schema.version:
         raise SchemaMismatch(
-            f"The database {database.name} is at schema version {version}, which needs a"
+            f"The database {name} is at schema version {version}, which needs a"
             f" {schema.service} of {oldest} or higher; this one is {schema.version}."
         )
     return version
