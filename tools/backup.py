@@ -41,7 +41,7 @@ _BATCH = 500
 _RAW: bson.CodecOptions[RawBSONDocument] = bson.CodecOptions(document_class=RawBSONDocument)
 
 
-class CannotRestore(Exception):
+class CannotRestore(Exception):  # noqa: N818 - it says what happened
     """The folder or the databases are not as they must be; the text is one plain line."""
 
 
@@ -136,7 +136,9 @@ def restore(
     databases = {name: client[settings.mongo_database_prefix + name] for name in SERVICES}
     for service, source in sources.items():
         for noted in _read(source / "schema.bson"):
-            migrations.version_in(noted, _SCHEMAS[service], source.name)
+            version = migrations.version_in(noted, _SCHEMAS[service], source.name)
+            if version > _SCHEMAS[service].version:
+                raise CannotRestore(f"{source} was saved by a newer version: restore it with that.")
     for database in databases.values():
         _make_room(client, database, drop=drop)
     for service, source in sources.items():

@@ -176,23 +176,22 @@ async def _bring_up(database: Database, schema: Schema, holder: str, tell: Tell)
     before = await _version(database, schema)
     for number, step in enumerate(schema.steps[before:], start=before + 1):
         tell(f"{database.name} step {number}: {step.title}")
+        if step.contracts:  # before the change: nothing older may start in the middle of it
+            await _note(database, holder, oldest=number)
         await step.change(database)
         if number < schema.version:
-            await _note(database, holder, number, step)
+            await _note(database, holder, version=number)
     made = await _indexes(database)
     await schema.indexes(database)
     for name in sorted(await _indexes(database) - made):
         tell(f"{database.name} index {name} made")
     if before < schema.version:
-        await _note(database, holder, schema.version, schema.steps[-1])
+        await _note(database, holder, version=schema.version)
     tell(f"{database.name} is at schema version {schema.version} (it was at {before})")
 
 
-async def _note(database: Database, holder: str, number: int, step: Step) -> None:
-    change: Document = {"$set": {"version": number}}
-    if step.contracts:
-        change["$set"]["oldest"] = number
-    noted = await database["schema"].update_one({**_KEY, "lock.by": holder}, change)
+async def _note(database: Database, holder: str, **fields: int) -> None:
+    noted = await database["schema"].update_one({**_KEY, "lock.by": holder}, {"$set": fields})
     if not noted.matched_count:
         raise LockLost(f"Another migration of {database.name} has taken over.")
 

@@ -190,6 +190,7 @@ async def test_newer_code_keeps_the_older_running_until_a_step_contracts(held, t
     contracted = Schema("things", indexes, (*TWO.steps, Step("no names", contracts=True)))
     await migrate(held, contracted, tell)
     await check(held, contracted)
+    assert (await noted(held)) == {"_id": "schema", "version": 3, "oldest": 3}
     for refused in (check(held, TWO), migrate(held, TWO, tell)):
         with pytest.raises(SchemaMismatch, match="at schema version 3, which needs a things of 3"):
             await refused
@@ -216,3 +217,15 @@ async def test_the_verb_waits_for_a_database_only_so_long():
     assert said == b"kasal_things: waiting for its database to answer\n"
     assert faults.startswith(b"The database of kasal_things has not answered for 0.5 s")
     assert faults.count(b"\n") == 1
+
+
+async def test_nothing_older_starts_in_the_middle_of_a_step_that_contracts(held, tell):
+    await migrate(held, ONE, tell)
+
+    async def refused(database: Database) -> None:
+        with pytest.raises(SchemaMismatch, match="needs a things of 2 or higher"):
+            await check(database, ONE)
+
+    step = Step("a change that old code cannot read", refused, contracts=True)
+    await migrate(held, Schema("things", indexes, (FIRST, step)), tell)
+    assert (await noted(held))["oldest"] == 2

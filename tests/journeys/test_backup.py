@@ -1,0 +1,178 @@
+"""The platform is backed up while it works, lost as a whole, and brought back from the backup."""
+
+import asyncio
+import os
+import secrets
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from pymongo import MongoClient
+from redis import Redis
+
+from common.testing.broker import purge
+from embedded.config import Settings
+from embedded.stack import stack_in
+
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
+
+ROOT = Path(__file__).parents[2]
+JOBS_MEANWHILE = 20
+
+
+@dataclass
+class Site:
+    """Where platforms are started one after the other, over one set of backends."""
+
+    folder: Path
+    given: dict[str, str]
+    model: Any
+    journeys: Any
+
+    @asynccontextmanager
+    async def platform(self, prefix: str) -> AsyncIterator[Any]:
+        extra = {
+            "KASAL_MONGO_DATABASE_PREFIX": prefix,
+            "KASAL_OPENAI_BASE_URL": self.model.url,
+            "KASAL_LOG_FORMAT": "json",
+            "KASAL_PLAN_CHANGES": "true",
+            "OPENAI_API_KEY": "",
+            "KASAL_OPEN_ROUTE_LIMIT": "100000",
+        }
+        given = {**os.environ, **self.given}
+        async with stack_in(Settings(port=0), self.folder, given, extra) as stack:
+            base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"
+            yield self.journeys.Platform("stack", base, self.folder, self.model, stack=stack)
+
+    async def tool(self, prefix: str, *arguments: str) -> tuple[int, str, str]:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable,
+            *("tools/backup.py", *arguments),
+            cwd=ROOT,
+            env={**os.environ, **self.given, "KASAL_MONGO_DATABASE_PREFIX": prefix},
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        said, faults = await process.communicate()
+        return process.returncode or 0, said.decode(), faults.decode()
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def site(
+    tmp_path: Path, mongo_url: str, redis_url: str, amqp_url: str, journeys: Any
+) -> AsyncIterator[Site]:
+    model = journeys.ScriptedModel()
+    await model.start()
+    given = {"KASAL_MONGO_URL": mongo_url, "KASAL_REDIS_URL": redis_url, "KASAL_AMQP_URL": amqp_url}
+    yield Site(tmp_path, given, model, journeys)
+    await model.close()
+
+
+async def test_a_platform_is_brought_back_from_a_backup_made_while_it_worked(site: Site) -> None:
+    old, new = (f"backup_{secrets.token_hex(4)}_{name}_" for name in ("old", "new"))
+    folder = site.folder / "saved"
+    async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+        async with site.platform(old) as platform:
+            user = await site.journeys.registered(site.journeys.User(platform, http))
+            quick = await user.crew("Say one thing", "Say another", model="gpt-4")
+            done = await user.finished(await user.start(quick))
+            held = await user.start(
+                await user.crew("First", "Then hold:held", "Last", model="gpt-4")
+            )
+            await site.model.held("held")
+            before = await user.call("GET", f"/executions/{done['job_id']}/traces", expect=200)
+            saving = asyncio.create_task(site.tool(old, "save", str(folder)))
+            meanwhile = [await user.start(quick) for _ in range(JOBS_MEANWHILE)]
+            assert (await saving)[::2] == (0, "")
+            for job_id in meanwhile:
+                await user.finished(job_id)
+
+        await purge(site.given["KASAL_AMQP_URL"])
+        with Redis.from_url(site.given["KASAL_REDIS_URL"]) as redis:
+            redis.flushdb()
+        with MongoClient(site.given["KASAL_MONGO_URL"]) as client:
+            for service in ("auth", "crews", "executor"):
+                client.drop_database(old + service)
+        status, said, faults = await site.tool(new, "restore", str(folder))
+        assert (status, faults) == (0, ""), said
+        site.model.release("held")
+
+        async with site.platform(new) as platform:
+            user.platform = platform
+            assert (await user.call("GET", "/auth/me", expect=200))["email"] == user.email
+            await user.login()  # the password, and a token signed by a key that could be opened
+            await _is_whole(user, quick, done, before, held, meanwhile)
+
+
+async def _is_whole(
+    user: Any, quick: str, done: Any, before: Any, held: str, meanwhile: list[str]
+) -> None:
+    assert await user.call("GET", f"/executions/{done['job_id']}", expect=200) == done
+    traces = await user.call("GET", f"/executions/{done['job_id']}/traces", expect=200)
+    assert traces == before
+    events = await user.watch(held)
+    assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
+    kinds = [event["type"] for event in events]
+    assert (kinds.count("task_start"), kinds.count("execution_resumed")) == (3, 1)
+    assert kinds[-1] == "execution_complete"
+
+    listed = await user.call("GET", "/executions?page_size=100", expect=200)
+    there = {row["job_id"] for row in listed["executions"]}
+    assert {done["job_id"], held} <= there <= {done["job_id"], held, *meanwhile}
+    for job_id in there:  # what was open goes on, what was not yet told is told
+        told = await user.finished(job_id)
+        assert told["status"] == "completed"
+    await _counted(user, len(there))
+    tasks = await user.call("GET", f"/tasks?crew_id={quick}", expect=200)
+    assert [task["status"] for task in tasks["tasks"]] == ["completed", "completed"]
+    assert (await user.call("GET", "/crews", expect=200))["total"] == 2
+    again = await user.finished(await user.start(quick))
+    assert again["status"] == "completed"
+
+
+async def _counted(user: Any, many: int) -> None:
+    """Wait until each job is counted, and see that none is twice."""
+    path = "/analytics/performance"
+    async with asyncio.timeout(20):
+        while True:
+            crews = (await user.call("GET", path, expect=200))["crews"]
+            counted = sum(crew["executions"] for crew in crews)
+            assert counted <= many
+            if counted == many:
+                break
+            await asyncio.sleep(0.05)
+    assert (await user.call("GET", "/executions", expect=200))["total"] == many
+
+
+async def test_a_restore_goes_over_nothing_and_a_backup_must_be_whole(site: Site) -> None:
+    prefix, folder = f"backup_{secrets.token_hex(4)}_", site.folder / "saved"
+    with MongoClient(site.given["KASAL_MONGO_URL"]) as client:
+        users = client[f"{prefix}auth"]["users"]
+        users.insert_one({"_id": "usr_1", "account": "a@example.com"})
+        for service in ("auth", "crews", "executor"):
+            schema = {"_id": "schema", "version": 1, "oldest": 0, "lock": {"by": "x", "beat": 1}}
+            client[prefix + service]["schema"].insert_one(schema)
+        assert (await site.tool(prefix, "save", str(folder)))[0] == 0
+        status, _, faults = await site.tool(prefix, "save", str(folder))
+        assert (status, faults) == (1, f"{folder} is there already: name a new folder.\n")
+
+        users.insert_one({"_id": "usr_2", "account": "b@example.com"})
+        status, _, faults = await site.tool(prefix, "restore", str(folder))
+        assert (status, faults.count("\n")) == (1, 1)
+        assert faults.startswith(f"{prefix}auth is not empty (users)")
+        assert users.count_documents({}) == 2
+        assert (await site.tool(prefix, "restore", str(folder), "--drop"))[0] == 0
+        assert [user["_id"] for user in users.find()] == ["usr_1"]
+        assert "account_1" in users.index_information()
+
+        (folder / f"{prefix}crews" / "schema.bson").unlink()
+        status, _, faults = await site.tool(prefix, "restore", str(folder), "--drop")
+        assert (status, faults.count("\n")) == (1, 1)
+        assert "no whole backup of crews" in faults
+        assert users.count_documents({}) == 1
