@@ -1,12 +1,14 @@
 """The platform is backed up while it works, lost as a whole, and brought back from the backup."""
 
 import asyncio
+import importlib
 import os
 import secrets
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -176,3 +178,51 @@ async def test_a_restore_goes_over_nothing_and_a_backup_must_be_whole(site: Site
         assert (status, faults.count("\n")) == (1, 1)
         assert "no whole backup of crews" in faults
         assert users.count_documents({}) == 1
+
+
+@pytest.fixture
+def plan(monkeypatch: pytest.MonkeyPatch) -> Any:
+    monkeypatch.syspath_prepend(str(ROOT / "tools"))
+    return importlib.import_module("backup_plan")
+
+
+async def test_what_moves_during_a_backup_is_settled_and_told_again(
+    mongo_url: str, plan: Any
+) -> None:
+    now = datetime.now(UTC)
+    with MongoClient(mongo_url, tz_aware=True) as client:
+        held = client[f"backup_{secrets.token_hex(4)}_executor"]
+
+        def job(name: str, **fields: Any) -> dict[str, Any]:
+            return {"_id": name, "seq": 5, "published": 5, "owner": "w", "created_at": now} | fields
+
+        held["executions"].insert_many(
+            [job("settled"), job("runs", open=True), job("ends", open=True)]
+        )
+        held["counters"].insert_one({"_id": "ws:crew", "counted": [{"job": "settled"}]})
+        beginning = plan.Beginning.of(held)
+        held["executions"].update_one({"_id": "ends"}, {"$unset": {"open": 1}})
+        held["executions"].insert_many(
+            [job("new"), job("older", created_at=now - timedelta(days=1))]
+        )
+        held["counters"].update_one({}, {"$push": {"counted": {"job": "ends"}}})
+
+        saved = {row["_id"]: beginning.execution(row) for row in held["executions"].find()}
+        again = {"open": True, "owner": None, "published": 0}
+        for name in ("runs", "ends", "new"):
+            assert again.items() <= saved[name].items(), name
+        for name in ("settled", "older"):
+            assert saved[name]["published"] == 5
+            assert "open" not in saved[name]
+        assert [entry["job"] for entry in beginning.counters[0]["counted"]] == ["settled"]
+        kept = [beginning.trace({"job_id": "runs", "seq": seq}) for seq in (5, 6)]
+        assert kept == [{"job_id": "runs", "seq": 5}, None]
+        assert beginning.trace({"job_id": "of a job that came later", "seq": 1}) is None
+
+
+async def test_executions_are_saved_before_their_traces_and_leases_not_at_all(plan: Any) -> None:
+    names = ["workers", "counters", "traces", "schema", "executions", "something_new"]
+    assert plan.ordered("executor", names) == [
+        *("executions", "traces", "counters", "schema", "something_new"),
+    ]
+    assert plan.ordered("auth", ["workspaces", "users", "sessions"])[:2] == ["users", "workspaces"]
