@@ -51,8 +51,9 @@ class Execution:
     bus has confirmed. `owner` is the worker that runs the job, or ended it; None is nobody.
     `lost_claims` counts the claims that were taken from dead owners since it last got further.
     `open` turns false when an ended job's events are all copied and published and the job is counted.
-    `ticket` is known of a job that was made here or told of over the bus, not of one that was read: whoever has it knows the job
-    as it was stored. `format` is that of the newest part: whoever reads less leaves the job alone.
+    `ticket` is known of a job that was made here or told of over the bus, not of one that was read:
+    whoever has it knows the job as it was stored. `format` is that of the newest part: whoever reads
+    less leaves the job alone.
     """
 
     job_id: str
