@@ -29,6 +29,7 @@ from common.contracts.topology import (
     JOBS_QUEUE,
 )
 from common.errors import Unavailable
+from common.formats import NewerFormat
 from common.telemetry import Telemetry
 
 JOB = "job.submitted.v1"
@@ -182,6 +183,17 @@ async def test_a_message_that_always_fails_is_a_dead_letter_with_its_reason(bus)
     assert letter.headers[HEADER_DEAD_FROM] == "jobs"
     assert letter.headers[HEADER_ATTEMPTS] == str(JOBS_QUEUE.delivery_limit)
     assert letter.headers[HEADER_KEY] == JOB
+
+
+async def test_what_only_newer_code_could_handle_does_not_hold_up_the_rest(bus, monkeypatch):
+    monkeypatch.setattr("common.bus.handling._FIRST_DELAY", 0.001)
+    too_new = NewerFormat("The crew was written by a newer version.")
+    inbox, dead = Inbox(*[too_new] * JOBS_QUEUE.delivery_limit), Inbox()
+    await bus.consume(JOBS_QUEUE, inbox)
+    await bus.consume(DEAD_LETTERS_QUEUE, dead)
+    await bus.publish(JOBS, JOB, job(b"for newer code"))
+    (letter,) = await dead.holding(1)
+    assert "written by a newer version" in letter.headers[HEADER_REASON]
 
 
 async def test_a_dead_letter_needs_one_call_only(bus):

@@ -214,3 +214,28 @@ async def test_without_a_token_of_ours_nothing_is_told(client, token):
         ("GET", "/internal/workspaces/ws_x/plan"),
     ):
         await client.call(method, path, token=token, expect=401)
+
+
+async def test_a_session_of_a_newer_version_is_not_written_over(client, mongo_database):
+    await client.register("user@example.com")
+    told = await client.login("user@example.com")
+    sessions = mongo_database("auth")["sessions"]
+    await sessions.update_one({}, {"$set": {"format": 99, "device": "what only newer code knows"}})
+    before = await sessions.find_one()
+    refused = await client.call(
+        "POST", "/auth/refresh", {"refresh_token": told["refresh_token"]}, expect=503
+    )
+    assert "written by a newer version of Kasal" in refused["error"]["message"]
+    assert await sessions.find_one() == before
+
+
+async def test_a_workspace_of_a_newer_version_is_not_written_over(client, mongo_database):
+    token = await client.owner()
+    workspaces = mongo_database("auth")["workspaces"]
+    newer = {"$set": {"format": 99, "members.0.team": "what only newer code knows"}}
+    await workspaces.update_many({}, newer)
+    before = await workspaces.find().to_list()
+    body = {"email": "new@example.com", "password": "a long password", "role": "viewer"}
+    refused = await client.call("POST", "/workspace/members", body, token=token, expect=503)
+    assert "written by a newer version of Kasal" in refused["error"]["message"]
+    assert await workspaces.find().to_list() == before

@@ -220,3 +220,25 @@ async def test_the_openapi_document_has_the_platforms_tags(service: Any) -> None
     paths = service.app.openapi()["paths"].values()
     tags = {tag for path in paths for one in path.values() for tag in one.get("tags", ())}
     assert tags == {"Crews", "Agents", "Tasks", "Tools", "Memory"}
+
+
+async def test_what_a_newer_version_wrote_is_answered_503_and_left_as_it_is(
+    service: Any, mongo_database: Any
+) -> None:
+    crew_id, agent_id, _ = await service.crew(tasks=1)
+    held = mongo_database("crews")
+    newer = {"$set": {"format": 99, "agents.0.mood": "what only newer code knows"}}
+    await held["crews"].update_one({"_id": crew_id}, newer)
+    await held["activities"].update_one({"_id": crew_id}, {"$set": {"format": 99}})
+    before = [await held[name].find_one({"_id": crew_id}) for name in ("crews", "activities")]
+    for method, path, body in (
+        ("GET", f"/crews/{crew_id}", None),
+        ("PUT", f"/crews/{crew_id}", {"name": "Other"}),
+        ("PUT", f"/agents/{agent_id}", {"goal": "Other"}),
+        ("DELETE", f"/crews/{crew_id}", None),
+        ("GET", "/tasks", None),
+    ):
+        told = await service.call(method, path, body, expect=503)
+        assert "written by a newer version of Kasal" in told["error"]["message"], path
+    after = [await held[name].find_one({"_id": crew_id}) for name in ("crews", "activities")]
+    assert after == before

@@ -19,6 +19,7 @@ from common.contracts.topology import (
     Queue,
 )
 from common.errors import Unavailable, UpstreamTimeout
+from common.formats import NewerFormat
 from common.logs import bound, get_logger
 from common.mongo import is_away
 from common.requests import SECONDS, is_request_id
@@ -229,6 +230,8 @@ class Handling:
 
 
 def _a_backend_is_away(fault: Exception) -> bool:
+    if isinstance(fault, NewerFormat):  # this process will never read it, and others wait behind it
+        return False
     return isinstance(fault, (Unavailable, UpstreamTimeout)) or is_away(fault)
 
 

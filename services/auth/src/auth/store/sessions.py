@@ -5,7 +5,12 @@ from datetime import datetime
 
 from auth.domain.revoking import REVOKED_FOR
 from auth.domain.sessions import Session
+from common.formats import FIELD as FORMAT
+from common.formats import format_of
 from common.mongo import Database, Document
+
+NEWEST = 1
+"""The newest format of these documents that this code reads, and the one it writes."""
 
 
 class MongoSessions:
@@ -21,9 +26,11 @@ class MongoSessions:
         document = await self._sessions.find_one({"_id": session_id})
         if document is None:
             return None
+        format_of(document, NEWEST, f"The session {session_id}")
         document["id"] = document.pop("_id")
         document["current"] = tuple(document["current"])
-        document.pop("revoked_until", None)
+        for stored_only in ("revoked_until", FORMAT):
+            document.pop(stored_only, None)
         return Session(**document)
 
     async def replace(self, session: Session) -> bool:
@@ -45,4 +52,4 @@ class MongoSessions:
 
 def _document(session: Session) -> Document:
     fields = asdict(session)
-    return {"_id": fields.pop("id"), **fields, "current": list(session.current)}
+    return {"_id": fields.pop("id"), **fields, "current": list(session.current), FORMAT: NEWEST}

@@ -10,6 +10,8 @@ from pymongo.errors import DuplicateKeyError
 from auth.domain.users import User, account_of
 from auth.domain.workspaces import Limits, Member, ShutOut, Workspace
 from common.errors import Conflict
+from common.formats import FIELD as FORMAT
+from common.formats import format_of
 from common.idempotency import receipts
 from common.idempotency.once import KeyTaken, Receipt
 from common.identity import ROLES
@@ -55,6 +57,10 @@ def _user(document: Document | None) -> User | None:
         password_hash=document["password_hash"],
         created_at=document["created_at"],
     )
+
+
+NEWEST = 1
+"""The newest format of workspaces that this code reads, and the one it writes."""
 
 
 class MongoWorkspaces:
@@ -108,10 +114,11 @@ def _document(workspace: Workspace) -> Document:
     fields: dict[str, Any] = asdict(workspace)
     fields["_id"] = fields.pop("id")
     fields["members"] = [{**member, "role": member["role"].label} for member in fields["members"]]
-    return fields
+    return {**fields, FORMAT: NEWEST}
 
 
 def _workspace(document: Document) -> Workspace:
+    format_of(document, NEWEST, f"The workspace {document['_id']}")
     limits = document["limits"]
     return Workspace(
         id=document["_id"],

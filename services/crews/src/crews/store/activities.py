@@ -4,8 +4,13 @@ from collections.abc import Mapping, Sequence
 
 from pymongo.errors import DuplicateKeyError
 
+from common.formats import FIELD as FORMAT
+from common.formats import format_of
 from common.mongo import Database, Document
 from crews.domain.activity import Activity, TaskStatus
+
+NEWEST = 1
+"""The newest format of these documents that this code reads, and the one it writes."""
 
 
 class MongoActivities:
@@ -45,8 +50,9 @@ class MongoActivities:
 def _document(activity: Activity) -> Document:
     fields = activity.model_dump()
     shows = sorted(set(activity.statuses().values()))
-    return {"_id": fields.pop("crew_id"), **fields, "shows": shows}
+    return {"_id": fields.pop("crew_id"), **fields, "shows": shows, FORMAT: NEWEST}
 
 
 def _activity(document: Document) -> Activity:
+    format_of(document, NEWEST, f"The activity of {document['_id']}")
     return Activity.model_validate({**document, "crew_id": document["_id"]})

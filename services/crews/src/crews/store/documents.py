@@ -7,8 +7,13 @@ form in BSON.
 import json
 from typing import Any
 
+from common.formats import FIELD as FORMAT
+from common.formats import format_of
 from common.mongo import Document
 from crews.domain.crew import Crew
+
+NEWEST = 1
+"""The newest format of these documents that this code reads, and the one it writes."""
 
 
 def crew_document(crew: Crew) -> Document:
@@ -19,7 +24,7 @@ def crew_document(crew: Crew) -> Document:
         task["output_schema"] = as_text(task["output_schema"])
     if crew.tasks:  # left out when there are none: the index on it is unique, and sparse
         fields["task_ids"] = [task.id for task in crew.tasks]
-    return {**fields, "status": crew.status}
+    return {**fields, "status": crew.status, FORMAT: NEWEST}
 
 
 def crew_changes(crew: Crew) -> Document:
@@ -34,7 +39,8 @@ def crew_changes(crew: Crew) -> Document:
 
 
 def crew_of(document: Document) -> Crew:
-    """Return the crew that `document` holds."""
+    """Return the crew that `document` holds. Raises `NewerFormat`."""
+    format_of(document, NEWEST, f"The crew {document['_id']}")
     tasks = [
         {**task, "output_schema": from_text(task["output_schema"])} for task in document["tasks"]
     ]

@@ -2,8 +2,13 @@
 
 from pymongo.errors import DuplicateKeyError
 
+from common.formats import FIELD as FORMAT
+from common.formats import format_of
 from common.mongo import Database, Document
 from crews.domain.memory import FOR_SNAPSHOT, Entry, Memory
+
+NEWEST = 1
+"""The newest format of these documents that this code reads, and the one it writes."""
 
 
 class MongoMemories:
@@ -47,6 +52,7 @@ def _document(memory: Memory) -> Document:
         "short_cleared_at": memory.short_cleared_at,
         "long_cleared_at": memory.long_cleared_at,
         "version": memory.version,
+        FORMAT: NEWEST,
     }
 
 
@@ -60,8 +66,10 @@ def _entry(entry: Entry) -> Document:
 
 
 def _memory(document: Document) -> Memory:
+    format_of(document, NEWEST, f"The memory of {document['_id']}")
     fields = {**document, "crew_id": document["_id"]}
     del fields["_id"]
+    fields.pop(FORMAT, None)
     for kind in ("short_term", "long_term"):
         fields[kind] = tuple(Entry(**entry) for entry in fields[kind])
     return Memory(**fields)
