@@ -65,13 +65,16 @@ async def _work(settings: "Settings") -> None:
         doors.append((settings.metrics_port, metrics_app([process.telemetry.registry])))
     servers = [(server_for(app), bind_tcp(settings.host, port)) for port, app in doors]
     serving = [asyncio.create_task(server.serve(sockets=[bound])) for server, bound in servers]
+    refused = None
     try:
         await process.run(stop)
     except CannotStart as fault:
-        sys.exit(str(fault))
+        refused = str(fault)
     for server, _ in servers:
         server.stop()
     await asyncio.gather(*serving)
+    if refused is not None:
+        sys.exit(refused)
 
 
 if __name__ == "__main__":
