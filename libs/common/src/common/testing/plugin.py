@@ -11,11 +11,12 @@ from contextlib import (
     contextmanager,
 )
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import pytest
 import structlog
 from pymongo import MongoClient
+from pymongo.errors import PyMongoError
 
 from common.backends import Backends
 from common.local import finding
@@ -26,6 +27,8 @@ from common.telemetry import Telemetry
 from common.testing.identity import LocalKeys, TokenMaker
 from common.testing.serving import Served, served
 from common.tokens import TokenVerifier
+
+FoundT = TypeVar("FoundT")
 
 
 def pytest_configure() -> None:
@@ -52,20 +55,45 @@ def backends_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def _needed(found: AbstractContextManager[str]) -> Iterator[str]:
+def _needed(found: AbstractContextManager[FoundT]) -> Iterator[FoundT]:
     with ExitStack() as stack:
         try:
-            url = stack.enter_context(found)
+            backend = stack.enter_context(found)
         except ProgramFailed as fault:
             pytest.fail(str(fault), pytrace=False)
-        yield url
+        yield backend
 
 
 @pytest.fixture(scope="session")
-def mongo_url(backends_folder: Path) -> Iterator[str]:
-    """The URL of MongoDB: what `KASAL_TEST_MONGO_URL` names, or a SecantusDB of this run."""
-    with _needed(finding.mongo_url(backends_folder / "mongo")) as url:
-        yield url
+def mongo_server(backends_folder: Path) -> Iterator[finding.Found]:
+    """MongoDB: what `KASAL_TEST_MONGO_URL` names, or a SecantusDB of this run."""
+    with _needed(finding.mongo(backends_folder / "mongo")) as found:
+        yield found
+
+
+@pytest.fixture
+def mongo_url(mongo_server: finding.Found) -> str:
+    """The URL of a MongoDB that takes writes.
+
+    SecantusDB locks up for good once in some thousand makings of an index. The test in which it does
+    fails; those after it get one that was started anew.
+    """
+    program = mongo_server.program
+    if program is not None and not _takes_writes(mongo_server.url):
+        program.kill()
+        program.start()
+        program.wait()
+    return mongo_server.url
+
+
+def _takes_writes(url: str) -> bool:
+    try:
+        with MongoClient[dict[str, Any]](url, timeoutMS=3_000) as client:
+            client["health"]["looks"].create_index("at")
+            client["health"]["looks"].replace_one({"_id": 0}, {"at": 0}, upsert=True)
+    except PyMongoError:
+        return False
+    return True
 
 
 @pytest.fixture(scope="session")
