@@ -1,7 +1,8 @@
 """The peer: the same crew under CrewAI. Runs in CrewAI's own environment, prints one JSON line.
 
 `crewai_peer.py cpu N` runs N crews one after another on a model that answers at once;
-`crewai_peer.py crowd N {threads|native}` runs N at once, each model call taking `LATENCY` seconds.
+`crewai_peer.py crowd N {as_is|threads|native}` runs N at once, each model call taking `LATENCY`
+seconds: by `kickoff_async`, by it with a thread for each crew, and by `akickoff`.
 Crews are made outside the measured part, which is `kickoff` alone.
 """
 
@@ -87,7 +88,8 @@ def cpu(count: int) -> dict[str, float]:
 
 async def crowd(count: int, way: str) -> dict[str, float]:
     # `kickoff_async` runs each crew in a thread of the default pool, which is small.
-    asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(count))
+    if way == "threads":
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(count))
     check(await crew(0.0).akickoff(inputs=INPUTS))
     crews = [crew(LATENCY) for _ in range(count)]
     cpu_before, wall_before = time.process_time(), time.perf_counter()
