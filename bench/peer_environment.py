@@ -1,28 +1,35 @@
-"""CrewAI in an environment of its own, made once in `.bench/crewai` and left alone by ours."""
+"""The peers, each in an environment of its own, made once in `.bench/` and left alone by ours."""
 
 import subprocess
 import sys
 from pathlib import Path
 
 from processes import SCRATCH, folder_mb
-from workload import CREWAI_VERSION
-
-_FOLDER = SCRATCH / "crewai"
+from workload import CELERY_VERSION, CREWAI_VERSION
 
 
 def crewai_python() -> Path:
-    """Return its Python; CrewAI is installed first if it is missing."""
-    python = _FOLDER / "bin" / "python"
-    done = _FOLDER / f"crewai-{CREWAI_VERSION}"
-    if not done.exists():
-        print(f"Installing CrewAI {CREWAI_VERSION} into {_FOLDER} (once; a minute) ...", flush=True)
-        subprocess.run([sys.executable, "-m", "venv", "--clear", str(_FOLDER)], check=True)
-        wanted = f"crewai=={CREWAI_VERSION}"
-        subprocess.run([str(python), "-m", "pip", "install", "-q", wanted], check=True)
-        done.touch()
-    return python
+    """Return CrewAI's Python; CrewAI is installed first if it is missing."""
+    return _python("crewai", CREWAI_VERSION, "crewai")
 
 
 def crewai_mb() -> float:
     """The size of its environment."""
-    return folder_mb(_FOLDER)
+    return folder_mb(SCRATCH / "crewai")
+
+
+def celery_python() -> Path:
+    """Return Celery's Python; Celery is installed first if it is missing."""
+    return _python("celery", CELERY_VERSION, "celery[redis]")
+
+
+def _python(name: str, version: str, package: str) -> Path:
+    folder = SCRATCH / name
+    python, done = folder / "bin" / "python", folder / f"{name}-{version}"
+    if not done.exists():
+        print(f"Installing {name} {version} into {folder} (once; up to a minute) ...", flush=True)
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
+        install = [str(python), "-m", "pip", "install", "-q", f"{package}=={version}"]
+        subprocess.run(install, check=True)
+        done.touch()
+    return python

@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -68,10 +68,18 @@ def folder_mb(folder: Path) -> float:
     return float(told.stdout.split()[0])
 
 
-def told(python: Path | str, script: str, *arguments: str, seconds: float = 300) -> dict[str, Any]:
+def told(
+    python: Path | str,
+    script: str,
+    *arguments: str,
+    seconds: float = 300,
+    environment: Mapping[str, str] | None = None,
+) -> dict[str, Any]:
     """Run a script of this folder to its end and return the JSON on its last line."""
     command = [str(python), str(ROOT / "bench" / script), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
+    done = subprocess.run(
+        command, capture_output=True, text=True, timeout=seconds, check=False, env=environment
+    )
     if done.returncode != 0:
         sys.stderr.write(done.stderr[-4000:])
         raise SystemExit(f"{script} {' '.join(arguments)} ended with {done.returncode}.")

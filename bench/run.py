@@ -20,6 +20,9 @@ BENCHES = {
     "first_event": "first_event",
     "relay": "fan_out",
     "footprint": "footprint",
+    "throughput": "throughput",
+    "growth": "growth",
+    "resume": "resume",
 }
 """Name of the bench, and its module (`gateway` is a package of ours already)."""
 

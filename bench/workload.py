@@ -51,3 +51,4 @@ ANSWER = (
 LATENCY = 0.3
 """Seconds that a model call takes in the concurrency bench."""
 CREWAI_VERSION = "1.15.30"
+CELERY_VERSION = "5.7.0"
