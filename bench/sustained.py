@@ -60,7 +60,7 @@ class Load:
 
     async def open(self) -> None:
         await self.user.register(self._stack.urls["KASAL_AUTH_URL"])
-        self._workspace = (await self.user.call("GET", "/auth/me"))["workspace_id"]
+        self._workspace = (await self.user.call("GET", "/auth/me"))["workspace"]["id"]
         self._crew = await self.user.crew()
         self._connection = await aio_pika.connect(self._stack.urls["KASAL_AMQP_URL"])
         self._channel = await self._connection.channel()
