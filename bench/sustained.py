@@ -112,9 +112,7 @@ class Load:
         async def one_after_another() -> None:
             for _, send in numbers:
                 job_id = await send()
-                async with asyncio.timeout(_PATIENCE):
-                    await self._end_of(job_id).wait()
-                del self._ended[job_id]
+                await self._until_ended(job_id)
                 if also is not None:
                     await also(job_id)
 
@@ -128,6 +126,14 @@ class Load:
                 if not queue.declaration_result.message_count:
                     return
                 await asyncio.sleep(0.05)
+
+    async def _until_ended(self, job_id: str) -> None:
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                await self._end_of(job_id).wait()
+        except TimeoutError:
+            raise SystemExit(f"{job_id} has not ended within {_PATIENCE:.0f} s") from None
+        del self._ended[job_id]
 
     def _end_of(self, job_id: str) -> asyncio.Event:
         return self._ended.setdefault(job_id, asyncio.Event())
