@@ -269,11 +269,16 @@ async def test_lists_show_the_newest_first(lists, new_job, claimed):
     assert dict(heads) == {running.job_id: ("running", 1)}
 
 
-async def test_leases_show_everybodys_counter(leases):
-    await leases.beat("worker_1", 1)
-    assert dict(await leases.beat("worker_2", 7)) == {"worker_1": 1, "worker_2": 7}
+async def test_leases_show_everybodys_counter_and_who_is_full(leases):
+    await leases.beat("worker_1", 1, full=True)
+    told = await leases.beat("worker_2", 7)
+    assert (dict(told.counters), told.full) == ({"worker_1": 1, "worker_2": 7}, {"worker_1"})
+    assert (await leases.beat("worker_1", 2)).full == frozenset()
+    await leases.beat("worker_1", 3, full=True)
     await leases.leave("worker_1")
-    assert dict(await leases.beat("worker_2", 8)) == {"worker_2": 8}
+    told = await leases.beat("worker_2", 8)
+    assert (dict(told.counters), told.full) == ({"worker_2": 8}, frozenset())
+    assert dict(await leases.counters()) == {"worker_2": 8}
 
 
 def ending(n: int, status=ExecutionStatus.COMPLETED, month="2026-11") -> Ending:

@@ -4,6 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The workers' signs of life: their counters, and which of them can take no more jobs."""
+
+    counters: Mapping[str, int]
+    full: frozenset[str]
+
+
 @dataclass(slots=True)
 class _Sighting:
     counter: int

@@ -13,6 +13,7 @@ from common.contracts.events import ExecutionStatus
 from common.idempotency.once import Receipt, Receipts
 from executor.domain.analytics import CrewStats, Ending
 from executor.domain.execution import Execution, Step
+from executor.domain.leases import Signs
 from executor.domain.records import Record
 
 
@@ -115,8 +116,8 @@ class Counters(Protocol):
 class Leases(Protocol):
     """The workers' counters."""
 
-    async def beat(self, worker_id: str, counter: int) -> Mapping[str, int]:
-        """Raise this worker's counter and return everybody's."""
+    async def beat(self, worker_id: str, counter: int, *, full: bool = False) -> Signs:
+        """Raise this worker's counter, say whether it can take no more, and return everybody's."""
 
     async def counters(self) -> Mapping[str, int]:
         """Return everybody's counters."""

@@ -15,6 +15,7 @@ from executor.domain import moves
 from executor.domain.execution import Execution
 from executor.domain.intake import Intake
 from executor.domain.leases import LeaseWatch
+from executor.domain.lookout import Lookout
 from executor.domain.meters import Meters
 from executor.domain.ports import Executions, Leases
 from executor.domain.runs import Runs
@@ -32,6 +33,8 @@ _SWEPT = 200
 _QUEUED = 50
 _AT_ONCE = 8
 """Claims of jobs found in the store that are made together."""
+_CHECKED = 200
+"""Own jobs that are checked each time; with more of them the checks become as much rarer."""
 _GONE = 3_600.0
 """Seconds after which the lease of a dead worker that owns nothing is removed."""
 
@@ -60,7 +63,8 @@ class Worker:
         self._meters = meters
         self._beat_every = beat_every
         self._watch = LeaseWatch(silence, longest_gap=max(1.0, 2 * beat_every))
-        self._counter = 0
+        self._lookout = Lookout()
+        self._counter = self._rounds = 0
         self._strangers: frozenset[str] = frozenset()
         self._delivered = float("-inf")
         self._dead_since: dict[str, float] = {}
@@ -154,23 +158,30 @@ class Worker:
         self._counter += 1
         loop = asyncio.get_running_loop()
         try:
-            counters = await self._leases.beat(self.worker_id, self._counter)
+            full = self.runs.free <= 0
+            told = await self._leases.beat(self.worker_id, self._counter, full=full)
         except Unavailable:
             self._watch.missed()
             raise
-        others = {worker: n for worker, n in counters.items() if worker != self.worker_id}
+        others = {worker: n for worker, n in told.counters.items() if worker != self.worker_id}
         self._watch.look(others, loop.time())
+        self._lookout.learn(self._watch.alive(loop.time()), told.full)
 
     def _dead(self) -> frozenset[str]:
         return self._watch.dead(asyncio.get_running_loop().time())
 
     async def _care(self) -> None:
         """Check this worker's jobs; with room for more, take those nobody looks after."""
-        await self._check_own()
-        if self.runs.free > 0:
-            found = await self._executions.orphans(self._dead(), self.runs.free)
-            heads = self._one_at_a_time(found)
-            await self._claim_all([(head.job_id, head) for head in heads])
+        self._rounds += 1
+        if self._rounds % (1 + max(0, len(self.runs.held()) - 1) // _CHECKED) == 0:
+            await self._check_own()
+        if self.runs.free > 0 and self._lookout.takes():
+            await self._take_over()
+
+    async def _take_over(self) -> None:
+        found = await self._executions.orphans(self._dead(), self.runs.free)
+        heads = self._one_at_a_time(found)
+        await self._claim_all([(head.job_id, head) for head in heads])
         if self.runs.free > 0:
             await self._claim_queued()
 
@@ -249,6 +260,8 @@ class Worker:
 
     async def _sweep(self) -> None:
         """Settle ended jobs that nobody else will: left by the dead, by stops, or by our own."""
+        if not self._lookout.sweeps():
+            return
         owners = {*self._dead(), self.worker_id}
         for job in await self._executions.unsettled(owners, _SWEPT):
             if job.job_id not in self.runs.held() and not self._settlement.holds(job.job_id):
@@ -266,6 +279,8 @@ class Worker:
         self._watch.accuse(owners - {self.worker_id})
 
     async def _sweep_slowly(self) -> None:
+        if not self._lookout.sweeps():
+            return
         await self._find_leaseless()
         for job in await self._executions.waiting(_SWEPT):
             if job.job_id not in self.runs.held():

@@ -12,6 +12,7 @@ from common.idempotency.memory import MemoryReceipts
 from common.idempotency.once import KeyTaken, Receipt
 from executor.domain.analytics import CrewStats, Ending, added, tally
 from executor.domain.execution import READS, Execution, Step
+from executor.domain.leases import Signs
 from executor.domain.records import Record
 
 
@@ -214,16 +215,19 @@ class MemoryLeases:
 
     def __init__(self) -> None:
         self._counters: dict[str, int] = {}
+        self._full: set[str] = set()
 
-    async def beat(self, worker_id: str, counter: int) -> Mapping[str, int]:
+    async def beat(self, worker_id: str, counter: int, *, full: bool = False) -> Signs:
         self._counters[worker_id] = counter
-        return await self.counters()
+        (self._full.add if full else self._full.discard)(worker_id)
+        return Signs(await self.counters(), frozenset(self._full))
 
     async def counters(self) -> Mapping[str, int]:
         return dict(self._counters)
 
     async def leave(self, worker_id: str) -> None:
         self._counters.pop(worker_id, None)
+        self._full.discard(worker_id)
 
 
 def _checked(job: Execution) -> Execution:
