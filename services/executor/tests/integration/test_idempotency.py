@@ -10,6 +10,9 @@ from common.contracts.events import EventType
 from common.contracts.messages import JobSubmitted
 from common.contracts.topology import JOBS
 from common.errors import Unavailable
+from common.times import utc_now
+from executor.domain.journal import TooLarge
+from executor.store.receipts import moved
 
 KEY = '"8e03978e-40d5-43e8-bc93-6894a57f9324"'
 BODY = {"crew_id": "crew_abc123", "inputs": {"topic": "bees", "deadline": "2024-12-31"}}
@@ -32,6 +35,11 @@ async def post(executor_app, served, make_token):
 @pytest.fixture
 def jobs(mongo_database):
     return mongo_database("executor")["executions"]
+
+
+@pytest.fixture
+def receipts(mongo_database):
+    return mongo_database("executor")["receipts"]
 
 
 async def test_the_same_key_is_the_same_job(post, jobs):
@@ -93,19 +101,53 @@ async def test_a_refused_start_leaves_its_key_free(post):
     assert (await post())[0] == 202
 
 
-async def test_a_day_later_the_key_starts_a_job(post, jobs):
+async def test_a_day_later_the_key_starts_a_job(post, receipts):
     _, first, _ = await post()
-    (held,) = (await jobs.find_one({}))["idempotency"]
-    held["until"] -= timedelta(hours=24)
-    await jobs.update_one({}, {"$set": {"idempotency": [held]}})
+    ran_out = {"$set": {"until": utc_now()}}
+    assert (await receipts.update_one({"job_id": first["job_id"]}, ran_out)).modified_count == 1
     other = {**BODY, "inputs": {"topic": "wasps"}}
     status, second, replayed = await post(other)
     assert (status, replayed) == (202, False)
     assert second["job_id"] != first["job_id"]
     assert await post(other) == (202, second, True)
-    assert await jobs.find_one({"_id": first["job_id"]}, {"idempotency": 1}) == {
-        "_id": first["job_id"]
-    }
+    assert [entry["job_id"] async for entry in receipts.find()] == [second["job_id"]]
+
+
+async def test_a_request_that_died_before_its_job_was_stored_is_taken_up_under_the_same_id(
+    post, executor_app, jobs, receipts, monkeypatch
+):
+    """Nobody may make a second job, though the first may only be slow."""
+    store = executor_app.state.use_cases.submission._executions
+    inserting, late = store._inserting, []
+
+    async def cut_off(document):
+        late.append(document)
+        raise Unavailable
+
+    monkeypatch.setattr(store, "_inserting", cut_off)
+    assert (await post())[0] == 503
+    monkeypatch.undo()
+    assert await jobs.count_documents({}) == 0
+    status, told, _ = await post()
+    assert (status, told["job_id"]) == (202, late[0]["_id"])
+    assert not await inserting(late[0]), "as when it was only slow"
+    assert [job["_id"] async for job in jobs.find()] == [told["job_id"]]
+    assert await post() == (202, told, True)
+    assert (await post({**BODY, "inputs": {"topic": "wasps"}}))[0] == 422
+
+
+async def test_a_job_that_is_too_large_leaves_its_key_free(
+    post, executor_app, receipts, monkeypatch
+):
+    async def refused(_):
+        raise TooLarge
+
+    store = executor_app.state.use_cases.submission._executions
+    monkeypatch.setattr(store, "_inserting", refused)
+    assert (await post())[0] == 400
+    assert await receipts.count_documents({}) == 0
+    monkeypatch.undo()
+    assert (await post())[0] == 202
 
 
 async def test_one_job_by_key_and_by_the_bus_runs_once(
@@ -138,3 +180,20 @@ async def test_a_malformed_key_is_a_400(post, jobs):
     status, told, _ = await post(key="two words")
     assert (status, told["error"]["details"]["field"]) == (400, "Idempotency-Key")
     assert await jobs.count_documents({}) == 0
+
+
+async def test_receipts_that_executions_held_are_moved_to_their_collection(
+    mongo_database, receipts
+):
+    """By the step that lets executions be sharded: the unique index on them is gone."""
+    database = mongo_database("executor")
+    executions, until = database["executions"], utc_now() + timedelta(hours=1)
+    held = [{"key": f"k{n}", "body": "b", "answer": b"{}", "until": until} for n in (1, 2)]
+    await executions.insert_one({"_id": "job_1", "idempotency": held})
+    await executions.insert_one({"_id": "job_2"})
+    await executions.create_index("idempotency.key", unique=True, sparse=True)
+    await executions.create_index("idempotency.until", sparse=True)
+    for _ in range(2):
+        await moved(database)
+    assert {e["_id"]: e["job_id"] async for e in receipts.find()} == {"k1": "job_1", "k2": "job_1"}
+    assert await executions.index_information() == {"_id_": {"key": [("_id", 1)], "v": 2}}

@@ -1,6 +1,7 @@
 """Executions and traces in MongoDB. Shaped for SecantusDB too: see docs in the service's README."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from pymongo import UpdateOne
@@ -12,7 +13,6 @@ from common.formats import FIELD as FORMAT
 from common.formats import NewerFormat
 from common.grouping import Grouped
 from common.idempotency.once import Receipt
-from common.idempotency.receipts import MongoReceipts, kept
 from common.logs import get_logger
 from common.mongo import Database, Document
 from executor.domain.execution import READS, Execution, Step
@@ -21,6 +21,7 @@ from executor.domain.records import Record
 from executor.store import documents
 from executor.store.backlog import Backlog
 from executor.store.reach import is_too_large, reaching, too_large
+from executor.store.receipts import MongoReceiptBook
 
 log = get_logger(__name__)
 
@@ -39,7 +40,7 @@ class MongoExecutions:
         self._applying = Grouped(self._apply_all)
         self._finding = Grouped(self._find_all)
         self._backlog = Backlog(self._queued_in)
-        self._receipts = MongoReceipts(self._executions)
+        self._receipts = MongoReceiptBook(database)
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
         with reaching():
@@ -50,7 +51,20 @@ class MongoExecutions:
             await self._receipts.forget(now)
 
     async def insert(self, execution: Execution, receipt: Receipt | None = None) -> bool:
-        return await self._inserting({**documents.new_document(execution), **kept(receipt)})
+        if receipt is None:
+            return await self._inserting(documents.new_document(execution))
+        with reaching():
+            named = await self._receipts.name(receipt, execution.job_id)
+        if named is None:
+            return False
+        try:
+            job = replace(execution, job_id=named.job_id)
+            stored = await self._inserting(documents.new_document(job))
+        except TooLarge:
+            with reaching():
+                await self._receipts.withdraw(receipt, named.job_id)
+            raise
+        return stored and named.own
 
     async def _insert_all(self, rows: Sequence[Document]) -> Sequence[bool | Exception]:
         answers: list[bool | Exception] = [True] * len(rows)

@@ -1,8 +1,8 @@
 """The schema of the executor's database; see docs/reference/schema.md before you change it."""
 
-from common.idempotency import receipts
 from common.migrations import Schema, Step
 from common.mongo import Database, ensure_index
+from executor.store import receipts
 
 
 async def indexes(database: Database) -> None:
@@ -19,7 +19,7 @@ async def indexes(database: Database) -> None:
     )
     await ensure_index(database["traces"], [("job_id", 1), ("seq", 1)], name="log", unique=True)
     await ensure_index(database["counters"], [("workspace_id", 1)], name="workspace")
-    await receipts.indexes(executions)
+    await receipts.indexes(database)
 
 
 async def _one_index_for_lists(database: Database) -> None:
@@ -38,5 +38,6 @@ SCHEMA = Schema(
         Step("the first indexes"),
         Step("indexes of idempotency receipts"),
         Step("one index for all lists of a workspace", _one_index_for_lists),
+        Step("receipts in a collection of their own", receipts.moved),
     ),
 )

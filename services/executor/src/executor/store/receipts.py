@@ -1,0 +1,127 @@
+"""Idempotency receipts of executions: entries of a collection of their own, found by the key.
+
+A unique index on the executions' keys would forbid to shard them by job, and a look for a key would go to
+every shard. So an entry is written before its job and names it: until that job is there the entry counts
+for nothing, and whoever has the same key and body stores the job under that very name. Two can do so, and the
+name is unique. See docs/adr/0021-receipts-of-executions.md.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime
+
+from pymongo.errors import DuplicateKeyError
+
+from common.idempotency.once import KEPT_FOR, Receipt
+from common.mongo import Database, Document, ensure_index
+
+_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Seconds between looks for the job of a twin that is about to store it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """The job that a request is for. `own` says that this request was the first to name it."""
+
+    job_id: str
+    own: bool
+
+
+class MongoReceiptBook:
+    """The collection `receipts`."""
+
+    def __init__(self, database: Database) -> None:
+        self._receipts = database["receipts"]
+        self._executions = database["executions"]
+
+    async def receipt(self, key: str, now: datetime) -> Receipt | None:
+        """Return the receipt of a request whose job is there; one that has run out is forgotten."""
+        entry = await self._receipts.find_one({"_id": key})
+        if entry is None:
+            return None
+        if entry["until"] <= now:
+            await self._run_out(entry)
+            return None
+        if not await self._stored(entry["job_id"]):
+            return None
+        return Receipt(key, entry["body"], bytes(entry["answer"]), entry["until"])
+
+    async def forget(self, now: datetime) -> None:
+        """Remove the entries that have run out."""
+        await self._receipts.delete_many({"until": {"$lte": now}})
+
+    async def name(self, receipt: Receipt, job_id: str) -> Named | None:
+        """Enter `receipt` for `job_id`, or return the job that the key was entered for before.
+
+        None when that job is there, or the key came with another body.
+        """
+        while True:
+            entry = await self._entered(_entry(receipt, job_id))
+            if entry is None:
+                return Named(job_id, own=True)
+            if entry["until"] > receipt.until - KEPT_FOR:
+                break
+            await self._run_out(entry)
+        if entry["body"] != receipt.body or await self._soon_stored(entry["job_id"]):
+            return None
+        return Named(entry["job_id"], own=False)
+
+    async def withdraw(self, receipt: Receipt, job_id: str) -> None:
+        """Take back an entry whose job cannot be stored."""
+        await self._receipts.delete_one({"_id": receipt.key, "job_id": job_id})
+
+    async def _run_out(self, entry: Document) -> None:
+        await self._receipts.delete_one({"_id": entry["_id"], "until": entry["until"]})
+
+    async def _entered(self, entry: Document) -> Document | None:
+        """Enter it and return None, or return what is there."""
+        while True:
+            try:
+                await self._receipts.insert_one(entry)
+            except DuplicateKeyError:
+                found = await self._receipts.find_one({"_id": entry["_id"]})
+                if found is not None:  # else it was swept just now
+                    return found
+            else:
+                return None
+
+    async def _soon_stored(self, job_id: str) -> bool:
+        for pause in _PAUSES:
+            if await self._stored(job_id):
+                return True
+            await asyncio.sleep(pause)
+        return await self._stored(job_id)
+
+    async def _stored(self, job_id: str) -> bool:
+        return await self._executions.find_one({"_id": job_id}, {"_id": 1}) is not None
+
+
+async def indexes(database: Database) -> None:
+    """Make the index that the sweep needs; keys are the documents' ids."""
+    await ensure_index(database["receipts"], "until")
+
+
+def _entry(receipt: Receipt, job_id: str) -> Document:
+    return {
+        "_id": receipt.key,
+        "job_id": job_id,
+        "body": receipt.body,
+        "answer": receipt.answer,
+        "until": receipt.until,
+    }
+
+
+async def moved(database: Database) -> None:
+    """Enter the receipts that executions kept in their documents, and drop those indexes."""
+    await indexes(database)
+    executions = database["executions"]
+    known = await executions.index_information()
+    if "idempotency.key_1" not in known:
+        return
+    async for row in executions.find({"idempotency.until": {"$exists": True}}, {"idempotency": 1}):
+        for kept in row["idempotency"]:
+            receipt = Receipt(kept["key"], kept["body"], bytes(kept["answer"]), kept["until"])
+            entry = _entry(receipt, row["_id"])
+            await database["receipts"].replace_one({"_id": receipt.key}, entry, upsert=True)
+    for name in {"idempotency.key_1", "idempotency.until_1"} & known.keys():
+        await executions.drop_index(name)
