@@ -23,6 +23,7 @@ BENCHES = {
     "throughput": "throughput",
     "growth": "growth",
     "resume": "resume",
+    "broker": "broker",
 }
 """Name of the bench, and its module (`gateway` is a package of ours already)."""
 

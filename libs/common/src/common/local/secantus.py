@@ -6,7 +6,7 @@ from pathlib import Path
 from common.local.program import LocalProgram, ProgramFailed, free_port, replies
 
 
-def program(folder: Path, port: int | None = None, cache: str = "64M") -> LocalProgram:
+def program(folder: Path, port: int | None = None, cache: str = "512M") -> LocalProgram:
     """Return SecantusDB over the data in `folder`, on a free loopback port unless one is given.
 
     Raises `ProgramFailed` when it is not installed beside this Python.
