@@ -24,6 +24,7 @@ BENCHES = {
     "growth": "growth",
     "resume": "resume",
     "broker": "broker",
+    "unit_costs": "unit_costs",
 }
 """Name of the bench, and its module (`gateway` is a package of ours already)."""
 
