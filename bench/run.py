@@ -25,6 +25,7 @@ BENCHES = {
     "resume": "resume",
     "broker": "broker",
     "unit_costs": "unit_costs",
+    "stack_costs": "stack_costs",
 }
 """Name of the bench, and its module (`gateway` is a package of ours already)."""
 
