@@ -68,6 +68,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/asyncapi.py --check
 	$(PY) tools/settings.py --check
 	$(PY) tools/log_events.py --check
+	$(PY) tools/scale.py --check
 
 .PHONY: docs
 docs: .venv/installed-dev ## write the generated documents anew
@@ -76,6 +77,7 @@ docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/asyncapi.py
 	$(PY) tools/settings.py
 	$(PY) tools/log_events.py
+	$(PY) tools/scale.py
 
 .PHONY: format
 format: .venv/installed-dev ## format the code and sort its imports
