@@ -8,6 +8,7 @@ import contextlib
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 from processes import cpu_seconds, scratch, tree
 from report import Report
@@ -48,8 +49,8 @@ class Broker:
 
 
 def _resident_kib(pid: int) -> int:
-    with open(f"/proc/{pid}/status") as lines:
-        return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return next((int(line.split()[1]) for line in lines if line.startswith("VmRSS")), 0)
 
 
 @contextlib.asynccontextmanager
@@ -57,7 +58,8 @@ async def _broker() -> AsyncIterator[Broker]:
     with scratch("broker") as folder, finding.amqp(folder, program_only=True) as found:
         bus = RabbitBus(found.url, Telemetry("bench"))
         await bus.start()
-        assert found.program is not None and found.program.pid is not None
+        assert found.program is not None
+        assert found.program.pid is not None
         try:
             yield Broker(bus, found.program.pid)
         finally:

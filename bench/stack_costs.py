@@ -88,7 +88,7 @@ async def _jobs(user: User, crew_id: str) -> None:
 
     await _spread(start, JOBS, AT_ONCE)
     for job_id in started[-AT_ONCE:]:
-        while not (await user.call("GET", f"/executions/{job_id}"))["finished_at"]:
+        while not (await user.call("GET", f"/executions/{job_id}"))["finished_at"]:  # noqa: ASYNC110
             await asyncio.sleep(0.5)
     await asyncio.sleep(2.0)  # what crews do behind, and the settling
 

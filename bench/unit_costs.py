@@ -91,7 +91,9 @@ async def _jobs(report: Report) -> None:
     report.row("documents a job writes (inserts and updates)", "", len(writes) / JOBS)
     report.row("documents a job has read", "", (len(own) - len(writes)) / JOBS)
     sent_commands = sum(n for what, n in commands.counted.items() if not what.endswith(" workers"))
-    report.row(f"commands for a job, {JOBS} beside each other, looks included", "", sent_commands / JOBS)
+    report.row(
+        f"commands for a job, {JOBS} beside each other, looks included", "", sent_commands / JOBS
+    )
 
 
 def _size(document: Any) -> int:
@@ -127,7 +129,8 @@ def run(_: int = 1) -> Report:
     report = Report("unit_costs", "what one job leaves and asks")
     asyncio.run(_jobs(report))
     with scratch("redis") as folder, finding.redis(folder, program_only=True) as found:
-        assert found.program is not None and found.program.pid is not None
+        assert found.program is not None
+        assert found.program.pid is not None
         asyncio.run(_redis(report, found.url, found.program.pid))
     return report
 

@@ -12,11 +12,13 @@ from openapi import ROOT, write_or_check
 from scale_model import Model, Plan
 
 TARGET = ROOT / "docs/how-to/scale.md"
-_BLOCK = re.compile(r"(<!-- scale: (\w+) -->\n).*?(<!-- /scale -->)", re.S)
+_BLOCK = re.compile(r"(<!-- scale: (\w+) -->\n).*?(<!-- /scale -->)", re.DOTALL)
 
 
 def _number(value: float) -> str:
     """Return two digits that count, or whole thousands: no more is known."""
+    if value < 0.01:
+        return "under 0.01"
     if value >= 100:
         digits = 10 ** max(0, len(str(int(value))) - 3)
         return f"{round(value / digits) * digits:,.0f}"
@@ -30,11 +32,10 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 def _plan_rows() -> list[tuple[str, Callable[[Plan], str]]]:
     return [
-        ("jobs a second; at once", lambda p: f"{_number(p.level.rate)}; {_number(p.at_once)}"),
-        ("sockets", lambda p: _number(p.level.sockets)),
-        ("**platforms (cells)**", lambda p: str(p.cells)),
+        ("**cells**", lambda p: str(p.cells)),
+        ("*in each cell:* jobs/s; at once", lambda p: f"{_number(p.rate)}; {_number(p.at_once)}"),
+        ("sockets", lambda p: _number(p.sockets)),
         ("gateway", lambda p: str(p.gateways)),
-        ("auth", lambda p: str(max(2, 2 * p.cells))),
         ("crews", lambda p: str(p.crews)),
         ("executor api", lambda p: str(p.apis)),
         ("executor worker", lambda p: f"{p.workers} of {p.level.slots:,} slots"),
@@ -45,7 +46,7 @@ def _plan_rows() -> list[tuple[str, Callable[[Plan], str]]]:
         ("messages/s to crews", lambda p: _number(p.crews_messages)),
         ("bindings changed/s", lambda p: _number(p.binding_changes)),
         ("MongoDB, documents written/s", lambda p: _number(p.writes)),
-        ("**MongoDB, shards**", lambda p: str(p.shards)),
+        ("MongoDB, shards", lambda p: str(p.shards)),
         ("MongoDB, GiB a day", lambda p: _number(p.gib_per_day)),
         ("Redis, cores", lambda p: _number(p.redis_cores)),
         ("workers' beats/s", lambda p: _number(p.beats)),

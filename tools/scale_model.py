@@ -36,7 +36,9 @@ class Model:
 
     def __init__(self, told: dict[str, Any]) -> None:
         self.told = told
-        self.value = {k: float(v[0]) for part in ("measured", "assumed") for k, v in told[part].items()}
+        self.value = {
+            k: float(v[0]) for part in ("measured", "assumed") for k, v in told[part].items()
+        }
         self.levels = [Level(**level) for level in told["levels"]]
 
     @classmethod
@@ -72,7 +74,7 @@ class Model:
 
 @dataclass(frozen=True)
 class Plan:
-    """What one level needs."""
+    """What one level needs: how many cells, and all else for each of them."""
 
     model: Model
     level: Level
@@ -82,43 +84,52 @@ class Plan:
         return math.ceil(self.level.rate / self.model.cell)
 
     @property
+    def rate(self) -> float:
+        """Jobs a second."""
+        return self.level.rate / self.cells
+
+    @property
+    def sockets(self) -> float:
+        return self.level.sockets / self.cells
+
+    @property
     def at_once(self) -> float:
-        return self.level.rate * self.model["run_seconds"]
+        return self.rate * self.model["run_seconds"]
 
     @property
     def requests(self) -> float:
-        return self.level.rate * self.model["requests_per_job"]
+        return self.rate * self.model["requests_per_job"]
 
     @property
     def gateways(self) -> int:
-        more = self.requests - self.level.rate
-        used = self.level.rate * self.model["gateway_ms_per_job"]
+        more = self.requests - self.rate
+        used = self.rate * self.model["gateway_ms_per_job"]
         return self.model.processes(used + more * self.model["gateway_ms_per_request"])
 
     @property
     def apis(self) -> int:
-        return self.model.processes(self.level.rate * self.model["api_ms_per_job"])
+        return self.model.processes(self.rate * self.model["api_ms_per_job"])
 
     @property
     def crews(self) -> int:
-        return self.model.processes(self.level.rate * self.model["crews_ms_per_job"])
+        return self.model.processes(self.rate * self.model["crews_ms_per_job"])
 
     @property
     def workers(self) -> int:
         """By slots, of which a quarter stays free, or by CPU: whichever asks for more."""
         by_slots = math.ceil(self.at_once / (0.75 * self.level.slots))
-        by_cpu = self.model.processes(self.level.rate * self.model["worker_ms_per_job"])
+        by_cpu = self.model.processes(self.rate * self.model["worker_ms_per_job"])
         return max(by_slots, by_cpu)
 
     @property
     def relays(self) -> int:
-        by_sockets = math.ceil(self.level.sockets / self.model["sockets_per_relay"])
-        watched = self.level.rate * self.model["watched"]
+        by_sockets = math.ceil(self.sockets / self.model["sockets_per_relay"])
+        watched = self.rate * self.model["watched"]
         return max(by_sockets, self.model.processes(watched * self.model["events_ms_per_job"]))
 
     @property
     def relay_mib(self) -> float:
-        sockets = self.level.sockets / self.relays
+        sockets = self.sockets / self.relays
         return self.model["idle_mib"] + sockets * self.model["events_kib_per_socket"] / 1024
 
     @property
@@ -129,32 +140,35 @@ class Plan:
 
     @property
     def rabbitmq_cores(self) -> float:
-        return self.level.rate * self.model["rabbitmq_ms_per_job"] / 1000 / self.model["headroom"]
+        return self.rate * self.model["rabbitmq_ms_per_job"] / 1000 / self.model["headroom"]
 
     @property
     def crews_messages(self) -> float:
-        return self.level.rate * self.model["crews_messages_per_job"]
+        return self.rate * self.model["crews_messages_per_job"]
 
     @property
     def binding_changes(self) -> float:
-        return 2 * self.level.rate * self.model["watched"]
+        return 2 * self.rate * self.model["watched"]
 
     @property
     def writes(self) -> float:
         each = self.model["writes_per_job"] + self.model["crews_writes_per_job"]
-        return self.level.rate * each
+        return self.rate * each
 
     @property
     def shards(self) -> int:
-        return math.ceil(self.writes / (self.model["shard_writes_per_s"] * self.model["headroom"]))
+        """By writes, or by the bytes that are kept: whichever asks for more."""
+        by_writes = self.writes / (self.model["shard_writes_per_s"] * self.model["headroom"])
+        by_bytes = self.gib_per_day * self.model["kept_days"] / self.model["shard_gib"]
+        return math.ceil(max(by_writes, by_bytes))
 
     @property
     def gib_per_day(self) -> float:
-        return self.level.rate * 86_400 * self.model["job_bytes"] / 2**30
+        return self.rate * 86_400 * self.model["job_bytes"] / 2**30
 
     @property
     def redis_cores(self) -> float:
-        calls = self.requests + self.level.rate * self.model["watched"]
+        calls = self.requests + self.rate * self.model["watched"]
         return calls * self.model["redis_us_per_request"] / 1e6 / self.model["headroom"]
 
     @property
