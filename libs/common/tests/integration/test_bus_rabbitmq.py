@@ -125,6 +125,27 @@ async def test_everything_is_made_again_after_the_connection_was_lost(bus, proxy
     assert (await soon(events)).body == b"event"
 
 
+async def test_many_bindings_are_made_again_however_long_that_takes(bus, proxy, monkeypatch):
+    """As all relays make theirs at once when the broker is back: only standing still is a loss."""
+    events, back = asyncio.Queue(), asyncio.Event()
+
+    async def reconnected() -> None:
+        back.set()
+
+    bus.on_reconnect(reconnected)
+    await bus.start()
+    watching = await bus.subscribe(EVENTS, keeping(events))
+    keys = [f"ws.job_{n}.#" for n in range(4_000)]
+    for start in range(0, len(keys), 200):
+        await asyncio.gather(*map(watching.bind, keys[start : start + 200]))
+    monkeypatch.setattr("common.bus.rabbitmq._ATTACH_WITHIN", 0.7)
+    await proxy.cut()
+    await proxy.open()
+    await asyncio.wait_for(back.wait(), 60)
+    await bus.publish(EVENTS, "ws.job_3999.progress", Message("t", b"event"))
+    assert (await soon(events)).body == b"event"
+
+
 async def test_publishing_waits_for_a_connection_that_was_lost_just_now(bus, proxy):
     await bus.start()
     publishing = [asyncio.create_task(bus.publish(JOBS, JOB, Message(JOB, b"1"))) for _ in "12345"]

@@ -20,7 +20,8 @@ T = TypeVar("T")
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
 _ATTACH_WITHIN = 30.0
-"""Seconds for making all consumers, subscriptions and their bindings on a new connection."""
+"""Seconds without progress in making all consumers, subscriptions and their bindings on a new
+connection, after which it is given up."""
 
 
 class RabbitBus:
@@ -170,9 +171,13 @@ class RabbitBus:
     async def _linked(self) -> Link:
         link = await Link.open(self._url, self._name)
         try:
-            async with asyncio.timeout(_ATTACH_WITHIN):
+            async with asyncio.timeout(_ATTACH_WITHIN) as limit:
+
+                def progress() -> None:
+                    limit.reschedule(asyncio.get_running_loop().time() + _ATTACH_WITHIN)
+
                 for one in self._attached:  # it may grow meanwhile, and is then walked to its end
-                    await one.attach(link)
+                    await one.attach(link, progress)
         except BaseException:
             await link.close()
             raise

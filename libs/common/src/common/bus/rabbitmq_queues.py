@@ -1,7 +1,7 @@
 """Consumers and subscriptions on RabbitMQ: they outlive the links they are attached to."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
@@ -15,8 +15,16 @@ from common.logs import get_logger
 
 log = get_logger(__name__)
 
+Progress = Callable[[], None]
+
+_BOUND_AT_ONCE = 100
+"""Bindings of a queue that is made anew between two answers of the broker."""
 _WINDOW = 500
 """Messages of a subscription that are on their way or waiting in this process, at most."""
+
+
+def _nothing() -> None:
+    pass
 
 
 class Home(Protocol):
@@ -55,8 +63,9 @@ class RabbitConsumer:
         self._paused = self._cancelled = False
         self._workers.start()
 
-    async def attach(self, link: Link) -> None:
+    async def attach(self, link: Link, progress: Progress = _nothing) -> None:
         """Take messages from `link`. Raises one of `FAULTS`."""
+        progress()
         async with self._changing:
             if self._link is not link:
                 self._link, self._consuming = link, None
@@ -131,8 +140,12 @@ class RabbitSubscription:
         self._handled = 0
         self._workers.start()
 
-    async def attach(self, link: Link) -> None:
-        """Make the queue on `link` with all bindings. Raises one of `FAULTS`."""
+    async def attach(self, link: Link, progress: Progress = _nothing) -> None:
+        """Make the queue on `link` with all bindings. Raises one of `FAULTS`.
+
+        `progress` is called now and then, since thousands of bindings can take minutes when every
+        relay makes its own anew.
+        """
         self._link, self._handled = link, 0
         self._backlog.held.clear()
         self._channel = await link.channel(_WINDOW)
@@ -142,9 +155,15 @@ class RabbitSubscription:
             arguments={"x-queue-type": "classic", "x-max-length": self._max_length},
         )
         underlay = await self._channel.get_underlay_channel()
-        for key in tuple(self._keys):
-            await underlay.queue_bind(queue.name, self._exchange.name, key, nowait=True)
-        # Its answer comes after all of the bindings, since a channel keeps its order.
+        for count, key in enumerate(tuple(self._keys), 1):
+            if key not in self._keys:  # unbound meanwhile
+                continue
+            # A channel keeps its order: the answer to one says that those before it are made.
+            answered = count % _BOUND_AT_ONCE == 0
+            await underlay.queue_bind(queue.name, self._exchange.name, key, nowait=not answered)
+            if answered:
+                progress()
+        # Its answer comes after all of the bindings.
         await queue.consume(self._arrived)
         self._queue = queue
 
