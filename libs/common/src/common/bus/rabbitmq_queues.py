@@ -159,9 +159,10 @@ class RabbitSubscription:
             if key not in self._keys:  # unbound meanwhile
                 continue
             # A channel keeps its order: the answer to one says that those before it are made.
-            answered = count % _BOUND_AT_ONCE == 0
-            await underlay.queue_bind(queue.name, self._exchange.name, key, nowait=not answered)
-            if answered:
+            if count % _BOUND_AT_ONCE:
+                await underlay.queue_bind(queue.name, self._exchange.name, key, nowait=True)
+            else:
+                await underlay.queue_bind(queue.name, self._exchange.name, key)
                 progress()
         # Its answer comes after all of the bindings.
         await queue.consume(self._arrived)

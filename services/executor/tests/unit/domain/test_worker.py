@@ -366,3 +366,46 @@ async def test_a_run_whose_job_another_worker_has_ended_is_cut_off(store, make_w
     told = {"code": "ATTEMPTS_EXHAUSTED", "message": "it is given up"}
     assert await store.apply(moves.refuse(store.jobs["job_0"], "worker_2", utc_now(), **told))
     await until(lambda: not worker.runs.running())
+
+
+async def test_a_worker_whose_turn_it_is_not_leaves_looking_to_the_others(
+    store, make_worker, make_crew
+):
+    await queue(store, make_crew(), 1)
+    idle, other = make_worker("worker_idle"), make_worker("worker_other")
+    idle._lookout.takes = lambda: False
+    await idle.start()
+    await asyncio.sleep(0.1)
+    assert store.jobs["job_0"].owner is None
+    await other.start()
+    await until(lambda: store.jobs["job_0"].owner == "worker_other")
+
+
+async def test_many_jobs_of_its_own_are_checked_as_much_more_rarely(
+    store, make_worker, make_crew, monkeypatch
+):
+    monkeypatch.setattr("executor.domain.worker._CHECKED", 1)
+    await queue(store, make_crew(), 10)
+    worker = make_worker("worker_1")
+    await worker.start()
+    await until(lambda: len(worker.runs.held()) == 10)
+    checks = 0
+
+    async def check():
+        nonlocal checks
+        checks += 1
+
+    monkeypatch.setattr(worker, "_check_own", check)
+    began = worker._rounds
+    await until(lambda: worker._rounds >= began + 20)
+    assert checks == pytest.approx(2, abs=1)
+
+
+async def test_a_full_worker_says_so(store, make_worker, make_crew):
+    worker = make_worker("worker_1")
+    worker.runs._slots = 1
+    await queue(store, make_crew(), 1)
+    await worker.start()
+    await until(lambda: worker.runs.free == 0)
+    told = worker.leases._full
+    await until(lambda: told == {"worker_1"})
