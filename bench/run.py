@@ -19,6 +19,7 @@ BENCHES = {
     "gateway": "door",
     "first_event": "first_event",
     "relay": "fan_out",
+    "pages": "pages",
     "footprint": "footprint",
     "throughput": "throughput",
     "growth": "growth",

@@ -1,0 +1,181 @@
+"""A page of a long list beside the same page of a short one: a job's traces, a workspace's crews.
+
+Each length has a database and a service process of its own, so that a query that looked at a whole
+collection would show; they are asked in turn, one request at a time. `pages_filled.py` fills them.
+The store is SecantusDB, or the MongoDB that `KASAL_TEST_MONGO_URL` names.
+"""
+
+import asyncio
+import statistics
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pages_filled
+from processes import scratch
+from report import Report
+from services import Peers, Service, peers, serving
+
+from common.local import finding
+from common.settings import MongoSettings
+
+SHORT, LONG = 100, 100_000
+_ASKED, _WARM_UP, _SCANS = 60, 10, 3
+_TRACES, _CREWS = 50, 20
+"""Entries on a page."""
+
+
+@dataclass(frozen=True)
+class Lists:
+    """The lists of one length."""
+
+    length: int
+    executor: Service
+    crews: Service
+    job_id: str
+    store: MongoSettings
+
+    def traces(self, after: int) -> str:
+        path = f"/executions/{self.job_id}/traces?limit={_TRACES}&after_seq={after}"
+        return self.executor.url + path
+
+    def crews_page(self, page: int, filters: str = "") -> str:
+        return f"{self.crews.url}/crews?page_size={_CREWS}&page={page}{filters}"
+
+    def asked(self) -> dict[str, str]:
+        """Return the pages that are compared, by what they are called."""
+        length = self.length
+        half = "&status=active"
+        return {
+            "traces, first page": self.traces(0),
+            "traces, in the middle": self.traces(length // 2 - _TRACES // 2),
+            "traces, last page": self.traces(length - _TRACES),
+            "crews, first page": self.crews_page(1),
+            "crews, in the middle": self.crews_page(length // _CREWS // 2),
+            "crews, last page": self.crews_page(length // _CREWS),
+            "crews of a status, first page": self.crews_page(1, half),
+            "crews of a status, last page": self.crews_page(length // _CREWS // 2, half),
+        }
+
+
+class Reader:
+    """Asks for pages, and looks at what comes."""
+
+    def __init__(self, http: aiohttp.ClientSession) -> None:
+        self._http = http
+
+    async def milliseconds(self, url: str, entries: int) -> float:
+        """Ask for a page that must hold so many entries."""
+        started = time.perf_counter()
+        async with self._http.get(url) as answer:
+            raw = await answer.read()
+        took = (time.perf_counter() - started) * 1000
+        if answer.status != 200:
+            raise SystemExit(f"{url} was answered {answer.status}: {raw[:500].decode()}")
+        found: Mapping[str, Any] = await answer.json()
+        rows = found["traces"] if "traces" in found else found["crews"]
+        if len(rows) != entries:
+            raise SystemExit(f"{url} holds {len(rows)} entries, not {entries}.")
+        return took
+
+    async def medians(self, urls: Sequence[str], entries: int, times: int) -> list[float]:
+        """Ask for each in turn, so many times; return the median of each."""
+        took: list[list[float]] = [[] for _ in urls]
+        for _ in range(times):
+            for place, url in enumerate(urls):
+                took[place].append(await self.milliseconds(url, entries))
+        return [statistics.median(one) for one in took]
+
+
+async def _compare(lists: Sequence[Lists], reader: Reader, rounds: int, report: Report) -> None:
+    short, long = (one.asked() for one in lists)
+    for name, url in long.items():
+        entries = _TRACES if name.startswith("traces") else _CREWS
+        pair = (short[name], url)
+        await reader.medians(pair, entries, _WARM_UP)
+        found = [await reader.medians(pair, entries, _ASKED) for _ in range(rounds)]
+        for place, length in enumerate((SHORT, LONG)):
+            report.row(f"{name} of {length:,}: p50", "ms", *(one[place] for one in found))
+        report.at_most(f"{name}: {LONG:,} / {SHORT}", 1.5, *(one[1] / one[0] for one in found))
+
+
+async def _scans(lists: Lists, reader: Reader, report: Report) -> None:
+    """Say what looking at everything costs: the one filter that does, and the store by itself."""
+    named = lists.crews_page(1, "&name=crew%201")
+    report.row(
+        f"crews by a part of their name, of {LONG:,}",
+        "ms",
+        *[await reader.milliseconds(named, _CREWS) for _ in range(_SCANS)],
+    )
+    async with pages_filled.database(lists.store, "crews") as store:
+        crews = store["crews"]
+        mine = {"workspace_id": pages_filled.WORKSPACE}
+        queries = {
+            "sort by an index and limit 20": lambda: (
+                crews.find(mine, {"_id": 1}).sort("number", -1).limit(20).to_list()
+            ),
+            "count": lambda: crews.count_documents(mine),
+        }
+        for name, query in queries.items():
+            took = []
+            for _ in range(_SCANS):
+                started = time.perf_counter()
+                await query()
+                took.append((time.perf_counter() - started) * 1000)
+            report.row(f"the store itself, {LONG:,} crews: {name}", "ms", *took)
+
+
+@asynccontextmanager
+async def _lists(
+    length: int, given: Peers, store_url: str, folder: Path, report: Report
+) -> AsyncIterator[Lists]:
+    settings = MongoSettings(
+        mongo_url=store_url,
+        mongo_database_prefix=f"kasal_bench_{length}_",
+        mongo_timeout_ms=60_000,
+    )
+    environment = {
+        **given.environment(),
+        "KASAL_MONGO_URL": store_url,
+        "KASAL_MONGO_DATABASE_PREFIX": settings.mongo_database_prefix,
+    }
+    async with AsyncExitStack() as stack:
+        services = [
+            await stack.enter_async_context(
+                serving(name, folder, environment, log=f"{name}-{length}")
+            )
+            for name in ("executor", "crews")
+        ]
+        await stack.enter_async_context(pages_filled.emptied(settings))
+        started = time.perf_counter()
+        job_id = await pages_filled.traces(settings, length)
+        await pages_filled.crews(settings, length)
+        report.row(f"filling both with {length:,}", "s", time.perf_counter() - started)
+        yield Lists(length, services[0], services[1], job_id, settings)
+
+
+async def _measure(rounds: int, store_url: str, folder: Path, report: Report) -> None:
+    async with AsyncExitStack() as stack:
+        given = await stack.enter_async_context(peers())
+        made = [
+            await stack.enter_async_context(_lists(length, given, store_url, folder, report))
+            for length in (SHORT, LONG)
+        ]
+        token = given.token(workspace_id=pages_filled.WORKSPACE)
+        headers = {"Authorization": f"Bearer {token}"}
+        http = await stack.enter_async_context(aiohttp.ClientSession(headers=headers))
+        reader = Reader(http)
+        await _compare(made, reader, rounds, report)
+        await _scans(made[-1], reader, report)
+
+
+def run(rounds: int) -> Report:
+    with scratch("pages") as folder, finding.mongo(folder / "mongo") as store:
+        kind = "SecantusDB" if store.program else "the MongoDB of KASAL_TEST_MONGO_URL"
+        report = Report("pages", f"a page of {LONG:,} beside one of {SHORT}, on {kind}")
+        asyncio.run(_measure(rounds, store.url, folder, report))
+    return report
