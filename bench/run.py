@@ -20,6 +20,8 @@ BENCHES = {
     "first_event": "first_event",
     "relay": "fan_out",
     "pages": "pages",
+    "sockets": "sockets",
+    "backlog": "backlog",
     "footprint": "footprint",
     "throughput": "throughput",
     "growth": "growth",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import relay
-from processes import ended, ready
+from processes import ROOT, ended, ready
 
 from common.local.program import free_port
 from common.testing.identity import LocalKeys, TokenMaker
@@ -74,5 +74,21 @@ async def serving(
     try:
         await ready(f"http://127.0.0.1:{port}/readyz", process)
         yield Service(process.pid, port)
+    finally:
+        await ended(process)
+
+
+@asynccontextmanager
+async def bare(environment: Mapping[str, str]) -> AsyncIterator[Service]:
+    """Run the handlers of `sockets_bare.py`, which has services' settings of uvicorn and no more."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, str(ROOT / "bench" / "sockets_bare.py")),
+        env={**os.environ, **environment},
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    try:
+        yield Service(process.pid, int(await process.stdout.readline()))
     finally:
         await ended(process)
