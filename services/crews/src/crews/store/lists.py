@@ -1,8 +1,9 @@
 """Lists in MongoDB: newest first by number, in windows, so that no list sorts or counts a workspace.
 
 Crews, agents and tasks are numbered as they come (`store.totals`), so a page is what a bounded
-range of numbers holds. Only a filter by `name`, and one of tasks by `status`, looks at all there is:
-what matches is counted nowhere.
+range of numbers holds; of crews the totals know which, so that the last page costs what the first
+does. Only a filter by `name`, and one of tasks by `status`, looks at all there is: what matches is
+counted nowhere.
 """
 
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
@@ -54,20 +55,47 @@ class MongoLists:
         )
         if skip >= total:
             return [], total
-        wanted = None if name is not None else skip + limit
-        places: list[_Place] = []
-        fields = {"number": 1, "name": 1, "status": 1}
-        async for rows in self._windows(
-            workspace_id, "number", totals.last.get("crews", 0), fields
-        ):
-            found = [row for row in rows if _fits(row, name, status)]
-            places += _newest(_Place(row["number"], row["_id"]) for row in found)
-            if wanted is not None and len(places) >= wanted:
-                break
+        known = totals.numbers(status, skip, limit) if name is None else None
+        if known is not None:
+            numbers, skip = known
+            places = await self._crews_numbered(workspace_id, numbers, status)
+        else:
+            upto = None if name is not None else skip + limit
+            top = totals.last.get("crews", 0)
+            places = await self._crews_upto(workspace_id, upto, top, name, status)
         shown = places[skip : skip + limit]
         crews = await self._whole(shown)
         crews_shown = [crews[place.crew_id] for place in shown if place.crew_id in crews]
-        return crews_shown, total if wanted is not None else len(places)
+        return crews_shown, total if name is None else len(places)
+
+    async def _crews_numbered(
+        self, workspace_id: str, numbers: range, status: CrewStatus | None
+    ) -> list[_Place]:
+        query = {
+            "workspace_id": workspace_id,
+            "number": {"$gte": numbers[0], "$lte": numbers[-1]},
+        }
+        rows = await self._crews.find(query, {"number": 1, "status": 1}).to_list()
+        fitting = (row for row in rows if status in {None, row["status"]})
+        return _newest(_Place(row["number"], row["_id"]) for row in fitting)
+
+    async def _crews_upto(
+        self,
+        workspace_id: str,
+        count: int | None,
+        top: int,
+        name: str | None,
+        status: CrewStatus | None,
+    ) -> list[_Place]:
+        """Return the newest that fit: so many at least, or all."""
+        places: list[_Place] = []
+        fields = {"number": 1, "name": 1, "status": 1}
+        async for rows in self._windows(workspace_id, "number", top, fields):
+            found = [row for row in rows if _fits(row, name, status)]
+            places += _newest(_Place(row["number"], row["_id"]) for row in found)
+            if count is not None and len(places) >= count:
+                break
+        return places
 
     async def agents(
         self, workspace_id: str, *, skip: int, limit: int

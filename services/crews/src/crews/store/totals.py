@@ -2,7 +2,8 @@
 
 One document per workspace. A change of a crew is announced here before it is written, and counted
 after: so where nothing is open the counts are exact, and an announcement that nobody came back to
-(its process died in between) tells that they must be counted anew.
+(its process died in between) tells that they must be counted anew. Crews are also counted by blocks
+of their numbers, so that a page far down a list is found without reading those before it.
 """
 
 from collections import Counter
@@ -21,8 +22,11 @@ from crews.domain.crew import Crew
 _FORGOTTEN = timedelta(seconds=30)
 """An announcement older than this has lost its process: a store call takes 5 s at most."""
 _AT_ONCE = datetime(2000, 1, 1, tzinfo=UTC)
-KINDS = ("active", "configuring", "agents", "tasks")
+STATUSES = ("active", "configuring")
+KINDS = (*STATUSES, "agents", "tasks")
 Counts = Mapping[str, int]
+BLOCK = 64
+"""Numbers that are counted as one: a page reads one or two such blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,37 @@ class Announcement:
 
 @dataclass(frozen=True, slots=True)
 class Totals:
+    """`blocks` are the crews of each status by `block_of` their numbers, None while not exact."""
+
     counts: Counts
     last: Counts
+    blocks: Mapping[str, Mapping[int, int]] | None = None
+
+    def numbers(self, status: str | None, skip: int, limit: int) -> tuple[range, int] | None:
+        """Return where a page of crews, newest first, is: numbers, and how many to skip in them.
+
+        None while it is not known.
+        """
+        if self.blocks is None:
+            return None
+        counted: Counter[int] = Counter()
+        for one in STATUSES if status is None else (status,):
+            counted.update(self.blocks.get(one, {}))
+        before, found, top = 0, 0, -1
+        for block in sorted(counted, reverse=True):
+            if top < 0 and before + counted[block] <= skip:
+                before += counted[block]
+                continue
+            top = max(top, block)
+            found += counted[block]
+            if before + found >= skip + limit:
+                return range(block * BLOCK + 1, (top + 1) * BLOCK + 1), skip - before
+        return range(1, (top + 1) * BLOCK + 1), skip - before
+
+
+def block_of(number: int) -> int:
+    """Return the block that a crew of this number is counted in."""
+    return (number - 1) // BLOCK
 
 
 def counts_of(crew: Crew | None) -> Counts:
@@ -57,9 +90,10 @@ class MongoTotals:
     async def announce(self, workspace_id: str, wanted: Counts) -> Announcement:
         """Say that a crew will change, and take as many new numbers as are `wanted`, by kind."""
         key = new_id("change")
-        update: Document = {"$push": {"open": {"key": key, "at": utc_now()}}}
-        if wanted:
-            update["$inc"] = {f"last.{kind}": many for kind, many in wanted.items()}
+        update: Document = {
+            "$push": {"open": {"key": key, "at": utc_now()}},
+            "$inc": {"changes": 1, **{f"last.{kind}": many for kind, many in wanted.items()}},
+        }
         try:
             found = await self._announced(workspace_id, update)
         except DuplicateKeyError:  # another process made the document at the same moment
@@ -84,7 +118,9 @@ class MongoTotals:
         change = Counter(counts_of(after))
         change.subtract(counts_of(before))
         update: Document = {"$pull": {"open": {"key": announced.key}}}
-        moved = {f"counts.{kind}": many for kind, many in change.items() if many}
+        change.update(_in_blocks(after))
+        change.subtract(_in_blocks(before))
+        moved = {_field(kind): many for kind, many in change.items() if many}
         if moved:
             update["$inc"] = moved
         query = {"_id": announced.workspace_id, "open.key": announced.key}
@@ -99,19 +135,52 @@ class MongoTotals:
         """Return the totals; they are counted anew where a change was announced and forgotten."""
         found = await self._totals.find_one({"_id": workspace_id}) or {}
         opened = found.get("open", [])
-        if any(entry["at"] < utc_now() - _FORGOTTEN for entry in opened):
-            counts = await self._counted(workspace_id)
-            unmoved = {"_id": workspace_id, "open": opened}
-            await self._totals.update_one(unmoved, {"$set": {"counts": counts, "open": []}})
-        else:
-            counts = found.get("counts", {})
-        return Totals({kind: counts.get(kind, 0) for kind in KINDS}, found.get("last", {}))
+        forgotten = any(entry["at"] < utc_now() - _FORGOTTEN for entry in opened)
+        # Releases before blocks counted none.
+        if forgotten or (not opened and not _adds_up(found)):
+            found = await self._anew(workspace_id, found)
+        counts = found.get("counts", {})
+        exact = not found.get("open") and _adds_up(found)
+        blocks = {
+            status: {int(block): many for block, many in by_block.items()}
+            for status, by_block in found.get("blocks", {}).items()
+        }
+        return Totals(
+            {kind: counts.get(kind, 0) for kind in KINDS},
+            found.get("last", {}),
+            blocks if exact else None,
+        )
 
-    async def _counted(self, workspace_id: str) -> dict[str, int]:
+    async def _anew(self, workspace_id: str, found: Document) -> Document:
+        """Count, and keep the counts unless something was announced since `found` was read."""
+        counts, blocks = await self._counted(workspace_id)
+        changes = {"counts": counts, "blocks": blocks, "open": []}
+        opened, moves = found.get("open", []), found.get("changes")
+        unmoved = {"_id": workspace_id, "open": opened, "changes": moves}
+        kept = await self._totals.update_one(unmoved, {"$set": changes})
+        return {**found, **changes} if kept.matched_count else {**found, "counts": counts}
+
+    async def _counted(self, workspace_id: str) -> tuple[Document, Document]:
         counts = dict.fromkeys(KINDS, 0)
-        fields = {"status": 1, "agents.id": 1, "task_ids": 1}
+        blocks: dict[str, Counter[str]] = {status: Counter() for status in STATUSES}
+        fields = {"status": 1, "number": 1, "agents.id": 1, "task_ids": 1}
         async for row in self._crews.find({"workspace_id": workspace_id}, fields):
             counts[row["status"]] += 1
+            blocks[row["status"]][str(block_of(row["number"]))] += 1
             counts["agents"] += len(row["agents"])
             counts["tasks"] += len(row.get("task_ids", ()))
-        return counts
+        return counts, {status: dict(by_block) for status, by_block in blocks.items()}
+
+
+def _in_blocks(crew: Crew | None) -> Counts:
+    return {} if crew is None else {f"blocks.{crew.status}.{block_of(crew.number)}": 1}
+
+
+def _field(kind: str) -> str:
+    return kind if kind.startswith("blocks.") else f"counts.{kind}"
+
+
+def _adds_up(found: Document) -> bool:
+    """Say whether the blocks hold as many crews of each status as are counted."""
+    counts, blocks = found.get("counts", {}), found.get("blocks", {})
+    return all(sum(blocks.get(one, {}).values()) == counts.get(one, 0) for one in STATUSES)
