@@ -187,6 +187,8 @@ async def test_events_are_read_from_traces_and_tail_alike(executions, new_job, c
     assert [r.seq for r in await executions.records(job.job_id, 5, 500)] == [6, 7]
     assert await executions.records(job.job_id, 7, 10) == []
     assert await executions.records("job_none", 0, 10) == []
+    assert sorted(r.seq for r in await executions.copied(job.job_id, 0, 7)) == [1, 2, 3, 4]
+    assert [r.seq for r in await executions.copied(job.job_id, 2, 3)] == [3]
 
 
 async def test_who_may_claim_what(executions, new_job, claimed):

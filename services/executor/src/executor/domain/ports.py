@@ -44,6 +44,12 @@ class Executions(Receipts, Protocol):
     async def records(self, job_id: str, after: int, limit: int) -> list[Record]:
         """Return the events after `after`, ascending and without a hole, at most `limit`."""
 
+    async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
+        """Return, in any order, the events after `after` and up to `upto` that the traces hold.
+
+        With the tail of a job that was read before, there is no hole in them.
+        """
+
     async def flushed(self, execution: Execution) -> None:
         """Empty the tail of a job nobody writes, all of whose events are copied and published.
 

@@ -37,10 +37,11 @@ class Reading:
         """Return at most `limit` events after `after`. Raises `NotFound`."""
         job = await owned(self._executions, workspace_id, job_id)
         upto = min(job.seq, after + limit)
-        records = [record for record in job.tail if after < record.seq <= upto]
-        if len(records) < upto - after:
-            records = await self._executions.records(job_id, after, limit)
-        return Events(job, records)
+        found = {record.seq: record for record in job.tail if after < record.seq <= upto}
+        if len(found) < upto - after:
+            for record in await self._executions.copied(job_id, after, upto):
+                found.setdefault(record.seq, record)
+        return Events(job, [found[seq] for seq in range(after + 1, upto + 1)])
 
     async def page(
         self,

@@ -161,10 +161,17 @@ class MongoExecutions:
             found = {entry["seq"]: entry for entry in head["tail"] if after < entry["seq"] <= upto}
             if len(found) < upto - after:
                 # The tail was read first: what had left it by then is in the traces.
-                window = {"job_id": job_id, "seq": {"$gt": after, "$lte": upto}}
-                async for entry in self._traces.find(window, {"_id": 0, "job_id": 0}):
+                for entry in await self._window(job_id, after, upto):
                     found.setdefault(entry["seq"], entry)
         return [documents.record(found[seq]) for seq in range(after + 1, upto + 1)]
+
+    async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
+        with reaching():
+            return [documents.record(row) for row in await self._window(job_id, after, upto)]
+
+    async def _window(self, job_id: str, after: int, upto: int) -> list[Document]:
+        window = {"job_id": job_id, "seq": {"$gt": after, "$lte": upto}}
+        return await self._traces.find(window, {"_id": 0, "job_id": 0}).to_list()
 
     async def flushed(self, execution: Execution) -> None:
         with reaching():

@@ -86,6 +86,9 @@ class MemoryExecutions(MemoryReceipts):
         found = {**self.traces[job_id], **{record.seq: record for record in job.tail}}
         return [found[seq] for seq in range(after + 1, min(after + limit, job.seq) + 1)]
 
+    async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
+        return [record for seq, record in self.traces[job_id].items() if after < seq <= upto]
+
     async def flushed(self, execution: Execution) -> None:
         self.writes += 1
         job = self.jobs.get(execution.job_id)
