@@ -25,7 +25,7 @@ from common.settings import MongoSettings
 
 SHORT, LONG = 100, 100_000
 CARRIED = 20_000
-"""Crews that SecantusDB is given: while 100,000 were inserted it came to a stand."""
+"""Crews that SecantusDB is given: of 100,000 it came to a stand, see README.md."""
 _ASKED, _WARM_UP, _SCANS = 60, 10, 3
 _TRACES, _CREWS = 50, 20
 """Entries on a page."""
