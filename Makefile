@@ -69,6 +69,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/settings.py --check
 	$(PY) tools/log_events.py --check
 	$(PY) tools/scale.py --check
+	$(PY) tools/indexes.py --check
 
 .PHONY: docs
 docs: .venv/installed-dev ## write the generated documents anew
@@ -78,6 +79,7 @@ docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/settings.py
 	$(PY) tools/log_events.py
 	$(PY) tools/scale.py
+	$(PY) tools/indexes.py
 
 .PHONY: format
 format: .venv/installed-dev ## format the code and sort its imports
