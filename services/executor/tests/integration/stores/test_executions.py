@@ -1,4 +1,4 @@
-"""One suite for both forms of each store: in memory, and MongoDB's wire protocol."""
+"""Jobs and their logs in both forms of the store."""
 
 import asyncio
 from dataclasses import replace
@@ -7,97 +7,23 @@ from datetime import timedelta
 import pytest
 
 from common.contracts.events import EventType, ExecutionStatus
-from common.formats import NewerFormat
 from common.idempotency.once import Receipt
 from common.ids import new_id
-from common.migrations import migrate
 from common.times import utc_now
-from executor.domain import execution, moves
-from executor.domain.analytics import Ending
+from executor.domain import moves
 from executor.domain.events import Draft
-from executor.domain.execution import READS, Execution
+from executor.domain.execution import Execution
 from executor.domain.journal import TooLarge
 from executor.domain.records import number
-from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
-from executor.store.lists import MongoExecutionLists
-from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
-from executor.store.migrations import SCHEMA, indexes
-from executor.store.workers import MongoLeases
 
 
-@pytest.fixture(params=["memory", "mongo"])
-async def database(request, mongo_database):
-    if request.param == "memory":
-        return None
-    database = mongo_database("executor")
-    await indexes(database)
-    return database
+def large() -> Draft:
+    return Draft(EventType.PROGRESS, {"text": "x" * 7_000_000})
 
 
-@pytest.fixture
-def executions(database):
-    return MemoryExecutions() if database is None else MongoExecutions(database)
-
-
-@pytest.fixture
-def lists(database, executions):
-    return executions if database is None else MongoExecutionLists(database)
-
-
-@pytest.fixture
-def counters(database):
-    return MemoryCounters() if database is None else MongoCounters(database)
-
-
-@pytest.fixture
-def leases(database):
-    return MemoryLeases() if database is None else MongoLeases(database)
-
-
-@pytest.fixture
-def new_job(executions, make_crew):
-    async def make(**changes) -> Execution:
-        fields = {
-            "job_id": new_id("job"),
-            "workspace_id": "ws_test",
-            "crew_id": "crew_abc123",
-            "created_at": utc_now(),
-            "inputs": {"topic": "bees", "$odd.key": [1, None, {"a.b": "\x00"}]},
-            "snapshot": make_crew(),
-            "requested_by": "usr_1",
-            "traceparent": "00-1-2-01",
-        }
-        job = Execution(**{**fields, **changes})
-        assert await executions.insert(job)
-        return job
-
-    return make
-
-
-@pytest.fixture
-def claimed(executions):
-    async def take(job: Execution, owner: str = "worker_1") -> Execution:
-        step = moves.claim(job, owner, utc_now(), lost=job.owner is not None, limit=5)
-        assert await executions.apply(step)
-        return step.after
-
-    return take
-
-
-@pytest.fixture
-def append(executions):
-    async def write(job: Execution, *drafts: Draft, copied: int = 0) -> Execution:
-        records = number(drafts, job.job_id, job.seq, job.attempt, utc_now())
-        step = moves.append(job, records, copied=copied, published=job.seq)
-        assert await executions.apply(step)
-        return step.after
-
-    return write
-
-
-def start(task: str = "task_1") -> Draft:
-    return Draft(EventType.TASK_START, {"task_id": task, "agent": "Ann"}, {"hidden": [1]})
+def receipt(key: str) -> Receipt:
+    return Receipt(key, "body", b'{"job_id": "job_1"}', utc_now() + timedelta(hours=24))
 
 
 async def test_a_job_is_read_back_as_it_was_stored(executions, new_job):
@@ -139,17 +65,15 @@ async def test_a_step_that_makes_a_job_too_large_is_refused(database, new_job, c
     assert await executions.apply(moves.stop(job, utc_now()))
 
 
-def large() -> Draft:
-    return Draft(EventType.PROGRESS, {"text": "x" * 7_000_000})
-
-
 async def test_a_head_leaves_out_what_is_large(executions, new_job):
     job = await new_job()
     head = await executions.head(job.job_id)
     assert head == replace(job, inputs={}, snapshot=None, requested_by="")
 
 
-async def test_steps_are_read_back_as_the_writer_has_them(executions, new_job, claimed, append):
+async def test_steps_are_read_back_as_the_writer_has_them(
+    start, executions, new_job, claimed, append
+):
     job = await claimed(await new_job())
     job = await append(job, start(), start("task_2"))
     result = {"result": {"a.b": ["\x00", 2**60]}, "task_id": "task_1", "agent": "Ann"}
@@ -163,7 +87,7 @@ async def test_steps_are_read_back_as_the_writer_has_them(executions, new_job, c
 @pytest.mark.parametrize(
     "stale", [{"attempt": 2}, {"owner": "worker_2"}, {"seq": 7}, {"status": ExecutionStatus.QUEUED}]
 )
-async def test_a_stale_writer_writes_nothing(executions, new_job, claimed, stale):
+async def test_a_stale_writer_writes_nothing(start, executions, new_job, claimed, stale):
     job = await claimed(await new_job())
     before = replace(job, **stale)
     records = number([start()], job.job_id, before.seq, before.attempt, utc_now())
@@ -172,7 +96,9 @@ async def test_a_stale_writer_writes_nothing(executions, new_job, claimed, stale
     assert await executions.find(job.job_id) == job
 
 
-async def test_events_are_read_from_traces_and_tail_alike(executions, new_job, claimed, append):
+async def test_events_are_read_from_traces_and_tail_alike(
+    start, executions, new_job, claimed, append
+):
     job = await claimed(await new_job())
     for n in range(5):
         job = await append(job, start(f"task_{n}"))
@@ -248,63 +174,9 @@ async def test_a_waiting_jobs_tail_is_flushed_only_if_it_has_not_moved(
     assert (found.tail, found.published) == ((), 3)
 
 
-async def test_lists_show_the_newest_first(lists, new_job, claimed):
-    now = utc_now()
-    ages = [0, 1, 30, 3_600, 86_400 * 3, 86_400 * 400]
-    jobs = [await new_job(created_at=now - timedelta(seconds=age)) for age in ages]
-    await new_job(workspace_id="ws_other")
-    other_crew = await new_job(crew_id="crew_2", created_at=now - timedelta(days=30))
-    running = await claimed(jobs[3])
-    every = [*jobs[:5], other_crew, jobs[5]]
-
-    async def ids(skip=0, limit=20, crew_id=None, status=None):
-        rows = await lists.page("ws_test", crew_id=crew_id, status=status, skip=skip, limit=limit)
-        return [row.job_id for row in rows]
-
-    assert await ids() == [job.job_id for job in every]
-    assert await ids(2, 3) == [job.job_id for job in every[2:5]]
-    assert await ids(100) == []
-    assert await ids(crew_id="crew_2") == [other_crew.job_id]
-    assert await ids(status=ExecutionStatus.RUNNING) == [running.job_id]
-    assert len(await lists.open_jobs("ws_test", crew_id="crew_abc123", status=None)) == 6
-    heads = await lists.heads([running.job_id, "job_none"])
-    assert dict(heads) == {running.job_id: ("running", 1)}
-
-
-async def test_leases_show_everybodys_counter_and_who_is_full(leases):
-    await leases.beat("worker_1", 1, full=True)
-    told = await leases.beat("worker_2", 7)
-    assert (dict(told.counters), told.full) == ({"worker_1": 1, "worker_2": 7}, {"worker_1"})
-    assert (await leases.beat("worker_1", 2)).full == frozenset()
-    await leases.beat("worker_1", 3, full=True)
-    await leases.leave("worker_1")
-    told = await leases.beat("worker_2", 8)
-    assert (dict(told.counters), told.full) == ({"worker_2": 8}, frozenset())
-    assert dict(await leases.counters()) == {"worker_2": 8}
-
-
-def ending(n: int, status=ExecutionStatus.COMPLETED, month="2026-11") -> Ending:
-    return Ending(f"job_{n}", month, status, tokens=10, seconds=2.0)
-
-
-async def test_a_job_is_counted_once_however_often_it_is_told(counters):
-    assert await counters.of_crew("ws_test", "crew_1") is None
-    await counters.count("ws_test", "crew_1", [ending(1), ending(2, ExecutionStatus.FAILED)])
-    await counters.count("ws_test", "crew_1", [ending(2, ExecutionStatus.FAILED), ending(3)])
-    await counters.count("ws_test", "crew_1", [ending(1)])
-    await counters.count("ws_test", "crew_1", [ending(4, ExecutionStatus.STOPPED, "2026-12")])
-    await counters.count("ws_test", "crew_2", [ending(1)])
-    await counters.count("ws_other", "crew_1", [ending(1)])
-    stats = await counters.of_crew("ws_test", "crew_1")
-    november = stats.months["2026-11"]
-    assert (november.completed, november.failed, november.tokens) == (2, 1, 30)
-    assert (stats.total.executions, stats.total.success_rate) == (4, 0.5)
-    assert stats.total.avg_duration == 2.0
-    crews = await counters.of_workspace("ws_test")
-    assert sorted(crew.crew_id for crew in crews) == ["crew_1", "crew_2"]
-
-
-async def test_steps_of_many_jobs_at_once_are_each_told_their_own(executions, new_job, claimed):
+async def test_steps_of_many_jobs_at_once_are_each_told_their_own(
+    start, executions, new_job, claimed
+):
     jobs = [await claimed(await new_job()) for _ in range(6)]
     moved = jobs[2]
     assert await executions.apply(moves.stop(moved, utc_now()))
@@ -355,10 +227,6 @@ async def test_a_job_told_of_is_claimed_by_its_ticket_alone(executions, new_job)
     assert (await executions.head(job.job_id)).owner == "worker_1"
 
 
-def receipt(key: str) -> Receipt:
-    return Receipt(key, "body", b'{"job_id": "job_1"}', utc_now() + timedelta(hours=24))
-
-
 async def test_of_jobs_with_one_key_one_is_stored(executions, new_job):
     known = await new_job()
     jobs = [replace(known, job_id=new_id("job")) for _ in range(6)]
@@ -380,105 +248,3 @@ async def test_a_jobs_receipt_outlives_its_run(executions, new_job, claimed, app
     assert await executions.receipt("k1", kept.until) is None
     assert await executions.insert(replace(job, job_id=new_id("job")), receipt("k1"))
     assert (await executions.find(job.job_id)).status is ExecutionStatus.COMPLETED
-
-
-async def test_the_indexes_for_lists_become_one(mongo_database):
-    database = mongo_database("executor")
-    executions = database["executions"]
-    for name, keys in {"open": ["open", "workspace_id"], "lists": ["workspace_id"]}.items():
-        await executions.create_index([(key, 1) for key in keys], name=name)
-    for _ in range(2):
-        await migrate(database, SCHEMA, lambda _: None)
-        names = set(await executions.index_information())
-        assert names & {"open", "lists", "workspace", "care"} == {"workspace", "care"}
-
-
-@pytest.fixture
-def newer(executions, database, new_job, claimed, append):
-    """Make a job of the given status, and have a newer version of Kasal write to it."""
-
-    async def make(status: ExecutionStatus, owner: str | None = None) -> str:
-        job = await new_job()
-        if status != ExecutionStatus.QUEUED:
-            job = await claimed(job)
-        if status == ExecutionStatus.WAITING_FOR_INPUT:
-            job = await append(job, Draft(EventType.INPUT_REQUIRED, {"prompt": "?"}))
-        elif status == ExecutionStatus.STOPPED:
-            assert await executions.apply(moves.stop(job, utc_now()))
-        if database is None:
-            held = executions.jobs[job.job_id]
-            executions.jobs[job.job_id] = replace(held, format=READS + 1, owner=owner)
-        else:
-            change = {"$set": {"format": READS + 1, "owner": owner}}
-            await database["executions"].update_one({"_id": job.job_id}, change)
-        return job.job_id
-
-    return make
-
-
-async def test_a_job_of_a_newer_version_is_refused_to_who_asks_for_it(executions, lists, newer):
-    job_id = await newer(ExecutionStatus.RUNNING, "worker_new")
-    page = lists.page("ws_test", crew_id=None, status=None, skip=0, limit=5)
-    asking = [executions.find(job_id), executions.head(job_id), executions.records(job_id, 0, 5)]
-    for asked in (*asking, page):
-        with pytest.raises(NewerFormat, match=f"{job_id} was written by a newer version"):
-            await asked
-
-
-async def test_a_job_of_a_newer_version_is_nobodys_work_here(
-    executions, lists, new_job, claimed, newer
-):
-    for status in ExecutionStatus:
-        if status in {ExecutionStatus.COMPLETED, ExecutionStatus.FAILED}:
-            continue
-        for _ in range(3):
-            await newer(status)
-    alive = await newer(ExecutionStatus.RUNNING, "worker_1")
-    queued = await new_job()
-    lost = await claimed(await new_job(), "worker_dead")
-    waiting = await append_question(executions, await claimed(await new_job()))
-    stopped = await new_job()
-    assert await executions.apply(moves.stop(stopped, utc_now()))
-
-    # One of ours behind three of theirs is found, however few are asked for.
-    assert await executions.queued(utc_now(), 1) == [queued.job_id]
-    found = [
-        *await executions.orphans(["worker_dead"], 1),
-        *await executions.waiting(1),
-        *await executions.unsettled([], 1),
-    ]
-    assert [job.job_id for job in found] == [lost.job_id, waiting.job_id, stopped.job_id]
-    # What every version understands is told of every job.
-    assert await executions.running_of("worker_1") == {alive}
-    assert dict(await executions.live()) == {"queued": 4, "running": 5, "waiting_for_input": 4}
-    assert dict(await lists.heads([alive])) == {alive: ("running", 1)}
-
-
-async def append_question(executions, job: Execution) -> Execution:
-    asked = number(
-        [Draft(EventType.INPUT_REQUIRED, {"prompt": "?"})],
-        job.job_id,
-        job.seq,
-        job.attempt,
-        utc_now(),
-    )
-    step = moves.append(job, asked, copied=0, published=0)
-    assert await executions.apply(step)
-    return step.after
-
-
-@pytest.mark.parametrize("database", ["mongo"], indirect=True)
-async def test_a_job_from_before_formats_is_of_the_first(executions, database, new_job, claimed):
-    job = await new_job()
-    await database["executions"].update_one({"_id": job.job_id}, {"$unset": {"format": 1}})
-    found = await executions.find(job.job_id)
-    assert (found.format, found) == (1, job)
-    assert (await claimed(found)).attempt == 1
-
-
-async def test_a_step_of_newer_code_marks_the_job(executions, monkeypatch, new_job, claimed):
-    job = await claimed(await new_job())
-    monkeypatch.setattr(execution, "WRITES", READS + 1)
-    assert await executions.apply(moves.stop(job, utc_now()))
-    with pytest.raises(NewerFormat):
-        await executions.head(job.job_id)

@@ -1,0 +1,99 @@
+"""Both forms of each store: in memory, and over MongoDB's wire protocol."""
+
+from collections.abc import Callable
+
+import pytest
+
+from common.contracts.events import EventType
+from common.ids import new_id
+from common.times import utc_now
+from executor.domain import moves
+from executor.domain.events import Draft
+from executor.domain.execution import Execution
+from executor.domain.records import number
+from executor.store.counters import MongoCounters
+from executor.store.executions import MongoExecutions
+from executor.store.lists import MongoExecutionLists
+from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
+from executor.store.migrations import indexes
+from executor.store.workers import MongoLeases
+
+
+@pytest.fixture(params=["memory", "mongo"])
+async def database(request, mongo_database):
+    if request.param == "memory":
+        return None
+    database = mongo_database("executor")
+    await indexes(database)
+    return database
+
+
+@pytest.fixture
+def executions(database):
+    return MemoryExecutions() if database is None else MongoExecutions(database)
+
+
+@pytest.fixture
+def lists(database, executions):
+    return executions if database is None else MongoExecutionLists(database)
+
+
+@pytest.fixture
+def counters(database):
+    return MemoryCounters() if database is None else MongoCounters(database)
+
+
+@pytest.fixture
+def leases(database):
+    return MemoryLeases() if database is None else MongoLeases(database)
+
+
+@pytest.fixture
+def new_job(executions, make_crew):
+    async def make(**changes) -> Execution:
+        fields = {
+            "job_id": new_id("job"),
+            "workspace_id": "ws_test",
+            "crew_id": "crew_abc123",
+            "created_at": utc_now(),
+            "inputs": {"topic": "bees", "$odd.key": [1, None, {"a.b": "\x00"}]},
+            "snapshot": make_crew(),
+            "requested_by": "usr_1",
+            "traceparent": "00-1-2-01",
+        }
+        job = Execution(**{**fields, **changes})
+        assert await executions.insert(job)
+        return job
+
+    return make
+
+
+@pytest.fixture
+def claimed(executions):
+    async def take(job: Execution, owner: str = "worker_1") -> Execution:
+        step = moves.claim(job, owner, utc_now(), lost=job.owner is not None, limit=5)
+        assert await executions.apply(step)
+        return step.after
+
+    return take
+
+
+@pytest.fixture
+def append(executions):
+    async def write(job: Execution, *drafts: Draft, copied: int = 0) -> Execution:
+        records = number(drafts, job.job_id, job.seq, job.attempt, utc_now())
+        step = moves.append(job, records, copied=copied, published=job.seq)
+        assert await executions.apply(step)
+        return step.after
+
+    return write
+
+
+@pytest.fixture
+def start() -> Callable[..., Draft]:
+    """Make the first event of a task."""
+
+    def draft(task: str = "task_1") -> Draft:
+        return Draft(EventType.TASK_START, {"task_id": task, "agent": "Ann"}, {"hidden": [1]})
+
+    return draft

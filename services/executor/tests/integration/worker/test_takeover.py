@@ -1,0 +1,226 @@
+"""Stories of workers that die, stop, stand still or lose their job to another."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+
+from common.contracts.events import EventType, ExecutionStatus
+from common.times import utc_now
+from executor.domain.events import Draft
+from executor.domain.execution import READS
+from executor.domain.intake import _new
+
+
+async def _kill(process) -> None:
+    """End a worker as SIGKILL would: nothing is written, nothing is handed back."""
+    worker = process.worker
+    await process.consumers._jobs.cancel()
+    for task in [*worker._tasks, *worker.runs._tasks.values(), worker._settlement._task]:
+        task.cancel()
+    await asyncio.gather(*worker._tasks, return_exceptions=True)
+
+
+async def test_a_killed_workers_job_goes_on_in_another_with_no_second_task_start(
+    make_gate, assert_whole, workers, submit, submission, ended, log_of, make_runner
+):
+    gate = make_gate("task_2")
+    first, _ = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    await _kill(first)
+    await workers.start(make_runner())
+    job = await ended(job_id)
+
+    assert job.status == ExecutionStatus.COMPLETED
+    assert (job.attempt, job.lost_claims) == (2, 0)  # it has got further since
+    log = await log_of(job_id)
+    assert_whole(log, EventType.EXECUTION_COMPLETE)
+    starts = [event.fields["task_id"] for event in log if event.type == EventType.TASK_START]
+    assert starts == ["task_1", "task_2", "task_3"]
+    resumed = [event for event in log if event.type == EventType.EXECUTION_RESUMED]
+    assert [event.fields["reason"] for event in resumed] == ["worker_lost"]
+
+
+async def test_a_job_that_kills_its_workers_is_given_up_and_the_one_beside_it_is_not(
+    assert_whole, workers, submit, submission, ended, log_of
+):
+    poison, innocent = submission(), submission()
+    killing = asyncio.Event()
+
+    class Deadly:
+        async def run(self, job, journal):
+            if job.job_id == poison.job_id:
+                killing.set()
+                await asyncio.Event().wait()
+            await asyncio.sleep(0.3)  # it never gets that far beside the other
+            journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": "alive"}))
+            await journal.flush()
+
+    async def killer():
+        while True:
+            process, _ = await workers.start(Deadly())
+            await killing.wait()
+            await asyncio.sleep(0.05)  # until both are claimed
+            await _kill(process)
+            killing.clear()
+
+    killing_on = asyncio.create_task(killer())
+    for message in (poison, innocent):
+        await submit(message)
+    given_up, survivor = await ended(poison.job_id), await ended(innocent.job_id)
+    killing_on.cancel()
+    assert given_up.state.error["code"] == "ATTEMPTS_EXHAUSTED"
+    assert given_up.attempt == 5
+    assert survivor.state.result == "alive"
+    assert_whole(await log_of(poison.job_id), EventType.ERROR)
+    assert_whole(await log_of(innocent.job_id), EventType.EXECUTION_COMPLETE)
+
+
+async def test_a_worker_that_stops_hands_its_jobs_over(
+    make_gate, assert_whole, workers, submit, submission, ended, log_of, make_runner, executions
+):
+    gate = make_gate("task_2")
+    _, stop = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    await workers.stopped(stop)
+    handed = await executions.head(job_id)
+    assert (handed.status, handed.owner) == (ExecutionStatus.RUNNING, None)
+    await workers.start(make_runner())
+    job = await ended(job_id)
+
+    assert (job.status, job.attempt, job.lost_claims) == (ExecutionStatus.COMPLETED, 2, 0)
+    log = await log_of(job_id)
+    assert_whole(log, EventType.EXECUTION_COMPLETE)
+    assert sum(event.type == EventType.TASK_START for event in log) == 3
+
+
+async def test_a_paused_worker_that_comes_back_writes_nothing(
+    make_gate, assert_whole, workers, submit, submission, ended, log_of, make_runner, executions
+):
+    gate = make_gate("task_2")
+    paused, _ = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    for task in paused.worker._tasks:
+        task.cancel()
+    await workers.start(make_runner())
+    job = await ended(job_id)
+    before = await log_of(job_id)
+    (run,) = paused.worker.runs._tasks.values()
+    gate.opened.set()
+    await run
+    assert (job.status, job.attempt) == (ExecutionStatus.COMPLETED, 2)
+    assert await log_of(job_id) == before
+    assert_whole(before, EventType.EXECUTION_COMPLETE)
+
+
+async def test_a_worker_notices_that_its_job_was_taken_and_cuts_its_run_off(
+    make_gate, workers, submit, submission, make_runner, executions, eventually
+):
+    from dataclasses import replace
+
+    from common.times import utc_now
+    from executor.domain import moves
+
+    gate = make_gate("task_1")
+    process, _ = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    job = await executions.find(job_id)
+    step = moves.claim(job, "worker_other", utc_now(), lost=True, limit=5)
+    assert await executions.apply(replace(step))
+
+    async def cut_off():
+        return not process.worker.runs.running()
+
+    assert await eventually(cut_off)
+    assert (await executions.head(job_id)).owner == "worker_other"
+
+
+async def test_a_job_goes_on_when_the_store_was_away(
+    make_gate,
+    assert_whole,
+    workers,
+    submit,
+    submission,
+    ended,
+    make_runner,
+    log_of,
+    executions,
+    monkeypatch,
+    eventually,
+):
+    from common.errors import Unavailable
+
+    gate = make_gate("task_2")
+    process, _ = await workers.start(make_runner(gate), store_patience=0.3)
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    store = process.worker._executions
+    working = store.apply
+
+    async def away(step):
+        raise Unavailable("away")
+
+    monkeypatch.setattr(store, "apply", away)
+    gate.opened.set()
+
+    async def given_up():
+        return not process.worker.runs.running()
+
+    await eventually(given_up)
+    monkeypatch.setattr(store, "apply", working)
+    job = await ended(job_id)
+    assert (job.status, job.attempt, job.lost_claims) == (ExecutionStatus.COMPLETED, 2, 0)
+    log = await log_of(job_id)
+    assert_whole(log, EventType.EXECUTION_COMPLETE)
+    assert sum(event.type == EventType.TASK_START for event in log) == 3
+
+
+@pytest.fixture
+def rewritten(mongo_database):
+    """Write to a job as a newer version of Kasal would."""
+
+    async def write(job_id: str, **fields) -> None:
+        change = {"format": READS + 1, **fields}
+        await mongo_database("executor")["executions"].update_one({"_id": job_id}, {"$set": change})
+
+    return write
+
+
+async def test_a_job_of_a_newer_version_waits_for_a_newer_worker(
+    workers, submit, submission, executions, ended, make_runner, rewritten, mongo_database
+):
+    newer = submission()
+    await executions.insert(_new(newer, "", utc_now() - timedelta(minutes=1)))
+    await rewritten(newer.job_id)
+    before = await mongo_database("executor")["executions"].find_one({"_id": newer.job_id})
+    process, _ = await workers.start(make_runner())
+    await submit(newer)  # by the bus, and by looking at the store
+    await ended(await submit(submission()))
+    await process.worker._care()
+    after = await mongo_database("executor")["executions"].find_one({"_id": newer.job_id})
+    assert after == before
+    await rewritten(newer.job_id, format=READS)  # to a newer worker it is as any other
+    assert (await ended(newer.job_id)).status == ExecutionStatus.COMPLETED
+
+
+async def test_a_run_ends_when_a_newer_version_has_taken_its_job(
+    make_gate, workers, submit, submission, eventually, make_runner, rewritten, mongo_database
+):
+    gate = make_gate("task_2")
+    process, _ = await workers.start(make_runner(gate))
+    job_id = await submit(submission())
+    await gate.reached.wait()
+    await rewritten(job_id, owner="worker_new", attempt=2, seq=9)
+    held = mongo_database("executor")["executions"]
+    before = await held.find_one({"_id": job_id})
+
+    async def gone():
+        return not process.worker.runs.held()
+
+    await eventually(gone)
+    gate.opened.set()
+    assert await held.find_one({"_id": job_id}) == before
