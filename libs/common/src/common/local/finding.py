@@ -1,8 +1,10 @@
 """Where the real backends of `make test` and `make stack` come from, in the order that house.md tells."""
 
+import fcntl
 import os
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -119,8 +121,9 @@ def _found(kind: _Kind, folder: Path, program_only: bool) -> Iterator[Found]:
         with docker.running(kind.image, kind.port, _answers(kind)) as (host, port):
             yield Found(kind.url.format(host, port))
     else:
-        if not kind.program.installed():
-            _install(kind)
+        with _one_at_a_time():
+            if not kind.program.installed():
+                _install(kind)
         with _started(kind.program.program(folder)) as found:
             yield found
 
@@ -137,6 +140,14 @@ def _started(program: LocalProgram) -> Iterator[Found]:
         yield Found(program.url, program)
     finally:
         program.stop()
+
+
+@contextmanager
+def _one_at_a_time() -> Iterator[None]:
+    """Hold up other processes of this user: `apt-get` refuses to run beside another one."""
+    with (Path(tempfile.gettempdir()) / f"kasal-installing-{os.getuid()}").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _install(kind: _Kind) -> None:
