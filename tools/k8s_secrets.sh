@@ -14,7 +14,7 @@ random >service-secret
 random >secret-key
 printf 'mongodb://mongo-0.mongo:27017/?replicaSet=rs0' >mongo-url
 password=$(random)
-printf 'default_user = kasal\ndefault_pass = %s\n' "$password" >rabbitmq.conf
+printf 'default_user = kasal\ndefault_pass = %s\nraft.wal_max_size_bytes = 67108864\n' "$password" >rabbitmq.conf
 printf 'amqp://kasal:%s@rabbitmq:5672/' "$password" >amqp-url
 password=$(random)
 printf 'requirepass %s\n' "$password" >redis.conf

@@ -37,6 +37,7 @@ keep rabbitmq_conf <<END
 default_user = kasal
 default_pass = $(password_in kasal_amqp_url)
 vm_memory_high_watermark.absolute = 640MiB
+raft.wal_max_size_bytes = 67108864
 END
 keep redis_conf <<END
 requirepass $(password_in kasal_redis_url)

@@ -10,6 +10,10 @@ from common.local.program import LocalProgram, ProgramFailed, free_port, replies
 _PLACES = ("/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbin")
 _HELLO = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
+_CONF = """disk_free_limit.absolute = 50MB
+raft.wal_max_size_bytes = 33554432
+"""
+"""What quorum queues write ahead is held in memory, too, until a file of it is full: 512 MB by default."""
 
 
 def _server() -> str | None:
@@ -38,7 +42,7 @@ def program(folder: Path, port: int | None = None, settings: str = "") -> LocalP
     (folder / "home").mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / "plugins").write_text("[].\n")
     (folder / "advanced.config").write_text(settings or "[].\n")
-    (folder / "rabbitmq.conf").write_text("disk_free_limit.absolute = 50MB\n")
+    (folder / "rabbitmq.conf").write_text(_CONF)
     return LocalProgram(
         "RabbitMQ",
         folder,

@@ -20,6 +20,7 @@ def program(folder: Path, port: int | None = None, cache: str = "512M") -> Local
     config.touch()  # named, it keeps the user's own configuration out
     command = [
         *(str(server), "--config", str(config), "--host", "127.0.0.1", "--port", str(port)),
+        # At most; it takes what it needs. With 64M it stopped answering after some 2,500 jobs.
         *("--storage-path", str(folder / "data"), "--cache-size", cache),
         # Without an oplog, which nobody reads here and which is a fifth of what a write costs.
         *("--log-level", "WARNING", "--standalone"),
