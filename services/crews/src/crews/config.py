@@ -13,5 +13,5 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     """Encrypts the credentials of custom tools at rest."""
     crew_limit: int = Field(default=10_000, ge=1)
     """Crews that one workspace may have."""
-    batch_linger: float = Field(default=0.2, ge=0, le=5)
+    batch_linger: float = Field(default=0.02, ge=0, le=5)
     """How long what runs of a crew send is gathered before it is written as one."""

@@ -16,7 +16,7 @@ from crews.domain.remembering import Remembering
 from crews.messaging.batches import Batches
 
 _PREFETCH = 1_000
-"""What may be on its way or wait in a batch: at 0.2 s a batch, 5,000 messages a second."""
+"""What may be on its way or wait in a batch: however long batches linger."""
 
 _Crew = tuple[str, str]
 """A workspace's id and a crew's."""
