@@ -15,8 +15,7 @@ from crews.domain.following import Following
 from crews.domain.remembering import Remembering
 from crews.messaging.batches import Batches
 
-_PREFETCH = 1_000
-"""What may be on its way or wait in a batch: however long batches linger."""
+_PREFETCH = 64
 
 _Crew = tuple[str, str]
 """A workspace's id and a crew's."""
