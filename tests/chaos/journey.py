@@ -236,6 +236,7 @@ class Journey:
             "requests repeated": self._client.repeated,
             "sockets opened": f"{sum(w.connections for w in watchers)} for {len(watchers)} streams",
             "model turns again": f"{outside.repeated_turns} of {outside.asked.total()}",
+            "finished turns again": f"{outside.finished_again} of {outside.asked.total()}",
             "tool calls again": f"{outside.repeated_calls} of {calls}",
             "most attempts": max(
                 (events[-1]["attempt"] for events in streams if events), default=0

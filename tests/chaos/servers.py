@@ -29,6 +29,9 @@ class Outside:
         self._runner: web.AppRunner | None = None
         self.asked: Counter[tuple[str, int, int]] = Counter()
         """How often the model was asked for the turn of a task of a job."""
+        self.finished_again = 0
+        """How often it was asked for a turn after a later one of its task."""
+        self._furthest: Counter[tuple[str, int]] = Counter()
         self.calls: defaultdict[str, list[Any]] = defaultdict(list)
         """What each idempotency key came with, each time, to change something."""
         self.read: Counter[str] = Counter()
@@ -69,6 +72,8 @@ class Outside:
         if said is None:
             return web.json_response({"error": {"message": f"what? {prompt[:200]}"}}, status=400)
         self.asked[said.n, said.place, turn] += 1
+        self.finished_again += turn < self._furthest[said.n, said.place]
+        self._furthest[said.n, said.place] = max(turn, self._furthest[said.n, said.place])
         await asyncio.sleep(self._random.uniform(0.2, 1.0) * self._latency)
         number = next(self._numbers)
         return web.json_response(_completion(body["model"], said, turn, number))

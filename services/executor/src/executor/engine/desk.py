@@ -56,6 +56,8 @@ class Desk:
     async def _asked(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
         try:
             model = await self.shared.model(speaker.model)
+            # Else a crash may lose the reply before this one, and both be asked for again.
+            await self.shared.trace.replies_stored()
             specs = [tool.spec for tool in speaker.tools.values()]
             with spans.chat(self.shared, model, speaker.model) as told:
                 reply = told(await model.request(dialogue, specs))

@@ -29,14 +29,20 @@ class Numbered:
 
 
 class Trace:
-    """Writes a run's events to its journal. Nothing here waits but `stored` and `effect`."""
+    """Writes a run's events to its journal. Nothing waits but `stored`, `replies_stored`, `effect`."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
+        self._replied = False
 
     async def stored(self) -> None:
         """Return when all that was written is stored. Raises as `Journal.flush`."""
         await self._journal.flush()
+
+    async def replies_stored(self) -> None:
+        """Return when all replies and what came of them are stored. Raises as `Journal.flush`."""
+        if self._replied:
+            await self._journal.flush()
 
     def effect(self) -> AbstractAsyncContextManager[None]:
         """Return a block for a call that must not be made twice; see `Journal.effect`."""
@@ -81,6 +87,7 @@ class Trace:
         }
         kept = {"scope": scope, "reply": reply.dump()}
         drafts = [_called(task_id, agent, call) for call in calls]
+        self._replied = True
         self._journal.append(Draft(EventType.LLM_CALL, fields, kept), *drafts)
         return usage
 

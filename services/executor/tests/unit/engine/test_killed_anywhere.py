@@ -6,6 +6,7 @@ worker: before a write, or after it and before anybody is told.
 """
 
 import asyncio
+import itertools
 import json
 import random
 from collections import Counter, defaultdict
@@ -93,6 +94,7 @@ class World:
             **{f"task_{n}": task for n, task in enumerate(shape["tasks"], 1)},
         )
         self.store = MemoryExecutions()
+        self.asked = defaultdict(list)
 
     def tool(self, name):
         async def call(arguments):
@@ -104,6 +106,7 @@ class World:
 
     def say(self, _model, dialogue, tools):
         topic, turn = dialogue.topic, len(dialogue.turns)
+        self.asked[topic.purpose, topic.agent, topic.description].append(turn)
         dice = random.Random(f"{self.seed}:{topic.agent}:{topic.description}:{turn}")
         if topic.purpose == "judge":
             return dice.choice(["PASS", "PASS", "FAIL: too short"])
@@ -128,6 +131,16 @@ class World:
         """Return each key that matters, once for each different call it was used for."""
         used = zip(self.stage.drawer.calls, self.arguments, strict=True)
         return [key for (name, key), _ in {(*each,) for each in used} if name != READS]
+
+    def turns(self):
+        """Return what was asked in each dialogue; once, what was asked again with nothing between.
+
+        Only the last turn before a death may be asked again: its reply may not have been stored.
+        """
+        return {
+            topic: [turn for turn, _ in itertools.groupby(turns)]
+            for topic, turns in self.asked.items()
+        }
 
     async def begin(self):
         job = Execution(JOB, "ws_1", "crew_1", utc_now(), snapshot=self.crew, inputs={})
@@ -270,6 +283,7 @@ async def killed_and_resumed(kit, shape, seed, kills):
         assert [said(e) for e in of_the_run(found) if e.type in kinds] == [
             said(e) for e in of_the_run(expected) if e.type in kinds
         ]
+    assert world.turns() == unharmed.turns()
     for name in (KEYED, UNSAFE):
         made, wanted = world.made(name).keys(), unharmed.made(name).keys()
         # Which of two coworkers at once asks first, and so gets the lower number, is open.
