@@ -13,6 +13,7 @@ from common.contracts.events import ExecutionStatus
 from common.errors import Unavailable
 from common.logs import bound, get_logger
 from common.telemetry import extract
+from common.turns import sent_ahead
 from executor.domain.appender import Appender
 from executor.domain.events import Event
 from executor.domain.execution import Execution
@@ -176,10 +177,11 @@ class Runs:
             span.end()
 
     async def _run(self, job: Execution) -> None:
-        log.info("a job runs", crew_id=job.crew_id)
         journal = Appender(job, self._executions, self._bus, self._meters, self._patience)
         self._journals[job.job_id] = journal
         try:
+            await sent_ahead()  # the event of the claim
+            log.info("a job runs", crew_id=job.crew_id)
             await self._execute(job, journal)
         except Superseded:
             self._meters.superseded()

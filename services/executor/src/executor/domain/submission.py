@@ -12,6 +12,7 @@ from common.errors import InvalidRequest
 from common.idempotency.once import KeyTaken, Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
+from common.turns import sent_ahead
 from executor.domain.estimates import Estimates
 from executor.domain.execution import Execution
 from executor.domain.inputs import check_runnable
@@ -92,6 +93,7 @@ class Submission:
         if not stored and once is not None:
             raise KeyTaken
         self._outbox.submitted(accepted.job)
+        await sent_ahead()
 
 
 def check_storable(inputs: Mapping[str, Any]) -> None:
