@@ -56,10 +56,6 @@ class Announcer:
                 name=f"announce {self._job.job_id}",
                 context=self._context.copy(),
             )
-            self._task.add_done_callback(self._finished)
-
-    def _finished(self, _: asyncio.Task[None]) -> None:
-        self._task = None
 
     async def drained(self, timeout: float) -> bool:
         """Wait until all that was put is published, for at most `timeout` seconds."""
@@ -73,6 +69,13 @@ class Announcer:
             self._task.cancel()
 
     async def _publish(self) -> None:
+        try:
+            await self._until_all_is_out()
+        finally:
+            # Here, not in a done callback: that runs a turn later, after the next `put`.
+            self._task = None
+
+    async def _until_all_is_out(self) -> None:
         tries = 0
         while self.published < self._last:
             try:

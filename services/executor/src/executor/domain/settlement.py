@@ -25,7 +25,8 @@ _BATCH = 100
 _PAUSE = 2.0
 """Seconds until a job that could not be settled is tried again."""
 _PAGE = 500
-_WAITING = 10_000
+_HELD = 10_000
+"""Jobs that are kept at a time; those beyond are left to a sweep."""
 
 
 class Settlement:
@@ -59,18 +60,20 @@ class Settlement:
 
     def add(self, job: Execution) -> None:
         """Have the ended `job` settled. Adding it again is harmless."""
-        if len(self._waiting) < _WAITING:
-            self._waiting.setdefault(job.job_id, job)
-            self._since.setdefault(job.job_id, time.monotonic())
-            self._idle.clear()
-            self._wake.set()
+        if len(self._since) >= _HELD and job.job_id not in self._since:
+            return
+        self._waiting.setdefault(job.job_id, job)
+        self._since.setdefault(job.job_id, time.monotonic())
+        self._idle.clear()
+        self._wake.set()
 
     def unpublished(self) -> Unpublished:
         """Return how many ended jobs are not settled yet, and since when the first of them waits."""
         return Unpublished(jobs=len(self._since), since=min(self._since.values(), default=None))
 
     def holds(self, job_id: str) -> bool:
-        return job_id in self._waiting
+        """Say whether the job is being settled here, or will be tried again."""
+        return job_id in self._since
 
     async def _work(self) -> None:
         while True:

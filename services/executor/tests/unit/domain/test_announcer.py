@@ -70,3 +70,26 @@ async def test_the_announcer_tells_how_much_waits_and_since_when():
     bus.here.set()
     assert await outbox.drained(5.0)
     assert (outbox.waiting, outbox.waits_since) == (0, None)
+
+
+async def test_an_event_that_is_stored_as_the_last_one_is_confirmed_is_published_too():
+    """Both come in the same turn of the loop: the one before it is through, its task not yet gone."""
+    store, bus, now = MemoryExecutions(), Bus(), utc_now()
+    drafts = [Draft(EventType.PROGRESS, {"progress": n}) for n in range(2)]
+    first, second = number(drafts, "job_1", 0, 1, now)
+    outbox = Announcer(Execution("job_1", "ws_1", "crew_1", now), store, bus)
+    confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def events(job, records):
+        bus.seqs += [record.seq for record in records]
+        if not confirmed.done():
+            await confirmed
+
+    bus.events = events
+    outbox.put([first])
+    await asyncio.sleep(0)
+    confirmed.set_result(None)  # wakes the announcer up, and then the writer of the next event
+    asyncio.get_running_loop().call_soon(outbox.put, [second])
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert bus.seqs == [1, 2]
