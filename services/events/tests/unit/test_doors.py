@@ -1,6 +1,7 @@
 """Revocation, limits, and the bounded queue, without a network."""
 
 import asyncio
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -9,6 +10,7 @@ from common.contracts.messages import SessionRevoked
 from common.errors import RateLimited, Unauthorized, Unavailable
 from common.identity import Identity, Role
 from common.telemetry import Telemetry
+from events.domain import lease
 from events.domain.connections import Connections
 from events.domain.credentials import Authenticator
 from events.domain.event import Batch, Event
@@ -164,3 +166,56 @@ async def test_on_another_server_frames_go_one_by_one_through_asgi_and_then_the_
         "{3}",
         4008,
     ]
+
+
+async def test_what_comes_after_the_end_is_not_sent():
+    """Else a slow reader of a busy job would go on reading with a token that was revoked."""
+    outbox = Outbox(1.0)
+    outbox.put(b"before")
+    outbox.finish()
+    outbox.put(b"after")
+    chunks = await outbox.take()
+    assert chunks == [b"before"]
+    outbox.put(b"and more")
+    outbox.sent(chunks)
+    assert await outbox.take() == []
+
+
+async def test_a_copy_that_is_distrusted_while_it_is_loaded_is_loaded_again():
+    asked, answering = 0, asyncio.Event()
+
+    class Source:
+        async def unexpired(self) -> list[SessionRevoked]:
+            nonlocal asked
+            asked += 1
+            if asked == 1:
+                await answering.wait()
+                return []  # what was asked for before the message below was lost
+            return [revoked(session_id="ses_1")]
+
+    revocations = Revocations(Board(), Source())
+    loading = asyncio.create_task(revocations.refresh())
+    await asyncio.sleep(0)
+    revocations.distrust()
+    answering.set()
+    await loading
+    await revocations.refresh()
+    assert revocations.copy.cover(identity("ses_1"))
+    await revocations.refresh()
+    assert asked == 2, "and then not for nothing"
+
+
+async def test_an_api_key_whose_renewal_meets_a_bug_is_asked_for_again(monkeypatch):
+    """Else nothing would ever end what lives on it."""
+    monkeypatch.setattr(lease, "_TRY_AGAIN", 0.001)
+    answers = [KeyError("a bug"), Unauthorized("it was deleted")]
+
+    class Door:
+        async def identify(self, _: str) -> Identity:
+            raise answers.pop(0)
+
+    ended = asyncio.Event()
+    who = replace(identity(), expires_at=0)
+    held = lease.Lease(Door(), "an API key", who, ended.set)
+    await asyncio.wait_for(ended.wait(), 5)
+    held.close()

@@ -60,4 +60,10 @@ class Lease:
             self._on_end()
         except KasalError as fault:
             log.warning("a token could not be exchanged again", reason=fault.message)
-            self._timer = asyncio.get_running_loop().call_later(_TRY_AGAIN, self._ended)
+            self._try_again()
+        except Exception:
+            log.exception("exchanging a token again failed with a bug")
+            self._try_again()
+
+    def _try_again(self) -> None:
+        self._timer = asyncio.get_running_loop().call_later(_TRY_AGAIN, self._ended)

@@ -59,13 +59,18 @@ class Revocations:
         self.copy.prune()
         if not self._stale:
             return
+        # Before they are asked for: what is distrusted meanwhile stays so.
+        self._stale, found = False, None
         try:
-            self.copy.add(await self._source.unexpired())
+            found = await self._source.unexpired()
         except KasalError as fault:
             log.warning("revocations could not be loaded", reason=fault.message)
-            return
-        self._stale, self._loaded = False, True
-        self.on_revoked()
+        finally:
+            self._stale = self._stale or found is None
+        if found is not None:
+            self._loaded = True
+            self.copy.add(found)
+            self.on_revoked()
 
     async def keep_fresh(self, every: float) -> None:
         """Refresh at once and then every so many seconds, until cancelled."""

@@ -155,6 +155,9 @@ class Outbox:
             await _in_time(self._room, self._slow_after)
 
     def put(self, chunk: bytes) -> None:
+        """Queue `chunk`; once finished, nothing."""
+        if self.finished:
+            return
         self._chunks.append(chunk)
         self._unsent += len(chunk)
         self._filled.set()
