@@ -1,14 +1,14 @@
 """The bus over RabbitMQ: confirmed publishing, quorum queues, a connection that is made again."""
 
 import asyncio
-import contextlib
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from common.bus import BusUnavailable, Consumer, Depth, Handler, Message, Subscription
 from common.bus.handling import STOP_GRACE, Handling
-from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, properties_of
+from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, properties_of, unless_lost
 from common.bus.rabbitmq_queues import Attached, RabbitConsumer, RabbitSubscription
+from common.cancellation import told_to_stop
 from common.contracts.topology import DEAD_LETTERS, Exchange, Queue
 from common.logs import get_logger
 from common.telemetry import Telemetry
@@ -19,6 +19,8 @@ T = TypeVar("T")
 
 _FIRST_PAUSE = 0.1
 _LONGEST_PAUSE = 2.0
+_STEADY = 5.0
+"""Seconds that a connection must have held to be made again without a pause."""
 _ATTACH_WITHIN = 30.0
 """Seconds without progress in making all consumers, subscriptions and their bindings on a new
 connection, after which it is given up."""
@@ -89,7 +91,7 @@ class RabbitBus:
                 return
             except (*FAULTS, asyncio.CancelledError):
                 # Sent once more on the next connection: consumers expect to see a message twice.
-                if _told_to_stop() or not link.broken:
+                if told_to_stop() or not link.broken:
                     raise
 
     async def depth(self, queue: Queue) -> Depth:
@@ -114,9 +116,12 @@ class RabbitBus:
 
     async def _attach(self, one: Attached) -> None:
         self._attached.append(one)
-        if self.link is not None:
-            with contextlib.suppress(BusUnavailable):  # it is attached to the next link then
-                await _in_time(one.attach(self.link))
+        link = self.link
+        if link is not None:
+            try:
+                await _in_time(one.attach(link))
+            except BusUnavailable:  # nothing would come to it on this link: it needs another
+                self._drop(link)
 
     def forget(self, one: Attached) -> None:
         if one in self._attached:
@@ -145,28 +150,44 @@ class RabbitBus:
             self._patient_until = asyncio.get_running_loop().time() + ANSWER_WITHIN
 
     async def _keep_connected(self) -> None:
-        pause, away = _FIRST_PAUSE, False
+        pause, away, loop = _FIRST_PAUSE, False, asyncio.get_running_loop()
         while True:
-            try:
-                link = await self._linked()
-            except FAULTS as fault:
-                if not away:
-                    log.warning("the message broker cannot be reached", reason=repr(fault))
-                away = True
-                self._refused.set()
+            began = loop.time()
+            link = await self._tried(quietly=away)
+            if link is not None:
+                if away:
+                    log.info("the message broker is back")
+                    self._tell_reconnected()
+                await self._used(link)
+            away = True
+            if link is not None and loop.time() - began >= _STEADY:
+                pause = _FIRST_PAUSE
+            else:
                 await asyncio.sleep(pause)
                 pause = min(pause * 2, _LONGEST_PAUSE)
-                continue
-            if away:
-                log.info("the message broker is back")
-                self._tell_reconnected()
+
+    async def _tried(self, *, quietly: bool) -> Link | None:
+        try:
+            return await unless_lost(self._linked())
+        except FAULTS as fault:
+            if not quietly:
+                log.warning("the message broker cannot be reached", reason=repr(fault))
+        except Exception:
+            log.exception("connecting to the message broker failed with a bug")
+        self._refused.set()
+        return None
+
+    async def _used(self, link: Link) -> None:
+        """Return when `link` is lost and closed."""
+        try:
+            await link.lost.wait()
+            log.warning("the connection to the message broker was lost")
+        finally:
+            self._drop(link)
             try:
-                await link.lost.wait()
-                log.warning("the connection to the message broker was lost")
-            finally:
-                self._drop(link)
-                await link.close()
-            pause, away = _FIRST_PAUSE, True
+                await unless_lost(link.close())
+            except Exception as fault:  # noqa: BLE001 - it is given up, whatever it says to that
+                log.debug("a lost connection did not close", reason=repr(fault))
 
     async def _linked(self) -> Link:
         link = await Link.open(self._url, self._name)
@@ -202,16 +223,6 @@ async def _guarded(callback: Callable[[], Awaitable[None]]) -> None:
 async def _in_time(call: Coroutine[Any, Any, T]) -> T:
     try:
         async with asyncio.timeout(ANSWER_WITHIN):
-            return await call
+            return await unless_lost(call)
     except FAULTS as fault:
         raise BusUnavailable(f"The message broker did not answer: {fault!r}") from None
-    except asyncio.CancelledError:
-        if _told_to_stop():
-            raise
-        # The client library ends what waits on a lost connection this way.
-        raise BusUnavailable("The connection to the message broker was lost.") from None
-
-
-def _told_to_stop() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

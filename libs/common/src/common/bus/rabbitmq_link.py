@@ -1,8 +1,9 @@
 """One connection to RabbitMQ, from its opening to its loss, and how messages look on it."""
 
 import asyncio
+from collections.abc import Awaitable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
@@ -12,6 +13,7 @@ from pamqp.commands import Basic
 from yarl import URL
 
 from common.bus import Depth, Message
+from common.cancellation import told_to_stop
 from common.contracts.topology import (
     DEAD_LETTERS,
     EXCHANGES,
@@ -22,6 +24,8 @@ from common.contracts.topology import (
 )
 from common.ids import new_id
 from common.times import utc_now
+
+T = TypeVar("T")
 
 FAULTS = CONNECTION_EXCEPTIONS
 """What the client library raises when the broker is away, refuses or does not answer in time."""
@@ -117,6 +121,20 @@ class Link:
 
     def _break(self, *_: Any) -> None:
         self.lost.set()
+
+
+async def unless_lost(call: Awaitable[T]) -> T:
+    """Return what `call` to the client library returns; raises one of `FAULTS` when its link is lost.
+
+    What waits on a connection that is given up, the library ends by a cancellation that nobody asked
+    for: a loop that took it for its own would end.
+    """
+    try:
+        return await call
+    except asyncio.CancelledError:
+        if told_to_stop():
+            raise
+        raise ConnectionResetError("the connection was lost") from None
 
 
 async def declare_topology(channel: AbstractChannel) -> None:

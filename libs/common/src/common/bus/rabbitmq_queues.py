@@ -8,7 +8,7 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from common.bus import BusUnavailable, Handler, Message
 from common.bus.handling import Handling, Returned
-from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, received
+from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, received, unless_lost
 from common.bus.workers import Backlog, Workers
 from common.contracts.topology import Exchange, Queue
 from common.logs import get_logger
@@ -112,15 +112,18 @@ class RabbitConsumer:
         self._backlog.put(incoming)
 
     async def _work(self, incoming: AbstractIncomingMessage, stopping: asyncio.Event) -> None:
-        handling, message = self._home.handling, received(incoming)
         try:
-            dead = await handling.deal(self._queue, self._handler, message, stopping)
+            message = received(incoming)
+            dead = await self._home.handling.deal(self._queue, self._handler, message, stopping)
             if dead is not None:
                 await self._home.bury(dead)
         except (Returned, BusUnavailable):
             await _attempt(incoming.nack(requeue=True))
-            return
-        await _attempt(incoming.ack())
+        except Exception:  # the broker counts how often it comes back, and buries it in the end
+            log.exception("a message cannot be dealt with", queue=self._queue.name)
+            await _attempt(incoming.nack(requeue=True))
+        else:
+            await _attempt(incoming.ack())
 
 
 class RabbitSubscription:
@@ -174,7 +177,7 @@ class RabbitSubscription:
             await self._home.connected()
             if self._queue is None:
                 raise BusUnavailable("The queue is not made yet.")
-            await self._queue.bind(self._exchange.name, key, timeout=ANSWER_WITHIN)
+            await unless_lost(self._queue.bind(self._exchange.name, key, timeout=ANSWER_WITHIN))
         except (BusUnavailable, *FAULTS) as fault:
             self._keys.discard(key)
             raise BusUnavailable(f"The message broker did not bind {key}: {fault!r}") from None
@@ -210,7 +213,7 @@ class RabbitSubscription:
 async def _attempt(call: Awaitable[object]) -> None:
     """Await `call`; where the link is lost there is nothing left to do, the broker does it."""
     try:
-        await call
+        await unless_lost(call)
     except FAULTS as fault:
         log.debug("the link was lost in the midst", reason=repr(fault))
 

@@ -6,6 +6,11 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
+from common.cancellation import told_to_stop
+from common.logs import get_logger
+
+log = get_logger(__name__)
+
 T = TypeVar("T")
 
 
@@ -46,7 +51,8 @@ class Backlog(Generic[T]):
 class Workers(Generic[T]):
     """`count` tasks over one backlog. `work` gets each item with the event that tells it to stop.
 
-    An item may reach `work` just after that event was set; it then has to give it back.
+    An item may reach `work` just after that event was set; it then has to give it back. What `work`
+    raises is logged.
     """
 
     def __init__(
@@ -102,4 +108,15 @@ class Workers(Generic[T]):
             finally:
                 self._takers.discard(taker)
             if not taker.cancelled():
-                await self._work(taker.result(), stopping)
+                await self._dealt_with(taker.result(), stopping)
+
+    async def _dealt_with(self, item: T, stopping: asyncio.Event) -> None:
+        """Do the work; whatever comes of it, the next item has its turn."""
+        try:
+            await self._work(item, stopping)
+        except asyncio.CancelledError:
+            if told_to_stop():
+                raise
+            log.warning("work on a message was ended from within")
+        except Exception:
+            log.exception("work on a message failed with a bug")
