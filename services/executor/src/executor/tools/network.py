@@ -6,6 +6,8 @@ that neither a name that changes its mind nor a detour leads inside. Hosts the o
 """
 
 import asyncio
+import codecs
+import re
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,6 +23,12 @@ _REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _REFUSED = "not a public address"
 _AGENT = "Kasal (tool)"
+_CHARSETS = re.compile(
+    r"ascii|utf-(8|16|32)(-sig|-[bl]e)?|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|tis-620"
+    r"|gb2312|gbk|gb18030|hz|big5\w*|shift_jis\w*|euc_\w+|iso2022_\w+|johab"
+)
+"""Codecs that pages are written in, as Python calls them. Of its others, `punycode` takes a minute for
+what an answer may hold."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +53,16 @@ class Incoming:
     cut: bool
 
     def text(self) -> str:
-        """Return the body as text, in the charset it says or UTF-8."""
-        try:
-            return self.body.decode(self.charset or "utf-8", "replace")
-        except LookupError:
-            return self.body.decode("utf-8", "replace")
+        """Return the body as text, in the charset it says if pages are written in that, or UTF-8."""
+        return self.body.decode(_charset(self.charset), "replace")
+
+
+def _charset(named: str) -> str:
+    try:
+        known = codecs.lookup(named or "utf-8").name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return known if _CHARSETS.fullmatch(known) else "utf-8"
 
 
 class GuardedClient:

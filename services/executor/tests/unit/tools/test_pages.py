@@ -67,3 +67,19 @@ def test_charsets_are_honoured_and_unknown_ones_survived():
 def test_what_is_no_text_is_refused():
     with pytest.raises(ToolFault):
         page(b"\0\1", "application/octet-stream")
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "unicode_escape", "utf-7"])
+def test_codecs_that_are_no_charsets_of_pages_are_not_used(charset):
+    """One takes a minute for an answer, on the loop that keeps the worker's lease; others fail."""
+    text = b"a-\\u0041+AEE-" * 10
+    answer = Incoming(200, "text/plain", charset, text, cut=False)
+    assert answer.text() == text.decode()
+
+
+@pytest.mark.parametrize(
+    "charset", ["iso-8859-1", "Windows-1252", "utf-16", "shift_jis", "GB18030", "koi8-r", "big5"]
+)
+def test_charsets_of_pages_are_known(charset):
+    answer = Incoming(200, "text/plain", charset, "tea".encode(charset), cut=False)
+    assert answer.text() == "tea"
