@@ -95,3 +95,27 @@ async def test_a_process_that_ends_waits_for_it_a_little_only(bus):
     await memory.close(0.01)
     await asyncio.sleep(0)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "send memory"]
+
+
+async def test_an_entry_that_cannot_be_sent_does_not_end_the_sending(bus, monkeypatch):
+    """Else all that any run wants remembered from then on would be kept and never sent."""
+    publish, refused = bus.publish, []
+
+    async def choosy(exchange, key, message) -> None:
+        if message.correlation_id == "job_1" and not bus.away.is_set():
+            refused.append(message)
+            raise ValueError("no message that a broker takes")
+        await publish(exchange, key, message)
+
+    monkeypatch.setattr(bus, "publish", choosy)
+    memory = BusMemory(bus)
+    bus.away.set()
+    await memory.remembered(entries("job_1", "job_2"))
+    bus.away.clear()
+    await sent(bus, "job_2")
+    assert len(refused) == 1
+    bus.away.set()
+    await memory.remembered(entries("job_3"))
+    bus.away.clear()
+    await sent(bus, "job_2", "job_3")
+    await memory.close()

@@ -76,10 +76,13 @@ class Appender:
     def append(self, *drafts: Draft) -> None:
         """Put events in line; after the one that ends the run, nothing is taken any more.
 
-        Raises `TypeError` for an event that JSON cannot hold, `TooLarge` for one of too many bytes.
+        Raises `TypeError` for an event that JSON cannot hold, `TooLarge` for one of too many bytes
+        and for too many at once.
         """
         if self._fault is not None:
             return
+        if len(drafts) > _LINE:
+            raise TooLarge(f"One step made {len(drafts)} events; at most {_LINE} are kept.")
         for draft in drafts:
             if self._complete:
                 break

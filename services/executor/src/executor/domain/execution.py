@@ -87,9 +87,12 @@ class Execution:
 
     @property
     def seconds_run(self) -> float | None:
-        """Seconds from the first start to the end, or None while there is not both."""
+        """Seconds from the first start to the end, or None while there is not both.
+
+        Not less than none: the two may be by the clocks of two machines.
+        """
         started, finished = self.state.started_at, self.state.finished_at
-        return (finished - started).total_seconds() if started and finished else None
+        return max(0.0, (finished - started).total_seconds()) if started and finished else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,7 +181,8 @@ def _answered(progress: Progress, event: Event) -> None:
     else:
         record.verdicts[progress.waiting_call] = Verdict(said, event.attempt)
     if progress.waiting_since is not None:
-        waited = event.timestamp - progress.waiting_since
+        # By the clocks of two machines; a wait of less than nothing would shorten the time limits.
+        waited = max(event.timestamp - progress.waiting_since, timedelta())
         record.waited += waited
         progress.waited += waited
         progress.waiting_since = None

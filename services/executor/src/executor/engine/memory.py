@@ -75,8 +75,8 @@ class Remembrance:
                 "crew_id": self._job.crew_id,
                 "job_id": self._job.job_id,
                 "kind": kind,
-                "category": category,
-                "content": content,
+                "category": _valid(category),
+                "content": _valid(content),
                 "timestamp": moment,
             }
         )
@@ -92,6 +92,11 @@ class Remembrance:
             await self._sink.remembered(entries)
         except (KasalError, OSError) as fault:
             log.warning("memory was not sent", job_id=self._job.job_id, reason=str(fault))
+
+
+def _valid(text: str) -> str:
+    """Return `text` as a message can hold it: half a surrogate pair, which JSON can say, is a `?`."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _flat(text: str) -> str:

@@ -131,7 +131,12 @@ class BusMemory:
     async def _publish(self, entries: deque[MemoryRemembered]) -> None:
         while entries:
             message = encode(entries[0], correlation_id=entries[0].job_id)
-            await self._bus.publish(MEMORY, MemoryRemembered.message_type, message)
+            try:
+                await self._bus.publish(MEMORY, MemoryRemembered.message_type, message)
+            except BusUnavailable:
+                raise
+            except Exception:  # it must not stand in the way of those behind it
+                log.exception("an entry of memory cannot be sent", job_id=entries[0].job_id)
             entries.popleft()
 
     def _keep(self, entries: deque[MemoryRemembered]) -> None:

@@ -338,3 +338,12 @@ async def test_who_has_lost_the_job_ends_it_no_more(journal, store):
     with pytest.raises(Superseded):
         await journal.fail("INTERNAL_ERROR", "a bug")
     assert store.jobs["job_1"].status == ExecutionStatus.STOPPED
+
+
+async def test_a_run_that_makes_too_many_events_at_once_is_ended_not_run_again(
+    journal, monkeypatch
+):
+    """It is not the store that is too slow: the next worker would come as far, again and again."""
+    monkeypatch.setattr(appender, "_LINE", 10)
+    with pytest.raises(TooLarge):
+        journal.append(*(start(n) for n in range(11)))

@@ -8,6 +8,7 @@ docs/reference/execution-states.md tells the moves.
 
 import re
 from collections.abc import Coroutine
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -310,3 +311,10 @@ def test_the_document_draws_the_moves_there_are() -> None:
     drawn = set(re.findall(r"(\w+) --> (\w+):", document.read_text()))
     assert drawn == {(before.value, after.value) for before, after in ALLOWED}
     assert {(before, after) for before, several in _MOVES.items() for after in several} == ALLOWED
+
+
+def test_a_job_that_one_clock_starts_and_a_slower_one_ends_has_run_for_no_time(make_crew):
+    now = utc_now()
+    job = Execution("job_1", "ws_1", "crew_1", now, snapshot=make_crew())
+    job = moves.claim(job, "worker_1", now, lost=False, limit=5).after
+    assert moves.stop(job, now - timedelta(seconds=3)).after.seconds_run == 0

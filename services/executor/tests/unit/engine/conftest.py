@@ -16,6 +16,7 @@ from common.contracts.events import TERMINAL_EVENTS, EventType
 from common.contracts.messages import MemoryRemembered
 from executor.domain.events import Draft, Event
 from executor.domain.journal import Job
+from executor.domain.records import json_bytes
 from executor.domain.tools import ToolSpec
 from executor.engine.runner import Engine
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
@@ -46,8 +47,8 @@ class Ledger:
         for draft in drafts:
             if self.events and self.events[-1].type in TERMINAL_EVENTS | {EventType.INPUT_REQUIRED}:
                 return
-            fields = orjson.loads(orjson.dumps(dict(draft.fields)))
-            private = None if draft.private is None else orjson.loads(orjson.dumps(draft.private))
+            fields = orjson.loads(json_bytes(dict(draft.fields)))
+            private = None if draft.private is None else orjson.loads(json_bytes(draft.private))
             seq = len(self.events) + 1
             at = START + timedelta(seconds=seq)
             event = Event(seq, draft.type, at, self.attempt, fields, private)

@@ -38,3 +38,10 @@ async def test_a_resumed_run_sends_the_same_entries_again(stage, kit):
 async def test_memory_that_cannot_be_sent_does_not_fail_the_run(stage, kit):
     stage.sink.fault = Unavailable("The bus is away.")
     assert (await stage.run(kit.crew(1)))[-1].type == "execution_complete"
+
+
+async def test_an_answer_that_no_message_can_hold_does_not_fail_the_run(stage, kit):
+    """Half a surrogate pair: JSON can say it, and some providers' libraries pass it on."""
+    stage.script.say = lambda *_: "Tea \ud83c is hot."
+    assert (await stage.run(kit.crew(1)))[-1].type == "execution_complete"
+    assert [entry.content for entry in stage.sink.entries][-1] == "Tea ? is hot."

@@ -2,9 +2,14 @@
 
 import asyncio
 from collections import Counter
+from datetime import timedelta
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from common.contracts.events import EventType
+from executor.domain.events import Event
+from executor.engine.history import fold
 
 REPLIED = "llm_call"
 
@@ -149,3 +154,13 @@ async def test_a_stand_in_is_warned_of_once_per_job(kit):
     place = kit.types(whole).index("warning")
     again = await stage.run(crew, whole[: place + 1])
     assert kit.types(again).count("warning") == 1
+
+
+async def test_an_answer_by_a_slower_clock_does_not_shorten_the_time_limits(stage, kit):
+    crew = kit.crew(1, task={"human_input": True})
+    asked = await stage.run(crew)
+    assert kit.types(asked)[-1] == "input_required"
+    at = asked[-1].timestamp - timedelta(hours=1)
+    answer = Event(len(asked) + 1, EventType.INPUT_RECEIVED, at, 1, {"input": "good"})
+    record = fold([*asked, answer], crew).tasks["task_1"]
+    assert (record.answer, record.waited) == ("good", timedelta())
