@@ -7,7 +7,7 @@ from datetime import datetime
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import ExecutionStatus
 from common.contracts.messages import JobSubmitted
-from common.errors import InvalidRequest, NotFound, Unavailable, UpstreamTimeout
+from common.errors import InvalidRequest, KasalError, NotFound
 from common.logs import get_logger
 from common.times import utc_now
 from executor.domain import moves
@@ -151,11 +151,6 @@ class Intake:
         try:
             snapshot = await self._crews.snapshot(job.workspace_id, job.crew_id)
             check_runnable(snapshot, job.inputs)
-        except (Unavailable, UpstreamTimeout) as fault:
-            pause = min(delay.pause * 2, _LONGEST_PAUSE) if delay else _FIRST_PAUSE
-            self._delays[job.job_id] = _Delay(now + pause, pause)
-            log.warning("a job waits for its crew", job_id=job.job_id, reason=str(fault))
-            return None
         except (NotFound, InvalidRequest) as fault:
             self._delays.pop(job.job_id, None)
             await self._end(
@@ -163,6 +158,11 @@ class Intake:
                     job, self._worker_id, utc_now(), code=fault.code, message=fault.message
                 )
             )
+            return None
+        except KasalError as fault:  # crews is away, or does not take this service for what it is
+            pause = min(delay.pause * 2, _LONGEST_PAUSE) if delay else _FIRST_PAUSE
+            self._delays[job.job_id] = _Delay(now + pause, pause)
+            log.warning("a job waits for its crew", job_id=job.job_id, reason=str(fault))
             return None
         self._delays.pop(job.job_id, None)
         return snapshot

@@ -47,7 +47,8 @@ class Executions(Receipts, Protocol):
     async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
         """Return, in any order, the events after `after` and up to `upto` that the traces hold.
 
-        With the tail of a job that was read before, there is no hole in them.
+        For readers: without what is private, which can be large. With the tail of a job that was read
+        before, there is no hole in them.
         """
 
     async def flushed(self, execution: Execution) -> None:

@@ -167,11 +167,13 @@ class MongoExecutions:
 
     async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
         with reaching():
-            return [documents.record(row) for row in await self._window(job_id, after, upto)]
+            rows = await self._window(job_id, after, upto, "private")
+        return [documents.record(row) for row in rows]
 
-    async def _window(self, job_id: str, after: int, upto: int) -> list[Document]:
+    async def _window(self, job_id: str, after: int, upto: int, *without: str) -> list[Document]:
         window = {"job_id": job_id, "seq": {"$gt": after, "$lte": upto}}
-        return await self._traces.find(window, {"_id": 0, "job_id": 0}).to_list()
+        fields = dict.fromkeys(("_id", "job_id", *without), 0)
+        return await self._traces.find(window, fields).to_list()
 
     async def flushed(self, execution: Execution) -> None:
         with reaching():

@@ -87,7 +87,8 @@ class MemoryExecutions(MemoryReceipts):
         return [found[seq] for seq in range(after + 1, min(after + limit, job.seq) + 1)]
 
     async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
-        return [record for seq, record in self.traces[job_id].items() if after < seq <= upto]
+        found = [record for seq, record in self.traces[job_id].items() if after < seq <= upto]
+        return [replace(record, private=None) for record in found]
 
     async def flushed(self, execution: Execution) -> None:
         self.writes += 1
