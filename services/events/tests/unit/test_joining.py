@@ -1,6 +1,7 @@
 """The joining of stored and live events, under every mishap that can be drawn."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 from common.errors import InvalidRequest, NotFound, Unavailable
 from common.telemetry import Telemetry
 from events.domain.event import Batch, Event
+from events.domain.feed import Feed
 from events.domain.meters import Meters
 from events.domain.ports import Head, LogPage, TooSlow
 from events.domain.relay import Relay
@@ -326,4 +328,23 @@ async def test_a_broker_that_is_away_is_asked_once_a_look_however_many_jobs_are_
     for job, each in zip(jobs, joined, strict=True):
         scene.relay.leave(WORKSPACE, job, each.watch)
     await scene.relay.close()
+    scene.telemetry.close()
+
+
+async def test_what_is_kept_for_clients_at_many_places_of_a_log_is_bounded():
+    """Each place is a batch of its own, with all that follows it as it is sent."""
+    scene = Scene()
+    feed = Feed(WORKSPACE, JOB, scene.log, Meters(scene.telemetry.meter))
+    events = [Event(seq, "progress", b"x" * 1_000) for seq in range(1, 251)]
+    for event in events:
+        feed.arrive(event)
+    feed.flush()
+    assert feed.recent(1) is feed.recent(1), "clients at one place share it"
+    batches = [feed.recent(seq) for seq in range(1, 251)]
+    assert [batch.first for batch in batches] == list(range(1, 251))
+    for batch in batches:
+        batch.encoded(lambda event: event.body)
+    del batches
+    held = [batch for batch in gc.get_objects() if isinstance(batch, Batch) and batch._encoded]
+    assert sum(len(part) for batch in held for part in batch._encoded.values()) < 8 * 250_000
     scene.telemetry.close()

@@ -14,6 +14,8 @@ PAGE = 200
 """Events asked of the store at a time."""
 _KEPT_BYTES = 262_144
 """Of the newest events, for clients that fall behind a little. Shared by all of a job's clients."""
+_PLACES = 8
+"""Of the kept events, from where on they are also held as they are sent: clients are at few places."""
 _FLUSH_EVENTS = 128
 _FLUSH_BYTES = 32_768
 """When live events are passed on at once, instead of at their time."""
@@ -119,6 +121,8 @@ class Feed:
         found = self._slices.get(seq)
         if found is None and self._kept and self._kept[0].seq <= seq <= self._kept[-1].seq:
             start = seq - self._kept[0].seq
+            if len(self._slices) >= _PLACES:
+                del self._slices[next(iter(self._slices))]
             found = self._slices[seq] = Batch(list(islice(self._kept, start, None)))
         return found
 
