@@ -32,6 +32,13 @@ Database = AsyncDatabase[Document]
 _CLOSING = 2.0
 """Seconds that closing a client may take."""
 
+_IDLE = 120.0
+"""Seconds after which a connection that nobody used is not used again.
+
+SecantusDB hangs up on a client that was silent for 300 s, and so do load balancers; PyMongo's async
+connections do not notice, and the next write on one would fail.
+"""
+
 
 class Client(AsyncMongoClient[Document]):
     """A client that closes in bounded time.
@@ -77,13 +84,15 @@ class StoreErrors(CommandListener, ServerHeartbeatListener):
         self._errors.add(1, {"db.operation.name": operation, "error.type": kind})
 
 
-def connect(settings: MongoSettings, telemetry: Telemetry | None = None) -> Client:
+def connect(
+    settings: MongoSettings, telemetry: Telemetry | None = None, *, idle: float = _IDLE
+) -> Client:
     """Return a client of `settings.mongo_url`; it connects when first used.
 
     Times come back aware, in UTC. A write is acknowledged once a majority has it in the journal, so
     that it outlives a crash. MongoDB means that by `majority` anyway; SecantusDB, unless asked for the
     journal too, loses what it acknowledged in the 50 ms or so before it is killed. With `telemetry`, what
-    fails is counted.
+    fails is counted. A connection that nobody used for `idle` seconds is replaced.
     """
     return Client(
         settings.mongo_url,
@@ -92,6 +101,7 @@ def connect(settings: MongoSettings, telemetry: Telemetry | None = None) -> Clie
         journal=True,
         serverSelectionTimeoutMS=settings.mongo_timeout_ms,
         timeoutMS=settings.mongo_timeout_ms,
+        maxIdleTimeMS=round(idle * 1000),
         appname="kasal",
         event_listeners=[StoreErrors(telemetry)] if telemetry is not None else [],
     )

@@ -1,4 +1,9 @@
-"""What the database has acknowledged is there after it was killed."""
+"""What was acknowledged outlives a kill; a database that hangs up on idle clients fails nobody."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, closing
+from urllib.parse import urlsplit
 
 import pytest
 
@@ -32,3 +37,55 @@ async def test_acknowledged_writes_outlive_a_kill(program):
         async with mongo.connect(settings) as client:
             jobs = mongo.database(client, settings, "tried")["jobs"]
             assert await jobs.count_documents({"seq": 1}) == count
+
+
+@asynccontextmanager
+async def hanging_up(url: str, silence: float) -> AsyncIterator[tuple[str, asyncio.Event]]:
+    """Stand before the database at `url`; hang up on a client that wrote and then is silent.
+
+    Yields the address to use and an event that tells that it hung up.
+    """
+    hung_up = asyncio.Event()
+    target = urlsplit(url)
+
+    async def replies(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
+        while data := await source.read(65536):
+            sink.write(data)
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        up_reader, up_writer = await asyncio.open_connection(target.hostname, target.port)
+        back = asyncio.create_task(replies(up_reader, writer))
+        patience = None
+        with closing(writer), closing(up_writer):
+            try:
+                while data := await asyncio.wait_for(reader.read(65536), patience):
+                    patience = silence if b"insert" in data else patience
+                    up_writer.write(data)
+            except TimeoutError:
+                hung_up.set()
+            finally:
+                back.cancel()
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    try:
+        yield url.replace(f":{target.port}", f":{port}"), hung_up
+    finally:
+        server.close()
+
+
+async def test_a_database_that_hangs_up_on_idle_clients_fails_no_write(program):
+    async with hanging_up(program.url, silence=0.3) as (url, hung_up):
+        settings = MongoSettings(mongo_url=url)
+        async with mongo.connect(settings, idle=0.1) as client:
+            jobs = mongo.database(client, settings, "tried")["jobs"]
+            await jobs.insert_one({"_id": 1})
+            async with asyncio.timeout(10):
+                await hung_up.wait()
+            await jobs.insert_one({"_id": 2})
+            assert await jobs.count_documents({}) == 2
+
+
+async def test_connections_are_given_up_before_the_embedded_database_hangs_up():
+    async with mongo.connect(MongoSettings(mongo_url="mongodb://127.0.0.1:1")) as client:
+        assert 0 < client.options.pool_options.max_idle_time_seconds < 300
