@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from openapi_examples import Examples
 from openapi_texts import (
     ABOUT,
     CODES,
@@ -72,9 +73,8 @@ def joined() -> Json:
     result["paths"].update(_own_paths())
     for _, _, operation in operations(result):
         _finish(operation)
-    _order_examples(result)
     _check_names(result)
-    _share_errors(result)
+    _give_examples(result)
     _share_parameters(result)
     _prune(result)
     result["paths"] = dict(sorted(result["paths"].items(), key=_by_tag))
@@ -202,35 +202,36 @@ def _check_names(result: Json) -> None:
             raise Clash(f"{place} has the unknown tag {', '.join(sorted(unknown))}.")
 
 
-def _order_examples(result: Json) -> None:
-    """Give the fields of examples the order of their schemas; pydantic has sorted them by name."""
-    schemas = result["components"]["schemas"]
-
-    def ordered(value: Any, schema: Json) -> Any:
-        schema = schemas.get(schema.get("$ref", "").rpartition("/")[2], schema)
-        if isinstance(value, list):
-            return [ordered(item, schema.get("items", {})) for item in value]
-        fields = schema.get("properties", {})
-        if not isinstance(value, dict) or not set(value) <= set(fields):
-            return value
-        return {name: ordered(value[name], fields[name]) for name in fields if name in value}
-
-    for schema in schemas.values():
-        if "examples" in schema:
-            schema["examples"] = [ordered(example, schema) for example in schema["examples"]]
+def _give_examples(result: Json) -> None:
+    """Put in the examples, and describe each common error with its own once."""
+    examples = Examples()
+    unknown = examples.unknown({operation["operationId"] for _, _, operation in operations(result)})
+    if unknown:
+        raise Clash(f"There are examples of what does not exist: {', '.join(unknown)}.")
+    for _, _, operation in operations(result):
+        try:
+            examples.put_into(operation)
+        except ValueError as fault:
+            raise Clash(str(fault)) from None
+    _share_errors(result, examples)
 
 
-def _share_errors(result: Json) -> None:
-    """Describe each common error once, and have the routes refer to it."""
+def _share_errors(result: Json, examples: Examples) -> None:
+    """Describe each error that is told in the common way once, and have the routes refer to it."""
     shared = result["components"]["responses"]
     for _, _, operation in operations(result):
         for status, answer in list(operation["responses"].items()):
             number = int(status)
-            if number not in CODES or answer != _error(number):
+            if number not in CODES:
                 continue
-            name = re.sub(r"\W", "", TITLES[number].title())
-            shared[name] = _shared_error(number)
-            operation["responses"][status] = _ref("responses", name)
+            common = _error(number)
+            common["content"]["application/json"]["example"] = examples.error(number)
+            if answer == common:
+                name = re.sub(r"\W", "", TITLES[number].title())
+                shared[name] = {**common, "headers": _error_headers(number)}
+                operation["responses"][status] = _ref("responses", name)
+            elif number >= 400:
+                answer["headers"] = _error_headers(number)
 
 
 def _share_parameters(result: Json) -> None:
@@ -249,23 +250,11 @@ def _share_parameters(result: Json) -> None:
             place[place.index(parameter)] = _ref("parameters", name)
 
 
-def _shared_error(status: int) -> Json:
-    made = _error(status)
-    headers = ["X-Request-ID"]
-    headers += [*LIMIT_HEADERS, "Retry-After"] if status == 429 else []
-    headers += ["Retry-After"] if status == 503 else []
-    made["headers"] = {name: _ref("headers", name) for name in headers}
-    made["content"]["application/json"]["example"] = _example(status)
-    return made
-
-
-def _example(status: int) -> Json:
-    message, details = TITLES[status], {}
-    if status == 400:  # the API document's own
-        message = "Invalid crew configuration"
-        details = {"field": "agents", "reason": "At least one agent required"}
-    told = {"code": CODES[status], "message": message, "details": details}
-    return {"error": {**told, "request_id": "req_01jd7v6q"}}
+def _error_headers(status: int) -> Json:
+    names = ["X-Request-ID"]
+    names += [*LIMIT_HEADERS, "Retry-After"] if status == 429 else []
+    names += ["Retry-After"] if status == 503 else []
+    return {name: _ref("headers", name) for name in names}
 
 
 def _prune(result: Json) -> None:

@@ -9,6 +9,7 @@ deleted again and the session closed.
 import argparse
 import json
 import re
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +59,7 @@ _BODIES: dict[str, Json] = {
         "password": "a-long-password",
         "role": "viewer",
     },
-    "update_member": {"role": "editor"},
     "update_plan": {"tier": "pro"},
-    "create_api_key": {"name": "Postman"},
-    "update_agent": {"goal": "Analyze metrics and name three trends"},
-    "update_task": {"expected_output": "Markdown table"},
     "register_tool": {
         "name": "salesforce_{{$randomInt}}",
         "description": "Query Salesforce data",
@@ -70,11 +67,9 @@ _BODIES: dict[str, Json] = {
         "auth_type": "bearer",
         "credentials": {"token": "a token of that system"},
     },
-    "update_tool": {"description": "Query Salesforce accounts"},
-    "answer_execution": {"input": "Yes, go on."},
-    "delete_memory": {"type": "all"},
 }
-"""Bodies that an example cannot stand in for: they name variables, or must differ in every run."""
+"""Bodies that an example cannot stand in for: they name variables, must differ in every run, or would not
+be right for the demo's workspace."""
 
 _KEPT = {
     "login": {"token": "access_token", "refresh_token": "refresh_token"},
@@ -190,7 +185,7 @@ def _item(
         request["header"].append({**key, "disabled": True})
     if not operation["security"]:
         request["auth"] = {"type": "noauth"}
-    body = _body(document, operation, known)
+    body = _body(operation, known)
     if body is not None:
         request["header"].append(_pair("Content-Type", "application/json"))
         text = json.dumps(body, indent=2, ensure_ascii=False)
@@ -198,7 +193,12 @@ def _item(
         request["body"] = {"mode": "raw", "raw": text, "options": language}
     script = _script(operation, captures.get(name, {}))
     test = {"listen": "test", "script": {"type": "text/javascript", "exec": script}}
-    return {"name": operation["summary"], "event": [test], "request": request, "response": []}
+    return {
+        "name": operation["summary"],
+        "event": [test],
+        "request": request,
+        "response": _answers(operation),
+    }
 
 
 def _accepted(operation: Json) -> str:
@@ -219,47 +219,55 @@ def _url(document: Json, path: str, operation: Json, known: set[str]) -> Json:
         shown.append(f"{{{{{parameter[1]}}}}}" if parameter else segment)
     host = "{{rootUrl}}" if outside else "{{baseUrl}}"
     query = [
-        {"key": p["name"], "value": str(_example(document, p["schema"])), "disabled": True}
+        {"key": p["name"], "value": str(_shown(document, p)), "disabled": True}
         for p in (_resolved(document, p) for p in operation.get("parameters", ()))
         if p["in"] == "query"
     ]
     return {"raw": "/".join([host, *shown]), "host": [host], "path": shown, "query": query}
 
 
-def _body(document: Json, operation: Json, known: set[str]) -> Any:
+def _shown(document: Json, parameter: Json) -> Any:
+    """Return the parameter's example, or the first of the values that it may have."""
+    schema = _resolved(document, parameter["schema"])
+    choices = [_resolved(document, one) for one in schema.get("anyOf", (schema,))]
+    listed = [value for one in choices for value in one.get("enum", ())]
+    return parameter["example"] if "example" in parameter else listed[0]
+
+
+def _body(operation: Json, known: set[str]) -> Any:
     given = _BODIES.get(operation["operationId"])
     if given is not None:
         return given
     if "requestBody" not in operation:
         return None
-    content = _resolved(document, operation["requestBody"])["content"]["application/json"]
-    example = content.get("example")
-    if example is None and content.get("examples"):
-        example = next(iter(content["examples"].values()))["value"]
-    if example is None:
-        example = _example(document, content["schema"])
-    if isinstance(example, dict):  # what was made before stands in for the example's ids
-        return {key: f"{{{{{key}}}}}" if key in known else value for key, value in example.items()}
-    return example
+    example = operation["requestBody"]["content"]["application/json"]["example"]
+    # what was made before stands in for the example's ids
+    return {key: f"{{{{{key}}}}}" if key in known else value for key, value in example.items()}
 
 
-def _example(document: Json, schema: Json) -> Any:
-    """Return a value that fits `schema`: its own example, or the least that is needed."""
-    schema = _resolved(document, schema)
-    told = [*schema.get("examples", ()), *(schema.get(k) for k in ("example", "const", "default"))]
-    told += schema.get("enum", ())
-    for value in told:
-        if value is not None:
-            return value
-    for choice in schema.get("anyOf") or schema.get("oneOf") or ():
-        if _resolved(document, choice).get("type") != "null":
-            return _example(document, choice)
-    if schema.get("type") == "array":
-        return [_example(document, schema["items"])] if "items" in schema else []
-    if schema.get("type") == "object":
-        fields = schema.get("properties", {})
-        return {name: _example(document, fields[name]) for name in schema.get("required") or ()}
-    return {"integer": 1, "number": 1, "boolean": True}.get(schema["type"], "text")
+def _answers(operation: Json) -> list[Json]:
+    """Return what the operation answers, as Postman shows it beside the request."""
+    told = []
+    for status, answer in operation["responses"].items():
+        for kind, media in answer.get("content", {}).items():
+            example = media["example"]
+            text = example if isinstance(example, str) else json.dumps(example, indent=2)
+            told.append(
+                {
+                    "name": _phrase(status, answer),
+                    "code": int(status),
+                    "status": HTTPStatus(int(status)).phrase,
+                    "header": [_pair("Content-Type", kind)],
+                    "body": text,
+                }
+            )
+    return told
+
+
+def _phrase(status: str, answer: Json) -> str:
+    described = answer["description"]
+    known = HTTPStatus(int(status)).phrase
+    return f"{status} {known if described == 'Successful Response' else described}"
 
 
 def _script(operation: Json, kept: Json) -> list[str]:

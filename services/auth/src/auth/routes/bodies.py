@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import ConfigDict, Field, StringConstraints
+from pydantic import Field, StringConstraints
 
 from auth.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from auth.domain.workspaces import Tier
@@ -21,15 +21,7 @@ Password = Annotated[
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 
 
-def _example(body: dict[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [body]})
-
-
 class Registration(RequestModel):
-    model_config = _example(
-        {"email": "new@example.com", "password": "secure_password", "name": "Ann"}
-    )
-
     email: Email
     password: Password
     name: Name | None = None
@@ -42,8 +34,6 @@ class Registered(AnswerModel):
 
 
 class Credentials(RequestModel):
-    model_config = _example({"email": "user@example.com", "password": "secure_password"})
-
     email: Email
     password: Secret
     workspace_id: str | None = Field(default=None, max_length=100)
@@ -70,8 +60,6 @@ class KeySet(AnswerModel):
 
 
 class RefreshRequest(RequestModel):
-    model_config = _example({"refresh_token": "eyJ0eXAi..."})
-
     refresh_token: Secret
 
 
@@ -122,10 +110,6 @@ class ApiKeyList(AnswerModel):
 
 
 class MemberRequest(RequestModel):
-    model_config = _example(
-        {"email": "ann@example.com", "role": "editor", "password": "first_password"}
-    )
-
     email: Email
     role: RoleName = "editor"
     password: Password | None = None

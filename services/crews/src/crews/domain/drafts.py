@@ -105,25 +105,6 @@ class ConfigurationDraft(Draft):
 
 
 class CrewDraft(Draft):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "name": "Marketing Crew",
-                    "description": "Content generation team",
-                    "process": "hierarchical",
-                    "agents": [
-                        {
-                            "role": "Content Writer",
-                            "goal": "Create engaging content",
-                            "model": "gpt-4",
-                        }
-                    ],
-                }
-            ]
-        }
-    )
-
     name: Name
     description: Annotated[str, _text(4_000, least=0)] = ""
     process: Process = "sequential"
@@ -135,10 +116,6 @@ class CrewDraft(Draft):
 class CrewChanges(Draft):
     """Any subset of a crew. A list replaces the old one; entries with an `id` keep it."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"name": "Updated Crew Name", "process": "sequential"}]}
-    )
-
     name: Name | None = None
     description: Annotated[str, _text(4_000, least=0)] | None = None
     process: Process | None = None
@@ -148,21 +125,6 @@ class CrewChanges(Draft):
 
 
 class AgentRequest(Draft):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "crew_id": "crew_abc123",
-                    "role": "Data Analyst",
-                    "goal": "Analyze metrics",
-                    "backstory": "Expert analyst with 10 years experience",
-                    "model": "claude-3-opus",
-                    "tools": ["web_search", "calculator"],
-                }
-            ]
-        }
-    )
-
     crew_id: Annotated[str, _text(100)]
     name: Name | None = None
     role: Name
@@ -182,19 +144,6 @@ class AgentChanges(Draft):
 
 
 class TaskRequest(_TaskExtras):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "agent_id": "agent_001",
-                    "description": "Analyze competitor pricing",
-                    "expected_output": "Markdown report",
-                    "context": ["Previous analysis from Q3"],
-                }
-            ]
-        }
-    )
-
     agent_id: Annotated[str, _text(100)]
     description: Words
     expected_output: Words

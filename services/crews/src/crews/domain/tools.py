@@ -69,19 +69,6 @@ Credentials = Annotated[
 
 
 class ToolDraft(Draft):
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "name": "salesforce_api",
-                    "description": "Query Salesforce data",
-                    "endpoint": "https://api.example.com/salesforce",
-                    "auth_type": "bearer",
-                }
-            ]
-        }
-    )
-
     name: ToolName
     description: Description
     endpoint: Endpoint

@@ -2,8 +2,6 @@
 
 from typing import Any, Literal
 
-from pydantic import Field
-
 from common.contracts.crew import Configuration
 from common.models import AnswerModel, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
@@ -148,7 +146,7 @@ class MemoryView(AnswerModel):
 
 
 class ClearRequest(RequestModel):
-    type: Literal["short_term", "long_term", "all"] = Field(examples=["short_term"])
+    type: Literal["short_term", "long_term", "all"]
 
 
 def agent_view(crew: Crew, agent: Agent, statuses: dict[str, TaskStatus]) -> AgentView:

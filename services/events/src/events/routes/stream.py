@@ -30,15 +30,10 @@ _HEARTBEAT = b": still here\n\n"
 _SCHEME = HTTPBearer(
     bearerFormat="JWT", auto_error=False, description="An access token, API key or sandbox token"
 )
-_EXAMPLE = (
-    'id: 1\nevent: execution_start\ndata: {"type": "execution_start", "job_id": "job_qwerty123", '
-    '"seq": 1, "timestamp": "2024-01-15T14:00:00Z", "attempt": 1, '
-    '"crew": "Customer Support Crew", "tasks_count": 3}\n\n'
-)
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
         "description": "The events, ending with the job's terminal event",
-        "content": {"text/event-stream": {"schema": {"type": "string"}, "example": _EXAMPLE}},
+        "content": {"text/event-stream": {"schema": {"type": "string"}}},
     },
     204: {"description": "The job is over and the client has its last event: do not come back"},
     429: {"model": ErrorEnvelope, "description": "Too many open connections"},

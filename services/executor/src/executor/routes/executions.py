@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
-from pydantic import ConfigDict, Field
+from pydantic import Field
 
 from common.access import Editor, Viewer
 from common.contracts.events import ExecutionStatus
@@ -18,20 +18,14 @@ from executor.routes.access import use_cases
 
 router = APIRouter(tags=["Executions"])
 
-JobPath = Annotated[str, Path(description="A job", examples=["job_qwerty123"])]
+JobPath = Annotated[str, Path(description="A job")]
 _CREW_ID = r"^crew_[A-Za-z0-9_-]{1,60}$"
 _CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"model": ErrorEnvelope, "description": "The job's present status does not allow it"}
 }
-_EXAMPLE: Any = {
-    "crew_id": "crew_abc123",
-    "inputs": {"topic": "Q4 Marketing Strategy", "deadline": "2024-12-31"},
-}
 
 
 class StartExecution(RequestModel):
-    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
-
     crew_id: Annotated[str, Field(pattern=_CREW_ID)]
     inputs: dict[str, Any] = Field(
         default={}, description="What fills in the placeholders `{name}` of the crew's texts"
