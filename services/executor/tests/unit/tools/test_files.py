@@ -1,10 +1,14 @@
 """The file reader: what is in the workspace's folder, and nothing else."""
 
+import contextlib
 import io
 import os
+import time
+import zlib
 
 import pytest
 
+from executor.tools import files
 from executor.tools.call import Call
 from executor.tools.files import FileReader
 from executor.tools.tool import ToolFault
@@ -89,15 +93,29 @@ async def test_the_tool_reads_for_the_calls_workspace(folder, shop):
     assert missing == "Error: there is no file b.txt in the workspace's folder."
 
 
-def pdf(text):
-    """Return a one-page PDF that says `text`."""
+@pytest.mark.parametrize("megabytes", [0.5, 20])
+def test_a_small_pdf_that_is_much_to_read_does_not_keep_it_busy(megabytes, monkeypatch):
+    """It cannot be cut off, and holds a thread that every tool's look-up of a host needs too."""
+    monkeypatch.setattr(files, "_SECONDS", 0.2)
+    raw = pdf("many) Tj (words", count=int(megabytes * 33_000), pages=100)
+    assert len(raw) < 100_000
+    begun = time.monotonic()
+    with contextlib.suppress(ToolFault):
+        assert "many" in files.pdf_text(raw)
+    assert time.monotonic() - begun < 5
+
+
+def pdf(text, count=1, pages=1):
+    """Return a PDF whose pages share a compressed content, which says `text` so many times."""
     font = b"/Resources << /Font << /F1 5 0 R >> >>"
-    stream = f"BT /F1 24 Tf 50 700 Td ({text}) Tj ET".encode()
+    said = b"BT /F1 24 Tf 50 700 Td " + b"".join([f"({text}) Tj ".encode()] * count) + b"ET"
+    stream = zlib.compress(said)
+    length = b"<< /Length %d /Filter /FlateDecode >>" % len(stream)
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R >>",
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Pages /Kids [%s] /Count %d >>" % (b"3 0 R " * pages, pages),
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 600 800] /Contents 4 0 R %s >>" % font,
-        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(stream), stream),
+        b"%s\nstream\n%s\nendstream" % (length, stream),
         b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
     ]
     out, places = io.BytesIO(), []
