@@ -1,11 +1,10 @@
 """Puts the executor's two processes together: `api` and `worker`."""
 
 import asyncio
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from fastapi import FastAPI
 from pymongo import AsyncMongoClient
@@ -36,6 +35,7 @@ from executor.domain.runs import Runs
 from executor.domain.settlement import Settlement
 from executor.domain.submission import Submission
 from executor.domain.worker import Worker
+from executor.late_engine import LateEngine
 from executor.messaging.consumers import WorkerConsumers
 from executor.messaging.crews import CrewsOverHttp
 from executor.messaging.publishers import BusAnnouncements, BusMemory
@@ -49,11 +49,6 @@ from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
 from executor.store.migrations import SCHEMA
 from executor.store.workers import MongoLeases
-
-if TYPE_CHECKING:
-    from executor.engine.runner import Engine
-    from executor.models.catalogue import Models
-    from executor.tools.toolbox import Toolbox
 
 SERVICE = "executor"
 
@@ -200,7 +195,8 @@ def build_worker(
     meters = OpenTelemetryMeters(held.telemetry)
     settlement = Settlement(log_store, MongoCounters(held.database), announcements)
     memory = BusMemory(held.bus)
-    engine = _LateEngine(settings, held, meters, memory) if runner is None else None
+    late = (held.crews, memory, held.telemetry.tracer, meters)
+    engine = LateEngine(settings, *late) if runner is None else None
     worker_id = new_id("worker")
     runs = Runs(
         log_store,
@@ -237,7 +233,7 @@ def build_worker(
         needed=_NEEDED,
         prepare=lambda: held.prepare(settings),
         warm_up=engine.warm_up if engine is not None else _nothing,
-        close=engine.close if engine is not None else held.close,
+        close=_both(engine.close, held.close) if engine is not None else held.close,
         eager=eager,
     )
 
@@ -251,79 +247,15 @@ def _always(runner: CrewRunner | None) -> Callable[[], Awaitable[CrewRunner]]:
     return given
 
 
+def _both(
+    first: Callable[[], Awaitable[None]], then: Callable[[], Awaitable[None]]
+) -> Callable[[], Awaitable[None]]:
+    async def closed() -> None:
+        await first()
+        await then()
+
+    return closed
+
+
 def _nothing() -> None:
     pass
-
-
-class _LateEngine:
-    """The engine, made when first needed: what it imports would double the start-up time."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        held: _Connections,
-        meters: OpenTelemetryMeters,
-        memory: BusMemory,
-    ) -> None:
-        self._settings = settings
-        self._memory = memory
-        self._held = held
-        self._meters = meters
-        self._parts: tuple[Engine, Models, Toolbox] | None = None
-        self._making = threading.Lock()
-
-    async def get(self) -> CrewRunner:
-        """Return the engine. Its making takes seconds, which must not hold up the event loop."""
-        if self._parts is None:
-            return (await asyncio.to_thread(self._made))[0]
-        return self._parts[0]
-
-    def warm_up(self) -> None:
-        """Make the engine and import what its first run would wait for; blocks."""
-        _, models, toolbox = self._made()
-        models.warm_up()
-        toolbox.warm_up()
-
-    async def close(self) -> None:
-        if self._parts is not None:
-            _, models, toolbox = self._parts
-            await models.close()
-            await toolbox.close()
-        await self._held.close()
-
-    def _made(self) -> "tuple[Engine, Models, Toolbox]":
-        # The warm-up runs on a thread, and a first job may be as early.
-        with self._making:
-            if self._parts is None:
-                self._parts = self._make()
-            return self._parts
-
-    def _make(self) -> "tuple[Engine, Models, Toolbox]":
-        from executor.engine.runner import Engine
-        from executor.models.catalogue import Models, ModelSettings
-        from executor.tools.toolbox import Toolbox, ToolSettings
-
-        given = self._settings
-        models = Models(
-            ModelSettings(
-                openai_api_key=given.openai_api_key,
-                openai_base_url=given.openai_base_url,
-                anthropic_api_key=given.anthropic_api_key,
-                google_api_key=given.google_api_key,
-                ollama_base_url=given.ollama_base_url,
-                fallback="offline" if given.model_fallback == "offline" else None,
-            ),
-            self._meters,
-        )
-        toolbox = Toolbox(
-            ToolSettings(
-                files_folder=given.files_dir,
-                allowed_hosts=given.allowed_hosts(),
-                tavily_api_key=given.tavily_api_key,
-                brave_api_key=given.brave_api_key,
-            ),
-            self._held.crews,
-        )
-        tracer = self._held.telemetry.tracer
-        engine = Engine(models, toolbox, self._memory, tracer=tracer, meters=self._meters)
-        return engine, models, toolbox

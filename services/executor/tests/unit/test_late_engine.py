@@ -3,14 +3,14 @@
 import asyncio
 import threading
 
-from executor.wiring import _LateEngine
+from executor.late_engine import LateEngine
 
 
 async def test_making_the_engine_does_not_hold_up_the_event_loop(monkeypatch):
     going_on = threading.Event()
     parts = ("engine", "models", "toolbox")
-    monkeypatch.setattr(_LateEngine, "_make", lambda _: parts if going_on.wait(5) else None)
-    engine = _LateEngine(None, None, None, None)
+    monkeypatch.setattr(LateEngine, "_make", lambda _: parts if going_on.wait(5) else None)
+    engine = LateEngine(None, None, None, None, None)
     warming_up = asyncio.create_task(asyncio.to_thread(engine._made))
     getting = asyncio.create_task(engine.get())
     await asyncio.sleep(0.05)
