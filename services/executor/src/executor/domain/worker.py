@@ -20,6 +20,7 @@ from executor.domain.meters import Meters
 from executor.domain.ports import Executions, Leases
 from executor.domain.runs import Runs
 from executor.domain.settlement import Settlement
+from executor.domain.sweeper import Sweeper
 
 log = get_logger(__name__)
 
@@ -29,14 +30,11 @@ _OVERDUE = timedelta(seconds=5)
 """A job queued for longer, while there is a free slot, has probably lost its message."""
 _SWEEP = 2.0
 _SLOW_SWEEP = 20.0
-_SWEPT = 200
 _QUEUED = 50
 _AT_ONCE = 8
 """Claims of jobs found in the store that are made together."""
 _CHECKED = 200
 """Own jobs that are checked each time; with more of them the checks become as much rarer."""
-_GONE = 3_600.0
-"""Seconds after which the lease of a dead worker that owns nothing is removed."""
 
 
 class Worker:
@@ -60,6 +58,7 @@ class Worker:
         self._leases = leases
         self._intake = intake
         self._settlement = settlement
+        self._sweeper = Sweeper(executions, leases, settlement, runs.held)
         self._meters = meters
         self._beat_every = beat_every
         self._watch = LeaseWatch(silence, longest_gap=max(1.0, 2 * beat_every))
@@ -67,7 +66,6 @@ class Worker:
         self._counter = self._rounds = 0
         self._strangers: frozenset[str] = frozenset()
         self._delivered = float("-inf")
-        self._dead_since: dict[str, float] = {}
         self._tasks: list[asyncio.Task[None]] = []
 
     async def start(self) -> None:
@@ -90,7 +88,7 @@ class Worker:
         await self._settlement.stop(timeout * 0.2)
         try:
             async with asyncio.timeout(timeout * 0.2):
-                if await self._owns_nothing(self.worker_id):
+                if await self._sweeper.owns_nothing(self.worker_id):
                     await self._leases.leave(self.worker_id)
         except (Unavailable, TimeoutError) as fault:
             log.warning("the lease is left to run out", reason=str(fault))
@@ -259,19 +257,8 @@ class Worker:
             await self._executions.apply(moves.hand_back(head, published=head.published))
 
     async def _sweep(self) -> None:
-        """Settle ended jobs that nobody else will: left by the dead, by stops, or by our own."""
-        if not self._lookout.sweeps():
-            return
-        owners = {*self._dead(), self.worker_id}
-        for job in await self._executions.unsettled(owners, _SWEPT):
-            if job.job_id not in self.runs.held() and not self._settlement.holds(job.job_id):
-                self._settlement.add(job)
-
-    async def _owns_nothing(self, worker: str) -> bool:
-        """Say whether nobody has to look after what `worker` leaves, so that its lease may go."""
-        if await self._executions.running_of(worker):
-            return False
-        return not await self._executions.unsettled([worker], 1)
+        if self._lookout.sweeps():
+            await self._sweeper.settle({*self._dead(), self.worker_id})
 
     async def _find_leaseless(self) -> None:
         owners = await self._executions.owners()
@@ -282,19 +269,8 @@ class Worker:
         if not self._lookout.sweeps():
             return
         await self._find_leaseless()
-        for job in await self._executions.waiting(_SWEPT):
-            if job.job_id not in self.runs.held():
-                await self._settlement.flush(job)
-        await self._bury()
-
-    async def _bury(self) -> None:
-        """Remove the leases of workers that are long dead and own nothing any more."""
-        now = asyncio.get_running_loop().time()
-        dead = self._dead()
-        self._dead_since = {worker: self._dead_since.get(worker, now) for worker in dead}
-        for worker in [w for w, since in self._dead_since.items() if now - since > _GONE]:
-            if await self._owns_nothing(worker):
-                await self._leases.leave(worker)
+        await self._sweeper.flush()
+        await self._sweeper.bury(self._dead())
 
     async def _until_reached(self, call: Callable[[], Awaitable[None]]) -> None:
         while True:
