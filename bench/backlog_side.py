@@ -10,7 +10,7 @@ import asyncio
 import json
 from contextlib import AsyncExitStack
 
-import relay
+import relay_servers
 from kasal_side import CREW, WORKSPACE, OneCrew
 from workload import INPUTS
 
@@ -83,7 +83,7 @@ async def main() -> None:
             WORKSPACE, CREW, INPUTS, requested_by="bench", traceparent=""
         )
         print(accepted.job.job_id, flush=True)
-        async for _ in relay.commands():
+        async for _ in relay_servers.commands():
             break
         talker.enough.set()
         await talker.ended.wait()
@@ -93,4 +93,4 @@ async def main() -> None:
 
 
 if __name__ == "__main__":
-    relay.run(main())
+    relay_servers.run(main())

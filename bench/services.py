@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import relay
+import relay_servers
 from processes import ROOT, ended, ready
 
 from common.local.program import free_port
@@ -43,8 +43,8 @@ async def peers() -> AsyncIterator[Peers]:
     keys = LocalKeys()
     make_token = TokenMaker(keys)
     async with AsyncExitStack() as stack:
-        bound = relay.listening()
-        await relay.serve_app(relay.fake_peers(keys, make_token, []), bound, stack)
+        bound = relay_servers.listening()
+        await relay_servers.serve_app(relay_servers.fake_peers(keys, make_token, []), bound, stack)
         yield Peers(f"http://127.0.0.1:{bound.getsockname()[1]}", make_token)
 
 

@@ -7,16 +7,14 @@ kernel keeps for a connection is in neither figure.
 """
 
 import asyncio
-import base64
-import os
 import resource
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import relay
 from processes import pss_mb, scratch
+from relay_clients import handshake, masked
 from report import Report
 from services import Peers, bare, peers, serving
 
@@ -37,12 +35,7 @@ class Client(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self.transport = transport
-        key = base64.b64encode(os.urandom(16)).decode()
-        transport.write(
-            "GET /ws HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n"
-            f"Authorization: Bearer {self._token}\r\n\r\n".encode()
-        )
+        transport.write(handshake(self._token))
 
     def data_received(self, data: bytes) -> None:
         if self.ready.done():
@@ -50,7 +43,7 @@ class Client(asyncio.Protocol):
         began = b"\r\n\r\n" in self._heard
         self._heard += data
         if not began and b"\r\n\r\n" in self._heard:
-            self.transport.write(relay.masked(b'{"type":"ping"}'))
+            self.transport.write(masked(b'{"type":"ping"}'))
         if b'{"type":"pong"}' in self._heard:
             self._heard = b""
             self.ready.set_result(None)

@@ -7,7 +7,7 @@ the store that `KASAL_MONGO_URL` names, in one query, and sends each; nothing li
 import os
 from contextlib import AsyncExitStack
 
-import relay
+import relay_servers
 from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -48,12 +48,12 @@ async def main() -> None:
             client = connect(settings)
             stack.push_async_callback(client.close)
             app.state.store = database(client, settings, "executor")
-        bound = relay.listening()
-        await relay.serve_app(app, bound, stack)
+        bound = relay_servers.listening()
+        await relay_servers.serve_app(app, bound, stack)
         print(bound.getsockname()[1], flush=True)
-        async for _ in relay.commands():
+        async for _ in relay_servers.commands():
             pass
 
 
 if __name__ == "__main__":
-    relay.run(main())
+    relay_servers.run(main())
