@@ -17,6 +17,8 @@ from common.identity import ALGORITHM, AUDIENCE, ISSUER, ROLES, Identity, Role
 API_KEY_PREFIX = "kasal_"
 LONGEST_TOKEN = 8_192
 """Characters of a token, whatever its kind."""
+LONGEST_OPAQUE = 1_000
+"""Characters of an API key or the sandbox token; no longer one is carried to auth or remembered."""
 _LEEWAY = 5
 """Seconds by which two machines' clocks may differ."""
 _NEEDED = ["exp", "iat", "iss", "aud", "sub", "ws", "sid", "typ"]
@@ -32,7 +34,8 @@ def bearer(header: str) -> str:
 
 def passable(token: str) -> str:
     """Return `token` if it has a form that one of ours could have. Raises `Unauthorized`."""
-    if not token or len(token) > LONGEST_TOKEN or not token.isascii():
+    longest = LONGEST_OPAQUE if is_opaque(token) else LONGEST_TOKEN
+    if not token or len(token) > longest or not token.isascii():
         raise Unauthorized("The token is not valid.")
     return token
 

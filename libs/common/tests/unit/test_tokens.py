@@ -147,7 +147,10 @@ def test_which_tokens_are_exchanged(token, opaque):
     assert is_opaque(token) is opaque
 
 
-@pytest.mark.parametrize("header", ["", "Bearer", "bearer  ", "Token x", "Bearer ä", "x" * 9000])
+@pytest.mark.parametrize(
+    "header",
+    ["", "Bearer", "bearer  ", "Token x", "Bearer ä", "x" * 9000, f"Bearer {'x' * 1001}"],
+)
 def test_headers_that_hold_no_token(header):
     with pytest.raises(Unauthorized):
         bearer(header)

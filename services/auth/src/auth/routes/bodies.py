@@ -7,6 +7,7 @@ from pydantic import Field, StringConstraints
 from auth.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from auth.domain.workspaces import Tier
 from common.models import AnswerModel, RequestModel, Timestamp
+from common.tokens import LONGEST_OPAQUE
 
 RoleName = Literal["viewer", "editor", "admin", "owner"]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
@@ -158,7 +159,7 @@ class ServiceTokenRequest(RequestModel):
 
 
 class ExchangeRequest(RequestModel):
-    token: Secret
+    token: Annotated[str, StringConstraints(min_length=1, max_length=LONGEST_OPAQUE)]
 
 
 class ShortToken(AnswerModel):
