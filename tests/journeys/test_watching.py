@@ -5,6 +5,7 @@ import json
 from typing import Any
 
 import pytest
+from yarl import URL
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -58,6 +59,23 @@ async def test_three_ways_to_show_a_token(user: Any) -> None:
     async with user.socket(headers={"Authorization": "Bearer nonsense"}) as socket:
         message = await socket.receive()
         assert socket.close_code == 4401, message
+
+
+async def test_the_platforms_own_pages_may_connect(user: Any) -> None:
+    origin = str(URL(user.platform.base).origin())
+    async with user.socket(headers={**user.headers, "Origin": origin}) as socket:
+        await socket.send_json({"type": "ping"})
+        assert await socket.receive_json() == {"type": "pong"}
+
+
+async def test_a_token_longer_than_any_of_ours_is_refused_for_good(user: Any) -> None:
+    headers = {"Authorization": "Bearer " + "a" * 7_000}
+    async with user.http.get(f"{user.platform.base}/crews", headers=headers) as answer:
+        assert answer.status == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+    async with user.socket(headers=headers) as socket:
+        await socket.receive()
+        assert socket.close_code == 4401
 
 
 async def test_a_foreign_origin_is_refused(user: Any) -> None:

@@ -91,6 +91,7 @@ class Service:
             (b"x-request-id", b"one of the service's own"),
             (b"set-cookie", b"a=1"),
             (b"set-cookie", b"b=2"),
+            *([(b"allow", b"GET")] if status == 405 else []),
         ]
         text = json.dumps(answer).encode() if status != 204 else b""
         if last != "large" and status != 204:

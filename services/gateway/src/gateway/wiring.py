@@ -73,6 +73,7 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
     counters.on_change = revocations.missed
     verifier = TokenVerifier(RemoteKeys(auth))
     upstreams = _upstreams(settings)
+    documents = Documents()
     access_log = AccessLog(pretty=is_pretty(settings.log_format))
     parts = Parts(
         doorkeeper=Doorkeeper(
@@ -82,9 +83,9 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
             counters,
             settings.refused_token_limit,
         ),
-        forwarder=Forwarder(upstreams, settings.max_body),
+        forwarder=Forwarder(upstreams, settings.max_body, documents.methods),
         events=upstreams["events"],
-        documents=Documents(),
+        documents=documents,
         records=Records(telemetry, access_log),
         checks={
             "redis": counters.ping,

@@ -162,3 +162,14 @@ async def test_streams_do_not_hold_up_the_stop(gateway, bearer):
             answer = await door.http.get("/v1/executions/job_1/events", headers=bearer())
             assert answer.status == 200
         answer.close()  # only now: it was open while the gateway stopped
+
+
+async def test_a_method_a_route_does_not_have_is_told_all_it_has(gateway, behind, bearer):
+    fault = {"error": {"code": "METHOD_NOT_ALLOWED", "message": "no", "details": {}}}
+    behind.crews.answers["/crews"] = lambda _: (405, fault)
+    async with (
+        gateway() as door,
+        door.http.patch("/v1/crews", headers=bearer(), json={}) as answer,
+    ):
+        assert answer.status == 405
+        assert answer.headers.getall("Allow") == ["GET, HEAD, POST, OPTIONS"]

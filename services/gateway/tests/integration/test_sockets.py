@@ -27,6 +27,7 @@ async def test_what_identifies_the_client_is_carried(gateway, behind):
         "X-Request-ID": "my-request-7",
         "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         "X-Forwarded-For": "1.2.3.4",
+        "X-Forwarded-Host": "evil.example",
     }
     async with (
         gateway() as door,
@@ -41,6 +42,7 @@ async def test_what_identifies_the_client_is_carried(gateway, behind):
         assert seen[name] == {k.lower(): v for k, v in headers.items()}[name]
     assert seen["traceparent"].startswith("00-0af7651916cd43dd8448eb211c80319c-")
     assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert seen["x-forwarded-host"] == door.url.removeprefix("http://")
     assert [p.strip() for p in seen["sec-websocket-protocol"].split(",")] == [
         "kasal.v1",
         "bearer.token",

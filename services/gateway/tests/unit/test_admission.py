@@ -10,7 +10,7 @@ import pytest
 from common.contracts.messages import SessionRevoked
 from common.errors import Unauthorized, Unavailable
 from common.identity import Identity, Role
-from gateway.domain.addresses import LOCAL, client_address, counted_as
+from gateway.domain.addresses import LOCAL, asked_host, client_address, counted_as
 from gateway.domain.admission import Doorkeeper
 from gateway.domain.credentials import Credentials
 from gateway.domain.plans import Plans
@@ -171,6 +171,19 @@ PROXIES = (ip_network("10.0.0.0/8"), ip_network("fd00::/8"))
 )
 def test_whose_address_counts(peer, forwarded, address):
     assert client_address(peer, forwarded, PROXIES) == address
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "host"),
+    [
+        (None, "app.example", "gateway:8000"),
+        ("192.0.2.1", "app.example", "gateway:8000"),
+        ("10.0.0.1", "", "gateway:8000"),
+        ("10.0.0.1", "app.example", "app.example"),
+    ],
+)
+def test_which_host_was_asked(peer, forwarded, host):
+    assert asked_host(peer, "gateway:8000", forwarded, PROXIES) == host
 
 
 def test_an_ipv6_client_cannot_change_its_address():

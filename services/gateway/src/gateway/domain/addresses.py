@@ -29,6 +29,17 @@ def client_address(
     return found
 
 
+def asked_host(
+    peer: str | None,
+    host: str,
+    forwarded: str,
+    trusted: Sequence[IPv4Network | IPv6Network],
+) -> str:
+    """Return the host the client asked: `Host` or, from a trusted proxy, its `X-Forwarded-Host`."""
+    believed = forwarded and peer is not None and _within(peer, trusted)
+    return forwarded if believed else host
+
+
 def counted_as(address: str) -> str:
     """Return the name under which `address` is counted: an IPv6 client owns its whole /64."""
     parsed = _parsed(address)

@@ -50,6 +50,11 @@ def failure(visit: Visit, error: KasalError) -> tuple[Headers, bytes]:
     return headers, orjson.dumps(made, default=str)
 
 
+def allow(methods: Sequence[str]) -> tuple[bytes, bytes]:
+    """Return the header that tells the methods of a route; `OPTIONS` is everywhere."""
+    return (b"allow", ", ".join([*methods, "OPTIONS"]).encode())
+
+
 def rate_headers(windows: Sequence[Standing]) -> Headers:
     """Return the rate-limit headers for `windows`, the tightest first; none for no limit.
 

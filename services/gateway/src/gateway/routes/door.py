@@ -16,11 +16,11 @@ from common.errors import (
 from common.health import Check, ready
 from common.logs import get_logger
 from gateway.config import Settings
-from gateway.domain.addresses import client_address
+from gateway.domain.addresses import asked_host, client_address
 from gateway.domain.admission import Admission, Doorkeeper
 from gateway.domain.routing import Target, clean, is_socket, route
 from gateway.routes import sockets
-from gateway.routes.answers import Headers, give, give_error, give_json, rate_headers
+from gateway.routes.answers import Headers, allow, give, give_error, give_json, rate_headers
 from gateway.routes.cors import CrossOrigin
 from gateway.routes.documents import Document, Documents
 from gateway.routes.records import Records
@@ -108,7 +108,7 @@ class Door:
         if visit.method == "OPTIONS":
             return await self._options(visit, path, send)
         if visit.method not in _FORWARDED:
-            visit.extra.append((b"allow", ", ".join(self._parts.documents.methods(path)).encode()))
+            visit.extra.append(allow(self._parts.documents.methods(path)))
             raise MethodNotAllowed("This route does not know that method.")
         await self._admit(visit, target)
         visit.check()
@@ -154,7 +154,7 @@ class Door:
         methods = self._parts.documents.methods(path)
         if not methods:
             raise NotFound("There is no such route.")
-        headers: Headers = [(b"allow", ", ".join([*methods, "OPTIONS"]).encode())]
+        headers: Headers = [allow(methods)]
         if visit.header(b"access-control-request-method"):
             headers += self._cors.preflight(methods)
         await give(send, visit, 204, headers)
@@ -179,6 +179,10 @@ class Door:
     def _address(self, visit: Visit) -> str:
         return client_address(visit.peer, visit.headers(b"x-forwarded-for"), self._proxies)
 
+    def _host(self, visit: Visit) -> str:
+        forwarded = visit.header(b"x-forwarded-host")
+        return asked_host(visit.peer, visit.header(b"host"), forwarded, self._proxies)
+
     @staticmethod
     def _introduce(visit: Visit, address: str) -> None:
         carried = visit.carried
@@ -201,6 +205,7 @@ class Door:
             visit.authorization()
             visit.check()
             self._introduce(visit, address)
+            visit.carried["X-Forwarded-Host"] = self._host(visit)
             await sockets.relay(visit, self._parts.events, receive, send)
         except KasalError as fault:
             if visit.status:

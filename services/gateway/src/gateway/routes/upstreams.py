@@ -1,7 +1,7 @@
 """Passing a request on to a service and its answer back, both streamed, neither parsed."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 
 import aiohttp
 from multidict import CIMultiDict
@@ -12,6 +12,7 @@ from common.client import READING, Address, Addresses
 from common.errors import KasalError, PayloadTooLarge, Unavailable, UpstreamTimeout
 from common.logs import get_logger
 from gateway.domain.routing import Target
+from gateway.routes.answers import allow
 from gateway.routes.visit import Visit, kept_of_answer
 
 log = get_logger(__name__)
@@ -200,11 +201,17 @@ class _Watch:
 
 
 class Forwarder:
-    """Hands requests to services."""
+    """Hands requests to services. `methods` tells what the public API knows of a path."""
 
-    def __init__(self, upstreams: dict[str, Upstream], max_body: int) -> None:
+    def __init__(
+        self,
+        upstreams: dict[str, Upstream],
+        max_body: int,
+        methods: Callable[[str], Sequence[str]],
+    ) -> None:
         self._upstreams = upstreams
         self._max_body = max_body
+        self._methods = methods
 
     async def forward(self, visit: Visit, target: Target, receive: Receive, send: Send) -> None:
         """Ask the target's service and pass its answer on.
@@ -281,6 +288,9 @@ class Forwarder:
 
     async def _pass_on(self, visit: Visit, answer: aiohttp.ClientResponse, send: Send) -> None:
         headers = kept_of_answer(answer.raw_headers)
+        if answer.status == 405:  # a service names the methods of one of its handlers only
+            headers = [header for header in headers if header[0] != b"allow"]
+            headers.append(allow(self._methods(visit.path)))
         headers += visit.extra
         length = answer.content_length
         start = {"type": "http.response.start", "status": answer.status, "headers": headers}

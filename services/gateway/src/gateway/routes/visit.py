@@ -34,11 +34,13 @@ _READ_HERE = frozenset(
         b"authorization",
         b"connection",
         b"content-length",
+        b"host",
         b"if-none-match",
         b"origin",
         b"traceparent",
         b"transfer-encoding",
         b"x-forwarded-for",
+        b"x-forwarded-host",
         b"x-request-id",
     }
 )
