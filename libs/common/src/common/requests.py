@@ -229,8 +229,11 @@ class RequestLimits:
         has_body = bool(length and length != "0") or bool(header(scope, b"transfer-encoding"))
         if scope["method"] not in _WITH_BODY or not has_body:
             return None
-        if kind in {"", "application/json"} or kind.endswith("+json"):
+        if kind == "application/json" or kind.endswith("+json"):
+            return None
+        if not kind and not length:  # may be an empty body of unknown length
             return None
         return UnsupportedMediaType(
-            f"The body must be application/json; it is {kind}.", field="Content-Type"
+            f"The body must be application/json; its Content-Type is {kind or 'missing'}.",
+            field="Content-Type",
         )

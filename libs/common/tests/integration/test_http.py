@@ -174,6 +174,14 @@ async def test_a_body_of_another_type_is_refused(running):
     assert (status, body["error"]["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
 
 
+async def test_a_body_that_does_not_say_its_type_is_told_to(running):
+    status, body, _ = await asked(
+        running, "POST", "/bodies", data=b"{}", skip_auto_headers=("content-type",)
+    )
+    assert (status, body["error"]["code"]) == (415, "UNSUPPORTED_MEDIA_TYPE")
+    assert body["error"]["details"]["field"] == "Content-Type"
+
+
 async def test_a_large_body_is_refused_whether_or_not_it_says_so(running):
     async def streamed():
         for _ in range(10):

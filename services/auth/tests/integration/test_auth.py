@@ -55,6 +55,23 @@ async def test_the_seeds_examples(client):
     )
 
 
+async def test_answers_that_hold_a_token_are_stored_by_no_cache(client):
+    credentials = {"email": "user@example.com", "password": "secure_password"}
+    await client.call("POST", "/auth/register", credentials, expect=201)
+    async with client.running.http.post("/auth/login", json=credentials) as answer:
+        assert answer.headers["Cache-Control"] == "no-store"
+        tokens = await answer.json()
+    refreshing = {"refresh_token": tokens["refresh_token"]}
+    async with client.running.http.post("/auth/refresh", json=refreshing) as answer:
+        assert answer.headers["Cache-Control"] == "no-store"
+    bearer = {"Authorization": f"Bearer {tokens['access_token']}"}
+    async with client.running.http.post(
+        "/auth/api-keys", json={"name": "k"}, headers=bearer
+    ) as answer:
+        assert answer.status == 201
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
 async def test_an_old_refresh_token_ends_the_session_everywhere(client):
     await client.register("user@example.com")
     first = (await client.login("user@example.com"))["refresh_token"]

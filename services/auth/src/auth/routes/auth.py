@@ -34,6 +34,14 @@ router = APIRouter(tags=["auth"])
 Use = Annotated[Parts, Depends(parts)]
 
 
+def _not_stored(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+_SECRET = [Depends(_not_stored)]
+"""For answers that hold a token: no cache keeps them (RFC 6749, section 5.1)."""
+
+
 @router.post(
     "/auth/register",
     status_code=201,
@@ -51,7 +59,7 @@ def _registered(made: RegisteredUser) -> Registered:
     return Registered(id=user.id, email=user.email, workspace_id=workspace.id)
 
 
-@router.post("/auth/login", summary="Login with credentials")
+@router.post("/auth/login", dependencies=_SECRET, summary="Login with credentials")
 async def login(body: Credentials, use: Use) -> LoggedIn:
     tokens = await use.logins.login(body.email, body.password, body.workspace_id)
     return LoggedIn(
@@ -62,7 +70,7 @@ async def login(body: Credentials, use: Use) -> LoggedIn:
     )
 
 
-@router.post("/auth/refresh", summary="Refresh access token")
+@router.post("/auth/refresh", dependencies=_SECRET, summary="Refresh access token")
 async def refresh(body: RefreshRequest, use: Use) -> Refreshed:
     tokens = await use.logins.refresh(body.refresh_token)
     return Refreshed(
@@ -102,7 +110,11 @@ async def list_api_keys(caller: Admin, page: Annotated[Page, Query()], use: Use)
 
 
 @router.post(
-    "/auth/api-keys", status_code=201, responses=creating(201), summary="Create an API key"
+    "/auth/api-keys",
+    status_code=201,
+    responses=creating(201),
+    dependencies=_SECRET,
+    summary="Create an API key",
 )
 async def create_api_key(
     body: ApiKeyRequest, caller: Admin, use: Use, key: IdempotencyKey
