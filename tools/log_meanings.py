@@ -9,6 +9,11 @@ MEANINGS = {
     "a backend does not answer": "A readiness probe was answered 503 because of it.",
     "a backend is away": "It answered 15 seconds ago and does not now; `kasal_backend_up` is 0.",
     "the database does not answer": "A request was answered 503. Runs wait and write later.",
+    "the database has stopped answering and is killed": (
+        "The database of `make run` was silent for `KASAL_DATABASE_SILENCE`. It is started again, three "
+        "times within ten minutes at most; what it had acknowledged is in its journal."
+    ),
+    "the database has been started again": "Services connect by themselves, and runs go on.",
     "a database call failed": "MongoDB refused a command: a bug or a broken index; answered 500.",
     "the database client did not close in time": "The process ends all the same; nothing is lost.",
     "the message broker cannot be reached": "Tried again until it is there; said once per outage.",

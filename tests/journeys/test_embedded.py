@@ -1,6 +1,7 @@
 """`make run` again, after a crash, and where it cannot start."""
 
 import asyncio
+import json
 import os
 import signal
 import socket
@@ -35,12 +36,12 @@ class Home:
             "KASAL_LOG_FORMAT": "json",
         }
 
-    async def start(self) -> asyncio.subprocess.Process:
+    async def start(self, **settings: str) -> asyncio.subprocess.Process:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "embedded",
-            env=self.environment,
+            env={**self.environment, **settings},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
@@ -108,6 +109,31 @@ async def test_a_dead_database_ends_the_platform_with_one_line(home: Home, journ
     _, said = await asyncio.wait_for(process.communicate(), timeout=30)
     assert process.returncode == 1
     assert said.decode().splitlines()[-1].startswith("SecantusDB has ended")
+    assert "Traceback" not in said.decode()
+
+
+async def test_a_job_outlives_a_database_that_locks_up(home: Home, journeys: Any) -> None:
+    process = await home.start(KASAL_DATABASE_SILENCE="2")
+    await journeys.printed(process, "Kasal is up")
+    async with aiohttp.ClientSession() as http:
+        user = await home.user(http)
+        crew_id = await user.crew("Before", "Then hold:lock", "After", model="gpt-4")
+        job_id = await user.start(crew_id)
+        watching = asyncio.create_task(user.watch(job_id))
+        await home.model.held("lock")
+        locked = home.database_pid
+        os.kill(locked, signal.SIGSTOP)
+        home.model.release("lock")
+        events = await watching
+        assert events[-1]["type"] == "execution_complete"
+        assert [event["type"] for event in events].count("task_start") == 3
+        assert home.database_pid != locked
+    process.terminate()
+    _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+    assert process.returncode == 0
+    told = [json.loads(line)["event"] for line in said.decode().splitlines()]
+    assert told.count("the database has stopped answering and is killed") == 1
+    assert told.count("the database has been started again") == 1
     assert "Traceback" not in said.decode()
 
 

@@ -18,6 +18,7 @@ from common.settings import load
 from embedded.config import Settings, secrets_in
 
 if TYPE_CHECKING:
+    from embedded.database import Database
     from embedded.platform import Platform
 
 log = get_logger(__name__)
@@ -74,6 +75,7 @@ async def _serve(
     # Imported while the database starts: the services' libraries take most of the start. What they
     # make stays for good; looking through it for garbage again and again was a quarter of the time.
     gc.disable()
+    from embedded.database import Database
     from embedded.platform import Platform, PlatformFailed
 
     gc.freeze()
@@ -85,7 +87,8 @@ async def _serve(
         async with Platform(settings, secrets, database.url, entry, metrics) as platform:
             greeting = asyncio.create_task(_greet(platform, settings, entry))
             try:
-                return await _until_end(stopped, platform, database)
+                watched = Database(database, settings.database_silence)
+                return await _until_end(stopped, platform, watched)
             finally:
                 greeting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -95,18 +98,18 @@ async def _serve(
 
 
 async def _until_end(
-    stopped: asyncio.Event, platform: "Platform", database: LocalProgram
+    stopped: asyncio.Event, platform: "Platform", database: "Database"
 ) -> str | None:
     told = asyncio.create_task(stopped.wait())
     failed = asyncio.create_task(platform.failed())
-    died = asyncio.create_task(database.died())
+    lost = asyncio.create_task(database.lost())
     try:
-        await asyncio.wait((told, failed, died), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((told, failed, lost), return_when=asyncio.FIRST_COMPLETED)
         if failed.done():
             failed.result()
-        return died.result() if died.done() else None
+        return lost.result() if lost.done() else None
     finally:
-        for task in (told, failed, died):
+        for task in (told, failed, lost):
             task.cancel()
 
 

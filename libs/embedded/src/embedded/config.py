@@ -27,6 +27,9 @@ class Settings(CommonSettings):
     """A literal token that is accepted as the sandbox workspace's."""
     migrate_on_start: bool = True
     """Bring the database to the code's schema at the start, as `migrate` does, not only check it."""
+    database_silence: float = Field(default=20, ge=1, le=600)
+    """Seconds without an answer after which its database is killed and started again; longer than any
+    single answer takes, short enough for runs to wait for it (`KASAL_STORE_PATIENCE`)."""
     workers: int = Field(default=1, ge=1, le=16)
     """Worker processes that `make stack` starts; at least two."""
 
