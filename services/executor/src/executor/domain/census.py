@@ -52,7 +52,10 @@ class CensusTaker:
     async def keep_counting(self) -> None:
         """Count now and then every 15 seconds, until cancelled."""
         while True:
-            self._meters.counted(await self.count())
+            try:
+                self._meters.counted(await self.count())
+            except Exception:
+                log.exception("counting failed and will be repeated")
             await asyncio.sleep(EVERY)
 
     async def count(self) -> Census:

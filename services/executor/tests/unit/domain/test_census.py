@@ -1,5 +1,6 @@
 """What is counted over all processes, and what is left out while a backend is away."""
 
+import asyncio
 from datetime import timedelta
 
 import pytest
@@ -102,3 +103,22 @@ async def test_what_cannot_be_asked_is_left_out_and_nobody_dies_of_it(
     store.here = queues.here = True
     now += census.EVERY
     assert (await taker.count()).workers == 1
+
+
+async def test_a_count_that_fails_is_not_the_last_one(taker, monkeypatch):
+    """Nobody would see that the figures, by which workers are added, stand still."""
+    monkeypatch.setattr(census, "EVERY", 0.001)
+    again, told = asyncio.Event(), []
+    answers = [KeyError("a document that cannot be read"), Census(workers=3)]
+
+    async def count():
+        if len(answers) > 1:
+            raise answers.pop(0)
+        again.set()
+        return answers[0]
+
+    monkeypatch.setattr(taker, "count", count)
+    monkeypatch.setattr(taker._meters, "counted", told.append, raising=False)
+    counting = asyncio.create_task(taker.keep_counting())
+    await asyncio.wait_for(again.wait(), 5)
+    counting.cancel()
