@@ -18,6 +18,7 @@ MEANINGS = {
     "the database client did not close in time": "The process ends all the same; nothing is lost.",
     "the message broker cannot be reached": "Tried again until it is there; said once per outage.",
     "the connection to the message broker was lost": "It is made again, with all consumers.",
+    "connecting to the message broker failed with a bug": "Tried again until it works. Report it.",
     "what follows a reconnect has failed": "A bug: what reloads after an outage may be stale.",
     "redis is away: counting and checking alone": (
         "Limits are counted per gateway, revocations come from its own copy."
@@ -38,6 +39,13 @@ MEANINGS = {
     # Messages
     "a message waits for a backend": "It is tried again until the backend is back.",
     "a message failed": "It is tried again; after its last try it is a dead letter.",
+    "a message cannot be dealt with": (
+        "A bug: it goes back to its queue, and is a dead letter when the broker has seen it too often."
+    ),
+    "work on a message failed with a bug": "The next message has its turn. Report it.",
+    "work on a message was ended from within": (
+        "The client library cancelled it; a message of a queue that was not acknowledged comes again."
+    ),
     "a message could not be handled": "An event or a stop that nobody tries again: a bug.",
     "a message is a dead letter": "It waits in `dead-letters` with its reason: `make dead-letters`.",
     "a message is not an event": "Somebody published to `events` what is none; it was dropped.",
@@ -54,6 +62,7 @@ MEANINGS = {
     "a count of failed logins could not be cleared": "Redis is away; the count runs out by itself.",
     "the signing keys could not be read; those held go on": "Rotation waits until they can be.",
     "a token could not be exchanged again": "A socket goes on with its token until that expires.",
+    "exchanging a token again failed with a bug": "A socket's token is tried again. Report it.",
     # Jobs
     "a job is given up": "It has lost as many workers as it may: `ATTEMPTS_EXHAUSTED`.",
     "a job waits for its crew": "Crews does not answer; the job stays queued and is tried again.",
@@ -75,6 +84,8 @@ MEANINGS = {
     "events wait for the bus": "They are stored, and are published when the broker takes them.",
     "a wake-up did not get out": "The broker is away; the job is found in the store instead.",
     "memory was not sent": "The broker is away: what this run would remember is not remembered.",
+    "an entry of memory cannot be sent": "A bug: it is left out, those behind it are sent. Report it.",
+    "counting failed and will be repeated": "A bug: gauges over all jobs and workers stand still meanwhile.",
     # Models and tools
     "a model's library failed": "The call has failed with `MODEL_ERROR`; the traceback says where.",
     "the offline model stands in": "That model has no key here, and KASAL_MODEL_FALLBACK is set.",
