@@ -1,6 +1,7 @@
 """Between our dialogues and pydantic-ai's messages."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from executor.domain.tools import ToolSpec
@@ -51,6 +52,7 @@ def reply(response: "ModelResponse", *, priced: bool) -> Reply:
     """Return pydantic-ai's response as a reply; `priced` asks for what it cost."""
     usage = response.usage
     cost = _cost(response) if priced else None
+    response = _sendable(response)
     return Reply(
         text=response.text or "",
         calls=tuple(
@@ -61,6 +63,22 @@ def reply(response: "ModelResponse", *, priced: bool) -> Reply:
         raw=None if _is_plain(response) else _dumped(response),
         native=response,
     )
+
+
+def _sendable(response: "ModelResponse") -> "ModelResponse":
+    """Return a response whose texts can be stored and sent on: without halves of surrogate pairs."""
+    from pydantic_ai.messages import TextPart
+
+    def valid(part: Any) -> Any:
+        if not isinstance(part, TextPart):
+            return part
+        return replace(part, content=part.content.encode("utf-8", "replace").decode())
+
+    try:
+        (response.text or "").encode()
+    except UnicodeEncodeError:
+        return replace(response, parts=[valid(part) for part in response.parts])
+    return response
 
 
 def _response(turn: Reply) -> "ModelResponse":
