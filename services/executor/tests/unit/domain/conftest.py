@@ -1,0 +1,124 @@
+"""A worker over stores in memory, and what it is told to run."""
+
+import asyncio
+from datetime import timedelta
+
+import pytest
+from opentelemetry.trace import NoOpTracer
+
+from common.contracts.events import EventType
+from common.errors import Unavailable
+from common.times import utc_now
+from executor.domain.events import Draft
+from executor.domain.execution import Execution
+from executor.domain.intake import Intake
+from executor.domain.meters import NoMeters
+from executor.domain.runs import Runs
+from executor.domain.settlement import Settlement
+from executor.domain.worker import Worker
+from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
+
+
+class Store(MemoryExecutions):
+    """Answers to `queued` wait for `listing`, those to writes for `gate`."""
+
+    def __init__(self):
+        super().__init__()
+        self.listing, self.gate = asyncio.Event(), asyncio.Event()
+        self.listing.set()
+        self.gate.set()
+        self.listed, self.claiming = asyncio.Event(), asyncio.Event()
+
+    async def queued(self, before, limit):
+        found = await super().queued(before, limit)
+        if found:
+            self.listed.set()
+            await self.listing.wait()
+        return found
+
+    async def apply(self, step):
+        done = await super().apply(step)
+        self.claiming.set()
+        await self.gate.wait()
+        return done
+
+
+class Bus:
+    def __init__(self):
+        self.away = False
+
+    async def events(self, job, records):
+        if self.away:
+            raise Unavailable("The message broker cannot be reached.")
+
+
+class Waiting:
+    """A run that never comes to an end by itself."""
+
+    async def run(self, job, journal):
+        journal.append(Draft(EventType.TASK_START, {"task_id": "task_1"}))
+        await journal.flush()
+        await asyncio.Event().wait()
+
+
+async def waiting():
+    return Waiting()
+
+
+@pytest.fixture
+def store():
+    return Store()
+
+
+@pytest.fixture
+async def make_worker(store):
+    leases, workers = MemoryLeases(), []
+
+    def make(name, bus=None, runner=waiting, silence=5.0):
+        bus = bus or Bus()
+        settlement = Settlement(store, MemoryCounters(), bus)
+        runs = Runs(store, bus, settlement, runner, NoOpTracer(), NoMeters())
+        intake = Intake(name, store, None, settlement)
+        worker = Worker(name, store, leases, intake, runs, settlement, NoMeters(), 0.01, silence)
+        worker.leases = leases
+        workers.append(worker)
+        return worker
+
+    yield make
+    store.gate.set()
+    await asyncio.gather(*(worker.stop(1.0) for worker in workers))
+
+
+@pytest.fixture
+def queue(store, make_crew):
+    """Return what stores so many queued jobs: `job_0`, `job_1` …"""
+
+    async def make(count):
+        crew, long_ago = make_crew(), utc_now() - timedelta(minutes=1)
+        for n in range(count):
+            await store.insert(Execution(f"job_{n}", "ws_1", "crew_1", long_ago, snapshot=crew))
+
+    return make
+
+
+@pytest.fixture
+def until():
+    """Return what waits until a question is answered with yes."""
+
+    async def asked(ask):
+        async with asyncio.timeout(5):
+            while not ask():  # noqa: ASYNC110 - the store tells nobody
+                await asyncio.sleep(0.005)
+
+    return asked
+
+
+@pytest.fixture
+def waiting_run():
+    """Return the class of runs that never come to an end by themselves."""
+    return Waiting
+
+
+@pytest.fixture
+def bus():
+    return Bus()

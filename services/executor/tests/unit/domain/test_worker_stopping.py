@@ -1,0 +1,98 @@
+"""A worker that stops: what it gives back, and what it waits for."""
+
+import asyncio
+
+from common.contracts.events import EventType, ExecutionStatus
+from executor.domain.events import Draft
+
+
+class Done:
+    """A run that ends at once."""
+
+    async def run(self, job, journal):
+        journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": "tea"}))
+
+
+async def done():
+    return Done()
+
+
+async def test_a_job_whose_claim_is_under_way_is_handed_back_too(store, make_worker, queue):
+    await queue(1)
+    worker = make_worker("worker_1")
+    store.gate.clear()
+    await worker.start()
+    await asyncio.wait_for(store.claiming.wait(), 5)
+    stopping = asyncio.create_task(worker.stop(5.0))
+    await asyncio.sleep(0)
+    store.gate.set()
+    await stopping
+    job = store.jobs["job_0"]
+    assert (job.status, job.attempt, job.owner) == (ExecutionStatus.RUNNING, 1, None)
+
+
+async def test_what_a_stopped_worker_could_not_publish_is_published_by_another(
+    store, make_worker, monkeypatch, queue, until, bus
+):
+    """Its lease stays, so that others see it dead and look after what it has left."""
+    monkeypatch.setattr("executor.domain.worker._SWEEP", 0.01)
+    monkeypatch.setattr("executor.domain.runs._ANNOUNCED", 0.01)
+    await queue(2)
+    bus.away = True
+    first = make_worker("worker_1", bus, done)
+    await first.start()
+    await until(lambda: all(job.final for job in store.jobs.values()))
+    await first.stop(0.5)
+    assert all(job.open and job.owner == "worker_1" for job in store.jobs.values())
+    other = make_worker("worker_2", silence=0.05)
+    await other.start()
+    await until(lambda: not any(job.open for job in store.jobs.values()))
+    await other.stop(0.5)
+    assert "worker_2" not in await other.leases.counters(), "that one owned nothing"
+
+
+class Paying:
+    """A run whose call takes until `end`, if it is not cut off; its result is kept."""
+
+    def __init__(self):
+        self.begun, self.end = asyncio.Event(), asyncio.Event()
+
+    async def run(self, job, journal):
+        async with journal.effect():
+            self.begun.set()
+            await self.end.wait()
+        journal.append(Draft(EventType.TOOL_RESULT, {"task_id": "task_1"}))
+        await journal.flush()
+        await asyncio.Event().wait()
+
+    async def __call__(self):
+        return self
+
+
+async def test_a_worker_that_stops_waits_for_a_call_that_must_not_be_cut_off(
+    store, make_worker, queue
+):
+    await queue(1)
+    paying = Paying()
+    worker = make_worker("worker_1", runner=paying)
+    await worker.start()
+    await asyncio.wait_for(paying.begun.wait(), 5)
+    stopping = asyncio.create_task(worker.stop(5.0))
+    await asyncio.sleep(0.05)
+    assert store.jobs["job_0"].owner == "worker_1"
+    paying.end.set()
+    await stopping
+    job = store.jobs["job_0"]
+    assert (job.status, job.owner) == (ExecutionStatus.RUNNING, None)
+    assert [record.type for record in job.tail] == ["execution_start", "tool_result"]
+
+
+async def test_it_does_not_wait_for_ever(store, make_worker, queue):
+    await queue(1)
+    paying = Paying()
+    worker = make_worker("worker_1", runner=paying)
+    await worker.start()
+    await asyncio.wait_for(paying.begun.wait(), 5)
+    await asyncio.wait_for(worker.stop(0.2), 5)
+    assert store.jobs["job_0"].owner is None
+    assert [record.type for record in store.jobs["job_0"].tail] == ["execution_start"]
