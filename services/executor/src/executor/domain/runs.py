@@ -193,7 +193,10 @@ class Runs:
             await self._cut_off(journal)
             raise
         finally:
-            await self._finish(journal)
+            try:
+                await self._finish(journal)
+            finally:  # which may be cut off too
+                journal.announcer.stop()
 
     async def _execute(self, job: Execution, journal: Appender) -> None:
         work = Job(
@@ -252,7 +255,6 @@ class Runs:
             self._meters.ended(job.status, job.seconds_run, job.error_code)
             await journal.announcer.drained(_ANNOUNCED)
             self._settlement.add(replace(job, published=journal.announcer.published))
-        journal.announcer.stop()
 
     async def _leave_waiting(self, journal: Appender) -> None:
         if journal.job.status != ExecutionStatus.WAITING_FOR_INPUT:

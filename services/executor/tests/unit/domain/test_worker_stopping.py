@@ -96,3 +96,18 @@ async def test_it_does_not_wait_for_ever(store, make_worker, queue):
     await asyncio.wait_for(worker.stop(0.2), 5)
     assert store.jobs["job_0"].owner is None
     assert [record.type for record in store.jobs["job_0"].tail] == ["execution_start"]
+
+
+async def test_a_run_that_is_cut_off_as_it_ends_publishes_no_more(
+    store, make_worker, queue, until, bus
+):
+    """Its job is left to another worker; what went on would try for as long as the bus is away."""
+    await queue(1)
+    bus.away = True
+    worker = make_worker("worker_1", bus, done)
+    await worker.start()
+    await until(lambda: store.jobs["job_0"].final)
+    await asyncio.wait_for(worker.stop(0.5), 5)
+    await asyncio.sleep(0)
+    names = {task.get_name() for task in asyncio.all_tasks()}
+    assert "announce job_0" not in names
