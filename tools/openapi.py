@@ -213,25 +213,37 @@ def _give_examples(result: Json) -> None:
             examples.put_into(operation)
         except ValueError as fault:
             raise Clash(str(fault)) from None
-    _share_errors(result, examples)
+    _share_errors(result)
 
 
-def _share_errors(result: Json, examples: Examples) -> None:
-    """Describe each error that is told in the common way once, and have the routes refer to it."""
+def _share_errors(result: Json) -> None:
+    """Describe each error that several routes tell alike once, and have the routes refer to it.
+
+    The most common one of a status has its title for a name, others also the tag of their routes.
+    """
     shared = result["components"]["responses"]
-    for _, _, operation in operations(result):
-        for status, answer in list(operation["responses"].items()):
-            number = int(status)
-            if number not in CODES:
-                continue
-            common = _error(number)
-            common["content"]["application/json"]["example"] = examples.error(number)
-            if answer == common:
-                name = re.sub(r"\W", "", TITLES[number].title())
-                shared[name] = {**common, "headers": _error_headers(number)}
+    for (status, _), alike in _errors_alike(result).items():
+        answer = alike[0]["responses"][status]
+        for operation in alike:
+            operation["responses"][status]["headers"] = _error_headers(int(status))
+        if len(alike) > 1 and answer["description"] == TITLES[int(status)]:
+            name = re.sub(r"\W", "", TITLES[int(status)].title())
+            name += alike[0]["tags"][0] if name in shared else ""
+            if name in shared:
+                raise Clash(f"Two kinds of errors would be described as {name}.")
+            shared[name] = answer
+            for operation in alike:
                 operation["responses"][status] = _ref("responses", name)
-            elif number >= 400:
-                answer["headers"] = _error_headers(number)
+
+
+def _errors_alike(result: Json) -> dict[tuple[str, str], list[Json]]:
+    """Return the operations that tell each error, by its status and text, the most common first."""
+    found: dict[tuple[str, str], list[Json]] = {}
+    for _, _, operation in operations(result):
+        for status, answer in operation["responses"].items():
+            if int(status) in CODES:
+                found.setdefault((status, json.dumps(answer)), []).append(operation)
+    return dict(sorted(found.items(), key=lambda entry: -len(entry[1])))
 
 
 def _share_parameters(result: Json) -> None:

@@ -20,18 +20,15 @@ class Examples:
         told = yaml.safe_load(source.read_text())
         self._parameters: Json = told["parameters"]
         self._errors: dict[int, Json] = told["errors"]
+        self._missing: dict[str, str] = told["missing"]
         self._operations: dict[str, Json] = told["operations"]
-
-    def error(self, status: int) -> Json:
-        """Return the example of an error that is the same for all routes."""
-        return _envelope(status, self._errors[status])
 
     def put_into(self, operation: Json) -> None:
         """Give the operation's request, answers and parameters their examples.
 
         Raises `ValueError` for an example of an answer that the operation does not have.
         """
-        told = dict(self._operations.get(operation["operationId"], {}))
+        told = self._missing_of(operation) | self._operations.get(operation["operationId"], {})
         for media in _media(operation.get("requestBody", {})):
             if "request" in told:
                 media["example"] = told.pop("request")
@@ -51,6 +48,10 @@ class Examples:
     def unknown(self, operation_ids: set[str]) -> list[str]:
         """Return the operations that have examples, but are none of these."""
         return sorted(self._operations.keys() - operation_ids)
+
+    def _missing_of(self, operation: Json) -> Json:
+        named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
+        return {404: {"message": self._missing[named[-1]]}} if named else {}
 
     def _of_error(self, status: int, told: Json | None) -> Json | None:
         told = told or self._errors.get(status)

@@ -197,7 +197,7 @@ def _item(
         "name": operation["summary"],
         "event": [test],
         "request": request,
-        "response": _answers(operation),
+        "response": _answers(document, operation),
     }
 
 
@@ -245,10 +245,13 @@ def _body(operation: Json, known: set[str]) -> Any:
     return {key: f"{{{{{key}}}}}" if key in known else value for key, value in example.items()}
 
 
-def _answers(operation: Json) -> list[Json]:
-    """Return what the operation answers, as Postman shows it beside the request."""
+def _answers(document: Json, operation: Json) -> list[Json]:
+    """Return what is particular to the operation's answers, as Postman shows it beside the request."""
     told = []
-    for status, answer in operation["responses"].items():
+    for status, given in operation["responses"].items():
+        if status >= "300" and status != "409":
+            continue
+        answer = _resolved(document, given)
         for kind, media in answer.get("content", {}).items():
             example = media["example"]
             text = example if isinstance(example, str) else json.dumps(example, indent=2)

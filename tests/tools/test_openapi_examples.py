@@ -134,7 +134,9 @@ def test_an_example_of_what_does_not_exist_is_refused(monkeypatch, tmp_path):
     monkeypatch.syspath_prepend(str(ROOT / "tools"))
     tool = importlib.import_module("openapi_examples")
     source = tmp_path / "examples.yaml"
-    source.write_text("{parameters: {}, errors: {}, operations: {me: {200: {}, 201: {}}}}")
+    source.write_text(
+        "{parameters: {}, missing: {}, errors: {}, operations: {me: {200: {}, 201: {}}}}"
+    )
     examples = tool.Examples(source)
     assert examples.unknown({"login"}) == ["me"]
     with pytest.raises(ValueError, match=r"me has examples.*201"):
