@@ -83,6 +83,23 @@ async def test_a_body_that_is_too_large_is_refused(gateway, bearer, behind, chun
             assert answer.status == 200
 
 
+async def test_a_client_that_reads_only_after_sending_sees_that_it_was_too_much(gateway, bearer):
+    length = 16 * 1024 * 1024
+    async with gateway() as door:
+        host, _, port = door.url.removeprefix("http://").partition(":")
+        reader, writer = await asyncio.open_connection(host, int(port))
+        head = f"POST /v1/crews HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n"
+        writer.write(f"{head}Authorization: {bearer()['Authorization']}\r\n\r\n".encode())
+        async with asyncio.timeout(10):
+            for _ in range(length // 65536):
+                writer.write(b"x" * 65536)
+                await writer.drain()
+            answer = await reader.read()
+        writer.close()
+    assert answer.startswith(b"HTTP/1.1 413 ")
+    assert b"PAYLOAD_TOO_LARGE" in answer
+
+
 async def test_who_a_request_comes_from_is_told_by_the_gateway_alone(gateway, bearer):
     hostile = {
         "X-Forwarded-For": "1.2.3.4",

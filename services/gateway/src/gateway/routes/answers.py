@@ -1,10 +1,12 @@
 """What the gateway itself answers with: errors, documents, limits in headers."""
 
+import asyncio
+import contextlib
 import time
 from collections.abc import Sequence
 
 import orjson
-from starlette.types import Send
+from starlette.types import Receive, Send
 
 from common.errors import KasalError, envelope, problem
 from gateway.domain.windows import Standing
@@ -13,6 +15,8 @@ from gateway.routes.visit import Visit
 Headers = list[tuple[bytes, bytes]]
 _JSON = (b"content-type", b"application/json")
 _PROBLEM = (b"content-type", b"application/problem+json")
+_LINGER_SECONDS = 2.0
+_LINGER_BYTES = 64 * 1024 * 1024
 
 
 async def give(send: Send, visit: Visit, status: int, headers: Headers, body: bytes = b"") -> None:
@@ -33,9 +37,33 @@ async def give_json(send: Send, visit: Visit, value: object, status: int = 200) 
 async def give_error(send: Send, visit: Visit, error: KasalError) -> None:
     """Answer with the seed's envelope, or with RFC 9457 where the client asks for it."""
     headers, body = failure(visit, error)
-    if error.status == 413:  # what is still to come is not read
-        headers.append((b"connection", b"close"))
     await give(send, visit, error.status, headers, body)
+
+
+async def give_too_large(receive: Receive, send: Send, visit: Visit, error: KasalError) -> None:
+    """Answer with `error` a client that is still sending, then hang up.
+
+    What it sends is read and thrown away for a while first (RFC 9112, section 9.6): a connection
+    closed with unread data is reset, and many clients would then never see the answer.
+    """
+    headers, body = failure(visit, error)
+    headers += [(b"connection", b"close"), (b"content-length", b"%d" % len(body)), *visit.extra]
+    visit.status = error.status
+    await send({"type": "http.response.start", "status": error.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body, "more_body": True})
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(_LINGER_SECONDS):
+            await _throw_away(receive)
+    await send({"type": "http.response.body", "body": b""})
+
+
+async def _throw_away(receive: Receive) -> None:
+    thrown = 0
+    while thrown < _LINGER_BYTES:
+        message = await receive()
+        thrown += len(message.get("body", b""))
+        if message["type"] != "http.request" or not message.get("more_body"):
+            return
 
 
 def failure(visit: Visit, error: KasalError) -> tuple[Headers, bytes]:

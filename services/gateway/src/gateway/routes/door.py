@@ -10,6 +10,7 @@ from common.errors import (
     KasalError,
     MethodNotAllowed,
     NotFound,
+    PayloadTooLarge,
     RateLimited,
     Unavailable,
 )
@@ -20,7 +21,15 @@ from gateway.domain.addresses import asked_host, client_address
 from gateway.domain.admission import Admission, Doorkeeper
 from gateway.domain.routing import Target, clean, is_socket, route
 from gateway.routes import sockets
-from gateway.routes.answers import Headers, allow, give, give_error, give_json, rate_headers
+from gateway.routes.answers import (
+    Headers,
+    allow,
+    give,
+    give_error,
+    give_json,
+    give_too_large,
+    rate_headers,
+)
 from gateway.routes.cors import CrossOrigin
 from gateway.routes.documents import Document, Documents
 from gateway.routes.records import Records
@@ -81,7 +90,10 @@ class Door:
             if visit.status:  # the answer had begun: the client must see that it is not whole
                 raise
             self._count(fault)
-            await give_error(send, visit, fault)
+            if isinstance(fault, PayloadTooLarge):
+                await give_too_large(receive, send, visit, fault)
+            else:
+                await give_error(send, visit, fault)
         except ClientGone:
             raise
         except Exception:
