@@ -254,6 +254,9 @@ def _show(stack: Stack, folder: Path) -> None:
     sys.stdout.write(
         "Kasal is up: one process per service.\n"
         + "\n".join(lines)
+        + "".join(
+            f"\n  {name:<10} {stack.urls[f'KASAL_{name.upper()}_URL']}" for name in stack.backends
+        )
         + f"\n  API        {stack.urls['KASAL_GATEWAY_URL']}/api/v1"
         + f"\n  Logs       {folder}\nPress Ctrl-C to stop.\n"
     )
