@@ -57,9 +57,8 @@ class Trace:
         self._journal.append(Draft(EventType.TASK_COMPLETE, fields))
 
     def progressed(self, percent: int, current_task: str | None) -> None:
-        fields: dict[str, Any] = {"progress": percent}
-        if current_task is not None:
-            fields["current_task"] = shortened(current_task, _TITLE)
+        told = None if current_task is None else shortened(current_task, _TITLE)
+        fields = {"progress": percent, "current_task": told}
         self._journal.append(Draft(EventType.PROGRESS, fields))
 
     def replied(

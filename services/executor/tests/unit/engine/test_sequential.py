@@ -10,6 +10,7 @@ async def test_a_crew_runs_task_by_task_to_its_end(stage, kit):
     ]  # fmt: skip
     assert ledger.events[-1].fields == {"result": "answer to: Work 3"}
     assert [e.fields["progress"] for e in ledger.events if e.type == "progress"] == [33, 66, 100]
+    assert all("current_task" in e.fields for e in ledger.events if e.type == "progress")
 
 
 async def test_the_end_of_a_task_and_the_start_of_the_next_are_one_write(stage, kit):
