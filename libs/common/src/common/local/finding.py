@@ -52,6 +52,8 @@ _REDIS = _Kind(
     program=redis_program,
     package="redis-server",
 )
+GIVEN_BY = frozenset({_RABBITMQ.variable, _REDIS.variable})
+"""Variables that name a running server, which all who look for one then get."""
 
 
 @dataclass(frozen=True)
