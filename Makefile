@@ -38,8 +38,8 @@ down: ## stop the containers and keep their data (VOLUMES=1 removes that too)
 	@docker compose --profile observability down $(if $(VOLUMES),--volumes)
 
 .PHONY: test
-test: lint .venv/installed-dev ## lint, then all tests over real RabbitMQ and Redis
-	$(PY) -m pytest
+test: lint .venv/installed-dev ## lint, then all tests, beside one another, over real RabbitMQ and Redis
+	$(PY) -m pytest -n auto --dist loadscope --no-loadscope-reorder $(PYTEST)
 
 .PHONY: unit
 unit: .venv/installed-dev ## the tests that need no backend
