@@ -324,6 +324,8 @@ async def printed(process: asyncio.subprocess.Process, words: str) -> list[str]:
             lines.append(line.decode().rstrip())
             if words in lines[-1]:
                 return lines
+    if process.stderr is not None:
+        lines += (await process.stderr.read()).decode().splitlines()
     raise AssertionError("the platform did not start:\n" + "\n".join(lines))
 
 
