@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
 from common.local import finding
 
@@ -15,10 +16,19 @@ _ON_A_FORM = re.compile(r"(.+)/[^/]+::.*[\[-](embedded|stack)\]")
 
 
 class Scheduling(LoadScopeScheduling):
-    """Gives each process one piece of work after the other, as soon as it has done the last."""
+    """Gives each process one piece of work after the other, as soon as it has done the last.
+
+    The last process begins from the other end, so that what keeps the processor busy (journeys, which
+    come first) runs beside what mostly waits.
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return scope(nodeid)
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        if node is self.nodes[-1]:
+            self.workqueue.move_to_end(next(reversed(self.workqueue)), last=False)
+        super()._assign_work_unit(node)
 
 
 def scope(nodeid: str) -> str:
