@@ -78,6 +78,7 @@ class CrewsInMemory(MemoryReceipts):
 class ActivitiesInMemory:
     def __init__(self) -> None:
         self.held: dict[str, Activity] = {}
+        self.reads = 0
         self.races = 0
         """So many replaces are still to find that another was faster."""
 
@@ -85,13 +86,15 @@ class ActivitiesInMemory:
         self.held.setdefault(activity.crew_id, activity)
 
     async def of(self, crew_ids: Sequence[str]) -> Mapping[str, Activity]:
+        self.reads += 1
         return {crew_id: self.held[crew_id] for crew_id in crew_ids if crew_id in self.held}
 
-    async def replace(self, activity: Activity) -> bool:
+    async def replace(self, before: Activity, after: Activity) -> bool:
         self.races -= 1
-        if self.races >= 0 or self.held[activity.crew_id].version != activity.version - 1:
+        held = self.held.get(before.crew_id)
+        if self.races >= 0 or held is None or held.version != before.version:
             return False
-        self.held[activity.crew_id] = activity
+        self.held[after.crew_id] = after
         return True
 
     async def remove(self, crew_id: str) -> None:
@@ -100,19 +103,22 @@ class ActivitiesInMemory:
 
 class MemoriesInMemory:
     def __init__(self) -> None:
+        self.reads = 0
         self.held: dict[str, Memory] = {}
 
     async def add(self, memory: Memory) -> None:
         self.held.setdefault(memory.crew_id, memory)
 
     async def find(self, crew_id: str) -> Memory | None:
+        self.reads += 1
         return self.held.get(crew_id)
 
     async def newest(self, crew_id: str) -> Memory | None:
         return self.held.get(crew_id)
 
     async def replace(self, memory: Memory) -> bool:
-        if self.held[memory.crew_id].version != memory.version - 1:
+        held = self.held.get(memory.crew_id)
+        if held is None or held.version != memory.version - 1:
             return False
         self.held[memory.crew_id] = memory
         return True

@@ -4,13 +4,16 @@ from collections.abc import Sequence
 
 from common.errors import Conflict
 from common.logs import get_logger
-from crews.domain.activity import JobEvent
+from crews.domain.activity import Activity, JobEvent
 from crews.domain.ports import Activities
+from crews.domain.written import LastWritten
 
 log = get_logger(__name__)
 
 _RACES = 20
 """Several processes may follow runs of one crew."""
+_KEPT = 50
+"""Crews whose activity, some 100 KB, is kept: the events of a run come in several batches."""
 
 
 class Following:
@@ -18,15 +21,18 @@ class Following:
 
     def __init__(self, activities: Activities) -> None:
         self._activities = activities
+        self._written: LastWritten[Activity] = LastWritten(_KEPT)
 
     async def heard(self, workspace_id: str, crew_id: str, events: Sequence[JobEvent]) -> None:
         """Take in events of one crew's runs. Those of a crew that is gone are dropped."""
         for _ in range(_RACES):
-            held = (await self._activities.of([crew_id])).get(crew_id)
+            held = self._written.take(crew_id)
+            held = held or (await self._activities.of([crew_id])).get(crew_id)
             if held is None or held.workspace_id != workspace_id:
                 log.info("events came for a crew that is not there", crew_id=crew_id)
                 return
             after = held.after(events)
-            if after is held or await self._activities.replace(after):
+            if after is held or await self._activities.replace(held, after):
+                self._written.keep(crew_id, after)
                 return
         raise Conflict(f"What runs do to {crew_id} is written from too many places at once.")

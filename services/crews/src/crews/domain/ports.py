@@ -70,8 +70,8 @@ class Activities(Protocol):
     ) -> Mapping[str, Activity]:
         """Return those of the workspace with a task in this state; None: that have run at all."""
 
-    async def replace(self, activity: Activity) -> bool:
-        """Store a changed one if its stored version is the one it was read with."""
+    async def replace(self, before: Activity, after: Activity) -> bool:
+        """Store `after` if the stored version is that of `before`, which it was made from."""
 
     async def remove(self, crew_id: str) -> None: ...
 

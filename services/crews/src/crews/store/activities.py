@@ -38,9 +38,9 @@ class MongoActivities:
         query = {"workspace_id": workspace_id, "shows": wanted}
         return {one["_id"]: _activity(one) async for one in self._activities.find(query)}
 
-    async def replace(self, activity: Activity) -> bool:
-        read_with = {"_id": activity.crew_id, "version": activity.version - 1}
-        result = await self._activities.replace_one(read_with, _document(activity))
+    async def replace(self, before: Activity, after: Activity) -> bool:
+        read_with = {"_id": before.crew_id, "version": before.version}
+        result = await self._activities.update_one(read_with, _changes(before, after))
         return result.matched_count == 1
 
     async def remove(self, crew_id: str) -> None:
@@ -49,8 +49,23 @@ class MongoActivities:
 
 def _document(activity: Activity) -> Document:
     fields = activity.model_dump()
-    shows = sorted(set(activity.statuses().values()))
-    return {"_id": fields.pop("crew_id"), **fields, "shows": shows, FORMAT: NEWEST}
+    return {"_id": fields.pop("crew_id"), **fields, "shows": _shows(activity), FORMAT: NEWEST}
+
+
+def _changes(before: Activity, after: Activity) -> Document:
+    """Return what makes the document of `before` that of `after`: most of its runs stay as they are."""
+    changed = {
+        f"runs.{job_id}": run.model_dump()
+        for job_id, run in after.runs.items()
+        if before.runs.get(job_id) != run
+    }
+    gone = {f"runs.{job_id}": "" for job_id in before.runs.keys() - after.runs.keys()}
+    told = {"version": after.version, "shows": _shows(after), FORMAT: NEWEST}
+    return {"$set": {**changed, **told}, **({"$unset": gone} if gone else {})}
+
+
+def _shows(activity: Activity) -> list[str]:
+    return sorted(set(activity.statuses().values()))
 
 
 def _activity(document: Document) -> Activity:

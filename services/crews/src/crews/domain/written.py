@@ -1,0 +1,30 @@
+"""What this process wrote last of a crew, so that the next of many small changes reads nothing."""
+
+from collections import OrderedDict
+from typing import Generic, TypeVar
+
+ThingT = TypeVar("ThingT")
+
+
+class LastWritten(Generic[ThingT]):
+    """Keeps things by crew, of the last `limit` crews.
+
+    Each is good for one write, which has to name its version: another process may have written since.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._things: OrderedDict[str, ThingT] = OrderedDict()
+
+    def take(self, crew_id: str) -> ThingT | None:
+        """Return what is kept and keep it no more: it counts again only when it has been written."""
+        return self._things.pop(crew_id, None)
+
+    def keep(self, crew_id: str, thing: ThingT) -> None:
+        """Keep what has just been written, or was found to need no writing."""
+        self._things[crew_id] = thing
+        if len(self._things) > self._limit:
+            self._things.popitem(last=False)
+
+    def __len__(self) -> int:
+        return len(self._things)

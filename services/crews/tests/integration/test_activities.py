@@ -1,0 +1,53 @@
+"""What is written of a run's progress is what the domain says, by any steps, in a real store."""
+
+import itertools
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from crews.domain.activity import RUNS_KEPT, Activity, JobEvent
+from crews.store.activities import MongoActivities
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+EMPTY = Activity(crew_id="crew_1", workspace_id="ws_1")
+KINDS = ("task_start", "task_complete", "execution_complete")
+
+
+def event(kind: str, number: int, seq: int) -> JobEvent:
+    task = None if kind == "execution_complete" else f"task_{number % 2}"
+    moment = START + timedelta(seconds=number)
+    return JobEvent(type=kind, job_id=f"job_{number}", seq=seq, timestamp=moment, task_id=task)
+
+
+@pytest.fixture
+def activities(mongo_database: Any) -> MongoActivities:
+    return MongoActivities(mongo_database("crews"))
+
+
+async def test_steps_leave_what_the_whole_would(activities: MongoActivities) -> None:
+    """Runs that change, that come and that are dropped; read each time, and made from what was."""
+    await activities.add(EMPTY)
+    activity = EMPTY
+    for number, (place, kind) in itertools.product(range(RUNS_KEPT + 5), enumerate(KINDS, 1)):
+        after = activity.after([event(kind, number, place)])
+        assert await activities.replace(activity, after)
+        activity = after
+    assert len(activity.runs) == RUNS_KEPT
+    assert (await activities.of(["crew_1"]))["crew_1"] == activity
+    found = await activities.with_status("ws_1", "completed")
+    assert found == {"crew_1": activity}
+    assert await activities.with_status("ws_1", "running") == {}
+
+
+async def test_only_what_was_made_from_the_stored_version_is_written(
+    activities: MongoActivities,
+) -> None:
+    await activities.add(EMPTY)
+    first = EMPTY.after([event("task_start", 1, 1)])
+    late = EMPTY.after([event("task_start", 2, 1)])
+    assert await activities.replace(EMPTY, first)
+    assert not await activities.replace(EMPTY, late)
+    assert (await activities.of(["crew_1"]))["crew_1"] == first
+    await activities.remove("crew_1")
+    assert not await activities.replace(first, first.after([event("task_complete", 1, 2)]))
