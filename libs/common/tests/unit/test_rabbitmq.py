@@ -122,6 +122,28 @@ async def test_whatever_a_try_to_connect_meets_there_is_another(bus, broker, cal
     assert not broker.replies[call].faults
 
 
+async def test_a_bus_is_closed_although_a_try_to_connect_makes_another_fault_of_it(
+    broker, telemetry, monkeypatch
+):
+    trying = asyncio.Event()
+
+    async def opens(*_: Any) -> Link:
+        trying.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:  # as `asyncio.wait_for` of 3.11 may, in the last moment
+            raise OSError("refused") from None
+        raise AssertionError
+
+    monkeypatch.setattr(module.Link, "open", opens)
+    bus = RabbitBus("amqp://broker", telemetry)
+    started = asyncio.create_task(bus.start())
+    await trying.wait()
+    async with asyncio.timeout(2):
+        await bus.close()
+    started.cancel()
+
+
 async def test_a_bind_that_the_loss_of_its_connection_ends_is_no_cancellation(bus, broker):
     await bus.start()
     events = await bus.subscribe(EVENTS, nothing)

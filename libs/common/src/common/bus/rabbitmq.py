@@ -151,7 +151,7 @@ class RabbitBus:
 
     async def _keep_connected(self) -> None:
         pause, away, loop = _FIRST_PAUSE, False, asyncio.get_running_loop()
-        while True:
+        while not told_to_stop():  # the client library may make another fault of a cancellation
             began = loop.time()
             link = await self._tried(quietly=away)
             if link is not None:
