@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from common.errors import Conflict
 from crews.domain.activity import RUNS_AT_MOST, RUNS_KEPT, Activity, JobEvent
 from crews.domain.following import Following
+from crews.domain.written import LastWritten
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EMPTY = Activity(crew_id="crew_1", workspace_id="ws_1")
@@ -151,10 +152,9 @@ async def test_a_crew_that_was_removed_is_not_written_from_what_is_kept(world: A
     assert world.activities.held["crew_1"].runs.keys() == {"job_c"}
 
 
-async def test_only_so_many_crews_are_kept(world: Any) -> None:
-    following = Following(world.activities)
-    for number in range(60):
-        crew = EMPTY.model_copy(update={"crew_id": f"crew_{number}"})
-        await world.activities.add(crew)
-        await following.heard("ws_1", crew.crew_id, run("a", 0, "", 0, 1))
-    assert len(following._written) == 50  # what is kept is nobody else's to see
+def test_only_so_much_is_kept_of_what_was_written_and_for_one_write() -> None:
+    kept: LastWritten[int] = LastWritten(limit=2)
+    for number in range(3):
+        kept.keep(f"crew_{number}", number)
+    assert [kept.take(f"crew_{number}") for number in range(3)] == [None, 1, 2]
+    assert kept.take("crew_2") is None

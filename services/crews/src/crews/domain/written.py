@@ -25,6 +25,3 @@ class LastWritten(Generic[ThingT]):
         self._things[crew_id] = thing
         if len(self._things) > self._limit:
             self._things.popitem(last=False)
-
-    def __len__(self) -> int:
-        return len(self._things)
