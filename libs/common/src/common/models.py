@@ -1,12 +1,21 @@
 """Base classes and types of request and answer bodies."""
 
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, PlainSerializer, StringConstraints, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    StringConstraints,
+    model_validator,
+)
+from pydantic_core import PydanticCustomError
 
 from common.contracts.values import check_storable
+from common.cursors import LONGEST
 from common.errors import ALL_ERRORS
 from common.times import rfc3339
 
@@ -50,10 +59,47 @@ class Page(BaseModel):
 
     page: Annotated[int, Query(ge=1, le=1_000_000, description="Page, counted from 1")] = 1
     page_size: Annotated[int, Query(ge=1, le=100, description="Entries on a page")] = 20
+    limit: Annotated[
+        int | None, Query(ge=1, le=100, description="The same as `page_size`, as traces call it")
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_size(self) -> Self:
+        if self.limit is not None:
+            if "page_size" in self.model_fields_set and self.page_size != self.limit:
+                raise PydanticCustomError("sizes", "limit and page_size differ: send one of them")
+            object.__setattr__(self, "page_size", self.limit)
+        return self
 
     @property
     def skip(self) -> int:
         return (self.page - 1) * self.page_size
+
+
+class CursorPage(Page):
+    """A part of a list that has cursors: one reads on by `after`, which costs the same anywhere."""
+
+    after: Annotated[
+        str | None,
+        Query(
+            min_length=1,
+            max_length=LONGEST,
+            description="The `next` of an answer, for the page that follows it",
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _one_place(self) -> Self:
+        if self.after is not None and self.page > 1:
+            raise PydanticCustomError(
+                "two_places", "after and page are two places: send one of them"
+            )
+        return self
+
+
+NextPage = Annotated[
+    str | None, Field(description="What to send as `after` for the next page; null on the last one")
+]
 
 
 class ErrorBody(BaseModel):

@@ -113,6 +113,11 @@ def database(client: AsyncMongoClient[Document], settings: MongoSettings, name: 
     return client.get_database(settings.mongo_database_prefix + name, codec_options=options)
 
 
+async def is_secantus(database: Database) -> bool:
+    """Say whether the database is SecantusDB, which neither sorts nor limits from an index."""
+    return "secantusVersion" in await database.command("buildInfo")
+
+
 def is_away(fault: BaseException) -> bool:
     """Say whether the driver raised `fault` because the database did not answer, or not in time."""
     return isinstance(fault, PyMongoError) and (

@@ -143,13 +143,60 @@ async def test_lists_and_their_totals(api):
             _, page = await api.ask("GET", "/executions?status=stopped&crew_id=crew_abc123")
             assert page["total"] == 1
             if not await api.app.state.use_cases.reading._lists.open_jobs(
-                "ws_test", crew_id=None, status=ExecutionStatus.STOPPED
+                "ws_test", crew_id=None, status=ExecutionStatus.STOPPED, limit=9
             ):
                 break
             await asyncio.sleep(0.02)
     assert [row["job_id"] for row in page["executions"]] == [jobs[0]]
     _, foreign = await api.ask("GET", "/executions", workspace_id="ws_other")
     assert (foreign["executions"], foreign["total"]) == ([], 0)
+
+
+async def test_a_list_is_read_on_by_cursors_while_jobs_come(api):
+    jobs = [await start(api) for _ in range(5)]
+    shown, after = [], ""
+    for _ in range(3):
+        status, page = await api.ask("GET", f"/executions?limit=2{after}")
+        assert (status, page["page_size"]) == (200, 2)
+        shown += [row["job_id"] for row in page["executions"]]
+        after = f"&after={page['next']}"
+        await start(api)
+    assert (shown, page["next"]) == (jobs[::-1], None)
+
+
+async def test_a_cursor_of_another_list_is_refused(api):
+    for _ in range(3):
+        await start(api)
+    _, page = await api.ask("GET", "/executions?page_size=1")
+    refused = {
+        f"after={page['next']}&status=queued": "after",
+        f"after={page['next']}&crew_id=crew_abc123": "after",
+        f"after={page['next']}x": "after",
+        "after=": "after",
+        f"after={'A' * 4_000}": "after",
+        "after=%00": "after",
+        "page=600&page_size=20&after=x": None,
+        "limit=2&page_size=3": None,
+        "limit=0": "limit",
+    }
+    for query, field in refused.items():
+        status, answer = await api.ask("GET", f"/executions?{query}")
+        assert (status, answer["error"]["code"]) == (400, "VALIDATION_ERROR"), query
+        assert field in {None, answer["error"]["details"]["field"]}, query
+    query = f"/executions?page_size=1&after={page['next']}"
+    status, answer = await api.ask("GET", query, workspace_id="ws_other")
+    assert (status, answer["error"]["details"]["field"]) == (400, "after")
+
+
+async def test_a_page_too_far_down_is_refused_and_says_what_to_do(api, monkeypatch):
+    monkeypatch.setattr("executor.domain.reading.FARTHEST", 1)
+    for _ in range(3):
+        await start(api)
+    status, answer = await api.ask("GET", "/executions?page=3&page_size=1")
+    assert (status, answer["error"]["details"]["field"]) == (400, "page")
+    assert "`after`" in answer["error"]["message"]
+    assert (await api.ask("GET", "/executions?page=2&page_size=1"))[0] == 200
+    assert (await api.ask("GET", "/executions?page=1000000"))[1]["executions"] == []
 
 
 async def test_another_workspaces_job_does_not_exist(api):

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import ExecutionStatus
+from common.cursors import Place
 from common.idempotency.once import Receipt, Receipts
 from executor.domain.analytics import CrewStats, Ending
 from executor.domain.execution import Execution, Step
@@ -93,13 +94,22 @@ class ExecutionLists(Protocol):
         status: ExecutionStatus | None,
         skip: int,
         limit: int,
+        before: Place | None = None,
     ) -> list[Execution]:
-        """Return heads without tails, newest first."""
+        """Return heads without tails, newest first, of those made before the place `before`."""
 
     async def open_jobs(
-        self, workspace_id: str, *, crew_id: str | None, status: ExecutionStatus | None
+        self,
+        workspace_id: str,
+        *,
+        crew_id: str | None,
+        status: ExecutionStatus | None,
+        limit: int,
     ) -> frozenset[str]:
-        """Return the jobs that are not closed: most of them the kept counters do not have yet."""
+        """Return the jobs that are not closed: most of them the kept counters do not have yet.
+
+        Of each status no more than `limit` are looked at.
+        """
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
         """Return status and last `seq` of the jobs that are known."""

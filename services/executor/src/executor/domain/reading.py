@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contracts.events import FINAL_STATUSES, EventType, ExecutionStatus
+from common.cursors import cursor, place_of
+from common.errors import InvalidRequest
 from executor.domain.analytics import CrewStats, Tally, added
 from executor.domain.control import owned
 from executor.domain.events import Event
@@ -19,6 +21,30 @@ class Events:
 
     job: Execution
     records: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list. `next` is the cursor of what follows, None at the end."""
+
+    jobs: Sequence[Execution]
+    total: int
+    next: str | None = None
+
+
+FARTHEST = 10_000
+"""Jobs that a page may pass over: an index is walked through them, so lists farther down have cursors."""
+MOST_OPEN = 10_000
+"""Jobs of each status that a total looks at among those the kept counters do not have."""
+
+
+def _too_far() -> InvalidRequest:
+    return InvalidRequest(
+        f"A page may begin no more than {FARTHEST:,} entries down the list. To read on, send the `next` of"
+        " an answer back as `after`, or narrow the list with a filter.",
+        field="page",
+        reason=f"it begins more than {FARTHEST:,} entries down the list",
+    )
 
 
 class Reading:
@@ -49,28 +75,43 @@ class Reading:
         *,
         crew_id: str | None,
         status: ExecutionStatus | None,
-        skip: int,
+        skip: int = 0,
         limit: int,
-    ) -> tuple[list[Execution], int]:
-        """Return a part of the workspace's jobs, newest first, and how many there are in all."""
+        after: str | None = None,
+    ) -> Page:
+        """Return a part of the workspace's jobs, newest first: `skip` jobs down, or behind `after`.
+
+        Raises `InvalidRequest` for a cursor of another list, and for a page too far down.
+        """
+        scope = ("executions", workspace_id, crew_id, status)
+        before = None if after is None else place_of(after, scope)
         total = await self._total(workspace_id, crew_id, status)
-        if skip >= total:
-            return [], total
+        if before is None and skip >= total:
+            return Page((), total)
+        if skip > FARTHEST:
+            raise _too_far()
         rows = await self._lists.page(
             workspace_id,
             crew_id=crew_id,
             status=status,
             skip=skip,
-            limit=min(limit, total - skip),
+            # One more tells whether there are more. SecantusDB is slow to find that there are not.
+            limit=limit + 1 if before is not None else min(limit + 1, total - skip),
+            before=before,
         )
-        return rows, total
+        shown = rows[:limit]
+        more = len(rows) > limit
+        last = (shown[-1].created_at, shown[-1].job_id) if more else None
+        return Page(shown, total, None if last is None else cursor(last, scope))
 
     async def _total(
         self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None
     ) -> int:
         # First the open jobs, then the counters with those they have lately taken in: a job that
         # is counted in between, or counted and not yet closed, is known by both and taken once.
-        open_jobs = await self._lists.open_jobs(workspace_id, crew_id=crew_id, status=status)
+        open_jobs = await self._lists.open_jobs(
+            workspace_id, crew_id=crew_id, status=status, limit=MOST_OPEN
+        )
         if status is not None and status not in FINAL_STATUSES:
             return len(open_jobs)
         recent = bool(open_jobs)

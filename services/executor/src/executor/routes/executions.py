@@ -9,7 +9,15 @@ from common.access import Editor, Viewer
 from common.contracts.events import ExecutionStatus
 from common.idempotency.header import IdempotencyKey, creating
 from common.logs import bind_job
-from common.models import AnswerModel, ErrorEnvelope, Page, RequestModel, Timestamp, text
+from common.models import (
+    AnswerModel,
+    CursorPage,
+    ErrorEnvelope,
+    NextPage,
+    RequestModel,
+    Timestamp,
+    text,
+)
 from common.telemetry import inject
 from executor.domain.execution import Execution
 from executor.domain.reading import TraceRow, trace_row
@@ -81,6 +89,7 @@ class ExecutionList(AnswerModel):
     total: int
     page: int
     page_size: int
+    next: NextPage
 
 
 class TraceEntry(AnswerModel):
@@ -115,7 +124,7 @@ class InputTaken(AnswerModel):
     status: ExecutionStatus
 
 
-class ListExecutions(Page):
+class ListExecutions(CursorPage):
     crew_id: Annotated[str | None, Query(max_length=100)] = None
     status: ExecutionStatus | None = None
 
@@ -158,18 +167,20 @@ def _accepted(accepted: Accepted) -> ExecutionAccepted:
 async def list_executions(
     asked: Annotated[ListExecutions, Query()], caller: Viewer, request: Request
 ) -> ExecutionList:
-    rows, total = await use_cases(request).reading.page(
+    found = await use_cases(request).reading.page(
         caller.workspace_id,
         crew_id=asked.crew_id,
         status=asked.status,
         skip=asked.skip,
         limit=asked.page_size,
+        after=asked.after,
     )
     return ExecutionList(
-        executions=[ExecutionSummary(**_summary(job)) for job in rows],
-        total=total,
+        executions=[ExecutionSummary(**_summary(job)) for job in found.jobs],
+        total=found.total,
         page=asked.page,
         page_size=asked.page_size,
+        next=found.next,
     )
 
 

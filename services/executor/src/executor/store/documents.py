@@ -18,6 +18,7 @@ from common.mongo import Document
 from executor.domain.execution import READS, Execution, Step
 from executor.domain.projection import State, TaskState, Usage
 from executor.domain.records import Record, json_bytes
+from executor.store.newest import marked
 
 HEAD = {"inputs": 0, "snapshot": 0, "requested_by": 0, "ticket": 0, **WITHOUT}
 """What a read of the head leaves out."""
@@ -39,6 +40,8 @@ def new_document(job: Execution) -> Document:
         "state": state_document(job.state),
         **_head(job),
     }
+    if marked(job.job_id):
+        document["mark"] = True
     if job.ticket:
         document["ticket"] = job.ticket
     if job.snapshot is not None:

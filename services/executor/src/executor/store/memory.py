@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
+from common.cursors import Place
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.idempotency.memory import MemoryReceipts
@@ -152,19 +153,29 @@ class MemoryExecutions(MemoryReceipts):
         status: ExecutionStatus | None,
         skip: int,
         limit: int,
+        before: Place | None = None,
     ) -> list[Execution]:
         rows = sorted(
-            self._matching(workspace_id, crew_id, status),
+            (
+                job
+                for job in self._matching(workspace_id, crew_id, status)
+                if before is None or (job.created_at, job.job_id) < before
+            ),
             key=lambda job: (job.created_at, job.job_id),
             reverse=True,
         )
         return [replace(_head(_checked(job)), tail=()) for job in rows[skip : skip + limit]]
 
     async def open_jobs(
-        self, workspace_id: str, *, crew_id: str | None, status: ExecutionStatus | None
+        self,
+        workspace_id: str,
+        *,
+        crew_id: str | None,
+        status: ExecutionStatus | None,
+        limit: int,
     ) -> frozenset[str]:
         matching = self._matching(workspace_id, crew_id, status)
-        return frozenset(job.job_id for job in matching if job.open)
+        return frozenset([job.job_id for job in matching if job.open][:limit])
 
     def _matching(
         self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None

@@ -3,6 +3,18 @@
 from common.migrations import Schema, Step
 from common.mongo import Database, ensure_index
 from executor.store import receipts
+from executor.store.newest import marked
+
+_AT_ONCE = 500
+
+
+_LISTS = {
+    "newest": ("workspace_id",),
+    "newest_of_status": ("workspace_id", "status"),
+    "newest_of_crew": ("workspace_id", "crew_id"),
+    "newest_of_crew_and_status": ("workspace_id", "crew_id", "status"),
+}
+"""The fields that each list is filtered by; those that jobs are ordered by come behind them."""
 
 
 async def indexes(database: Database) -> None:
@@ -15,7 +27,19 @@ async def indexes(database: Database) -> None:
         partialFilterExpression={"open": True},
     )
     await ensure_index(
-        executions, [("workspace_id", 1), ("open", 1), ("created_at", 1)], name="workspace"
+        executions,
+        [("open", 1), ("status", 1), ("workspace_id", 1), ("created_at", 1)],
+        name="turns",
+        partialFilterExpression={"open": True},
+    )
+    for name, fields in _LISTS.items():
+        order = [("created_at", 1), ("_id", 1)]
+        await ensure_index(executions, [*((field, 1) for field in fields), *order], name=name)
+    await ensure_index(
+        executions,
+        [("workspace_id", 1), ("mark", 1), ("created_at", 1)],
+        name="marks",
+        partialFilterExpression={"mark": True},
     )
     await ensure_index(database["traces"], [("job_id", 1), ("seq", 1)], name="log", unique=True)
     await ensure_index(database["counters"], [("workspace_id", 1)], name="workspace")
@@ -23,11 +47,28 @@ async def indexes(database: Database) -> None:
 
 
 async def _one_index_for_lists(database: Database) -> None:
-    """Drop the two that `workspace` takes the place of: each costs every write of every job."""
-    await indexes(database)  # the lists must not be without one meanwhile
+    """Drop the two that `workspace` took the place of."""
+    await _without(database, "open", "lists")
+
+
+async def _an_index_for_each_list(database: Database) -> None:
+    """Drop the one that had a list read all jobs to find a few, and mark the jobs that are there."""
+    await _without(database, "workspace")
     executions = database["executions"]
-    known = await executions.index_information()
-    for name in {"open", "lists"} & known.keys():
+    found: list[str] = []
+    async for row in executions.find({}, {"_id": 1}):
+        found += [row["_id"]] if marked(row["_id"]) else []
+        if len(found) >= _AT_ONCE:
+            await executions.update_many({"_id": {"$in": found}}, {"$set": {"mark": True}})
+            found.clear()
+    if found:
+        await executions.update_many({"_id": {"$in": found}}, {"$set": {"mark": True}})
+
+
+async def _without(database: Database, *names: str) -> None:
+    await indexes(database)  # the lists must not be without any meanwhile
+    executions = database["executions"]
+    for name in set(names) & (await executions.index_information()).keys():
         await executions.drop_index(name)
 
 
@@ -39,5 +80,6 @@ SCHEMA = Schema(
         Step("indexes of idempotency receipts"),
         Step("one index for all lists of a workspace", _one_index_for_lists),
         Step("receipts in a collection of their own", receipts.moved),
+        Step("an index for each list of executions, and one for turns", _an_index_for_each_list),
     ),
 )
