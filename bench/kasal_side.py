@@ -47,7 +47,10 @@ from executor.engine.ports import Models
 from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
 from executor.models.dialogue import Dialogue, Reply, Tokens
-from executor.models.remote import Patience, RemoteModel
+from executor.models.model import Listener
+from executor.models.patience import Patience
+from executor.models.remote import RemoteModel
+from executor.models.traits import Traits
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes
@@ -70,7 +73,10 @@ class LocalModel:
     async def resolve(self, _: str) -> "LocalModel":
         return self
 
-    async def request(self, _: Dialogue, __: Sequence[ToolSpec]) -> Reply:
+    def price(self, _: Tokens) -> None:
+        return None
+
+    async def request(self, _: Dialogue, __: Sequence[ToolSpec], ___: Listener) -> Reply:
         if self.latency:
             await asyncio.sleep(self.latency)
         return Reply(ANSWER, tokens=Tokens(200, 60))
@@ -87,7 +93,7 @@ class LibraryModels:
             return ModelResponse(parts=[TextPart(ANSWER)])
 
         native = FunctionModel(answer, model_name="local")
-        self._model = RemoteModel("local", native, Patience(), NoMeters(), priced=False)
+        self._model = RemoteModel("local", native, Patience(), NoMeters(), Traits(priced=False))
 
     async def resolve(self, _: str) -> RemoteModel:
         return self._model

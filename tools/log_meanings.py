@@ -88,6 +88,8 @@ MEANINGS = {
     "counting failed and will be repeated": "A bug: gauges over all jobs and workers stand still meanwhile.",
     # Models and tools
     "a model's library failed": "The call has failed with `MODEL_ERROR`; the traceback says where.",
+    "a reply could not be priced": "A bug in the price list or its reader; the reply counts without a cost.",
+    "tokens could not be priced": "The same, for what a request is expected to cost.",
     "the offline model stands in": "That model has no key here, and KASAL_MODEL_FALLBACK is set.",
     "a tool failed": "A bug in a tool; the model was told that it failed.",
     # Live events

@@ -50,7 +50,7 @@ _TOPICS = {
     "Logs and traces": "log_level log_format otlp_endpoint",
     "Models and tools": (
         "openai_api_key openai_base_url ollama_base_url anthropic_api_key google_api_key "
-        "model_fallback tavily_api_key brave_api_key tool_allowed_hosts"
+        "model_fallback model_patience tavily_api_key brave_api_key tool_allowed_hosts"
     ),
     "Users and tokens": (
         "registration plan_changes access_ttl refresh_ttl signing_key_days demo demo_email "

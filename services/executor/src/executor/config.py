@@ -28,6 +28,8 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
 
     model_fallback: Literal["", "offline"] = ""
     """`offline` has the offline model answer for providers without a key."""
+    model_patience: float = Field(default=300.0, gt=0, le=86_400)
+    """How long a request to a model is tried again while its provider is away or refuses for now."""
     openai_base_url: str | None = None
     """A server that speaks OpenAI's chat protocol, for `gpt-*`, `o*` and `openai:` models."""
     ollama_base_url: str = "http://127.0.0.1:11434/v1"

@@ -66,6 +66,7 @@ class LateEngine:
     def _make(self) -> "tuple[Engine, Models, Toolbox]":
         from executor.engine.runner import Engine
         from executor.models.catalogue import Models, ModelSettings
+        from executor.models.patience import Patience
         from executor.tools.toolbox import Toolbox, ToolSettings
 
         given = self._settings
@@ -76,6 +77,7 @@ class LateEngine:
                 anthropic_api_key=given.anthropic_api_key,
                 google_api_key=given.google_api_key,
                 ollama_base_url=given.ollama_base_url,
+                patience=Patience(longest=given.model_patience),
                 fallback="offline" if given.model_fallback == "offline" else None,
             ),
             self._meters,

@@ -12,7 +12,7 @@ from executor.domain.tools import ToolSpec
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.dialogue import Dialogue, Reply, ToolReturn, Topic
 from executor.models.model import ModelFault
-from executor.models.remote import Patience
+from executor.models.patience import Patience
 
 
 @dataclass

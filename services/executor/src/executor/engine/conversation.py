@@ -1,8 +1,10 @@
 """An agent's loop: it is asked, its tools are called, until it answers."""
 
+from executor.engine import continuing
+from executor.engine.continuing import Spoken
 from executor.engine.desk import Desk, Speaker
 from executor.engine.faults import RunFault
-from executor.models.dialogue import Dialogue
+from executor.models.dialogue import Dialogue, Finish, Reply
 
 MAX_ITERATIONS = "MAX_ITERATIONS"
 
@@ -14,27 +16,59 @@ class Conversation:
         self._desk = desk
         self._speaker = speaker
         self._dialogue = dialogue
-        self._replies = 0
+        self._replies = self._rounds = 0
 
     def say(self, text: str) -> None:
         """Put in a word of our own; the next answer replies to it."""
         self._dialogue.turns.append(text)
 
     async def answer(self) -> str:
-        """Return the model's next text that asks for no tool. Raises `RunFault`."""
-        while True:
-            turn = self._replies
-            self._bounded()
-            reply = await self._desk.ask(self._speaker, self._dialogue, turn)
-            self._replies += 1
-            self._dialogue.turns.append(reply)
-            if not reply.calls:
-                return reply.text
-            self._dialogue.turns.append(await self._desk.perform(self._speaker, reply, turn))
+        """Return the model's next text that asks for no tool, whole. Raises `RunFault`.
 
-    def _bounded(self) -> None:
+        One that is cut at its length is gone on with; one that does not end so either is warned of.
+        """
+        spoken = Spoken()
+        going_on = False
+        while True:
+            turn, reply = await self._next(going_on=going_on)
+            if reply.calls:
+                if spoken.called(reply):
+                    raise continuing.too_long(self._speaker.model, self._desk.task.id, call=True)
+                self._dialogue.turns.append(await self._desk.perform(self._speaker, reply, turn))
+                going_on = False
+                continue
+            word = spoken.add(reply)
+            if not word:
+                return self._ended(spoken, reply)
+            self.say(word)
+            going_on = True
+
+    async def _next(self, *, going_on: bool) -> tuple[int, Reply]:
+        turn = self._replies
+        self._bounded(going_on=going_on)
+        reply = await self._desk.ask(self._speaker, self._dialogue, turn)
+        self._replies += 1
+        self._dialogue.turns.append(reply)
+        continuing.check(reply, self._speaker.model, self._desk.task.id)
+        return turn, reply
+
+    def _ended(self, spoken: Spoken, reply: Reply) -> str:
+        if reply.finish is Finish.LENGTH:
+            if not spoken.text.strip():
+                raise continuing.too_long(self._speaker.model, self._desk.task.id, call=False)
+            self._desk.shared.warn(
+                continuing.OUTPUT_CUT,
+                f"An answer of {self._speaker.agent} to the task {self._desk.task.id} is not whole: "
+                f"the model {self._speaker.model} reached its length limit again and again.",
+            )
+        return spoken.text
+
+    def _bounded(self, *, going_on: bool) -> None:
         most = self._desk.shared.configuration.max_iterations
-        if self._replies >= most:
+        if going_on:
+            return
+        self._rounds += 1
+        if self._rounds > most:
             raise RunFault(
                 MAX_ITERATIONS,
                 f"{self._speaker.agent} has asked its model {most} times without an answer.",

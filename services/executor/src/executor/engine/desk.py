@@ -1,10 +1,12 @@
 """One task at work: asks models and calls tools, or takes from the history what they said."""
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from common.contracts.crew import TaskSnapshot
+from executor.domain.tools import ToolSpec
 from executor.engine import spans
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import MISMATCH, Place
@@ -13,8 +15,10 @@ from executor.engine.prompts import as_text
 from executor.engine.shared import Shared, as_run_fault
 from executor.engine.together import Together
 from executor.engine.trace import Numbered, shortened
+from executor.engine.wire import Wire
+from executor.models import counting
 from executor.models.dialogue import Dialogue, Reply, ToolReturn
-from executor.models.model import ModelFault
+from executor.models.model import Model, ModelFault
 from executor.tools.call import Call
 
 _SHOWN = 2_000
@@ -48,29 +52,52 @@ class Desk:
         if turn < len(known):
             reply = known[turn]
         else:
-            self.shared.check_budget(self.task.id, before_a_call=True)
             reply = await self._asked(speaker, dialogue, turn)
-        self.shared.check_budget(self.task.id, before_a_call=False)
+        self.shared.reserve.check(self.task.id)
         return reply
 
     async def _asked(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
+        wire = Wire(self.shared)
+        specs = [tool.spec for tool in speaker.tools.values()]
         try:
             model = await self.shared.model(speaker.model)
-            # Else a crash may lose the reply before this one, and both be asked for again.
-            await self.shared.trace.replies_stored()
-            specs = [tool.spec for tool in speaker.tools.values()]
-            with spans.chat(self.shared, model, speaker.model) as told:
-                reply = told(await model.request(dialogue, specs))
+            async with self.shared.reserve.held(model, dialogue, specs, self.task.id) as need:
+                # Else a crash may lose the reply before this one, and both be asked for again.
+                await self.shared.trace.replies_stored()
+                with spans.chat(self.shared, model, speaker.model) as told:
+                    reply = told(await model.request(dialogue, specs, wire))
+                usage = self._replied(speaker, model, turn, reply, wire)
+                self.shared.count(usage, model.label)
+                self.shared.reserve.learn(need, reply.tokens)
         except ModelFault as fault:
+            self._cut_off(speaker, wire, dialogue, specs)
             raise as_run_fault(fault, self.task.id) from fault
-        places = [Place(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
-        calls = [self._number(place, reply) for place in places]
-        usage = self.shared.trace.replied(
-            self.task.id, speaker.agent, model.label, speaker.scope, reply, calls
-        )
-        self.shared.count(usage, model.label)
+        except asyncio.CancelledError:
+            self._cut_off(speaker, wire, dialogue, specs)
+            raise
         self.record.replies.setdefault(speaker.scope, []).append(reply)
         return reply
+
+    def _replied(
+        self, speaker: Speaker, model: Model, turn: int, reply: Reply, wire: Wire
+    ) -> Mapping[str, Any]:
+        places = [Place(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
+        calls = [self._number(place, reply) for place in places]
+        usage = wire.usage(reply)
+        self.shared.trace.replied(
+            self.task.id, speaker.agent, model.label, speaker.scope, reply, calls, usage
+        )
+        if reply.left_out:
+            told = f"The model {model.label} asked for {reply.left_out} more calls in one reply than are read."
+            self.shared.warn("CALLS_LEFT_OUT", told)
+        return usage
+
+    def _cut_off(
+        self, speaker: Speaker, wire: Wire, dialogue: Dialogue, specs: Sequence[ToolSpec]
+    ) -> None:
+        usage = wire.cut_off(counting.heard(dialogue, specs) if wire.under_way else 0)
+        if usage is not None:
+            self.shared.cut_off(self.task.id, speaker.agent, speaker.model, usage)
 
     def _number(self, place: Place, reply: Reply) -> Numbered:
         self.record.last_call += 1
@@ -148,7 +175,7 @@ class Desk:
             return f"Error: there is no tool named {call.request.name}."
         complaint = tool.complaint(call.request.arguments)
         if complaint is not None or call.request.arguments is None:
-            return f"Error: the arguments do not fit: {complaint}"
+            return f"Error: the arguments do not fit: {call.request.fault or complaint}"
         if tool.safe:
             if not tool.reads:
                 # Else a crash may lose the reply that asks for it, and the next one ask for

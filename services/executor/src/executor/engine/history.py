@@ -62,8 +62,10 @@ class Spent:
 
     tokens: int = 0
     cost_usd: float = 0.0
+    requests: int = 0
 
     def add(self, usage: Mapping[str, Any]) -> None:
+        self.requests += int(usage.get("requests", 1))
         self.tokens += int(usage.get("input_tokens", 0)) + int(usage.get("output_tokens", 0))
         self.cost_usd += float(usage.get("cost_usd") or 0.0)
 
@@ -142,7 +144,8 @@ def _started(progress: Progress, event: Event) -> None:
 def _replied(progress: Progress, event: Event) -> None:
     record = _record(progress, event)
     kept = event.private or {}
-    record.replies.setdefault(str(kept["scope"]), []).append(Reply.load(kept["reply"]))
+    if not kept.get("cut_off"):
+        record.replies.setdefault(str(kept["scope"]), []).append(Reply.load(kept["reply"]))
     progress.spent.add(event.fields.get("usage") or {})
 
 

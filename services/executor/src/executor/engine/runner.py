@@ -45,6 +45,7 @@ class Engine:
         """Run `job` from the first thing its history does not have; see `CrewRunner.run`."""
         trace = Trace(journal)
         remembrance = Remembrance(job, self._memory)
+        shared: Shared | None = None
         try:
             progress = fold(job.history, job.snapshot)
             shared = Shared(
@@ -59,6 +60,8 @@ class Engine:
             )
             await Run(shared, remembrance).to_end()
         except RunFault as fault:
+            if shared is not None:
+                shared.tell_cut_off()
             trace.failed(fault)
         except NeedsInput as wanted:
             trace.input_required(wanted.task_id, wanted.prompt, wanted.call)

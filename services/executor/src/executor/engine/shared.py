@@ -10,11 +10,18 @@ from opentelemetry.trace import Tracer
 from common.contracts.crew import AgentSnapshot, Configuration, TaskSnapshot, ToolSnapshot
 from executor.domain.journal import Job
 from executor.domain.meters import Meters
+from executor.engine.budget import Reserve
 from executor.engine.faults import RunFault
 from executor.engine.history import Progress
 from executor.engine.ports import Models, Tool, Toolbox
 from executor.engine.trace import Trace
+from executor.models.dialogue import Tokens
 from executor.models.model import Model, ModelFault
+
+WAITING = "MODEL_WAITING"
+_WAITS = 50
+"""Waits for models that one job tells of."""
+_SOME = Tokens(1_000, 1_000)
 
 
 @dataclass(slots=True)
@@ -29,8 +36,14 @@ class Shared:
     tracer: Tracer
     clock: Callable[[], datetime]
     meters: Meters
+    reserve: Reserve = field(init=False)
     _resolved: dict[str, Model] = field(default_factory=dict)
     _tools: dict[str, Tool | None] = field(default_factory=dict)
+
+    _lost: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.reserve = Reserve(self.configuration.budget, self.progress.spent)
 
     @property
     def configuration(self) -> Configuration:
@@ -62,6 +75,8 @@ class Shared:
                 "MODEL_FALLBACK",
                 f"The model {model.stands_for} has no key here: the offline model answers instead.",
             )
+        if model.price(_SOME) is None:
+            self._unpriced(model.label)
         return model
 
     def tools(self, agent: AgentSnapshot, task: TaskSnapshot) -> dict[str, Tool]:
@@ -85,26 +100,45 @@ class Shared:
             self.progress.warned.add((code, message))
             self.trace.warned(code, message)
 
-    def count(self, usage: Mapping[str, Any], model: str) -> None:
-        """Add what one request used; warn where a bound on costs cannot be kept."""
-        self.progress.spent.add(usage)
-        if self.configuration.budget.max_cost_usd is not None and usage["cost_usd"] is None:
-            told = f"The price of the model {model} is not known: max_cost_usd leaves it out."
-            self.warn("COST_UNKNOWN", told)
+    def waits(self, why: str, seconds: float) -> None:
+        """Warn that a model is waited for: so often that a job's log does not fill up with it."""
+        told = sum(code == WAITING for code, _ in self.progress.warned)
+        if told > _WAITS:
+            return
+        message = f"{why} It is asked again in {seconds:.1f} s."
+        if told == _WAITS:
+            message += " Further waits of this run are not told."
+        self.progress.warned.add((WAITING, f"{told} {message}"))
+        self.trace.warned(WAITING, message)
 
-    def check_budget(self, task_id: str, *, before_a_call: bool) -> None:
-        """Raise `RunFault` (`BUDGET_EXCEEDED`) when the job has used up, or more than, its budget."""
-        budget, spent = self.configuration.budget, self.progress.spent
-        for name, used, most in (
-            ("tokens", float(spent.tokens), budget.max_tokens),
-            ("US dollars", spent.cost_usd, budget.max_cost_usd),
-        ):
-            if most is not None and (used > most or (before_a_call and used >= most)):
-                raise RunFault(
-                    "BUDGET_EXCEEDED",
-                    f"The run has used {used:g} {name}; its budget is {most:g}.",
-                    task_id,
-                )
+    def count(self, usage: Mapping[str, Any], model: str) -> None:
+        """Add what one reply used; warn where a bound on costs cannot be kept, or is estimated."""
+        self.progress.spent.add(usage)
+        if usage["cost_usd"] is None:
+            self._unpriced(model)
+        if usage.get("estimated"):
+            told = f"The model {model} does not say what its replies use: it is estimated."
+            self.warn("USAGE_ESTIMATED", told)
+
+    def _unpriced(self, model: str) -> None:
+        if self.configuration.budget.max_cost_usd is not None:
+            told = f"The price of the model {model} is not known: max_cost_usd leaves it out. "
+            self.warn("COST_UNKNOWN", f"{told}Set max_tokens, which bounds it all the same.")
+
+    def cut_off(self, task_id: str, agent: str, model: str, usage: Mapping[str, Any]) -> None:
+        """Count requests to which no reply came; they are told of when the run ends."""
+        self.progress.spent.add(usage)
+        known = self._lost.setdefault((task_id, agent, model), {**usage, "requests": 0})
+        fresh = known["requests"] == 0
+        known["requests"] += usage["requests"]
+        for name in () if fresh else ("input_tokens", "output_tokens", "cost_usd"):
+            known[name] = (known[name] or 0) + (usage[name] or 0)
+
+    def tell_cut_off(self) -> None:
+        """Write down the requests to which no reply came."""
+        for (task_id, agent, model), usage in self._lost.items():
+            self.trace.cut_off(task_id, agent, model, usage)
+        self._lost.clear()
 
 
 def as_run_fault(fault: ModelFault, task_id: str) -> RunFault:

@@ -4,16 +4,33 @@ None holds what was said: prompts, arguments and results are in the job's trace 
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from executor.engine.faults import RunFault
 from executor.engine.shared import Shared
 from executor.engine.trace import Numbered
 from executor.models.dialogue import Reply
 from executor.models.model import Model, ModelFault
+
+
+@contextmanager
+def _span(
+    shared: Shared, name: str, facts: Mapping[str, str], kind: SpanKind = SpanKind.INTERNAL
+) -> Iterator[Span]:
+    """Record what is inside. A fault is told by its code or type: its text may hold what was said."""
+    with shared.tracer.start_as_current_span(
+        name, kind=kind, attributes=facts, record_exception=False, set_status_on_exception=False
+    ) as span:
+        try:
+            yield span
+        except Exception as fault:
+            error = str(getattr(fault, "code", "") or type(fault).__name__)
+            span.set_attribute("error.type", error)
+            span.set_status(Status(StatusCode.ERROR, error))
+            raise
 
 
 @contextmanager
@@ -26,7 +43,7 @@ def agent(shared: Shared, name: str, task_id: str) -> Iterator[None]:
     }
     started = time.perf_counter()
     try:
-        with shared.tracer.start_as_current_span(f"invoke_agent {name}", attributes=facts):
+        with _span(shared, f"invoke_agent {name}", facts):
             yield
     except RunFault as fault:
         shared.meters.agent_done(time.perf_counter() - started, fault.code)
@@ -44,21 +61,19 @@ def chat(shared: Shared, model: Model, asked: str) -> Iterator[Callable[[Reply],
     }
     used = (0, 0)
     started = time.perf_counter()
-    with shared.tracer.start_as_current_span(
-        f"chat {asked}", kind=SpanKind.CLIENT, attributes=facts
-    ) as span:
+    with _span(shared, f"chat {asked}", facts, SpanKind.CLIENT) as span:
 
         def told(reply: Reply) -> Reply:
             nonlocal used
             used = (reply.tokens.input, reply.tokens.output)
             span.set_attribute("gen_ai.usage.input_tokens", used[0])
             span.set_attribute("gen_ai.usage.output_tokens", used[1])
+            span.set_attribute("gen_ai.response.finish_reasons", [reply.finish.value])
             return reply
 
         try:
             yield told
         except ModelFault as fault:
-            span.set_attribute("error.type", fault.code)
             seconds = time.perf_counter() - started
             shared.meters.refused(model.provider, asked, seconds, fault.code)
             raise
@@ -75,9 +90,7 @@ def tool(shared: Shared, call: Numbered) -> Iterator[Callable[[str], str]]:
         "gen_ai.tool.type": "function",
     }
     started, error = time.perf_counter(), ""
-    with shared.tracer.start_as_current_span(
-        f"execute_tool {call.request.name}", attributes=facts
-    ) as span:
+    with _span(shared, f"execute_tool {call.request.name}", facts) as span:
 
         def told(result: str) -> str:
             nonlocal error

@@ -69,26 +69,33 @@ class Trace:
         scope: str,
         reply: Reply,
         calls: Sequence[Numbered],
-    ) -> Mapping[str, Any]:
-        """Write a model's reply and the tool calls it asks for, together; return its usage."""
-        usage = {
-            "requests": 1,
-            "input_tokens": reply.tokens.input,
-            "output_tokens": reply.tokens.output,
-            "cost_usd": reply.tokens.cost_usd,
-        }
+        usage: Mapping[str, Any],
+    ) -> None:
+        """Write a model's reply and the tool calls it asks for, together."""
         fields = {
             "task_id": task_id,
             "agent": agent,
             "action": model,
             "result": _said(reply),
+            "finish_reason": reply.finish.value,
             "usage": usage,
         }
         kept = {"scope": scope, "reply": reply.dump()}
         drafts = [_called(task_id, agent, call) for call in calls]
         self._replied = True
         self._journal.append(Draft(EventType.LLM_CALL, fields, kept), *drafts)
-        return usage
+
+    def cut_off(self, task_id: str, agent: str, model: str, usage: Mapping[str, Any]) -> None:
+        """Write what requests used to which no reply came."""
+        fields = {
+            "task_id": task_id,
+            "agent": agent,
+            "action": model,
+            "result": "no reply",
+            "finish_reason": "cut_off",
+            "usage": usage,
+        }
+        self._journal.append(Draft(EventType.LLM_CALL, fields, {"cut_off": True}))
 
     def called(self, task_id: str, agent: str, call: Numbered) -> None:
         """Write one tool call, before it is made."""
@@ -136,13 +143,14 @@ def _called(task_id: str, agent: str, call: Numbered) -> Draft:
 
 def _written(request: ToolRequest) -> str:
     if request.arguments is None:
-        return ""
+        return request.broken
     return as_text(request.arguments)
 
 
 def _said(reply: Reply) -> str:
     if not reply.calls:
-        return shortened(reply.text, _REPLY)
+        reason = f"[{reply.finish.value}: {reply.reason}] " if reply.reason else ""
+        return shortened(f"{reason}{reply.text}", _REPLY)
     return f"calls {', '.join(call.name for call in reply.calls)}"
 
 

@@ -12,7 +12,9 @@ from common.logs import get_logger
 from executor.domain.meters import Meters, NoMeters
 from executor.models import offline, providers
 from executor.models.model import Model, ModelFault
-from executor.models.remote import Patience, RemoteModel
+from executor.models.patience import Patience
+from executor.models.refusals import Provider
+from executor.models.remote import RemoteModel
 
 log = get_logger(__name__)
 
@@ -121,8 +123,14 @@ class Models:
             self._open.push_async_callback(self._clients[key].close)
         client: providers.Client = self._clients[key]
         native = await asyncio.to_thread(client.model, model if family else name)
-        patience = self._settings.patience
-        return RemoteModel(name, native, patience, self._meters, priced=client.priced)
+        patience, who = self._settings.patience, self._provider(name, family, native)
+        return RemoteModel(name, native, patience, self._meters, client.traits, who)
+
+    def _provider(self, name: str, family: providers.Family | None, native: Any) -> Provider:
+        given, url = self._settings, str(getattr(native, "base_url", "") or "")
+        keys = (given.openai_api_key, given.anthropic_api_key, given.google_api_key)
+        setting = "" if family is None else _KEYS.get(family, "")
+        return Provider(name, url, setting, tuple(key for key in keys if key))
 
     def _maker(self, key: str, family: providers.Family | None) -> Callable[[], providers.Client]:
         settings, timeout = self._settings, self._settings.timeout
@@ -135,13 +143,18 @@ class Models:
                 else providers.openai(settings.openai_api_key or "", timeout)
             ),
             "anthropic": lambda: providers.anthropic(settings.anthropic_api_key or "", timeout),
-            "google": lambda: providers.google(settings.google_api_key or ""),
+            "google": lambda: providers.google(settings.google_api_key or "", timeout),
             "ollama": lambda: providers.compatible(settings.ollama_base_url, "ollama", timeout),
         }
         return makers[family]
 
 
 _KEPT = 1_000
+_KEYS: Mapping[providers.Family, str] = {
+    "openai": "OPENAI_API_KEY",
+    "anthropic": "ANTHROPIC_API_KEY",
+    "google": "GOOGLE_API_KEY",
+}
 _LIBRARIES: Mapping[providers.Family, str] = {
     "openai": "pydantic_ai.models.openai",
     "anthropic": "pydantic_ai.models.anthropic",

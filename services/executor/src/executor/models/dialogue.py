@@ -6,34 +6,58 @@ worker, which goes on as if it had heard it itself.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Literal
 
 Purpose = Literal["work", "manage", "judge"]
 
 
+class Finish(StrEnum):
+    """Why a model stopped. `OTHER` is a reason that no provider documents."""
+
+    STOP = "stop"
+    CALLS = "tool_call"
+    LENGTH = "length"
+    FILTERED = "content_filter"
+    REFUSED = "refusal"
+    FAILED = "error"
+    OTHER = "other"
+
+
 @dataclass(frozen=True, slots=True)
 class ToolRequest:
-    """A tool call that a model asks for. `arguments` that were no JSON object are None."""
+    """A tool call that a model asks for.
+
+    `arguments` that cannot be used are None: `broken` is then what was sent, shortened, and `fault`
+    says what is wrong with it.
+    """
 
     id: str
     name: str
     arguments: Mapping[str, Any] | None
+    broken: str = ""
+    fault: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What one request used. `cost_usd` is None where no price is known."""
+    """What a reply used. `cost_usd` is None where no price is known.
+
+    `estimated` says that the provider did not tell, or nothing that can be counted.
+    """
 
     input: int = 0
     output: int = 0
     cost_usd: float | None = None
+    estimated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reply:
     """A model's turn: a text, or the tools it wants called.
 
-    `raw` (JSON) is what the provider needs to see again beyond text and calls, such as signed
+    `finish` is why it ended there, and `reason` what the provider or the model says of that.
+    `left_out` calls beyond those in `calls` were not read. `raw` (JSON) is what the provider needs to see again beyond text and calls, such as signed
     thoughts. `native` is the provider library's own object, kept while this process has it.
     """
 
@@ -42,27 +66,47 @@ class Reply:
     tokens: Tokens = Tokens()
     raw: Any = None
     native: Any = field(default=None, compare=False, repr=False)
+    finish: Finish = Finish.STOP
+    reason: str = ""
+    left_out: int = 0
 
     def dump(self) -> dict[str, Any]:
         """Return the reply as JSON-able data, without its tokens."""
         dumped: dict[str, Any] = {"text": self.text}
         if self.calls:
-            dumped["calls"] = [
-                {"id": call.id, "name": call.name, "arguments": call.arguments}
-                for call in self.calls
-            ]
+            dumped["calls"] = [_dumped(call) for call in self.calls]
         if self.raw is not None:
             dumped["raw"] = self.raw
+        if self.finish not in {Finish.STOP, Finish.CALLS}:
+            dumped["finish"] = self.finish.value
+        if self.reason:
+            dumped["reason"] = self.reason
         return dumped
 
     @classmethod
     def load(cls, dumped: Mapping[str, Any]) -> "Reply":
         """Return the reply that `dump` was made of. Raises `KeyError` or `TypeError`."""
-        calls = tuple(
-            ToolRequest(call["id"], call["name"], call["arguments"])
-            for call in dumped.get("calls", ())
+        calls = tuple(_loaded(call) for call in dumped.get("calls", ()))
+        usual = Finish.CALLS if calls else Finish.STOP
+        return cls(
+            text=str(dumped["text"]),
+            calls=calls,
+            raw=dumped.get("raw"),
+            finish=Finish(dumped.get("finish", usual)),
+            reason=str(dumped.get("reason", "")),
         )
-        return cls(text=str(dumped["text"]), calls=calls, raw=dumped.get("raw"))
+
+
+def _dumped(call: ToolRequest) -> dict[str, Any]:
+    dumped = {"id": call.id, "name": call.name, "arguments": call.arguments}
+    if call.arguments is None:
+        dumped |= {"broken": call.broken, "fault": call.fault}
+    return dumped
+
+
+def _loaded(call: Mapping[str, Any]) -> ToolRequest:
+    broken, fault = str(call.get("broken", "")), str(call.get("fault", ""))
+    return ToolRequest(call["id"], call["name"], call["arguments"], broken, fault)
 
 
 @dataclass(frozen=True, slots=True)

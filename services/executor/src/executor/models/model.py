@@ -4,20 +4,50 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from executor.domain.tools import ToolSpec
-from executor.models.dialogue import Dialogue, Reply
+from executor.models.dialogue import Dialogue, Reply, Tokens
 
 
 class ModelFault(Exception):  # noqa: N818 - it becomes an `error` event, not a bug
     """A model gave no reply and will not give one.
 
-    `code` is `RATE_LIMIT` (its provider refuses for now), `MODEL_ERROR` (it refuses this request)
-    or `MODEL_UNAVAILABLE` (unknown, without a key, or not to be reached).
+    `code` is `RATE_LIMIT` (its provider refuses for now), `MODEL_ERROR` (it refuses this request),
+    `MODEL_UNAVAILABLE` (unknown, without a key, or not to be reached), or `CONTENT_FILTERED` (its
+    provider lets nothing through of what was asked).
     """
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+
+
+class Listener(Protocol):
+    """Hears of the requests that a model's reply takes."""
+
+    def asked(self) -> None:
+        """A request goes out."""
+
+    def wasted(self, tokens: Tokens) -> None:
+        """A reply that is of no use, and is asked for again, used `tokens`."""
+
+    def waits(self, why: str, seconds: float) -> None:
+        """The last request failed because of `why`; the next one goes out in `seconds`."""
+
+
+class Unheard:
+    """Fulfils `Listener` for who does not want to know."""
+
+    def asked(self) -> None:
+        pass
+
+    def wasted(self, tokens: Tokens) -> None:
+        pass
+
+    def waits(self, why: str, seconds: float) -> None:
+        pass
+
+
+_UNHEARD = Unheard()
 
 
 class Model(Protocol):
@@ -36,5 +66,10 @@ class Model(Protocol):
     @property
     def stands_for(self) -> str | None: ...
 
-    async def request(self, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Reply:
+    async def request(
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _UNHEARD
+    ) -> Reply:
         """Return the next reply in `dialogue`. Raises `ModelFault`; can be cancelled."""
+
+    def price(self, tokens: Tokens) -> float | None:
+        """Return what `tokens` cost in US dollars, or None where no price is known."""

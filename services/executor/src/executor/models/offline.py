@@ -10,7 +10,16 @@ from typing import Any
 import orjson
 
 from executor.domain.tools import ToolSpec
-from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest, ToolReturn, Topic
+from executor.models.dialogue import (
+    Dialogue,
+    Finish,
+    Reply,
+    Tokens,
+    ToolRequest,
+    ToolReturn,
+    Topic,
+)
+from executor.models.model import Listener
 from executor.models.offline_calls import arguments_for
 from executor.models.schemas import minimal_instance
 
@@ -28,11 +37,19 @@ class OfflineModel:
         self.stands_for = stands_for
         self.label = NAME if stands_for is None else f"{NAME} (for {stands_for})"
 
-    async def request(self, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Reply:
+    async def request(
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], _: Listener | None = None
+    ) -> Reply:
         """Return the next reply; always the same one for the same dialogue."""
         calls = () if _has_called(dialogue) else _calls(dialogue.topic, tools)
         text = "" if calls else _answer(dialogue)
-        return Reply(text=text, calls=calls, tokens=_tokens(dialogue, text, calls))
+        finish = Finish.CALLS if calls else Finish.STOP
+        tokens = _tokens(dialogue, text, calls)
+        return Reply(text=text, calls=calls, tokens=tokens, finish=finish)
+
+    def price(self, _: Tokens) -> float | None:
+        """Return what tokens cost here: nothing."""
+        return 0.0
 
 
 def _has_called(dialogue: Dialogue) -> bool:

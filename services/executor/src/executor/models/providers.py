@@ -3,9 +3,12 @@
 Everything here imports a provider's library, which takes a second or so: call it on a thread.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
+
+from executor.models.client import BoundedClient
+from executor.models.traits import Traits
 
 Family = Literal["openai", "anthropic", "google", "ollama"]
 
@@ -20,14 +23,17 @@ class Unknown(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """A connection to one provider.
-
-    `model` returns pydantic-ai's model of a name; `priced` says that its prices are published.
-    """
+    """A connection to one provider. `model` returns pydantic-ai's model of a name."""
 
     model: Callable[[str], Any]
     close: Callable[[], Awaitable[None]]
-    priced: bool = True
+    traits: Traits
+
+
+_AS_REGISTERED = {"json_schema_transformer": None}
+"""Has pydantic-ai send schemas to OpenAI's protocols as they are."""
+_NO_TAGS = {"thinking_tags": ("\0", "\0")}
+"""Has it leave thoughts in answers to us: it splits at tags in code, too."""
 
 
 def openai(key: str, timeout: float) -> Client:
@@ -36,9 +42,14 @@ def openai(key: str, timeout: float) -> Client:
     from pydantic_ai.models.openai import OpenAIResponsesModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    client = AsyncOpenAI(api_key=key, max_retries=0, timeout=timeout)
+    http = BoundedClient(timeout)
+    client = AsyncOpenAI(api_key=key, max_retries=0, timeout=timeout, http_client=http)
     provider = OpenAIProvider(openai_client=client)
-    return Client(lambda name: OpenAIResponsesModel(name, provider=provider), client.close)
+
+    def model(name: str) -> Any:
+        return OpenAIResponsesModel(name, provider=provider, profile=_profile(_AS_REGISTERED))
+
+    return Client(model, client.close, Traits())
 
 
 def compatible(url: str, key: str | None, timeout: float) -> Client:
@@ -47,9 +58,18 @@ def compatible(url: str, key: str | None, timeout: float) -> Client:
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
-    client = AsyncOpenAI(base_url=url, api_key=key or "none", max_retries=0, timeout=timeout)
+    http = BoundedClient(timeout, mends=True)
+    client = AsyncOpenAI(
+        base_url=url, api_key=key or "none", max_retries=0, timeout=timeout, http_client=http
+    )
     provider = OpenAICompatibleProvider("openai-compatible", openai_client=client)
-    return Client(lambda name: OpenAIChatModel(name, provider=provider), client.close, priced=False)
+    traits = Traits(priced=False, tagged=True, beside_tools=False, one_shape=True)
+
+    def model(name: str) -> Any:
+        profile = _profile(_AS_REGISTERED | _NO_TAGS | {"supports_json_schema_output": True})
+        return OpenAIChatModel(name, provider=provider, profile=profile)
+
+    return Client(model, client.close, traits)
 
 
 def anthropic(key: str, timeout: float) -> Client:
@@ -58,18 +78,22 @@ def anthropic(key: str, timeout: float) -> Client:
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    client = AsyncAnthropic(api_key=key, max_retries=0, timeout=timeout)
+    http = BoundedClient(timeout)
+    client = AsyncAnthropic(api_key=key, max_retries=0, timeout=timeout, http_client=http)
     provider = AnthropicProvider(anthropic_client=client)
-    return Client(lambda name: AnthropicModel(name, provider=provider), client.close)
+    traits = Traits(beside_tools=False, closed=True)
+    return Client(lambda name: AnthropicModel(name, provider=provider), client.close, traits)
 
 
-def google(key: str) -> Client:
+def google(key: str, timeout: float) -> Client:
     """Connect to the Gemini API."""
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    provider = GoogleProvider(api_key=key)
-    return Client(lambda name: GoogleModel(name, provider=provider), provider.client.aio.aclose)
+    http = BoundedClient(timeout)
+    provider = GoogleProvider(api_key=key, http_client=http)
+    traits = Traits(beside_tools=False)
+    return Client(lambda name: GoogleModel(name, provider=provider), http.aclose, traits)
 
 
 def other(name: str) -> Client:
@@ -100,7 +124,13 @@ def other(name: str) -> Client:
         async with provider:
             pass
 
-    return Client(model, close)
+    return Client(model, close, Traits(tagged=True, shapes=False))
+
+
+def _profile(told: Mapping[str, Any]) -> Any:
+    from pydantic_ai.profiles import ModelProfile
+
+    return ModelProfile(**told)  # type: ignore[typeddict-item]
 
 
 def _line(fault: Exception) -> str:

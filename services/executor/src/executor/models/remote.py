@@ -1,28 +1,32 @@
 """A provider's model behind `pydantic_ai.direct`: translation, and trying again."""
 
 import asyncio
-import random
-from collections.abc import Sequence
-from dataclasses import dataclass
+import hashlib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from common.logs import get_logger
+from common.times import utc_now
 from executor.domain.meters import Meters
 from executor.domain.tools import ToolSpec
-from executor.models import translation
-from executor.models.dialogue import Dialogue, Reply
-from executor.models.model import ModelFault
+from executor.models import declared, translation
+from executor.models.dialogue import Dialogue, Finish, Reply, Tokens
+from executor.models.model import Listener, ModelFault, Unheard
+from executor.models.patience import Patience
+from executor.models.prices import price
+from executor.models.refusals import Provider, Refusal, refusal
+from executor.models.traits import Traits
 
 log = get_logger(__name__)
 
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How often a request is tried, and how many seconds all waits in between may add up to."""
-
-    tries: int = 4
-    longest: float = 30.0
-    first: float = 0.5
+_EMPTY = 2
+"""How often a model is asked again that answered with nothing at all."""
+_REFUSED = 20
+"""Shapes of answers that are remembered as refused; a model that refuses as many gets none."""
+_LARGE = 50_000
+"""Characters of a reply that is translated on a thread: the event loop has other runs."""
 
 
 class RemoteModel:
@@ -31,83 +35,160 @@ class RemoteModel:
     stands_for: str | None = None
 
     def __init__(
-        self, label: str, native: Any, patience: Patience, meters: Meters, *, priced: bool
+        self,
+        label: str,
+        native: Any,
+        patience: Patience,
+        meters: Meters,
+        traits: Traits,
+        provider: Provider | None = None,
     ) -> None:
         self.label = label
         self.provider = str(native.system)
         self._native = native
         self._patience = patience
         self._meters = meters
-        self._priced = priced
+        self._traits = traits
+        self._who = provider or Provider(label, str(getattr(native, "base_url", "") or ""))
+        self._refused: set[bytes] = set()
 
-    async def request(self, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Reply:
+    def price(self, tokens: Tokens) -> float | None:
+        """Return what `tokens` cost, or None where no price is known."""
+        return price(self._native, tokens) if self._traits.priced else None
+
+    async def request(
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener | None = None
+    ) -> Reply:
         """Return the next reply. Raises `ModelFault`.
 
-        Rate limits, 5xx and lost connections are tried again first, as `Retry-After` asks.
+        What may pass is waited for first: rate limits, 5xx, lost connections, answers of nothing.
         """
-        waited, tries = 0.0, 0
+        listener = listener or Unheard()
+        loop = asyncio.get_running_loop()
+        tries, until = 0, 0.0
         while True:
             try:
-                return await self._once(dialogue, tools)
-            except _Failed as failed:
-                tries += 1
-                pause = self._pause(failed, tries)
-                if tries >= self._patience.tries or waited + pause > self._patience.longest:
-                    raise failed.fault from None
-                log.info("a model is asked again", model=self.label, code=failed.fault.code)
-                self._meters.asked_again(self.provider, failed.fault.code)
-                waited += pause
-                await asyncio.sleep(pause)
+                reply = await self._shaped(dialogue, tools, listener)
+                if not _is_empty(reply) or (reply.finish is not Finish.FAILED and tries >= _EMPTY):
+                    return reply
+                listener.wasted(reply.tokens)
+                failed = Refusal(self._nothing(reply), passing=True)
+            except _Failed as fault:
+                failed = fault.refusal
+            tries += 1
+            until = until or loop.time() + self._patience.longest
+            pause = self._patience.pause(tries, until - loop.time(), failed.retry_after)
+            if pause is None or not failed.passing:
+                raise self._given_up(failed, tries)
+            listener.waits(failed.fault.message, pause)
+            log.info("a model is asked again", model=self.label, code=failed.fault.code)
+            self._meters.asked_again(self.provider, failed.fault.code)
+            await asyncio.sleep(pause)
 
-    def _pause(self, failed: "_Failed", tries: int) -> float:
-        if failed.retry_after is not None:
-            return max(0.0, failed.retry_after)
-        return self._patience.first * 2.0 ** (tries - 1) * random.uniform(0.8, 1.2)  # noqa: S311
+    def _nothing(self, reply: Reply) -> ModelFault:
+        reason = f" ({reply.reason})" if reply.reason else ""
+        return ModelFault("MODEL_UNAVAILABLE", f"{self._who.name} answered with nothing{reason}.")
 
-    async def _once(self, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Reply:
+    def _given_up(self, failed: Refusal, tries: int) -> ModelFault:
+        fault, longest = failed.fault, self._patience.longest
+        if failed.retry_after is not None and failed.retry_after > longest:
+            told = f"It asks to wait {failed.retry_after:.0f} s, which is longer than the workers' "
+            told += f"KASAL_MODEL_PATIENCE of {longest:g} s."
+        else:
+            told = f"It was asked {tries} times." if tries > 1 else ""
+        return ModelFault(fault.code, f"{fault.message} {told}".strip())
+
+    async def _shaped(
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener
+    ) -> Reply:
+        """Ask with the schema of the answer where the model may take it, else, or if not, without."""
+        shape = self._shape(dialogue, tools)
+        key = b"" if shape is None else self._key(shape)
+        if shape is None or key in self._refused or len(self._refused) >= _REFUSED:
+            return await self._once(dialogue, tools, None, listener)
+        try:
+            return await self._once(dialogue, tools, shape, listener)
+        except (ModelFault, _Failed) as fault:
+            if not isinstance(fault, _Failed) or not fault.refusal.shape:
+                raise
+        reply = await self._once(dialogue, tools, None, listener)
+        log.info("a model takes no schema of its answer", model=self.label)
+        self._refused.add(key)
+        return reply
+
+    def _shape(self, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Mapping[str, Any] | None:
+        schema = dialogue.topic.output_schema
+        if schema is None or not self._traits.shapes or (tools and not self._traits.beside_tools):
+            return None
+        if not self._native.profile.get("supports_json_schema_output", False):
+            return None
+        if schema.get("type") != "object" or (self._traits.closed and not declared.closed(schema)):
+            return None
+        return schema
+
+    def _key(self, shape: Mapping[str, Any]) -> bytes:
+        if self._traits.one_shape:
+            return b"any"
+        return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).digest()
+
+    async def _once(
+        self,
+        dialogue: Dialogue,
+        tools: Sequence[ToolSpec],
+        shape: Mapping[str, Any] | None,
+        listener: Listener,
+    ) -> Reply:
         from pydantic_ai.direct import model_request
         from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
 
+        listener.asked()
         try:
             response = await model_request(
                 self._native,
                 translation.messages(dialogue),
                 model_settings={"max_retries": 0},
-                model_request_parameters=translation.parameters(tools),
+                model_request_parameters=declared.parameters(
+                    tools, shape, closed=self._traits.closed
+                ),
             )
         except ModelAPIError as fault:
-            raise self._failed(fault) from fault
+            raise _Failed(refusal(fault, self._who, utc_now())) from fault
         except (UnexpectedModelBehavior, UserError) as fault:
-            raise ModelFault("MODEL_ERROR", f"The model {self.label}: {_line(fault)}") from fault
+            raise _Failed(self._not_understood(fault)) from fault
         except Exception as fault:
             log.exception("a model's library failed", model=self.label)
-            told = f"The model {self.label} failed ({type(fault).__name__})."
+            told = f"{self._who.name} failed ({type(fault).__name__})."
             raise ModelFault("MODEL_ERROR", told) from fault
-        return translation.reply(response, priced=self._priced)
+        return await self._translated(response, dialogue, tools)
 
-    def _failed(self, fault: Any) -> Exception:
-        """Return the fault to raise, wrapped when the request is worth trying again."""
-        from pydantic_ai import exceptions as known
+    def _not_understood(self, fault: Exception) -> Refusal:
+        told = (
+            f"{self._who.name}: its answer is not as its protocol has it ({type(fault).__name__})."
+        )
+        return Refusal(ModelFault("MODEL_ERROR", told), shape=True)
 
-        status = getattr(fault, "status_code", None)
-        if isinstance(fault, known.ModelQuotaExceededError):
-            return ModelFault("RATE_LIMIT", f"The model {self.label}: its quota is used up.")
-        if isinstance(fault, known.ModelRateLimitError) or status == 429:
-            told = ModelFault("RATE_LIMIT", f"The model {self.label}: rate limit exceeded.")
-            return _Failed(told, fault.retry_after)
-        if status is not None and status < 500 and status != 408:
-            return ModelFault("MODEL_ERROR", f"The model {self.label}: {_line(fault)}")
-        reason = f"answered {status}" if status is not None else "cannot be reached"
-        told = ModelFault("MODEL_UNAVAILABLE", f"The model {self.label} {reason}.")
-        return _Failed(told, fault.retry_after)
+    async def _translated(
+        self, response: Any, dialogue: Dialogue, tools: Sequence[ToolSpec]
+    ) -> Reply:
+        def made() -> Reply:
+            tagged, priced = self._traits.tagged, self._traits.priced
+            return translation.reply(response, dialogue, tools, tagged=tagged, priced=priced)
+
+        size = sum(
+            len(str(getattr(part, "content", None) or getattr(part, "args", None) or ""))
+            for part in response.parts
+        )
+        return await asyncio.to_thread(made) if size > _LARGE else made()
 
 
 class _Failed(Exception):  # noqa: N818 - never leaves this module
-    def __init__(self, fault: ModelFault, retry_after: float | None) -> None:
-        super().__init__(fault.message)
-        self.fault = fault
-        self.retry_after = retry_after
+    def __init__(self, refusal: Refusal) -> None:
+        super().__init__(refusal.fault.message)
+        self.refusal = refusal
 
 
-def _line(fault: Exception) -> str:
-    return " ".join(str(fault).split())[:300]
+def _is_empty(reply: Reply) -> bool:
+    if reply.finish is Finish.FAILED:
+        return True
+    usual = reply.finish in {Finish.STOP, Finish.CALLS, Finish.OTHER}
+    return usual and not reply.text.strip() and not reply.calls

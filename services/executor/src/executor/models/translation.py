@@ -4,81 +4,139 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from common.logs import get_logger
 from executor.domain.tools import ToolSpec
-from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
+from executor.models import counting
+from executor.models.calls import Cleaner, clean
+from executor.models.completions import ESTIMATED, LEFT_OUT
+from executor.models.dialogue import Dialogue, Finish, Reply, Tokens, ToolRequest
+from executor.models.finish import finish_of
+from executor.models.masking import shown
+from executor.models.thinking import without_thoughts
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse
-    from pydantic_ai.models import ModelRequestParameters
+
+log = get_logger(__name__)
+
+_INVALID = "INVALID_JSON"
+"""The one argument of a call whose own were no JSON, as it is shown to its model again."""
 
 
 def messages(dialogue: Dialogue) -> "list[ModelMessage]":
     """Return a dialogue as pydantic-ai's messages."""
     from pydantic_ai.messages import ModelRequest, ToolReturnPart, UserPromptPart
 
-    def request(*parts: Any) -> ModelRequest:
-        return ModelRequest(parts=list(parts), instructions=dialogue.instructions)
+    instructions = _sendable(dialogue.instructions)
 
-    made: list[ModelMessage] = [request(UserPromptPart(dialogue.opening))]
+    def request(*parts: Any) -> ModelRequest:
+        return ModelRequest(parts=list(parts), instructions=instructions)
+
+    made: list[ModelMessage] = [request(UserPromptPart(_sendable(dialogue.opening)))]
     for turn in dialogue.turns:
         if isinstance(turn, Reply):
             made.append(_response(turn))
         elif isinstance(turn, str):
-            made.append(request(UserPromptPart(turn)))
+            made.append(request(UserPromptPart(_sendable(turn))))
         else:
-            returns = [ToolReturnPart(entry.name, entry.text, entry.id) for entry in turn]
+            returns = [ToolReturnPart(one.name, _sendable(one.text), one.id) for one in turn]
             made.append(request(*returns))
     return made
 
 
-def parameters(tools: Sequence[ToolSpec]) -> "ModelRequestParameters":
-    """Return what pydantic-ai tells a model of our tools."""
-    from pydantic_ai.models import ModelRequestParameters
-    from pydantic_ai.tools import ToolDefinition
+def reply(
+    response: "ModelResponse",
+    dialogue: Dialogue,
+    tools: Sequence[ToolSpec],
+    *,
+    tagged: bool = False,
+    priced: bool = False,
+) -> Reply:
+    """Return pydantic-ai's response as a reply in `dialogue`, with what can be stored and sent again.
 
-    return ModelRequestParameters(
-        function_tools=[
-            ToolDefinition(
-                name=tool.name,
-                description=tool.description,
-                parameters_json_schema=dict(tool.parameters),
-            )
-            for tool in tools
-        ]
-    )
-
-
-def reply(response: "ModelResponse", *, priced: bool) -> Reply:
-    """Return pydantic-ai's response as a reply; `priced` asks for what it cost."""
-    usage = response.usage
-    cost = _cost(response) if priced else None
-    response = _sendable(response)
-    return Reply(
+    `tagged` says that thoughts may be in the text, between tags; `priced` asks for what it cost.
+    """
+    finish, reason = finish_of(response)
+    wrote = _written(response)
+    cleaner = Cleaner({tool.name for tool in tools}, _ids(dialogue), cut=finish is Finish.LENGTH)
+    response, calls = _cleaned(response, cleaner, dialogue if tagged else None)
+    if finish is Finish.REFUSED or (finish is Finish.FILTERED and reason):
+        reason = shown(reason)
+    made = Reply(
         text=response.text or "",
-        calls=tuple(
-            ToolRequest(call.tool_call_id, call.tool_name, _arguments(call))
-            for call in response.tool_calls
-        ),
-        tokens=Tokens(usage.input_tokens, usage.output_tokens, cost),
+        calls=calls,
         raw=None if _is_plain(response) else _dumped(response),
         native=response,
+        finish=finish,
+        reason=reason[:300],
+        left_out=int(response.usage.details.get(LEFT_OUT, 0)),
     )
+    return replace(made, tokens=_tokens(response, wrote, made, dialogue, tools, priced=priced))
 
 
-def _sendable(response: "ModelResponse") -> "ModelResponse":
-    """Return a response whose texts can be stored and sent on: without halves of surrogate pairs."""
-    from pydantic_ai.messages import TextPart
+def _sendable(text: str) -> str:
+    """Return `text` as a request can hold it: without halves of surrogate pairs."""
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
-    def valid(part: Any) -> Any:
-        if not isinstance(part, TextPart):
-            return part
-        return replace(part, content=part.content.encode("utf-8", "replace").decode())
 
-    try:
-        (response.text or "").encode()
-    except UnicodeEncodeError:
-        return replace(response, parts=[valid(part) for part in response.parts])
-    return response
+def _written(response: "ModelResponse") -> str:
+    """Return all texts and thoughts of a response, to be counted."""
+    return "".join(str(getattr(part, "content", None) or "") for part in response.parts)
+
+
+def _ids(dialogue: Dialogue) -> list[str]:
+    replies = (turn for turn in dialogue.turns if isinstance(turn, Reply))
+    return [call.id for turn in replies for call in turn.calls]
+
+
+def _cleaned(
+    response: "ModelResponse", cleaner: Cleaner, tagged: Dialogue | None
+) -> "tuple[ModelResponse, tuple[ToolRequest, ...]]":
+    from pydantic_ai.messages import TextPart, ThinkingPart, ToolCallPart
+
+    parts: list[Any] = []
+    calls: list[ToolRequest] = []
+    for part in response.parts:
+        made: Any = part
+        if isinstance(part, TextPart):
+            text = _sendable(part.content)
+            if tagged is not None:
+                text = without_thoughts(text, f"{tagged.instructions}\n{tagged.opening}")
+            made = part if text == part.content else replace(part, content=text)
+        elif isinstance(part, ToolCallPart):
+            call = cleaner.request(part.tool_call_id, part.tool_name, part.args)
+            calls.append(call)
+            made = _call_part(part, call)
+        elif isinstance(part, ThinkingPart):
+            text = _sendable(part.content)
+            made = part if text == part.content else replace(part, content=text)
+        parts.append(made)
+    parts = [part for part in parts if not isinstance(part, TextPart) or part.content]
+    same = len(parts) == len(response.parts) and all(
+        new is old for new, old in zip(parts, response.parts, strict=True)
+    )
+    return (response if same else replace(response, parts=parts)), tuple(calls)
+
+
+def _call_part(part: Any, call: ToolRequest) -> Any:
+    if call.arguments is None:
+        arguments: Any = {_INVALID: call.broken}
+    elif isinstance(part.args, str) and part.args and _sent_as_it_came(part.args):
+        arguments = part.args
+    else:
+        arguments = dict(call.arguments)
+    if (call.id, call.name) == (part.tool_call_id, part.tool_name) and arguments is part.args:
+        return part
+    return replace(part, tool_name=call.name, args=arguments, tool_call_id=call.id)
+
+
+def _sent_as_it_came(arguments: str) -> bool:
+    """Tell whether a call's own text, which says a JSON object, is one that any provider reads."""
+    return (
+        arguments.strip().startswith("{")
+        and arguments.isascii()
+        and "\\ud" not in arguments.lower()
+    )
 
 
 def _response(turn: Reply) -> "ModelResponse":
@@ -96,10 +154,9 @@ def _response(turn: Reply) -> "ModelResponse":
         if isinstance(loaded, ModelResponse):
             return loaded
     parts: list[TextPart | ToolCallPart] = [TextPart(turn.text)] if turn.text else []
-    parts += [
-        ToolCallPart(call.name, None if call.arguments is None else dict(call.arguments), call.id)
-        for call in turn.calls
-    ]
+    for call in turn.calls:
+        arguments = {_INVALID: call.broken} if call.arguments is None else dict(call.arguments)
+        parts.append(ToolCallPart(call.name, arguments, call.id))
     return ModelResponse(parts=parts)
 
 
@@ -118,19 +175,34 @@ def _is_plain(response: "ModelResponse") -> bool:
 def _dumped(response: "ModelResponse") -> Any:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
 
-    return ModelMessagesTypeAdapter.dump_python([response], mode="json")[0]
+    return clean(ModelMessagesTypeAdapter.dump_python([response], mode="json")[0])
 
 
-def _arguments(call: Any) -> dict[str, Any] | None:
-    try:
-        decoded = call.args_as_dict(raise_if_invalid=True)
-    except (ValueError, AssertionError, TypeError):
-        return None
-    return decoded if isinstance(decoded, dict) else None
+def _tokens(
+    response: "ModelResponse",
+    wrote: str,
+    made: Reply,
+    dialogue: Dialogue,
+    tools: Sequence[ToolSpec],
+    *,
+    priced: bool,
+) -> Tokens:
+    """Return what a reply used; what its provider did not tell, or cannot mean, is estimated."""
+    usage = response.usage
+    read, said = counting.countable(usage.input_tokens), counting.countable(usage.output_tokens)
+    estimated = bool(usage.details.get(ESTIMATED)) or not read or not said
+    if not read:
+        read = counting.heard(dialogue, tools)
+    if not said:
+        said = counting.said(wrote, made)
+    return Tokens(read, said, _cost(response) if priced else None, estimated)
 
 
 def _cost(response: "ModelResponse") -> float | None:
     try:
         return float(response.cost().total_price)
     except (LookupError, ValueError, AssertionError):
+        return None
+    except Exception:  # accounting fails no run
+        log.exception("a reply could not be priced")
         return None

@@ -20,7 +20,7 @@ from executor.domain.records import json_bytes
 from executor.domain.tools import ToolSpec
 from executor.engine.runner import Engine
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
-from executor.models.model import ModelFault
+from executor.models.model import Listener, ModelFault
 from executor.models.offline import OfflineModel
 from executor.tools.arguments import complaint
 from executor.tools.call import Call
@@ -75,6 +75,7 @@ class Script:
     say: Callable[[str, Dialogue, Sequence[ToolSpec]], Any]
     requests: list[tuple[str, str]] = field(default_factory=list)
     dialogues: list[Dialogue] = field(default_factory=list)
+    price: float | None = 0.001
 
     async def resolve(self, name: str) -> Any:
         if name == "unknown":
@@ -92,7 +93,10 @@ class Scripted:
         self.label = name
         self._script = script
 
-    async def request(self, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Reply:
+    async def request(
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener
+    ) -> Reply:
+        listener.asked()
         self._script.requests.append((self.label, dialogue.opening))
         self._script.dialogues.append(dialogue)
         said = self._script.say(self.label, dialogue, tools)
@@ -102,6 +106,9 @@ class Scripted:
             return said
         await asyncio.sleep(0)
         return Reply(str(said), tokens=Tokens(10, 5, 0.001))
+
+    def price(self, tokens: Tokens) -> float | None:
+        return self._script.price
 
 
 @dataclass

@@ -5,6 +5,8 @@ from pydantic_ai.messages import ModelResponse, TextPart, ThinkingPart, ToolCall
 from executor.models import translation
 from executor.models.dialogue import Dialogue, Reply, Topic
 
+TALK = Dialogue("Be brief.", "Tea?", Topic("Ann", "Tea?"))
+
 
 def shown_again(reply: Reply) -> ModelResponse:
     dialogue = Dialogue("Be brief.", "Tea?", Topic("Ann", "Tea?"), [reply])
@@ -18,7 +20,7 @@ def test_half_a_surrogate_pair_in_an_answer_can_be_sent_on():
     signed = ThinkingPart("hm", signature="s1")
     for parts in ([], [signed]):
         response = ModelResponse([*parts, TextPart("Tea \ud83c"), ToolCallPart("look", {}, "c1")])
-        reply = translation.reply(response, priced=False)
+        reply = translation.reply(response, TALK, [])
         assert reply.text == "Tea ?"
         again = shown_again(reply)
         assert again.text == "Tea ?"
@@ -28,5 +30,5 @@ def test_half_a_surrogate_pair_in_an_answer_can_be_sent_on():
 
 def test_an_answer_is_shown_again_as_it_came():
     response = ModelResponse([TextPart("Tea\n\U0001f375")])
-    reply = translation.reply(response, priced=False)
+    reply = translation.reply(response, TALK, [])
     assert shown_again(reply) is response

@@ -1,0 +1,135 @@
+"""A job's budget: what a request is likely to use is set aside before it goes out."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+from common.contracts.crew import Budget
+from executor.domain.tools import ToolSpec
+from executor.engine.faults import RunFault
+from executor.engine.history import Spent
+from executor.models import counting
+from executor.models.dialogue import Dialogue, Tokens
+from executor.models.model import Model
+
+_REPLY = 256
+"""Tokens that a reply is taken to have while the job has not seen one."""
+_LEAST, _MOST = 0.02, 20.0
+"""Between these, what a provider counts as a token may differ from our estimate."""
+
+
+@dataclass(frozen=True, slots=True)
+class Need:
+    """What one request is likely to use. `read` is our own estimate of its prompt, for later."""
+
+    tokens: float = 0.0
+    cost_usd: float = 0.0
+    read: int = 0
+
+
+class Reserve:
+    """Keeps all requests of one job within `limits`, those under way at once together.
+
+    A request that only fits when others use less than was set aside for them waits for these. The
+    first one of a job goes out in any case: until then nobody knows what its provider counts.
+    """
+
+    def __init__(self, limits: Budget, spent: Spent) -> None:
+        self._limits = limits
+        self._spent = spent
+        self._held: list[Need] = []
+        self._settled = asyncio.Event()
+        self._read = self._estimated = self._wrote = self._replies = 0
+
+    @property
+    def limited(self) -> bool:
+        return self._limits.max_tokens is not None or self._limits.max_cost_usd is not None
+
+    @asynccontextmanager
+    async def held(
+        self, model: Model, dialogue: Dialogue, tools: Sequence[ToolSpec], task_id: str
+    ) -> AsyncIterator[Need]:
+        """Set aside what the next request needs while it is under way; what it used is added inside.
+
+        Raises `RunFault` (`BUDGET_EXCEEDED`).
+        """
+        if not self.limited:
+            yield Need()
+            return
+        while True:
+            need = self._need(model, dialogue, tools)
+            if self._fits(need, self._held):
+                break
+            if not self._fits(need, ()):
+                raise self._exceeded(task_id, need)
+            self._settled.clear()
+            await self._settled.wait()
+        self._held.append(need)
+        try:
+            yield need
+        finally:
+            self._held.remove(need)
+            self._settled.set()
+
+    def learn(self, need: Need, tokens: Tokens) -> None:
+        """Take note of what the request that `need` was set aside for has used."""
+        self._estimated += need.read
+        self._read += tokens.input
+        self._wrote += tokens.output
+        self._replies += 1
+
+    def check(self, task_id: str) -> None:
+        """Raise `RunFault` (`BUDGET_EXCEEDED`) when the job has used more than its budget."""
+        for _, used, most in self._sums():
+            if most is not None and used > most:
+                raise self._exceeded(task_id)
+
+    def _need(self, model: Model, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Need:
+        read = counting.heard(dialogue, tools)
+        if not self._replies and self._spent.requests:  # by an earlier attempt of the job
+            tokens = self._spent.tokens / self._spent.requests
+            return Need(tokens, self._spent.cost_usd / self._spent.requests, read)
+        ratio, reply = 1.0, float(_REPLY)
+        if self._replies:
+            ratio = min(_MOST, max(_LEAST, self._read / max(1, self._estimated)))
+            reply = self._wrote / self._replies
+        cost = model.price(Tokens(round(read * ratio), round(reply)))
+        if cost is None:
+            cost = self._spent.cost_usd / max(1, self._spent.requests)
+        return Need(read * ratio + reply, cost, read)
+
+    def _fits(self, need: Need, held: Sequence[Need]) -> bool:
+        if not self._spent.requests and not held:
+            return True
+        others = Need(sum(n.tokens for n in held), sum(n.cost_usd for n in held))
+        adds = (others.tokens + need.tokens, others.cost_usd + need.cost_usd)
+        return all(
+            most is None or (used < most and used + add <= most)
+            for (_, used, most), add in zip(self._sums(), adds, strict=True)
+        )
+
+    def _sums(self) -> Sequence[tuple[str, float, float | None]]:
+        return (
+            ("tokens", float(self._spent.tokens), self._limits.max_tokens),
+            ("US dollars", self._spent.cost_usd, self._limits.max_cost_usd),
+        )
+
+    def _exceeded(self, task_id: str, need: Need | None = None) -> RunFault:
+        adds = (0.0, 0.0) if need is None else (need.tokens, need.cost_usd)
+        name, used, most, add = max(
+            (
+                (name, used, most, add)
+                for (name, used, most), add in zip(self._sums(), adds, strict=True)
+                if most is not None
+            ),
+            key=lambda sums: (sums[1] + sums[3]) / sums[2],
+        )
+        told = f"The run has used {_short(used)} {name}; its budget is {_short(most)}."
+        if add and used < most:
+            told += f" The next request would need about {_short(add)} more."
+        return RunFault("BUDGET_EXCEEDED", told, task_id)
+
+
+def _short(number: float) -> str:
+    return f"{round(number):d}" if number >= 10 else f"{number:.4g}"

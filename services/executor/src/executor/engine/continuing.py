@@ -1,0 +1,76 @@
+"""Replies that do not end as they should: cut at their length, filtered, or refused."""
+
+from executor.engine.faults import RunFault
+from executor.models.calls import CUT as CALL_CUT
+from executor.models.dialogue import Finish, Reply
+
+OUTPUT_CUT = "OUTPUT_CUT"
+_PARTS = 5
+"""Replies that one answer may be put together from."""
+_CUT_CALLS = 3
+"""Replies one after another whose calls may be cut."""
+_OVERLAP = 400
+"""Characters that a part may repeat of the one before it."""
+_SURE = 12
+"""A repetition of fewer is chance."""
+
+GO_ON = (
+    "Your reply reached its length limit. Go on exactly where it stopped, with the very next "
+    "character: what you write now is put directly behind it. Repeat nothing and say nothing about it."
+)
+BRIEFLY = "Your reply reached its length limit before it came to an answer. Answer now, directly and briefly."
+
+
+class Spoken:
+    """An answer in the making, from one reply or, where these are cut, from several."""
+
+    def __init__(self) -> None:
+        self.text = ""
+        self._parts = self._cut_calls = 0
+
+    def add(self, reply: Reply) -> str:
+        """Take up a reply that asks for no tool; return what its model is told, empty when it is whole."""
+        self.text = joined(self.text, reply.text)
+        self._parts += 1
+        if reply.finish is not Finish.LENGTH or self._parts >= _PARTS:
+            return ""
+        return GO_ON if self.text.strip() else BRIEFLY
+
+    def called(self, reply: Reply) -> bool:
+        """Take note of a reply that calls tools; tell whether too many in a row were cut."""
+        self.text, self._parts = "", 0
+        cut = any(call.fault == CALL_CUT for call in reply.calls)
+        self._cut_calls = self._cut_calls + 1 if cut else 0
+        return self._cut_calls >= _CUT_CALLS
+
+
+def joined(text: str, more: str) -> str:
+    """Return a cut text with what follows it, without what the second part repeats of the first."""
+    for length in range(min(_OVERLAP, len(text), len(more)), _SURE - 1, -1):
+        if text.endswith(more[:length]):
+            return text + more[length:]
+    return text + more
+
+
+def check(reply: Reply, model: str, task_id: str) -> None:
+    """Raise `RunFault` for a reply that its model or provider did not let be: it is no answer."""
+    because = f": {reply.reason}" if reply.reason else ""
+    if reply.finish is Finish.REFUSED:
+        told = f"The model {model} refused to answer{because}. Change what is asked of it."
+        raise RunFault("MODEL_REFUSED", told, task_id)
+    if reply.finish is Finish.FILTERED:
+        told = (
+            f"The provider of the model {model} cut its answer off with a content filter{because}. "
+            "Change what is asked, or use another model."
+        )
+        raise RunFault("CONTENT_FILTERED", told, task_id)
+
+
+def too_long(model: str, task_id: str, *, call: bool) -> RunFault:
+    """Return how a run ends when its model does not come to an end of its replies."""
+    what = "call a tool" if call else "answer"
+    told = (
+        f"The model {model} reached its length limit again and again before it could {what}. "
+        "Ask for less at once, or raise the model's limit where it is served."
+    )
+    return RunFault(OUTPUT_CUT, told, task_id)

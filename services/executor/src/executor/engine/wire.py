@@ -1,0 +1,66 @@
+"""The requests that one reply takes, as a run tells of them and counts them."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from executor.engine.shared import Shared
+from executor.models.dialogue import Reply, Tokens
+
+
+@dataclass(slots=True)
+class Wire:
+    """Fulfils `Listener`. `model` is how the model is named where it is told of."""
+
+    shared: Shared
+    requests: int = 0
+    under_way: bool = False
+    used: Tokens = field(default_factory=Tokens)
+
+    def asked(self) -> None:
+        self.requests += 1
+        self.under_way = True
+
+    def wasted(self, tokens: Tokens) -> None:
+        self.under_way = False
+        self.used = _sum(self.used, tokens)
+
+    def waits(self, why: str, seconds: float) -> None:
+        self.under_way = False
+        self.shared.waits(why, seconds)
+
+    def usage(self, reply: Reply) -> dict[str, Any]:
+        """Return what `reply` and all that was asked for it used, as its event tells it."""
+        used = _sum(self.used, reply.tokens)
+        return _usage(max(1, self.requests), used)
+
+    def cut_off(self, read: int) -> dict[str, Any] | None:
+        """Return what was used although no reply came; None when nothing was asked.
+
+        `read` is about how many tokens the request has that was under way.
+        """
+        if not self.requests:
+            return None
+        used = self.used
+        if self.under_way:
+            used = _sum(used, Tokens(read, 0, None, estimated=True))
+        return _usage(self.requests, used)
+
+
+def _usage(requests: int, tokens: Tokens) -> dict[str, Any]:
+    usage = {
+        "requests": requests,
+        "input_tokens": tokens.input,
+        "output_tokens": tokens.output,
+        "cost_usd": tokens.cost_usd,
+    }
+    return usage | {"estimated": True} if tokens.estimated else usage
+
+
+def _sum(one: Tokens, other: Tokens) -> Tokens:
+    costs = [cost for cost in (one.cost_usd, other.cost_usd) if cost is not None]
+    return Tokens(
+        one.input + other.input,
+        one.output + other.output,
+        sum(costs) if costs else None,
+        one.estimated or other.estimated,
+    )

@@ -1,0 +1,184 @@
+"""The tool calls in a reply, made so that they can be stored, made, and shown to any provider again."""
+
+import json
+import math
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from typing import Any
+
+import orjson
+
+from executor.models.dialogue import ToolRequest
+
+_SENDABLE = re.compile(r"[A-Za-z0-9_-]{1,40}")
+"""Ids that OpenAI, Anthropic and Google all take back."""
+_NAME = 64
+_DEEPEST = 60
+_LARGEST = 256 * 1024
+"""Characters of one call's arguments; what is longer is no call but a mistake."""
+_TOGETHER = 512 * 1024
+_SHOWN = 2_000
+_MARKS = re.compile(r"<\|.*", re.DOTALL)
+_ODD = re.compile(r"[^A-Za-z0-9_-]+")
+_SIMPLE = re.compile(r"[^a-z0-9]+")
+_AFFIXES = re.compile(r"[.:/ ]")
+
+CUT = "your reply reached its length limit in the midst of this call, and it was not made"
+
+
+class Cleaner:
+    """Makes requests of the calls in one reply.
+
+    `names` are the tools there are and `taken` the ids of earlier calls in the dialogue; `cut` says
+    that the reply ended at its length limit.
+    """
+
+    def __init__(self, names: Collection[str], taken: Iterable[str], *, cut: bool = False) -> None:
+        self._names = names
+        self._taken = set(taken)
+        self._cut = cut
+        self._left = _TOGETHER
+
+    def request(self, call_id: str, name: str, arguments: object) -> ToolRequest:
+        """Return one call; arguments that cannot be used are told as `broken`."""
+        call_id, name = self._id(call_id), tool_name(name, self._names)
+        value, fault = self._value(arguments)
+        if value is not None:
+            return ToolRequest(call_id, name, value)
+        if self._cut and _unfinished(arguments):
+            fault = CUT
+        return ToolRequest(call_id, name, None, _excerpt(arguments), fault)
+
+    def _id(self, given: str) -> str:
+        made, number = given, len(self._taken)
+        while not _SENDABLE.fullmatch(made) or made in self._taken:
+            made, number = f"call_{number}", number + 1
+        self._taken.add(made)
+        return made
+
+    def _value(self, arguments: object) -> tuple[dict[str, Any] | None, str]:
+        if isinstance(arguments, str):
+            self._left -= len(arguments)
+            if len(arguments) > _LARGEST or self._left < 0:
+                return None, f"the arguments are too long: at most {_LARGEST} characters are read"
+        try:
+            return usable(arguments), ""
+        except Unusable as fault:
+            return None, str(fault)
+
+
+class Unusable(ValueError):  # noqa: N818 - it says what arguments are
+    """Arguments that no tool can be called with; the text says why."""
+
+
+def usable(arguments: object) -> dict[str, Any]:
+    """Return a call's arguments as a JSON object. Raises `Unusable`."""
+    value = _decoded(arguments) if isinstance(arguments, str) else arguments
+    if isinstance(value, str) and value.strip():  # encoded twice
+        value = _decoded(value)
+    if value is None or value == "":
+        return {}
+    if not isinstance(value, Mapping):
+        raise Unusable("the arguments are not one JSON object")
+    _check(value)
+    try:
+        orjson.dumps(value)
+    except TypeError:
+        value = clean(value)
+    return dict(value)
+
+
+def _decoded(text: str) -> Any:
+    if not text.strip():
+        return {}
+    try:
+        return json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)
+    except Unusable:
+        raise
+    except RecursionError:
+        raise Unusable("the arguments are nested too deep") from None
+    except ValueError as fault:
+        raise Unusable(f"the arguments are not JSON ({fault})") from None
+
+
+def _refuse(name: str) -> Any:
+    raise Unusable(f"{name} is no number in JSON")
+
+
+def _float(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise Unusable(f"the number {text[:40]} is out of range")
+    return number
+
+
+def _int(text: str) -> int:
+    if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
+        raise Unusable(f"the number {text[:40]} is out of range: write it as a text")
+    return int(text)
+
+
+def _check(value: Any) -> None:
+    """Raise `Unusable` for what is nested too deep or holds a number that JSON has not."""
+    level: list[Any] = [value]
+    for _ in range(_DEEPEST):
+        below: list[Any] = []
+        for entry in level:
+            below += entry.values() if isinstance(entry, Mapping) else entry
+        for entry in below:
+            if isinstance(entry, float) and not math.isfinite(entry):
+                raise Unusable(f"{entry} is no number in JSON")
+            if isinstance(entry, int) and not -(2**63) <= entry < 2**64:
+                raise Unusable("a number is out of range: write it as a text")
+        level = [entry for entry in below if isinstance(entry, Mapping | list | tuple)]
+        if not level:
+            return
+    raise Unusable(f"the arguments are nested deeper than {_DEEPEST}")
+
+
+def clean(value: Any) -> Any:
+    """Return `value` with halves of surrogate pairs, which no request can hold, made into `?`."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, Mapping):
+        return {clean(str(name)): clean(entry) for name, entry in value.items()}
+    if isinstance(value, list | tuple):
+        return [clean(entry) for entry in value]
+    return value
+
+
+def tool_name(given: str, known: Collection[str]) -> str:
+    """Return the tool of `known` that `given` means, else `given` as a name that can be sent.
+
+    Models add what they were trained on: `functions.calculator`, `calculator<|channel|>commentary`.
+    """
+    if given in known:
+        return given
+    bare = _MARKS.sub("", given[:1_000])
+    alike = {_simple(name): name for name in known}
+    for guess in _guesses(bare):
+        if guess in known:
+            return guess
+        if _simple(guess) in alike:
+            return alike[_simple(guess)]
+    return _ODD.sub("_", bare).strip("_")[:_NAME] or "unnamed"
+
+
+def _guesses(bare: str) -> Sequence[str]:
+    bare = bare.strip("`'\" ()")
+    parts = _AFFIXES.split(bare)
+    return [bare, *reversed(parts)]
+
+
+def _simple(name: str) -> str:
+    return _SIMPLE.sub("_", name.casefold()).strip("_")
+
+
+def _unfinished(arguments: object) -> bool:
+    return isinstance(arguments, str) and not arguments.rstrip().endswith("}")
+
+
+def _excerpt(arguments: object) -> str:
+    text = arguments if isinstance(arguments, str) else repr(arguments)[: 10 * _SHOWN]
+    text = text[:_SHOWN] + ("…" if len(text) > _SHOWN else "")
+    return text.encode("utf-8", "replace").decode()

@@ -1,0 +1,232 @@
+"""Replies of servers that speak OpenAI's chat protocol, mended before its library reads them.
+
+Many speak it nearly: errors in a 200, counts that are none, arguments as objects, ids that are null.
+What comes out has only what we read, in the shape that the protocol gives it.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from executor.models.counting import countable, tokens_of
+
+_CALLS = 256
+"""Calls of one reply that are read."""
+_THOUGHTS = 500_000
+"""Characters of thoughts that are kept to be sent again; longer ones are left out."""
+_SAID = 2_000
+_STATUSES: Sequence[tuple[tuple[str, ...], int]] = (
+    (("quota", "billing", "credit", "payment"), 402),
+    (("rate", "too_many", "too many", "throttl"), 429),
+    (("overload", "unavailable", "capacity", "busy", "timeout"), 503),
+    (("authenti", "api_key", "unauthorized"), 401),
+    (("permission", "forbidden"), 403),
+    (("not_found", "not found"), 404),
+    (("invalid", "bad_request", "bad request", "context_length", "unsupported"), 400),
+)
+
+ESTIMATED = "kasal_estimated"
+"""A detail of usage that says that the counts beside it are not all the provider's."""
+LEFT_OUT = "kasal_left_out"
+"""A detail of usage: how many calls of the reply are left out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mended:
+    """An answer as it should have been: its status and its body."""
+
+    status: int
+    body: bytes
+
+
+def mended(body: bytes) -> Mended:
+    """Return the answer that a 200 with `body` stands for; what is not JSON stays as it is."""
+    told = _read(body)
+    if not isinstance(told, dict):
+        return Mended(200, body)
+    choice, error = _choice(told), _error(told)
+    if choice is not None and choice.get("error"):
+        error, choice = choice["error"], None
+    if error is not None and (choice is None or not _says_something(choice["message"])):
+        return _refused(error)
+    if choice is None:
+        if "choices" not in told:
+            return Mended(200, body)
+        return _refused({"message": "It answered without a message.", "code": 503})
+    return Mended(200, _json(_completion(told, choice)))
+
+
+def _read(body: bytes) -> Any:
+    try:
+        return orjson.loads(body)
+    except ValueError:
+        pass
+    try:  # half surrogates, NaN and the like, which are mended further on
+        return json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
+
+
+def _choice(told: Mapping[str, Any]) -> dict[str, Any] | None:
+    choices = told.get("choices")
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and (isinstance(choice.get("message"), dict)):
+            return choice
+        if isinstance(choice, dict) and choice.get("error"):
+            return {**choice, "message": {}}
+    return None
+
+
+def _says_something(message: Mapping[str, Any]) -> bool:
+    return any(message.get(name) for name in ("content", "tool_calls", "function_call", "refusal"))
+
+
+def _error(told: Mapping[str, Any]) -> Any:
+    if told.get("error"):
+        return told["error"]
+    if told.get("object") == "error" or ("choices" not in told and "message" in told):
+        return told
+    return None
+
+
+def _refused(error: Any) -> Mended:
+    told: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
+    code, kind = told.get("code"), told.get("type")
+    message = told.get("message")
+    message = message if isinstance(message, str) else _json(told).decode("utf-8", "replace")
+    said = {"message": message[:_SAID], "code": _short(code), "type": _short(kind)}
+    status = _status(told.get("code"), told.get("status")) or _named(
+        f"{code} {kind} {message[:200]}"
+    )
+    return Mended(status, _json({"error": said}))
+
+
+def _short(value: object) -> str | None:
+    return None if value is None else str(value)[:100]
+
+
+def _status(*codes: object) -> int | None:
+    for code in codes:
+        text = str(code).strip()
+        if text.isascii() and text.isdigit() and len(text) == 3 and 400 <= int(text) < 600:
+            return int(text)
+    return None
+
+
+def _named(words: str) -> int:
+    words = words.casefold()
+    for names, status in _STATUSES:
+        if any(name in words for name in names):
+            return status
+    return 503
+
+
+def _completion(told: Mapping[str, Any], choice: Mapping[str, Any]) -> dict[str, Any]:
+    message, left_out = _message(choice["message"])
+    finish = choice.get("finish_reason")
+    created = told.get("created")
+    return {
+        "id": _text(told.get("id"))[:200],
+        "object": "chat.completion",
+        "created": created if type(created) is int and 0 < created < 10**11 else 0,
+        "model": _text(told.get("model"))[:200],
+        "choices": [
+            {
+                "index": 0,
+                "message": message,
+                "finish_reason": finish[:100] if isinstance(finish, str) and finish else None,
+            }
+        ],
+        "usage": _usage(told.get("usage"), message, left_out),
+    }
+
+
+def _message(told: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    calls = _calls(told)
+    refusal = told.get("refusal")
+    message: dict[str, Any] = {
+        "role": "assistant",
+        "content": _content(told.get("content")),
+        "refusal": refusal[:_SAID] if isinstance(refusal, str) and refusal else None,
+    }
+    if calls:
+        message["tool_calls"] = [_call(call) for call in calls[:_CALLS]]
+    for name in ("reasoning_content", "reasoning"):
+        thought = told.get(name)
+        if isinstance(thought, str) and 0 < len(thought) <= _THOUGHTS:
+            message[name] = thought
+    return message, max(0, len(calls) - _CALLS)
+
+
+def _content(content: Any) -> str | None:
+    if content is None or isinstance(content, str):
+        return content
+    parts = content if isinstance(content, list) else [content]
+    texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
+    return "".join(text for text in texts if isinstance(text, str)) or None
+
+
+def _calls(told: Mapping[str, Any]) -> list[dict[str, Any]]:
+    calls = told.get("tool_calls")
+    found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
+    old = told.get("function_call")
+    return found or ([{"function": old}] if isinstance(old, dict) else [])
+
+
+def _call(told: Mapping[str, Any]) -> dict[str, Any]:
+    function = told.get("function")
+    function = function if isinstance(function, dict) else told
+    arguments = function.get("arguments")
+    if arguments is None:
+        arguments = ""
+    elif not isinstance(arguments, str):
+        arguments = json.dumps(arguments)
+    call = {
+        "id": _text(told.get("id")),
+        "type": "function",
+        "function": {"name": _text(function.get("name")), "arguments": arguments},
+    }
+    extra = told.get("extra_content")  # Gemini's signature of a thought
+    return call if extra is None else call | {"extra_content": extra}
+
+
+def _text(value: object) -> str:
+    return "" if value is None else str(value)
+
+
+def _usage(told: Any, message: Mapping[str, Any], left_out: int) -> dict[str, Any]:
+    """Return the counts that can be used, else 0; what only the total tells is split."""
+    given = told if isinstance(told, dict) else {}
+    counts = {
+        name: countable(given.get(name))
+        for name in ("prompt_tokens", "completion_tokens", "total_tokens")
+    }
+    read, wrote, total = counts.values()
+    details: dict[str, int] = {LEFT_OUT: left_out} if left_out else {}
+    if read is None or wrote is None:
+        details[ESTIMATED] = 1
+    if total and not read and not wrote:
+        wrote = min(total, 1 + tokens_of(_text(message["content"])))
+    if total and not read:
+        read = max(0, total - (wrote or 0))
+    if total and not wrote:
+        wrote = max(0, total - (read or 0))
+    usage = {"prompt_tokens": read or 0, "completion_tokens": wrote or 0}
+    return usage | {
+        "total_tokens": sum(usage.values()),
+        "prompt_tokens_details": _cached(given, read or 0),
+        "completion_tokens_details": details or None,
+    }
+
+
+def _cached(given: Mapping[str, Any], read: int) -> dict[str, int] | None:
+    details = given.get("prompt_tokens_details")
+    cached = countable(details.get("cached_tokens")) if isinstance(details, dict) else None
+    return {"cached_tokens": cached} if cached and cached <= read else None

@@ -1,0 +1,31 @@
+"""What a provider says, as it can be shown: on one line, short, and without anybody's keys."""
+
+import re
+from urllib.parse import urlsplit
+
+_READ = 4_000
+_SHOWN = 300
+_SECRETS = re.compile(
+    r"\b(?:sk|pk|rk|gsk|xai|hf|key)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}|\beyJ[\w-]{10,}\.[\w.-]+"
+    r"|(?<=Bearer )[^\s\"',;]+|(?<=://)[^\s/@]+(?=@)"
+)
+
+
+def shown(text: str, keys: tuple[str, ...] = ()) -> str:
+    """Return `text` on one line, shortened, with `keys` and what looks like a key left out."""
+    line = " ".join(text[:_READ].split())
+    for key in keys:
+        if len(key) >= 4:
+            line = line.replace(key, "***")
+    line = _SECRETS.sub("***", line)
+    return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
+
+
+def address(url: str) -> str:
+    """Return host and port of `url`; empty where it has none."""
+    try:
+        parts = urlsplit(url)
+        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)
+    except ValueError:
+        return ""
+    return f"{parts.hostname}:{port}" if parts.hostname else ""

@@ -1,0 +1,79 @@
+"""How long a model is waited for: our own pauses, and what its provider asks for."""
+
+import math
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
+_MILLISECONDS = ("retry-after-ms", "x-ms-retry-after-ms")
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """For how many seconds after its first failure a request is tried again, and how often at most.
+
+    Pauses begin with `first` seconds and double up to `most`.
+    """
+
+    tries: int = 1_000
+    longest: float = 300.0
+    first: float = 0.5
+    most: float = 20.0
+
+    def pause(self, tries: int, left: float, asked: float | None) -> float | None:
+        """Return the seconds to wait after the `tries`th failure, or None to give up.
+
+        `left` is what is left of `longest`, and `asked` what the provider wants: it is waited for as
+        long as that is, but never less than we would wait by ourselves.
+        """
+        if tries >= self.tries or left <= 0:
+            return None
+        own = min(self.most, self.first * 2.0 ** min(tries - 1, 30))
+        own *= random.uniform(0.8, 1.2)  # noqa: S311
+        if asked is not None and asked > own:
+            return asked if asked <= left else None
+        return min(own, left)
+
+
+def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
+    """Return the seconds that an answer's headers ask to wait, or None where they ask for nothing.
+
+    Numbers may have fractions; a date (RFC 9110, 10.2.3) is taken by the clock of the answer's own
+    `Date`. What is past or less than nothing asks for nothing.
+    """
+    told = {name.lower(): value for name, value in headers.items()}
+    for name in _MILLISECONDS:
+        seconds = _number(told.get(name))
+        if seconds is not None:
+            return seconds / 1_000
+    asked = told.get("retry-after")
+    seconds = _number(asked)
+    if seconds is None and asked is not None:
+        seconds = _until(asked, told.get("date"), now)
+    return seconds
+
+
+def _number(text: str | None) -> float | None:
+    try:
+        number = float(text or "")
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number > 0 else None
+
+
+def _until(asked: str, date: str | None, now: datetime) -> float | None:
+    until = _moment(asked)
+    if until is None:
+        return None
+    seconds = (until - (_moment(date or "") or now)).total_seconds()
+    return seconds if seconds > 0 else None
+
+
+def _moment(text: str) -> datetime | None:
+    try:
+        moment = parsedate_to_datetime(text)
+    except (ValueError, TypeError, OverflowError, IndexError):
+        return None
+    return moment if moment.tzinfo is not None else moment.replace(tzinfo=UTC)

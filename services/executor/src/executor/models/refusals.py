@@ -1,0 +1,142 @@
+"""What a provider's refusal means for a run, in words that say what can be done about it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from executor.models.masking import address, shown
+from executor.models.model import ModelFault
+from executor.models.patience import retry_after
+
+_PASSING = frozenset({408, 409, 425, 429})
+_LASTING = frozenset({501, 505})
+"""5xx that will be the same next time."""
+_FILTERS = ("content_filter", "content_policy", "responsibleai", "moderation", "safety")
+_SHAPE = frozenset({400, 404, 415, 422, 500, 501})
+"""How servers refuse a `response_format` that they do not have."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`fault` is what ends the run when the request is not tried again, which `passing` says to do.
+
+    `retry_after` is the seconds that the provider asks for; `shape` says that the refusal may be of
+    the answer's shape alone.
+    """
+
+    fault: ModelFault
+    passing: bool = False
+    retry_after: float | None = None
+    shape: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """Who refuses: a model's name, its provider's address, the setting of its key, and the key."""
+
+    model: str
+    url: str = ""
+    setting: str = ""
+    keys: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """The model and where it is asked, as it is shown: never with credentials."""
+        where = address(self.url)
+        return f"The model {shown(self.model, self.keys)}" + (f" ({where})" if where else "")
+
+
+def refusal(fault: Any, provider: Provider, now: datetime) -> Refusal:
+    """Return what pydantic-ai's `ModelAPIError` means."""
+    from pydantic_ai import exceptions as known
+
+    status = getattr(fault, "status_code", None)
+    said = _said(fault, provider)
+    if isinstance(fault, known.ModelQuotaExceededError):
+        told = "its quota is used up. Raise it at the provider, or use another model"
+        return Refusal(_fault("RATE_LIMIT", provider, f"{told}.{said}"))
+    if status is None:
+        if isinstance(fault, known.ModelConnectionError):
+            reason = _unreached(fault)
+            told = f"cannot be reached ({reason}). Is it running, and is its address right?"
+            return Refusal(_fault("MODEL_UNAVAILABLE", provider, told, colon=False), passing=True)
+        return Refusal(
+            _fault("MODEL_UNAVAILABLE", provider, f"no usable answer.{said}"), passing=True
+        )
+    asked = retry_after(getattr(fault, "headers", None) or {}, now) or _positive(fault.retry_after)
+    if isinstance(fault, known.ModelRateLimitError) or status == 429:
+        return Refusal(_fault("RATE_LIMIT", provider, f"rate limit exceeded.{said}"), True, asked)
+    if status in _PASSING or (status >= 500 and status not in _LASTING):
+        told = f"answered {status}.{said}"
+        fault_ = _fault("MODEL_UNAVAILABLE", provider, told, colon=False)
+        return Refusal(fault_, True, asked, shape=status in _SHAPE)
+    return Refusal(_lasting(fault, status, provider, said), shape=status in _SHAPE)
+
+
+def _lasting(fault: Any, status: int, provider: Provider, said: str) -> ModelFault:
+    words = f"{fault.provider_error_code} {fault.provider_error_type}".casefold()
+    if any(word in words for word in _FILTERS):
+        told = f"its provider's filter lets nothing through of this request.{said}"
+        return _fault("CONTENT_FILTERED", provider, told)
+    return _fault("MODEL_ERROR", provider, f"{_meaning(fault, status, provider)}.{said}")
+
+
+def _meaning(fault: Any, status: int, provider: Provider) -> str:
+    from pydantic_ai import exceptions as known
+
+    if status == 401 or isinstance(fault, known.ModelAuthenticationError):
+        where = f": set a valid one in {provider.setting}" if provider.setting else ""
+        what = "does not accept the key" if status != 403 else "does not let this key use the model"
+        return f"its provider {what}{where} and start the workers again"
+    if isinstance(fault, known.ModelContextWindowExceededError):
+        return "the request is longer than the model can read. Give the task less context"
+    if status == 404:
+        return "its provider does not know it. Look at the model's name and the provider's address"
+    if status == 413:
+        return "too large"
+    return f"its provider refused the request with {status}"
+
+
+def _fault(code: str, provider: Provider, told: str, *, colon: bool = True) -> ModelFault:
+    return ModelFault(code, f"{provider.name}{':' if colon else ''} {told}")
+
+
+def _said(fault: Any, provider: Provider) -> str:
+    """Return what the provider says of it, as a sentence to put behind ours."""
+    text = shown(_message(fault.body), provider.keys)
+    if not text and getattr(fault, "status_code", None) is None:
+        text = shown(str(fault), provider.keys)
+    return f" It says: {text}" if text else ""
+
+
+def _message(body: Any) -> str:
+    for _ in range(4):
+        if isinstance(body, str):
+            return _plain(body)
+        if isinstance(body, list):
+            body = body[0] if body else None
+        elif isinstance(body, Mapping):
+            names = ("message", "error", "detail", "msg", "error_message", "errors")
+            body = next((body[name] for name in names if body.get(name)), None)
+        else:
+            break
+    return ""
+
+
+def _plain(text: str) -> str:
+    return "" if text.lstrip()[:1] == "<" else text  # a page of HTML says nothing here
+
+
+def _unreached(fault: Any) -> str:
+    from pydantic_ai import exceptions as known
+
+    if isinstance(fault, known.ModelTimeoutError):
+        return "no answer in time"
+    return {"connect": "no connection", "read": "the connection broke off"}.get(
+        fault.phase or "", "no connection"
+    )
+
+
+def _positive(seconds: float | None) -> float | None:
+    return seconds if seconds is not None and seconds > 0 else None

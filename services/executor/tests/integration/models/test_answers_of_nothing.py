@@ -1,0 +1,99 @@
+"""Answers with a status of 200 that are none: their errors are found, waited out, and told."""
+
+import pytest
+
+from executor.models.model import ModelFault, Unheard
+
+
+class Heard(Unheard):
+    def __init__(self):
+        self.waited = []
+
+    def waits(self, why, seconds):
+        self.waited.append((why, seconds))
+
+
+@pytest.mark.parametrize(
+    ("body", "code", "again"),
+    [
+        ({"error": {"code": 429, "message": "Slow down, please"}}, "RATE_LIMIT", True),
+        ({"error": {"code": "429", "message": "Slow down, please"}}, "RATE_LIMIT", True),
+        ({"error": {"type": "rate_limit_error", "message": "Slow down, please"}}, "RATE_LIMIT", True),
+        ({"error": {"code": 503, "message": "Slow down, please"}}, "MODEL_UNAVAILABLE", True),
+        ({"error": {"code": None, "message": "Slow down, please"}}, "MODEL_UNAVAILABLE", True),
+        ({"error": "Slow down, please"}, "MODEL_UNAVAILABLE", True),
+        ({"error": {"code": 502, "message": "Slow down, please"}, "choices": None},
+         "MODEL_UNAVAILABLE", True),
+        ({"error": {"code": 400, "message": "Slow down, please"}}, "MODEL_ERROR", False),
+        ({"error": {"code": "invalid_request_error", "message": "Slow down, please"}},
+         "MODEL_ERROR", False),
+        ({"object": "error", "code": 400, "message": "Slow down, please"}, "MODEL_ERROR", False),
+        ({"error": {"code": "insufficient_quota", "message": "Slow down, please"}},
+         "RATE_LIMIT", False),
+        ({"choices": [{"error": {"code": 502, "message": "Slow down, please"},
+                       "finish_reason": "error"}]}, "MODEL_UNAVAILABLE", True),
+    ],
+)  # fmt: skip
+async def test_an_error_in_a_good_answer_is_an_error(server, model, talk, kit, body, code, again):
+    server.answers = [body]
+    heard = Heard()
+    with pytest.raises(ModelFault) as fault:
+        await model.request(talk(), [], heard)
+    assert fault.value.code == code
+    assert "Slow down, please" in fault.value.message
+    assert (len(server.asked) > 1) == again == bool(heard.waited)
+    server.answers, server.asked = [body, kit.said("Hello")], []
+    if again:
+        assert (await model.request(talk(), [])).text == "Hello"
+        assert len(server.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {"choices": None}, {"choices": []}, {"choices": [None]}, {"choices": {}},
+        {"choices": [{"index": 0, "message": None, "finish_reason": "stop"}]},
+        {"choices": [{"index": 0, "finish_reason": "stop"}]},
+    ],
+)  # fmt: skip
+async def test_an_answer_without_a_message_is_asked_for_again(server, model, talk, kit, broken):
+    server.answers = [kit.said("x") | broken, kit.said("Hello")]
+    assert (await model.request(talk(), [])).text == "Hello"
+    server.answers = [kit.said("x") | broken]
+    with pytest.raises(ModelFault) as fault:
+        await model.request(talk(), [])
+    assert fault.value.code == "MODEL_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("message", [{}, {"content": None}, {"content": ""}, {"content": []}])
+async def test_an_empty_message_is_asked_for_again_but_not_for_ever(
+    server, model, talk, kit, message
+):
+    empty = kit.said("x")
+    empty["choices"][0]["message"] = {"role": "assistant", **message}
+    server.answers = [empty, kit.said("Hello")]
+    assert (await model.request(talk(), [])).text == "Hello"
+    server.answers, server.asked = [empty], []
+    assert (await model.request(talk(), [])).text == ""
+    assert len(server.asked) == 3
+
+
+@pytest.mark.parametrize(("status", "setting"), [(401, "OPENAI_API_KEY"), (403, "key")])
+async def test_a_wrong_key_is_told_in_a_sentence_without_the_key(
+    server, model, talk, status, setting
+):
+    secret = "sk-proj-abcdef1234567890"
+    body = {
+        "error": {"message": f"Incorrect API key provided: {secret}.", "code": "invalid_api_key"}
+    }
+    server.answers = [(status, body, {})]
+    with pytest.raises(ModelFault) as fault:
+        await model.request(talk(), [])
+    told = fault.value.message
+    assert fault.value.code == "MODEL_ERROR"
+    assert len(server.asked) == 1
+    assert setting in told
+    assert "Incorrect API key" in told
+    assert "127.0.0.1:" in told
+    assert secret not in told
+    assert "{" not in told
