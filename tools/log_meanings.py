@@ -102,6 +102,8 @@ MEANINGS = {
     "a socket failed with a bug": "The client was closed (1011) and comes back. Report it.",
     "a stream is broken off": "An SSE client comes back with `Last-Event-ID`.",
     "a job cannot be read and is left alone": "Its document does not fit this version: look at it, or upgrade.",
+    "a job is left in the store": "The database was away at its turn: it is queued, and found there.",
+    "a look for queued jobs failed and will be repeated": "Jobs wait for the next look. Report it.",
     "a job could not be claimed": "It is tried again each second; the others go on. Report it.",
     "what a run had in line is left out": "It could not be stored; the job ends with an error that says why.",
     "memory waits for the bus": "What runs remembered is kept in this worker and sent when the bus is back.",

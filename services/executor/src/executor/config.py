@@ -17,6 +17,8 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
 
     worker_slots: int = Field(default=200, ge=1, le=10_000)
     """Jobs that one worker process runs at once."""
+    worker_reserve: float = Field(default=0.1, ge=0, le=1)
+    """Places beyond them, as a share of them, for workspaces that have few jobs at this worker."""
     max_lost_claims: int = Field(default=5, ge=1, le=100)
     """How many workers a job may lose in a row before it ends with `ATTEMPTS_EXHAUSTED`."""
     lease_beat: float = Field(default=0.5, gt=0, le=10)

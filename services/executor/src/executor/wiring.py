@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from math import ceil
 from typing import Any
 
 from fastapi import FastAPI
@@ -207,6 +208,7 @@ def build_worker(
         meters,
         slots=settings.worker_slots,
         patience=settings.store_patience,
+        reserve=ceil(settings.worker_slots * settings.worker_reserve),
     )
     meters.observe_slots(settings.worker_slots)
     meters.observe_outbox(runs.unpublished, settlement.unpublished)

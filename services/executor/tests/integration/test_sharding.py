@@ -20,6 +20,8 @@ BY_WORKERS = {
     "find executions(created_at, open, owner, status)",  # jobs that lost their message
     "find executions(open, owner, status, tail.0)",  # jobs that wait for a person
     "distinct executions(open, owner)",
+    "distinct executions(open, status)",  # workspaces with queued jobs
+    "find executions(created_at, open, status, workspace_id)",  # those jobs, by turn
 }
 """What workers look for, so often a second and worker, whatever the jobs: by lot (domain/lookout.py) but
 for each worker's own."""

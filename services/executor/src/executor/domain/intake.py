@@ -1,6 +1,7 @@
 """Taking jobs: storing what the bus brings, and claiming it for this worker."""
 
 import asyncio
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -33,6 +34,7 @@ class ForeignJob(Exception):  # noqa: N818 - it names the message, not a fault o
 class _Delay:
     until: float
     pause: float
+    workspace_id: str
 
 
 class Intake:
@@ -92,12 +94,12 @@ class Intake:
         )
 
     @property
-    def delayed(self) -> int:
-        """How many queued jobs wait here for crews to answer."""
+    def delayed(self) -> Counter[str]:
+        """How many queued jobs of each workspace wait here for crews to answer."""
         long_ago = asyncio.get_running_loop().time() - 2 * _LONGEST_PAUSE
         # A job that was stopped, or taken by another worker, is not asked about again.
         self._delays = {j: delay for j, delay in self._delays.items() if delay.until > long_ago}
-        return len(self._delays)
+        return Counter(delay.workspace_id for delay in self._delays.values())
 
     def on_its_last(self, lost_claims: int) -> bool:
         """Say whether a job that has lost so many workers is given up at the next loss."""
@@ -161,7 +163,7 @@ class Intake:
             return None
         except KasalError as fault:  # crews is away, or does not take this service for what it is
             pause = min(delay.pause * 2, _LONGEST_PAUSE) if delay else _FIRST_PAUSE
-            self._delays[job.job_id] = _Delay(now + pause, pause)
+            self._delays[job.job_id] = _Delay(now + pause, pause, job.workspace_id)
             log.warning("a job waits for its crew", job_id=job.job_id, reason=str(fault))
             return None
         self._delays.pop(job.job_id, None)

@@ -24,6 +24,11 @@ class Lookout:
         self._alive = 1 + len(alive)
         self._roomy = 1 + len(set(alive).difference(full))
 
+    @property
+    def others_full(self) -> bool:
+        """Whether any other worker can take no more."""
+        return self._roomy < self._alive
+
     def takes(self) -> bool:
         """Say whether this worker, which has room, looks for jobs to take in this round."""
         return self._draw() * self._roomy < LOOKERS

@@ -67,6 +67,12 @@ class Executions(Receipts, Protocol):
     async def queued(self, before: datetime, limit: int) -> list[str]:
         """Return the oldest queued jobs made before then."""
 
+    async def waiting_workspaces(self) -> list[str]:
+        """Return the workspaces that have queued jobs."""
+
+    async def queued_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
+        """Return the oldest queued jobs of a workspace made before then."""
+
     async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
         """Return heads of ended jobs that are still open and belong to nobody or to `owners`."""
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -21,6 +22,7 @@ from executor.domain.journal import CrewRunner, Job, Superseded, TooLarge
 from executor.domain.meters import Meters, Unpublished
 from executor.domain.ports import Announcements, Executions
 from executor.domain.settlement import Settlement
+from executor.domain.turns import Places
 
 log = get_logger(__name__)
 
@@ -32,7 +34,7 @@ _ANNOUNCED = 2.0
 
 
 class Runs:
-    """Runs claimed jobs, at most `slots` at a time.
+    """Runs claimed jobs, at most `slots` at a time and a `reserve` for workspaces with few of them.
 
     A place is taken with `reserve` before a claim, so that a claim never finds none. `on_free` is
     called when a place becomes free.
@@ -48,6 +50,7 @@ class Runs:
         meters: Meters,
         slots: int = 200,
         patience: float = 30.0,
+        reserve: int = 0,
     ) -> None:
         self._executions = executions
         self._bus = bus
@@ -55,9 +58,11 @@ class Runs:
         self._runner = runner
         self._tracer = tracer
         self._meters = meters
-        self._slots = slots
+        self.places = Places(slots, reserve)
         self._patience = patience
         self._reserved: set[str] = set()
+        self._holders: dict[str, str] = {}
+        self._held_by: Counter[str] = Counter()
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._claimed: dict[str, Execution] = {}
         self._journals: dict[str, Appender] = {}
@@ -67,14 +72,27 @@ class Runs:
 
     @property
     def free(self) -> int:
-        """How many more jobs there is room for; none any more once draining has begun."""
+        """How many more jobs of anyone there is room for; none once draining has begun."""
+        return 0 if self._draining else max(0, self.places.slots - len(self._holders))
+
+    @property
+    def room(self) -> int:
+        """The same with the reserve, in which not everyone is let."""
+        return 0 if self._draining else self.places.slots + self.places.reserve - len(self._holders)
+
+    def of(self, workspace_id: str) -> int:
+        """Return how many jobs of the workspace are claimed or being claimed here."""
+        return self._held_by[workspace_id]
+
+    def admits(self, workspace_id: str) -> bool:
+        """Say whether there is a place for another job of the workspace."""
         if self._draining:
-            return 0
-        return self._slots - len(self._reserved | self._tasks.keys())
+            return False
+        return self.places.admits(self._held_by[workspace_id], len(self._holders))
 
     def held(self) -> frozenset[str]:
         """Return the jobs that are claimed or being claimed here."""
-        return frozenset(self._reserved | self._tasks.keys())
+        return frozenset(self._holders)
 
     def running(self) -> Mapping[str, int]:
         """Return the running jobs, each with the attempt it was claimed by."""
@@ -92,17 +110,26 @@ class Runs:
         journals = {job_id: journal.job for job_id, journal in self._journals.items()}
         return [job.lost_claims for job in {**self._claimed, **journals}.values()]
 
-    def reserve(self, job_id: str) -> bool:
+    def reserve(self, job_id: str, workspace_id: str) -> bool:
         """Take a place for a job that is about to be claimed; False when there is none for it."""
-        if self.free <= 0 or job_id in self._reserved or job_id in self._tasks:
+        if job_id in self._holders or not self.admits(workspace_id):
             return False
         self._reserved.add(job_id)
+        self._holders[job_id] = workspace_id
+        self._held_by[workspace_id] += 1
         return True
 
     def release(self, job_id: str) -> None:
         """Give a reserved place back."""
         self._reserved.discard(job_id)
+        self._left(job_id)
         self._told()
+
+    def _left(self, job_id: str) -> None:
+        workspace_id = self._holders.pop(job_id, "")
+        self._held_by[workspace_id] -= 1
+        if self._held_by[workspace_id] <= 0:
+            del self._held_by[workspace_id]
 
     def start(self, job: Execution) -> None:
         """Run a claimed job in the place reserved for it."""
@@ -116,6 +143,7 @@ class Runs:
 
     def _done(self, job_id: str) -> None:
         self._tasks.pop(job_id, None)
+        self._left(job_id)
         self._claimed.pop(job_id, None)
         self._journals.pop(job_id, None)
         self._told()

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import timedelta
+from dataclasses import dataclass
 
 from common.contracts.events import ExecutionStatus
 from common.contracts.messages import JobSubmitted
@@ -18,27 +18,38 @@ from executor.domain.leases import LeaseWatch
 from executor.domain.lookout import Lookout
 from executor.domain.meters import Meters
 from executor.domain.ports import Executions, Leases
+from executor.domain.queued import Queued
 from executor.domain.runs import Runs
 from executor.domain.settlement import Settlement
 from executor.domain.sweeper import Sweeper
+from executor.domain.turns import Turns
 
 log = get_logger(__name__)
 
 _IDLE = 1.0
 """Seconds without a delivery after which the oldest queued jobs are taken from the store."""
-_OVERDUE = timedelta(seconds=5)
-"""A job queued for longer, while there is a free slot, has probably lost its message."""
 _SWEEP = 2.0
 _SLOW_SWEEP = 20.0
 _QUEUED = 50
+_LOOK = 0.02
+"""Seconds between two looks for queued jobs while places become free."""
 _AT_ONCE = 8
 """Claims of jobs found in the store that are made together."""
 _CHECKED = 200
 """Own jobs that are checked each time; with more of them the checks become as much rarer."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """A job that is queued in the store, and known here. `message` is what told of it unread."""
+
+    job: Execution
+    message: JobSubmitted | None = None
+    traceparent: str = ""
+
+
 class Worker:
-    """One worker process, apart from its bus."""
+    """One worker process, apart from its bus. `on_free` is called when a place becomes free."""
 
     def __init__(
         self,
@@ -63,6 +74,13 @@ class Worker:
         self._beat_every = beat_every
         self._watch = LeaseWatch(silence, longest_gap=max(1.0, 2 * beat_every))
         self._lookout = Lookout()
+        self._turns = Turns[_Waiting](2 * runs.places.slots)
+        self._queues = Queued(executions, intake, runs.of)
+        self._looking, self._hungry = asyncio.Lock(), asyncio.Event()
+        self._claiming: set[asyncio.Task[None]] = set()
+        self._claims = 0
+        self.on_free: Callable[[], None] = lambda: None
+        runs.on_free = self._freed
         self._counter = self._rounds = 0
         self._strangers: frozenset[str] = frozenset()
         self._delivered = float("-inf")
@@ -75,12 +93,14 @@ class Worker:
         self._tasks = [
             asyncio.create_task(self._every(self._beat_every, self._beat), name="beat"),
             asyncio.create_task(self._every(self._beat_every, self._care), name="care"),
+            asyncio.create_task(self._look(), name="look"),
             asyncio.create_task(self._every(_SWEEP, self._sweep), name="sweep"),
             asyncio.create_task(self._every(_SLOW_SWEEP, self._sweep_slowly), name="slow sweep"),
         ]
 
     async def stop(self, timeout: float = 8.0) -> None:
         """Hand all jobs back and leave, within about `timeout` seconds."""
+        self._turns.clear()
         await self.runs.drain(timeout * 0.6)
         for task in self._tasks:
             task.cancel()
@@ -94,18 +114,57 @@ class Worker:
             log.warning("the lease is left to run out", reason=str(fault))
 
     async def take(self, message: JobSubmitted, traceparent: str) -> None:
-        """Store and claim the job of `message`.
+        """Store and claim the job of `message`, or have it wait for its workspace's turn.
 
         Raises `ForeignJob`, and `Unavailable` when it could not even be stored.
         """
         self._delivered = asyncio.get_running_loop().time()
         told = self._intake.told(message)
-        if told is not None and await self._claim(told):
-            return
+        if told is not None:
+            if not self._admitted(told):
+                self._keep(_Waiting(told, message, traceparent))
+                return
+            if await self._claim(told):
+                return
+        await self._take_stored(message, traceparent)
+
+    async def _take_stored(self, message: JobSubmitted, traceparent: str) -> None:
         try:
-            await self._claim(await self._intake.stored(message, traceparent))
+            job = await self._intake.stored(message, traceparent)
+            if not await self._claim(job) and not self._admitted(job):
+                self._keep(_Waiting(job))
         except NewerFormat as fault:  # a newer worker finds it in the store
             log.info("a job is left to a newer worker", job_id=message.job_id, reason=str(fault))
+
+    def _admitted(self, job: Execution) -> bool:
+        workspace = job.workspace_id
+        return self.runs.admits(workspace) and not self._turns.waits(workspace)
+
+    def _keep(self, one: _Waiting) -> None:
+        """Have a stored job wait here; one that finds no room is looked for in the store."""
+        if self.runs.room <= 0 or not self._turns.add(one.job.workspace_id, one):
+            self._queues.remember([one.job.workspace_id], left_here=True)
+
+    def _freed(self) -> None:
+        """Claim what waits here in the place that has become free, else look in the store."""
+        self.on_free()
+        while (one := self._turns.next(self.runs.of, self.runs.admits)) is not None:
+            if self.runs.reserve(one.job.job_id, one.job.workspace_id):
+                task = asyncio.create_task(self._claim_waiting(one), name="claim")
+                self._claiming.add(task)
+                task.add_done_callback(self._claiming.discard)
+        if self._queues.known and self.runs.room > 0:
+            self._hungry.set()
+
+    async def _claim_waiting(self, one: _Waiting) -> None:
+        try:
+            if not await self._claim_reserved(one.job) and one.message is not None:
+                await self._take_stored(one.message, one.traceparent)
+        except Unavailable as fault:  # it is queued in the store, and found there
+            log.warning("a job is left in the store", job_id=one.job.job_id, reason=str(fault))
+            self._queues.remember([one.job.workspace_id])
+        except Exception:  # a message that would be a dead letter has been acknowledged
+            log.exception("a job could not be claimed", job_id=one.job.job_id)
 
     def cut_off(self, job_id: str) -> None:
         """Cancel a run whose job was stopped."""
@@ -113,8 +172,11 @@ class Worker:
             log.info("a run is cut off: its job was stopped", job_id=job_id)
 
     async def _claim(self, job: Execution, *, lost: bool = False) -> bool:
-        if not self.runs.reserve(job.job_id):
+        if not self.runs.reserve(job.job_id, job.workspace_id):
             return False
+        return await self._claim_reserved(job, lost=lost)
+
+    async def _claim_reserved(self, job: Execution, *, lost: bool = False) -> bool:
         claimed = None
         try:
             claimed = await self._intake.claim(job, lost=lost)
@@ -126,6 +188,7 @@ class Worker:
             waited = (utc_now() - job.created_at).total_seconds() if first else None
             self._meters.claimed(waited, lost=lost)
             self.runs.start(claimed)
+            self._claims += 1
         return claimed is not None
 
     async def _claim_found(self, job_id: str, head: Execution | None = None) -> None:
@@ -143,7 +206,7 @@ class Worker:
 
         Only an owner that was seen with it is known to be dead: one that it has got since is not.
         """
-        if self.runs.free <= 0:
+        if self.runs.room <= 0:
             return
         job = await self._executions.find(job_id)
         if job is None or (head is not None and (job.owner, job.seq) != (head.owner, head.seq)):
@@ -173,14 +236,16 @@ class Worker:
         self._rounds += 1
         if self._rounds % (1 + max(0, len(self.runs.held()) - 1) // _CHECKED) == 0:
             await self._check_own()
-        if self.runs.free > 0 and self._lookout.takes():
+        if self.runs.room > 0 and self._lookout.takes():
             await self._take_over()
 
     async def _take_over(self) -> None:
-        found = await self._executions.orphans(self._dead(), self.runs.free)
-        heads = self._one_at_a_time(found)
+        found = await self._executions.orphans(self._dead(), self.runs.room)
+        admitted = [head for head in found if self.runs.admits(head.workspace_id)]
+        heads = self._one_at_a_time(admitted)
         await self._claim_all([(head.job_id, head) for head in heads])
-        if self.runs.free > 0:
+        if self.runs.room > 0:
+            await self._queues.find()
             await self._claim_queued()
 
     def _one_at_a_time(self, heads: Sequence[Execution]) -> list[Execution]:
@@ -200,11 +265,32 @@ class Worker:
         return left
 
     async def _claim_queued(self) -> None:
-        idle = asyncio.get_running_loop().time() - self._delivered >= _IDLE
-        before = utc_now() if idle else utc_now() - _OVERDUE
-        limit = min(self.runs.free, _QUEUED) + self._intake.delayed
-        job_ids = await self._executions.queued(before, limit)
-        await self._claim_all([(job_id, None) for job_id in job_ids])
+        """Claim jobs that are queued in the store, by turn of their workspaces."""
+        async with self._looking:
+            idle = asyncio.get_running_loop().time() - self._delivered >= _IDLE
+            taken = self.runs.places.slots + self.runs.places.reserve - self.runs.room
+            job_ids = await self._queues.next(
+                lambda held: self.runs.places.allot(held, taken, _QUEUED),
+                idle=idle,
+                elsewhere=self._lookout.others_full,
+            )
+            before = self._claims
+            await self._claim_all([(job_id, None) for job_id in job_ids])
+            if self._claims > before and self._queues.known:
+                self._hungry.set()
+
+    async def _look(self) -> None:
+        """Fill places that become free with what is queued in the store."""
+        while True:
+            await self._hungry.wait()
+            self._hungry.clear()
+            try:
+                await self._claim_queued()
+            except Unavailable as fault:
+                log.warning("the worker waits for the store", reason=str(fault))
+            except Exception:
+                log.exception("a look for queued jobs failed and will be repeated")
+            await asyncio.sleep(_LOOK)
 
     async def _claim_all(self, jobs: Sequence[tuple[str, Execution | None]]) -> None:
         """Claim jobs found in the store, some at a time.

@@ -12,7 +12,10 @@ _PREFETCH = 16
 
 
 class WorkerConsumers:
-    """Hands jobs and stops to a worker; takes no jobs while it has no free slot."""
+    """Hands jobs and stops to a worker; takes no jobs while it has no place for anybody.
+
+    With its slots taken it goes on: behind the jobs of one workspace there may be one of another.
+    """
 
     def __init__(self, bus: Bus, worker: Worker) -> None:
         self._bus = bus
@@ -26,13 +29,13 @@ class WorkerConsumers:
     async def start(self) -> None:
         """Begin with the stops, so that none is missed for a job taken here."""
         self._stops = await self._bus.subscribe(CONTROL, self._stop)
-        prefetch = max(1, min(_PREFETCH, self._worker.runs.free))
-        self._worker.runs.on_free = self._adapt
+        prefetch = max(1, min(_PREFETCH, self._worker.runs.room))
+        self._worker.on_free = self._adapt
         self._jobs = await self._bus.consume(JOBS_QUEUE, self._submitted, prefetch=prefetch)
 
     async def stop_taking(self) -> None:
         """Take no more jobs; stops still come."""
-        self._worker.runs.on_free = lambda: None
+        self._worker.on_free = lambda: None
         if self._jobs is not None:
             await self._jobs.cancel()
 
@@ -54,14 +57,14 @@ class WorkerConsumers:
 
     def _adapt(self) -> None:
         """Pause or resume the consumer where the free slots ask for it."""
-        if (self._worker.runs.free <= 0) != self._paused:
+        if (self._worker.runs.room <= 0) != self._paused:
             task = asyncio.create_task(self._switch())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _switch(self) -> None:
         async with self._switching:
-            full = self._worker.runs.free <= 0
+            full = self._worker.runs.room <= 0
             if self._jobs is None or full == self._paused:
                 return
             self._paused = full

@@ -15,11 +15,11 @@ from common.grouping import Grouped
 from common.idempotency.once import Receipt
 from common.logs import get_logger
 from common.mongo import Database, Document
-from executor.domain.execution import READS, Execution, Step
+from executor.domain.execution import Execution, Step
 from executor.domain.journal import TooLarge
 from executor.domain.records import Record
 from executor.store import documents
-from executor.store.backlog import Backlog
+from executor.store.queues import Queues
 from executor.store.reach import is_too_large, reaching, too_large
 from executor.store.receipts import MongoReceiptBook
 
@@ -39,7 +39,7 @@ class MongoExecutions:
         self._inserting = Grouped(self._insert_all)
         self._applying = Grouped(self._apply_all)
         self._finding = Grouped(self._find_all)
-        self._backlog = Backlog(self._queued_in)
+        self._queues = Queues(database)
         self._receipts = MongoReceiptBook(database)
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
@@ -223,17 +223,15 @@ class MongoExecutions:
 
     async def queued(self, before: datetime, limit: int) -> list[str]:
         with reaching():
-            return [row["_id"] for row in await self._backlog.oldest(before, limit)]
+            return await self._queues.oldest(before, limit)
 
-    async def _queued_in(self, after: datetime, upto: datetime) -> list[Document]:
-        query = {
-            "open": True,
-            "owner": None,
-            "status": ExecutionStatus.QUEUED.value,
-            "created_at": {"$gt": after, "$lte": upto},
-        }
-        rows = await self._executions.find(query, {"created_at": 1, FORMAT: 1}).to_list()
-        return [row for row in rows if row.get(FORMAT, 1) <= READS]
+    async def waiting_workspaces(self) -> list[str]:
+        with reaching():
+            return await self._queues.workspaces()
+
+    async def queued_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
+        with reaching():
+            return await self._queues.oldest_of(workspace_id, before, limit)
 
     async def waiting(self, limit: int) -> list[Execution]:
         query = {

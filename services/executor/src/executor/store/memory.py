@@ -117,6 +117,18 @@ class MemoryExecutions(MemoryReceipts):
         ]
         return [job.job_id for job in sorted(waiting, key=lambda job: job.created_at)][:limit]
 
+    async def waiting_workspaces(self) -> list[str]:
+        waiting = self._readable(ExecutionStatus.QUEUED)
+        return list(dict.fromkeys(job.workspace_id for job in waiting))
+
+    async def queued_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
+        waiting = [
+            job
+            for job in self._readable(ExecutionStatus.QUEUED)
+            if job.workspace_id == workspace_id and job.created_at <= before
+        ]
+        return [job.job_id for job in sorted(waiting, key=lambda job: job.created_at)][:limit]
+
     async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
         ended = self._readable(*FINAL_STATUSES)
         return [_head(job) for job in ended if job.owner is None or job.owner in owners][:limit]

@@ -22,7 +22,7 @@ _AHEAD = timedelta(minutes=10)
 """How far the clocks of those who make jobs may be ahead."""
 _FIRST_SPAN = timedelta(milliseconds=250)
 _GROWTH = 6
-_FEW, _MANY = 2, 64
+_FEW, _MANY = 2, 512
 """Marks in the first window, and in one that follows windows in which hardly anything fits."""
 
 
@@ -82,7 +82,7 @@ class Newest:
             yield rows
             upto, span = after, min(max(upto - after, _FIRST_SPAN) * _GROWTH, timedelta(days=7_300))
             if len(rows) < limit / 2:
-                marks = min(marks * 2, _MANY)
+                marks = min(marks * 4, _MANY)
 
     async def _dense(
         self, workspace_id: str, after: datetime, upto: datetime, marks: int

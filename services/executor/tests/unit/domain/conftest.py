@@ -20,7 +20,7 @@ from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
 
 
 class Store(MemoryExecutions):
-    """Answers to `queued` wait for `listing`, those to writes for `gate`."""
+    """Answers to `queued_of` wait for `listing`, those to writes for `gate`."""
 
     def __init__(self):
         super().__init__()
@@ -29,8 +29,8 @@ class Store(MemoryExecutions):
         self.gate.set()
         self.listed, self.claiming = asyncio.Event(), asyncio.Event()
 
-    async def queued(self, before, limit):
-        found = await super().queued(before, limit)
+    async def queued_of(self, workspace_id, before, limit):
+        found = await super().queued_of(workspace_id, before, limit)
         if found:
             self.listed.set()
             await self.listing.wait()

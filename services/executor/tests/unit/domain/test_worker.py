@@ -11,6 +11,7 @@ from common.times import utc_now
 from executor.domain import moves
 from executor.domain.execution import Execution
 from executor.domain.intake import ForeignJob
+from executor.domain.turns import Places
 
 
 async def test_a_worker_leaves_a_queued_job_alone_that_another_was_faster_to_claim(
@@ -227,7 +228,7 @@ async def test_many_jobs_of_its_own_are_checked_as_much_more_rarely(
 
 async def test_a_full_worker_says_so(make_worker, queue, until):
     worker = make_worker("worker_1")
-    worker.runs._slots = 1
+    worker.runs.places = Places(1)
     await queue(1)
     await worker.start()
     await until(lambda: worker.runs.free == 0)

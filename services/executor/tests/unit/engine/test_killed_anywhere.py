@@ -162,7 +162,7 @@ class World:
 
         before = asyncio.all_tasks()
         runs = Runs(mortal, Nobody(), Ended(), runner, NoOpTracer(), NoMeters())
-        assert runs.reserve(JOB)
+        assert runs.reserve(JOB, "ws_1")
         runs.start(step.after)
         (run,) = runs._tasks.values()
         death = asyncio.create_task(mortal.died.wait())

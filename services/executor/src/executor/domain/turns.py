@@ -1,0 +1,89 @@
+"""How the places of a worker are shared between workspaces, and whose job is next.
+
+Whoever comes takes a place that is free. Beyond the places there is a reserve for workspaces that have
+few jobs here: each leaves at least as many of it as it has jobs. So a workspace that has filled all
+places gets none of it, and a newcomer starts although they are all taken for hours.
+"""
+
+from collections import deque
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+ItemT = TypeVar("ItemT")
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """So many for all, and a reserve beyond them."""
+
+    slots: int
+    reserve: int = 0
+
+    def admits(self, mine: int, taken: int) -> bool:
+        """Say whether one who has `mine` of the `taken` places may take another."""
+        return taken < self.slots or self.slots + self.reserve - taken > mine
+
+    def allot(self, held: Mapping[str, int], taken: int, most: int) -> dict[str, int]:
+        """Return how many more places each of the workspaces gets, `most` in all.
+
+        `held` is how many each has, in the order of their turn: who has the fewest is next.
+        """
+        given = dict.fromkeys(held, 0)
+        for _ in range(most):
+            open_to = [
+                workspace
+                for workspace in given
+                if self.admits(held[workspace] + given[workspace], taken)
+            ]
+            if not open_to:
+                break
+            next_one = min(open_to, key=lambda workspace: held[workspace] + given[workspace])
+            given[next_one] += 1
+            taken += 1
+        return {workspace: many for workspace, many in given.items() if many}
+
+
+@dataclass
+class Turns(Generic[ItemT]):
+    """What waits for a place, by workspace: first come, first served within each.
+
+    Between them the next is the one with the fewest places, and of those the one that was served
+    longest ago. At most `size` things wait, and each workspace leaves as much room as it takes.
+    """
+
+    size: int
+    _lines: dict[str, deque[ItemT]] = field(default_factory=dict)
+    _waiting: int = 0
+
+    def waits(self, workspace: str) -> bool:
+        return workspace in self._lines
+
+    def __len__(self) -> int:
+        return self._waiting
+
+    def add(self, workspace: str, item: ItemT) -> bool:
+        """Have `item` wait; False when there is no room for it."""
+        line = self._lines.get(workspace, ())
+        if self.size - self._waiting <= len(line):
+            return False
+        self._lines.setdefault(workspace, deque()).append(item)
+        self._waiting += 1
+        return True
+
+    def next(self, held: Callable[[str], int], admits: Callable[[str], bool]) -> ItemT | None:
+        """Take out what is next of those whose workspace is admitted; None when none is."""
+        admitted = [workspace for workspace in self._lines if admits(workspace)]
+        if not admitted:
+            return None
+        workspace = min(admitted, key=held)
+        line = self._lines.pop(workspace)
+        item = line.popleft()
+        if line:
+            self._lines[workspace] = line  # behind the others: it has just been served
+        self._waiting -= 1
+        return item
+
+    def clear(self) -> None:
+        self._lines.clear()
+        self._waiting = 0

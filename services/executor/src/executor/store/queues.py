@@ -1,0 +1,80 @@
+"""The queued jobs, in the order they came: of all, and of each workspace.
+
+MongoDB reads them in order from an index. SecantusDB cannot: there they are found by short windows of
+time (`backlog`).
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from common.contracts.events import ExecutionStatus
+from common.formats import FIELD as FORMAT
+from common.mongo import Database, Document, is_secantus
+from executor.domain.execution import READS
+from executor.store.backlog import Backlog
+
+_QUEUED: Mapping[str, Any] = {"open": True, "status": ExecutionStatus.QUEUED.value}
+_OF_ALL = {**_QUEUED, "owner": None}
+_FIELDS = {"created_at": 1, FORMAT: 1}
+_PASSED_OVER = 200
+"""Jobs of a newer format that a look passes over at most."""
+_REMEMBERED = 256
+
+
+class Queues:
+    """Looks for queued jobs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._executions = database["executions"]
+        self._by_windows: bool | None = None
+        self._backlogs: OrderedDict[str | None, Backlog] = OrderedDict()
+
+    async def oldest(self, before: datetime, limit: int) -> list[str]:
+        """Return the oldest of all made by `before`."""
+        return await self._oldest(None, _OF_ALL, before, limit)
+
+    async def oldest_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
+        """Return the oldest of a workspace made by `before`."""
+        query = {**_QUEUED, "workspace_id": workspace_id}
+        return await self._oldest(workspace_id, query, before, limit)
+
+    async def workspaces(self) -> list[str]:
+        """Return the workspaces that have any: MongoDB skips from one to the next in an index."""
+        return list(await self._executions.distinct("workspace_id", dict(_QUEUED)))
+
+    async def _oldest(
+        self, name: str | None, query: Document, before: datetime, limit: int
+    ) -> list[str]:
+        if self._by_windows is None:
+            self._by_windows = await is_secantus(self._database)
+        if self._by_windows:
+            rows = await self._backlog(name, query).oldest(before, limit)
+            return [row["_id"] for row in rows]
+        made = {**query, "created_at": {"$lte": before}}
+        ordered = self._executions.find(made, _FIELDS).sort("created_at", 1)
+        found: list[str] = []
+        async with ordered.limit(limit + _PASSED_OVER).batch_size(limit) as cursor:
+            async for row in cursor:
+                found += [row["_id"]] if _readable(row) else []
+                if len(found) >= limit:
+                    break
+        return found
+
+    def _backlog(self, name: str | None, query: Document) -> Backlog:
+        async def read(after: datetime, upto: datetime) -> list[Document]:
+            made = {**query, "created_at": {"$gt": after, "$lte": upto}}
+            rows = await self._executions.find(made, _FIELDS).to_list()
+            return [row for row in rows if _readable(row)]
+
+        found = self._backlogs.setdefault(name, Backlog(read))
+        self._backlogs.move_to_end(name)
+        if len(self._backlogs) > _REMEMBERED:
+            self._backlogs.popitem(last=False)
+        return found
+
+
+def _readable(row: Document) -> bool:
+    return int(row.get(FORMAT, 1)) <= READS
