@@ -57,12 +57,15 @@ class Reserve:
         if not self.limited:
             yield Need()
             return
+        read = counting.heard(dialogue, tools)
         while True:
-            need = self._need(model, dialogue, tools)
+            alone = self._need(model, read)
+            # Beside others nothing is taken to be less than the usual.
+            need = self._at_least_usual(alone) if self._held else alone
             if self._fits(need, self._held):
                 break
-            if not self._fits(need, ()):
-                raise self._exceeded(task_id, need)
+            if not self._fits(alone, ()):
+                raise self._exceeded(task_id, alone)
             self._settled.clear()
             await self._settled.wait()
         self._held.append(need)
@@ -85,8 +88,7 @@ class Reserve:
             if most is not None and used > most:
                 raise self._exceeded(task_id)
 
-    def _need(self, model: Model, dialogue: Dialogue, tools: Sequence[ToolSpec]) -> Need:
-        read = counting.heard(dialogue, tools)
+    def _need(self, model: Model, read: int) -> Need:
         if not self._replies and self._spent.requests:  # by an earlier attempt of the job
             tokens = self._spent.tokens / self._spent.requests
             return Need(tokens, self._spent.cost_usd / self._spent.requests, read)
@@ -98,6 +100,11 @@ class Reserve:
         if cost is None:
             cost = self._spent.cost_usd / max(1, self._spent.requests)
         return Need(read * ratio + reply, cost, read)
+
+    def _at_least_usual(self, need: Need) -> Need:
+        requests = max(1, self._spent.requests)
+        tokens, cost = self._spent.tokens / requests, self._spent.cost_usd / requests
+        return Need(max(need.tokens, tokens), max(need.cost_usd, cost), need.read)
 
     def _fits(self, need: Need, held: Sequence[Need]) -> bool:
         if not self._spent.requests and not held:

@@ -18,10 +18,10 @@ _LARGEST = 256 * 1024
 """Characters of one call's arguments; what is longer is no call but a mistake."""
 _TOGETHER = 512 * 1024
 _SHOWN = 2_000
-_MARKS = re.compile(r"<\|.*", re.DOTALL)
+_MARKS = re.compile(r"<\|[^|<>]{0,60}\|>")
 _ODD = re.compile(r"[^A-Za-z0-9_-]+")
 _SIMPLE = re.compile(r"[^a-z0-9]+")
-_AFFIXES = re.compile(r"[.:/ ]")
+_AFFIXES = re.compile(r"[.:/= ]")
 
 CUT = "your reply reached its length limit in the midst of this call, and it was not made"
 
@@ -154,20 +154,19 @@ def tool_name(given: str, known: Collection[str]) -> str:
     """
     if given in known:
         return given
-    bare = _MARKS.sub("", given[:1_000])
+    parts = [part.strip("`'\" ()") for part in _MARKS.split(given[:1_000])]
     alike = {_simple(name): name for name in known}
-    for guess in _guesses(bare):
+    for guess in (guess for part in parts for guess in _guesses(part)):
         if guess in known:
             return guess
         if _simple(guess) in alike:
             return alike[_simple(guess)]
+    bare = next((part for part in parts if part), "")
     return _ODD.sub("_", bare).strip("_")[:_NAME] or "unnamed"
 
 
-def _guesses(bare: str) -> Sequence[str]:
-    bare = bare.strip("`'\" ()")
-    parts = _AFFIXES.split(bare)
-    return [bare, *reversed(parts)]
+def _guesses(part: str) -> Sequence[str]:
+    return [part, *reversed(_AFFIXES.split(part))]
 
 
 def _simple(name: str) -> str:

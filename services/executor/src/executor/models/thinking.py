@@ -4,7 +4,11 @@ import re
 
 _NAMES = "think|thinking|thought|thoughts|reasoning"
 _TAG = re.compile(rf"<(/?)({_NAMES})\s*>", re.IGNORECASE)
-_CODE = re.compile(r"^[ \t]*(`{3,}|~{3,})[^\n]*$|(?<!`)`[^`\n]{1,400}`(?!`)", re.MULTILINE)
+_TOKEN = re.compile(
+    rf"^[ \t]*(?P<fence>`{{3,}}|~{{3,}})[^\n]*$|(?<!`)`[^`\n]{{1,400}}`(?!`)|<(?P<end>/?)(?P<tag>{_NAMES})\s*>",
+    re.IGNORECASE | re.MULTILINE,
+)
+"""A line that begins or ends code, code within a line, or a tag."""
 _QUOTES = "\"'`\u201c\u2018\u00ab"
 _FINAL = re.compile(r"<\|channel\|>\s*final[^<\n]{0,40}<\|message\|>")
 _ENDS = re.compile(r"<\|(?:end|return|call|start)\|>")
@@ -21,8 +25,13 @@ def without_thoughts(text: str, prompt: str = "") -> str:
     answer = _after_channels(text)
     if "<" not in answer or not _TAG.search(answer):
         return answer if answer == text else answer.strip()
-    kept = _kept(answer, _tags(answer, prompt))
-    return answer if kept == answer else kept.strip()
+    first = _Scan(answer, prompt)
+    first.run()
+    kept = first
+    if first.open_fence is not None:  # which is no code, but the rest of a thought
+        kept = _Scan(answer, prompt, fences_until=first.open_fence)
+        kept.run()
+    return answer if not kept.found else kept.text().strip()
 
 
 def _after_channels(text: str) -> str:
@@ -33,71 +42,71 @@ def _after_channels(text: str) -> str:
     return _ENDS.split(text[finals[-1] :], maxsplit=1)[0] if finals else text
 
 
-def _tags(text: str, prompt: str) -> list[re.Match[str]]:
-    """Return the tags that are marks and not talked about."""
-    asked_for = prompt.casefold() if "<" in prompt else ""
-    code = _code(text)
-    tags, place = [], 0
-    for tag in _TAG.finditer(text):
-        while place < len(code) and code[place][1] <= tag.start():
-            place += 1
-        name = tag[2].casefold()
-        in_code = place < len(code) and code[place][0] <= tag.start()
-        quoted = tag.start() > 0 and text[tag.start() - 1] in _QUOTES
-        wanted = not name.startswith("think") and f"<{name}>" in asked_for
-        if not (in_code or quoted or wanted):
-            tags.append(tag)
-    return tags
+class _Scan:
+    """One way through a text: what is code, what is a thought, and what is left."""
+
+    def __init__(self, text: str, prompt: str, fences_until: int | None = None) -> None:
+        self.found = False
+        self.open_fence: int | None = None
+        self._text = text
+        self._asked_for = prompt.casefold() if "<" in prompt else ""
+        self._until = len(text) if fences_until is None else fences_until
+        self._fence, self._begun = "", 0
+        self._thinks = False
+        self._end = 0
+        self._parts: list[str] = []
+        self._last = max((tag.start() for tag in _TAG.finditer(text) if tag[1]), default=-1)
+
+    def run(self) -> None:
+        for token in _TOKEN.finditer(self._text):
+            if token["tag"] is not None:
+                if not self._fence:
+                    self._mark(token.start(), token.end(), token["end"], token["tag"])
+            elif self._thinks:  # what looks like code there is none
+                for tag in _TAG.finditer(self._text, token.start(), token.end()):
+                    self._mark(tag.start(), tag.end(), tag[1], tag[2])
+            elif token["fence"] is not None and token.start() < self._until:
+                self._fenced(token)
+        self.open_fence = self._begun if self._fence else None
+
+    def text(self) -> str:
+        """Return what is left."""
+        return "".join([*self._parts, "" if self._thinks else self._text[self._end :]])
+
+    def _fenced(self, token: re.Match[str]) -> None:
+        if not self._fence:
+            self._fence, self._begun = token["fence"], token.start()
+        elif token["fence"].startswith(self._fence) and token[0].strip() == token["fence"]:
+            self._fence = ""
+
+    def _mark(self, start: int, end: int, closing: str, name: str) -> None:
+        quoted = start > 0 and self._text[start - 1] in _QUOTES
+        wanted = (
+            not name.casefold().startswith("think") and f"<{name.casefold()}>" in self._asked_for
+        )
+        if wanted or (quoted and not self._thinks):
+            return
+        if closing:
+            if not self._thinks:
+                if not _ends_thoughts(self._text, start, end):
+                    return
+                self._parts.clear()  # all before it were thoughts, whose opening was in the prompt
+            self._thinks, self._end, self.found = False, end, True
+        elif not self._thinks and (start < self._last or _begins_line(self._text, start)):
+            self._parts.append(self._text[self._end : start])
+            self._thinks = self.found = True
 
 
-def _code(text: str) -> list[tuple[int, int]]:
-    """Return where code begins and ends: in fences, which may be left open, and in backticks."""
-    spans: list[tuple[int, int]] = []
-    fence, begun = "", 0
-    for found in _CODE.finditer(text):
-        if found[1] is None:
-            if not fence:
-                spans.append(found.span())
-        elif not fence:
-            fence, begun = found[1], found.start()
-        elif found[1].startswith(fence) and found[0].strip() == found[1]:
-            spans.append((begun, found.end()))
-            fence = ""
-    return [*spans, (begun, len(text))] if fence else spans
-
-
-def _kept(text: str, tags: list[re.Match[str]]) -> str:
-    parts: list[str] = []
-    end = depth = 0
-    closings = [0] * (len(tags) + 1)
-    for place in range(len(tags) - 1, -1, -1):
-        closings[place] = closings[place + 1] + bool(tags[place][1])
-    for place, tag in enumerate(tags):
-        if tag[1]:
-            if depth:
-                depth -= 1
-            elif _ends_thoughts(text, tag):
-                parts.clear()  # all before it were thoughts, whose opening was in the prompt
-            else:
-                continue
-            end = tag.end()
-        elif depth or closings[place] or _begins_line(text, tag):
-            if not depth:
-                parts.append(text[end : tag.start()])
-            depth = 1
-    return "".join([*parts, "" if depth else text[end:]])
-
-
-def _ends_thoughts(text: str, tag: re.Match[str]) -> bool:
+def _ends_thoughts(text: str, start: int, end: int) -> bool:
     """Tell whether a closing tag without an opening is a mark, and not a word in a sentence."""
-    after = text[tag.end() : tag.end() + _LOOK]
+    after = text[end : end + _LOOK]
     if not after.strip() or "\n" in after[: len(after) - len(after.lstrip())]:
         return True
-    return _begins_line(text, tag) or after[0].isalnum() or after.lstrip()[0].isupper()
+    return _begins_line(text, start) or after[0].isalnum() or after.lstrip()[0].isupper()
 
 
-def _begins_line(text: str, tag: re.Match[str]) -> bool:
+def _begins_line(text: str, start: int) -> bool:
     """Tell whether there is nothing but blanks before a tag on its line."""
-    before = text[max(0, tag.start() - _INDENT) : tag.start()]
+    before = text[max(0, start - _INDENT) : start]
     blank = before[len(before.rstrip()) :]
-    return "\n" in blank or (not before.strip() and tag.start() <= _INDENT)
+    return "\n" in blank or (not before.strip() and start <= _INDENT)
