@@ -67,8 +67,12 @@ def bind_unix(path: Path) -> socket.socket:
     """Return a Unix socket at `path`; one left there by a dead process is replaced."""
     path.unlink(missing_ok=True)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-    bound.bind(str(path))
-    path.chmod(0o600)
+    try:
+        bound.bind(str(path))
+        path.chmod(0o600)
+    except OSError:
+        bound.close()
+        raise
     return bound
 
 

@@ -53,13 +53,24 @@ class FileReader:
             raise ToolFault(f"there is no file {path} in the workspace's folder.") from None
         except (OSError, ValueError):
             raise ToolFault(f"{path} cannot be opened.") from None
-        with os.fdopen(descriptor, "rb") as file:
-            status = os.fstat(file.fileno())
-            if not stat.S_ISREG(status.st_mode):
-                raise ToolFault(f"{path} is not a file.")
-            if status.st_size > _SIZE:
-                raise ToolFault(f"{path} is larger than {_SIZE // 1024 // 1024} MiB.")
-            return file.read(_SIZE)
+        try:
+            _check(os.fstat(descriptor), path)
+            # Only now: a file object can't be made of a folder, and would leave it open.
+            with os.fdopen(descriptor, "rb", closefd=False) as file:
+                return file.read(_SIZE)
+        except OSError:
+            raise ToolFault(f"{path} cannot be read.") from None
+        finally:
+            os.close(descriptor)
+
+
+def _check(status: os.stat_result, path: str) -> None:
+    if stat.S_ISDIR(status.st_mode):
+        raise ToolFault(f"{path} is a folder; name a file in it.")
+    if not stat.S_ISREG(status.st_mode):
+        raise ToolFault(f"{path} is not a file.")
+    if status.st_size > _SIZE:
+        raise ToolFault(f"{path} is larger than {_SIZE // 1024 // 1024} MiB.")
 
 
 def _steps(path: str) -> tuple[str, ...]:

@@ -3,8 +3,10 @@
 import contextlib
 import io
 import os
+import stat
 import time
 import zlib
+from pathlib import Path
 
 import pytest
 
@@ -73,6 +75,42 @@ def test_it_reads_nothing_else(folder, path):
         large.truncate(11 * 1024 * 1024)
     with pytest.raises(ToolFault):
         FileReader(folder).read("ws_1", path)
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        ("d", "d is a folder"),
+        ("d/..", "inside the workspace"),
+        ("pipe", "pipe is not a file"),
+        ("socket", "cannot be opened"),
+        ("link", "cannot be opened"),
+        ("a.txt/x", "cannot be opened"),
+        ("d/missing", "no file"),
+        ("large.txt", "larger than"),
+        ("a.txt", None),
+    ],
+)
+def test_no_way_of_reading_keeps_a_descriptor(folder, path, reason):
+    mine = folder / "ws_1"
+    (mine / "d").mkdir()
+    (mine / "a.txt").write_text("a")
+    (mine / "link").symlink_to("/dev/zero")
+    os.mkfifo(mine / "pipe")
+    os.mknod(mine / "socket", 0o600 | stat.S_IFSOCK)
+    with (mine / "large.txt").open("wb") as large:
+        large.truncate(11 * 1024 * 1024)
+    before = descriptors()
+    for _ in range(20):
+        with pytest.raises(ToolFault, match=reason) if reason else contextlib.nullcontext():
+            FileReader(folder).read("ws_1", path)
+    assert descriptors() == before
+
+
+def descriptors() -> int:
+    """Return how many files this process has open."""
+    places = [Path("/proc/self/fd"), Path("/dev/fd")]
+    return len(list(next(place for place in places if place.is_dir()).iterdir()))
 
 
 @pytest.mark.parametrize("workspace", ["../ws_2", "..", "", "ws_9", "ws_2/..", "/etc"])
