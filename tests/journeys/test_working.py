@@ -47,18 +47,56 @@ async def test_a_person_is_asked_and_answers(user: Any) -> None:
     task_id = (await user.call("GET", f"/tasks?crew_id={crew_id}"))["tasks"][0]["id"]
     await user.call("PUT", f"/tasks/{task_id}", {"human_input": True}, expect=200)
     job_id = await user.start(crew_id)
-    async with user.socket() as socket:
-        await socket.send_json({"type": "subscribe", "job_id": job_id})
-        async with asyncio.timeout(20):
-            while (await socket.receive_json())["type"] != "input_required":
-                pass
-    told = await user.call("GET", f"/executions/{job_id}", expect=200)
-    assert told["status"] == "waiting_for_input"
-    await user.call("POST", f"/executions/{job_id}/input", {"input": "Make it shorter"}, expect=200)
+    first = await asked(user, job_id)
+    body = {"input": "No. Do not send this to anyone!", "question_id": first["question_id"]}
+    await user.call("POST", f"/executions/{job_id}/input", body, expect=200)
+    second = await asked(user, job_id, after=first)
+    late = await user.call(
+        "POST",
+        f"/executions/{job_id}/input",
+        {"outcome": "approved", "question_id": first["question_id"]},
+        expect=409,
+    )
+    assert late["error"]["details"]["answer"]["input"] == body["input"]
+    body = {"outcome": "approved", "question_id": second["question_id"]}
+    await user.call("POST", f"/executions/{job_id}/input", body, expect=200)
     events = await user.watch(job_id)
     assert [event["seq"] for event in events] == list(range(1, len(events) + 1))
     assert [event["type"] for event in events].count("task_start") == 1
     assert events[-1]["type"] == "execution_complete"
+    assert events[-1]["result"] == second["answer"]
+    answers = [event for event in events if event["type"] == "input_received"]
+    assert [event["outcome"] for event in answers] == ["answered", "approved"]
+    assert all(event["by"] for event in answers)
+    done = await user.call("GET", f"/executions/{job_id}", expect=200)
+    assert (done["status"], done["questions"]) == ("completed", [])
+
+
+async def test_what_a_person_rejects_goes_no_further(user: Any) -> None:
+    crew_id = await user.crew("Write to everyone")
+    task_id = (await user.call("GET", f"/tasks?crew_id={crew_id}"))["tasks"][0]["id"]
+    await user.call("PUT", f"/tasks/{task_id}", {"human_input": True}, expect=200)
+    job_id = await user.start(crew_id)
+    await asked(user, job_id)
+    body = {"outcome": "rejected", "comment": "To nobody."}
+    for _ in range(2):
+        told = await user.call("POST", f"/executions/{job_id}/input", body, expect=200)
+        assert told["status"] == "failed"
+    events = await user.watch(job_id)
+    assert (events[-1]["type"], events[-1]["code"]) == ("error", "REJECTED")
+    assert events[-1]["comment"] == "To nobody."
+
+
+async def asked(user: Any, job_id: str, after: Any = None) -> Any:
+    """Return the question that a job waits for an answer to, the next one `after` another."""
+    async with asyncio.timeout(20):
+        while True:
+            told = await user.call("GET", f"/executions/{job_id}", expect=200)
+            for question in told["questions"]:
+                if question["question_id"] != (after or {}).get("question_id"):
+                    assert told["status"] == "waiting_for_input"
+                    return question
+            await asyncio.sleep(0.05)
 
 
 async def test_the_next_run_reads_what_the_last_one_found(user: Any, platform: Any) -> None:

@@ -49,6 +49,11 @@ class Identity:
     expires_at: int
     kind: TokenKind = "access"
 
+    @property
+    def acts_as(self) -> str:
+        """The API key that was used, or else the user: who is said to have done something."""
+        return self.session_id if self.session_id.startswith("key_") else self.user_id
+
     def require(self, least: Role) -> None:
         """Raise `Forbidden` when the role is below `least`."""
         if self.role < least:

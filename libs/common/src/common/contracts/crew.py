@@ -71,7 +71,10 @@ class AgentSnapshot(_Part):
 
 
 class TaskSnapshot(_Part):
-    """A task. `context` holds texts and ids of tasks whose outputs it reads. `timeout` in seconds."""
+    """A task. `context` holds texts and ids of tasks whose outputs it reads. `timeout` in seconds.
+
+    `max_reviews` says how often a person may send its answer back, with `human_input`.
+    """
 
     id: str
     description: str
@@ -84,6 +87,7 @@ class TaskSnapshot(_Part):
     human_input: bool = False
     guardrail: str | None = None
     max_retries: int = 2
+    max_reviews: int = 5
     timeout: float | None = None
 
 

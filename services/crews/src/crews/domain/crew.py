@@ -50,6 +50,7 @@ class Task(BaseModel):
     human_input: bool = False
     guardrail: str | None = None
     max_retries: int = 2
+    max_reviews: int = 5
     timeout: float | None = None
     number: int = 0
 

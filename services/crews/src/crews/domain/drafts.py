@@ -64,6 +64,13 @@ class _TaskExtras(Draft):
     human_input: bool = False
     guardrail: Annotated[str, _text(4_000)] | None = None
     max_retries: int = Field(default=2, ge=0, le=10)
+    max_reviews: int = Field(
+        default=5,
+        ge=0,
+        le=50,
+        description="How often a person may have the answer written anew, with `human_input`; once more "
+        "ends the job with `REVIEWS_EXHAUSTED`",
+    )
     timeout: Seconds | None = None
 
 
@@ -161,4 +168,5 @@ class TaskChanges(Draft):
     human_input: bool | None = None
     guardrail: Annotated[str, _text(4_000)] | None = None
     max_retries: int | None = Field(default=None, ge=0, le=10)
+    max_reviews: int | None = Field(default=None, ge=0, le=50)
     timeout: Seconds | None = None

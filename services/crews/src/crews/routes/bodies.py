@@ -45,6 +45,7 @@ class TaskView(AnswerModel):
     human_input: bool
     guardrail: str | None
     max_retries: int
+    max_reviews: int
     timeout: float | None
     crew_id: str
     status: TaskStatus

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 from common.contracts.events import ExecutionStatus
 from common.errors import Conflict, NotFound, Unavailable
 from common.times import utc_now
-from executor.domain import moves
+from executor.domain import answering, moves
 from executor.domain.execution import Execution, Step
 from executor.domain.meters import Meters, NoMeters
 from executor.domain.outbox import Outbox
 from executor.domain.ports import Executions
+from executor.domain.questions import Answer
 from executor.domain.settlement import Settlement
 
 _WITHIN = 5.0
@@ -40,33 +41,37 @@ class Control:
         step = await self._move(workspace_id, job_id, _stop)
         if isinstance(step, Execution):
             return step
+        self._ended(step)
+        return step.after
+
+    async def answer(
+        self, workspace_id: str, job_id: str, said: Answer, *, by: str, question_id: str | None
+    ) -> Execution:
+        """Give the answer of `by` to a job that waits for one, and have it go on, or end if rejected.
+
+        `question_id` is the open question unless it is given. What has been answered in the same way
+        already is left as it is. Raises `NotFound`, also for a question that the job never asked,
+        `InvalidRequest`, `Conflict` for a job that does not wait and a question that is answered
+        otherwise, `Unavailable`.
+        """
+
+        async def move(job: Execution) -> Step | Execution:
+            return await answering.move(self._executions, job, said, by=by, question_id=question_id)
+
+        step = await self._move(workspace_id, job_id, move)
+        if isinstance(step, Execution):
+            return step
+        if step.after.final:
+            self._ended(step)
+        else:
+            self._outbox.events(step.after, step.records)
+            self._outbox.submitted(step.after)
+        return step.after
+
+    def _ended(self, step: Step) -> None:
         self._meters.ended(step.after.status, step.after.seconds_run, step.after.error_code)
         self._outbox.stopped(step.after, step.records)
         self._settlement.add(step.after)
-        return step.after
-
-    async def answer(self, workspace_id: str, job_id: str, text: str) -> Execution:
-        """Give a person's answer to a job that waits for one, and have it go on.
-
-        Raises `NotFound`, `Conflict` for a job that does not wait, `Unavailable`.
-        """
-
-        async def move(job: Execution) -> Step:
-            if job.status != ExecutionStatus.WAITING_FOR_INPUT:
-                raise Conflict(f"The job {job_id} is {job.status}; it does not wait for input.")
-            return moves.answer(job, await self._asking_task(job), text, utc_now())
-
-        step = await self._move(workspace_id, job_id, move)
-        assert isinstance(step, Step)  # noqa: S101 - `move` returns nothing else
-        self._outbox.events(step.after, step.records)
-        self._outbox.submitted(step.after)
-        return step.after
-
-    async def _asking_task(self, job: Execution) -> str | None:
-        """Return the task that a waiting job's last event asks for."""
-        asked = await self._executions.records(job.job_id, job.seq - 1, 1)
-        task_id = asked[0].event().fields.get("task_id") if asked else None
-        return None if task_id is None else str(task_id)
 
     async def _move(
         self,

@@ -12,13 +12,16 @@ from typing import Any
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from executor.domain.projection import State
+from executor.domain.questions import Place
 from executor.domain.records import Record
 
-READS = 1
+READS = 2
 """The newest format of executions, their events and private parts, that this code can go on from."""
 WRITES = 1
 """The format in which it writes them. A release that raises it comes after one that reads it: see
 docs/reference/schema.md."""
+ANSWERS = 2
+"""The format of a job that a person has answered: whoever reads less takes any answer for a yes."""
 
 _MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
     ExecutionStatus.QUEUED: frozenset(
@@ -81,6 +84,14 @@ class Execution:
         return self.status in FINAL_STATUSES
 
     @property
+    def asks(self) -> Place | None:
+        """Where the question that the job waits for stands in its log: it is the newest event."""
+        if self.status != ExecutionStatus.WAITING_FOR_INPUT:
+            return None
+        newest = self.state.questions[-1:]
+        return newest[0] if newest else Place(f"question_{self.seq}", self.seq)
+
+    @property
     def error_code(self) -> str:
         """The code of the error a failed job ended with, else an empty text."""
         return str((self.state.error or {}).get("code", ""))
@@ -117,6 +128,7 @@ def step(before: Execution, records: tuple[Record, ...], **changes: Any) -> Step
     `changes` are the other fields that change, such as `owner`. Raises `ForbiddenMove`.
     """
     state = before.state
+    written = changes.pop("format", WRITES)
     for record in records:
         state = state.with_event(record.event())
     status = state.status(before.status)
@@ -129,7 +141,7 @@ def step(before: Execution, records: tuple[Record, ...], **changes: Any) -> Step
         state=state,
         seq=records[-1].seq if records else before.seq,
         tail=(*kept, *records),
-        format=max(before.format, WRITES) if records else before.format,
+        format=max(before.format, written) if records else before.format,
         **changes,
     )
     return Step(before, after, records)

@@ -7,7 +7,8 @@ from typing import Any
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import EventType, ExecutionStatus
 from executor.domain.events import Draft
-from executor.domain.execution import Execution, Step, step
+from executor.domain.execution import ANSWERS, Execution, Step, step
+from executor.domain.questions import Answer, Question
 from executor.domain.records import Record, number
 
 
@@ -78,11 +79,29 @@ def stop(job: Execution, now: datetime, reason: str = "requested") -> Step:
     return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=None)
 
 
-def answer(job: Execution, task_id: str | None, text: str, now: datetime) -> Step:
-    """Return the step that gives a waiting `job` a person's answer; anyone may claim it then."""
-    fields = {"input": text} if task_id is None else {"task_id": task_id, "input": text}
-    draft = Draft(EventType.INPUT_RECEIVED, fields)
-    return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=None)
+def answer(job: Execution, question: Question, said: Answer, by: str, now: datetime) -> Step:
+    """Return the step that gives a waiting `job` a person's answer; anyone may claim it then.
+
+    One that rejects ends the job.
+    """
+    task = {} if question.task_id is None else {"task_id": question.task_id}
+    told = {"question_id": question.question_id, **task, **said.fields, "by": by}
+    drafts = [Draft(EventType.INPUT_RECEIVED, told)]
+    if said.outcome == "rejected":
+        fault = {"code": "REJECTED", "message": _rejection(question, said)}
+        drafts.append(Draft(EventType.ERROR, {**fault, **task, **_comment(said)}))
+    records = number(drafts, job.job_id, job.seq, job.attempt, now)
+    return step(job, records, owner=None, format=max(job.format, ANSWERS))
+
+
+def _rejection(question: Question, said: Answer) -> str:
+    what = "answer" if question.kind == "review" else "tool call of unknown outcome"
+    why = f": {said.comment}" if said.comment else "."
+    return f"The {what} of the task {question.task_id} was rejected{why}"
+
+
+def _comment(said: Answer) -> dict[str, str]:
+    return {} if said.comment is None else {"comment": said.comment}
 
 
 def append(job: Execution, records: Sequence[Record], *, copied: int, published: int) -> Step:

@@ -7,6 +7,7 @@ from typing import Any
 
 from common.contracts.events import EventType, ExecutionStatus
 from executor.domain.events import Event
+from executor.domain.questions import Place, question_id_of
 
 _STATUS_AFTER = {
     EventType.EXECUTION_START: ExecutionStatus.RUNNING,
@@ -48,7 +49,10 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A job's public state. `last` is the type of its newest event that moves the status."""
+    """A job's public state. `last` is the type of its newest event that moves the status.
+
+    `questions` are those its people were asked, oldest first; an open one is the last.
+    """
 
     progress: int = 0
     current_task: str | None = None
@@ -59,6 +63,7 @@ class State:
     started_at: datetime | None = None
     finished_at: datetime | None = None
     last: EventType | None = None
+    questions: tuple[Place, ...] = ()
 
     def status(self, otherwise: ExecutionStatus) -> ExecutionStatus:
         """Return the status the events lead to, or `otherwise` when none has moved it yet."""
@@ -113,6 +118,18 @@ def _progressed(state: State, event: Event) -> State:
     return replace(state, progress=progress, current_task=current)
 
 
+def _asked(state: State, event: Event) -> State:
+    asked = Place(question_id_of(event), event.seq)
+    return replace(state, questions=(*state.questions, asked))
+
+
+def _answered(state: State, event: Event) -> State:
+    if not state.questions:  # asked before the state held questions
+        return state
+    *known, asked = state.questions
+    return replace(state, questions=(*known, replace(asked, answered=event.seq)))
+
+
 def _ended(state: State, event: Event, left: str) -> State:
     tasks = tuple(
         replace(task, status=left) if task.status == "running" else task for task in state.tasks
@@ -144,6 +161,8 @@ _APPLIERS = {
     EventType.TASK_START: _task_started,
     EventType.TASK_COMPLETE: _task_completed,
     EventType.PROGRESS: _progressed,
+    EventType.INPUT_REQUIRED: _asked,
+    EventType.INPUT_RECEIVED: _answered,
     EventType.EXECUTION_COMPLETE: _completed,
     EventType.ERROR: _failed,
     EventType.EXECUTION_STOPPED: _stopped,

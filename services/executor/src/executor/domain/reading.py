@@ -7,11 +7,13 @@ from typing import Any
 from common.contracts.events import FINAL_STATUSES, EventType, ExecutionStatus
 from common.cursors import cursor, place_of
 from common.errors import InvalidRequest
+from executor.domain import answering
 from executor.domain.analytics import CrewStats, Tally, added
 from executor.domain.control import owned
 from executor.domain.events import Event
 from executor.domain.execution import Execution
 from executor.domain.ports import Counters, ExecutionLists, Executions
+from executor.domain.questions import Question
 from executor.domain.records import Record
 
 
@@ -58,6 +60,11 @@ class Reading:
     async def execution(self, workspace_id: str, job_id: str) -> Execution:
         """Return the head of a job. Raises `NotFound`."""
         return await owned(self._executions, workspace_id, job_id)
+
+    async def questions(self, job: Execution) -> list[Question]:
+        """Return what `job` waits for people to say."""
+        asked = await answering.open_question(self._executions, job)
+        return [] if asked is None else [asked]
 
     async def events(self, workspace_id: str, job_id: str, after: int, limit: int) -> Events:
         """Return at most `limit` events after `after`. Raises `NotFound`."""
@@ -150,7 +157,7 @@ class TraceRow:
     task_id: str | None
 
 
-_RESULT_FIELDS = ("result", "message", "reason", "prompt", "input", "current_task")
+_RESULT_FIELDS = ("result", "message", "reason", "prompt", "input", "outcome", "current_task")
 
 
 def trace_row(event: Event) -> TraceRow:

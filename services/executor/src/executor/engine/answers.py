@@ -8,8 +8,8 @@ from common.contracts.crew import TaskSnapshot
 from executor.engine import prompts
 from executor.engine.conversation import Conversation
 from executor.engine.desk import Desk, Speaker
-from executor.engine.faults import NeedsInput, RunFault
-from executor.engine.history import Output
+from executor.engine.faults import Asked, NeedsInput, RunFault
+from executor.engine.history import Output, Review
 from executor.models.dialogue import Dialogue, Topic
 from executor.tools.arguments import complaint as schema_complaint
 
@@ -17,31 +17,55 @@ _FENCED = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
 
 
 class Answers:
-    """Gets a task's output out of a conversation. `model` is the one that judges guardrails."""
+    """Gets a task's output out of a conversation with `speaker`, whose model judges guardrails."""
 
-    def __init__(self, desk: Desk, conversation: Conversation, model: str) -> None:
+    def __init__(self, desk: Desk, conversation: Conversation, speaker: Speaker) -> None:
         self._desk = desk
         self._conversation = conversation
-        self._model = model
+        self._agent = speaker.agent
+        self._model = speaker.model
         self._judged = 0
 
     async def output(self) -> Output:
-        """Return what the task made. Raises `RunFault`, or `NeedsInput` for a task to be reviewed."""
-        task, record = self._desk.task, self._desk.record
-        output = await self._settled()
-        if not task.human_input:
-            return output
-        if record.answer is None:
-            raise NeedsInput(task.id, self._question(output))
-        self._conversation.say(prompts.review(record.answer))
-        return await self._settled()
+        """Return what the task made. Raises `RunFault`, or `NeedsInput` for a task to be reviewed.
 
-    def _question(self, output: Output) -> str:
-        described = prompts.filled(self._desk.task.description, self._desk.shared.inputs)
-        return (
-            f"{described}\n\nThe answer so far:\n{output.text}\n\n"
-            "Say what should change, or that it is good."
-        )
+        What a person is shown has been checked, and only an approval ends a review: what is written
+        after a wish for changes is checked and asked about again.
+        """
+        reviews = self._desk.record.reviews
+        approved = bool(reviews) and reviews[-1].outcome == "approved"
+        if approved and reviews[-1].shown is not None:
+            return reviews[-1].shown
+        output = await self._settled()
+        if not self._desk.task.human_input:
+            return output
+        for number, review in enumerate(reviews):
+            if review.outcome == "approved":
+                return output
+            self._go_on_after(number, review)
+            self._conversation.begin_anew(prompts.review(review.text))
+            output = await self._settled()
+        raise NeedsInput(self._asked(output))
+
+    def _go_on_after(self, number: int, review: Review) -> None:
+        """Raise `RunFault` when the `number`th `review`, from 0, is the last word."""
+        task = self._desk.task
+        if review.outcome == "rejected":
+            raise RunFault("REJECTED", f"The answer of the task {task.id} was rejected.", task.id)
+        if number >= task.max_reviews:
+            raise RunFault(
+                "REVIEWS_EXHAUSTED",
+                f"The answer of the task {task.id} was sent back {number + 1} times and is still not "
+                f"approved; the task allows {task.max_reviews} (max_reviews).",
+                task.id,
+            )
+
+    def _asked(self, output: Output) -> Asked:
+        task, shared = self._desk.task, self._desk.shared
+        described = prompts.filled(task.description, shared.inputs)
+        left = task.max_reviews - len(self._desk.record.reviews)
+        prompt = prompts.reviewing(described, output.text, left)
+        return Asked(task.id, self._agent, prompt, output.value)
 
     async def _settled(self) -> Output:
         task = self._desk.task

@@ -22,6 +22,11 @@ class Conversation:
         """Put in a word of our own; the next answer replies to it."""
         self._dialogue.turns.append(text)
 
+    def begin_anew(self, text: str) -> None:
+        """Put in what a person says: the iterations count from here."""
+        self.say(text)
+        self._rounds = 0
+
     async def answer(self) -> str:
         """Return the model's next text that asks for no tool, whole. Raises `RunFault`.
 

@@ -8,7 +8,7 @@ from typing import Any
 from common.contracts.crew import TaskSnapshot
 from executor.domain.tools import ToolSpec
 from executor.engine import spans
-from executor.engine.faults import NeedsInput, RunFault
+from executor.engine.faults import Asked, NeedsInput, RunFault
 from executor.engine.history import MISMATCH, Place
 from executor.engine.ports import Tool
 from executor.engine.prompts import as_text
@@ -165,12 +165,13 @@ class Desk:
         known = self.record.results.get(call.number)
         if known is not None:
             return known
-        text = await self._result(speaker.tools.get(call.request.name), call)
+        text = await self._result(speaker, call)
         self.shared.trace.resulted(self.task.id, speaker.agent, call, text)
         self.record.results[call.number] = text
         return text
 
-    async def _result(self, tool: Tool | None, call: Numbered) -> str:
+    async def _result(self, speaker: Speaker, call: Numbered) -> str:
+        tool = speaker.tools.get(call.request.name)
         if tool is None:
             return f"Error: there is no tool named {call.request.name}."
         complaint = tool.complaint(call.request.arguments)
@@ -183,7 +184,7 @@ class Desk:
                 await self.shared.trace.stored()
             return await self._called(tool, call.request.arguments, call)
         if call.number not in self._fresh:
-            found = self._found_out(call)
+            found = self._found_out(speaker.agent, call)
             if found is not None:
                 return found
         async with self.shared.trace.effect():
@@ -197,7 +198,7 @@ class Desk:
         job = self.shared.job
         return Call(job.workspace_id, job.job_id, self.task.id, call.number)
 
-    def _found_out(self, call: Numbered) -> str | None:
+    def _found_out(self, agent: str, call: Numbered) -> str | None:
         """Return the result a person gave for a call of unknown outcome; None to make it again."""
         key, policy = self._key(call).key, self.shared.configuration.on_unknown_outcome
         told = (
@@ -212,7 +213,7 @@ class Desk:
         if said or policy == "retry":
             return None
         if policy == "ask":
-            raise NeedsInput(self.task.id, asking(told, call), call.number)
+            raise NeedsInput(Asked(self.task.id, agent, asking(told, call), call=call.number))
         raise RunFault("OUTCOME_UNKNOWN", told, self.task.id)
 
 
@@ -220,8 +221,8 @@ def asking(told: str, call: Numbered) -> str:
     """Return what a person is asked about a call of unknown outcome."""
     return (
         f"{told}\n\nIt was called with:\n{shortened(as_text(call.request.arguments), _SHOWN)}\n\n"
-        "Answer `retry` to have it made again, with the same Idempotency-Key; anything else is taken "
-        "as what it returned."
+        "Answer with the outcome `retry` (or just that text) to have it made again, with the same "
+        "Idempotency-Key, with `rejected` to end the job; any other text is taken as what it returned."
     )
 
 

@@ -1,5 +1,8 @@
 """How a run ends badly: every fault becomes the `error` event that ends the job."""
 
+from dataclasses import dataclass
+from typing import Any
+
 
 class RunFault(Exception):  # noqa: N818 - it becomes an event, not a bug
     """A task or the whole run cannot go on. `code` and `message` are shown."""
@@ -11,11 +14,20 @@ class RunFault(Exception):  # noqa: N818 - it becomes an event, not a bug
         self.task_id = task_id
 
 
-class NeedsInput(Exception):  # noqa: N818 - it names what the run waits for
-    """A task waits for a person: for a review, or for word of the tool call numbered `call`."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a person is asked: to review `answer`, or for word of the tool call numbered `call`."""
 
-    def __init__(self, task_id: str, prompt: str, call: int | None = None) -> None:
-        super().__init__(task_id)
-        self.task_id = task_id
-        self.prompt = prompt
-        self.call = call
+    task_id: str
+    agent: str
+    prompt: str
+    answer: Any = None
+    call: int | None = None
+
+
+class NeedsInput(Exception):  # noqa: N818 - it names what the run waits for
+    """A task waits for a person."""
+
+    def __init__(self, asked: Asked) -> None:
+        super().__init__(asked.task_id)
+        self.asked = asked

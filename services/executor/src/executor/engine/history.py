@@ -15,6 +15,7 @@ from typing import Any
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import EventType
 from executor.domain.events import Event
+from executor.domain.questions import Outcome, answer_of
 from executor.engine.faults import RunFault
 from executor.models.dialogue import Reply
 
@@ -45,15 +46,23 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a person said of a call whose outcome was not known, and in which attempt of the job."""
+    """What a person said of a call whose outcome was not known, and in which attempt of the job.
+
+    `again` says that the call is to be made again; else `text` is its result.
+    """
 
     text: str
+    again: bool
     attempt: int
 
-    @property
-    def again(self) -> bool:
-        """Whether the call is to be made again; anything else is its result."""
-        return self.text.strip().casefold() == "retry"
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a person said of an answer. `shown` is the answer, None where an old event left it out."""
+
+    outcome: Outcome
+    text: str
+    shown: Output | None
 
 
 @dataclass(slots=True)
@@ -83,22 +92,24 @@ class TaskRecord:
     results: dict[int, str] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     last_call: int = 0
-    answer: str | None = None
+    reviews: list[Review] = field(default_factory=list)
     waited: timedelta = timedelta()
 
 
 @dataclass(slots=True)
 class Progress:
-    """What a job has done: its tasks by id, what it spent, what it has warned of."""
+    """What a job has done: its tasks by id, what it spent, what it has warned of.
+
+    `asked` counts the questions to people; `question` is the one that is open.
+    """
 
     tasks: dict[str, TaskRecord]
     started_at: datetime | None = None
     waited: timedelta = timedelta()
     spent: Spent = field(default_factory=Spent)
     warned: set[tuple[str, str]] = field(default_factory=set)
-    waiting_since: datetime | None = None
-    waiting_task: str | None = None
-    waiting_call: int | None = None
+    asked: int = 0
+    question: Event | None = None
 
 
 def fold(history: Sequence[Event], snapshot: CrewSnapshot) -> Progress:
@@ -170,25 +181,27 @@ def _completed(progress: Progress, event: Event) -> None:
 
 
 def _asked(progress: Progress, event: Event) -> None:
-    record = _record(progress, event)
-    progress.waiting_since, progress.waiting_task = event.timestamp, record.task_id
-    call = (event.private or {}).get("call")
-    progress.waiting_call = None if call is None else int(call)
+    _record(progress, event)
+    progress.asked += 1
+    progress.question = event
 
 
 def _answered(progress: Progress, event: Event) -> None:
-    record = progress.tasks[str(progress.waiting_task)]
-    said = str(event.fields.get("input", ""))
-    if progress.waiting_call is None:
-        record.answer = said
+    asked, progress.question = progress.question, None
+    if asked is None:
+        raise ValueError("an answer without a question")
+    record, said = _record(progress, asked), answer_of(event)
+    call, text = (asked.private or {}).get("call"), said.input or ""
+    if call is None:
+        shown = Output.of(asked.fields["answer"]) if "answer" in asked.fields else None
+        record.reviews.append(Review(said.outcome, text, shown))
     else:
-        record.verdicts[progress.waiting_call] = Verdict(said, event.attempt)
-    if progress.waiting_since is not None:
-        # By the clocks of two machines; a wait of less than nothing would shorten the time limits.
-        waited = max(event.timestamp - progress.waiting_since, timedelta())
-        record.waited += waited
-        progress.waited += waited
-        progress.waiting_since = None
+        again = said.outcome == "retry" or text.strip().casefold() == "retry"
+        record.verdicts[int(call)] = Verdict(text, again, event.attempt)
+    # By the clocks of two machines; a wait of less than nothing would shorten the time limits.
+    waited = max(event.timestamp - asked.timestamp, timedelta())
+    record.waited += waited
+    progress.waited += waited
 
 
 def _warned(progress: Progress, event: Event) -> None:

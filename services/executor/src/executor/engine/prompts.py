@@ -10,6 +10,7 @@ from common.contracts.crew import AgentSnapshot, MemorySnapshot, MemorySwitches,
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 _CONTEXT = 60_000
 _REMEMBERED = 8_000
+_SHOWN = 100_000
 
 
 def filled(text: str, inputs: Mapping[str, Any]) -> str:
@@ -111,6 +112,19 @@ JUDGE = "You check answers against a rule, strictly and briefly. You follow noth
 def again(complaint: str) -> str:
     """Return what an agent is told when its answer will not do."""
     return f"This answer will not do: {complaint}\nAnswer again, in full."
+
+
+def reviewing(described: str, answer: str, left: int) -> str:
+    """Return what a person is asked about an answer that may be sent back `left` times."""
+    shown = answer
+    if len(answer) > _SHOWN:
+        shown = f"{answer[:_SHOWN]}…\n[cut here: `answer` has all {len(answer)} characters]"
+    back = "Say with `answered` and `input` what should change" if left > 0 else ""
+    return (
+        f"{described}\n\nThe answer so far:\n{shown}\n\n"
+        "Say `approved` to keep it as it is, or `rejected` to end the job. "
+        + (f"{back} ({left} more)." if back else "It cannot be sent back once more.")
+    )
 
 
 def review(answer: str) -> str:

@@ -64,7 +64,7 @@ class Engine:
                 shared.tell_cut_off()
             trace.failed(fault)
         except NeedsInput as wanted:
-            trace.input_required(wanted.task_id, wanted.prompt, wanted.call)
+            trace.input_required(job.job_id, wanted.asked, progress.asked)
         finally:
             remembrance.give_up()
         await trace.stored()

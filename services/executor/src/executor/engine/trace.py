@@ -1,5 +1,6 @@
 """What a run writes down: one method per kind of event, with what is public and what is kept."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
@@ -8,7 +9,7 @@ from typing import Any
 from common.contracts.events import EventType
 from executor.domain.events import Draft
 from executor.domain.journal import Journal
-from executor.engine.faults import RunFault
+from executor.engine.faults import Asked, RunFault
 from executor.engine.history import Output, Place
 from executor.engine.prompts import as_text
 from executor.models.dialogue import Reply, ToolRequest
@@ -111,9 +112,19 @@ class Trace:
         kept = {"call": call.number, "text": text}
         self._journal.append(Draft(EventType.TOOL_RESULT, fields, kept))
 
-    def input_required(self, task_id: str, prompt: str, call: int | None) -> None:
-        fields = {"task_id": task_id, "prompt": prompt}
-        kept = None if call is None else {"call": call}
+    def input_required(self, job_id: str, asked: Asked, number: int) -> None:
+        """Write a question to people; `number` of them were asked before."""
+        kind = "review" if asked.call is None else "unknown_outcome"
+        fields = {
+            "question_id": _question_id(job_id, number),
+            "kind": kind,
+            "task_id": asked.task_id,
+            "agent": asked.agent,
+            "prompt": asked.prompt,
+        }
+        if asked.call is None:
+            fields["answer"] = asked.answer
+        kept = None if asked.call is None else {"call": asked.call}
         self._journal.append(Draft(EventType.INPUT_REQUIRED, fields, kept))
 
     def warned(self, code: str, message: str) -> None:
@@ -127,6 +138,12 @@ class Trace:
 
     def completed(self, output: Output) -> None:
         self._journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": output.value}))
+
+
+def _question_id(job_id: str, number: int) -> str:
+    """Return an id that a resumed run gives the same question again."""
+    told = f"{job_id} {number}".encode("utf-8", "replace")
+    return f"question_{hashlib.blake2s(told, digest_size=10).hexdigest()}"
 
 
 def _called(task_id: str, agent: str, call: Numbered) -> Draft:

@@ -33,7 +33,7 @@ async def done(shared: Shared, task: TaskSnapshot, context: Sequence[str]) -> Ou
     managed = shared.job.snapshot.process == "hierarchical"
     speaker, dialogue = _managed(desk, context) if managed else _assigned(desk, context)
     with spans.agent(shared, speaker.agent, task.id):
-        return await Answers(desk, Conversation(desk, speaker, dialogue), speaker.model).output()
+        return await Answers(desk, Conversation(desk, speaker, dialogue), speaker).output()
 
 
 def _assigned(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:

@@ -1,5 +1,7 @@
 """Start, watch, answer and stop executions."""
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
@@ -20,6 +22,7 @@ from common.models import (
 )
 from common.telemetry import inject
 from executor.domain.execution import Execution
+from executor.domain.questions import Answer, Kind, Outcome, Question
 from executor.domain.reading import TraceRow, trace_row
 from executor.domain.submission import Accepted
 from executor.routes.access import use_cases
@@ -27,6 +30,9 @@ from executor.routes.access import use_cases
 router = APIRouter(tags=["Executions"])
 
 JobPath = Annotated[str, Path(description="A job")]
+_Words: Any = text(50_000)
+_Remark: Any = text(4_000)
+_QuestionId: Any = text(100)
 _CREW_ID = r"^crew_[A-Za-z0-9_-]{1,60}$"
 _CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"model": ErrorEnvelope, "description": "The job's present status does not allow it"}
@@ -76,8 +82,21 @@ class ExecutionSummary(AnswerModel):
     attempt: int
 
 
+class QuestionView(AnswerModel):
+    question_id: str
+    task_id: str | None
+    agent: Annotated[str, Field(description="Who asks; empty for jobs of older versions")]
+    kind: Kind
+    prompt: str
+    answer: Annotated[Any, Field(description="Of a review: what goes on as it is if approved")] = (
+        None
+    )
+    asked_at: Timestamp
+
+
 class ExecutionDetail(ExecutionSummary):
     last_seq: int
+    questions: Annotated[list[QuestionView], Field(description="What the job waits for")]
     result: Any = None
     error: ExecutionError | None
     tasks: list[TaskProgress]
@@ -116,12 +135,25 @@ class ExecutionStopped(AnswerModel):
 
 
 class ExecutionInput(RequestModel):
-    input: text(50_000)  # type: ignore[valid-type]  # an annotated str made by a function
+    outcome: Annotated[
+        Outcome,
+        Field(
+            description="`approved` keeps the reviewed answer as it is, `rejected` ends the job, "
+            "`answered` says in `input` what should change (or what came of a call of unknown "
+            "outcome), `retry` has such a call made again. A text alone is never an approval"
+        ),
+    ] = "answered"
+    input: Annotated[_Words | None, Field(description="Needed by `answered`")] = None
+    comment: Annotated[_Remark | None, Field(description="Kept with the answer")] = None
+    question_id: Annotated[
+        _QuestionId | None,
+        Field(description="Which question this answers; without it the open one"),
+    ] = None
 
 
 class InputTaken(AnswerModel):
     job_id: str
-    status: ExecutionStatus
+    status: Annotated[ExecutionStatus, Field(description="What the job is now")]
 
 
 class ListExecutions(CursorPage):
@@ -186,8 +218,9 @@ async def list_executions(
 
 @router.get("/executions/{job_id}", summary="Get execution status")
 async def get_execution(job_id: JobPath, caller: Viewer, request: Request) -> ExecutionDetail:
-    job = await use_cases(request).reading.execution(caller.workspace_id, job_id)
-    return _detail(job)
+    reading = use_cases(request).reading
+    job = await reading.execution(caller.workspace_id, job_id)
+    return _detail(job, await reading.questions(job))
 
 
 @router.get("/executions/{job_id}/traces", summary="Get execution trace")
@@ -215,7 +248,13 @@ async def stop_execution(job_id: JobPath, caller: Editor, request: Request) -> E
 async def answer_execution(
     job_id: JobPath, body: ExecutionInput, caller: Editor, request: Request
 ) -> InputTaken:
-    job = await use_cases(request).control.answer(caller.workspace_id, job_id, body.input)
+    job = await use_cases(request).control.answer(
+        caller.workspace_id,
+        job_id,
+        Answer(body.outcome, body.input, body.comment),
+        by=caller.acts_as,
+        question_id=body.question_id,
+    )
     return InputTaken(job_id=job.job_id, status=job.status)
 
 
@@ -234,11 +273,12 @@ def _summary(job: Execution) -> dict[str, Any]:
     }
 
 
-def _detail(job: Execution) -> ExecutionDetail:
+def _detail(job: Execution, questions: Sequence[Question]) -> ExecutionDetail:
     state = job.state
     return ExecutionDetail(
         **_summary(job),
         last_seq=job.seq,
+        questions=[QuestionView(**asdict(question)) for question in questions],
         result=state.result,
         error=None if state.error is None else ExecutionError(**state.error),
         tasks=[

@@ -17,6 +17,7 @@ from common.idempotency.receipts import WITHOUT
 from common.mongo import Document
 from executor.domain.execution import READS, Execution, Step
 from executor.domain.projection import State, TaskState, Usage
+from executor.domain.questions import Place
 from executor.domain.records import Record, json_bytes
 from executor.store.newest import marked
 
@@ -138,6 +139,7 @@ def state_document(state: State) -> Document:
         "started_at": state.started_at,
         "finished_at": state.finished_at,
         "last": None if state.last is None else state.last.value,
+        "questions": [_question(place) for place in state.questions],
     }
 
 
@@ -160,6 +162,10 @@ def _task(task: TaskState) -> Document:
         "status": task.status,
         "output": _packed(task.output),
     }
+
+
+def _question(place: Place) -> Document:
+    return {"question_id": place.question_id, "asked": place.asked, "answered": place.answered}
 
 
 def _packed(value: Any) -> bytes | None:
@@ -189,6 +195,7 @@ def _state(document: Mapping[str, Any]) -> State:
         started_at=document["started_at"],
         finished_at=document["finished_at"],
         last=None if last is None else EventType(last),
+        questions=tuple(Place(**place) for place in document.get("questions", ())),
     )
 
 

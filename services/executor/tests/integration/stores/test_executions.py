@@ -14,6 +14,7 @@ from executor.domain import moves
 from executor.domain.events import Draft
 from executor.domain.execution import Execution
 from executor.domain.journal import TooLarge
+from executor.domain.questions import Answer, question_of
 from executor.domain.records import number
 from executor.store.executions import MongoExecutions
 
@@ -166,7 +167,8 @@ async def test_a_waiting_jobs_tail_is_flushed_only_if_it_has_not_moved(
     assert (job.status, job.owner) == (ExecutionStatus.WAITING_FOR_INPUT, None)
     (waiting,) = await executions.waiting(10)
     assert waiting.job_id == job.job_id
-    answer = moves.answer(waiting, "task_1", "yes", utc_now())
+    question = question_of(waiting.tail[-1].event())
+    answer = moves.answer(waiting, question, Answer("approved"), "usr_1", utc_now())
     assert await executions.apply(answer)
     await executions.copy({job.job_id: waiting.tail})
     await executions.flushed(waiting)

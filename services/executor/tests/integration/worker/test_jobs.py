@@ -179,7 +179,11 @@ async def test_a_person_answers_and_the_job_goes_on(
             assert answer.status == 200
         job = await ended(job_id)
         async with api.http.post(path, headers=headers, json=body) as answer:
+            assert answer.status == 200, "the same answer again"
+        async with api.http.post(path, headers=headers, json={"input": "No."}) as answer:
             assert answer.status == 409
+            first = (await answer.json())["error"]["details"]["answer"]
+            assert (first["outcome"], first["input"]) == ("answered", "Yes.")
     assert job.state.result == "Yes."
     log = await log_of(job_id)
     assert_whole(log, EventType.EXECUTION_COMPLETE)

@@ -34,6 +34,7 @@ from executor.domain.events import Draft
 from executor.domain.execution import _MOVES, Execution, ForbiddenMove, Step
 from executor.domain.intake import ForeignJob, Intake
 from executor.domain.projection import fold
+from executor.domain.questions import Answer, question_of
 from executor.domain.records import number
 from executor.domain.settlement import Settlement
 from executor.store.memory import MemoryCounters, MemoryExecutions
@@ -194,11 +195,14 @@ class JobMachine(RuleBasedStateMachine):
     def the_api_prepares_a_stop(self) -> Any:
         return None if self.job().final else ("", moves.stop(self.job(), utc_now()))
 
-    @rule(target=prepared)
-    def a_person_prepares_an_answer(self) -> Any:
-        if self.job().status != S.WAITING_FOR_INPUT:
+    @rule(target=prepared, outcome=st.sampled_from(["approved", "answered", "rejected"]))
+    def a_person_prepares_an_answer(self, outcome: Any) -> Any:
+        job = self.job()
+        if job.asks is None:
             return None
-        return "", moves.answer(self.job(), "t1", "yes", utc_now())
+        (asked,) = self.now(self.store.records(job.job_id, job.asks.asked - 1, 1))
+        said = Answer(outcome, "more" if outcome == "answered" else None)
+        return "", moves.answer(job, question_of(asked.event()), said, "usr_1", utc_now())
 
     @rule(move=consumes(prepared))
     def a_prepared_move_is_written(self, move: Any) -> None:

@@ -20,12 +20,19 @@ from common.times import utc_now
 from executor.domain import appender, moves
 from executor.domain.execution import Execution
 from executor.domain.meters import NoMeters
+from executor.domain.questions import Answer, checked, question_of
 from executor.domain.runs import Runs
 from executor.engine.runner import Engine
 from executor.store.memory import MemoryExecutions
 
 JOB = "job_1"
 READS, KEYED, UNSAFE = "read", "send", "pay"
+NO_YES = [
+    Answer("answered", "Approved"),
+    Answer("answered", "yes"),
+    Answer("answered", "No. Do not send this to anyone!"),
+    Answer("rejected", comment="no"),
+]
 
 
 class Mortal:
@@ -95,6 +102,7 @@ class World:
         )
         self.store = MemoryExecutions()
         self.asked = defaultdict(list)
+        self.reviewed = []
 
     def tool(self, name):
         async def call(arguments):
@@ -177,8 +185,13 @@ class World:
         job = self.store.jobs[JOB]
         (asked,) = await self.store.records(JOB, job.seq - 1, 1)
         fields, private = asked.event().fields, asked.event().private
-        text = "good"
-        if private is not None:
+        question = question_of(asked.event())
+        said = Answer("approved")
+        if private is None:
+            dice = random.Random(f"{self.seed}:{fields['answer']}")
+            said = dice.choice([said, said, *NO_YES])
+            self.reviewed.append((fields["task_id"], fields["answer"], said.outcome))
+        else:
             key = f"{JOB}:{fields['task_id']}:{private['call']}"
             assert key in fields["prompt"]
             called = next(
@@ -190,7 +203,8 @@ class World:
             )
             made = self.made(UNSAFE)[key]
             text = f"pay {json.loads(called.fields['result'])['x']}" if made else "Retry"
-        step = moves.answer(job, fields["task_id"], text, utc_now())
+            said = checked(Answer("answered", text), question)
+        step = moves.answer(job, question, said, "usr_1", utc_now())
         assert await self.store.apply(step)
 
     async def to_end(self, kills):
@@ -201,13 +215,15 @@ class World:
             job = self.store.jobs[JOB]
             if job.status == ExecutionStatus.WAITING_FOR_INPUT:
                 await self.answered()
-            if job.final:
+            if self.store.jobs[JOB].final:
                 break
         return [record.event() for record in await self.store.records(JOB, 0, 10_000)]
 
 
 def said(event):
-    return f"{event.type} {sorted(event.fields.items(), key=str)}"
+    # Questions that only a crash raises are counted too: the ids of others differ by them.
+    fields = [item for item in event.fields.items() if item[0] != "question_id"]
+    return f"{event.type} {sorted(fields, key=str)}"
 
 
 def of_the_run(events):
@@ -259,6 +275,25 @@ def test_killed_at_any_writes_a_job_ends_as_an_unharmed_one(kit, shape, seed, ki
         appender._TAIL_EVENTS = was
 
 
+def only_approved_texts_went_through(shape, found):
+    """Of a reviewed task the output is what was shown last, and a person approved just that."""
+    shown = answer = None
+    reviewed = {f"task_{n}" for n, task in enumerate(shape["tasks"], 1) if task.get("human_input")}
+    approved = {}
+    for event in found:
+        if event.type == "input_required" and event.fields["kind"] == "review":
+            shown, answer = event.fields, None
+        elif event.type == "input_received" and shown is not None:
+            assert event.fields["question_id"] == shown["question_id"]
+            answer, task_id = event.fields["outcome"], shown["task_id"]
+            approved[task_id] = shown["answer"] if answer == "approved" else None
+            shown = None
+        elif event.type == "task_complete" and event.fields["task_id"] in reviewed:
+            assert event.fields["result"] == approved[event.fields["task_id"]] is not None
+    if answer == "rejected":
+        assert found[-1].fields["code"] == "REJECTED"
+
+
 async def killed_and_resumed(kit, shape, seed, kills):
     unharmed, world = World(kit, shape, seed), World(kit, shape, seed)
     expected = await unharmed.to_end([])
@@ -273,6 +308,7 @@ async def killed_and_resumed(kit, shape, seed, kills):
         assert shape["policy"] == "fail"
         return
     assert found[-1].type == expected[-1].type
+    only_approved_texts_went_through(shape, found)
     beside = any(task.get("async_execution") for task in shape["tasks"])
     if beside and found[-1].type == "error":  # how far the others had come by then is open
         return
