@@ -79,11 +79,28 @@ async def test_an_agent_must_be_meant_alone(world: Any, body: Any) -> None:
 
 async def test_a_task_of_nobody_leaves_the_crew_configuring(world: Any, body: Any) -> None:
     del body["tasks"][0]["agent"]
+    body["process"] = "sequential"
     crew = await world.catalog.create(WS, CrewDraft(**body))
     assert crew.status == "configuring"
     changes = TaskChanges(agent_id=crew.agents[0].id)
     await world.catalog.update_task(WS, crew.tasks[0].id, changes)
     assert world.crews.held[crew.id].status == "active"
+
+
+async def test_a_manager_finds_somebody_for_a_task_of_nobody(world: Any, body: Any) -> None:
+    del body["tasks"][0]["agent"]
+    crew = await world.catalog.create(WS, CrewDraft(**body))
+    assert crew.status == "active"
+    assert (await world.catalog.snapshot(WS, crew.id)).tasks[0].agent_id is None
+    alone = TaskRequest(crew_id=crew.id, name="last", description="d", expected_output="e")
+    assert (await world.catalog.add_task(WS, alone)).agent_id is None
+    await world.catalog.update_task(WS, crew.tasks[1].id, TaskChanges(agent_id=None))
+    assert [task.agent_id for task in world.crews.held[crew.id].tasks] == [None] * 3
+    after = await world.catalog.update(WS, crew.id, CrewChanges(process="sequential"))
+    assert after.status == "configuring"
+    nowhere = TaskRequest(description="d", expected_output="e")
+    with pytest.raises(InvalidRequest, match="Invalid task"):
+        await world.catalog.add_task(WS, nowhere)
 
 
 async def test_lists_in_an_update_keep_those_with_an_id(world: Any, body: Any) -> None:

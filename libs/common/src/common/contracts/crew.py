@@ -74,12 +74,14 @@ class TaskSnapshot(_Part):
     """A task. `context` holds texts and ids of tasks whose outputs it reads. `timeout` in seconds.
 
     `max_reviews` says how often a person may send its answer back, with `human_input`.
+    Only in a hierarchical crew may `agent_id` be None: its manager finds somebody.
     """
 
     id: str
+    name: str | None = None
     description: str
     expected_output: str
-    agent_id: str
+    agent_id: str | None = None
     context: list[str] = []
     tools: list[str] = []
     async_execution: bool = False

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot, ToolSnapshot
 from common.contracts.tools import BUILT_IN_BY_NAME
-from common.errors import Conflict, NotFound, PreconditionFailed
+from common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 from common.idempotency.once import Once, Receipt, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
@@ -152,11 +152,19 @@ class Catalog:
     async def add_task(
         self, workspace_id: str, request: TaskRequest, once: Once[Task] | None = None
     ) -> Task:
-        task = Task(id=new_id("task"), **request.model_dump())
+        task = Task(id=new_id("task"), **request.model_dump(exclude={"crew_id"}))
+
+        async def found() -> Crew:
+            if request.crew_id is not None:
+                return await self.find(workspace_id, request.crew_id)
+            if request.agent_id is not None:
+                return await self.find_by_agent(workspace_id, request.agent_id)
+            reason = "Say who does it by agent_id, or by crew_id in which crew somebody is found"
+            raise InvalidRequest("Invalid task", field="agent_id", reason=reason)
 
         async def make() -> Task:
             await self._change(
-                lambda: self.find_by_agent(workspace_id, request.agent_id),
+                found,
                 lambda crew: crew.with_task(task, utc_now()),
                 at=lambda crew: f"tasks.{len(crew.tasks)}.",
                 receipt=receipt_of(once, task),
@@ -197,10 +205,7 @@ class Catalog:
             process=crew.process,
             status=crew.status,
             agents=[AgentSnapshot.model_validate(agent.model_dump()) for agent in crew.agents],
-            tasks=[
-                TaskSnapshot.model_validate({**task.model_dump(), "agent_id": task.agent_id or ""})
-                for task in crew.tasks
-            ],
+            tasks=[TaskSnapshot.model_validate(task.model_dump()) for task in crew.tasks],
             tools=await self._tools_of(crew),
             configuration=crew.configuration,
         )

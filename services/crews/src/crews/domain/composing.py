@@ -13,6 +13,7 @@ from crews.domain.drafts import (
     CrewChanges,
     CrewDraft,
     Draft,
+    TaskChanges,
     TaskDraft,
 )
 
@@ -141,7 +142,9 @@ def _merged(held: Configuration, draft: ConfigurationDraft) -> Configuration:
 
 def given(changes: Draft) -> dict[str, Any]:
     """Return the fields that `changes` really sets. Those that cannot be empty ignore null."""
-    emptied = {"guardrail", "output_schema", "timeout"}
+    emptied = {"agent_id", "guardrail", "name", "output_schema", "timeout"}
+    if not isinstance(changes, TaskChanges):
+        emptied = set()
     return {
         name: getattr(changes, name)
         for name in changes.model_fields_set

@@ -40,6 +40,7 @@ class Task(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     id: str
+    name: str | None = None
     description: str
     expected_output: str
     agent_id: str | None = None
@@ -78,8 +79,10 @@ class Crew(BaseModel):
 
     @property
     def status(self) -> CrewStatus:
-        """`active` once there is a task and every task has an agent."""
-        known = {agent.id for agent in self.agents}
+        """`active` once there is a task and every task has an agent, or a manager who finds one."""
+        known: set[str | None] = {agent.id for agent in self.agents}
+        if self.process == "hierarchical":
+            known.add(None)
         ready = bool(self.tasks) and all(task.agent_id in known for task in self.tasks)
         return "active" if ready else "configuring"
 

@@ -27,6 +27,7 @@ def _schema(value: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 Name = Annotated[str, _text(200)]
+TaskName = Annotated[str, _text(100)]
 Goal = Annotated[str, _text(4_000)]
 Backstory = Annotated[str, _text(10_000, least=0)]
 Model = Annotated[str, _text(200)]
@@ -58,6 +59,7 @@ class AgentDraft(Draft):
 
 
 class _TaskExtras(Draft):
+    name: TaskName | None = None
     tools: Tools = []
     async_execution: bool = False
     output_schema: JsonSchema = None
@@ -151,13 +153,17 @@ class AgentChanges(Draft):
 
 
 class TaskRequest(_TaskExtras):
-    agent_id: Annotated[str, _text(100)]
+    """A task of the crew that has the agent, or of a crew alone: its manager finds somebody."""
+
+    agent_id: Annotated[str, _text(100)] | None = None
+    crew_id: Annotated[str, _text(100)] | None = None
     description: Words
     expected_output: Words
     context: Context = []
 
 
 class TaskChanges(Draft):
+    name: TaskName | None = None
     agent_id: Annotated[str, _text(100)] | None = None
     description: Words | None = None
     expected_output: Annotated[str, _text(20_000, least=0)] | None = None

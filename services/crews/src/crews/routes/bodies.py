@@ -35,6 +35,7 @@ class AgentView(AnswerModel):
 
 class TaskView(AnswerModel):
     id: str
+    name: str | None
     description: str
     expected_output: str
     agent_id: str | None

@@ -3,6 +3,8 @@
 from common.idempotency import receipts
 from common.migrations import Schema, Step
 from common.mongo import Database, ensure_index
+from crews.store.documents import crew_of
+from crews.store.totals import recounted
 
 
 async def indexes(database: Database) -> None:
@@ -20,6 +22,24 @@ async def indexes(database: Database) -> None:
         await receipts.indexes(created)
 
 
+async def _managed_without_agents(database: Database) -> None:
+    """Give hierarchical crews with unassigned tasks the status they have now, and count anew."""
+    fields = {"idempotency": 0}
+    waiting = {"process": "hierarchical", "status": "configuring", "task_ids": {"$exists": True}}
+    async for document in database["crews"].find(waiting, fields):
+        status = crew_of(document).status
+        if status != document["status"]:
+            read_with = {"_id": document["_id"], "version": document["version"]}
+            await recounted(database, document["workspace_id"])
+            await database["crews"].update_one(read_with, {"$set": {"status": status}})
+
+
 SCHEMA = Schema(
-    "crews", indexes, (Step("the first indexes"), Step("indexes of idempotency receipts"))
+    "crews",
+    indexes,
+    (
+        Step("the first indexes"),
+        Step("indexes of idempotency receipts"),
+        Step("hierarchical crews whose tasks need no agent", _managed_without_agents),
+    ),
 )

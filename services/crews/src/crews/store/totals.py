@@ -172,6 +172,14 @@ class MongoTotals:
         return counts, {status: dict(by_block) for status, by_block in blocks.items()}
 
 
+async def recounted(database: Database, workspace_id: str) -> None:
+    """Have the workspace counted anew, the next time that its totals are asked for."""
+    forgotten = {"key": new_id("change"), "at": _AT_ONCE}
+    await database["totals"].update_one(
+        {"_id": workspace_id}, {"$push": {"open": forgotten}, "$inc": {"changes": 1}}
+    )
+
+
 def _in_blocks(crew: Crew | None) -> Counts:
     return {} if crew is None else {f"blocks.{crew.status}.{block_of(crew.number)}": 1}
 

@@ -104,3 +104,13 @@ async def test_offline_a_manager_delegates_once_and_answers(stage, kit, descript
     events = await stage.run(given)
     assert "From delegate_work" in events[-1].fields["result"]
     assert "6 * 7 is 42" in next(e.fields["result"] for e in events if e.type == "task_complete")
+
+
+async def test_a_task_of_nobody_is_the_managers_to_hand_out(stage, kit):
+    stage.drawer.tools = {"t": lambda _: "gold"}
+    stage.script.say = managed(kit)
+    given = crew(kit)
+    tasks = [task.model_copy(update={"agent_id": None}) for task in given.tasks]
+    events = await stage.run(given.model_copy(update={"tasks": tasks}))
+    assert events[-1].fields == {"result": "reported: found gold"}
+    assert "Meant for this task" not in stage.script.dialogues[0].opening
