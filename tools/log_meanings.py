@@ -67,6 +67,14 @@ MEANINGS = {
     "a job is given up": "It has lost as many workers as it may: `ATTEMPTS_EXHAUSTED`.",
     "a job waits for its crew": "Crews does not answer; the job stays queued and is tried again.",
     "a job is handed back: it is not run here": "After a store outage; another claim takes it.",
+    "the worker waits for calls that must not be made twice": (
+        "It was told to stop; their jobs are handed over when they have ended, at the latest after `seconds`."
+    ),
+    "the worker is told to stop at once": "By a second signal: calls under way are cut off.",
+    "a call is cut off: its outcome will not be known": (
+        "`KASAL_DRAIN_SECONDS` was too short for it, or the stop was hastened: the crew's "
+        "`on_unknown_outcome` decides."
+    ),
     "a job could not be handed back": "Others take it over when this worker's lease has run out.",
     "a run is cut off: its job is no longer ours": "This worker was thought dead and is fenced off.",
     "a run is given up: the store stays away": "Longer than KASAL_STORE_PATIENCE; resumed later.",

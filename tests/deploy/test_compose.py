@@ -99,8 +99,11 @@ def test_the_network_of_the_backends_leads_nowhere():
 
 def test_a_drain_ends_before_the_engine_kills():
     grace = COMPOSE["services"]["worker"]["stop_grace_period"]
+    usual = re.fullmatch(r"\$\{KASAL_WORKER_GRACE:-(\d+)s\}", grace)
+    assert usual is not None
     shutdown_grace = CommonSettings.model_fields["shutdown_grace"].default
-    assert int(grace.removesuffix("s")) > process._SHUT_DOWN + 1.0 + shutdown_grace
+    drain = settings_of(COMPOSE["services"]["worker"]).model_fields["drain_seconds"].default
+    assert int(usual[1]) > drain + process._SHUT_DOWN + 2 * process._CLOSING + shutdown_grace
 
 
 def test_what_is_mounted_is_in_the_repository():

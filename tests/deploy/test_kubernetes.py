@@ -271,6 +271,7 @@ def test_the_ingress_leads_to_the_door_and_sockets_to_events():
 def test_a_pod_has_the_time_that_its_process_takes_to_stop():
     worker = pod(named("Deployment", "executor-worker"))["spec"]
     handing_over = process._SHUT_DOWN + 1.0 + float(configmap("kasal")["KASAL_SHUTDOWN_GRACE"])
+    handing_over += float(configmap("executor-worker")["KASAL_DRAIN_SECONDS"])
     assert worker["terminationGracePeriodSeconds"] >= handing_over + 5
     assert "lifecycle" not in worker["containers"][0]
     waits = SERVER["containers"][0]["lifecycle"]["preStop"]["sleep"]["seconds"]

@@ -33,10 +33,14 @@ NAMES = {"mongo": "mongo", "amqp": "bus", "redis": "redis"}
 
 
 class Payments:
-    """An endpoint that has its effect at each call; `keys` are the calls' idempotency keys."""
+    """An endpoint that has its effect at each call; `keys` are the calls' idempotency keys.
+
+    Each call of `/slowly` has arrived at `called` and ends after `end`.
+    """
 
     def __init__(self) -> None:
         self.keys: list[str] = []
+        self.called, self.end = asyncio.Event(), asyncio.Event()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/pay"
         self._runner: web.AppRunner | None = None
@@ -44,12 +48,18 @@ class Payments:
     async def start(self) -> None:
         app = web.Application()
         app.router.add_post("/pay", self._pay)
+        app.router.add_post("/slowly", self._slowly)
         self._runner = web.AppRunner(app)
         await self._runner.setup()
         await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
 
     async def close(self) -> None:
         await self._runner.cleanup()
+
+    async def _slowly(self, request: web.Request) -> web.Response:
+        self.called.set()
+        await self.end.wait()
+        return await self._pay(request)
 
     async def _pay(self, request: web.Request) -> web.Response:
         self.keys.append(request.headers["Idempotency-Key"])
@@ -320,6 +330,41 @@ async def test_a_drained_worker_hands_its_job_on_at_once(user: Any, platform: An
     reasons = [event["reason"] for event in events if event["type"] == "execution_resumed"]
     assert reasons == ["handed_over"]
     assert events[-1]["type"] == "execution_complete"
+    await stack.start("worker-1")
+    await stack.ready("worker-1")
+
+
+async def test_a_stopped_worker_ends_a_call_that_must_not_be_made_twice(
+    user: Any, platform: Any, payments: Payments
+) -> None:
+    """And hands its job on with the result, so that the next worker goes on behind it."""
+    stack, worker = platform.stack, platform.stack.processes["worker-1"]
+    url = payments.url.replace("/pay", "/slowly")
+    tool = {"name": "slow_pay", "description": "Pays", "endpoint": url, "auth_type": "none"}
+    await user.call("POST", "/tools/custom", tool, expect=201)
+    crew_id = await user.crew('call:slow_pay:{"eur": 1}', model="gpt-4", tools=["slow_pay"])
+    await stack.stop("worker-2")
+    job_id = await user.start(crew_id)
+    async with asyncio.timeout(20):
+        await payments.called.wait()
+    await stack.start("worker-2")
+    await stack.ready("worker-2")
+    before = len(payments.keys)
+    stopping = asyncio.create_task(worker.stop())
+    await log_line(worker.log, job_id, ("waits for calls that must not be made twice",))
+    assert worker.running
+    assert (await user.call("GET", f"/executions/{job_id}", expect=200))["attempt"] == 1
+    payments.end.set()
+    events = await user.watch(job_id)
+    await stopping
+    assert worker.code == 0
+    assert whole(events)
+    assert [e["reason"] for e in events if e["type"] == "execution_resumed"] == ["handed_over"]
+    assert [e["type"] for e in events].count("tool_result") == 1
+    assert events[-1]["type"] == "execution_complete"
+    assert events[-1]["attempt"] == 2
+    assert len(payments.keys) == before + 1
+    await stack.start("worker-1")
 
 
 async def until_resumed(user: Any, job_id: str) -> float:

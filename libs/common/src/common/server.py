@@ -160,11 +160,21 @@ async def _accept_lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def on_stop_signal(stop: Callable[[], object]) -> None:
-    """Have `stop` called on SIGINT and SIGTERM, from the running loop."""
+def on_stop_signal(stop: Callable[[], object], again: Callable[[], object] | None = None) -> None:
+    """Have `stop` called on SIGINT and SIGTERM, from the running loop; `again` from the second on."""
     loop = asyncio.get_running_loop()
+    told = False
+
+    def called() -> None:
+        nonlocal told
+        first, told = not told, True
+        if first or again is None:
+            stop()
+        else:
+            again()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop)
+        loop.add_signal_handler(number, called)
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:

@@ -7,7 +7,7 @@ import gc
 import logging
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from common.local import secantus
@@ -36,25 +36,38 @@ async def main() -> None:
     if settings.metrics_port is not None:
         metrics = bind_tcp(settings.host, settings.metrics_port)
     _say("Kasal is starting ...")
-    stopped = asyncio.Event()
-
-    def stop() -> None:
-        if not stopped.is_set():
-            _say("\nKasal is stopping ...")
-        stopped.set()
-
-    on_stop_signal(stop)
+    stopping = _Stopping()
+    on_stop_signal(stopping.begin, lambda: stopping.hasten())
     try:
         database = secantus.program(settings.data_dir.resolve() / "mongo")
         database.start()
         try:
-            ended = await _serve(settings, database, entry, metrics, stopped)
+            ended = await _serve(settings, database, entry, metrics, stopping)
         finally:
             database.stop(_DATABASE_GRACE)
     except ProgramFailed as fault:
         ended = str(fault)
     if ended is not None:
         sys.exit(ended)
+
+
+class _Stopping:
+    """What signals ask for: the first that it stops, each further one that it hastens."""
+
+    def __init__(self) -> None:
+        self.told = asyncio.Event()
+        self.hasten: Callable[[], object] = lambda: None
+
+    def begin(self) -> None:
+        _say("\nKasal is stopping ...")
+        self.told.set()
+
+
+def _say_waits(jobs: Sequence[str]) -> None:
+    _say(
+        f"Waiting for calls that must not be made twice, of {', '.join(jobs)}. "
+        "Press Ctrl-C again to cut them off; nobody will know then what they did."
+    )
 
 
 def _say(line: str) -> None:
@@ -69,7 +82,7 @@ async def _serve(
     database: LocalProgram,
     entry: socket.socket,
     metrics: socket.socket | None,
-    stopped: asyncio.Event,
+    stopping: _Stopping,
 ) -> str | None:
     """Serve until told to stop; return why it could not go on, if so."""
     # Imported while the database starts: the services' libraries take most of the start. What they
@@ -85,10 +98,11 @@ async def _serve(
     secrets = secrets_in(settings.data_dir)
     try:
         async with Platform(settings, secrets, database.url, entry, metrics) as platform:
+            platform.on_wait, stopping.hasten = _say_waits, platform.hasten
             greeting = asyncio.create_task(_greet(platform, settings, entry))
             try:
                 watched = Database(database, settings.database_silence)
-                return await _until_end(stopped, platform, watched)
+                return await _until_end(stopping.told, platform, watched)
             finally:
                 greeting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):

@@ -16,8 +16,9 @@ import aiohttp
 from common.local.program import LocalProgram
 
 READY_WITHIN = 60.0
-_GRACE = 15.0
-"""Seconds that a process which was told to end may take before it is made to."""
+_GRACE = 20.0
+"""Seconds that a process which was told to end may take before it is made to; a worker gets as many
+beside the time for calls that must not be made twice."""
 
 
 class StackFailed(Exception):  # noqa: N818 - it says what happened
@@ -56,6 +57,7 @@ class Process:
     log: Path
     port: int
     metrics_port: int | None = None
+    drain: float = 0.0
     child: asyncio.subprocess.Process | None = field(default=None, repr=False)
 
     @property
@@ -87,7 +89,7 @@ class Process:
                 await asyncio.sleep(0.05)
 
     async def stop(self) -> None:
-        await self.send(signal.SIGTERM, within=_GRACE)
+        await self.send(signal.SIGTERM, within=self.drain + _GRACE)
 
     @property
     def code(self) -> int | None:

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import socket
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -28,11 +28,13 @@ from common.settings import load
 from common.starting import CannotStart, refusal
 from common.telemetry import Telemetry
 from embedded.config import Secrets, Settings
+from executor.process import WorkerProcess
 
 _INNER = ("auth", "crews", "executor", "events")
 
 _ENDING = 12.0
-"""Seconds that a service may take to end; a worker hands its jobs back within 10."""
+"""Seconds that a service may take to end; a worker hands its jobs back within 10, beside the time
+for calls that must not be made twice."""
 log = get_logger(__name__)
 
 
@@ -61,6 +63,9 @@ class Platform:
         self._servers: dict[str, Server] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._worker_stop = asyncio.Event()
+        self._worker: WorkerProcess | None = None
+        self._drain_seconds = 0.0
+        self.on_wait: Callable[[Sequence[str]], None] = lambda _: None
         self.apps: dict[str, FastAPI] = {}
 
     async def __aenter__(self) -> Self:
@@ -106,6 +111,8 @@ class Platform:
         door = gateway.wiring.build_app(load(gateway.config.Settings, **given), backends)
         self._serve("gateway", door, self._entry)
         worker = executor.wiring.build_worker(executor_settings, backends)
+        worker.worker.runs.on_wait = lambda jobs: self.on_wait(jobs)
+        self._worker, self._drain_seconds = worker, executor_settings.drain_seconds
         self._run("worker", worker.run(self._worker_stop))
         self._serve_metrics(door.state.telemetry, worker.telemetry)
         await self._started()
@@ -159,20 +166,25 @@ class Platform:
     async def close(self) -> None:
         """Stop: the worker hands its jobs back, then the door closes, then what is behind it."""
         self._worker_stop.set()
-        await self._ended("worker")
+        await self._ended("worker", self._drain_seconds + _ENDING)
         for name in ("metrics", "gateway", "events", "executor", "crews", "auth"):
             if name in self._servers:
                 self._servers[name].stop()
                 await self._ended(name)
         shutil.rmtree(self._sockets, ignore_errors=True)
 
-    async def _ended(self, name: str) -> None:
+    def hasten(self) -> None:
+        """Wait for no call any longer, while closing."""
+        if self._worker is not None:
+            self._worker.hasten()
+
+    async def _ended(self, name: str, within: float = _ENDING) -> None:
         task = self._running.pop(name, None)
         if task is None:
             return
-        done, _ = await asyncio.wait({task}, timeout=_ENDING)
+        done, _ = await asyncio.wait({task}, timeout=within)
         if not done:
             task.cancel()
-            log.warning("a service did not end in time", ended=name, seconds=_ENDING)
+            log.warning("a service did not end in time", ended=name, seconds=within)
         elif not task.cancelled() and task.exception() is not None:
             log.warning("a service did not end cleanly", ended=name, reason=repr(task.exception()))

@@ -20,9 +20,11 @@ from common.server import on_stop_signal, run
 from common.settings import load
 from embedded.config import Settings, secrets_in
 from embedded.parts import Backend, Part, Process, StackFailed
+from executor.config import Settings as ExecutorSettings
 
 _SERVICES = ("auth", "crews", "executor", "events", "gateway")
 _LEAST_WORKERS = 2
+_DRAIN = ExecutorSettings.model_fields["drain_seconds"].default
 
 
 class Stack:
@@ -118,6 +120,7 @@ class Stack:
     def _of(self, kind: str, ports: list[int], shared: Mapping[str, str]) -> list[Process]:
         arguments = ("executor", "work") if kind == "worker" else (kind, "serve")
         alone = len(ports) == 1 and kind != "worker"
+        drain = float(shared.get("KASAL_DRAIN_SECONDS") or _DRAIN)
         names = [kind] if alone else [f"{kind}-{number}" for number in range(1, len(ports) + 1)]
         return [
             Process(
@@ -126,6 +129,7 @@ class Stack:
                 {**shared, "KASAL_PORT": str(port)},
                 self._folder / f"{name}.log",
                 port,
+                drain=drain if kind == "worker" else 0.0,
             )
             for name, port in zip(names, ports, strict=True)
         ]

@@ -57,7 +57,7 @@ async def _work(settings: "Settings") -> None:
 
     process = build_worker(settings, Backends(), eager=True)
     stop = asyncio.Event()
-    on_stop_signal(stop.set)
+    on_stop_signal(stop.set, process.hasten)
     doors: list[tuple[int, ASGIApp]] = []
     if "port" in settings.model_fields_set:
         doors.append((settings.port, health_app(process.checks, process.needed)))

@@ -25,6 +25,10 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     """How often a worker raises its counter."""
     lease_silence: float = Field(default=2.0, gt=0, le=60)
     """How long a worker's counter may stand still before others take its jobs."""
+    drain_seconds: float = Field(default=120.0, ge=0, le=3_600)
+    """How long a worker that is told to stop waits for calls under way that must not be made twice. Jobs
+    in the middle of anything else are handed to other workers at once. Whoever stops it has to wait 20 s
+    longer than that before it is killed."""
     store_patience: float = Field(default=30.0, gt=0, le=600)
     """How long a run waits for a store that is away before its worker gives it up."""
 

@@ -18,8 +18,8 @@ from executor.messaging.publishers import BusMemory
 log = get_logger(__name__)
 
 _SHUT_DOWN, _CLOSING = 7.0, 1.0
-"""Seconds that handing jobs back may take, and twice what closing may: ten in all are promised, and
-Kubernetes and the stack wait longer than that."""
+"""Seconds that handing jobs back may take, and twice what closing may: ten in all are promised beside
+the time for calls that must not be made twice, and whoever stops workers waits longer than both."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +38,13 @@ class WorkerProcess:
     warm_up: Callable[[], None]
     close: Callable[[], Awaitable[None]]
     eager: bool
+    drain_seconds: float = 0.0
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then hand all jobs back and return.
 
-        Raises what kept it from beginning, `CannotStart` where its database is of another schema.
+        Calls under way that must not be made twice get up to `drain_seconds` to end first; `hasten`
+        has them cut off. Raises what kept it from beginning, `CannotStart` where its database is of another schema.
         """
         bind_service("executor")
         beginning = asyncio.create_task(self._begin(), name="begin")
@@ -57,6 +59,11 @@ class WorkerProcess:
             await self._end()
         if _failed(beginning):
             beginning.result()
+
+    def hasten(self) -> None:
+        """Wait for no call any longer, when told to stop."""
+        log.warning("the worker is told to stop at once", worker=self.worker.worker_id)
+        self.worker.runs.hasten()
 
     async def _begin(self) -> None:
         if self.eager:
@@ -73,8 +80,9 @@ class WorkerProcess:
     async def _end(self) -> None:
         # At once with the hand-back: a handler that waits for the store must not hold it up.
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_SHUT_DOWN):
-                await asyncio.gather(self.consumers.stop_taking(), self.worker.stop(_SHUT_DOWN))
+            async with asyncio.timeout(self.drain_seconds + _SHUT_DOWN):
+                stopping = self.worker.stop(_SHUT_DOWN, self.drain_seconds)
+                await asyncio.gather(self.consumers.stop_taking(), stopping)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(_CLOSING):
                 await self.memory.close(0.5)

@@ -237,6 +237,7 @@ def build_worker(
         warm_up=engine.warm_up if engine is not None else _nothing,
         close=_both(engine.close, held.close) if engine is not None else held.close,
         eager=eager,
+        drain_seconds=settings.drain_seconds,
     )
 
 

@@ -228,7 +228,8 @@ class Appender:
         self._complete = True
         await self.flush()
         if not self.job.final and self.job.owner is not None:
-            step = moves.hand_back(self.job, published=self.announcer.published)
+            published, whole = self.announcer.published, not self.effects.cut
+            step = moves.hand_back(self.job, published=published, whole=whole)
             await carry_out(self._executions, step, self._patience)
 
 

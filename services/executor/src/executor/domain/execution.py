@@ -53,6 +53,7 @@ class Execution:
     `tail` holds the newest events, those not yet in the traces; `published` is the last `seq` the
     bus has confirmed. `owner` is the worker that runs the job, or ended it; None is nobody.
     `lost_claims` counts the claims that were taken from dead owners since it last got further.
+    `handed_over` is the attempt whose worker gave the job up with none of its effects cut off half-way.
     `open` turns false when an ended job's events are all copied and published and the job is counted.
     `ticket` is known of a job that was made here or told of over the bus, not of one that was read:
     whoever has it knows the job as it was stored. `format` is that of the newest part: whoever reads
@@ -68,6 +69,7 @@ class Execution:
     owner: str | None = None
     seq: int = 0
     lost_claims: int = 0
+    handed_over: int = 0
     published: int = 0
     tail: tuple[Record, ...] = ()
     state: State = field(default_factory=State)

@@ -57,7 +57,10 @@ def _resumed(job: Execution, *, lost: bool) -> Draft:
         reason = "input_received"
     else:
         reason = "worker_lost" if lost else "handed_over"
-    return Draft(EventType.EXECUTION_RESUMED, {"reason": reason})
+    whole = not lost and job.handed_over == job.attempt
+    return Draft(
+        EventType.EXECUTION_RESUMED, {"reason": reason}, {"whole": True} if whole else None
+    )
 
 
 def refuse(
@@ -68,9 +71,13 @@ def refuse(
     return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=owner, **changes)
 
 
-def hand_back(job: Execution, *, published: int) -> Step:
-    """Return the step by which a worker that shuts down gives `job` up. It appends no event."""
-    return step(job, (), owner=None, published=published)
+def hand_back(job: Execution, *, published: int, whole: bool = False) -> Step:
+    """Return the step by which a worker that shuts down gives `job` up. It appends no event.
+
+    `whole` says that every effect it began has come to its end, and its result is stored.
+    """
+    handed_over = job.attempt if whole else job.handed_over
+    return step(job, (), owner=None, published=published, handed_over=handed_over)
 
 
 def stop(job: Execution, now: datetime, reason: str = "requested") -> Step:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -27,8 +27,7 @@ from executor.domain.turns import Places
 log = get_logger(__name__)
 
 _PAGE = 500
-_EFFECTS = 0.6
-"""The part of a drain's time that calls get which must not be cut off half-way."""
+_NAMED = 20
 _ANNOUNCED = 2.0
 """Seconds an ended run waits for its last confirms before a settlement publishes the rest."""
 
@@ -37,7 +36,7 @@ class Runs:
     """Runs claimed jobs, at most `slots` at a time and a `reserve` for workspaces with few of them.
 
     A place is taken with `reserve` before a claim, so that a claim never finds none. `on_free` is
-    called when a place becomes free.
+    called when a place becomes free, `on_wait` with the jobs that a drain waits for.
     """
 
     def __init__(
@@ -67,8 +66,10 @@ class Runs:
         self._claimed: dict[str, Execution] = {}
         self._journals: dict[str, Appender] = {}
         self._draining = False
+        self._hastened = False
         self._moved = asyncio.Event()
         self.on_free: Callable[[], None] = lambda: None
+        self.on_wait: Callable[[Sequence[str]], None] = lambda _: None
 
     @property
     def free(self) -> int:
@@ -158,31 +159,63 @@ class Runs:
         task = self._tasks.get(job_id)
         return task is not None and task.cancel()
 
-    async def drain(self, timeout: float) -> None:
+    async def drain(self, timeout: float, patience: float = 0.0) -> None:
         """Cut all runs off and hand their jobs back, within `timeout` seconds.
 
-        So are the jobs whose claim is under way: it may be in the store already. A call whose
-        outcome the next worker could not know gets a part of the time to end.
+        So are the jobs whose claim is under way: it may be in the store already. A run in the middle of
+        a call that must not be made twice is cut off when that has ended and its result is at hand, or
+        after `patience` seconds, or when `hasten` is called; `timeout` counts from the last of them.
         """
         self._draining = True
         leaving: dict[str, asyncio.Task[None]] = {}
         await asyncio.sleep(0)  # a task that has not begun would hand nothing back
+        self._tell_waits(patience)
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(timeout):
+            async with asyncio.timeout(timeout) as bound:
                 while self._tasks or self._reserved:
                     self._moved.clear()
                     for job_id in self._tasks.keys() - leaving.keys():
-                        leave = self._leave(job_id, timeout * _EFFECTS)
+                        leave = self._leave(job_id, patience)
                         leaving[job_id] = asyncio.create_task(leave)
+                    self._bound(bound, leaving.values(), timeout)
                     await self._moved.wait()
         for task in leaving.values():
             task.cancel()
 
-    async def _leave(self, job_id: str, grace: float) -> None:
+    def _bound(
+        self, bound: asyncio.Timeout, leaving: Iterable[asyncio.Task[None]], timeout: float
+    ) -> None:
+        """Let the time run only when nothing is waited for that has a time of its own."""
+        if not all(task.done() for task in leaving):
+            bound.reschedule(None)
+        elif bound.when() is None:
+            bound.reschedule(asyncio.get_running_loop().time() + timeout)
+
+    def hasten(self) -> None:
+        """Have a drain wait no longer for any call."""
+        self._hastened = True
+        for journal in self._journals.values():
+            journal.effects.hasten()
+
+    def _tell_waits(self, patience: float) -> None:
+        waiting = sorted(j for j, journal in self._journals.items() if journal.effects.under_way)
+        if waiting and patience and not self._hastened:
+            log.warning(
+                "the worker waits for calls that must not be made twice",
+                jobs=waiting[:_NAMED],
+                count=len(waiting),
+                seconds=patience,
+            )
+            self.on_wait(waiting)
+
+    async def _leave(self, job_id: str, patience: float) -> None:
         journal = self._journals.get(job_id)
         if journal is not None:
-            await journal.effects.close(grace)
+            await journal.effects.close(0.0 if self._hastened else patience)
+            if journal.effects.under_way:
+                log.warning("a call is cut off: its outcome will not be known", job_id=job_id)
         self.cancel(job_id)
+        self._moved.set()
 
     async def _guard(self, job: Execution) -> None:
         attributes: dict[str, Any] = {

@@ -98,10 +98,14 @@ class Worker:
             asyncio.create_task(self._every(_SLOW_SWEEP, self._sweep_slowly), name="slow sweep"),
         ]
 
-    async def stop(self, timeout: float = 8.0) -> None:
-        """Hand all jobs back and leave, within about `timeout` seconds."""
+    async def stop(self, timeout: float = 8.0, patience: float = 0.0) -> None:
+        """Hand all jobs back and leave, within about `timeout` seconds.
+
+        Before that, calls which must not be made twice get up to `patience` seconds to end. Meanwhile
+        the lease goes on, so that no other worker takes their jobs for lost.
+        """
         self._turns.clear()
-        await self.runs.drain(timeout * 0.6)
+        await self.runs.drain(timeout * 0.6, patience)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

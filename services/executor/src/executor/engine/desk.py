@@ -41,7 +41,6 @@ class Desk:
         self.shared = shared
         self.task = task
         self.record = shared.progress.tasks[task.id]
-        self._fresh: set[int] = set()
 
     async def ask(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
         """Return the `turn`th reply in the speaker's scope.
@@ -103,7 +102,6 @@ class Desk:
         self.record.last_call += 1
         number, request = self.record.last_call, reply.calls[place.entry]
         self.record.calls[place] = (number, request.name)
-        self._fresh.add(number)
         return Numbered(number, place, request)
 
     async def perform(self, speaker: Speaker, reply: Reply, turn: int) -> tuple[ToolReturn, ...]:
@@ -144,7 +142,7 @@ class Desk:
         for place, call in enumerate(calls):
             if call.number not in self.record.results:
                 # Whoever did not come to the end of this one has not begun with the next.
-                self._fresh.update(later.number for later in calls[place + 1 :])
+                self.record.doubtful -= {later.number for later in calls[place + 1 :]}
             texts.append(await self._made(speaker, call))
         return texts
 
@@ -183,7 +181,7 @@ class Desk:
                 # something else with the same key.
                 await self.shared.trace.stored()
             return await self._called(tool, call.request.arguments, call)
-        if call.number not in self._fresh:
+        if call.number in self.record.doubtful:
             found = self._found_out(speaker.agent, call)
             if found is not None:
                 return found

@@ -8,7 +8,7 @@ call number 3 delegated to, `g` a guardrail's.
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -81,7 +81,10 @@ class Spent:
 
 @dataclass(slots=True)
 class TaskRecord:
-    """What is known of one task. Call numbers never start again within it."""
+    """What is known of one task. Call numbers never start again within it.
+
+    `doubtful` are the calls of which nobody knows whether they were made.
+    """
 
     task_id: str
     started_at: datetime | None = None
@@ -91,6 +94,7 @@ class TaskRecord:
     calls: dict[Place, tuple[int, str]] = field(default_factory=dict)
     results: dict[int, str] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
+    doubtful: set[int] = field(default_factory=set)
     last_call: int = 0
     reviews: list[Review] = field(default_factory=list)
     waited: timedelta = timedelta()
@@ -145,6 +149,18 @@ def _begun(progress: Progress, event: Event) -> None:
     told = event.fields.get("tasks")
     if told is not None and set(told) != set(progress.tasks):
         raise RunFault(MISMATCH, "The history began with other tasks than the crew has now.")
+
+
+def _resumed(progress: Progress, event: Event) -> None:
+    whole = bool((event.private or {}).get("whole"))
+    for record in progress.tasks.values():
+        if whole:  # what the last attempt had not begun is as open as it was for that one
+            for number, verdict in record.verdicts.items():
+                if verdict.attempt == event.attempt - 2:
+                    record.verdicts[number] = replace(verdict, attempt=event.attempt - 1)
+        else:
+            numbers = {number for number, _ in record.calls.values()}
+            record.doubtful |= numbers - record.results.keys()
 
 
 def _started(progress: Progress, event: Event) -> None:
@@ -210,6 +226,7 @@ def _warned(progress: Progress, event: Event) -> None:
 
 _APPLIERS: Mapping[EventType, Callable[[Progress, Event], None]] = {
     EventType.EXECUTION_START: _begun,
+    EventType.EXECUTION_RESUMED: _resumed,
     EventType.TASK_START: _started,
     EventType.LLM_CALL: _replied,
     EventType.TOOL_CALL: _called,

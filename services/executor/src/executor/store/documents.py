@@ -61,6 +61,7 @@ def _head(job: Execution) -> Document:
         "owner": job.owner,
         "seq": job.seq,
         "lost_claims": job.lost_claims,
+        "handed_over": job.handed_over,
         "published": job.published,
         FORMAT: job.format,
     }
@@ -213,6 +214,7 @@ def execution(document: Mapping[str, Any]) -> Execution:
         owner=document["owner"],
         seq=document["seq"],
         lost_claims=document["lost_claims"],
+        handed_over=document.get("handed_over", 0),
         published=document["published"],
         tail=tuple(record(entry) for entry in document.get("tail", ())),
         state=_state(document["state"]),

@@ -66,6 +66,7 @@ class MemoryExecutions(MemoryReceipts):
             owner=after.owner,
             seq=after.seq,
             lost_claims=after.lost_claims,
+            handed_over=after.handed_over,
             published=after.published,
             state=after.state,
             snapshot=after.snapshot or job.snapshot,

@@ -2,7 +2,11 @@
 
 import asyncio
 
+import pytest
+
 from common.contracts.events import EventType, ExecutionStatus
+from common.times import utc_now
+from executor.domain import moves
 from executor.domain.events import Draft
 
 
@@ -69,33 +73,80 @@ class Paying:
         return self
 
 
-async def test_a_worker_that_stops_waits_for_a_call_that_must_not_be_cut_off(
-    store, make_worker, queue
-):
+@pytest.fixture
+async def paying(store, make_worker, queue):
+    """A worker in the middle of a call, and its run."""
     await queue(1)
     paying = Paying()
-    worker = make_worker("worker_1", runner=paying)
-    await worker.start()
+    paying.worker = make_worker("worker_1", runner=paying)
+    await paying.worker.start()
     await asyncio.wait_for(paying.begun.wait(), 5)
-    stopping = asyncio.create_task(worker.stop(5.0))
-    await asyncio.sleep(0.05)
+    return paying
+
+
+async def test_a_worker_that_stops_waits_for_a_call_that_must_not_be_cut_off(
+    store, paying, make_worker
+):
+    """Its own time to hand jobs back, 0.3 s here, does not count meanwhile, and its lease goes on."""
+    told = []
+    paying.worker.runs.on_wait = told.extend
+    other = make_worker("worker_2", silence=0.1)
+    await other.start()
+    stopping = asyncio.create_task(paying.worker.stop(0.5, patience=60.0))
+    await asyncio.sleep(0.5)
     assert store.jobs["job_0"].owner == "worker_1"
+    assert told == ["job_0"]
+    assert paying.worker.runs.free == 0
+    await other.stop(1.0)
     paying.end.set()
-    await stopping
+    await asyncio.wait_for(stopping, 5)
     job = store.jobs["job_0"]
-    assert (job.status, job.owner) == (ExecutionStatus.RUNNING, None)
+    assert (job.status, job.owner, job.handed_over) == (ExecutionStatus.RUNNING, None, 1)
     assert [record.type for record in job.tail] == ["execution_start", "tool_result"]
 
 
-async def test_it_does_not_wait_for_ever(store, make_worker, queue):
-    await queue(1)
-    paying = Paying()
-    worker = make_worker("worker_1", runner=paying)
-    await worker.start()
-    await asyncio.wait_for(paying.begun.wait(), 5)
-    await asyncio.wait_for(worker.stop(0.2), 5)
-    assert store.jobs["job_0"].owner is None
-    assert [record.type for record in store.jobs["job_0"].tail] == ["execution_start"]
+async def test_it_does_not_wait_for_ever(store, paying):
+    await asyncio.wait_for(paying.worker.stop(0.5, patience=0.05), 5)
+    job = store.jobs["job_0"]
+    assert (job.owner, job.handed_over) == (None, 0)
+    assert [record.type for record in job.tail] == ["execution_start"]
+
+
+async def test_it_can_be_hastened(store, paying):
+    stopping = asyncio.create_task(paying.worker.stop(0.5, patience=60.0))
+    await asyncio.sleep(0.05)
+    assert store.jobs["job_0"].owner == "worker_1"
+    paying.worker.runs.hasten()
+    await asyncio.wait_for(stopping, 5)
+    assert (store.jobs["job_0"].owner, store.jobs["job_0"].handed_over) == (None, 0)
+
+
+async def test_what_can_be_repeated_is_handed_over_at_once_meanwhile(
+    store, paying, queue, until, waiting_run
+):
+    await queue(2)
+    other = waiting_run()
+
+    async def runner():
+        return other
+
+    paying.worker.runs._runner = runner
+    await until(lambda: store.jobs["job_1"].seq == 2)
+    stopping = asyncio.create_task(paying.worker.stop(0.5, patience=60.0))
+    await until(lambda: store.jobs["job_1"].owner is None)
+    assert store.jobs["job_1"].handed_over == 1
+    assert store.jobs["job_0"].owner == "worker_1"
+    paying.end.set()
+    await asyncio.wait_for(stopping, 5)
+
+
+async def test_a_job_stopped_meanwhile_is_waited_for_no_longer(store, paying):
+    stopping = asyncio.create_task(paying.worker.stop(0.5, patience=60.0))
+    await asyncio.sleep(0.05)
+    assert await store.apply(moves.stop(store.jobs["job_0"], utc_now()))
+    paying.worker.cut_off("job_0")
+    await asyncio.wait_for(stopping, 5)
+    assert store.jobs["job_0"].status == ExecutionStatus.STOPPED
 
 
 async def test_a_run_that_is_cut_off_as_it_ends_publishes_no_more(

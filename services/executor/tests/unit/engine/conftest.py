@@ -163,13 +163,16 @@ class Stage:
     drawer: Drawer = field(default_factory=Drawer)
     sink: Sink = field(default_factory=Sink)
     now: datetime = START + timedelta(seconds=2)
+    whole: bool = False
+    """Whether the last worker handed its job over with no effect cut off half-way."""
 
     def job(self, crew: CrewSnapshot, history: Sequence[Event] = (), **inputs: Any) -> Job:
         attempt = 1 + sum(event.type == EventType.EXECUTION_RESUMED for event in history)
         kind = EventType.EXECUTION_RESUMED if history else EventType.EXECUTION_START
         attempt += bool(history)
         at = START + timedelta(seconds=len(history) + 1)
-        claim = Event(len(history) + 1, kind, at, attempt)
+        private = {"whole": True} if history and self.whole else None
+        claim = Event(len(history) + 1, kind, at, attempt, private=private)
         return Job("job_1", "ws_1", crew.id, attempt, inputs, crew, [*history, claim])
 
     async def run(

@@ -125,6 +125,33 @@ async def test_an_unsafe_call_of_unknown_outcome_ends_the_run_and_is_named(stage
     assert "job_1:task_1:1" in events[-1].fields["message"]
 
 
+async def test_an_unsafe_call_that_a_stopping_worker_did_not_begin_is_simply_made(stage, kit):
+    stage.drawer.unsafe, stage.whole = frozenset({"pay"}), True
+    crew, history = await cut_inside_the_call(stage, kit)
+    events = await stage.run(crew, history)
+    assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
+    assert events[-1].fields == {"result": "paid"}
+
+
+async def test_a_doubtful_call_stays_so_when_the_next_worker_hands_over_before_it(stage, kit):
+    stage.drawer.unsafe = frozenset({"pay"})
+    crew, history = await cut_inside_the_call(stage, kit)
+    lost = stage.job(crew, history).history
+    stage.whole = True
+    events = await stage.run(crew, lost)
+    assert stage.drawer.calls == []
+    assert events[-1].fields["code"] == "OUTCOME_UNKNOWN"
+
+
+async def test_a_persons_word_outlives_a_hand_over(stage, kit):
+    crew, events = await asked(stage, kit)
+    told = stage.job(crew, answered(kit, events, "retry")).history
+    stage.whole = True
+    events = await stage.run(crew, told)
+    assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
+    assert events[-1].fields == {"result": "paid"}
+
+
 def with_policy(crew, policy):
     configuration = crew.configuration.model_copy(update={"on_unknown_outcome": policy})
     return crew.model_copy(update={"configuration": configuration})
