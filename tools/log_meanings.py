@@ -94,6 +94,7 @@ MEANINGS = {
     "memory was not sent": "The broker is away: what this run would remember is not remembered.",
     "an entry of memory cannot be sent": "A bug: it is left out, those behind it are sent. Report it.",
     "counting failed and will be repeated": "A bug: gauges over all jobs and workers stand still meanwhile.",
+    "a secret opens under no key": "`reseal` met one that no key in KASAL_SECRET_KEY opens.",
     # Models and tools
     "a model's library failed": "The call has failed with `MODEL_ERROR`; the traceback says where.",
     "a reply could not be priced": "A bug in the price list or its reader; the reply counts without a cost.",

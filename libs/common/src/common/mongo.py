@@ -28,6 +28,7 @@ log = get_logger(__name__)
 
 Document = dict[str, Any]
 Database = AsyncDatabase[Document]
+Collection = AsyncCollection[Document]
 
 _CLOSING = 2.0
 """Seconds that closing a client may take."""

@@ -7,6 +7,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from common.rotation import RotatingSecret
+
 _NONCE = 12  # bytes; NIST SP 800-38D, section 8.2.2
 
 
@@ -15,22 +17,41 @@ class CannotOpen(Exception):  # noqa: N818 - it says what happened
 
 
 class Sealer:
-    """Seals and opens bytes for one purpose; what is sealed for another does not open."""
+    """Seals and opens bytes for one purpose; what is sealed for another does not open.
 
-    def __init__(self, secret_key: str, purpose: str) -> None:
-        derived = HKDF(SHA256(), 32, salt=None, info=f"kasal:{purpose}".encode())
-        self._cipher = AESGCM(derived.derive(secret_key.encode()))
+    While the secret key rotates, it seals under the first and opens under any.
+    """
+
+    def __init__(self, secret_key: str | RotatingSecret, purpose: str) -> None:
+        secret = RotatingSecret.of(secret_key)
+        self._ciphers = [_cipher(one, purpose) for one in secret.all]
 
     def seal(self, plain: bytes, place: str) -> bytes:
         """Return `plain` sealed; it opens only for the same `place` (the id of its document)."""
         nonce = os.urandom(_NONCE)
-        return nonce + self._cipher.encrypt(nonce, plain, place.encode())
+        return nonce + self._ciphers[0].encrypt(nonce, plain, place.encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:
         """Return what was sealed. Raises `CannotOpen`."""
-        try:
-            return self._cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode())
-        except InvalidTag:
-            raise CannotOpen(
-                f"{place} was sealed under another KASAL_SECRET_KEY, or has been changed"
-            ) from None
+        return self._opened(sealed, place)[0]
+
+    def renewed(self, sealed: bytes, place: str) -> bytes | None:
+        """Return `sealed` under the key in use, or None if it is so already. Raises `CannotOpen`."""
+        plain, cipher = self._opened(sealed, place)
+        return None if cipher is self._ciphers[0] else self.seal(plain, place)
+
+    def _opened(self, sealed: bytes, place: str) -> tuple[bytes, AESGCM]:
+        for cipher in self._ciphers:
+            try:
+                return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode()), cipher
+            except (InvalidTag, ValueError):  # a nonce that is cut short
+                continue
+        raise CannotOpen(
+            f"{place} was sealed under another KASAL_SECRET_KEY, or has been changed: put the key it "
+            "was sealed under behind the present one, with a comma between"
+        )
+
+
+def _cipher(secret_key: str, purpose: str) -> AESGCM:
+    derived = HKDF(SHA256(), 32, salt=None, info=f"kasal:{purpose}".encode())
+    return AESGCM(derived.derive(secret_key.encode()))

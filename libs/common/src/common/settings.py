@@ -10,6 +10,8 @@ from typing import Any, Literal, TypeVar
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
+from common.rotation import SecretSetting
+
 _HIDDEN = re.compile("SECRET|KEY|TOKEN|PASSWORD")
 _PASSWORD = re.compile(r"//[^/@]*@")
 """The user and password of a URL, which must not end in a log."""
@@ -54,8 +56,8 @@ class PeerSettings(CommonSettings):
 
     auth_url: str = "http://127.0.0.1:8001"
     """`http://` or `unix://`, as for the other services; several processes with commas between."""
-    service_secret: str = Field(min_length=16)
-    """Shared by the services; auth gives a service JWT to whoever shows it."""
+    service_secret: SecretSetting
+    """Shared by the services; auth gives a service JWT to whoever shows it. Several rotate: see SECURITY.md."""
     peer_timeout: float = Field(default=10.0, gt=0, le=120)
     """Seconds that a call to another service may take."""
 
@@ -69,6 +71,12 @@ class MongoSettings(CommonSettings):
     """Milliseconds that an operation may take."""
     migrate_on_start: bool = False
     """Bring the database to the code's schema at the start, as `migrate` does, not only check it."""
+
+
+class SealingSettings(MongoSettings):
+    """What the verb `reseal` reads."""
+
+    secret_key: SecretSetting
 
 
 class BusSettings(CommonSettings):

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from common.rotation import SecretSetting
 from common.settings import BusSettings, MongoSettings, RedisSettings
 
 
@@ -9,9 +10,9 @@ class Settings(MongoSettings, BusSettings, RedisSettings):
     """What auth reads from the environment. Times are seconds."""
 
     port: int = Field(default=8001, ge=0, le=65_535)
-    service_secret: str = Field(min_length=16)
-    """Shared by the services; auth gives a service JWT to whoever shows it."""
-    secret_key: str = Field(min_length=16)
+    service_secret: SecretSetting
+    """Shared by the services; auth gives a service JWT to whoever shows it. Several rotate: see SECURITY.md."""
+    secret_key: SecretSetting
     """Encrypts the private signing keys at rest."""
     registration: bool = True
     """Whether anyone may register."""

@@ -28,6 +28,7 @@ from auth.store.revocations import MongoRevocations, RedisRevocations
 from auth.store.sessions import MongoSessions
 from auth.store.signing import MongoSigningKeys
 from auth.store.users import MongoUsers, MongoWorkspaces
+from common import resealing
 from common.backends import Backends
 from common.http import create_app
 from common.idempotency.keys import IdempotencyKeys
@@ -36,7 +37,9 @@ from common.logs import get_logger
 from common.migrations import prepare, run
 from common.mongo import Database, connect, database
 from common.reaching import reached
-from common.sealing import Sealer
+from common.rotation import RotatingSecret
+from common.sealing import CannotOpen, Sealer
+from common.starting import CannotStart
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 
@@ -51,12 +54,25 @@ class Stores:
         self.workspaces = MongoWorkspaces(held)
         self.sessions = MongoSessions(held)
         self.api_keys = MongoApiKeys(held)
-        self.signing_keys = MongoSigningKeys(held, Sealer(settings.secret_key, "signing-keys"))
+        self.signing_keys = _signing_keys(held, settings.secret_key)
 
 
 def migrate() -> None:
     """Run the verb `migrate`: bring this service's database to the schema of this code."""
     run(SCHEMA)
+
+
+def reseal() -> None:
+    """Run the verb `reseal`: what older secret keys sealed, the current one seals."""
+    resealing.run("auth", _resealed)
+
+
+async def _resealed(held: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
+    return [await _signing_keys(held, secret_key).reseal()]
+
+
+def _signing_keys(held: Database, secret_key: RotatingSecret) -> MongoSigningKeys:
+    return MongoSigningKeys(held, Sealer(secret_key, "signing-keys"))
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
@@ -90,7 +106,10 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
 
     async def begin() -> None:
         await prepare(held, SCHEMA, migrating=settings.migrate_on_start)
-        await key_ring.load()
+        try:
+            await key_ring.load()
+        except CannotOpen as fault:
+            raise CannotStart(f"The signing keys cannot be read: {fault}") from fault
         if settings.sandbox_token is not None:
             await parts.accounts.ensure_sandbox()
 

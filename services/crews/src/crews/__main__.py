@@ -1,4 +1,4 @@
-"""`python -m crews serve` and `python -m crews migrate`."""
+"""`python -m crews serve`, `migrate` and `reseal`."""
 
 import argparse
 
@@ -14,13 +14,15 @@ def main() -> None:
     )
     parser.add_argument(
         "verb",
-        choices=["serve", "migrate"],
-        help="serve: answer HTTP, follow the bus; migrate: bring the database to this schema",
+        choices=["serve", "migrate", "reseal"],
+        help="serve: answer HTTP, follow the bus; migrate: bring the database to this schema; "
+        "reseal: seal credentials under the newest secret key",
     )
-    if parser.parse_args().verb == "migrate":
-        from crews.wiring import migrate
+    verb = parser.parse_args().verb
+    if verb != "serve":
+        from crews.wiring import migrate, reseal
 
-        migrate()
+        {"migrate": migrate, "reseal": reseal}[verb]()
     else:
         _serve()
 

@@ -2,6 +2,7 @@
 
 from pydantic import Field
 
+from common.rotation import SecretSetting
 from common.settings import BusSettings, MongoSettings, PeerSettings
 
 
@@ -9,7 +10,7 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     """What crews reads from the environment. Times are seconds."""
 
     port: int = Field(default=8002, ge=0, le=65_535)
-    secret_key: str = Field(min_length=16)
+    secret_key: SecretSetting
     """Encrypts the credentials of custom tools at rest."""
     crew_limit: int = Field(default=10_000, ge=1)
     """Crews that one workspace may have."""

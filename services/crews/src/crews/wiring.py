@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
+from common import resealing
 from common.backends import Backends
 from common.client import ServiceClient
 from common.http import create_app
@@ -15,6 +16,7 @@ from common.keys import RemoteKeys
 from common.migrations import prepare, run
 from common.mongo import Database, connect, database
 from common.reaching import reached
+from common.rotation import RotatingSecret
 from common.sealing import Sealer
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
@@ -54,7 +56,7 @@ def _stores(held: Database, settings: Settings) -> _Stores:
         lists=MongoLists(held, totals, activities),
         activities=activities,
         memories=MongoMemories(held),
-        tools=MongoCustomTools(held, Sealer(settings.secret_key, "tool-credentials")),
+        tools=_custom_tools(held, settings.secret_key),
     )
 
 
@@ -74,6 +76,19 @@ def _parts(stores: _Stores, remembering: Remembering, settings: Settings) -> Par
 def migrate() -> None:
     """Run the verb `migrate`: bring this service's database to the schema of this code."""
     run(SCHEMA)
+
+
+def reseal() -> None:
+    """Run the verb `reseal`: what older secret keys sealed, the current one seals."""
+    resealing.run(SERVICE, _resealed)
+
+
+async def _resealed(held: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
+    return [await _custom_tools(held, secret_key).reseal()]
+
+
+def _custom_tools(held: Database, secret_key: RotatingSecret) -> MongoCustomTools:
+    return MongoCustomTools(held, Sealer(secret_key, "tool-credentials"))
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:

@@ -41,7 +41,7 @@ class _Peers:
 def _peers(settings: Settings, telemetry: Telemetry) -> _Peers:
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     executor = ServiceClient("executor", settings.executor_url, settings.peer_timeout, telemetry)
-    return _Peers(auth, executor, ServiceTokens(auth, SERVICE, settings.service_secret))
+    return _Peers(auth, executor, ServiceTokens(auth, SERVICE, settings.service_secret.current))
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
@@ -55,7 +55,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     relay = Relay(ExecutorLog(peers.executor, peers.tokens), queue, meters)
     revocations = Revocations(RedisRevocations(redis), AuthRevocations(peers.auth, peers.tokens))
     verifier = TokenVerifier(RemoteKeys(peers.auth))
-    exchange = AuthExchange(peers.auth, settings.service_secret)
+    exchange = AuthExchange(peers.auth, settings.service_secret.current)
     authenticator = Authenticator(verifier, exchange, revocations)
     connections = Connections(settings.socket_limit, settings.workspace_socket_limit, meters)
     revocations.on_revoked = lambda: connections.end_revoked(revocations.copy.cover)

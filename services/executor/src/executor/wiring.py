@@ -92,7 +92,7 @@ def _connections(settings: Settings, backends: Backends, process: str) -> _Conne
     mongo = connect(settings, telemetry)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     crews = ServiceClient("crews", settings.crews_url, settings.peer_timeout, telemetry)
-    tokens = ServiceTokens(auth, SERVICE, settings.service_secret)
+    tokens = ServiceTokens(auth, SERVICE, settings.service_secret.current)
     return _Connections(
         mongo=mongo,
         database=database(mongo, settings, SERVICE),

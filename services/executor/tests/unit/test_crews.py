@@ -35,6 +35,31 @@ async def test_an_answer_that_cannot_be_understood_is_no_answer(answer):
         await crews.tool_credentials("ws_1", "tool_1")
 
 
+class Restarting(Peer):
+    """It is away for the first `refusals` requests."""
+
+    def __init__(self, answer, refusals):
+        super().__init__(answer)
+        self.refusals = refusals
+
+    async def request(self, method, path, *, token):
+        self.refusals -= 1
+        if self.refusals >= 0:
+            raise Unavailable("starting")
+        return self.answer
+
+
+async def test_a_tool_waits_for_its_credentials_while_crews_starts_again():
+    peer = Restarting({"credentials": {"token": "t"}}, 2)
+    assert await CrewsOverHttp(peer, Peer(None)).tool_credentials("ws_1", "tool_1") == {
+        "token": "t"
+    }
+    gone = Restarting({}, 1_000)
+    with pytest.raises(Unavailable, match="starting"):
+        await CrewsOverHttp(gone, Peer(None), patience=0.3).tool_credentials("ws_1", "tool_1")
+    assert gone.refusals > 990, "it is asked with pauses"
+
+
 @pytest.mark.parametrize(
     ("fault", "status"),
     [

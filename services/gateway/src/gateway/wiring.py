@@ -64,8 +64,8 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
     """Return the gateway. Nothing is connected before its lifespan starts."""
     telemetry = Telemetry("gateway", settings.otlp_endpoint)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
-    tokens = ServiceTokens(auth, "gateway", settings.service_secret)
-    directory = AuthDirectory(auth, tokens, settings.service_secret)
+    tokens = ServiceTokens(auth, "gateway", settings.service_secret.current)
+    directory = AuthDirectory(auth, tokens, settings.service_secret.current)
     redis = backends.redis(settings)
     bus = backends.bus(settings, telemetry)
     counters = RedisCounters(redis, telemetry.meter)

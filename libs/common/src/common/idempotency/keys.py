@@ -4,13 +4,14 @@ import hmac
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from pydantic import BaseModel
 
 from common.errors import InvalidRequest
 from common.idempotency.once import HEADER, Clock, Once
+from common.rotation import RotatingSecret
 from common.sealing import Sealer
 from common.times import utc_now
 
@@ -50,13 +51,13 @@ def parse(value: str) -> str:
 class IdempotencyKeys:
     """Makes `Once` of what came with a request.
 
-    With `secret_key` the hashes cannot be guessed at without it: a body may hold a password.
+    With `secret_key` the hashes cannot be guessed at without it: a body may hold a password. While
+    it rotates, a request is known again under any of its keys.
     """
 
-    def __init__(self, secret_key: str = "", clock: Clock = utc_now) -> None:
-        self._secret_key = secret_key
-        self._derived = hmac.digest(secret_key.encode(), b"kasal:idempotency-keys", "sha256")
-        self._clock = clock
+    def __init__(self, secret_key: str | RotatingSecret = "", clock: Clock = utc_now) -> None:
+        several = RotatingSecret.of(secret_key).all if secret_key else ("",)
+        self._keyed = [_Keyed(one, clock) for one in several]
 
     def once(
         self,
@@ -68,10 +69,7 @@ class IdempotencyKeys:
         """Return the request as one that takes effect once within `scope`; None without a key."""
         if given is None:
             return None
-        sent = body.model_dump(mode="json", exclude_unset=True)
-        return Once(
-            self._hash(given.route, scope, given.key), self._hash(sent), answer, clock=self._clock
-        )
+        return _with_twins([one.once(given, scope, body, answer) for one in self._keyed])
 
     def once_for(
         self,
@@ -88,6 +86,39 @@ class IdempotencyKeys:
         """
         if given is None:
             return None
+        return _with_twins(
+            [one.once_for(user_id, given, scope, body, answer) for one in self._keyed]
+        )
+
+
+def _with_twins(several: "list[Once[T]]") -> "Once[T]":
+    first, *others = several
+    return replace(first, twins=tuple(others)) if others else first
+
+
+class _Keyed:
+    """Requests as they are known under one secret key."""
+
+    def __init__(self, secret_key: str, clock: Clock) -> None:
+        self._secret_key = secret_key
+        self._derived = hmac.digest(secret_key.encode(), b"kasal:idempotency-keys", "sha256")
+        self._clock = clock
+
+    def once(
+        self, given: GivenKey, scope: str, body: BaseModel, answer: Callable[[T], BaseModel]
+    ) -> Once[T]:
+        sent = body.model_dump(mode="json", exclude_unset=True)
+        key = self._hash(given.route, scope, given.key)
+        return Once(key, self._hash(sent), answer, clock=self._clock)
+
+    def once_for(
+        self,
+        user_id: str,
+        given: GivenKey,
+        scope: str,
+        body: BaseModel,
+        answer: Callable[[T], BaseModel],
+    ) -> Once[T]:
         key = self._hash(given.route, scope, given.key)
         sent = body.model_dump(mode="json", exclude_unset=True)
         box = _SealedAnswer(Sealer(self._secret_key, f"idempotent-answer:{given.key}"), key)

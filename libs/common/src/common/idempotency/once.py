@@ -82,6 +82,8 @@ class Once(Generic[T]):
     answer: Callable[[T], BaseModel]
     box: Box | None = None
     clock: Clock = utc_now
+    twins: "tuple[Once[T], ...]" = ()
+    """The same request as it is known under the other secrets of a rotation."""
 
     def receipt(self, made: T) -> Receipt:
         """Return the receipt to store together with `made`."""
@@ -123,6 +125,7 @@ async def at_most_once(
 
 
 async def _refuse_repeat(once: Once[T], receipts: Receipts) -> None:
-    receipt = await receipts.receipt(once.key, once.clock())
-    if receipt is not None:
-        raise once.replay(receipt)
+    for one in (once, *once.twins):
+        receipt = await receipts.receipt(one.key, one.clock())
+        if receipt is not None:
+            raise one.replay(receipt)

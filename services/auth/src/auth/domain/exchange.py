@@ -8,6 +8,7 @@ from auth.domain.ports import ApiKeys, Clock, TokenMint, Workspaces
 from auth.domain.sessions import hashed
 from common.errors import Unauthorized
 from common.identity import Identity, Role, TokenKind
+from common.rotation import RotatingSecret
 from common.times import utc_now
 from common.tokens import API_KEY_PREFIX
 
@@ -25,20 +26,20 @@ class Exchange:
         workspaces: Workspaces,
         mint: TokenMint,
         *,
-        service_secret: str,
+        service_secret: str | RotatingSecret,
         sandbox_token: str | None,
         clock: Clock = utc_now,
     ) -> None:
         self._api_keys = api_keys
         self._workspaces = workspaces
         self._mint = mint
-        self._secret = service_secret
+        self._secret = RotatingSecret.of(service_secret)
         self._sandbox = sandbox_token
         self._clock = clock
 
     def check_secret(self, shown: str) -> None:
         """Raise `Unauthorized` unless `shown` is the services' secret."""
-        if not _same(shown, self._secret):
+        if not self._secret.accepts(shown):
             raise Unauthorized("The service secret is wrong.")
 
     def service_token(self, service: str, workspace_id: str) -> str:

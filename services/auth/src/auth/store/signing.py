@@ -13,6 +13,7 @@ from pymongo.errors import DuplicateKeyError
 
 from auth.domain.signing import SigningKey
 from common.mongo import Database, Document
+from common.resealing import Resealed, resealed
 from common.sealing import CannotOpen, Sealer
 
 
@@ -44,6 +45,10 @@ class MongoSigningKeys:
 
     async def remove(self, key_id: str) -> None:
         await self._keys.delete_one({"_id": key_id})
+
+    async def reseal(self) -> Resealed:
+        """Seal what is under an older secret key under the current one."""
+        return await resealed("signing keys", self._keys, "private", self._sealer)
 
     def _key(self, document: Document) -> SigningKey:
         private = load_der_private_key(

@@ -10,7 +10,8 @@ from common.errors import Conflict, NotFound
 from common.idempotency import receipts
 from common.idempotency.once import Receipt
 from common.mongo import Database, Document
-from common.sealing import Sealer
+from common.resealing import Resealed, resealed
+from common.sealing import CannotOpen, Sealer
 from common.times import utc_now
 from crews.domain.tools import CustomTool
 from crews.store.documents import as_text, from_text
@@ -85,8 +86,15 @@ class MongoCustomTools:
             raise NotFound(f"There is no tool {tool_id}.")
         if document["sealed"] is None:
             return {}
-        opened: dict[str, str] = orjson.loads(self._sealer.open(document["sealed"], tool_id))
+        try:
+            opened: dict[str, str] = orjson.loads(self._sealer.open(document["sealed"], tool_id))
+        except CannotOpen as fault:
+            raise Conflict(f"The credentials of this tool cannot be read: {fault}") from fault
         return opened
+
+    async def reseal(self) -> Resealed:
+        """Seal what is under an older secret key under the current one."""
+        return await resealed("credentials of tools", self._tools, "sealed", self._sealer)
 
     def _sealed(self, tool_id: str, credentials: Mapping[str, str] | None) -> bytes | None:
         if not credentials:

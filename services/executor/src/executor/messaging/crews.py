@@ -1,5 +1,6 @@
 """The crews service as the executor asks it: snapshots of crews, credentials of tools."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -12,11 +13,12 @@ from common.errors import Unavailable
 
 
 class CrewsOverHttp:
-    """Fulfils `Crews`."""
+    """Fulfils `Crews`. `patience` is how many seconds a running tool waits for crews to answer."""
 
-    def __init__(self, crews: ServiceClient, tokens: ServiceTokens) -> None:
+    def __init__(self, crews: ServiceClient, tokens: ServiceTokens, patience: float = 15.0) -> None:
         self._crews = crews
         self._tokens = tokens
+        self._patience = patience
 
     async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
         answer = await self._get(
@@ -29,11 +31,24 @@ class CrewsOverHttp:
 
     async def tool_credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, Any]:
         path = f"/internal/tools/{quote(tool_id, safe='')}/credentials"
-        answer = await self._get(workspace_id, path)
+        answer = await self._awaited(workspace_id, path)
         held = answer.get("credentials") if isinstance(answer, dict) else None
         if not isinstance(held, dict):
             raise _unreadable()
         return held
+
+    async def _awaited(self, workspace_id: str, path: str) -> Any:
+        """Ask until there is an answer: crews that starts again is no failure of an agent's tool."""
+        loop = asyncio.get_running_loop()
+        until, pause = loop.time() + self._patience, 0.1
+        while True:
+            try:
+                return await self._get(workspace_id, path)
+            except Unavailable:
+                if loop.time() + pause > until:
+                    raise
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 1.0)
 
     async def _get(self, workspace_id: str, path: str) -> Any:
         token = await self._tokens.token(workspace_id)

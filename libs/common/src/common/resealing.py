@@ -1,0 +1,88 @@
+"""The verb `reseal`: what is sealed under an older secret key is sealed under the current one.
+
+It is the step of a rotation after which the old key may go. It can be repeated and cut off anywhere.
+"""
+
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from pymongo.errors import PyMongoError
+
+from common import server
+from common.logs import configure_logging, get_logger
+from common.mongo import Collection, Database, connect
+from common.mongo import database as mongo_database
+from common.rotation import RotatingSecret
+from common.sealing import CannotOpen, Sealer
+from common.settings import SealingSettings, load
+
+log = get_logger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """What became of a collection's sealed fields: counts."""
+
+    what: str
+    current: int = 0
+    anew: int = 0
+    lost: int = 0
+    """Those that no key of KASAL_SECRET_KEY opens."""
+
+    def __str__(self) -> str:
+        told = f"{self.what}: {self.anew} sealed anew, {self.current} were under the current key"
+        if self.lost:
+            told += (
+                f"; {self.lost} open under none of the keys in KASAL_SECRET_KEY: add the one they were "
+                "sealed under, or have them written again"
+            )
+        return told
+
+
+Reseal = Callable[[Database, RotatingSecret], Awaitable[list[Resealed]]]
+
+
+async def resealed(what: str, collection: Collection, field: str, sealer: Sealer) -> Resealed:
+    """Seal `field` of every document anew where it is under an older key.
+
+    One that is written by somebody else meanwhile is left as they wrote it.
+    """
+    counts = {"current": 0, "anew": 0, "lost": 0}
+    async for document in collection.find({field: {"$type": "binData"}}, {field: 1}):
+        try:
+            renewed = sealer.renewed(document[field], str(document["_id"]))
+        except CannotOpen:
+            log.warning("a secret opens under no key", what=what, id=str(document["_id"]))
+            counts["lost"] += 1
+            continue
+        counts["current" if renewed is None else "anew"] += 1
+        if renewed is not None:
+            query = {"_id": document["_id"], field: document[field]}
+            await collection.update_one(query, {"$set": {field: renewed}})
+    return Resealed(what, **counts)
+
+
+def run(service: str, reseal: Reseal) -> None:
+    """Run the verb on the database of the settings, print what was done, and exit.
+
+    Exit code 1 where something could not be opened, or the database did not answer.
+    """
+    settings = load(SealingSettings)
+    configure_logging(settings.log_level, settings.log_format, service)
+
+    done: list[Resealed] = []
+
+    async def work() -> None:
+        async with connect(settings) as client:
+            held = mongo_database(client, settings, service)
+            done.extend(await reseal(held, settings.secret_key))
+
+    try:
+        server.run(work)
+    except PyMongoError as fault:
+        sys.exit(f"Nothing more is sealed anew in {service}; run it again: {fault}")
+    for one in done:
+        sys.stdout.write(f"{one}\n")
+    if any(one.lost for one in done):
+        sys.exit(1)
