@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from executor.engine.faults import RunFault
+from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.shared import Shared
 from executor.engine.trace import Numbered
 from executor.models.dialogue import Reply
@@ -26,6 +26,8 @@ def _span(
     ) as span:
         try:
             yield span
+        except NeedsInput:
+            raise
         except Exception as fault:
             error = str(getattr(fault, "code", "") or type(fault).__name__)
             span.set_attribute("error.type", error)

@@ -5,16 +5,16 @@ Their libraries read an answer whole, whatever its size, and parse it on the eve
 
 import asyncio
 import zlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import httpx2
-import orjson
 
-from executor.models.completions import Mended, mended
+from executor.models.completions import Mended, mended, refusal
 
-LARGEST = 4 * 1024 * 1024
+LARGEST = 2 * 1024 * 1024
 """Bytes of one answer."""
+_LARGEST_STREAM = 32 * LARGEST
 _LARGEST_ERROR = 64 * 1024
 _AT_ONCE = 32 * 1024
 """What is larger is mended on a thread."""
@@ -43,9 +43,11 @@ class BoundedClient(httpx2.AsyncClient):
         self, request: httpx2.Request, *, stream: bool = False, **options: Any
     ) -> httpx2.Response:
         """Send `request` and return its answer, read but for a `stream`; see `AsyncClient.send`."""
-        if stream:
-            return await super().send(request, stream=True, **options)
         answer = await super().send(request, stream=True, **options)
+        if stream and answer.status_code < 400:
+            if isinstance(answer.stream, httpx2.AsyncByteStream):
+                answer.stream = _BoundedStream(answer.stream)
+            return answer
         try:
             async with asyncio.timeout(self._longest):
                 body = await _read(answer)
@@ -60,6 +62,24 @@ class BoundedClient(httpx2.AsyncClient):
                 return _made(answer, await asyncio.to_thread(mended, body))
             return _made(answer, mended(body))
         return _made(answer, Mended(answer.status_code, body))
+
+
+class _BoundedStream(httpx2.AsyncByteStream):
+    """The bytes of a stream up to `_LARGEST_STREAM`: each word of a reply is an event of its own."""
+
+    def __init__(self, stream: httpx2.AsyncByteStream) -> None:
+        self._stream = stream
+        self._read = 0
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for chunk in self._stream:
+            self._read += len(chunk)
+            if self._read > _LARGEST_STREAM:
+                raise httpx2.ReadError("The answer does not end.")
+            yield chunk
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 async def _read(answer: httpx2.Response) -> bytes | None:
@@ -110,5 +130,4 @@ def _made(answer: httpx2.Response, as_it_should_be: Mended) -> httpx2.Response:
 
 
 def _too_large() -> bytes:
-    told = f"Its answer has more than {LARGEST // 1024 // 1024} MB."
-    return orjson.dumps({"error": {"message": told, "code": "answer_too_large"}})
+    return refusal(f"Its answer has more than {LARGEST // 1024 // 1024} MB.")

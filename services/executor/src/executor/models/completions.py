@@ -5,6 +5,7 @@ What comes out has only what we read, in the shape that the protocol gives it.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,9 +16,14 @@ from executor.models.counting import countable, tokens_of
 
 _CALLS = 256
 """Calls of one reply that are read."""
+_TEXT = 1_000_000
+"""Characters of an answer."""
 _THOUGHTS = 500_000
 """Characters of thoughts that are kept to be sent again; longer ones are left out."""
 _SAID = 2_000
+_PARTS = 40_000
+"""Values of an answer, in all its lists and objects; those of a long text are one."""
+_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{,]', re.DOTALL)
 _STATUSES: Sequence[tuple[tuple[str, ...], int]] = (
     (("quota", "billing", "credit", "payment"), 402),
     (("rate", "too_many", "too many", "throttl"), 429),
@@ -44,6 +50,8 @@ class Mended:
 
 def mended(body: bytes) -> Mended:
     """Return the answer that a 200 with `body` stands for; what is not JSON stays as it is."""
+    if _has_too_many_parts(body):
+        return Mended(413, refusal(f"Its answer has more than {_PARTS} parts."))
     told = _read(body)
     if not isinstance(told, dict):
         return Mended(200, body)
@@ -56,7 +64,27 @@ def mended(body: bytes) -> Mended:
         if "choices" not in told:
             return Mended(200, body)
         return _refused({"message": "It answered without a message.", "code": 503})
-    return Mended(200, _json(_completion(told, choice)))
+    completion = _completion(told, choice)
+    if len(completion["choices"][0]["message"]["content"] or "") > _TEXT:
+        return Mended(413, refusal(f"Its answer has more than {_TEXT} characters."))
+    return Mended(200, _json(completion))
+
+
+def refusal(told: str) -> bytes:
+    """Return the body of an error that says `told`, in place of an answer that is too large."""
+    return _json({"error": {"message": told, "code": "answer_too_large"}})
+
+
+def _has_too_many_parts(body: bytes) -> bool:
+    """Tell whether JSON is of so many parts that to read it would hold up everything else."""
+    if sum(body.count(mark) for mark in (b",", b"[", b"{")) <= _PARTS:
+        return False
+    parts = 0
+    for _ in _TOKEN.finditer(body):
+        parts += 1
+        if parts > _PARTS:
+            return True
+    return False
 
 
 def _read(body: bytes) -> Any:

@@ -76,6 +76,7 @@ class Script:
     requests: list[tuple[str, str]] = field(default_factory=list)
     dialogues: list[Dialogue] = field(default_factory=list)
     price: float | None = 0.001
+    listeners: list[Listener] = field(default_factory=list)
 
     async def resolve(self, name: str) -> Any:
         if name == "unknown":
@@ -96,6 +97,7 @@ class Scripted:
     async def request(
         self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener
     ) -> Reply:
+        self._script.listeners.append(listener)
         listener.asked()
         self._script.requests.append((self.label, dialogue.opening))
         self._script.dialogues.append(dialogue)
@@ -184,10 +186,15 @@ class Stage:
         self, crew: CrewSnapshot, history: Sequence[Event] = (), **inputs: Any
     ) -> Ledger:
         job = self.job(crew, history, **inputs)
-        ledger = Ledger(job.history, job.attempt)
-        engine = Engine(self.script, self.drawer, self.sink, clock=lambda: self.now)
-        await engine.run(job, ledger)
+        ledger = self.ledger_of(job)
+        await self.engine().run(job, ledger)
         return ledger
+
+    def ledger_of(self, job: Job) -> Ledger:
+        return Ledger(job.history, job.attempt)
+
+    def engine(self, **given: Any) -> Engine:
+        return Engine(self.script, self.drawer, self.sink, clock=lambda: self.now, **given)
 
 
 def make_crew(tasks: int = 3, **given: Any) -> CrewSnapshot:

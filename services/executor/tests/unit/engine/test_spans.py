@@ -1,0 +1,78 @@
+"""Spans tell how a run went, and nothing of what was said in it."""
+
+import pytest
+from opentelemetry.sdk.trace import TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+from executor.engine.faults import RunFault
+from executor.models.dialogue import Finish, Reply, Tokens, ToolRequest
+from executor.models.model import ModelFault
+
+SECRET = "IBAN-DE02120300000000202051"
+USED = Tokens(10, 5, 0.001)
+
+
+async def spans(stage, crew):
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    job = stage.job(crew)
+    ledger = stage.ledger_of(job)
+    await stage.engine(tracer=provider.get_tracer("tested")).run(job, ledger)
+    return exporter.get_finished_spans()
+
+
+def refusing(*_):
+    raise ModelFault("MODEL_ERROR", f"It says: {SECRET}")
+
+
+def failing(*_):
+    raise ValueError(SECRET)
+
+
+def fails(_):
+    raise RunFault("TOOL_BROKEN", SECRET)
+
+
+@pytest.mark.parametrize(
+    ("say", "error"),
+    [
+        (lambda *_: SECRET, None),
+        (refusing, "MODEL_ERROR"),
+        (lambda *_: Reply(SECRET, tokens=USED, finish=Finish.REFUSED, reason=SECRET), "MODEL_REFUSED"),
+        (lambda _m, d, _t: SECRET if d.turns else
+         Reply("", (ToolRequest("c1", "t", {"x": SECRET}),), USED), None),
+        (lambda _m, d, _t: SECRET if d.turns else
+         Reply("", (ToolRequest("c1", "bad", {}),), USED), "TOOL_BROKEN"),
+    ],
+)  # fmt: skip
+async def test_no_span_holds_what_was_said(stage, kit, say, error):
+    stage.drawer.tools = {"t": lambda _: f"Error: {SECRET}", "bad": fails}
+    stage.script.say = say
+    made = await spans(stage, kit.crew(1, tools_1=["t", "bad"], task={"guardrail": SECRET}))
+    assert made
+    assert SECRET not in "".join(span.to_json() for span in made)
+    told = {span.status.description for span in made if span.status.description}
+    assert told <= {error, "OUTPUT_INVALID"}
+    assert all(not span.events for span in made)
+
+
+async def test_a_bug_is_told_by_its_type(stage, kit):
+    stage.script.say = failing
+    exporter = InMemorySpanExporter()
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    job = stage.job(kit.crew(1))
+    engine = stage.engine(tracer=provider.get_tracer("tested"))
+    with pytest.raises(ValueError, match=SECRET):
+        await engine.run(job, stage.ledger_of(job))
+    made = exporter.get_finished_spans()
+    assert {span.status.description for span in made} == {"ValueError"}
+    assert SECRET not in "".join(span.to_json() for span in made)
+
+
+async def test_a_chat_says_why_the_model_stopped(stage, kit):
+    stage.script.say = lambda *_: Reply("half", tokens=USED, finish=Finish.FILTERED)
+    [chat] = [span for span in await spans(stage, kit.crew(1)) if span.name.startswith("chat")]
+    assert chat.attributes["gen_ai.response.finish_reasons"] == ("content_filter",)
