@@ -4,6 +4,7 @@ Many speak it nearly: errors in a 200, counts that are none, arguments as object
 What comes out has only what we read, in the shape that the protocol gives it.
 """
 
+import itertools
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -60,11 +61,14 @@ def mended(body: bytes) -> Mended:
         error, choice = choice["error"], None
     if error is not None and (choice is None or not _says_something(choice["message"])):
         return _refused(error)
-    if choice is None:
-        if "choices" not in told:
-            return Mended(200, body)
-        return _refused({"message": "It answered without a message.", "code": 503})
-    completion = _completion(told, choice)
+    if choice is not None:
+        return _whole(_completion(told, choice))
+    if "choices" not in told:
+        return Mended(200, body)
+    return _refused({"message": "It answered without a message.", "code": 503})
+
+
+def _whole(completion: Mapping[str, Any]) -> Mended:
     if len(completion["choices"][0]["message"]["content"] or "") > _TEXT:
         return Mended(413, refusal(f"Its answer has more than {_TEXT} characters."))
     return Mended(200, _json(completion))
@@ -79,12 +83,8 @@ def _has_too_many_parts(body: bytes) -> bool:
     """Tell whether JSON is of so many parts that to read it would hold up everything else."""
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) <= _PARTS:
         return False
-    parts = 0
-    for _ in _TOKEN.finditer(body):
-        parts += 1
-        if parts > _PARTS:
-            return True
-    return False
+    parts = itertools.islice(_TOKEN.finditer(body), _PARTS + 1)
+    return sum(1 for _ in parts) > _PARTS
 
 
 def _read(body: bytes) -> Any:
