@@ -15,6 +15,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from common.errors import InvalidRequest, KasalError, PayloadTooLarge, UpstreamTimeout, envelope
 from common.ids import new_id
 from common.logs import get_logger
+from common.patience import Flow
 
 log = get_logger(__name__)
 
@@ -26,7 +27,7 @@ _HANDSHAKE_LINES = 120
 """What websockets' parser takes is a little more; beyond it, it fails without an answer."""
 
 
-class Protocol(HttpToolsProtocol):
+class Protocol(Flow, HttpToolsProtocol):
     """One connection. Refuses by itself what never becomes a request."""
 
     def __init__(self, *given: Any, **named: Any) -> None:

@@ -16,18 +16,34 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from common.patience import Patience
 from common.protocol import Protocol
 from common.settings import CommonSettings
+from common.socket_protocol import SocketProtocol
 from common.starting import refusal
 from common.telemetry import Telemetry
+
+_TICKS_A_SECOND = 10
+"""How often uvicorn calls `on_tick`."""
 
 
 class Server(uvicorn.Server):
     """A uvicorn server that leaves signals to the process and can be told to stop."""
 
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._patience = Patience()
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+    async def on_tick(self, counter: int) -> bool:
+        """Once a second, look for clients that take nothing of what they are sent."""
+        if counter % _TICKS_A_SECOND == 0:
+            now = asyncio.get_running_loop().time()
+            self._patience.look(self.server_state.connections, now)  # type: ignore[arg-type]
+        return await super().on_tick(counter)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
@@ -94,7 +110,7 @@ def server_for(app: ASGIApp, *, grace: float = 5.0, ws_max_size: int = 65_536) -
             app,
             lifespan="on",
             http=Protocol,
-            ws="websockets-sansio",
+            ws=SocketProtocol,
             ws_per_message_deflate=False,
             ws_max_size=ws_max_size,
             log_config=None,

@@ -5,6 +5,8 @@ import socket as sockets
 import pytest
 from websockets.asyncio.client import connect
 
+from common.testing.raw import PING, TEXT, frame, raw_socket
+
 
 async def test_the_seeds_client_sees_stored_and_live_events_joined(world, talk):
     world.platform.job("job_qwerty123", events=3)
@@ -382,3 +384,26 @@ async def test_the_last_watcher_unbinds(world, talk):
             assert world.metric("kasal_events_connections") == 2
         await talk.say(first, type="unsubscribe", job_id="job_1")
         await talk.until(lambda: not world.metric("kasal_events_watched_jobs"))
+
+
+async def test_pings_without_a_token_neither_last_nor_pile_up(world_of):
+    async with world_of(authenticate_seconds=0.5) as world:
+        async with raw_socket(f"{world.running.url}/ws") as slow:
+            slow.writer.write(frame(PING, b"x" * 125) * 500)
+            assert await slow.closing_code(5) == 4408
+            assert await slow.ended(12), "though it never answers the close frame"
+        async with raw_socket(f"{world.running.url}/ws") as fast:
+            piece = frame(PING, b"x" * 125) * 200
+            sent, over = await fast.flood(piece, 400 * 1_048_576, 12)
+        assert over
+        assert sent < 16 * 1_048_576
+
+
+async def test_json_pings_of_a_client_that_never_reads_end_with_the_socket(world_of):
+    async with world_of(slow_client_seconds=0.3, client_message_limit=1_000_000) as world:
+        headers = {"Authorization": f"Bearer {world.token}"}
+        async with raw_socket(f"{world.running.url}/ws", headers) as socket:
+            piece = frame(TEXT, b'{"type":"ping"}') * 200
+            sent, over = await socket.flood(piece, 100 * 1_048_576, 20)
+        assert over
+        assert sent < 64 * 1_048_576

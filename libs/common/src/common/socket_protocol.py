@@ -1,0 +1,137 @@
+"""WebSockets as uvicorn speaks them, with a bound on what one client can cost.
+
+Every ping is owed a pong and every frame costs a turn of the parser, whether or not anybody has
+shown a token yet. So a client is read from no faster than it reads; what came in one piece is
+parsed in slices, between which others have their turn; and frames that carry no message of their own
+(pings, pongs, fragments) are counted.
+"""
+
+import asyncio
+from typing import Any
+
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+from websockets.frames import Frame
+
+from common.patience import Flow
+
+_SLICE = 2_048
+"""Bytes that are parsed in one go: some 340 of the smallest frames, a few milliseconds."""
+_FRAMES_A_MINUTE = 1_200.0
+"""Frames besides messages; as many at once, and again as time passes."""
+_TOO_MANY = 4429
+_CLOSE_WITHIN = 5.0
+"""Seconds that a client has to answer a close frame."""
+
+
+class SocketProtocol(Flow, WebSocketsSansIOProtocol):
+    """One WebSocket. Closed with 4429 where it is sent too many frames that say nothing."""
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.close_timeout = _CLOSE_WITHIN
+        self._unread = bytearray()
+        self._next: asyncio.Handle | None = None
+        self._frames_left = _FRAMES_A_MINUTE
+        self._counted_at = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Drop what has not been read."""
+        self._unread.clear()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Parse what came, now or slice by slice."""
+        if not self.handshake_initiated or (len(data) <= _SLICE and not self._unread):
+            super().data_received(data)
+            return
+        self._unread += data
+        self.transport.pause_reading()
+        self._read_on()
+
+    def pause_writing(self) -> None:
+        """Read nothing from a client that does not read."""
+        super().pause_writing()
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """Read on."""
+        super().resume_writing()
+        self._read_on()
+
+    async def receive(self) -> Any:
+        """Return the next message; reading goes on once the application has taken all there are."""
+        message = await self.queue.get()
+        if self.read_paused and self.queue.empty():
+            self.read_paused = False
+            self._read_on()
+        return message
+
+    async def send(self, message: Any) -> None:
+        """Send a message in its turn; a close frame is sent even to a client that does not read."""
+        if message["type"] == "websocket.close":
+            self.writable.set()
+        await super().send(message)
+        if self.close_sent:
+            self._read_on()
+
+    def _read_on(self) -> None:
+        if self._may_read() and self._next is None:
+            if self._unread:
+                self._next = self.loop.call_soon(self._take_slice)
+            else:
+                self.transport.resume_reading()
+
+    def _may_read(self) -> bool:
+        # Once closed, only the client's own close frame is waited for, and nothing is answered.
+        return self.close_sent or (self.writable.is_set() and not self.read_paused)
+
+    def _take_slice(self) -> None:
+        self._next = None
+        if self.transport.is_closing():
+            self._unread.clear()
+        elif self._may_read():
+            piece = bytes(self._unread[:_SLICE])
+            del self._unread[:_SLICE]
+            super().data_received(piece)
+            self._read_on()
+
+    def handle_ping(self) -> None:
+        """Answer with a pong; after the close frame with nothing."""
+        if self._counts():
+            super().handle_ping()
+        else:
+            self.conn.data_to_send()
+
+    def handle_pong(self, event: Frame) -> None:
+        """Take the answer to a ping of ours."""
+        if self._counts():
+            super().handle_pong(event)
+
+    def handle_cont(self, event: Frame) -> None:
+        """Take a message's next part."""
+        if self._counts() and (event.data or event.fin):
+            super().handle_cont(event)
+
+    def handle_text(self, event: Frame) -> None:
+        """Take a message or its first part."""
+        if event.fin or self._counts():
+            super().handle_text(event)
+
+    def handle_bytes(self, event: Frame) -> None:
+        """Take a message or its first part."""
+        if event.fin or self._counts():
+            super().handle_bytes(event)
+
+    def _counts(self) -> bool:
+        """Count a frame; return False when it is to be ignored, since the socket is closed."""
+        if self.close_sent:
+            return False
+        now = self.loop.time()
+        earned = (now - self._counted_at) * _FRAMES_A_MINUTE / 60
+        self._frames_left = min(self._frames_left + earned, _FRAMES_A_MINUTE) - 1
+        self._counted_at = now
+        if self._frames_left >= 0:
+            return True
+        self.conn.fail(_TOO_MANY, "this client sends too many frames")
+        self.handle_parser_exception()
+        return False
