@@ -1,19 +1,22 @@
 """From an agent's text to a task's output: schema, guardrail, and a person's review."""
 
-import json
-import re
-from typing import Any
+import asyncio
+from functools import partial
 
 from common.contracts.crew import TaskSnapshot
-from executor.engine import prompts
+from executor.engine import prompts, values, verdicts
 from executor.engine.conversation import Conversation
 from executor.engine.desk import Desk, Speaker
 from executor.engine.faults import Asked, NeedsInput, RunFault
 from executor.engine.history import Output, Review
+from executor.engine.trace import shortened
+from executor.engine.verdicts import Verdict
 from executor.models.dialogue import Dialogue, Topic
 from executor.tools.arguments import complaint as schema_complaint
 
-_FENCED = re.compile(r"\A\s*```[\w-]*\s*\n(.*?)\n?\s*```\s*\Z", re.DOTALL)
+_JUDGED = 3
+"""Times that a judge is asked for its verdict on one answer."""
+_SHORT = 16_000
 
 
 class Answers:
@@ -74,7 +77,7 @@ class Answers:
             if complaint:
                 self._conversation.say(prompts.again(complaint))
             text = await self._conversation.answer()
-            checked = checked_output(task, text)
+            checked = await checked_output(task, text)
             if isinstance(checked, Output):
                 complaint = await self._objection(checked)
                 if not complaint:
@@ -92,30 +95,41 @@ class Answers:
         rule = self._desk.task.guardrail
         if not rule:
             return ""
+        verdict = await self._judgement(rule, output)
+        return "" if verdict.passed else f"it does not meet the rule '{rule}': {verdict.reason}"
+
+    async def _judgement(self, rule: str, output: Output) -> Verdict:
+        """Return what the judge says. Raises `RunFault` when it never says it clearly: no pass."""
         self._judged += 1
         speaker = Speaker(f"g{self._judged}", "Guardrail", self._model, {})
-        topic = Topic("Guardrail", rule, purpose="judge")
+        topic = Topic("Guardrail", rule, purpose="judge", output_schema=verdicts.SCHEMA)
         dialogue = Dialogue(prompts.JUDGE, prompts.judging(rule, output.text), topic)
-        verdict = (await Conversation(self._desk, speaker, dialogue).answer()).strip()
-        if verdict.upper().lstrip("*_`\"' ").startswith("PASS"):
-            return ""
-        return f"it does not meet the rule '{rule}': {verdict[:1_000]}"
+        conversation = Conversation(self._desk, speaker, dialogue)
+        said = ""
+        for _ in range(_JUDGED):
+            said = await conversation.answer()
+            verdict = verdicts.verdict_of(said)
+            if verdict is not None:
+                return verdict
+            conversation.say(prompts.UNCLEAR)
+        raise RunFault(
+            "GUARDRAIL_UNCLEAR",
+            f"The model {self._model} gave no clear verdict on the guardrail in {_JUDGED} tries, so the "
+            f"answer does not pass. It last said: {shortened(said, 200)}",
+            self._desk.task.id,
+        )
 
 
-def checked_output(task: TaskSnapshot, text: str) -> Output | str:
+async def checked_output(task: TaskSnapshot, text: str) -> Output | str:
     """Return `text` as the task's output, or what is wrong with it."""
     if not text.strip():
         return "it is empty."
-    if task.output_schema is None:
+    schema = task.output_schema
+    if schema is None:
         return Output(text, text)
+    read = partial(values.fitting, text, partial(schema_complaint, schema))
     try:
-        value: Any = json.loads(_unfenced(text))
-    except (ValueError, RecursionError):
-        return "it is not one JSON value."
-    complaint = schema_complaint(task.output_schema, value)
-    return Output.of(value) if complaint is None else f"it does not meet the schema: {complaint}"
-
-
-def _unfenced(text: str) -> str:
-    found = _FENCED.match(text)
-    return text if found is None else found[1]
+        # What is long is read beside the loop, which others share.
+        return Output.of(read() if len(text) <= _SHORT else await asyncio.to_thread(read))
+    except values.Unreadable as fault:
+        return f"{fault}."

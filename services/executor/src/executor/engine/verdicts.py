@@ -1,0 +1,82 @@
+"""What a guardrail's judge says, read so that nothing but a plain pass is one."""
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from executor.engine import values
+from executor.engine.trace import shortened
+
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "properties": {
+        "verdict": {"type": "string", "enum": ["pass", "fail"]},
+        "reason": {"type": "string", "description": "What is wrong; empty for a pass"},
+    },
+    "required": ["verdict", "reason"],
+    "additionalProperties": False,
+}
+_READ = 20_000
+_REASON = 1_000
+_WORD = re.compile(r"\b(pass|fail)\b", re.IGNORECASE)
+_LABEL = re.compile(r"(?:(?:final|my|the)\s+)?(?:verdict|result|answer|decision)\s*(?:is\b)?", re.I)
+_FENCE = re.compile(r"```(?:text|txt|plaintext|markdown|md)?")
+_MARKS = " \t\r\n\ufeff`*_#>\"'“”‘’«»()[]<>{}.:-–—=|✅✔"  # no sign of a no: ! ~ ✗
+_UNTICKED = re.compile(r"\[\s*\]")
+_AFTER_FAIL = " \t\r\n`*_~#\"'”’»)]>}.:!,;-–—=|"
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether an answer passed, and what is wrong with it if not."""
+
+    passed: bool
+    reason: str = ""
+
+
+def verdict_of(text: str) -> Verdict | None:
+    """Return the verdict that `text` is, or None when it is not clear.
+
+    A pass is one whole word, alone but for marks and a label, or `{"verdict": "pass"}` alone. A fail
+    begins with its word, or is `{"verdict": "fail"}`.
+    """
+    if len(text) > _READ or _UNTICKED.search(text):
+        return None
+    return _structured(text) if '"verdict"' in text else _word(text)
+
+
+def _structured(text: str) -> Verdict | None:
+    start, end = text.find("{"), text.rfind("}")
+    if start < 0 or _WORD.search(_FENCE.sub("", text[:start] + text[end + 1 :])):
+        return None
+    try:
+        value = values.loaded(text[start : end + 1])
+    except values.Unreadable:
+        return None
+    said = value.get("verdict") if isinstance(value, dict) else None
+    if not isinstance(said, str) or text.count('"verdict"') > 1:
+        return None
+    reason = str(value.get("reason") or "")
+    if said.strip().casefold() == "pass":
+        return None if _WORD.search(reason) else Verdict(True)
+    return _failed(reason) if said.strip().casefold() == "fail" else None
+
+
+def _word(text: str) -> Verdict | None:
+    bare = _FENCE.sub("", text).strip(_MARKS)
+    label = _LABEL.match(bare)
+    if label is not None:
+        bare = bare[label.end() :].strip(_MARKS)
+    said = _WORD.match(bare)
+    if said is None:
+        return None
+    rest = bare[said.end() :]
+    if said[0].casefold() == "pass":
+        return None if rest.strip(_MARKS + "!") else Verdict(True)
+    if rest and (rest[0] not in _AFTER_FAIL or (rest[0] == " " and _WORD.search(rest))):
+        return None
+    return _failed(rest)
+
+
+def _failed(reason: str) -> Verdict:
+    return Verdict(False, shortened(reason.strip(_AFTER_FAIL) or "no reason given", _REASON))
