@@ -98,7 +98,7 @@ def json_bytes(value: Any) -> bytes:
 def _clean(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
-    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**63:
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
         return str(value)
     if isinstance(value, Mapping):
         return {_clean(str(key)): _clean(entry) for key, entry in value.items()}

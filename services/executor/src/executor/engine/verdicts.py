@@ -19,11 +19,13 @@ SCHEMA: dict[str, Any] = {
 _READ = 20_000
 _REASON = 1_000
 _WORD = re.compile(r"\b(pass|fail)\b", re.IGNORECASE)
-_LABEL = re.compile(r"(?:(?:final|my|the)\s+)?(?:verdict|result|answer|decision)\s*(?:is\b)?", re.I)
+_LABEL = re.compile(
+    r"(?:(?:final|my|the)\s+)?(?:verdict|result|answer|decision)\s*(?:is\b)?", re.IGNORECASE
+)
 _FENCE = re.compile(r"```(?:text|txt|plaintext|markdown|md)?")
-_MARKS = " \t\r\n\ufeff`*_#>\"'“”‘’«»()[]<>{}.:-–—=|✅✔"  # no sign of a no: ! ~ ✗
+_MARKS = " \t\r\n\ufeff`*_#>\"'“”\u2018\u2019«»()[]<>{}.:-\u2013\u2014=|✅✔"  # no sign of a no: ! ~ a cross
 _UNTICKED = re.compile(r"\[\s*\]")
-_AFTER_FAIL = " \t\r\n`*_~#\"'”’»)]>}.:!,;-–—=|"
+_AFTER_FAIL = " \t\r\n`*_~#\"'”\u2019»)]>}.:!,;-\u2013\u2014=|"
 
 
 @dataclass(frozen=True, slots=True)
