@@ -120,5 +120,6 @@ MEANINGS = {
     # make run
     "a service did not end in time": "`make run` cut it off; its jobs go on at the next start.",
     "a service did not end cleanly": "The reason is in the line; nothing stored is lost.",
+    "the demo could not be made": "`make run` goes on without the demo user or crew.",
     "the demo could not be shown": "The platform runs; only the demo crew did not.",
 }

@@ -150,3 +150,48 @@ async def test_a_wrong_setting_is_one_line(home: Home) -> None:
     assert process.returncode == 1
     assert said.decode().startswith("KASAL_LOG_LEVEL is wrong")
     assert said.decode().count("\n") == 1
+
+
+async def test_who_may_log_in_can_as_soon_as_it_is_ready_and_only_at_its_own_host(
+    home: Home, journeys: Any
+) -> None:
+    process = await home.start()
+    base = f"http://127.0.0.1:{home.port}"
+    evil = {"Host": f"evil.example:{home.port}"}
+    try:
+        async with aiohttp.ClientSession() as http:
+            async with asyncio.timeout(60):
+                while await _status(http, f"{base}/readyz") != 200:  # noqa: ASYNC110 - another process has no event
+                    await asyncio.sleep(0.01)
+            demo = {"email": "user@example.com", "password": "secure_password"}
+            async with http.post(f"{base}/api/v1/auth/login", json=demo) as answer:
+                assert answer.status == 200, "a demo user that comes later is a 401 now"
+            async with http.post(f"{base}/api/v1/auth/login", json=demo, headers=evil) as answer:
+                told = await answer.json()
+            assert (answer.status, told["error"]["details"]["field"]) == (400, "Host")
+            sandbox = {"Authorization": "Bearer SANDBOX_TOKEN", **evil}
+            async with http.get(f"{base}/api/v1/crews", headers=sandbox) as answer:
+                assert answer.status == 400
+            origin = {"Origin": f"http://evil.example:{home.port}", **sandbox}
+            with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                await http.ws_connect(f"{base}/api/v1/ws", headers=origin)
+            assert refused.value.status == 400
+            text = {"Content-Type": "text/plain", "Origin": "http://evil.example"}
+            body = json.dumps(demo)
+            async with http.post(f"{base}/api/v1/auth/login", data=body, headers=text) as answer:
+                assert answer.status == 415, "what a page may send elsewhere without asking first"
+                assert "access-control-allow-origin" not in answer.headers
+            named = {"Host": f"localhost:{home.port}"}
+            async with http.post(f"{base}/api/v1/auth/login", json=demo, headers=named) as answer:
+                assert answer.status == 200
+    finally:
+        process.terminate()
+        await process.communicate()
+
+
+async def _status(http: aiohttp.ClientSession, url: str) -> int:
+    try:
+        async with http.get(url) as answer:
+            return answer.status
+    except aiohttp.ClientError:
+        return 0

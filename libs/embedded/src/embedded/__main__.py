@@ -88,6 +88,7 @@ async def _serve(
     # Imported while the database starts: the services' libraries take most of the start. What they
     # make stays for good; looking through it for garbage again and again was a quarter of the time.
     gc.disable()
+    from embedded import demo
     from embedded.database import Database
     from embedded.platform import Platform, PlatformFailed
 
@@ -96,8 +97,13 @@ async def _serve(
 
     await database.ready()
     secrets = secrets_in(settings.data_dir)
+
+    async def prepare(platform: Platform) -> None:
+        if settings.demo:
+            await demo.prepare(platform, settings)
+
     try:
-        async with Platform(settings, secrets, database.url, entry, metrics) as platform:
+        async with Platform(settings, secrets, database.url, entry, metrics, prepare) as platform:
             platform.on_wait, stopping.hasten = _say_waits, platform.hasten
             greeting = asyncio.create_task(_greet(platform, settings, entry))
             try:
@@ -128,7 +134,7 @@ async def _until_end(
 
 
 async def _greet(platform: "Platform", settings: Settings, entry: socket.socket) -> None:
-    """Make the demo, show its first run, and say where to go next; a failure of it ends nothing."""
+    """Show the demo's first run, and say where to go next; a failure of it ends nothing."""
     import aiohttp
 
     from embedded.demo import Demo
@@ -139,7 +145,6 @@ async def _greet(platform: "Platform", settings: Settings, entry: socket.socket)
     if settings.demo:
         demo = Demo(platform, settings, base)
         try:
-            await demo.prepare()
             async with aiohttp.ClientSession() as http:
                 events = await demo.run(http)
                 if events is not None:

@@ -17,6 +17,8 @@ class Settings(CommonSettings):
     log_level: LogLevel = "WARNING"
     data_dir: Path = Path(".kasal")
     """Where the database, the secrets and the crews' files live."""
+    allowed_hosts: str = ""
+    """Hosts by which it may be asked; by default `localhost`, `127.0.0.1`, `[::1]` and `KASAL_HOST`."""
     demo: bool = True
     """Make the demo user and crew, and run that crew on the first start."""
     demo_email: str = "user@example.com"
@@ -32,6 +34,11 @@ class Settings(CommonSettings):
     single answer takes, short enough for runs to wait for it (`KASAL_STORE_PATIENCE`)."""
     workers: int = Field(default=1, ge=1, le=16)
     """Worker processes that `make stack` starts; at least two."""
+
+    @property
+    def hosts(self) -> str:
+        """The hosts by which it may be asked: a page from elsewhere must not be one of them."""
+        return self.allowed_hosts or f"localhost,127.0.0.1,[::1],{self.host}"
 
 
 @dataclass(frozen=True)

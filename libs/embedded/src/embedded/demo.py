@@ -8,6 +8,7 @@ import orjson
 
 from common.errors import KasalError
 from common.identity import Role
+from common.logs import get_logger
 from embedded.config import Settings
 from embedded.platform import Platform
 
@@ -17,26 +18,33 @@ JOB = "job_qwerty123"
 INPUTS = {"topic": "Q4 Marketing Strategy", "deadline": "2024-12-31"}
 
 
+log = get_logger(__name__)
+
+
+async def prepare(platform: Platform, settings: Settings) -> None:
+    """Make whatever of the demo's user and crew is missing; a failure of it ends nothing."""
+    try:
+        await platform.apps["auth"].state.accounts.ensure(
+            email=settings.demo_email,
+            password=settings.demo_password,
+            name="Demo User",
+            workspace_id=WORKSPACE,
+            tier="pro",
+            role=Role.OWNER,
+        )
+        await platform.apps["crews"].state.demo.ensure(WORKSPACE)
+    except Exception:
+        log.exception("the demo could not be made")
+
+
 class Demo:
-    """Makes the demo's data through the services, and runs its crew through the front door."""
+    """Runs the demo's crew, which `prepare` has made, through the front door."""
 
     def __init__(self, platform: Platform, settings: Settings, base: str) -> None:
         self._platform = platform
         self._settings = settings
         self._base = base
         self._token = ""
-
-    async def prepare(self) -> None:
-        """Make whatever of the demo's user and crew is missing."""
-        await self._platform.apps["auth"].state.accounts.ensure(
-            email=self._settings.demo_email,
-            password=self._settings.demo_password,
-            name="Demo User",
-            workspace_id=WORKSPACE,
-            tier="pro",
-            role=Role.OWNER,
-        )
-        await self._platform.apps["crews"].state.demo.ensure(WORKSPACE)
 
     async def run(self, http: aiohttp.ClientSession) -> AsyncIterator[dict[str, Any]] | None:
         """Start the demo crew's one run; return its events, or None when it has run before."""

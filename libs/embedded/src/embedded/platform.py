@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import socket
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -43,7 +43,11 @@ class PlatformFailed(Exception):  # noqa: N818 - it says what happened
 
 
 class Platform:
-    """The running platform. `entry` is the bound socket the gateway answers on."""
+    """The running platform. `entry` is the bound socket the gateway answers on.
+
+    `prepare` is called when all services but the gateway run: what it makes is there before anybody
+    is told that the platform is ready.
+    """
 
     def __init__(
         self,
@@ -52,7 +56,9 @@ class Platform:
         mongo_url: str,
         entry: socket.socket,
         metrics: socket.socket | None,
+        prepare: Callable[["Platform"], Awaitable[None]] | None = None,
     ) -> None:
+        self._prepare = prepare
         self.backends = Backends()
         self._settings = settings
         self._entry = entry
@@ -88,6 +94,7 @@ class Platform:
             "service_secret": secrets.service_secret,
             "secret_key": secrets.secret_key,
             "sandbox_token": self._settings.sandbox_token,
+            "allowed_hosts": self._settings.hosts,
             "model_fallback": "offline",
             "migrate_on_start": self._settings.migrate_on_start,
             "files_dir": self._settings.data_dir / "files",
@@ -108,6 +115,8 @@ class Platform:
             if name == "auth":
                 await self._started()  # the others ask it for keys and revocations at once
         await self._started()
+        if self._prepare is not None:
+            await self._prepare(self)
         door = gateway.wiring.build_app(load(gateway.config.Settings, **given), backends)
         self._serve("gateway", door, self._entry)
         worker = executor.wiring.build_worker(executor_settings, backends)

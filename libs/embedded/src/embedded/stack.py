@@ -102,6 +102,7 @@ class Stack:
         held = secrets_in(self._folder)
         shared = {
             "KASAL_MIGRATE_ON_START": "true",
+            "KASAL_ALLOWED_HOSTS": self._settings.hosts,
             **self._environment,
             **self.urls,
             "KASAL_SERVICE_SECRET": held.service_secret,

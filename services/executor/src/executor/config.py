@@ -62,7 +62,8 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     )
     """Has `web_search` ask Brave."""
     files_dir: Path = Path(".kasal/files")
-    """Where `file_reader` looks; each workspace has a folder of its own in it."""
+    """Where `file_reader` looks; each workspace has a folder of its own in it. `make run` and `make stack`:
+    `files` in their own data folder."""
     tool_allowed_hosts: str = ""
     """Hosts, separated by commas, that tools may call although they are private."""
 

@@ -38,6 +38,9 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
     """WebSockets a minute that one address may open."""
     trusted_proxies: str = ""
     """Addresses or networks, separated by commas, whose `X-Forwarded-For` is believed."""
+    allowed_hosts: str = ""
+    """Hosts, separated by commas, by which the API may be asked, with any port: names, addresses,
+    `*.example.com`, `0.0.0.0` for any address; none allows any. A reverse proxy may do it instead."""
     cors_origins: str = ""
     """Origins, separated by commas, whose pages may call the API; `*` is any."""
 

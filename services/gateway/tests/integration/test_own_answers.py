@@ -2,6 +2,7 @@
 
 import asyncio
 
+import aiohttp
 import pytest
 
 
@@ -173,3 +174,33 @@ async def test_a_method_a_route_does_not_have_is_told_all_it_has(gateway, behind
     ):
         assert answer.status == 405
         assert answer.headers.getall("Allow") == ["GET, HEAD, POST, OPTIONS"]
+
+
+@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1.evil.example"])
+async def test_a_host_that_is_not_allowed_is_refused_for_requests_and_sockets(
+    gateway, behind, bearer, host
+):
+    async with gateway(allowed_hosts="localhost,127.0.0.1") as door:
+        headers = {**bearer(), "Host": host}
+        for path in ("/api/v1/crews", "/docs", "/openapi.json", "/nowhere"):
+            async with door.http.get(path, headers=headers) as answer:
+                told = (await answer.json())["error"]
+            assert (answer.status, told["code"]) == (400, "VALIDATION_ERROR")
+            assert told["details"]["field"] == "Host"
+        with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+            await door.http.ws_connect("/v1/ws", headers={**headers, "Origin": f"http://{host}"})
+        assert refused.value.status == 400
+        async with door.http.get("/healthz", headers=headers) as answer:
+            assert answer.status == 200, "a probe names what it likes"
+        async with door.http.get("/api/v1/crews", headers=bearer()) as answer:
+            assert answer.status == 200
+    assert len(behind.crews.requests) == 1
+    assert not behind.events.sockets
+
+
+async def test_a_trusted_proxy_tells_the_host_that_was_asked(gateway, bearer):
+    async with gateway(allowed_hosts="kasal.example", trusted_proxies="127.0.0.1") as door:
+        for asked, status in (("kasal.example", 200), ("evil.example", 400)):
+            headers = {**bearer(), "X-Forwarded-Host": asked}
+            async with door.http.get("/v1/crews", headers=headers) as answer:
+                assert answer.status == status

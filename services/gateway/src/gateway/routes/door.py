@@ -7,6 +7,7 @@ from starlette.types import Receive, Scope, Send
 
 from common.errors import (
     InternalError,
+    InvalidRequest,
     KasalError,
     MethodNotAllowed,
     NotFound,
@@ -19,6 +20,7 @@ from common.logs import get_logger
 from gateway.config import Settings
 from gateway.domain.addresses import asked_host, client_address
 from gateway.domain.admission import Admission, Doorkeeper
+from gateway.domain.hosts import AllowedHosts
 from gateway.domain.routing import Target, clean, is_socket, route
 from gateway.routes import sockets
 from gateway.routes.answers import (
@@ -68,6 +70,7 @@ class Door:
         self._keeper = parts.doorkeeper
         self._records = parts.records
         self._cors = CrossOrigin(settings.origins)
+        self._hosts = AllowedHosts(settings.allowed_hosts.split(","))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         visit = Visit(scope)
@@ -107,7 +110,8 @@ class Door:
     async def _answer(self, visit: Visit, receive: Receive, send: Send) -> None:
         path = clean(visit.scope["raw_path"])
         if path in {"/healthz", "/readyz"}:
-            return await self._health(visit, path, send)
+            return await self._health(visit, path, send)  # probes name an address of their own
+        self._check_host(visit)
         if self._settings.maintenance:
             raise self._maintenance()
         document = self._parts.documents.find(path) if path else None
@@ -195,6 +199,15 @@ class Door:
         forwarded = visit.header(b"x-forwarded-host")
         return asked_host(visit.peer, visit.header(b"host"), forwarded, self._proxies)
 
+    def _check_host(self, visit: Visit) -> None:
+        host = self._host(visit)
+        if not self._hosts.allow(host):
+            raise InvalidRequest(
+                f"The platform is not asked by this host: {host[:100]!r}.",
+                field="Host",
+                reason="It is not in KASAL_ALLOWED_HOSTS.",
+            )
+
     @staticmethod
     def _introduce(visit: Visit, address: str) -> None:
         carried = visit.carried
@@ -206,6 +219,7 @@ class Door:
     async def _socket(self, visit: Visit, receive: Receive, send: Send) -> None:
         visit.route = "ws"
         try:
+            self._check_host(visit)
             path = clean(visit.scope["raw_path"])
             if path is None or not is_socket(path):
                 raise NotFound("There is no such WebSocket.")
