@@ -93,8 +93,8 @@ async def test_no_reply_holds_the_loop(server, models, talk, body):
     server.strict = False
     server.answers = [body]
     model = await models.resolve("openai:fake")
-    worst = []
-    for _ in range(4):  # others use this machine, and the first time much is made ready
+    least = 1.0
+    for _ in range(12):  # others use this machine too; what holds the loop does so each time
         async with lag() as late:
             try:
                 said = await model.request(talk(), [TOOL])
@@ -102,8 +102,10 @@ async def test_no_reply_holds_the_loop(server, models, talk, body):
                 assert len(fault.message) < 1_000  # noqa: PT017
             else:
                 assert len(said.calls) <= 256
-        worst.append(max(late))
-    assert min(worst) < MOST
+        least = min(least, max(late))
+        if least < MOST:
+            break
+    assert least < MOST
 
 
 async def serve(handler: Any, timeout: float = 5) -> tuple[Models, web.AppRunner]:
