@@ -237,6 +237,7 @@ async def running(folder: Path) -> AsyncIterator[Stack]:
         "KASAL_OPEN_ROUTE_LIMIT": "10",
         # Nobody listens there: a provider that is away.
         "KASAL_OPENAI_BASE_URL": f"http://127.0.0.1:{free_port()}/v1",
+        "KASAL_MODEL_PATIENCE": "1",
         "KASAL_LOG_LEVEL": "WARNING",
     }
     async with stack_in(Settings(port=0), folder / "stack", os.environ, extra) as stack:

@@ -66,7 +66,8 @@ class ScriptedModel:
 
     A prompt that contains `hold:<name>` waits until the test calls `release(name)`; `held(name)`
     returns when such a call has arrived. One that contains `call:<tool>:<json>` asks for that tool
-    first. One with `fail:<status>` is refused with that status, one with `flaky:<name>` once.
+    first. One with `fail:<status>` is refused with that status, one with `flaky:<name>` once. One with
+    `finish:<reason>` gets half an answer that ends for that reason, and the rest when it asks on.
     """
 
     def __init__(self) -> None:
@@ -115,6 +116,12 @@ class ScriptedModel:
             self._flaked.add(flaky[1])
             return web.json_response({"error": {"message": "busy"}}, status=503)
         await self._hold(said)
+        finish = re.search(r"finish:(\w+)", said)
+        if finish:
+            half = not _newest_prompt(body).startswith("Your reply reached its length limit")
+            answer = _completion(body, text="The answer" if half else " is ready.")
+            answer["choices"][0]["finish_reason"] = finish[1] if half else "stop"
+            return web.json_response(answer)
         asked = re.search(r"call:(\w+):(\{.*?\})", _newest_prompt(body))
         if asked and not any(message["role"] == "tool" for message in body["messages"]):
             return web.json_response(_completion(body, tool=(asked[1], asked[2])))

@@ -46,3 +46,32 @@ async def test_the_calculator_really_calculates(user: Any) -> None:
     assert "42" in result["result"]
     assert any("offline" in event.get("action", "") for event in events)
     assert "42" in events[-1]["result"]
+
+
+async def test_an_answer_cut_at_its_length_is_gone_on_with(user: Any) -> None:
+    job_id = await user.start(await user.crew("Please finish:length", model="gpt-4"))
+    events = await user.watch(job_id)
+    calls = [event for event in events if event["type"] == "llm_call"]
+    assert [call["finish_reason"] for call in calls] == ["length", "stop"]
+    assert events[-1]["result"] == "The answer is ready."
+
+
+async def test_an_answer_that_is_filtered_is_none(user: Any) -> None:
+    job_id = await user.start(await user.crew("Please finish:content_filter", model="gpt-4"))
+    events = await user.watch(job_id)
+    assert events[-1]["code"] == "CONTENT_FILTERED"
+    assert sum(event["type"] == "llm_call" for event in events) == 1
+    told = await user.call("GET", f"/executions/{job_id}", expect=200)
+    assert told["status"] == "failed"
+    assert told["usage"]["requests"] == 1
+
+
+async def test_a_provider_that_is_busy_is_waited_for_in_sight(user: Any) -> None:
+    job_id = await user.start(await user.crew("Please flaky:waited", model="gpt-4"))
+    events = await user.watch(job_id)
+    [warning] = [event for event in events if event["type"] == "warning"]
+    assert warning["code"] == "MODEL_WAITING"
+    assert "busy" in warning["message"]
+    assert events[-1]["type"] == "execution_complete"
+    told = await user.call("GET", f"/executions/{job_id}", expect=200)
+    assert told["usage"]["requests"] == 2

@@ -56,7 +56,7 @@ class BoundedClient(httpx2.AsyncClient):
         finally:
             await answer.aclose()
         if body is None:
-            return _made(answer, Mended(413, _too_large()))
+            return _made(answer, Mended(413, _too_large(), json=True))
         if self._mends and answer.status_code == 200:
             if len(body) > _AT_ONCE:
                 return _made(answer, await asyncio.to_thread(mended, body))

@@ -43,16 +43,17 @@ LEFT_OUT = "kasal_left_out"
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """An answer as it should have been: its status and its body."""
+    """An answer as it should have been: its status and its body, `json` where it is known to be that."""
 
     status: int
     body: bytes
+    json: bool = False
 
 
 def mended(body: bytes) -> Mended:
     """Return the answer that a 200 with `body` stands for; what is not JSON stays as it is."""
     if _has_too_many_parts(body):
-        return Mended(413, refusal(f"Its answer has more than {_PARTS} parts."))
+        return Mended(413, refusal(f"Its answer has more than {_PARTS} parts."), json=True)
     told = _read(body)
     if not isinstance(told, dict):
         return Mended(200, body)
@@ -70,8 +71,8 @@ def mended(body: bytes) -> Mended:
 
 def _whole(completion: Mapping[str, Any]) -> Mended:
     if len(completion["choices"][0]["message"]["content"] or "") > _TEXT:
-        return Mended(413, refusal(f"Its answer has more than {_TEXT} characters."))
-    return Mended(200, _json(completion))
+        return Mended(413, refusal(f"Its answer has more than {_TEXT} characters."), json=True)
+    return Mended(200, _json(completion), json=True)
 
 
 def refusal(told: str) -> bytes:
@@ -133,7 +134,7 @@ def _refused(error: Any) -> Mended:
     status = _status(told.get("code"), told.get("status")) or _named(
         f"{code} {kind} {message[:200]}"
     )
-    return Mended(status, _json({"error": said}))
+    return Mended(status, _json({"error": said}), json=True)
 
 
 def _short(value: object) -> str | None:

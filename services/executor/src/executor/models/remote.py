@@ -21,8 +21,8 @@ from executor.models.traits import Traits
 
 log = get_logger(__name__)
 
-_EMPTY = 2
-"""How often a model is asked again that answered with nothing at all."""
+_USELESS = 2
+"""How often a model is asked again that answered with nothing, or broke off: replies are paid for."""
 _REFUSED = 20
 """Shapes of answers that are remembered as refused; a model that refuses as many gets none."""
 _LARGE = 50_000
@@ -65,14 +65,16 @@ class RemoteModel:
         """
         listener = listener or Unheard()
         loop = asyncio.get_running_loop()
-        tries, until = 0, 0.0
+        tries, useless, until = 0, 0, 0.0
         while True:
             try:
                 reply = await self._shaped(dialogue, tools, listener)
-                if not _is_empty(reply) or (reply.finish is not Finish.FAILED and tries >= _EMPTY):
+                broken = reply.finish is Finish.FAILED
+                if not _is_empty(reply) or (useless >= _USELESS and not broken):
                     return reply
+                useless += 1
                 listener.wasted(reply.tokens)
-                failed = Refusal(self._nothing(reply), passing=True)
+                failed = Refusal(self._nothing(reply), passing=useless <= _USELESS)
             except _Failed as fault:
                 failed = fault.refusal
             tries += 1

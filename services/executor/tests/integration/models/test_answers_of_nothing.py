@@ -8,6 +8,10 @@ from executor.models.model import ModelFault, Unheard
 class Heard(Unheard):
     def __init__(self):
         self.waited = []
+        self.spent = []
+
+    def wasted(self, tokens):
+        self.spent.append(tokens)
 
     def waits(self, why, seconds):
         self.waited.append((why, seconds))
@@ -97,3 +101,21 @@ async def test_a_wrong_key_is_told_in_a_sentence_without_the_key(
     assert "127.0.0.1:" in told
     assert secret not in told
     assert "{" not in told
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "application/octet-stream", "text/event-stream"])
+async def test_an_answer_of_another_kind_is_read_for_what_it_is(server, model, talk, kit, kind):
+    server.answers = [(200, kit.said("Hello"), {"Content-Type": kind})]
+    assert (await model.request(talk(), [])).text == "Hello"
+
+
+async def test_replies_that_are_paid_for_are_not_asked_for_again_and_again(
+    server, model, talk, kit
+):
+    server.answers = [kit.said("Half", finish="error")]
+    heard = Heard()
+    with pytest.raises(ModelFault) as fault:
+        await model.request(talk(), [], heard)
+    assert fault.value.code == "MODEL_UNAVAILABLE"
+    assert len(server.asked) == 3
+    assert sum(tokens.input for tokens in heard.spent) == 33
