@@ -92,6 +92,9 @@ MEANINGS = {
     "events wait for the bus": "They are stored, and are published when the broker takes them.",
     "a wake-up did not get out": "The broker is away; the job is found in the store instead.",
     "memory was not sent": "The broker is away: what this run would remember is not remembered.",
+    "a memory made room for another key's": (
+        "The crew has `KASAL_MEMORY_KEY_LIMIT` keys: what was remembered for its least used one is gone."
+    ),
     "an entry of memory cannot be sent": "A bug: it is left out, those behind it are sent. Report it.",
     "counting failed and will be repeated": "A bug: gauges over all jobs and workers stand still meanwhile.",
     "a secret opens under no key": "`reseal` met one that no key in KASAL_SECRET_KEY opens.",

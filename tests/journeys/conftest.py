@@ -220,6 +220,12 @@ class User:
             await self.call("POST", "/tasks", task, expect=201)
         return str(crew_id)
 
+    async def remembers(self, crew_id: str, scope: str = "crew") -> None:
+        """Switch a crew's memory on."""
+        memory = {"short_term": True, "long_term": True, "scope": scope}
+        changes = {"configuration": {"memory": memory}}
+        await self.call("PUT", f"/crews/{crew_id}", changes, expect=200)
+
     async def start(self, crew_id: str, **inputs: Any) -> str:
         body = {"crew_id": crew_id, "inputs": inputs}
         return str((await self.call("POST", "/executions", body, expect=202))["job_id"])

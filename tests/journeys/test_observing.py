@@ -229,6 +229,7 @@ async def _live(
             model="gpt-scripted",
             tools=["calculator", "crm"],
         )
+        await user.remembers(crew_id)
         headers = {
             "traceparent": f"00-{told.trace_id}-{SUBMITTER}-01",
             "X-Request-ID": REQUEST,

@@ -101,13 +101,52 @@ async def asked(user: Any, job_id: str, after: Any = None) -> Any:
 
 async def test_the_next_run_reads_what_the_last_one_found(user: Any, platform: Any) -> None:
     crew_id = await user.crew("Tell of tea", model="gpt-4")
-    await user.watch(await user.start(crew_id))
-    async with asyncio.timeout(10):
-        while not (await user.call("GET", f"/memory/{crew_id}"))["short_term"]:
-            pass
+    assert await _asked_again(user, platform, crew_id) is None, "nothing unless it is switched on"
+    await user.remembers(crew_id)
+    assert "The answer is ready." in str(await _asked_again(user, platform, crew_id, ""))
+
+
+async def test_one_customers_words_never_reach_another(user: Any, platform: Any) -> None:
+    crew_id = await user.crew("Answer {question}", model="gpt-4")
+    await user.remembers(crew_id, "{customer_id}")
+    refused = {"crew_id": crew_id, "inputs": {"question": "q"}}
+    told = await user.call("POST", "/executions", refused, expect=400)
+    assert told["error"]["details"]["field"] == "inputs.customer_id"
+    refused["inputs"]["customer_id"] = " "
+    told = await user.call("POST", "/executions", refused, expect=400)
+    assert told["error"]["details"]["field"] == "inputs.customer_id"
+    secret = {"question": "for IBAN DE02 1203", "customer_id": "1"}
+    said = await _asked_again(user, platform, crew_id, "?key=1", **secret)
+    assert "IBAN" in str(said)
+    for stranger in (1, "2", "../1", "crew", f"{crew_id}/1", "1 "):
+        before = len(platform.model.calls)
+        inputs = {"question": "what", "customer_id": stranger}
+        await user.watch(await user.start(crew_id, **inputs))
+        assert "IBAN" not in str(platform.model.calls[before:]), stranger
+    for which in ("scope=crew", "scope=workspace", "key=1&key_type=number", "key=2"):
+        assert "IBAN" not in str(await user.call("GET", f"/memory/{crew_id}?{which}", expect=200))
+    await user.call("DELETE", f"/memory/{crew_id}?key=1", expect=204)
+    assert (await user.call("GET", f"/memory/{crew_id}?key=1"))["short_term"] == []
+
+
+async def _asked_again(
+    user: Any, platform: Any, crew_id: str, query: str | None = None, **inputs: Any
+) -> Any:
+    """Run a crew twice; return what the second run was told, None where nothing is kept.
+
+    `query` says which memory the first run writes.
+    """
+    await user.watch(await user.start(crew_id, **inputs))
+    if query is None:
+        assert (await user.call("GET", f"/memory/{crew_id}"))["short_term"] == []
+    else:
+        async with asyncio.timeout(10):
+            while not (await user.call("GET", f"/memory/{crew_id}{query}"))["short_term"]:
+                pass
     before = len(platform.model.calls)
-    await user.watch(await user.start(crew_id))
-    assert "The answer is ready." in str(platform.model.calls[before]["messages"])
+    await user.watch(await user.start(crew_id, **{**inputs, "question": "what"}))
+    said = str(platform.model.calls[before]["messages"])
+    return said if "The answer is ready." in said else None
 
 
 async def test_estimates_come_from_past_runs(user: Any) -> None:

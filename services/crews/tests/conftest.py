@@ -107,24 +107,32 @@ class MemoriesInMemory:
         self.held: dict[str, Memory] = {}
 
     async def add(self, memory: Memory) -> None:
-        self.held.setdefault(memory.crew_id, memory)
+        self.held.setdefault(memory.id, memory)
 
-    async def find(self, crew_id: str) -> Memory | None:
+    async def find(self, memory_id: str) -> Memory | None:
         self.reads += 1
-        return self.held.get(crew_id)
+        return self.held.get(memory_id)
 
-    async def newest(self, crew_id: str) -> Memory | None:
-        return self.held.get(crew_id)
+    async def newest(self, memory_id: str) -> Memory | None:
+        return self.held.get(memory_id)
+
+    async def clear_keyed(self, crew_id: str, kind: Any, now: Any) -> None:
+        for memory in list(self.held.values()):
+            if memory.crew_id == crew_id and memory.shelf.startswith("key:"):
+                self.held[memory.id] = memory.cleared(kind, now)
+
+    async def discard(self, memory_id: str) -> None:
+        self.held.pop(memory_id, None)
 
     async def replace(self, memory: Memory) -> bool:
-        held = self.held.get(memory.crew_id)
+        held = self.held.get(memory.id)
         if held is None or held.version != memory.version - 1:
             return False
-        self.held[memory.crew_id] = memory
+        self.held[memory.id] = memory
         return True
 
     async def remove(self, crew_id: str) -> None:
-        self.held.pop(crew_id, None)
+        self.held = {key: one for key, one in self.held.items() if one.crew_id != crew_id}
 
 
 class ToolsInMemory(MemoryReceipts):

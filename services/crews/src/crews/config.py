@@ -14,5 +14,7 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     """Encrypts the credentials of custom tools at rest."""
     crew_limit: int = Field(default=10_000, ge=1)
     """Crews that one workspace may have."""
+    memory_key_limit: int = Field(default=10_000, ge=1)
+    """Memories of one crew that are kept apart by an input's value; the least used makes room."""
     batch_linger: float = Field(default=0.02, ge=0, le=5)
     """How long what runs of a crew send is gathered before it is written as one."""

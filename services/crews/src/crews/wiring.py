@@ -55,7 +55,7 @@ def _stores(held: Database, settings: Settings) -> _Stores:
         crews=MongoCrews(held, totals, settings.crew_limit),
         lists=MongoLists(held, totals, activities),
         activities=activities,
-        memories=MongoMemories(held),
+        memories=MongoMemories(held, settings.memory_key_limit),
         tools=_custom_tools(held, settings.secret_key),
     )
 

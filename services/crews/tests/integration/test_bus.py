@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import quote, urlencode
 
 import orjson
 import pytest
 
 from common.bus import Message, encode
 from common.contracts.events import events_key
+from common.contracts.memory import keyed
 from common.contracts.messages import TRACE_EVENT_TYPE, MemoryRemembered
 from common.contracts.topology import DEAD_LETTERS_QUEUE, EVENTS, HEADER_REASON, MEMORY
 from common.ids import new_id
@@ -122,7 +124,7 @@ def remembered(crew_id: str, number: int, kind: Any = "short_term", **more: Any)
 
 
 async def test_memory_is_kept_shown_and_cleared(service: Any) -> None:
-    crew_id, _, _ = await service.crew()
+    crew_id, _, _ = await service.crew(configuration={"memory": {"short_term": True}})
     path = f"/memory/{crew_id}"
 
     async def tell(*messages: Message) -> None:
@@ -156,6 +158,96 @@ async def test_memory_is_kept_shown_and_cleared(service: Any) -> None:
     assert await shows(0, 0)
     await service.call("POST", f"{path}/clear", {"type": "everything"}, expect=400)
     await service.as_(workspace_id="ws_2").call("GET", path, expect=404)
+
+
+async def test_each_key_has_a_memory_of_its_own(service: Any) -> None:
+    memory = {"short_term": True, "scope": "{customer_id}"}
+    crew_id, _, _ = await service.crew(configuration={"memory": memory})
+    path, peer = f"/memory/{crew_id}", service.as_(kind="service")
+    odd = ["1", 1, "crew", "workspace", "../1", f"{crew_id}/key:", "a/b", "A/B", "é"]
+    shelves = [keyed("customer_id", one) for one in odd]
+    assert len(set(shelves)) == len(odd)
+    for number, place in enumerate(shelves):
+        told = remembered(crew_id, number, shelf=place)
+        await service.bus.publish(MEMORY, MemoryRemembered.message_type, told)
+
+    async def read(value: Any) -> list[str]:
+        kind = "number" if isinstance(value, int) else "string"
+        query = urlencode({"key": value, "key_type": kind})
+        told = await service.call("GET", f"{path}?{query}", expect=200)
+        return [entry["content"] for entry in told["short_term"]]
+
+    async def arrived() -> bool:
+        return all([await read(one) for one in odd])
+
+    await until(arrived)
+    assert [await read(one) for one in odd] == [[f"thing {n}"] for n in range(len(odd))]
+    assert await read("e\u0301") == await read("é")  # one text, written in two ways
+    inner = f"/internal/crews/{crew_id}"
+    assert (await peer.call("GET", f"{inner}/snapshot", expect=200))["memory"]["short_term"] == []
+    first = await peer.call("GET", f"{inner}/memory/{quote(shelves[0])}", expect=200)
+    assert first["short_term"] == ["thing 0"]
+    told = await service.call("GET", path, expect=400)
+    assert told["error"]["details"]["field"] == "key"
+    for scope in ("crew", "workspace", "%7Bother%7D&key=1"):
+        told = await service.call("GET", f"{path}?scope={scope}", expect=200)
+        assert told["short_term"] == [], scope
+    await service.call("DELETE", f"{path}?key=1", expect=204)
+    assert [await read("1"), await read(1)] == [[], ["thing 1"]]
+    await service.call("POST", f"{path}/clear", {"type": "all"}, expect=204)
+    assert [await read(one) for one in odd] == [[]] * len(odd)
+    late = remembered(crew_id, 1, shelf=keyed("customer_id", "late"))
+    await service.bus.publish(MEMORY, MemoryRemembered.message_type, late)
+    await service.bus.publish(
+        MEMORY,
+        MemoryRemembered.message_type,
+        remembered(crew_id, 2, shelf=shelves[0], at=utc_now() + timedelta(hours=1)),
+    )
+
+    async def again() -> bool:
+        return await read("1") == ["thing 2"]
+
+    await until(again)
+    assert await read("late") == []  # sent before all was cleared
+
+
+async def test_no_key_outlives_its_crew_and_the_workspace_shares_one(
+    service: Any, mongo_database: Any
+) -> None:
+    shared = {"memory": {"long_term": True, "scope": "workspace"}}
+    kept, _, _ = await service.crew(configuration=shared)
+    gone, _, _ = await service.crew(configuration=shared)
+    places = [keyed("customer_id", one) for one in ("ann", "bob")]
+    for number, (crew_id, place) in enumerate(
+        [(gone, "crew"), (gone, places[0]), (gone, "workspace"), (kept, places[1])]
+    ):
+        told = remembered(crew_id, number, "long_term", shelf=place, category="c")
+        await service.bus.publish(MEMORY, MemoryRemembered.message_type, told)
+
+    async def stored() -> list[str]:
+        held = mongo_database("crews")["memories"]
+        return sorted([one["_id"] async for one in held.find({}, {"_id": 1})])
+
+    wanted = [f"{gone}/{places[0]}", f"{kept}/{places[1]}", gone, kept, "workspace/ws_test"]
+    await until(lambda: _same(stored(), sorted(wanted)))
+    await service.call("DELETE", f"/crews/{gone}", expect=204)
+    late = remembered(gone, 9, shelf=places[1])
+    await service.bus.publish(MEMORY, MemoryRemembered.message_type, late)
+    await service.bus.publish(
+        MEMORY, MemoryRemembered.message_type, remembered(kept, 10, shelf=places[0])
+    )
+    wanted = [f"{kept}/{one}" for one in places] + [kept, "workspace/ws_test"]
+    await until(lambda: _same(stored(), sorted(wanted)))
+    told = await service.call("GET", f"/memory/{kept}", expect=200)
+    assert told["long_term"] == [{"category": "c", "insights": ["thing 2"]}]
+    elsewhere = service.as_(workspace_id="ws_2")
+    other, _, _ = await elsewhere.crew(configuration=shared)
+    told = await elsewhere.call("GET", f"/memory/{other}", expect=200)
+    assert told == {"short_term": [], "long_term": []}
+
+
+async def _same(found: Any, wanted: list[str]) -> bool:
+    return await found == wanted
 
 
 @pytest.mark.parametrize("fault", ["body", "header", "memory"])

@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+from common.contracts.memory import keyed
 from common.times import utc_now
 from crews.domain.memory import Entry, Memory
 from crews.store.memories import MongoMemories
@@ -23,3 +24,20 @@ async def test_the_newest_entries_make_the_same_snapshot(mongo_database: Any) ->
     assert len(part.short_term) == 10
     assert part.snapshot() == whole.snapshot()
     assert await memories.newest("crew_none") is None
+
+
+async def test_a_crew_has_only_so_many_keys(mongo_database: Any) -> None:
+    memories = MongoMemories(mongo_database("crews"), key_limit=2)
+    places = [keyed("customer_id", one) for one in ("ann", "bob", "cem")]
+    for place in places[:2]:
+        await memories.add(Memory("crew_1", "ws_1", shelf=place))
+    used = await memories.find(f"crew_1/{places[0]}")
+    assert used is not None
+    assert await memories.replace(used.cleared("all", utc_now()))
+    await memories.add(Memory("crew_2", "ws_1", shelf=places[1]))
+    await memories.add(Memory("crew_1", "ws_1", shelf=places[2]))
+    there = [await memories.find(f"crew_1/{place}") is not None for place in places]
+    assert there == [True, False, True]
+    assert await memories.find(f"crew_2/{places[1]}") is not None
+    await memories.remove("crew_1")
+    assert [await memories.find(f"crew_1/{place}") for place in places] == [None] * 3

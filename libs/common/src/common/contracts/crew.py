@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.contracts.memory import CREW, SCOPE, SHELF
+
 Process = Literal["sequential", "hierarchical"]
 UnknownOutcome = Literal["fail", "retry", "ask"]
 """What becomes of a tool call that may have been made before its worker was lost, and that is not
@@ -25,10 +27,18 @@ class Budget(_Part):
 
 
 class MemorySwitches(_Part):
-    """Which kinds of memory the crew's runs read and write."""
+    """Which kinds of memory the crew's runs read and write, and who shares it.
 
-    short_term: bool = True
-    long_term: bool = True
+    `scope` is `crew`, `workspace`, or an input such as `{customer_id}` that keeps memories apart.
+    """
+
+    short_term: bool = False
+    long_term: bool = False
+    scope: str = Field(default=CREW, pattern=SCOPE)
+
+    @property
+    def used(self) -> bool:
+        return self.short_term or self.long_term
 
 
 class Configuration(_Part):
@@ -99,8 +109,12 @@ class Insight(_Part):
 
 
 class MemorySnapshot(_Part):
-    """What the crew remembered when the job started: newest first, bounded by crews."""
+    """What was remembered when the job started: newest first, bounded by crews.
 
+    `shelf` is where it lay, and where what the run wants remembered goes, after a resume too.
+    """
+
+    shelf: str = Field(default=CREW, pattern=SHELF)
     short_term: list[str] = []
     long_term: list[Insight] = []
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from common.contracts.crew import CrewSnapshot
+from common.contracts.memory import CREW, SHELF
 from common.contracts.values import check_storable
 
 JobId = Field(pattern=r"^job_[A-Za-z0-9_-]{1,60}$")
@@ -91,13 +92,17 @@ class SessionRevoked(BusMessage):
 
 
 class MemoryRemembered(BusMessage):
-    """What a run wants its crew to remember. `memory_id` is the same when it is sent again."""
+    """What a run wants its crew to remember. `memory_id` is the same when it is sent again.
+
+    `shelf` says which of the crew's memories it goes to (`contracts.memory`).
+    """
 
     message_type: ClassVar[str] = "memory.remembered.v1"
 
     memory_id: str = Field(max_length=200)
     workspace_id: str = WorkspaceId
     crew_id: str = CrewId
+    shelf: str = Field(default=CREW, pattern=SHELF)
     job_id: str = JobId
     kind: Literal["short_term", "long_term"]
     category: str = Field(default="general", max_length=100)

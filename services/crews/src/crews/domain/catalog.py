@@ -3,7 +3,14 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot, ToolSnapshot
+from common.contracts.crew import (
+    AgentSnapshot,
+    CrewSnapshot,
+    MemorySnapshot,
+    TaskSnapshot,
+    ToolSnapshot,
+)
+from common.contracts.memory import key_input
 from common.contracts.tools import BUILT_IN_BY_NAME
 from common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 from common.idempotency.once import Once, Receipt, at_most_once, receipt_of
@@ -20,7 +27,7 @@ from crews.domain.drafts import (
     TaskChanges,
     TaskRequest,
 )
-from crews.domain.memory import Memory
+from crews.domain.memory import Memory, memory_id
 from crews.domain.ports import Activities, Crews, CustomTools, Memories
 
 _RACES = 5
@@ -194,9 +201,7 @@ class Catalog:
 
     async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
         """Return the crew as a run sees it. Raises `NotFound`."""
-        crew, memory = await asyncio.gather(
-            self.find(workspace_id, crew_id), self._memories.newest(crew_id)
-        )
+        crew = await self.find(workspace_id, crew_id)
         snapshot = CrewSnapshot(
             id=crew.id,
             workspace_id=crew.workspace_id,
@@ -209,11 +214,18 @@ class Catalog:
             tools=await self._tools_of(crew),
             configuration=crew.configuration,
         )
-        return (
-            snapshot
-            if memory is None
-            else snapshot.model_copy(update={"memory": memory.snapshot()})
-        )
+        switches = crew.configuration.memory
+        if not switches.used or key_input(switches.scope) is not None:
+            return snapshot
+        memory = await self.remembered(workspace_id, crew_id, switches.scope)
+        return snapshot.model_copy(update={"memory": memory})
+
+    async def remembered(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
+        """Return what a run is told from one of the crew's memories."""
+        memory = await self._memories.newest(memory_id(workspace_id, crew_id, shelf))
+        if memory is None or memory.workspace_id != workspace_id:
+            return MemorySnapshot(shelf=shelf)
+        return memory.snapshot()
 
     async def _tools_of(self, crew: Crew) -> list[ToolSnapshot]:
         named = tools_named(crew)

@@ -12,6 +12,7 @@ from pydantic import (
 )
 
 from common.contracts.crew import Process, UnknownOutcome
+from common.contracts.memory import CREW, SCOPE
 from crews.domain.schemas import schema_fault
 
 
@@ -93,8 +94,16 @@ class BudgetDraft(Draft):
 
 
 class MemorySwitchesDraft(Draft):
-    short_term: bool = True
-    long_term: bool = True
+    """What runs keep for later ones: nothing unless it is switched on."""
+
+    short_term: bool = False
+    long_term: bool = False
+    scope: str = Field(
+        default=CREW,
+        pattern=SCOPE,
+        description="Whose it is: all runs of the `crew`, all crews of the `workspace`, or only runs "
+        "with the same value of an input, such as `{customer_id}`",
+    )
 
 
 class ConfigurationDraft(Draft):

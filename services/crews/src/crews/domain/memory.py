@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Literal
 
 from common.contracts.crew import Insight, MemorySnapshot
+from common.contracts.memory import CREW, WORKSPACE
 from common.contracts.messages import MemoryRemembered
 
 MOST_SHORT_TERM, MOST_CATEGORIES, MOST_INSIGHTS = 100, 20, 20
@@ -30,7 +31,10 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """All a crew remembers, oldest first; `version` rises with every change."""
+    """What lies on one shelf, oldest first; `version` rises with every change.
+
+    A crew's own memory is there as long as the crew; the other shelves are made when they are used.
+    """
 
     crew_id: str
     workspace_id: str
@@ -39,6 +43,11 @@ class Memory:
     short_cleared_at: datetime | None = None
     long_cleared_at: datetime | None = None
     version: int = 0
+    shelf: str = CREW
+
+    @property
+    def id(self) -> str:
+        return memory_id(self.workspace_id, self.crew_id, self.shelf)
 
     def with_entries(self, told: Iterable[MemoryRemembered]) -> "Memory":
         """Return the memory with what runs want remembered, or itself when nothing of it is new.
@@ -80,7 +89,16 @@ class Memory:
             Insight(category=one.category, insights=one.insights[:_IN_SNAPSHOT])
             for one in self.insights()[:_IN_SNAPSHOT]
         ]
-        return MemorySnapshot(short_term=newest[:_IN_SNAPSHOT], long_term=insights)
+        return MemorySnapshot(
+            shelf=self.shelf, short_term=newest[:_IN_SNAPSHOT], long_term=insights
+        )
+
+
+def memory_id(workspace_id: str, crew_id: str, shelf: str) -> str:
+    """Return the id a memory is stored under; those of no two crews, workspaces or keys are equal."""
+    if shelf == WORKSPACE:
+        return f"workspace/{workspace_id}"
+    return crew_id if shelf == CREW else f"{crew_id}/{shelf}"
 
 
 def _take(entries: set[Entry], entry: Entry, cleared_at: datetime | None) -> None:

@@ -1,12 +1,13 @@
 """What the rules of crews need from outside."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Protocol
 
 from common.idempotency.once import Receipt, Receipts
 from crews.domain.activity import Activity, TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
-from crews.domain.memory import Memory
+from crews.domain.memory import Memory, MemoryKind
 from crews.domain.tools import CustomTool
 
 
@@ -77,20 +78,30 @@ class Activities(Protocol):
 
 
 class Memories(Protocol):
-    """What crews remember. Made before the crew and removed after it."""
+    """What is remembered, by the memory's id. A crew's own is made before it and removed after it."""
 
     async def add(self, memory: Memory) -> None:
-        """Store a new one; one that is there stays."""
+        """Store a new one; one that is there stays.
 
-    async def find(self, crew_id: str) -> Memory | None: ...
+        A keyed one takes the place of the crew's least used where the crew has as many as it may.
+        """
 
-    async def newest(self, crew_id: str) -> Memory | None:
+    async def find(self, memory_id: str) -> Memory | None: ...
+
+    async def newest(self, memory_id: str) -> Memory | None:
         """Return it with only the newest entries, as many as a snapshot needs."""
 
     async def replace(self, memory: Memory) -> bool:
         """Store a changed one if its stored version is the one it was read with."""
 
-    async def remove(self, crew_id: str) -> None: ...
+    async def clear_keyed(self, crew_id: str, kind: MemoryKind, now: datetime) -> None:
+        """Clear all of the crew's memories that are kept apart by a key."""
+
+    async def discard(self, memory_id: str) -> None:
+        """Remove one memory."""
+
+    async def remove(self, crew_id: str) -> None:
+        """Remove the crew's own memory and all that are kept apart by a key."""
 
 
 class CustomTools(Receipts, Protocol):

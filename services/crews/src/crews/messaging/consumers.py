@@ -30,12 +30,12 @@ class Consumers:
         async def heard(crew: _Crew, events: list[JobEvent]) -> None:
             await following.heard(*crew, events)
 
-        async def remember(crew: _Crew, told: list[MemoryRemembered]) -> None:
-            await remembering.remember(*crew, told)
+        async def remember(shelf: tuple[str, str, str], told: list[MemoryRemembered]) -> None:
+            await remembering.remember(*shelf, told)
 
         self._bus = bus
         self._events: Batches[_Crew, JobEvent] = Batches(heard, linger)
-        self._memories: Batches[_Crew, MemoryRemembered] = Batches(remember, linger)
+        self._memories: Batches[tuple[str, str, str], MemoryRemembered] = Batches(remember, linger)
 
     async def start(self) -> None:
         await self._bus.consume(CREWS_EVENTS_QUEUE, self._event, prefetch=_PREFETCH)
@@ -54,7 +54,7 @@ class Consumers:
 
     async def _memory(self, message: Message) -> None:
         told = decode(message, MemoryRemembered)
-        await self._memories.add((told.workspace_id, told.crew_id), told)
+        await self._memories.add((told.workspace_id, told.crew_id, told.shelf), told)
 
 
 def _header(message: Message, name: str) -> str:

@@ -1,11 +1,12 @@
 """What the executor asks (docs/reference/internal-api.md)."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Path
 
 from common.access import PeerService
-from common.contracts.crew import CrewSnapshot
+from common.contracts.crew import CrewSnapshot, MemorySnapshot
+from common.contracts.memory import SHELF
 from common.errors import NotFound
 from crews.routes.parts import Use
 
@@ -15,6 +16,13 @@ router = APIRouter(prefix="/internal", include_in_schema=False)
 @router.get("/crews/{crew_id}/snapshot")
 async def crew_snapshot(crew_id: str, caller: PeerService, use: Use) -> CrewSnapshot:
     return await use.catalog.snapshot(caller.workspace_id, crew_id)
+
+
+@router.get("/crews/{crew_id}/memory/{shelf}")
+async def crew_memory(
+    crew_id: str, shelf: Annotated[str, Path(pattern=SHELF)], caller: PeerService, use: Use
+) -> MemorySnapshot:
+    return await use.catalog.remembered(caller.workspace_id, crew_id, shelf)
 
 
 @router.get("/tools/{tool_id}/credentials")

@@ -44,7 +44,19 @@ def crew_of(document: Document) -> Crew:
     tasks = [
         {**task, "output_schema": from_text(task["output_schema"])} for task in document["tasks"]
     ]
-    return Crew.model_validate({**document, "id": document["_id"], "tasks": tasks})
+    configuration = _with_safe_memory(document["configuration"])
+    return Crew.model_validate(
+        {**document, "id": document["_id"], "tasks": tasks, "configuration": configuration}
+    )
+
+
+def _with_safe_memory(configuration: Document) -> Document:
+    """Return the configuration with memory off where nobody has said who shares it.
+
+    Before there was a scope it was on for every crew, and all its runs read what any had kept.
+    """
+    memory = configuration.get("memory", {})
+    return configuration if "scope" in memory else {**configuration, "memory": {}}
 
 
 def as_text(value: Any) -> str | None:

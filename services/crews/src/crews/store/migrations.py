@@ -16,6 +16,11 @@ async def indexes(database: Database) -> None:
     await ensure_index(crews, "agents.id", unique=True)
     await ensure_index(crews, "task_ids", unique=True, sparse=True)
     await ensure_index(database["activities"], [("workspace_id", 1), ("shows", 1)])
+    await ensure_index(
+        database["memories"],
+        [("keyed", 1), ("used_at", 1)],
+        partialFilterExpression={"keyed": {"$exists": True}},
+    )
     await ensure_index(database["tools"], [("workspace_id", 1), ("name", 1)], unique=True)
     for created in (crews, database["tools"]):
         await ensure_index(created, "gone_until", expireAfterSeconds=0)
@@ -41,5 +46,6 @@ SCHEMA = Schema(
         Step("the first indexes"),
         Step("indexes of idempotency receipts"),
         Step("hierarchical crews whose tasks need no agent", _managed_without_agents),
+        Step("an index of the memories that are kept apart by a key"),
     ),
 )

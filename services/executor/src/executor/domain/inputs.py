@@ -5,18 +5,21 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from common.contracts.crew import CrewSnapshot
+from common.contracts.memory import CREW, key_fault, key_input, shelf
 from common.errors import InvalidRequest, several
+from executor.domain.ports import Crews
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 
 
 def placeholders(crew: CrewSnapshot) -> list[str]:
-    """Return the names that `crew`'s texts ask for, in order of appearance, each once.
+    """Return the names that `crew`'s texts and memory ask for, in order of appearance, each once.
 
     Other braces (`{}`, `{ x }`, `{1}`, JSON) are not placeholders.
     """
-    found = (name for text in _texts(crew) for name in _PLACEHOLDER.findall(text))
-    return list(dict.fromkeys(found))
+    found = [name for text in _texts(crew) for name in _PLACEHOLDER.findall(text)]
+    key = _memory_key(crew)
+    return list(dict.fromkeys(found if key is None else [*found, key]))
 
 
 def _texts(crew: CrewSnapshot) -> Iterator[str]:
@@ -24,6 +27,23 @@ def _texts(crew: CrewSnapshot) -> Iterator[str]:
         yield from (agent.role, agent.goal, agent.backstory)
     for task in crew.tasks:
         yield from (task.description, task.expected_output)
+
+
+async def runnable(
+    crews: Crews, workspace_id: str, crew_id: str, inputs: Mapping[str, Any]
+) -> CrewSnapshot:
+    """Return the crew that a job with `inputs` runs, with the memory that is this job's to read.
+
+    Raises `InvalidRequest` as `check_runnable`, and `NotFound`.
+    """
+    crew = await crews.snapshot(workspace_id, crew_id)
+    check_runnable(crew, inputs)
+    switches = crew.configuration.memory
+    place = shelf(switches.scope, inputs) if switches.used else CREW
+    if place == crew.memory.shelf:
+        return crew
+    memory = await crews.memory(workspace_id, crew_id, place)
+    return crew.model_copy(update={"memory": memory.model_copy(update={"shelf": place})})
 
 
 def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
@@ -41,3 +61,20 @@ def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
             for name in missing
         ]
         raise several(faults, f"Missing inputs: {', '.join(missing)}.")
+    _check_memory_key(crew, inputs)
+
+
+def _check_memory_key(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
+    name = _memory_key(crew)
+    fault = key_fault(inputs[name]) if name is not None else None
+    if fault is not None:
+        raise InvalidRequest(
+            f"The input {name} cannot tell whose memory is used.",
+            field=f"inputs.{name}",
+            reason=fault,
+        )
+
+
+def _memory_key(crew: CrewSnapshot) -> str | None:
+    switches = crew.configuration.memory
+    return key_input(switches.scope) if switches.used else None

@@ -14,7 +14,7 @@ from common.times import utc_now
 from executor.domain import moves
 from executor.domain.appender import carry_out
 from executor.domain.execution import READS, Execution, Step
-from executor.domain.inputs import check_runnable
+from executor.domain.inputs import runnable
 from executor.domain.journal import Superseded, TooLarge
 from executor.domain.meters import Meters, NoMeters
 from executor.domain.ports import Crews, Executions
@@ -151,8 +151,7 @@ class Intake:
         if delay is not None and now < delay.until:
             return None
         try:
-            snapshot = await self._crews.snapshot(job.workspace_id, job.crew_id)
-            check_runnable(snapshot, job.inputs)
+            snapshot = await runnable(self._crews, job.workspace_id, job.crew_id, job.inputs)
         except (NotFound, InvalidRequest) as fault:
             self._delays.pop(job.job_id, None)
             await self._end(

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from common.contracts.crew import CrewSnapshot
+from common.contracts.crew import CrewSnapshot, MemorySnapshot
 from common.contracts.events import ExecutionStatus
 from common.cursors import Place
 from common.idempotency.once import Receipt, Receipts
@@ -161,6 +161,9 @@ class Crews(Protocol):
 
     async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
         """Return the crew as it is now. Raises `NotFound`."""
+
+    async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
+        """Return what the crew remembers on a shelf of its own. Raises `NotFound`."""
 
     async def tool_credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, Any]:
         """Return what a custom tool signs its calls with. Raises `NotFound`."""

@@ -15,7 +15,7 @@ from common.times import utc_now
 from common.turns import sent_ahead
 from executor.domain.estimates import Estimates
 from executor.domain.execution import Execution
-from executor.domain.inputs import check_runnable
+from executor.domain.inputs import runnable
 from executor.domain.journal import TooLarge
 from executor.domain.outbox import Outbox
 from executor.domain.ports import Counters, Crews, Executions
@@ -60,10 +60,9 @@ class Submission:
 
         async def make() -> Accepted:
             snapshot, seconds = await asyncio.gather(
-                self._crews.snapshot(workspace_id, crew_id),
+                runnable(self._crews, workspace_id, crew_id, inputs),
                 self._estimates.of(workspace_id, crew_id),
             )
-            check_runnable(snapshot, inputs)
             job = Execution(
                 job_id=job_id or new_id("job"),
                 workspace_id=workspace_id,

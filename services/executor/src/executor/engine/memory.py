@@ -73,6 +73,7 @@ class Remembrance:
                 "memory_id": f"{self._job.job_id}:{part}",
                 "workspace_id": self._job.workspace_id,
                 "crew_id": self._job.crew_id,
+                "shelf": self._job.snapshot.memory.shelf,
                 "job_id": self._job.job_id,
                 "kind": kind,
                 "category": _valid(category),

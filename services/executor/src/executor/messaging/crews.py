@@ -8,7 +8,7 @@ from urllib.parse import quote
 from pydantic import ValidationError
 
 from common.client import ServiceClient, ServiceTokens
-from common.contracts.crew import CrewSnapshot
+from common.contracts.crew import CrewSnapshot, MemorySnapshot
 from common.errors import Unavailable
 
 
@@ -26,6 +26,14 @@ class CrewsOverHttp:
         )
         try:
             return CrewSnapshot.model_validate(answer)
+        except ValidationError as fault:
+            raise _unreadable() from fault
+
+    async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
+        path = f"/internal/crews/{quote(crew_id, safe='')}/memory/{quote(shelf, safe='')}"
+        answer = await self._get(workspace_id, path)
+        try:
+            return MemorySnapshot.model_validate(answer)
         except ValidationError as fault:
             raise _unreadable() from fault
 

@@ -4,8 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.contracts.crew import MemorySnapshot
+from common.contracts.memory import keyed
 from common.errors import InvalidRequest
-from executor.domain.inputs import check_runnable, placeholders
+from executor.domain.inputs import check_runnable, placeholders, runnable
 from executor.domain.submission import check_storable
 
 
@@ -71,3 +73,49 @@ def test_any_well_formed_name_is_found(name):
     from executor.domain.inputs import _PLACEHOLDER
 
     assert _PLACEHOLDER.findall(f"x {{{name}}} y") == [name]
+
+
+class _Crews:
+    def __init__(self, crew):
+        self.crew, self.asked = crew, []
+
+    async def snapshot(self, _workspace_id, _crew_id):
+        return self.crew
+
+    async def memory(self, workspace_id, crew_id, shelf):
+        self.asked.append((workspace_id, crew_id, shelf))
+        return MemorySnapshot(short_term=["likes mail"])
+
+
+def _remembering(make_crew, scope, *, on=True):
+    crew = make_crew()
+    memory = {"short_term": on, "scope": scope}
+    configuration = type(crew.configuration).model_validate({"memory": memory})
+    return _Crews(crew.model_copy(update={"configuration": configuration}))
+
+
+async def test_a_keyed_crew_reads_the_memory_of_its_inputs(make_crew):
+    crews = _remembering(make_crew, "{customer_id}")
+    crew = await runnable(crews, "ws_1", "crew_1", {"topic": "t", "customer_id": "42"})
+    shelf = keyed("customer_id", "42")
+    assert crews.asked == [("ws_1", "crew_1", shelf)]
+    assert (crew.memory.shelf, crew.memory.short_term) == (shelf, ["likes mail"])
+
+
+@pytest.mark.parametrize("value", ["", " ", None, True, {"a": 1}, "x" * 201])
+async def test_a_key_that_tells_nobody_apart_is_refused(make_crew, value):
+    crews = _remembering(make_crew, "{customer_id}")
+    with pytest.raises(InvalidRequest) as caught:
+        await runnable(crews, "ws_1", "crew_1", {"topic": "t", "customer_id": value})
+    assert caught.value.details["field"] == "inputs.customer_id"
+    with pytest.raises(InvalidRequest) as caught:
+        await runnable(crews, "ws_1", "crew_1", {"topic": "t", "customerid": "42"})
+    assert caught.value.details["field"] == "inputs.customer_id"
+    assert crews.asked == []
+
+
+@pytest.mark.parametrize(("scope", "on"), [("crew", True), ("{customer_id}", False)])
+async def test_no_key_is_asked_for_where_none_is_used(make_crew, scope, on):
+    crews = _remembering(make_crew, scope, on=on)
+    await runnable(crews, "ws_1", "crew_1", {"topic": "t"})
+    assert crews.asked == []

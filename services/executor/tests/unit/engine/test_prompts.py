@@ -35,9 +35,11 @@ def test_memory_is_read_as_the_switches_say():
     memory = MemorySnapshot.model_validate(
         {"short_term": ["likes mail"], "long_term": [{"category": "taste", "insights": ["green"]}]}
     )
-    assert remembered(memory, MemorySwitches()) == "- taste: green\n- likes mail"
-    assert remembered(memory, MemorySwitches(short_term=False)) == "- taste: green"
-    assert remembered(memory, MemorySwitches(long_term=False)) == "- likes mail"
+    both = MemorySwitches(short_term=True, long_term=True)
+    assert remembered(memory, both) == "- taste: green\n- likes mail"
+    assert remembered(memory, MemorySwitches(long_term=True)) == "- taste: green"
+    assert remembered(memory, MemorySwitches(short_term=True)) == "- likes mail"
+    assert remembered(memory, MemorySwitches()) == ""
 
 
 async def test_a_prompt_holds_everything_the_agent_and_task_say(stage, kit):
@@ -45,6 +47,7 @@ async def test_a_prompt_holds_everything_the_agent_and_task_say(stage, kit):
         1,
         task_1={"description": "Write on {topic}", "context": ["Mind the {topic}"]},
         memory={"short_term": ["Customers like mail"]},
+        configuration={"memory": {"short_term": True}},
     )
     await stage.run(crew, topic="tea")
     dialogue = stage.script.dialogues[0]

@@ -1,0 +1,61 @@
+"""Whose memory a run reads and writes: a crew's scope, and the shelf that a job's inputs make of it.
+
+A shelf is part of the key that a memory is stored under, so what lies on one is never seen from
+another. Of an input only a hash gets into it: no value can name, or look like, somebody else's.
+"""
+
+import hashlib
+import json
+import re
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+CREW, WORKSPACE = "crew", "workspace"
+SCOPE = r"^(?:crew|workspace|\{[A-Za-z_][A-Za-z0-9_-]{0,63}\})$"
+SHELF = r"^(?:crew|workspace|key:[0-9a-f]{64})$"
+LONGEST_KEY = 200
+
+_NAMED = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]{0,63})\}")
+
+
+def key_input(scope: str) -> str | None:
+    """Return the name of the input that keeps memories of `scope` apart, None where none does."""
+    named = _NAMED.fullmatch(scope)
+    return named[1] if named else None
+
+
+def key_fault(value: Any) -> str | None:
+    """Return why `value` cannot tell whose memory it is, or None when it can."""
+    if isinstance(value, float) and value.is_integer():
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        return "It says whose memory is used: a text or a whole number"
+    if isinstance(value, str) and not value.strip():
+        return "It says whose memory is used and must not be empty"
+    if len(str(value)) > LONGEST_KEY:
+        return f"It says whose memory is used and may have at most {LONGEST_KEY} characters"
+    return None
+
+
+def shelf(scope: str, inputs: Mapping[str, Any]) -> str:
+    """Return where a run with `inputs` keeps its memory. Raises `ValueError`, naming the input.
+
+    The text "1" and the number 1 are two; forms of one text that Unicode takes for equal are one.
+    """
+    name = key_input(scope)
+    if name is None:
+        return scope
+    if name not in inputs:
+        raise ValueError(f"The input {name} is missing: it says whose memory is used")
+    return keyed(name, inputs[name])
+
+
+def keyed(name: str, value: Any) -> str:
+    """Return the shelf of the input `name` with `value`. Raises `ValueError`."""
+    fault = key_fault(value)
+    if fault is not None:
+        raise ValueError(fault)
+    same = unicodedata.normalize("NFC", value) if isinstance(value, str) else int(value)
+    told = json.dumps([name, same]).encode()
+    return f"key:{hashlib.sha256(told).hexdigest()}"
