@@ -19,7 +19,10 @@ _SCHEME = HTTPBearer(
 
 def bearer(request: Request) -> str:
     """Return the token of the `Authorization` header (RFC 6750). Raises `Unauthorized`."""
-    return tokens.bearer(request.headers.get("authorization", ""))
+    given = request.headers.getlist("authorization")
+    if len(given) > 1:
+        raise Unauthorized("There is more than one Authorization header.")
+    return tokens.bearer(given[0] if given else "")
 
 
 async def _identity(request: Request, _: Annotated[object, Depends(_SCHEME)]) -> Identity:

@@ -1,8 +1,9 @@
 """HTTP/1.1 as uvicorn speaks it, and what it leaves open to a hostile client closed.
 
-What cannot be parsed is answered with the envelope like everything else, a request's head has a
-largest size, and a request must have arrived within a minute. Only a handshake that the WebSocket
-protocol can read is handed to it; anything else is a request for the application to refuse.
+What cannot be parsed, or could be understood in two ways, is answered with the envelope like everything
+else; a request's head has a largest size, however it is split; trailers are dropped; and a request must
+have arrived within a minute. Only a handshake that the WebSocket protocol can read is handed to it;
+anything else is a request for the application to refuse.
 """
 
 import asyncio
@@ -20,11 +21,20 @@ from common.patience import Flow
 log = get_logger(__name__)
 
 _LARGEST_HEAD = 65_536
+_MOST_HEADERS = 256
+_ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-type"})
+"""Headers of which two would be understood in two ways (RFC 9110, section 5.3; RFC 9112, 3.2, 6.3)."""
+_AROUND = 4
+"""Bytes of a header line besides its name and value: colon, space, line end."""
 _WITHIN = 60.0
 """Seconds from a request's first byte (a connection's start, for its first) to its last."""
 _HANDSHAKE_LINE = 8_000
 _HANDSHAKE_LINES = 120
 """What websockets' parser takes is a little more; beyond it, it fails without an answer."""
+
+
+class _Unfit(Exception):  # noqa: N818 - it says what the head is
+    """Raised through the parser, which then stops: the request is refused."""
 
 
 class Protocol(Flow, HttpToolsProtocol):
@@ -35,6 +45,8 @@ class Protocol(Flow, HttpToolsProtocol):
         self._in_head = False
         self._arriving = False
         self._head = 0
+        self._silent = 0  # bytes since the parser last had something whole
+        self._fault: tuple[int, KasalError] | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -49,13 +61,10 @@ class Protocol(Flow, HttpToolsProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, and see to the size of the head and the deadline."""
+        self._silent += len(data)
         super().data_received(data)
-        if self._in_head:
-            self._head += len(data)
-            if self._head > _LARGEST_HEAD:
-                self._refuse(
-                    431, PayloadTooLarge(f"The head is larger than {_LARGEST_HEAD} bytes.")
-                )
+        if self._arriving and self._silent > _LARGEST_HEAD:  # a line, a trailer without an end
+            self._refuse(*_TOO_LARGE_HEAD)
         if not self._arriving:
             self._on_time()
         elif self._deadline is None and not self.transport.is_closing():
@@ -67,15 +76,57 @@ class Protocol(Flow, HttpToolsProtocol):
         self._in_head = self._arriving = True
         self._head = 0
 
+    def on_url(self, url: bytes) -> None:
+        """A part of what is asked for is here."""
+        super().on_url(url)
+        self._count(len(url))
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A line of the head is here; one behind the body (a trailer) is dropped, as it may be.
+
+        What says who calls or what the body is must stand before it (RFC 9110, section 6.5.1).
+        """
+        if self._in_head:
+            super().on_header(name, value)
+            self._count(len(name) + len(value) + _AROUND)
+
+    def _count(self, size: int) -> None:
+        self._head += size
+        if self._head > _LARGEST_HEAD or len(self.headers) > _MOST_HEADERS:
+            self._unfit(*_TOO_LARGE_HEAD)
+
+    def _unfit(self, status: int, error: KasalError) -> None:
+        self._fault = (status, error)
+        raise _Unfit
+
     def on_headers_complete(self) -> None:
         """Its head is here."""
+        reason = ambiguity(self.parser.get_http_version(), self.headers)
+        if reason:
+            self._unfit(400, InvalidRequest(f"The request is ambiguous: {reason}."))
+        if not self.url.startswith(b"/"):
+            self._take_host()
         super().on_headers_complete()
         self._in_head = False
+        self._silent = 0
+
+    def _take_host(self) -> None:
+        """Have the host of a target in absolute form count, not `Host` (RFC 9112, section 3.2.2)."""
+        host = self.url.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0].lower()
+        if host:
+            self.headers[:] = [line for line in self.headers if line[0] != b"host"]
+            self.headers.append((b"host", host))
+
+    def on_body(self, body: bytes) -> None:
+        """A part of its body is here."""
+        self._silent = 0
+        super().on_body(body)
 
     def on_message_complete(self) -> None:
         """All of it is here."""
         super().on_message_complete()
         self._arriving = False
+        self._silent = 0
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over."""
@@ -86,8 +137,8 @@ class Protocol(Flow, HttpToolsProtocol):
         return super()._should_upgrade() and is_handshake(self.parser.get_method(), self.headers)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
-        """Answer what is not HTTP."""
-        self._refuse(400, InvalidRequest("This is not a well-formed HTTP request."))
+        """Answer what is not HTTP, or what was found unfit."""
+        self._refuse(*(self._fault or _NOT_HTTP))
 
     def _on_time(self) -> None:
         if self._deadline is not None:
@@ -128,6 +179,31 @@ class Protocol(Flow, HttpToolsProtocol):
         ]
         lines = b"".join(b"%s: %s\r\n" % header for header in headers)
         return STATUS_LINE[status] + lines + b"\r\n" + body
+
+
+_NOT_HTTP = (400, InvalidRequest("This is not a well-formed HTTP request."))
+_TOO_LARGE_HEAD = (
+    431,
+    PayloadTooLarge(f"The head is larger than {_LARGEST_HEAD} bytes or {_MOST_HEADERS} lines."),
+)
+
+
+def ambiguity(version: str, headers: list[tuple[bytes, bytes]]) -> str:
+    """Return why two readers could take a head for two requests; an empty text where they agree."""
+    held: dict[bytes, bytes] = {}
+    for name, value in headers:
+        if name in _ONCE:
+            if name in held:
+                return f"there are two {name.decode()} headers"
+            held[name] = value
+    host = held.get(b"host", b"")
+    if version == "1.1" and (b"host" not in held or b"," in host or b" " in host):
+        return "it needs one Host header with one host"
+    if held.get(b"transfer-encoding", b"chunked").lower() != b"chunked":
+        return "the only Transfer-Encoding is chunked"
+    if version != "1.1" and b"transfer-encoding" in held:
+        return "there is no Transfer-Encoding before HTTP/1.1"
+    return ""
 
 
 def is_handshake(method: bytes, headers: list[tuple[bytes, bytes]]) -> bool:

@@ -56,11 +56,14 @@ class Gone(Exception):  # noqa: N818 - it says what the client is
 
 
 def offered_token(scope: Scope) -> str | None:
-    """Return the token of the `Authorization` header or of the subprotocols, if there is one."""
-    for name, value in scope["headers"]:
-        if name == b"authorization":
-            kind, _, token = value.decode("latin-1").partition(" ")
-            return token.strip() if kind.lower() == "bearer" else ""
+    """Return the token of the `Authorization` header or of the subprotocols, if there is one.
+
+    Several `Authorization` headers are no token at all.
+    """
+    given = [value for name, value in scope["headers"] if name == b"authorization"]
+    if given:
+        kind, _, token = given[0].decode("latin-1").partition(" ")
+        return token.strip() if kind.lower() == "bearer" and len(given) == 1 else ""
     for offer in scope.get("subprotocols", ()):
         if offer.startswith(_BEARER):
             return str(offer.removeprefix(_BEARER))
