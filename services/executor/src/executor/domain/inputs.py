@@ -1,32 +1,24 @@
-"""Placeholders: `{name}` in a crew's texts, which a job's inputs fill in."""
+"""A job's inputs: whether they fill in what its crew's texts ask for, and no more than can be worked on."""
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from common.contracts.crew import CrewSnapshot
 from common.contracts.memory import CREW, key_fault, key_input, shelf
 from common.errors import InvalidRequest, several
+from executor.domain.expansion import oversize, texts
+from executor.domain.placeholders import names
 from executor.domain.ports import Crews
-
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 
 
 def placeholders(crew: CrewSnapshot) -> list[str]:
     """Return the names that `crew`'s texts and memory ask for, in order of appearance, each once.
 
-    Other braces (`{}`, `{ x }`, `{1}`, JSON) are not placeholders.
+    What they look like is told in `placeholders`.
     """
-    found = [name for text in _texts(crew) for name in _PLACEHOLDER.findall(text)]
+    found = [name for text in texts(crew) for name in names(text)]
     key = _memory_key(crew)
     return list(dict.fromkeys(found if key is None else [*found, key]))
-
-
-def _texts(crew: CrewSnapshot) -> Iterator[str]:
-    for agent in crew.agents:
-        yield from (agent.role, agent.goal, agent.backstory)
-    for task in crew.tasks:
-        yield from (task.description, task.expected_output)
 
 
 async def runnable(
@@ -47,7 +39,10 @@ async def runnable(
 
 
 def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
-    """Raise `InvalidRequest` unless `crew` is active and `inputs` fill in every placeholder."""
+    """Raise `InvalidRequest` unless `crew` is active and `inputs` fill in every placeholder.
+
+    So it does when they would fill in more than can be worked on.
+    """
     if crew.status != "active":
         raise InvalidRequest(
             f"The crew {crew.id} is not active: every task needs an agent, and it needs a task.",
@@ -62,6 +57,18 @@ def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
         ]
         raise several(faults, f"Missing inputs: {', '.join(missing)}.")
     _check_memory_key(crew, inputs)
+    _check_size(crew, inputs)
+
+
+def _check_size(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
+    large = oversize(crew, inputs)
+    if large is not None:
+        name, reason = large
+        raise InvalidRequest(
+            f"The input {name} is too large for this crew: {reason}.",
+            field=f"inputs.{name}",
+            reason=reason,
+        )
 
 
 def _check_memory_key(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:

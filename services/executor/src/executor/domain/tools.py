@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 
+class Failed(str):
+    """The result of a tool call that failed: a text that the agent reads, told apart from any other."""
+
+    __slots__ = ()
+
+
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
     """Name and purpose of a tool; `parameters` is the JSON Schema of its arguments."""

@@ -4,6 +4,7 @@ import asyncio
 from functools import partial
 
 from common.contracts.crew import TaskSnapshot
+from executor.domain.placeholders import filled
 from executor.engine import prompts, values, verdicts
 from executor.engine.conversation import Conversation
 from executor.engine.desk import Desk, Speaker
@@ -65,7 +66,7 @@ class Answers:
 
     def _asked(self, output: Output) -> Asked:
         task, shared = self._desk.task, self._desk.shared
-        described = prompts.filled(task.description, shared.inputs)
+        described = filled(task.description, shared.inputs)
         left = task.max_reviews - len(self._desk.record.reviews)
         prompt = prompts.reviewing(described, output.text, left)
         return Asked(task.id, self._agent, prompt, output.value)

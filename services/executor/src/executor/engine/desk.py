@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contracts.crew import TaskSnapshot
-from executor.domain.tools import ToolSpec
+from executor.domain.placeholders import as_text
+from executor.domain.tools import Failed, ToolSpec
 from executor.engine import spans
 from executor.engine.faults import Asked, NeedsInput, RunFault
 from executor.engine.history import MISMATCH, Place
 from executor.engine.ports import Tool
-from executor.engine.prompts import as_text
 from executor.engine.shared import Shared, as_run_fault
 from executor.engine.together import Together
 from executor.engine.trace import Numbered, shortened
@@ -22,16 +22,23 @@ from executor.models.model import Model, ModelFault
 from executor.tools.call import Call
 
 _SHOWN = 2_000
+_CALLS = 32
+"""Calls of one reply that are made."""
+_AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Who speaks with a model: an agent, its model's name and its tools, in one scope."""
+    """Who speaks with a model: an agent, its model's name and its tools, in one scope.
+
+    `most_calls` of one reply are made.
+    """
 
     scope: str
     agent: str
     model: str
     tools: Mapping[str, Tool]
+    most_calls: int = _CALLS
 
 
 class Desk:
@@ -118,7 +125,7 @@ class Desk:
         else:
             texts = await self._in_turn(speaker, calls)
         return tuple(
-            ToolReturn(call.request.id, call.request.name, text)
+            ToolReturn(call.request.id, call.request.name, text, isinstance(text, Failed))
             for call, text in zip(calls, texts, strict=True)
         )
 
@@ -147,15 +154,18 @@ class Desk:
         return texts
 
     async def _at_once(self, speaker: Speaker, calls: Sequence[Numbered]) -> list[str]:
-        together = Together()
-        made = [together.start(self._made_or_asked(speaker, call)) for call in calls]
+        together, places = Together(), asyncio.Semaphore(_AT_ONCE)
+        made = [together.start(self._made_or_asked(speaker, call, places)) for call in calls]
         await together.ended()
         return [_given(task.result()) for task in made]
 
-    async def _made_or_asked(self, speaker: Speaker, call: Numbered) -> str | NeedsInput:
+    async def _made_or_asked(
+        self, speaker: Speaker, call: Numbered, places: asyncio.Semaphore
+    ) -> str | NeedsInput:
         """Make a call beside others, which go on when this one has to wait for a person."""
         try:
-            return await self._made(speaker, call)
+            async with places:
+                return await self._made(speaker, call)
         except NeedsInput as wanted:
             return wanted
 
@@ -170,11 +180,16 @@ class Desk:
 
     async def _result(self, speaker: Speaker, call: Numbered) -> str:
         tool = speaker.tools.get(call.request.name)
+        if call.place.entry >= speaker.most_calls:
+            return Failed(
+                f"Error: not made. Of one reply, {speaker.most_calls} calls are made at most; ask again "
+                "for what is still needed."
+            )
         if tool is None:
-            return f"Error: there is no tool named {call.request.name}."
+            return Failed(f"Error: there is no tool named {call.request.name}.")
         complaint = tool.complaint(call.request.arguments)
         if complaint is not None or call.request.arguments is None:
-            return f"Error: the arguments do not fit: {call.request.fault or complaint}"
+            return Failed(f"Error: the arguments do not fit: {call.request.fault or complaint}")
         if tool.safe:
             if not tool.reads:
                 # Else a crash may lose the reply that asks for it, and the next one ask for

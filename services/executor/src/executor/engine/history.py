@@ -16,6 +16,7 @@ from common.contracts.crew import CrewSnapshot
 from common.contracts.events import EventType
 from executor.domain.events import Event
 from executor.domain.questions import Outcome, answer_of
+from executor.domain.tools import Failed
 from executor.engine.faults import RunFault
 from executor.models.dialogue import Reply
 
@@ -187,7 +188,9 @@ def _called(progress: Progress, event: Event) -> None:
 
 def _resulted(progress: Progress, event: Event) -> None:
     kept = event.private or {}
-    _record(progress, event).results[int(kept["call"])] = str(kept["text"])
+    text = str(kept["text"])
+    known = _record(progress, event).results
+    known[int(kept["call"])] = Failed(text) if kept.get("failed") else text
 
 
 def _completed(progress: Progress, event: Event) -> None:

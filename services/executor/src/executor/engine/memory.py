@@ -10,7 +10,7 @@ from common.contracts.messages import MemoryRemembered
 from common.errors import KasalError
 from common.logs import get_logger
 from executor.domain.journal import Job
-from executor.engine import prompts
+from executor.domain.placeholders import filled
 from executor.engine.history import Output
 from executor.engine.ports import MemorySink
 from executor.engine.trace import shortened
@@ -39,7 +39,7 @@ class Remembrance:
     def task_done(self, task: TaskSnapshot, output: Output, moment: datetime) -> None:
         """Keep what a task found as a short-term entry."""
         if self._switches.short_term:
-            described = shortened(prompts.filled(task.description, self._job.inputs), 120)
+            described = shortened(filled(task.description, self._job.inputs), 120)
             content = shortened(f"{described}: {_flat(output.text)}", _SHORT)
             self._send([self._entry(f"{task.id}:short", "short_term", "general", content, moment)])
 
@@ -60,9 +60,9 @@ class Remembrance:
 
     def _insight(self, task: TaskSnapshot, output: Output, moment: datetime) -> MemoryRemembered:
         roles = [agent.role for agent in self._job.snapshot.agents if agent.id == task.agent_id]
-        category = prompts.filled(roles[0], self._job.inputs) if roles else "general"
+        category = filled(roles[0], self._job.inputs) if roles else "general"
         return self._entry(
-            f"{task.id}:long", "long_term", category[:100], _gist(output.text), moment
+            f"{task.id}:long", "long_term", shortened(category, 100), _gist(output.text), moment
         )
 
     def _entry(

@@ -18,7 +18,7 @@ class Models(Protocol):
 
 
 class Tool(Protocol):
-    """A tool an agent may call. Failing, it returns a text that begins with `Error:`.
+    """A tool an agent may call. Failing, it returns a `Failed` text.
 
     `safe` says that a call whose outcome is not known may be made again: the tool only reads
     (`reads`), or it honours its idempotency key.

@@ -1,31 +1,17 @@
 """The words a model is asked with."""
 
 import hashlib
-import json
-import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.contracts.crew import AgentSnapshot, MemorySnapshot, MemorySwitches, TaskSnapshot
+from executor.domain.placeholders import as_text, filled
+from executor.engine import shares
+from executor.models.dialogue import Coworker
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 _CONTEXT = 60_000
 _REMEMBERED = 8_000
 _SHOWN = 100_000
-
-
-def filled(text: str, inputs: Mapping[str, Any]) -> str:
-    """Return `text` with each `{name}` that `inputs` has replaced, once; other braces stay."""
-
-    def value(found: re.Match[str]) -> str:
-        return as_text(inputs[found[1]]) if found[1] in inputs else found[0]
-
-    return _PLACEHOLDER.sub(value, text) if "{" in text else text
-
-
-def as_text(value: Any) -> str:
-    """Return an input or output as it is put into a prompt: texts as they are, the rest as JSON."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def instructions(agent: AgentSnapshot, inputs: Mapping[str, Any]) -> str:
@@ -42,12 +28,12 @@ def instructions(agent: AgentSnapshot, inputs: Mapping[str, Any]) -> str:
 
 
 def manager_instructions(
-    crew: str, agents: Sequence[AgentSnapshot], inputs: Mapping[str, Any]
+    crew: str, coworkers: Sequence[Coworker], inputs: Mapping[str, Any]
 ) -> str:
     """Return the standing instructions of a hierarchical crew's manager."""
     people = "\n".join(
-        f"- {agent.name}: {filled(agent.role, inputs)}. Goal: {filled(agent.goal, inputs)}"
-        for agent in agents
+        f"- {one.name}: {filled(one.role, inputs)}. Goal: {filled(one.goal, inputs)}"
+        for one in coworkers
     )
     return (
         f"You are the manager of the crew {crew}. You do not do the work yourself: hand it to your "
@@ -55,6 +41,12 @@ def manager_instructions(
         "again where it falls short, and then answer for the task with the result itself.\n"
         f"Your coworkers:\n{people}"
     )
+
+
+def shared_out(context: Sequence[str]) -> tuple[list[str], bool]:
+    """Return the entries of a context as far as there is room for them, and whether any is cut."""
+    fitting = shares.fitting(context, _CONTEXT)
+    return fitting, fitting != list(context)
 
 
 def opening(
@@ -65,7 +57,7 @@ def opening(
     if task.expected_output:
         parts.append(f"What is expected: {filled(task.expected_output, inputs)}")
     if context:
-        parts.append("What you know already:\n" + "\n\n".join(context)[:_CONTEXT])
+        parts.append("What you know already:\n" + "\n\n".join(context))
     if memory:
         parts.append(f"What this crew remembers from before:\n{memory}")
     if task.output_schema is not None:
@@ -88,15 +80,17 @@ def delegated(task: str, context: str) -> str:
 
 
 def remembered(memory: MemorySnapshot, switches: MemorySwitches) -> str:
-    """Return what the crew remembers as text, newest first, bounded."""
-    lines: list[str] = []
+    """Return what the crew remembers as text, newest first, each line once.
+
+    Both kinds have half the room; what one does not need is the other's.
+    """
+    kinds: list[list[str]] = []
     if switches.long_term:
-        lines += [
-            f"- {part.category}: {line}" for part in memory.long_term for line in part.insights
-        ]
+        told = [f"- {part.category}: {line}" for part in memory.long_term for line in part.insights]
+        kinds.append(told)
     if switches.short_term:
-        lines += [f"- {line}" for line in memory.short_term]
-    return "\n".join(lines)[:_REMEMBERED]
+        kinds.append([f"- {line}" for line in memory.short_term])
+    return "\n".join(shares.lines_within(kinds, _REMEMBERED))
 
 
 def judging(rule: str, answer: str) -> str:

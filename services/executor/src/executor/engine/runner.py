@@ -8,9 +8,11 @@ from opentelemetry.trace import NoOpTracer, Tracer
 
 from common.contracts.crew import TaskSnapshot
 from common.times import utc_now
+from executor.domain.expansion import oversize
 from executor.domain.journal import Job, Journal
 from executor.domain.meters import Meters, NoMeters
-from executor.engine import prompts, work
+from executor.domain.placeholders import filled
+from executor.engine import work
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import Output, fold
 from executor.engine.limits import ending
@@ -85,6 +87,10 @@ class Run:
         shared, progress = self._shared, self._shared.progress
         if not self._tasks:
             raise RunFault("CREW_INVALID", "The crew has no tasks.")
+        large = oversize(shared.job.snapshot, shared.inputs)
+        if large is not None:
+            name, reason = large
+            raise RunFault("INPUTS_TOO_LARGE", f"The input {name} is too large: {reason}.")
         seconds = shared.configuration.timeout
         fault = RunFault("TIMEOUT", f"The run took longer than {seconds:g} s.")
         now = shared.clock()
@@ -146,7 +152,7 @@ class Run:
         record, shared = self._shared.progress.tasks[task.id], self._shared
         if record.started_at is None:
             record.started_at = shared.clock()
-            described = prompts.filled(task.description, shared.inputs)
+            described = filled(task.description, shared.inputs)
             shared.trace.task_started(task.id, work.worker_name(shared, task), described)
 
     async def _done(self, task: TaskSnapshot, context: list[str]) -> None:
@@ -192,7 +198,7 @@ class Run:
         """Return what the first task that is not done yet is about."""
         for task in self._tasks:
             if task.id not in self._outputs:
-                return prompts.filled(task.description, self._shared.inputs)
+                return filled(task.description, self._shared.inputs)
         return None
 
     def _named(self, task: TaskSnapshot) -> list[TaskSnapshot]:
@@ -212,7 +218,7 @@ class Run:
                     task.id,
                 )
         if task.context:
-            texts = (prompts.filled(entry, self._shared.inputs) for entry in task.context)
+            texts = (filled(entry, self._shared.inputs) for entry in task.context)
             return [
                 self._outputs[entry].text if entry in ids else text
                 for entry, text in zip(task.context, texts, strict=True)

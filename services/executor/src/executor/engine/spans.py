@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
+from executor.domain.tools import Failed
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.shared import Shared
 from executor.engine.trace import Numbered
@@ -96,7 +97,7 @@ def tool(shared: Shared, call: Numbered) -> Iterator[Callable[[str], str]]:
 
         def told(result: str) -> str:
             nonlocal error
-            if result.startswith("Error:"):
+            if isinstance(result, Failed):
                 error = "tool_error"
                 span.set_attribute("error.type", error)
                 span.set_status(Status(StatusCode.ERROR))

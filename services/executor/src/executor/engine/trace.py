@@ -9,9 +9,10 @@ from typing import Any
 from common.contracts.events import EventType
 from executor.domain.events import Draft
 from executor.domain.journal import Journal
+from executor.domain.placeholders import as_text
+from executor.domain.tools import Failed
 from executor.engine.faults import Asked, RunFault
 from executor.engine.history import Output, Place
-from executor.engine.prompts import as_text
 from executor.models.dialogue import Reply, ToolRequest
 
 _REPLY = 500
@@ -103,13 +104,15 @@ class Trace:
         self._journal.append(_called(task_id, agent, call))
 
     def resulted(self, task_id: str, agent: str, call: Numbered, text: str) -> None:
-        fields = {
+        fields: dict[str, Any] = {
             "task_id": task_id,
             "agent": agent,
             "action": call.request.name,
             "result": shortened(text, _RESULT),
         }
-        kept = {"call": call.number, "text": text}
+        kept: dict[str, Any] = {"call": call.number, "text": text}
+        if isinstance(text, Failed):
+            fields["failed"] = kept["failed"] = True
         self._journal.append(Draft(EventType.TOOL_RESULT, fields, kept))
 
     def input_required(self, job_id: str, asked: Asked, number: int) -> None:

@@ -4,10 +4,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.contracts.crew import AgentSnapshot, TaskSnapshot
-from executor.domain.tools import ToolSpec
-from executor.engine import prompts, spans
+from executor.domain.placeholders import filled
+from executor.domain.tools import Failed, ToolSpec
+from executor.engine import prompts, shares, spans
 from executor.engine.answers import Answers
 from executor.engine.conversation import MAX_ITERATIONS, Conversation
+from executor.engine.coworkers import Coworkers, Unclear
 from executor.engine.desk import Desk, Speaker
 from executor.engine.faults import RunFault
 from executor.engine.history import Output
@@ -18,6 +20,10 @@ from executor.tools.call import Call
 
 MANAGER = "Manager"
 DELEGATE = "delegate_work"
+_DELEGATIONS = 8
+"""Pieces of work that a manager may hand on in one reply: each is a whole conversation."""
+_DELEGATED = 60_000
+"""Characters of a coworker's answer that the manager is shown."""
 
 
 def worker_name(shared: Shared, task: TaskSnapshot) -> str:
@@ -49,35 +55,51 @@ def _managed(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
     shared, crew = desk.shared, desk.shared.job.snapshot
     if not crew.agents:
         raise RunFault("CREW_INVALID", "The crew has no agents.", desk.task.id)
-    suggested = [agent.name for agent in crew.agents if agent.id == desk.task.agent_id]
-    topic = _topic(desk, MANAGER, context, manages=True, suggested="".join(suggested))
-    standing = prompts.manager_instructions(crew.name, crew.agents, shared.inputs)
+    coworkers = Coworkers(crew.agents)
+    suggested = coworkers.name_of(desk.task.agent_id)
+    people = [
+        Coworker(name, agent.role, agent.goal)
+        for name, agent in zip(coworkers.names, crew.agents, strict=True)
+    ]
+    topic = _topic(desk, MANAGER, context, people, suggested=suggested)
+    standing = prompts.manager_instructions(crew.name, people, shared.inputs)
     opening = _opening(desk, context)
     if suggested:
-        opening += f"\n\nMeant for this task: {suggested[0]}"
+        opening += f"\n\nMeant for this task: {suggested}"
     model = shared.configuration.manager_model or crew.agents[0].model
-    delegation = Delegation(desk)
-    return Speaker("", MANAGER, model, {DELEGATE: delegation}), Dialogue(standing, opening, topic)
+    tools = {DELEGATE: Delegation(desk, coworkers)}
+    speaker = Speaker("", MANAGER, model, tools, most_calls=_DELEGATIONS)
+    return speaker, Dialogue(standing, opening, topic)
 
 
 def _opening(desk: Desk, context: Sequence[str]) -> str:
     memory = prompts.remembered(desk.shared.job.snapshot.memory, desk.shared.configuration.memory)
-    return prompts.opening(desk.task, desk.shared.inputs, context, memory)
+    known, cut = prompts.shared_out(context)
+    if cut:
+        told = (
+            f"What the task {desk.task.id} builds on is too long for its prompt and was cut there."
+        )
+        desk.shared.warn("CONTEXT_CUT", told)
+    return prompts.opening(desk.task, desk.shared.inputs, known, memory)
 
 
 def _topic(
-    desk: Desk, agent: str, context: Sequence[str], *, manages: bool = False, suggested: str = ""
+    desk: Desk,
+    agent: str,
+    context: Sequence[str],
+    people: Sequence[Coworker] = (),
+    *,
+    suggested: str = "",
 ) -> Topic:
     task, inputs = desk.task, desk.shared.inputs
-    people = desk.shared.job.snapshot.agents if manages else ()
     return Topic(
         agent=agent,
-        description=prompts.filled(task.description, inputs),
-        expected_output=prompts.filled(task.expected_output, inputs),
-        purpose="manage" if manages else "work",
+        description=filled(task.description, inputs),
+        expected_output=filled(task.expected_output, inputs),
+        purpose="manage" if people else "work",
         inputs=inputs,
         context=tuple(context),
-        coworkers=tuple(Coworker(agent.name, agent.role, agent.goal) for agent in people),
+        coworkers=tuple(people),
         suggested=suggested,
         output_schema=task.output_schema,
     )
@@ -91,10 +113,9 @@ class Delegation:
 
     safe = reads = True
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, coworkers: Coworkers) -> None:
         self._desk = desk
-        self._agents = desk.shared.job.snapshot.agents
-        names = list(dict.fromkeys(agent.name for agent in self._agents))
+        self._coworkers = coworkers
         text = {"type": "string"}
         self.spec = ToolSpec(
             DELEGATE,
@@ -103,7 +124,10 @@ class Delegation:
             {
                 "type": "object",
                 "properties": {
-                    "coworker": {"type": "string", "description": f"One of: {', '.join(names)}"},
+                    "coworker": {
+                        "type": "string",
+                        "description": f"One of: {', '.join(coworkers.names)}",
+                    },
                     "task": {**text, "description": "What to do"},
                     "context": {**text, "description": "What the coworker has to know for it"},
                 },
@@ -116,25 +140,19 @@ class Delegation:
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Let the coworker work and return its answer. Raises `RunFault` when its model fails."""
-        agent = self._find(str(arguments["coworker"]))
-        if agent is None:
-            known = ", ".join(agent.name for agent in self._agents)
-            return f"Error: there is no coworker {arguments['coworker']}. There are: {known}."
+        try:
+            agent = self._coworkers.find(str(arguments["coworker"]))
+        except Unclear as fault:
+            return Failed(f"Error: {fault}")
         work, context = str(arguments["task"]), str(arguments.get("context") or "")
         try:
             with spans.agent(self._desk.shared, agent.name, self._desk.task.id):
-                return await self._conversation(agent, work, context, call.number).answer()
+                answer = await self._conversation(agent, work, context, call.number).answer()
         except RunFault as fault:
             if fault.code != MAX_ITERATIONS:
                 raise
-            return f"Error: {fault.message}"
-
-    def _find(self, name: str) -> AgentSnapshot | None:
-        wanted = name.strip().casefold()
-        for agent in self._agents:
-            if wanted in {agent.name.casefold(), agent.role.casefold(), agent.id.casefold()}:
-                return agent
-        return None
+            return Failed(f"Error: {fault.message}")
+        return shares.cut(answer, _DELEGATED)
 
     def _conversation(
         self, agent: AgentSnapshot, work: str, context: str, number: int

@@ -111,11 +111,12 @@ def _loaded(call: Mapping[str, Any]) -> ToolRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToolReturn:
-    """What came of one tool call."""
+    """What came of one tool call. `failed` says that it was no result but what went wrong."""
 
     id: str
     name: str
     text: str
+    failed: bool = False
 
 
 Turn = Reply | tuple[ToolReturn, ...] | str

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.errors import KasalError
 from common.logs import get_logger
-from executor.domain.tools import ToolSpec
+from executor.domain.tools import Failed, ToolSpec
 from executor.tools import arguments as checking
 from executor.tools.call import Call
 
@@ -38,17 +38,17 @@ class SimpleTool:
         return checking.complaint(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
-        """Return the result, or a text that begins with `Error:`; raises only when cancelled."""
+        """Return the result, or what went wrong as `Failed`; raises only when cancelled."""
         try:
             async with asyncio.timeout(self.timeout):
                 return bounded(await self.run(arguments, call))
         except (ToolFault, KasalError) as fault:
-            return bounded(f"Error: {fault}")
+            return Failed(bounded(f"Error: {fault}"))
         except TimeoutError:
-            return f"Error: {self.spec.name} took longer than {self.timeout:g} s."
+            return Failed(f"Error: {self.spec.name} took longer than {self.timeout:g} s.")
         except Exception as fault:
             log.exception("a tool failed", tool=self.spec.name, call=call.key)
-            return f"Error: {self.spec.name} failed ({type(fault).__name__})."
+            return Failed(f"Error: {self.spec.name} failed ({type(fault).__name__}).")
 
 
 def bounded(text: str) -> str:

@@ -143,7 +143,7 @@ class Double:
         made = self._drawer.tools[self.spec.name](arguments)
         if asyncio.iscoroutine(made):
             made = await made
-        return str(made)
+        return made if isinstance(made, str) else str(made)
 
 
 @dataclass

@@ -5,6 +5,7 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
+from executor.domain.tools import Failed
 from executor.engine.faults import RunFault
 from executor.models.dialogue import Finish, Reply, Tokens, ToolRequest
 from executor.models.model import ModelFault
@@ -48,13 +49,13 @@ def fails(_):
     ],
 )  # fmt: skip
 async def test_no_span_holds_what_was_said(stage, kit, say, error):
-    stage.drawer.tools = {"t": lambda _: f"Error: {SECRET}", "bad": fails}
+    stage.drawer.tools = {"t": lambda _: Failed(f"Error: {SECRET}"), "bad": fails}
     stage.script.say = say
     made = await spans(stage, kit.crew(1, tools_1=["t", "bad"], task={"guardrail": SECRET}))
     assert made
     assert SECRET not in "".join(span.to_json() for span in made)
     told = {span.status.description for span in made if span.status.description}
-    assert told <= {error, "OUTPUT_INVALID"}
+    assert told <= {error, "GUARDRAIL_UNCLEAR"}
     assert all(not span.events for span in made)
 
 
