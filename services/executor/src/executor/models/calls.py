@@ -14,6 +14,7 @@ _SENDABLE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """Ids that OpenAI, Anthropic and Google all take back."""
 _NAME = 64
 _DEEPEST = 60
+_WIDEST = 100_000
 _LARGEST = 256 * 1024
 """Characters of one call's arguments; what is longer is no call but a mistake."""
 _TOGETHER = 512 * 1024
@@ -125,6 +126,8 @@ def _check(value: Any) -> None:
         below: list[Any] = []
         for entry in level:
             below += entry.values() if isinstance(entry, Mapping) else entry
+        if len(below) > _WIDEST:
+            raise Unusable(f"the arguments have more than {_WIDEST} values")
         for entry in below:
             if isinstance(entry, float) and not math.isfinite(entry):
                 raise Unusable(f"{entry} is no number in JSON")

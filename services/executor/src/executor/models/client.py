@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from executor.models.completions import Mended, mended, refusal
+from executor.models.completions import Mended, mended, refusal, revealed
 
 LARGEST = 2 * 1024 * 1024
 """Bytes of one answer."""
@@ -57,11 +57,13 @@ class BoundedClient(httpx2.AsyncClient):
             await answer.aclose()
         if body is None:
             return _made(answer, Mended(413, _too_large(), json=True))
-        if self._mends and answer.status_code == 200:
-            if len(body) > _AT_ONCE:
-                return _made(answer, await asyncio.to_thread(mended, body))
-            return _made(answer, mended(body))
-        return _made(answer, Mended(answer.status_code, body))
+        if answer.status_code != 200:
+            return _made(answer, Mended(answer.status_code, body))
+        if not self._mends:
+            return _made(answer, revealed(body))
+        if len(body) > _AT_ONCE:
+            return _made(answer, await asyncio.to_thread(mended, body))
+        return _made(answer, mended(body))
 
 
 class _BoundedStream(httpx2.AsyncByteStream):

@@ -22,18 +22,27 @@ _TEXT = 1_000_000
 _THOUGHTS = 500_000
 """Characters of thoughts that are kept to be sent again; longer ones are left out."""
 _SAID = 2_000
+_LOOK = 2_000
+_ANSWERS = ("content", "output", "candidates", "choices", "status")
+"""Where the protocols of OpenAI, Anthropic and Google have an answer."""
 _PARTS = 40_000
 """Values of an answer, in all its lists and objects; those of a long text are one."""
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{,]', re.DOTALL)
-_STATUSES: Sequence[tuple[tuple[str, ...], int]] = (
-    (("quota", "billing", "credit", "payment"), 402),
-    (("rate", "too_many", "too many", "throttl"), 429),
-    (("overload", "unavailable", "capacity", "busy", "timeout"), 503),
+_PASSING: Sequence[tuple[tuple[str, ...], int]] = (
+    (("quota", "insufficient balance", "billing"), 402),
+    (("rate limit", "rate_limit", "ratelimit", "too many requests", "too_many", "throttl"), 429),
+    (("overload", "unavailable", "capacity", "busy", "timeout", "timed out"), 503),
+)
+"""What a message may say, and the status it should have had."""
+_NAMED: Sequence[tuple[tuple[str, ...], int]] = (
+    *_PASSING,
+    (("exhausted",), 429),
     (("authenti", "api_key", "unauthorized"), 401),
     (("permission", "forbidden"), 403),
     (("not_found", "not found"), 404),
     (("invalid", "bad_request", "bad request", "context_length", "unsupported"), 400),
 )
+"""What a code or a type of an error may say."""
 
 ESTIMATED = "kasal_estimated"
 """A detail of usage that says that the counts beside it are not all the provider's."""
@@ -67,6 +76,15 @@ def mended(body: bytes) -> Mended:
     if "choices" not in told:
         return Mended(200, body)
     return _refused({"message": "It answered without a message.", "code": 503})
+
+
+def revealed(body: bytes) -> Mended:
+    """Return the answer that a 200 of another protocol stands for: as it is, or the error within."""
+    if b'"error"' in body[:_LOOK] and len(body) <= 10 * _LOOK:
+        told = _read(body)
+        if isinstance(told, dict) and told.get("error") and not any(map(told.get, _ANSWERS)):
+            return _refused(told["error"])
+    return Mended(200, body)
 
 
 def _whole(completion: Mapping[str, Any]) -> Mended:
@@ -131,8 +149,11 @@ def _refused(error: Any) -> Mended:
     message = told.get("message")
     message = message if isinstance(message, str) else _json(told).decode("utf-8", "replace")
     said = {"message": message[:_SAID], "code": _short(code), "type": _short(kind)}
-    status = _status(told.get("code"), told.get("status")) or _named(
-        f"{code} {kind} {message[:200]}"
+    status = (
+        _status(code, told.get("status"))
+        or _named(f"{code} {kind} {told.get('status')}"[:300], _NAMED)
+        or _named(message[:300], _PASSING)
+        or 503
     )
     return Mended(status, _json({"error": said}), json=True)
 
@@ -149,12 +170,12 @@ def _status(*codes: object) -> int | None:
     return None
 
 
-def _named(words: str) -> int:
+def _named(words: str, statuses: Sequence[tuple[tuple[str, ...], int]]) -> int | None:
     words = words.casefold()
-    for names, status in _STATUSES:
+    for names, status in statuses:
         if any(name in words for name in names):
             return status
-    return 503
+    return None
 
 
 def _completion(told: Mapping[str, Any], choice: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,9 +6,11 @@ from urllib.parse import urlsplit
 _READ = 4_000
 _SHOWN = 300
 _SECRETS = re.compile(
-    r"\b(?:sk|pk|rk|gsk|xai|hf|key)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}|\beyJ[\w-]{10,}\.[\w.-]+"
+    r"\b(?:sk|pk|rk|gsk|xai|hf)[-_][\w*.-]{6,}|\bAIza[\w-]{10,}|\beyJ[\w-]{10,}\.[\w.-]+"
     r"|(?<=Bearer )[^\s\"',;]+|(?<=://)[^\s/@]+(?=@)"
 )
+
+_QUERY = re.compile(r"([?&](?:api_?key|key|(?:access_)?token)=)[^&\s\"']+", re.IGNORECASE)
 
 
 def shown(text: str, keys: tuple[str, ...] = ()) -> str:
@@ -17,7 +19,7 @@ def shown(text: str, keys: tuple[str, ...] = ()) -> str:
     for key in keys:
         if len(key) >= 4:
             line = line.replace(key, "***")
-    line = _SECRETS.sub("***", line)
+    line = _QUERY.sub(r"\1***", _SECRETS.sub("***", line))
     return line if len(line) <= _SHOWN else f"{line[: _SHOWN - 1]}…"
 
 

@@ -107,7 +107,7 @@ def said(text: Any = None, calls: Any = (), **given: Any) -> dict[str, Any]:
 async def server() -> Any:
     made = Server()
     app = web.Application(client_max_size=2**26)
-    app.router.add_post("/v1/chat/completions", made.handle)
+    app.router.add_post("/v1/{path:.*}", made.handle)
     runner = web.AppRunner(app, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     site = web.TCPSite(runner, "127.0.0.1", 0)

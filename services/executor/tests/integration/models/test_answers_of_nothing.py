@@ -2,7 +2,9 @@
 
 import pytest
 
+from executor.models.catalogue import Models, ModelSettings
 from executor.models.model import ModelFault, Unheard
+from executor.models.patience import Patience
 
 
 class Heard(Unheard):
@@ -26,6 +28,12 @@ class Heard(Unheard):
         ({"error": {"code": 503, "message": "Slow down, please"}}, "MODEL_UNAVAILABLE", True),
         ({"error": {"code": None, "message": "Slow down, please"}}, "MODEL_UNAVAILABLE", True),
         ({"error": "Slow down, please"}, "MODEL_UNAVAILABLE", True),
+        ({"error": {"message": "Slow down, please: I cannot generate"}}, "MODEL_UNAVAILABLE", True),
+        ({"error": {"message": "Slow down, please: too many requests"}}, "RATE_LIMIT", True),
+        ({"error": {"status": "RESOURCE_EXHAUSTED", "message": "Slow down, please"}},
+         "RATE_LIMIT", True),
+        ({"error": {"type": "overloaded_error", "message": "Slow down, please"}},
+         "MODEL_UNAVAILABLE", True),
         ({"error": {"code": 502, "message": "Slow down, please"}, "choices": None},
          "MODEL_UNAVAILABLE", True),
         ({"error": {"code": 400, "message": "Slow down, please"}}, "MODEL_ERROR", False),
@@ -119,3 +127,20 @@ async def test_replies_that_are_paid_for_are_not_asked_for_again_and_again(
     assert fault.value.code == "MODEL_UNAVAILABLE"
     assert len(server.asked) == 3
     assert sum(tokens.input for tokens in heard.spent) == 33
+
+
+async def test_an_error_in_a_good_answer_of_another_protocol_is_an_error(server, talk, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url.removesuffix("/v1"))
+    settings = ModelSettings(anthropic_api_key="k", patience=Patience(longest=0.1, first=0.01))
+    server.strict = False
+    server.answers = [
+        {"type": "error", "error": {"type": "overloaded_error", "message": "Slow down, please"}}
+    ]
+    models = Models(settings)
+    try:
+        with pytest.raises(ModelFault) as fault:
+            await (await models.resolve("claude-sonnet-4-6")).request(talk(), [])
+    finally:
+        await models.close()
+    assert fault.value.code in {"MODEL_UNAVAILABLE", "MODEL_ERROR"}
+    assert "claude-sonnet-4-6" in fault.value.message

@@ -176,3 +176,21 @@ async def test_parameters_are_sent_as_registered(server, model, talk, kit, schem
     function = server.asked[0]["tools"][0]["function"]
     assert function["parameters"] == (schema if sent is None else sent)
     assert not function.get("strict")
+
+
+@pytest.mark.parametrize("stored", [False, True])
+async def test_calls_with_thoughts_are_shown_again_clean_too(server, model, talk, kit, stored):
+    turn = [call("a b", "functions.calculator", '{"x": "\\ud83d"}')]
+    thought = {"reasoning_content": "hm \ud83d"}
+    odd = kit.said(None, turn, message=thought)
+    server.answers = [odd, odd, kit.said("done")]
+    dialogue = talk()
+    for _ in range(2):
+        reply = await model.request(dialogue, [TOOL])
+        assert reply.raw is not None
+        if stored:
+            reply = Reply.load(json.loads(json.dumps(reply.dump())))
+        results = tuple(ToolReturn(one.id, one.name, "r") for one in reply.calls)
+        dialogue.turns += [reply, results]
+    assert (await model.request(dialogue, [TOOL])).text == "done"
+    assert "hm ?" in json.dumps(server.asked[-1]["messages"])
