@@ -146,7 +146,7 @@ class OneCrew:
             tasks=tasks,
         )
 
-    async def tool_credentials(self, _: str, __: str) -> Mapping[str, Any]:
+    async def tool_credentials(self, _: str, __: str, ___: str) -> Mapping[str, Any]:
         return {}
 
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -200,11 +201,65 @@ async def test_custom_tools(service: Any, mongo_database: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    ("moved", "fate"),
+    [
+        ("https://API.example.com.:443/other?x=1", "kept"),
+        ("https://api.example.com:444/salesforce", "dropped"),
+        ("http://api.example.com/salesforce", "dropped"),
+        ("https://api.example.com.evil.example/salesforce", "dropped"),
+        ("https://\u0430pi.example.com/salesforce", "dropped"),  # a Cyrillic a
+    ],
+)
+async def test_keys_do_not_follow_a_tool_elsewhere(service: Any, moved: str, fate: str) -> None:
+    headers = {"X-Api-Key": "s3cret", "X-Odd": "s3cret too", "Accept": "text/plain"}
+    tool = {**TOOL, "credentials": {"token": "t0ken"}, "headers": headers}
+    tool_id = (await service.call("POST", "/tools/custom", tool, expect=201))["tool_id"]
+    path, peer = f"/tools/custom/{tool_id}", service.as_(kind="service")
+    secret = f"/internal/tools/{tool_id}/credentials"
+    shown = await service.call("GET", path, expect=200)
+    assert shown["headers"] == {**headers, "X-Api-Key": "********"}
+    told = await service.call("PUT", path, {"endpoint": moved}, expect=200)
+    assert (told["updated"], told["credentials"]) == (True, fate)
+    kept = {"token": "t0ken"} if fate == "kept" else {}
+    assert (await peer.call("GET", secret, expect=200))["credentials"] == kept
+    agents = [{"role": "r", "goal": "g", "model": "offline", "tools": [TOOL["name"]]}]
+    crew_id, _, _ = await service.crew(agents=agents)
+    sent = (await peer.call("GET", f"/internal/crews/{crew_id}/snapshot", expect=200))["tools"][0]
+    assert sent["headers"] == (headers if fate == "kept" else {"Accept": "text/plain"})
+    assert bool(told["warnings"]) == (fate == "dropped")
+    # A run that began before the move asks for the old address.
+    asked = f"{secret}?{urlencode({'endpoint': TOOL['endpoint']})}"
+    await peer.call("GET", asked, expect=200 if fate == "kept" else 409)
+
+
+async def test_a_tool_is_put_as_it_was_shown(service: Any) -> None:
+    headers = {"X-Api-Key": "s3cret", "Cookie": "a=b"}
+    tool = {**TOOL, "credentials": {"token": "t0ken"}, "headers": headers}
+    tool_id = (await service.call("POST", "/tools/custom", tool, expect=201))["tool_id"]
+    path = f"/tools/custom/{tool_id}"
+    masks = (await service.call("GET", path, expect=200))["headers"]
+    assert set(masks.values()) == {"********"}
+    told = await service.call("PUT", path, {"headers": masks}, expect=200)
+    assert told == {"id": tool_id, "updated": True, "credentials": "kept", "warnings": []}
+    elsewhere = {"headers": {**masks, "Cookie": "c=d"}, "endpoint": "https://evil.example/"}
+    told = await service.call("PUT", path, elsewhere, expect=200)
+    assert told["credentials"] == "dropped"
+    assert any("X-Api-Key" in one for one in told["warnings"])
+    told = await service.call("PUT", path, {"auth_type": "api_key"}, expect=200)
+    assert (told["credentials"], "api_key needs" in told["warnings"][0]) == ("none", True)
+
+
+@pytest.mark.parametrize(
     "fault",
     [
         {"endpoint": "ftp://example.com"},
         {"endpoint": "https://user:pw@example.com"},
         {"endpoint": "https://[::1"},
+        {"endpoint": "https://@example.com"},
+        {"endpoint": "https://example.com\\@evil.example"},
+        {"endpoint": "https://exam\tple.com"},
+        {"endpoint": "https://example.com:99999"},
+        {"endpoint": "https://{host}/x"},
         {"credentials": {"username": "u"}},
         {"headers": {"Authorization": "x"}},
         {"headers": {"X": "a\r\nb"}},

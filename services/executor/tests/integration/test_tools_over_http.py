@@ -104,7 +104,9 @@ async def guarded():
 class Vault:
     held: dict[str, Any] = field(default_factory=dict)
 
-    async def tool_credentials(self, _workspace_id: str, _tool_id: str) -> dict[str, Any]:
+    async def tool_credentials(
+        self, _workspace_id: str, _tool_id: str, _endpoint: str
+    ) -> dict[str, Any]:
         return self.held
 
 

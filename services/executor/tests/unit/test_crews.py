@@ -32,7 +32,7 @@ async def test_an_answer_that_cannot_be_understood_is_no_answer(answer):
     with pytest.raises(Unavailable):
         await crews.snapshot("ws_1", "crew_1")
     with pytest.raises(Unavailable):
-        await crews.tool_credentials("ws_1", "tool_1")
+        await crews.tool_credentials("ws_1", "tool_1", "https://a.example")
 
 
 class Restarting(Peer):
@@ -51,12 +51,14 @@ class Restarting(Peer):
 
 async def test_a_tool_waits_for_its_credentials_while_crews_starts_again():
     peer = Restarting({"credentials": {"token": "t"}}, 2)
-    assert await CrewsOverHttp(peer, Peer(None)).tool_credentials("ws_1", "tool_1") == {
-        "token": "t"
-    }
+    assert await CrewsOverHttp(peer, Peer(None)).tool_credentials(
+        "ws_1", "tool_1", "https://a.example"
+    ) == {"token": "t"}
     gone = Restarting({}, 1_000)
     with pytest.raises(Unavailable, match="starting"):
-        await CrewsOverHttp(gone, Peer(None), patience=0.3).tool_credentials("ws_1", "tool_1")
+        await CrewsOverHttp(gone, Peer(None), patience=0.3).tool_credentials(
+            "ws_1", "tool_1", "https://a.example"
+        )
     assert gone.refusals > 990, "it is asked with pauses"
 
 

@@ -119,11 +119,21 @@ class CustomTools(Receipts, Protocol):
         """Return the workspace's tools, oldest first."""
 
     async def replace(
-        self, tool: CustomTool, credentials: Mapping[str, str] | None, *, keep: bool
-    ) -> None:
-        """Store a changed tool; `keep` leaves its credentials. Raises `Conflict`, `NotFound`."""
+        self,
+        before: CustomTool,
+        after: CustomTool,
+        credentials: Mapping[str, str] | None,
+        *,
+        keep: bool,
+    ) -> bool:
+        """Store a changed tool if where it is and how it signs still is as `before` has it.
+
+        `keep` leaves its credentials. Raises `Conflict` for a taken name.
+        """
 
     async def remove(self, workspace_id: str, tool_id: str) -> bool: ...
 
-    async def credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, str]:
-        """Return the opened credentials, empty when there are none."""
+    async def credentials(
+        self, workspace_id: str, tool_id: str
+    ) -> tuple[CustomTool, Mapping[str, str]]:
+        """Return the tool as it is, with its opened credentials. Raises `NotFound`."""

@@ -1,13 +1,28 @@
 """The use cases of custom tools."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 from common.contracts.tools import BUILT_IN_BY_NAME
 from common.errors import Conflict, InvalidRequest, NotFound
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
 from crews.domain.crew import tools_named
+from crews.domain.origins import Fate, harmless, origin, unmasked
 from crews.domain.ports import Crews, CustomTools
 from crews.domain.tools import CustomTool, ToolChanges, ToolDraft, check_credentials
+
+_RACES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """A tool after a change, and what that has done to its keys."""
+
+    tool: CustomTool
+    credentials: Fate
+    dropped_headers: tuple[str, ...] = ()
 
 
 class Toolbox:
@@ -42,24 +57,36 @@ class Toolbox:
             raise NotFound(f"There is no tool {tool_id}.")
         return tool
 
-    async def update(self, workspace_id: str, tool_id: str, changes: ToolChanges) -> None:
-        """Change a tool. A new kind of credentials drops the old ones unless new ones come too.
+    async def update(self, workspace_id: str, tool_id: str, changes: ToolChanges) -> Changed:
+        """Change a tool. Its keys do not follow it to another origin, nor into another kind.
 
         Raises `InvalidRequest`, `NotFound`, and `Conflict` for a taken name or one in use.
         """
-        tool = await self.find(workspace_id, tool_id)
-        given = changes.model_dump(exclude_unset=True, exclude={"credentials"})
-        values = {k: v for k, v in given.items() if v is not None or k == "parameters"}
-        changed = CustomTool.model_validate({**tool.model_dump(), **values})
-        if changed.name != tool.name:
-            _check_name(changed.name)
-            await self._check_unused(tool)
-        try:
-            check_credentials(changed.auth_type, changes.credentials)
-        except ValueError as fault:
-            raise InvalidRequest("Invalid tool", field="credentials", reason=str(fault)) from None
-        keep = "credentials" not in changes.model_fields_set and changed.auth_type == tool.auth_type
-        await self._tools.replace(changed, changes.credentials, keep=keep)
+        for _ in range(_RACES):
+            tool = await self.find(workspace_id, tool_id)
+            told = _changed(tool, changes)
+            if told.tool.name != tool.name:
+                _check_name(told.tool.name)
+                await self._check_unused(tool)
+            keep = told.credentials in {"kept", "none"}
+            if await self._tools.replace(tool, told.tool, changes.credentials, keep=keep):
+                return told
+        raise Conflict(f"The tool {tool_id} is being changed from several places at once.")
+
+    async def credentials(
+        self, workspace_id: str, tool_id: str, endpoint: str | None
+    ) -> tuple[CustomTool, Mapping[str, str]]:
+        """Return what a call to `endpoint` is signed with: only where the tool still is there.
+
+        Raises `NotFound`, and `Conflict` for a run that began before the tool moved elsewhere.
+        """
+        tool, held = await self._tools.credentials(workspace_id, tool_id)
+        if endpoint is not None and origin(endpoint) != tool.origin:
+            raise Conflict(
+                f"The tool {tool_id} has moved to another host since this run began; its credentials "
+                "are for that one alone."
+            )
+        return tool, held
 
     async def remove(self, workspace_id: str, tool_id: str) -> None:
         """Remove a tool. Raises `NotFound`, and `Conflict` while a crew uses it."""
@@ -75,6 +102,34 @@ class Toolbox:
         ]
         if users:
             raise Conflict(f"The tool {tool.name} is used by crews.", details={"crews": users[:20]})
+
+
+def _changed(tool: CustomTool, changes: ToolChanges) -> Changed:
+    given = changes.model_dump(exclude_unset=True, exclude={"credentials"})
+    values = {k: v for k, v in given.items() if v is not None or k == "parameters"}
+    changed = CustomTool.model_validate({**tool.model_dump(), **values})
+    moved = changed.origin != tool.origin
+    wanted = unmasked(changed.headers, {} if moved else tool.headers)
+    if moved and changes.headers is None:
+        wanted = harmless(tool.headers)
+    dropped = tuple(name for name in changed.headers if name not in wanted)
+    changed = changed.model_copy(update={"headers": wanted})
+    try:
+        check_credentials(changed.auth_type, changes.credentials)
+    except ValueError as fault:
+        raise InvalidRequest("Invalid tool", field="credentials", reason=str(fault)) from None
+    fate = _fate(tool, changed, changes, moved=moved)
+    holds = fate in {"kept", "replaced"}
+    return Changed(changed.model_copy(update={"has_credentials": holds}), fate, dropped)
+
+
+def _fate(tool: CustomTool, changed: CustomTool, changes: ToolChanges, *, moved: bool) -> Fate:
+    if changes.credentials:
+        return "replaced"
+    if not tool.has_credentials:
+        return "none"
+    given = "credentials" in changes.model_fields_set
+    return "dropped" if given or moved or changed.auth_type != tool.auth_type else "kept"
 
 
 def _check_name(name: str) -> None:

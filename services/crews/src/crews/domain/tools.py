@@ -4,7 +4,6 @@ import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
-from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
@@ -17,6 +16,7 @@ from pydantic import (
 
 from common.contracts.crew import ToolSnapshot
 from crews.domain.drafts import Draft, JsonSchema
+from crews.domain.origins import Origin, endpoint_fault, origin
 
 AuthType = Literal["none", "bearer", "api_key", "basic"]
 Method = Literal["GET", "POST", "PUT", "PATCH", "DELETE"]
@@ -33,11 +33,9 @@ NEEDED: dict[AuthType, tuple[str, ...]] = {
 
 
 def _endpoint(value: str) -> str:
-    parts = urlsplit(value)
-    if parts.scheme not in {"http", "https"} or not parts.hostname:
-        raise ValueError("It must be an http or https URL")
-    if parts.username or parts.password:
-        raise ValueError("Credentials do not belong into the URL")
+    fault = endpoint_fault(value)
+    if fault is not None:
+        raise ValueError(fault)
     return value
 
 
@@ -115,6 +113,14 @@ class CustomTool(BaseModel):
     created_at: datetime
     has_credentials: bool = False
     """As the store has it; changes nothing there."""
+
+    @property
+    def origin(self) -> Origin:
+        return origin(self.endpoint)
+
+    @property
+    def lacks_credentials(self) -> bool:
+        return self.auth_type != "none" and not self.has_credentials
 
     def snapshot(self) -> ToolSnapshot:
         return ToolSnapshot(

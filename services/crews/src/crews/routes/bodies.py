@@ -6,6 +6,9 @@ from common.contracts.crew import Configuration
 from common.models import AnswerModel, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
+from crews.domain.origins import Fate, masked
+from crews.domain.toolbox import Changed
+from crews.domain.tools import CustomTool
 
 CrewState = Literal["configuring", "active"]
 AgentState = Literal["ready", "busy"]
@@ -118,6 +121,12 @@ class ToolRegistered(AnswerModel):
     status: Literal["registered"] = "registered"
 
 
+class ToolUpdated(Updated):
+    credentials: Fate
+    """Keys do not follow a tool to another origin (scheme, host, port) or kind: they are dropped."""
+    warnings: list[str]
+
+
 class ToolView(AnswerModel):
     id: str
     name: str
@@ -129,6 +138,7 @@ class ToolView(AnswerModel):
     headers: dict[str, str]
     idempotent: bool
     has_credentials: bool
+    warnings: list[str]
     created_at: Timestamp
 
 
@@ -149,6 +159,30 @@ class MemoryView(AnswerModel):
 
 class ClearRequest(RequestModel):
     type: Literal["short_term", "long_term", "all"]
+
+
+def tool_view(tool: CustomTool) -> ToolView:
+    """Return the tool as it is served, without any of its keys."""
+    shown = tool.model_dump(exclude={"workspace_id", "headers"})
+    return ToolView(**shown, headers=masked(tool.headers), warnings=_warnings(tool))
+
+
+def tool_updated(changed: Changed) -> ToolUpdated:
+    """Return what a change has done, with what has to be given anew."""
+    told = []
+    if changed.credentials == "dropped":
+        told.append("The stored credentials were dropped: they were for another address or kind.")
+    if changed.dropped_headers:
+        named = ", ".join(changed.dropped_headers)
+        told.append(f"Headers that may be keys were dropped with the old address: {named}.")
+    warnings = [*told, *_warnings(changed.tool)]
+    return ToolUpdated(id=changed.tool.id, credentials=changed.credentials, warnings=warnings)
+
+
+def _warnings(tool: CustomTool) -> list[str]:
+    if not tool.lacks_credentials:
+        return []
+    return [f"It has no credentials, and {tool.auth_type} needs some: its calls will fail."]
 
 
 def agent_view(crew: Crew, agent: Agent, statuses: dict[str, TaskStatus]) -> AgentView:

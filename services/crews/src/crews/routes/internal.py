@@ -7,7 +7,6 @@ from fastapi import APIRouter, Path
 from common.access import PeerService
 from common.contracts.crew import CrewSnapshot, MemorySnapshot
 from common.contracts.memory import SHELF
-from common.errors import NotFound
 from crews.routes.parts import Use
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
@@ -26,9 +25,8 @@ async def crew_memory(
 
 
 @router.get("/tools/{tool_id}/credentials")
-async def tool_credentials(tool_id: str, caller: PeerService, use: Use) -> dict[str, Any]:
-    tool = await use.tools.find(caller.workspace_id, tool_id)
-    if tool is None:
-        raise NotFound(f"There is no tool {tool_id}.")
-    credentials = await use.tools.credentials(caller.workspace_id, tool_id)
+async def tool_credentials(
+    tool_id: str, caller: PeerService, use: Use, endpoint: str | None = None
+) -> dict[str, Any]:
+    tool, credentials = await use.toolbox.credentials(caller.workspace_id, tool_id, endpoint)
     return {"tool_id": tool_id, "auth_type": tool.auth_type, "credentials": dict(credentials)}

@@ -13,8 +13,10 @@ from crews.routes.bodies import (
     ToolList,
     ToolRegistered,
     ToolSummary,
+    ToolUpdated,
     ToolView,
-    Updated,
+    tool_updated,
+    tool_view,
 )
 from crews.routes.parts import Use
 
@@ -59,13 +61,12 @@ def _registered(tool: CustomTool) -> ToolRegistered:
 @router.get("/tools/custom/{tool_id}", summary="Get custom tool")
 async def get_tool(tool_id: str, caller: Viewer, use: Use) -> ToolView:
     tool = await use.toolbox.find(caller.workspace_id, tool_id)
-    return ToolView(**tool.model_dump(exclude={"workspace_id"}))
+    return tool_view(tool)
 
 
 @router.put("/tools/custom/{tool_id}", responses=failures(409), summary="Update custom tool")
-async def update_tool(tool_id: str, body: ToolChanges, caller: Admin, use: Use) -> Updated:
-    await use.toolbox.update(caller.workspace_id, tool_id, body)
-    return Updated(id=tool_id)
+async def update_tool(tool_id: str, body: ToolChanges, caller: Admin, use: Use) -> ToolUpdated:
+    return tool_updated(await use.toolbox.update(caller.workspace_id, tool_id, body))
 
 
 @router.delete(

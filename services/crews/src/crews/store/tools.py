@@ -58,18 +58,28 @@ class MongoCustomTools:
         return sorted(map(_tool, found), key=lambda tool: tool.id)
 
     async def replace(
-        self, tool: CustomTool, credentials: Mapping[str, str] | None, *, keep: bool
-    ) -> None:
-        changes = _document(tool)
+        self,
+        before: CustomTool,
+        after: CustomTool,
+        credentials: Mapping[str, str] | None,
+        *,
+        keep: bool,
+    ) -> bool:
+        changes = _document(after)
         if not keep:
-            changes["sealed"] = self._sealed(tool.id, credentials)
-        query = {"_id": changes.pop("_id"), "workspace_id": tool.workspace_id}
+            changes["sealed"] = self._sealed(after.id, credentials)
+        query = {
+            "_id": changes.pop("_id"),
+            "workspace_id": before.workspace_id,
+            "endpoint": before.endpoint,
+            "auth_type": before.auth_type,
+            "headers": as_text(before.headers),
+        }
         try:
             result = await self._tools.update_one(query, {"$set": changes})
         except DuplicateKeyError:
-            raise _taken(tool) from None
-        if result.matched_count == 0:
-            raise NotFound(f"There is no tool {tool.id}.")
+            raise _taken(after) from None
+        return result.matched_count == 1
 
     async def remove(self, workspace_id: str, tool_id: str) -> bool:
         query = {"_id": tool_id, "workspace_id": workspace_id}
@@ -80,17 +90,19 @@ class MongoCustomTools:
         gone = receipts.grave(live, workspace_id=None, name=tool_id)
         return (await self._tools.replace_one(query, gone)).matched_count == 1
 
-    async def credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, str]:
+    async def credentials(
+        self, workspace_id: str, tool_id: str
+    ) -> tuple[CustomTool, Mapping[str, str]]:
         document = await self._tools.find_one({"_id": tool_id, "workspace_id": workspace_id})
         if document is None:
             raise NotFound(f"There is no tool {tool_id}.")
         if document["sealed"] is None:
-            return {}
+            return _tool(document), {}
         try:
             opened: dict[str, str] = orjson.loads(self._sealer.open(document["sealed"], tool_id))
         except CannotOpen as fault:
             raise Conflict(f"The credentials of this tool cannot be read: {fault}") from fault
-        return opened
+        return _tool(document), opened
 
     async def reseal(self) -> Resealed:
         """Seal what is under an older secret key under the current one."""

@@ -165,8 +165,13 @@ class Crews(Protocol):
     async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
         """Return what the crew remembers on a shelf of its own. Raises `NotFound`."""
 
-    async def tool_credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, Any]:
-        """Return what a custom tool signs its calls with. Raises `NotFound`."""
+    async def tool_credentials(
+        self, workspace_id: str, tool_id: str, endpoint: str
+    ) -> Mapping[str, Any]:
+        """Return what a custom tool signs its calls to `endpoint` with.
+
+        Raises `NotFound`, and `Conflict` when the tool is at another host by now.
+        """
 
 
 class Announcements(Protocol):

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from pydantic import ValidationError
 
@@ -37,8 +37,11 @@ class CrewsOverHttp:
         except ValidationError as fault:
             raise _unreadable() from fault
 
-    async def tool_credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, Any]:
+    async def tool_credentials(
+        self, workspace_id: str, tool_id: str, endpoint: str
+    ) -> Mapping[str, Any]:
         path = f"/internal/tools/{quote(tool_id, safe='')}/credentials"
+        path += f"?{urlencode({'endpoint': endpoint})}"
         answer = await self._awaited(workspace_id, path)
         held = answer.get("credentials") if isinstance(answer, dict) else None
         if not isinstance(held, dict):

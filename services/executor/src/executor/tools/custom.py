@@ -24,7 +24,9 @@ _OURS = frozenset(
 class Credentials(Protocol):
     """Where custom tools' credentials are kept."""
 
-    async def tool_credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, Any]:
+    async def tool_credentials(
+        self, workspace_id: str, tool_id: str, endpoint: str
+    ) -> Mapping[str, Any]:
         """Return `{token}`, `{key, header}` or `{username, password}`.
 
         Raises `NotFound` or `Unavailable`.
@@ -72,7 +74,9 @@ class CustomTool:
         kind, tool_id = self._snapshot.auth_type, self._snapshot.tool_id
         if kind == "none" or tool_id is None:
             return {}
-        held = await self._credentials.tool_credentials(call.workspace_id, tool_id)
+        held = await self._credentials.tool_credentials(
+            call.workspace_id, tool_id, self._snapshot.endpoint or ""
+        )
         try:
             return signed(kind, held)
         except KeyError:

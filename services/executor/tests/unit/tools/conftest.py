@@ -16,7 +16,9 @@ class Vault:
     held: Mapping[str, Any] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
 
-    async def tool_credentials(self, workspace_id: str, tool_id: str) -> Mapping[str, Any]:
+    async def tool_credentials(
+        self, workspace_id: str, tool_id: str, endpoint: str = ""
+    ) -> Mapping[str, Any]:
         self.asked.append((workspace_id, tool_id))
         return self.held
 

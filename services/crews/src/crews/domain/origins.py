@@ -1,0 +1,80 @@
+"""Where a tool's requests go, and which of its headers may be keys."""
+
+import contextlib
+import re
+from collections.abc import Mapping
+from typing import Literal
+from urllib.parse import urlsplit
+
+Origin = tuple[str, str, int]
+MASK = "********"
+"""Stands in an answer for the value of a header that may be a key; sent back, it leaves the value."""
+
+_PORTS = {"http": 80, "https": 443}
+_UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
+_SECRET = re.compile(
+    r"auth|cookie|credential|key|pass|secret|session|sign|token|jwt|bearer", re.IGNORECASE
+)
+_SECRET_VALUE = re.compile(r"(?:basic|bearer|token)\s", re.IGNORECASE)
+_HARMLESS = re.compile(
+    r"accept(?:-.*)?|content-.*|user-agent|cache-control|prefer|x-api-version", re.IGNORECASE
+)
+
+
+def endpoint_fault(value: str) -> str | None:
+    """Return why `value` cannot be a tool's address, or None when it can."""
+    if _UNSAFE.search(value):
+        return "It must not have spaces, control characters or backslashes"
+    try:
+        parts = urlsplit(value)
+        scheme, host, netloc, port = parts.scheme, parts.hostname, parts.netloc, parts.port
+    except ValueError as fault:
+        return f"It is not a URL: {fault}"
+    if scheme not in _PORTS or not host or port == 0:
+        return "It must be an http or https URL"
+    if "@" in netloc:
+        return "Credentials do not belong into the URL"
+    if "{" in netloc or "}" in netloc:
+        return "Arguments can be filled into the path only, not into the host"
+    return None
+
+
+def origin(url: str) -> Origin:
+    """Return scheme, host and port (RFC 6454), of spellings of one host the same.
+
+    Whatever is not surely the same is another: that costs a caller new credentials at most.
+    """
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    with contextlib.suppress(UnicodeError):
+        host = host.encode("idna").decode()
+    return parts.scheme, host.lower(), parts.port or _PORTS.get(parts.scheme, 0)
+
+
+def is_secret(name: str, value: str) -> bool:
+    """Say whether a header may hold a key: it is not shown then."""
+    return bool(_SECRET.search(name) or _SECRET_VALUE.match(value))
+
+
+def masked(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return `headers` as they are shown."""
+    return {name: MASK if is_secret(name, value) else value for name, value in headers.items()}
+
+
+def unmasked(given: Mapping[str, str], held: Mapping[str, str]) -> dict[str, str]:
+    """Return `given` with the values that `held` has in place of masks; without them, no header."""
+    values = {name: held.get(name) if value == MASK else value for name, value in given.items()}
+    return {name: value for name, value in values.items() if value is not None}
+
+
+def harmless(headers: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that may go on to another origin: those that are surely no keys."""
+    return {
+        name: value
+        for name, value in headers.items()
+        if _HARMLESS.fullmatch(name) and not is_secret(name, value)
+    }
+
+
+Fate = Literal["none", "kept", "replaced", "dropped"]
+"""What a change has done to a tool's credentials."""
