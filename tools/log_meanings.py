@@ -60,6 +60,18 @@ MEANINGS = {
     "the doors' copy could not be kept": "A bug: revocations may reach doors late. Report it.",
     "failed logins are counted in this process alone": "Redis is away; each auth counts by itself.",
     "a count of failed logins could not be cleared": "Redis is away; the count runs out by itself.",
+    "a letter was dropped: too many wait for the mail server": (
+        "`KASAL_SMTP_URL` does not keep up; who waits for the letter asks again, or is handed the token."
+    ),
+    "a letter cannot be written": "An address or a name does not fit into a letter; it is not sent.",
+    "a letter is sent again later": "The mail server did not take it; tried four times in all.",
+    "a letter could not be sent": (
+        "The mail server refused it or stayed away. An invitation's token can be handed over; for a "
+        "password: `python -m auth reset-password EMAIL`."
+    ),
+    "letters were dropped at the end": "auth was told to stop while they waited for the mail server.",
+    "an errand was dropped: too many wait": "Too many asked for new passwords; they ask again.",
+    "an errand failed": "A letter for a forgotten password was not written. The traceback says why.",
     "the signing keys could not be read; those held go on": "Rotation waits until they can be.",
     "a token could not be exchanged again": "A socket goes on with its token until that expires.",
     "exchanging a token again failed with a bug": "A socket's token is tried again. Report it.",

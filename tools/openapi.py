@@ -219,7 +219,8 @@ def _give_examples(result: Json) -> None:
 def _share_errors(result: Json) -> None:
     """Describe each error that several routes tell alike once, and have the routes refer to it.
 
-    The most common one of a status has its title for a name, others also the tag of their routes.
+    The most common one of a status has its title for a name, others also the tag of their routes, and
+    a number where there are several of a tag.
     """
     shared = result["components"]["responses"]
     for (status, _), alike in _errors_alike(result).items():
@@ -229,8 +230,7 @@ def _share_errors(result: Json) -> None:
         if len(alike) > 1 and answer["description"] == TITLES[int(status)]:
             name = re.sub(r"\W", "", TITLES[int(status)].title())
             name += alike[0]["tags"][0] if name in shared else ""
-            if name in shared:
-                raise Clash(f"Two kinds of errors would be described as {name}.")
+            name += str(sum(other.startswith(name) for other in shared) + 1) * (name in shared)
             shared[name] = answer
             for operation in alike:
                 operation["responses"][status] = _ref("responses", name)

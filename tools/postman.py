@@ -54,11 +54,10 @@ _BODIES: dict[str, Json] = {
         "password": "a-long-password",
         "name": "Postman",
     },
-    "add_member": {
-        "email": "member-{{$randomUUID}}@example.com",
-        "password": "a-long-password",
-        "role": "viewer",
-    },
+    "invite": {"email": "guest-{{$randomUUID}}@example.com", "role": "viewer"},
+    "add_member": {"email": "member-{{$randomUUID}}@example.com", "role": "viewer"},
+    "accept_invitation": {"token": "{{invitation_token}}", "password": "a-long-password"},
+    "change_password": {"current_password": "{{password}}", "new_password": "{{password}}"},
     "update_plan": {"tier": "pro"},
     "register_tool": {
         "name": "salesforce_{{$randomInt}}",
@@ -74,11 +73,20 @@ be right for the demo's workspace."""
 _KEPT = {
     "login": {"token": "access_token", "refresh_token": "refresh_token"},
     "refresh": {"token": "access_token", "refresh_token": "refresh_token"},
+    "add_member": {"invitation_token": "token"},
+    "accept_invitation": {"member_id": "id"},
 }
 """What is kept of an answer, besides the id of what was made: variable and field."""
+_MAKES_LATER = {"add_member"}
+"""Its answer has no id yet of what the path below it is about."""
 
-_ALSO = {"stop_execution": [409], "answer_execution": [409], "update_plan": [403]}
-"""Statuses that are right too: a quick job is over before it can be stopped, none of the demo's waits
+_ALSO = {
+    "reset_password": [400],
+    "stop_execution": [409],
+    "answer_execution": [409],
+    "update_plan": [403],
+}
+"""Statuses that are right too: no letter with a token has been read, a quick job is over before it can be stopped, none of the demo's waits
 for an answer, and an operator may keep plans to himself."""
 
 
@@ -140,7 +148,7 @@ def _captures(document: Json) -> dict[str, Json]:
     for path in document["paths"]:
         parameter = re.search(r"^(.*)/\{(\w+)\}$", path)
         parent = document["paths"].get(parameter[1], {}) if parameter else {}
-        if parameter and "post" in parent:
+        if parameter and parent.get("post", {}).get("operationId", "") not in {"", *_MAKES_LATER}:
             fields = _answer_fields(document, parent["post"])
             name = next((n for n in (parameter[2], "id") if n in fields), None)
             if name is None:

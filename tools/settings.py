@@ -53,8 +53,8 @@ _TOPICS = {
         "model_fallback model_patience tavily_api_key brave_api_key tool_allowed_hosts"
     ),
     "Users and tokens": (
-        "registration plan_changes access_ttl refresh_ttl signing_key_days demo demo_email "
-        "demo_password"
+        "registration plan_changes access_ttl refresh_ttl signing_key_days smtp_url mail_from demo "
+        "demo_email demo_password"
     ),
     "The door": (
         "maintenance maintenance_retry_after allowed_hosts cors_origins trusted_proxies max_body open_route_limit "

@@ -14,6 +14,7 @@ AGENT = {"role": "Research Agent", "goal": "Find things out", "model": "offline"
 OTHERWISE: dict[str, Any] = {
     "/auth/register": {"password": "another password"},
     "/workspace/members": {"role": "editor"},
+    "/workspace/invitations": {"role": "editor"},
     "/auth/api-keys": {"role": "viewer"},
     "/crews": {"name": "Another crew"},
     "/agents": {"goal": "Find nothing out"},
@@ -31,10 +32,10 @@ async def _bodies(user: Any) -> dict[str, Any]:
     task = {"agent_id": agents[0]["id"], "description": "Say it", "expected_output": "A text"}
     tool = {"name": "a_tool", "description": "d", "endpoint": "https://example.com/"}
     somebody = {"email": f"{secrets.token_hex(6)}@example.com", "password": "a long password"}
-    other = {**somebody, "email": f"other.{somebody['email']}"}
     return {
         "/auth/register": somebody,
-        "/workspace/members": {**other, "role": "viewer"},
+        "/workspace/members": {"email": f"member.{somebody['email']}", "role": "viewer"},
+        "/workspace/invitations": {"email": f"guest.{somebody['email']}", "role": "viewer"},
         "/auth/api-keys": {"name": "ci"},
         "/crews": {"name": "A crew", "process": "sequential", "agents": [AGENT]},
         "/agents": {"crew_id": crew_id, **AGENT},

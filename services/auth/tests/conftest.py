@@ -1,7 +1,7 @@
 """Auth's rules over dictionaries, and the whole service over real backends."""
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -11,12 +11,16 @@ import pytest
 
 from auth.config import Settings
 from auth.domain.accounts import Accounts
-from auth.domain.attempts import Attempts
+from auth.domain.attempts import REMEMBERED, Attempts
+from auth.domain.belongings import Belonging
 from auth.domain.exchange import Exchange
+from auth.domain.inviting import Inviting
 from auth.domain.key_cabinet import KeyCabinet
 from auth.domain.keys import ApiKey
+from auth.domain.letters import COUNTED_FOR, Letters
 from auth.domain.logins import Lifetimes, Logins
 from auth.domain.memberships import Memberships
+from auth.domain.passwords import PasswordChanges
 from auth.domain.sessions import Session
 from auth.domain.users import User, account_of
 from auth.domain.workspaces import Workspace
@@ -51,6 +55,7 @@ class FakeUsers(MemoryReceipts):
     def __init__(self) -> None:
         super().__init__()
         self.held: dict[str, User] = {}
+        self.resets: dict[str, tuple[str, datetime]] = {}
 
     async def add(self, user: User, receipt: Receipt | None = None) -> None:
         self.check_free(receipt)
@@ -61,6 +66,33 @@ class FakeUsers(MemoryReceipts):
 
     async def find(self, user_id: str) -> User | None:
         return self.held.get(user_id)
+
+    async def asked_again(self, email: str, now: datetime, receipt: Receipt | None) -> None:
+        self.check_free(receipt)
+        self.keep(receipt)
+
+    async def came_from(self, user_id: str, place: str) -> None:
+        user = self.held[user_id]
+        self.held[user_id] = replace(user, known_from=(*user.known_from, place)[-10:])
+
+    async def set_password(self, user_id: str, known: str, password_hash: str) -> bool:
+        if self.held[user_id].password_hash != known:
+            return False
+        self.held[user_id] = replace(self.held[user_id], password_hash=password_hash)
+        self.resets.pop(user_id, None)
+        return True
+
+    async def keep_reset(self, user_id: str, secret_hash: str, until: datetime) -> None:
+        self.resets[user_id] = (secret_hash, until)
+
+    async def resettable(self, user_id: str, secret_hash: str, now: datetime) -> User | None:
+        kept, until = self.resets.get(user_id, ("", now))
+        return self.held[user_id] if kept == secret_hash and now < until else None
+
+    async def reset_password(self, user_id: str, secret_hash: str, password_hash: str) -> bool:
+        if self.resets.get(user_id, ("",))[0] != secret_hash:
+            return False
+        return await self.set_password(user_id, self.held[user_id].password_hash, password_hash)
 
     async def by_email(self, email: str) -> User | None:
         account = account_of(email)
@@ -85,9 +117,19 @@ class FakeWorkspaces(MemoryReceipts):
             await hook()
         return found
 
-    async def of_user(self, user_id: str) -> list[Workspace]:
-        theirs = [one for one in self.held.values() if one.has(user_id)]
-        return sorted(theirs, key=lambda one: one.created_at)
+    async def of_user(self, user_id: str) -> list[Belonging]:
+        return [
+            Belonging(
+                one.id,
+                one.name,
+                one.tier,
+                one.role_of(user_id),
+                one.member(user_id).added_at,
+                one.created_at,
+            )
+            for one in self.held.values()
+            if one.has(user_id)
+        ]
 
     async def replace(self, workspace: Workspace, receipt: Receipt | None = None) -> bool:
         self.check_free(receipt)
@@ -96,9 +138,6 @@ class FakeWorkspaces(MemoryReceipts):
         self.held[workspace.id] = workspace
         self.keep(receipt)
         return True
-
-    async def discard(self, workspace_id: str) -> None:
-        self.held.pop(workspace_id)
 
 
 class FakeSessions:
@@ -121,6 +160,20 @@ class FakeSessions:
         known = self.held.get(session_id)
         if known is not None and known.revoked_at is None:
             self.held[session_id] = replace(known, revoked_at=now, version=known.version + 1)
+
+    async def end_in(self, workspace_id: str, user_id: str, now: datetime) -> None:
+        for one in list(self.held.values()):
+            if (one.workspace_id, one.user_id) == (workspace_id, user_id):
+                await self.revoke(one.id, now)
+
+    async def end_others(
+        self, user_id: str, keep: str | None, now: datetime, most: int
+    ) -> list[str] | None:
+        theirs = [one for one in self.held.values() if one.user_id == user_id and one.id != keep]
+        ended = [one.id for one in theirs if one.usable(now)]
+        for one in theirs:
+            await self.revoke(one.id, now)
+        return ended if len(ended) <= most else None
 
 
 class FakeApiKeys(MemoryReceipts):
@@ -148,21 +201,37 @@ class FakeApiKeys(MemoryReceipts):
 
 
 class FakeFailures:
-    def __init__(self, clock: SetClock) -> None:
+    def __init__(self, clock: SetClock, window: timedelta) -> None:
         self._clock = clock
+        self._window = window
         self.held: dict[str, tuple[int, datetime]] = {}
 
-    async def count(self, account: str) -> tuple[int, float]:
-        count, until = self.held.get(account, (0, self._clock()))
-        left = (until - self._clock()).total_seconds()
-        return (count, left) if left > 0 else (0, 0.0)
+    async def seen(self, counted: Sequence[str]) -> list[tuple[int, float]]:
+        return [self._seen(one) for one in counted]
 
-    async def add(self, account: str, window: timedelta) -> None:
-        count, left = await self.count(account)
-        self.held[account] = (count + 1, self._clock() + (timedelta(seconds=left) or window))
+    def _seen(self, counted: str) -> tuple[int, float]:
+        count, at = self.held.get(counted, (0, self._clock()))
+        since = self._clock() - at
+        return (count if since < self._window else 0, since.total_seconds())
 
-    async def clear(self, account: str) -> None:
-        self.held.pop(account, None)
+    async def add(self, counted: Sequence[str]) -> None:
+        for one in counted:
+            self.held[one] = (self._seen(one)[0] + 1, self._clock())
+
+    async def clear(self, counted: str) -> None:
+        self.held.pop(counted, None)
+
+
+class FakePost:
+    """The letters that were sent."""
+
+    def __init__(self) -> None:
+        self.sends = True
+        self.letters: list[tuple[str, str, str]] = []
+
+    def send(self, to: str, subject: str, text: str) -> None:
+        if self.sends:
+            self.letters.append((to, subject, text))
 
 
 class FakePasswords:
@@ -222,20 +291,28 @@ class World:
         self.workspaces = FakeWorkspaces()
         self.sessions = FakeSessions()
         self.api_keys = FakeApiKeys()
-        self.failures = FakeFailures(clock)
+        self.failures = FakeFailures(clock, REMEMBERED)
+        self.post = FakePost()
+        self.letters = Letters(self.post, FakeFailures(clock, COUNTED_FOR))
         self.passwords = FakePasswords()
         self.mint = FakeMint()
         self.doors = FakeDoors()
         self.lifetimes = Lifetimes(access=86_400, refresh=2_592_000)
         self.accounts = Accounts(
-            self.users, self.workspaces, self.passwords, open_to_all=True, clock=clock
+            self.users,
+            self.workspaces,
+            self.passwords,
+            self.letters,
+            open_to_all=True,
+            clock=clock,
         )
+        attempts = Attempts(self.failures)
         self.logins = Logins(
             self.users,
             self.workspaces,
             self.sessions,
             self.passwords,
-            Attempts(self.failures),
+            attempts,
             self.mint,
             self.doors,
             self.lifetimes,
@@ -244,12 +321,25 @@ class World:
         self.cabinet = KeyCabinet(self.api_keys, self.doors, clock)
         self.memberships = Memberships(
             self.workspaces,
-            self.users,
-            self.accounts,
+            self.sessions,
             self.cabinet,
             self.doors,
             plan_changes=True,
             clock=clock,
+        )
+        self.inviting = Inviting(
+            self.workspaces, self.users, self.accounts, self.logins, self.letters, clock
+        )
+        self.password_changes = PasswordChanges(
+            self.users,
+            self.workspaces,
+            self.sessions,
+            self.passwords,
+            attempts,
+            self.logins,
+            self.letters,
+            self.doors,
+            clock,
         )
         self.exchange = Exchange(
             self.api_keys,
@@ -266,9 +356,15 @@ class World:
         tokens = await self.logins.login(email, "secure_password", None)
         return self.mint.read(tokens.access_token)
 
+    async def add(self, owner: Identity, email: str, role: Role) -> User:
+        """Have somebody, with an account or without, accept an invitation."""
+        invited = await self.inviting.invite(owner, email, role)
+        user, _ = await self.inviting.accept_as(invited.token, "secure_password", None, "local")
+        return user
+
     async def member(self, owner: Identity, email: str, role: Role) -> Identity:
         """Return a new member of the owner's workspace, logged in."""
-        await self.memberships.add(owner, email, role, "secure_password", None)
+        await self.add(owner, email, role)
         tokens = await self.logins.login(email, "secure_password", owner.workspace_id)
         return self.mint.read(tokens.access_token)
 
@@ -294,6 +390,7 @@ class Client:
     """Talks to a served auth service."""
 
     running: Served
+    mongo: Mapping[str, Any]
 
     async def call(
         self,
@@ -326,6 +423,13 @@ class Client:
         """Return the access token of a newly registered owner."""
         await self.register(email)
         return (await self.login(email))["access_token"]
+
+    async def join(self, owner: str, email: str, role: str = "editor", **more: Any) -> Any:
+        """Have somebody, with an account or without, accept an invitation of `owner`'s."""
+        body = {"email": email, "role": role}
+        invited = await self.call("POST", "/workspace/invitations", body, token=owner, expect=201)
+        accepted = {"token": invited["token"], "password": "secure_password", **more}
+        return await self.call("POST", "/auth/invitations/accept", accepted)
 
     async def exchange(self, token: str, expect: int = 200) -> Any:
         headers = {"X-Kasal-Service-Secret": SERVICE_SECRET}
@@ -367,7 +471,8 @@ def start(mongo_settings: MongoSettings, redis_url: str, amqp_url: str) -> Start
             }
         )
         async with served(build_app(settings, Backends())) as running:
-            yield Client(running)
+            mongo = {name: getattr(settings, name) for name in MongoSettings.model_fields}
+            yield Client(running, mongo)
 
     return starting
 

@@ -38,6 +38,13 @@ async def _caller(identity: Annotated[Identity, Depends(_identity)]) -> Identity
     return identity
 
 
+async def caller_of(request: Request) -> Identity | None:
+    """Return the caller of a route that needs no token, or None; raises for a token not valid."""
+    if "authorization" not in request.headers:
+        return None
+    return await _caller(await _identity(request, None))
+
+
 async def _service(identity: Annotated[Identity, Depends(_identity)]) -> Identity:
     if identity.kind != "service" or identity.workspace_id == ALL_WORKSPACES:
         raise Forbidden("This is for the platform's own services, for one workspace.")

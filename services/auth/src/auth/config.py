@@ -25,5 +25,11 @@ class Settings(MongoSettings, BusSettings, RedisSettings):
     """Seconds that an access token holds."""
     refresh_ttl: int = Field(default=2_592_000, ge=300, le=31_536_000)
     """Seconds that a refresh token holds."""
+    smtp_url: str | None = Field(
+        default=None, pattern=r"^(smtp|smtps|smtp\+starttls)://[^/?#]+$", repr=False
+    )
+    """The mail server, `smtp://user:password@host:port`; `smtps` and `smtp+starttls` insist on TLS."""
+    mail_from: str = "Kasal <kasal@localhost>"
+    """The sender of letters."""
     signing_key_days: int = Field(default=90, ge=1, le=3_650)
     """After so many days a new signing key takes over."""

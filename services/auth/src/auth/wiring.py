@@ -10,15 +10,20 @@ from redis.asyncio import Redis
 
 from auth.config import Settings
 from auth.domain.accounts import Accounts
-from auth.domain.attempts import Attempts
+from auth.domain.attempts import REMEMBERED, Attempts
+from auth.domain.errands import Errands
 from auth.domain.exchange import Exchange
+from auth.domain.inviting import Inviting
 from auth.domain.key_cabinet import KeyCabinet
+from auth.domain.letters import COUNTED_FOR, Letters
 from auth.domain.logins import Lifetimes, Logins
 from auth.domain.memberships import Memberships
-from auth.domain.ports import Announcer, Revocations
+from auth.domain.passwords import PasswordChanges, new_reset_token
+from auth.domain.ports import Announcer, Post, Revocations
 from auth.domain.signing import READ_EVERY, KeyRing
 from auth.messaging.publishers import DoorAnnouncer
-from auth.routes import auth, internal, workspace
+from auth.messaging.smtp import NoPost, SmtpPost, SmtpServer
+from auth.routes import auth, internal, invitations, passwords, workspace
 from auth.routes.parts import Parts
 from auth.store.failures import CountedFailures
 from auth.store.keys import MongoApiKeys
@@ -39,6 +44,7 @@ from common.mongo import Database, connect, database
 from common.reaching import reached
 from common.rotation import RotatingSecret
 from common.sealing import CannotOpen, Sealer
+from common.settings import MongoSettings
 from common.starting import CannotStart
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
@@ -86,7 +92,8 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     revocations = MongoRevocations(held)
     announcer = DoorAnnouncer(RedisRevocations(redis), bus, revocations)
     key_ring = KeyRing(stores.signing_keys)
-    parts = _parts(settings, stores, redis, revocations, announcer, key_ring)
+    post = _post(settings)
+    parts = _parts(settings, stores, redis, revocations, announcer, key_ring, post)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -99,7 +106,10 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             await closing.enter_async_context(sweeping(*keepers))
             closing.push_async_callback(bus.close)
             await bus.start()
-            works = (announcer.keep(), _keep_keys(key_ring, settings))
+            works = [announcer.keep(), _keep_keys(key_ring, settings), parts.errands.run()]
+            if isinstance(post, SmtpPost):
+                closing.push_async_callback(post.close, settings.shutdown_grace)
+                works.append(post.run())
             for task in [asyncio.create_task(work) for work in works]:
                 closing.push_async_callback(_ended, task)
             yield
@@ -122,7 +132,13 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app = create_app(
         "auth",
         telemetry=telemetry,
-        routers=[auth.router, workspace.router, internal.router],
+        routers=[
+            auth.router,
+            passwords.router,
+            workspace.router,
+            invitations.router,
+            internal.router,
+        ],
         lifespan=lifespan,
         checks={"mongo": ask_database, "redis": ask_redis, "bus": bus.ping},
         needed={"mongo"},  # revocations are brought to Redis and the bus later, logins counted here
@@ -134,6 +150,21 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     return app
 
 
+def _post(settings: Settings) -> Post:
+    if settings.smtp_url is None:
+        return NoPost()
+    return SmtpPost(SmtpServer(settings.smtp_url, settings.mail_from))
+
+
+async def reset_token(settings: MongoSettings, email: str) -> str:
+    """Return a new token that sets the password of an account. Raises `NotFound`, `Unavailable`."""
+    client = connect(settings)
+    try:
+        return await new_reset_token(MongoUsers(database(client, settings, "auth")), email)
+    finally:
+        await client.close()
+
+
 def _parts(
     settings: Settings,
     stores: Stores,
@@ -141,25 +172,27 @@ def _parts(
     revocations: Revocations,
     announcer: Announcer,
     key_ring: KeyRing,
+    post: Post,
 ) -> Parts:
-    users, workspaces, passwords = stores.users, stores.workspaces, Argon2Passwords()
-    accounts = Accounts(users, workspaces, passwords, open_to_all=settings.registration)
+    users, workspaces, sessions = stores.users, stores.workspaces, stores.sessions
+    hashes = Argon2Passwords()
+    attempts = Attempts(CountedFailures(redis, REMEMBERED))
+    letters = Letters(post, CountedFailures(redis, COUNTED_FOR))
+    accounts = Accounts(users, workspaces, hashes, letters, open_to_all=settings.registration)
+    lifetimes = Lifetimes(settings.access_ttl, settings.refresh_ttl)
+    logins = Logins(users, workspaces, sessions, hashes, attempts, key_ring, announcer, lifetimes)
     cabinet = KeyCabinet(stores.api_keys, announcer)
     return Parts(
         accounts=accounts,
-        logins=Logins(
-            users,
-            workspaces,
-            stores.sessions,
-            passwords,
-            Attempts(CountedFailures(redis)),
-            key_ring,
-            announcer,
-            Lifetimes(settings.access_ttl, settings.refresh_ttl),
-        ),
+        logins=logins,
         memberships=Memberships(
-            workspaces, users, accounts, cabinet, announcer, plan_changes=settings.plan_changes
+            workspaces, sessions, cabinet, announcer, plan_changes=settings.plan_changes
         ),
+        inviting=Inviting(workspaces, users, accounts, logins, letters),
+        passwords=PasswordChanges(
+            users, workspaces, sessions, hashes, attempts, logins, letters, announcer
+        ),
+        errands=Errands(),
         exchange=Exchange(
             stores.api_keys,
             workspaces,

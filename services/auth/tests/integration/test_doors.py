@@ -12,6 +12,7 @@ from auth.domain.keys import made
 from auth.domain.revoking import REVOKED_FOR, session_revoked, user_revoked
 from auth.domain.sessions import opened
 from auth.domain.signing import made as made_key
+from auth.store import failures as failures_store
 from auth.store.failures import CountedFailures
 from auth.store.keys import MongoApiKeys
 from auth.store.migrations import indexes
@@ -140,16 +141,36 @@ async def test_thousands_of_revocations_are_written_and_expired_ones_are_not(red
     assert await redis.dbsize() == 2_500
 
 
-async def test_a_fresh_window_of_failures_ends_by_itself(redis):
-    failures = CountedFailures(redis)
+async def test_failures_are_counted_and_forgotten_a_while_after_the_last(redis):
+    failures = CountedFailures(redis, timedelta(seconds=100))
     for number in range(3):
-        assert (await failures.count("a@example.com"))[0] == number
-        await failures.add("a@example.com", timedelta(seconds=100))
-    count, left = await failures.count("a@example.com")
-    assert (count, 95 < left <= 100) == (3, True)
-    await failures.clear("a@example.com")
-    assert (await failures.count("a@example.com"))[0] == 0
+        assert [count for count, _ in await failures.seen(["a", "b"])] == [number, 2 * number]
+        await failures.add(["a", "b"])
+        await failures.add(["b"])
+    ((count, since), _) = await failures.seen(["a", "b"])
+    assert (count, 0 <= since < 5) == (3, True)
+    for key in await redis.keys("*"):
+        assert 95 < await redis.ttl(key) <= 100
+        await redis.pexpire(key, 40_000)
+    assert 60 <= (await failures.seen(["a"]))[0][1] < 65
+    await failures.clear("a")
+    await failures.clear("b")
+    assert [count for count, _ in await failures.seen(["a", "b"])] == [0, 0]
     assert await redis.keys("*") == []
+
+
+async def test_without_redis_failures_are_counted_here_and_the_counts_are_bounded(monkeypatch):
+    monkeypatch.setattr(failures_store, "_MOST_COUNTS", 3)
+    away = Redis.from_url("redis://127.0.0.1:1", retry=None)
+    failures = CountedFailures(away, timedelta(seconds=100))
+    for one in ("a", "b", "c", "a", "d"):
+        await failures.add([one])
+    seen = await failures.seen(["a", "b", "c", "d"])
+    assert [count for count, _ in seen] == [2, 0, 1, 1]
+    assert all(since < 5 for count, since in seen if count)
+    await failures.clear("a")
+    assert (await failures.seen(["a"]))[0][0] == 0
+    await away.aclose()
 
 
 async def test_what_is_revoked_is_told_until_it_has_expired(mongo_database):

@@ -1,19 +1,27 @@
 """Members, API keys, plans and what the other services ask, over real HTTP and stores."""
 
+import asyncio
+
 import pytest
 
 
-async def test_a_member_is_added_changed_and_removed(client):
+async def test_a_member_is_invited_joins_is_changed_and_removed(client):
     owner = await client.owner()
-    body = {"email": "b@example.com", "role": "editor", "password": "first_password", "name": "B"}
-    added = await client.call("POST", "/workspace/members", body, token=owner, expect=201)
-    assert set(added) == {"id", "email", "name", "role", "added_at"}
-    assert added["added_at"].endswith("Z")
-    again = await client.call("POST", "/workspace/members", body, token=owner, expect=409)
+    body = {"email": "b@example.com", "role": "editor", "name": "B"}
+    invited = await client.call("POST", "/workspace/invitations", body, token=owner, expect=201)
+    assert (invited["status"], invited["mailed"], invited["role"]) == ("invited", False, "editor")
+    listed = await client.call("GET", "/workspace/invitations", token=owner)
+    shown = {name: invited[name] for name in invited if name not in {"token", "mailed"}}
+    assert (listed["invitations"], listed["total"]) == ([shown], 1)
+    accepted = {"token": invited["token"], "password": "first_password"}
+    joined = await client.call("POST", "/auth/invitations/accept", accepted)
+    assert (joined["name"], joined["role"]) == ("B", "editor")
+    again = await client.call("POST", "/workspace/invitations", body, token=owner, expect=409)
     assert again["error"]["code"] == "CONFLICT"
+    assert (await client.call("GET", "/workspace/invitations", token=owner))["total"] == 0
 
     login = await client.login("b@example.com", "first_password")
-    path = f"/workspace/members/{added['id']}"
+    path = f"/workspace/members/{joined['id']}"
     changed = await client.call("PUT", path, {"role": "viewer"}, token=owner)
     assert changed["role"] == "viewer"
     refreshed = await client.call(
@@ -21,9 +29,8 @@ async def test_a_member_is_added_changed_and_removed(client):
     )
     me = await client.call("GET", "/auth/me", token=refreshed["access_token"])
     assert me["role"] == "viewer"
-    await client.call(
-        "POST", "/workspace/members", body, token=refreshed["access_token"], expect=403
-    )
+    for refused in ("/workspace/members", "/workspace/invitations"):
+        await client.call("POST", refused, body, token=refreshed["access_token"], expect=403)
 
     listed = await client.call("GET", "/workspace/members?page_size=1", token=owner)
     assert (listed["total"], listed["page"], listed["page_size"]) == (2, 1, 1)
@@ -35,22 +42,118 @@ async def test_a_member_is_added_changed_and_removed(client):
         "POST", "/auth/refresh", {"refresh_token": refreshed["refresh_token"]}, expect=401
     )
     (told,) = await client.revocations()
-    assert (told["user_id"], told["session_id"]) == (added["id"], None)
+    assert (told["user_id"], told["session_id"]) == (joined["id"], None)
 
 
-async def test_somebody_with_an_account_joins_with_their_own_password(client):
+async def test_somebody_with_an_account_joins_by_their_login_and_keeps_their_own_workspace(client):
     owner = await client.owner()
-    await client.register("b@example.com", "their own password")
-    added = await client.call(
+    mine = await client.register("b@example.com", "their own password")
+    invited = await client.call(
         "POST", "/workspace/members", {"email": "B@example.com"}, token=owner, expect=201
     )
-    assert added["role"] == "editor"
-    me = await client.call("GET", "/auth/me", token=owner)
-    login = await client.login(
-        "b@example.com", "their own password", workspace_id=me["workspace"]["id"]
+    assert (invited["role"], invited["status"]) == ("editor", "invited")
+    login = await client.login("b@example.com", "their own password")
+    token = login["access_token"]
+    accepted = await client.call(
+        "POST", "/auth/invitations/accept", {"token": invited["token"]}, token=token
     )
-    theirs = await client.call("GET", "/auth/me", token=login["access_token"])
-    assert (theirs["workspace"]["id"], theirs["role"]) == (me["workspace"]["id"], "editor")
+    theirs = (await client.call("GET", "/auth/me", token=owner))["workspace"]["id"]
+    assert (accepted["workspace"]["id"], accepted["role"]) == (theirs, "editor")
+
+    again = await client.login("b@example.com", "their own password")
+    me = await client.call("GET", "/auth/me", token=again["access_token"])
+    assert me["workspace"]["id"] == mine["workspace_id"]
+    listed = await client.call("GET", "/auth/workspaces", token=token)
+    assert [(one["id"], one["role"], one["current"]) for one in listed["workspaces"]] == [
+        (mine["workspace_id"], "owner", True),
+        (theirs, "editor", False),
+    ]
+    switched = await client.call("POST", "/auth/switch", {"workspace_id": theirs}, token=token)
+    assert set(switched) == set(login)
+    there = await client.call("GET", "/auth/me", token=switched["access_token"])
+    assert (there["workspace"]["id"], there["role"]) == (theirs, "editor")
+    for foreign in ("ws_none", "ws_sandbox"):
+        await client.call(
+            "POST", "/auth/switch", {"workspace_id": foreign}, token=token, expect=404
+        )
+    leaving = f"/workspace/members/{me['id']}"
+    await client.call("DELETE", leaving, token=switched["access_token"], expect=204)
+    await client.call("DELETE", leaving, token=token, expect=409)  # one's own, as its last owner
+
+
+@pytest.mark.parametrize("extra", [{}, {"password": "a long password"}])
+async def test_adding_tells_nothing_of_whether_an_address_has_an_account(client, extra):
+    owner = await client.owner()
+    await client.register("known@example.com")
+    told = []
+    for email in ("known@example.com", "none@example.com"):
+        body = {"email": email, "role": "editor", **extra}
+        answer = await client.call(
+            "POST", "/workspace/members", body, token=owner, expect=409 if extra else 201
+        )
+        for differing in ("id", "email", "token", "created_at", "expires_at"):
+            answer.pop(differing, None)
+        answer.get("error", {}).pop("request_id", None)
+        told.append(answer)
+    assert told[0] == told[1]
+    assert (await client.call("GET", "/workspace/members", token=owner))["total"] == 1
+
+
+async def test_a_password_nobody_asked_for_captures_no_account(client):
+    attacker = await client.owner("attacker@example.com")
+    await client.register("b@example.com", "their own password")
+    body = {"email": "b@example.com", "role": "admin", "password": "the attacker's"}
+    refused = await client.call("POST", "/workspace/members", body, token=attacker, expect=409)
+    assert refused["error"]["details"]["field"] == "password"
+    invited = await client.call(
+        "POST", "/workspace/members", {"email": "b@example.com"}, token=attacker, expect=201
+    )
+    capture = {"token": invited["token"], "password": "the attacker's"}
+    await client.call("POST", "/auth/invitations/accept", capture, expect=401)
+    await client.call(
+        "POST", "/auth/invitations/accept", {"token": invited["token"]}, token=attacker, expect=403
+    )
+    await client.call("POST", "/auth/invitations/accept", {"token": invited["token"]}, expect=400)
+    credentials = {"email": "b@example.com", "password": "the attacker's"}
+    await client.call("POST", "/auth/login", credentials, expect=401)
+    await client.login("b@example.com", "their own password")
+
+
+async def test_of_two_who_accept_at_once_one_joins(client):
+    owner = await client.owner()
+    body = {"email": "b@example.com", "role": "editor"}
+    invited = await client.call("POST", "/workspace/invitations", body, token=owner, expect=201)
+
+    async def accept():
+        accepted = {"token": invited["token"], "password": "first_password"}
+        async with client.running.http.post("/auth/invitations/accept", json=accepted) as answer:
+            return answer.status
+
+    told = await asyncio.gather(*(accept() for _ in range(5)))
+    assert told.count(200) == 1
+    assert set(told) <= {200, 400, 401, 409}
+    assert (await client.call("GET", "/workspace/members", token=owner))["total"] == 2
+
+
+async def test_tokens_of_invitations_are_not_in_the_store(client, mongo_database):
+    owner = await client.owner()
+    body = {"email": "b@example.com", "role": "editor"}
+    invited = await client.call(
+        "POST",
+        "/workspace/invitations",
+        body,
+        token=owner,
+        expect=201,
+        headers={"Idempotency-Key": "a-key"},
+    )
+    held = repr(await mongo_database("auth")["workspaces"].find().to_list())
+    assert invited["id"] in held
+    assert invited["token"].rpartition(".")[2] not in held
+    await client.call("DELETE", f"/workspace/invitations/{invited['id']}", token=owner, expect=204)
+    await client.call("DELETE", f"/workspace/invitations/{invited['id']}", token=owner, expect=404)
+    accepted = {"token": invited["token"], "password": "first_password"}
+    refused = await client.call("POST", "/auth/invitations/accept", accepted, expect=400)
+    assert refused["error"]["details"]["field"] == "token"
 
 
 async def test_the_last_owner_stays(client):

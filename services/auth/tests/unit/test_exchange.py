@@ -40,7 +40,21 @@ async def test_a_removed_members_keys_are_dead_and_stay_so(world):
     _, secret = await world.cabinet.make(admin, "ci", Role.ADMIN)
 
     await world.memberships.remove(owner, admin.user_id)
-    await world.memberships.add(owner, "b@example.com", Role.ADMIN, None, None)
+    world.clock.advance(seconds=1)
+    await world.add(owner, "b@example.com", Role.ADMIN)
+
+    with pytest.raises(Unauthorized):
+        await world.exchange.opaque(secret)
+
+
+async def test_a_key_of_an_earlier_membership_stays_dead(world):
+    owner = await world.owner()
+    admin = await world.member(owner, "b@example.com", Role.ADMIN)
+    key, secret = await world.cabinet.make(admin, "ci", Role.ADMIN)
+    await world.memberships.remove(owner, admin.user_id)
+    world.api_keys.held[key.id] = key  # as if the process had died before it was revoked
+    world.clock.advance(seconds=1)
+    await world.add(owner, "b@example.com", Role.ADMIN)
 
     with pytest.raises(Unauthorized):
         await world.exchange.opaque(secret)
@@ -102,7 +116,11 @@ async def test_the_sandbox_token_leads_to_the_sandbox_and_to_nobodys_keys(world)
     for refused in (
         world.cabinet.make(caller, "mine", Role.VIEWER),
         world.cabinet.revoke(caller, "key_x"),
-        world.memberships.add(caller, "me@example.com", Role.ADMIN, "12345678", None),
+        world.inviting.invite(caller, "me@example.com", Role.ADMIN),
+        world.inviting.withdraw(caller, "inv_x"),
+        world.inviting.accept(caller, "ws_x.inv_x.secret"),
+        world.logins.switch(caller, "ws_x"),
+        world.password_changes.change(caller, "12345678", "87654321", "local"),
         world.memberships.remove(caller, "usr_x"),
         world.memberships.set_role(caller, "usr_x", Role.VIEWER),
     ):

@@ -2,9 +2,10 @@
 
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     Bundle,
@@ -32,8 +33,9 @@ class RefreshModel(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.world = type(self).make_world()
         self.alive = True
-        self.current: set[str] = set()
-        self.parent = ""
+        self.unused: dict[
+            str, tuple[str, Any]
+        ] = {}  # the token it came from, and when that was used
         self.shown: set[str] = set()
 
     def teardown(self) -> None:
@@ -47,29 +49,38 @@ class RefreshModel(RuleBasedStateMachine):
 
         told = self.runner.run(logging_in())
         self.identity = self.world.mint.read(told.access_token)
-        self.rotated_at = self.world.clock.now
-        self.expires_at = self.rotated_at + timedelta(seconds=self.world.lifetimes.refresh)
-        self.current = {told.refresh_token}
+        now = self.world.clock.now
+        self.expires_at = now + timedelta(seconds=self.world.lifetimes.refresh)
+        self.unused = {told.refresh_token: ("", now)}
         self.shown = {told.refresh_token}
         return told.refresh_token
 
     @rule(target=tokens, token=tokens)
     def use(self, token):
         now = self.world.clock.now
+        lifetime = timedelta(seconds=self.world.lifetimes.refresh)
         usable = self.alive and now < self.expires_at
-        parent = token == self.parent and now - self.rotated_at <= GRACE
-        if usable and token in self.current:
+        if usable and token in self.unused:
+            if now >= self.unused[token][1] + lifetime:
+                return self._refused(token)  # nobody used it for so long; the others go on
             fresh = self._taken(token)
-            self.current, self.parent, self.rotated_at = {fresh}, token, now
-            self.expires_at = now + timedelta(seconds=self.world.lifetimes.refresh)
+            del self.unused[token]
+            self._give(fresh, token, now)
+            self.expires_at = now + lifetime
             return fresh
-        if usable and parent and len(self.current) < MOST_SIBLINGS:
+        siblings = [since for parent, since in self.unused.values() if parent == token]
+        in_grace = siblings and now - siblings[0] <= GRACE
+        if usable and in_grace and len(siblings) < MOST_SIBLINGS:
             fresh = self._taken(token)
-            self.current.add(fresh)
+            self._give(fresh, token, siblings[0])
             return fresh
-        self._refused(token)
         self.alive = self.alive and not usable
-        return multiple()
+        return self._refused(token)
+
+    def _give(self, fresh, parent, since):
+        self.unused[fresh] = (parent, since)
+        if len(self.unused) > MOST_SIBLINGS:
+            del self.unused[min(self.unused, key=lambda one: self.unused[one][1])]
 
     @rule(token=tokens, part=st.sampled_from(["family", "own", "session"]))
     def use_forged(self, token, part):
@@ -98,9 +109,9 @@ class RefreshModel(RuleBasedStateMachine):
 
     @invariant()
     def doors_refuse_what_has_ended(self):
-        if self.current and not self.alive:
+        if self.unused and not self.alive:
             assert all(self.world.doors.refuse(one) for one in self.world.mint.minted)
-        elif self.current:
+        elif self.unused:
             assert not any(self.world.doors.refuse(one) for one in self.world.mint.minted)
 
     def _taken(self, token):
@@ -112,6 +123,7 @@ class RefreshModel(RuleBasedStateMachine):
     def _refused(self, token):
         with pytest.raises(Unauthorized, match="not valid any more"):
             self.runner.run(self.world.logins.refresh(token))
+        return multiple()
 
 
 def test_tokens_are_taken_as_the_model_says(make_world):
@@ -184,8 +196,8 @@ async def test_what_is_no_refresh_token_is_refused(world, text):
 
 async def test_refreshing_brings_the_new_role_at_once_and_ends_the_old_token(world):
     owner = await world.owner()
-    await world.memberships.add(owner, "b@example.com", Role.EDITOR, "secure_password", "B")
-    first = await world.logins.login("b@example.com", "secure_password", None)
+    await world.add(owner, "b@example.com", Role.EDITOR)
+    first = await world.logins.login("b@example.com", "secure_password", owner.workspace_id)
     before = world.mint.read(first.access_token)
 
     await world.memberships.set_role(owner, before.user_id, Role.VIEWER)
@@ -199,7 +211,7 @@ async def test_refreshing_brings_the_new_role_at_once_and_ends_the_old_token(wor
 async def test_a_role_changed_while_refreshing_ends_the_token_that_was_made_with_the_old_one(world):
     owner = await world.owner()
     editor = await world.member(owner, "b@example.com", Role.EDITOR)
-    told = await world.logins.login("b@example.com", "secure_password", None)
+    told = await world.logins.login("b@example.com", "secure_password", owner.workspace_id)
 
     async def change() -> None:
         world.clock.advance(seconds=1.2)
@@ -215,7 +227,7 @@ async def test_a_role_changed_while_refreshing_ends_the_token_that_was_made_with
 async def test_two_changes_and_a_refresh_within_a_second_leave_no_stale_token(world):
     owner = await world.owner()
     member = await world.member(owner, "b@example.com", Role.ADMIN)
-    told = await world.logins.login("b@example.com", "secure_password", None)
+    told = await world.logins.login("b@example.com", "secure_password", owner.workspace_id)
     minted = []
     for role in (Role.EDITOR, Role.VIEWER, Role.EDITOR):
         await world.memberships.set_role(owner, member.user_id, role)
@@ -227,8 +239,8 @@ async def test_two_changes_and_a_refresh_within_a_second_leave_no_stale_token(wo
 
 async def test_a_removed_member_can_neither_use_nor_refresh_tokens(world):
     owner = await world.owner()
-    await world.memberships.add(owner, "b@example.com", Role.ADMIN, "secure_password", "B")
-    told = await world.logins.login("b@example.com", "secure_password", None)
+    await world.add(owner, "b@example.com", Role.ADMIN)
+    told = await world.logins.login("b@example.com", "secure_password", owner.workspace_id)
     member = world.mint.read(told.access_token)
 
     await world.memberships.remove(owner, member.user_id)
@@ -267,3 +279,32 @@ async def test_the_shared_sandbox_and_keys_cannot_be_logged_out(world):
     with pytest.raises(Forbidden):
         await world.logins.logout(sandbox)
     assert world.doors.told == []
+
+
+@given(order=st.permutations([0] * 6 + [1] * 6 + [2] * 6), lost=st.sets(st.integers(0, 17)))
+@settings(max_examples=150, deadline=None)
+def test_tabs_that_refresh_at_once_all_go_on_with_what_they_got(make_world, order, lost):
+    """Each of three tabs begins with the same token; some answers are lost and asked for again."""
+
+    async def play():
+        world = make_world()
+        await world.accounts.register("user@example.com", "secure_password", None)
+        first = await world.logins.login("user@example.com", "secure_password", None)
+        tabs = [(await world.logins.refresh(first.refresh_token)).refresh_token for _ in range(3)]
+        used = []
+        for step, tab in enumerate(order):
+            answer = await world.logins.refresh(tabs[tab])
+            if step in lost:
+                world.clock.advance(seconds=1)
+                answer = await world.logins.refresh(tabs[tab])
+            used.append(tabs[tab])
+            tabs[tab] = answer.refresh_token
+            world.clock.advance(hours=5)
+        assert world.doors.told == []
+        with pytest.raises(Unauthorized):
+            await world.logins.refresh(used[0])
+        for tab in tabs:
+            with pytest.raises(Unauthorized):
+                await world.logins.refresh(tab)
+
+    asyncio.run(play())

@@ -6,7 +6,7 @@ import pytest
 from pydantic import BaseModel
 
 from auth.domain.users import User
-from common.errors import Conflict, Unavailable
+from common.errors import Conflict, Unauthorized, Unavailable
 from common.idempotency.keys import GivenKey, IdempotencyKeys
 from common.idempotency.once import Replayed
 from common.identity import Role
@@ -55,32 +55,41 @@ async def test_a_registration_is_finished_once(world, cut_off, after):
     else:
         await world.accounts.register("a@example.com", "12345678", None, once())
     (user,) = world.users.held.values()
+    told = await world.logins.login("a@example.com", "12345678", None)  # makes what is missing
+    assert world.mint.read(told.access_token).workspace_id == user.home
     assert len(await world.workspaces.of_user(user.id)) == 1
 
 
-async def test_a_member_whose_account_was_made_already_is_added(world, cut_off):
+async def test_an_acceptance_that_was_cut_off_is_finished_with_the_same_password(world, cut_off):
     owner = await world.owner()
+    invited = await world.inviting.invite(owner, "b@e.com", Role.EDITOR)
     cut_off(world.workspaces, "replace", after=False)
-    for attempt in range(2):
-        try:
-            await world.memberships.add(owner, "b@e.com", Role.EDITOR, "12345678", None, once())
-        except Unavailable:
-            assert attempt == 0
+    with pytest.raises(Unavailable):
+        await world.inviting.accept_as(invited.token, "12345678", None, "home")
+    await world.inviting.accept_as(invited.token, "12345678", None, "home")
     workspace = await world.memberships.workspace(owner.workspace_id)
     assert [member.email for member in workspace.members] == ["user@example.com", "b@e.com"]
-    with pytest.raises(Replayed):
-        await world.memberships.add(owner, "b@e.com", Role.EDITOR, "12345678", None, once())
 
 
-async def test_an_account_made_at_the_same_moment_is_taken(world, monkeypatch):
+async def test_an_account_made_at_the_same_moment_keeps_its_password(world, monkeypatch):
     owner = await world.owner()
+    invited = await world.inviting.invite(owner, "b@e.com", Role.EDITOR)
     add = world.users.add
 
     async def overtaken(user: User, receipt=None):
         monkeypatch.setattr(world.users, "add", add)
-        await add(User("usr_faster", user.email, user.name, "hash", user.created_at))
+        await add(User("usr_faster", user.email, user.name, "hash of theirs", user.created_at))
         raise Conflict("This e-mail address has an account already.")
 
     monkeypatch.setattr(world.users, "add", overtaken)
-    member = await world.memberships.add(owner, "b@e.com", Role.EDITOR, "12345678", None)
-    assert member.user_id == "usr_faster"
+    with pytest.raises(Unauthorized):
+        await world.inviting.accept_as(invited.token, "12345678", None, "home")
+    user, _ = await world.inviting.accept_as(invited.token, "theirs", None, "home")
+    assert user.id == "usr_faster"
+
+
+async def test_registering_a_taken_address_again_is_replayed_as_for_a_free_one(world):
+    await world.accounts.register("a@example.com", "12345678", None)
+    await world.accounts.register("a@example.com", "12345678", None, once())
+    with pytest.raises(Replayed):
+        await world.accounts.register("a@example.com", "12345678", None, once())

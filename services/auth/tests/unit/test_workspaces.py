@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from auth.domain.revoking import REVOKED_FOR
 from auth.domain.workspaces import MOST_MEMBERS, Limits, Member, Workspace
-from common.errors import Conflict, Forbidden, InvalidRequest, KasalError, NotFound
+from common.errors import Conflict, Forbidden, InvalidRequest, KasalError, NotFound, Unauthorized
 from common.identity import Role
 
 NOW = datetime(2024, 1, 15, tzinfo=UTC)
@@ -110,30 +110,12 @@ async def test_only_an_enterprise_has_limits_of_its_own(world):
     assert refused.value.details["field"] == "limits"
 
 
-async def test_a_person_without_an_account_needs_a_first_password(world):
-    owner = await world.owner()
-    with pytest.raises(InvalidRequest) as refused:
-        await world.memberships.add(owner, "new@example.com", Role.EDITOR, None, None)
-    assert refused.value.details["field"] == "password"
-    assert len(world.users.held) == 1
-
-
-async def test_an_admin_cannot_add_an_owner_nor_anyone_twice(world):
-    owner = await world.owner()
-    admin = await world.member(owner, "admin@example.com", Role.ADMIN)
-    with pytest.raises(Forbidden):
-        await world.memberships.add(admin, "new@example.com", Role.OWNER, "12345678", None)
-    assert "new@example.com" not in {one.email for one in world.users.held.values()}
-    with pytest.raises(Conflict):
-        await world.memberships.add(admin, "user@example.com", Role.VIEWER, None, None)
-
-
 async def test_what_another_process_changed_meanwhile_is_kept(world):
     owner = await world.owner()
     await world.member(owner, "b@example.com", Role.EDITOR)
 
     async def meanwhile() -> None:
-        await world.memberships.add(owner, "c@example.com", Role.EDITOR, "12345678", None)
+        await world.add(owner, "c@example.com", Role.EDITOR)
 
     world.workspaces.after_read = meanwhile
     await world.memberships.set_plan(owner, "pro", None)
@@ -157,3 +139,37 @@ async def test_a_role_that_stays_ends_nobodys_tokens(world):
     member = await world.memberships.set_role(owner, owner.user_id, Role.OWNER)
     assert member.role is Role.OWNER
     assert world.doors.told == []
+
+
+async def test_a_member_may_leave_and_the_last_owner_may_not(world):
+    owner = await world.owner()
+    viewer = await world.member(owner, "b@example.com", Role.VIEWER)
+    other = await world.member(owner, "c@example.com", Role.VIEWER)
+    with pytest.raises(Forbidden):
+        await world.memberships.remove(viewer, other.user_id)
+    with pytest.raises(Forbidden):
+        await world.memberships.remove(viewer, "usr_none")
+    with pytest.raises(Conflict):
+        await world.memberships.remove(owner, owner.user_id)
+    await world.memberships.remove(viewer, viewer.user_id)
+    assert world.doors.refuse(viewer)
+    assert not world.workspaces.held[owner.workspace_id].has(viewer.user_id)
+
+
+async def test_a_key_of_low_role_does_not_remove_its_maker(world):
+    owner = await world.owner()
+    admin = await world.member(owner, "b@example.com", Role.ADMIN)
+    _, secret = await world.cabinet.make(admin, "ci", Role.VIEWER)
+    key = world.mint.read(await world.exchange.opaque(secret))
+    with pytest.raises(Forbidden):
+        await world.memberships.remove(key, admin.user_id)
+
+
+async def test_an_old_login_does_not_come_back_with_a_new_membership(world):
+    owner = await world.owner()
+    await world.add(owner, "b@example.com", Role.EDITOR)
+    told = await world.logins.login("b@example.com", "secure_password", owner.workspace_id)
+    await world.memberships.remove(owner, world.mint.read(told.access_token).user_id)
+    await world.add(owner, "b@example.com", Role.EDITOR)
+    with pytest.raises(Unauthorized):
+        await world.logins.refresh(told.refresh_token)

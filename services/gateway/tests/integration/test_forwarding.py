@@ -125,6 +125,27 @@ async def test_who_a_request_comes_from_is_told_by_the_gateway_alone(gateway, be
     assert dropped.isdisjoint(seen)
 
 
+async def test_auth_alone_is_proved_that_the_gateway_says_where_a_client_is(gateway, behind):
+    hostile = {"X-Kasal-Service-Secret": "guess", "X-Forwarded-For": "1.2.3.4"}
+    async with gateway() as door:
+        async with door.http.post("/v1/auth/login", json={}, headers=hostile) as answer:
+            seen = (await answer.json())["headers"]
+    assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert seen["x-kasal-service-secret"] == "a secret that the services share"
+
+
+async def test_an_invitation_is_accepted_without_a_token_and_a_token_is_checked(gateway, bearer):
+    path = "/v1/auth/invitations/accept"
+    async with gateway() as door:
+        async with door.http.post(path, json={}) as answer:
+            assert answer.status == 200
+        async with door.http.post(path, json={}, headers=bearer()) as answer:
+            assert answer.status == 200
+        forged = {"Authorization": "Bearer a.b.c"}
+        async with door.http.post(path, json={}, headers=forged) as answer:
+            assert answer.status == 401
+
+
 async def test_the_request_id_is_kept_if_well_formed_and_made_otherwise(gateway, bearer):
     async with gateway() as door:
         for given, kept in (("my-request-1", True), ("bad id!", False), ("x" * 200, False)):

@@ -48,6 +48,14 @@ def test_a_request_only_reaches_the_folder_that_its_service_owns(text):
     ("method", "path", "target"),
     [
         ("POST", "/v1/auth/login", Target("auth", "/auth/login", open=True)),
+        ("POST", "/v1/auth/password/forgot", Target("auth", "/auth/password/forgot", open=True)),
+        ("POST", "/v1/auth/password/reset", Target("auth", "/auth/password/reset", open=True)),
+        ("POST", "/v1/auth/password", Target("auth", "/auth/password")),
+        (
+            "POST",
+            "/v1/auth/invitations/accept",
+            Target("auth", "/auth/invitations/accept", open=True, token_checked=True),
+        ),
         ("POST", "/v1/auth/logout", Target("auth", "/auth/logout")),
         ("POST", "/v1/auth/login/more", Target("auth", "/auth/login/more")),
         ("GET", "/.well-known/jwks.json", Target("auth", "/.well-known/jwks.json", open=True)),

@@ -53,5 +53,6 @@ async def replay(request: Request, fault: Exception) -> Response:
     """Answer a repeated request as it was answered first."""
     assert isinstance(fault, Replayed)  # noqa: S101 - registered for this class only
     status = request.scope["route"].status_code or 200
-    headers = {REPLAYED: "true"}
+    # It may hold a secret, as the first answer did.
+    headers = {REPLAYED: "true", "Cache-Control": "no-store"}
     return Response(fault.answer, status, headers=headers, media_type="application/json")

@@ -1,6 +1,10 @@
 """Making accounts: a user and the workspace that comes with them."""
 
+from datetime import datetime
+
 from auth.domain import sandbox
+from auth.domain.attempts import NOWHERE, place_of
+from auth.domain.letters import Letters
 from auth.domain.ports import Clock, Passwords, Users, Workspaces
 from auth.domain.users import User, check_password, checked_email
 from auth.domain.workspaces import Member, Tier, Workspace
@@ -23,6 +27,7 @@ class Accounts:
         users: Users,
         workspaces: Workspaces,
         passwords: Passwords,
+        letters: Letters,
         *,
         open_to_all: bool,
         clock: Clock = utc_now,
@@ -30,37 +35,54 @@ class Accounts:
         self._users = users
         self._workspaces = workspaces
         self._passwords = passwords
+        self._letters = letters
         self._open_to_all = open_to_all
         self._clock = clock
 
     async def register(
-        self, email: str, password: str, name: str | None, once: Once[Registered] | None = None
+        self,
+        email: str,
+        password: str,
+        name: str | None,
+        once: Once[Registered] | None = None,
+        *,
+        address: str = NOWHERE,
     ) -> Registered:
         """Make a user and their workspace, tier free.
 
-        Raises `Forbidden` when registration is switched off, `Conflict` for a taken address, and as
-        `at_most_once`.
+        For a taken address the same is returned, after the same work, and nothing is made: so nobody
+        learns here who has an account. Its holder gets a letter where letters are sent.
+
+        Raises `Forbidden` when registration is switched off, and as `at_most_once`.
         """
         if not self._open_to_all:
-            raise Forbidden("Registration is switched off here; ask an administrator to add you.")
+            raise Forbidden(
+                "Registration is switched off here; ask an administrator to invite you."
+            )
 
         async def make() -> Registered:
-            user = await self._made(email, password, name)
-            workspace = self._home_of(user, new_id("ws"), "free", Role.OWNER)
-            # The workspace comes first: a user without one could never log in, nor register again.
-            await self._workspaces.add(workspace)
+            user = await self._made(email, password, name, new_id("ws"), address)
+            workspace = home_of(user, self._clock())
+            receipt = receipt_of(once, (user, workspace))
             try:
-                await self._users.add(user, receipt_of(once, (user, workspace)))
+                await self._users.add(user, receipt)
             except Conflict:
-                await self._workspaces.discard(workspace.id)
-                raise
+                await self._users.asked_again(user.email, self._clock(), receipt)
+                await self._letters.known(user.email)
+            else:
+                # Should this not happen, the first login makes it.
+                await self._workspaces.add(workspace)
+                self._letters.welcome(user.email)
             return user, workspace
 
         return await at_most_once(once, self._users, make)
 
-    async def create(self, email: str, password: str, name: str | None) -> User:
+    async def create(
+        self, email: str, password: str, name: str | None, address: str = NOWHERE
+    ) -> User:
         """Store a new user without a workspace. Raises `InvalidRequest`, `Conflict`."""
-        user = await self._made(email, password, name)
+        home = new_id("ws") if self._open_to_all else None
+        user = await self._made(email, password, name, home, address)
         await self._users.add(user)
         return user
 
@@ -72,7 +94,8 @@ class Accounts:
         For demos and first starts; what is there already is left as it is.
         """
         user = await self._users.by_email(email) or await self.create(email, password, name)
-        await self._workspaces.add(self._home_of(user, workspace_id, tier, role))
+        now = self._clock()
+        await self._workspaces.add(home_of(user, now, workspace_id, tier, role))
         for _ in range(_RACES):
             workspace = await self._workspaces.find(workspace_id)
             if workspace is None:
@@ -100,18 +123,31 @@ class Accounts:
             raise NotFound("There is no such user or workspace any more.")
         return user, workspace
 
-    async def _made(self, email: str, password: str, name: str | None) -> User:
-        address = checked_email(email)
+    async def _made(
+        self, email: str, password: str, name: str | None, home: str | None, address: str
+    ) -> User:
+        checked = checked_email(email)
         check_password(password)
+        user_id = new_id("usr")
         return User(
-            id=new_id("usr"),
-            email=address,
-            name=name or address.partition("@")[0],
+            id=user_id,
+            email=checked,
+            name=name or checked.partition("@")[0],
             password_hash=await self._passwords.hash(password),
             created_at=self._clock(),
+            home=home,
+            known_from=(place_of(user_id, address),),
         )
 
-    def _home_of(self, user: User, workspace_id: str, tier: Tier, role: Role) -> Workspace:
-        now = self._clock()
-        first = Member(user.id, user.email, user.name, role, now)
-        return Workspace(workspace_id, f"{user.name}'s workspace", tier, None, (first,), now)
+
+def home_of(
+    user: User,
+    now: datetime,
+    workspace_id: str | None = None,
+    tier: Tier = "free",
+    role: Role = Role.OWNER,
+) -> Workspace:
+    """Return a new workspace of the user's own, by default under the id kept for it."""
+    first = Member(user.id, user.email, user.name, role, now)
+    own = workspace_id or user.home or new_id("ws")
+    return Workspace(own, f"{user.name}'s workspace", tier, None, (first,), now)

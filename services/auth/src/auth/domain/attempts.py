@@ -1,22 +1,75 @@
-"""How often an account's password may be guessed."""
+"""How often passwords may be guessed: by account and address together, by address, and by account.
+
+A stranger's guesses must not keep the owner out, so what is counted of an account alone never holds up
+somebody at an address the owner has come from before.
+"""
 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
 from auth.domain.ports import Failures
+from auth.domain.sessions import hashed
 from common.errors import RateLimited
 
-MOST_FAILURES = 10
-"""Wrong passwords an account may have within the window."""
-WINDOW = timedelta(minutes=15)
-"""It begins with the first of them."""
+NOWHERE = "local"
+"""Stands for the address of who has none."""
+REMEMBERED = timedelta(hours=1)
+"""How long failures count after the last of them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """`free` failures cost nothing; then each doubles the wait, from `first` to `longest` seconds."""
+
+    free: int
+    first: float
+    longest: float
+
+    def wait(self, failures: int, since: float) -> float:
+        """Return how long the next try has to wait, `since` seconds after the last failure."""
+        if failures < self.free:
+            return 0.0
+        doubled = self.first * 2.0 ** min(failures - self.free, 30)
+        return max(0.0, min(self.longest, doubled) - since)
+
+
+PAIR = Bound(free=10, first=30, longest=900)
+"""One account, guessed at from one address."""
+ADDRESS = Bound(free=60, first=5, longest=300)
+"""All accounts, from one address that the account's owner has not come from."""
+ACCOUNT = Bound(free=100, first=5, longest=60)
+"""One account from all such addresses. It slows guessing from many of them, and shuts nobody out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A try at an account from an address; `known` is whether its owner has come from there."""
+
+    account: str
+    address: str
+    known: bool
+
+    @property
+    def pair(self) -> str:
+        return f"pair {self.address} {self.account}"
+
+    def counted(self) -> dict[str, Bound]:
+        """Return the counts of this attempt with their bounds."""
+        alone = {f"address {self.address}": ADDRESS, f"account {self.account}": ACCOUNT}
+        return {self.pair: PAIR} if self.known else {self.pair: PAIR, **alone}
+
+
+def place_of(user_id: str, address: str) -> str:
+    """Return what is stored of an address that a user came from."""
+    return hashed(f"{user_id} {address}")
 
 
 class Attempts:
-    """Lets logins at one account happen one after the other, and no more once too many failed.
+    """Lets guesses at one account from one address happen one after the other, ever more slowly.
 
     Without the turns, guesses sent at the same moment would all pass before the first has failed.
     """
@@ -26,21 +79,25 @@ class Attempts:
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @contextlib.asynccontextmanager
-    async def turn(self, account: str) -> AsyncIterator[None]:
-        """Wait for this account's turn. Raises `RateLimited` when its guesses are spent."""
-        lock = self._turns.setdefault(account, asyncio.Lock())
+    async def turn(self, attempt: Attempt) -> AsyncIterator[None]:
+        """Wait for this attempt's turn. Raises `RateLimited` when it comes too early."""
+        lock = self._turns.setdefault(attempt.pair, asyncio.Lock())
         async with lock:
-            count, seconds_left = await self._failures.count(account)
-            if count >= MOST_FAILURES:
-                raise RateLimited(
-                    "Too many failed logins for this account.", retry_after=seconds_left
-                )
+            counted = attempt.counted()
+            seen = await self._failures.seen(list(counted))
+            waits = [bound.wait(*one) for bound, one in zip(counted.values(), seen, strict=True)]
+            if max(waits) > 0:
+                raise RateLimited("Too many failed logins; wait.", retry_after=max(waits))
             yield
 
-    async def failed(self, account: str) -> None:
+    async def failed(self, attempt: Attempt) -> None:
         """Count a wrong password."""
-        await self._failures.add(account, WINDOW)
+        await self._failures.add(list(attempt.counted()))
 
-    async def succeeded(self, account: str) -> None:
-        """Forget the wrong ones."""
-        await self._failures.clear(account)
+    async def succeeded(self, attempt: Attempt) -> None:
+        """Forget the wrong ones of this account and address.
+
+        What is counted of the address or the account alone stays: else whoever guesses would only
+        have to log in now and then with an account of their own.
+        """
+        await self._failures.clear(attempt.pair)

@@ -39,8 +39,12 @@ class Exchange:
 
     def check_secret(self, shown: str) -> None:
         """Raise `Unauthorized` unless `shown` is the services' secret."""
-        if not self._secret.accepts(shown):
+        if not self.is_service(shown):
             raise Unauthorized("The service secret is wrong.")
+
+    def is_service(self, shown: str) -> bool:
+        """Return whether `shown` is the services' secret."""
+        return self._secret.accepts(shown)
 
     def service_token(self, service: str, workspace_id: str) -> str:
         """Return a token by which `service` may ask the others about one workspace."""
@@ -70,6 +74,8 @@ class Exchange:
         workspace = await self._workspaces.find(key.workspace_id) if key is not None else None
         if key is None or workspace is None or not workspace.has(key.user_id):
             raise Unauthorized(_NOT_VALID)
+        if key.created_at < workspace.member(key.user_id).added_at:
+            raise Unauthorized(_NOT_VALID)  # of an earlier membership, which has ended
         return self._mint.mint(
             member_identity(
                 workspace,

@@ -1,16 +1,26 @@
 """Logging in, refreshing and logging out."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from auth.domain.attempts import Attempts
+from auth.domain.accounts import home_of
+from auth.domain.attempts import NOWHERE, Attempt, Attempts, place_of
+from auth.domain.belongings import Belonging, entered_first
 from auth.domain.identities import member_identity
 from auth.domain.ports import Announcer, Clock, Passwords, Sessions, TokenMint, Users, Workspaces
 from auth.domain.revoking import session_revoked
-from auth.domain.sessions import MOST_SIBLINGS, RefreshToken, Session, opened, rotated
+from auth.domain.sessions import (
+    MOST_SIBLINGS,
+    RefreshToken,
+    Session,
+    is_login,
+    need_login,
+    opened,
+    rotated,
+)
 from auth.domain.users import User, account_of
-from auth.domain.workspaces import Workspace
-from common.errors import Forbidden, Unauthorized, Unavailable
+from common.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from common.identity import Identity
 from common.times import utc_now
 
@@ -64,42 +74,95 @@ class Logins:
         self._refresh_for = timedelta(seconds=lifetimes.refresh)
         self._clock = clock
 
-    async def login(self, email: str, password: str, workspace_id: str | None) -> Tokens:
-        """Return tokens for a workspace of the user's: the one named, else the oldest.
+    async def login(
+        self, email: str, password: str, workspace_id: str | None, address: str = NOWHERE
+    ) -> Tokens:
+        """Return tokens for a workspace of the user's: the one named, else their own.
 
-        Raises `Unauthorized` with the same text, after the same time, whether the address or the
-        password is wrong, and `RateLimited` after too many tries.
+        Raises `Unauthorized` with the same text, after the same time, whether the e-mail address or
+        the password is wrong, and `RateLimited` after too many tries from `address`.
         """
-        user = await self._recognised(email, password)
+        user = await self.recognised(email, password, address)
+        tokens, session_id = await self._opened(user, await self._chosen(user, workspace_id))
+        # The password may have been changed, and its logins ended, since it was compared.
+        now_known = await self._users.find(user.id)
+        if now_known is None or now_known.password_hash != user.password_hash:
+            await self._end(session_id)
+            raise Unauthorized(_WRONG)
+        return tokens
+
+    async def recognised(self, email: str, password: str, address: str) -> User:
+        """Return the user whose password this is. Raises as `login` does."""
+        user = await self._users.by_email(email)
+        place = place_of(user.id, address) if user else ""
+        known = user is not None and place in user.known_from
+        attempt = Attempt(account_of(email), address, known)
+        async with self._attempts.turn(attempt):
+            right = await self._passwords.matches(password, user.password_hash if user else None)
+            if user is None or not right:
+                await self._attempts.failed(attempt)
+                raise Unauthorized(_WRONG)
+            await self._attempts.succeeded(attempt)
+        if not known:
+            await self._users.came_from(user.id, place)
+        return user
+
+    async def _chosen(self, user: User, workspace_id: str | None) -> str:
+        if workspace_id is not None:
+            return workspace_id
+        belongings = await self._workspaces.of_user(user.id)
+        chosen = entered_first(user, belongings)
+        if chosen is not None:
+            return chosen.workspace_id
+        # One's own is made with the account, unless the process died in between.
+        if user.home is None or not await self._workspaces.add(home_of(user, self._clock())):
+            raise Unauthorized("You are not a member of any workspace.")
+        return user.home
+
+    async def _opened(self, user: User, workspace_id: str) -> tuple[Tokens, str]:
         now = self._clock()
-        workspace = await self._chosen(user, workspace_id)
+        workspace = await self._workspaces.find(workspace_id)
+        if workspace is None or not workspace.has(user.id):
+            raise Unauthorized(f"You are not a member of a workspace {workspace_id}.")
         session, refresh_token = opened(user.id, workspace.id, now, self._refresh_for)
         identity = member_identity(
             workspace, user.id, session.id, asked_at=now, lifetime=self._lifetimes.access
         )
         await self._sessions.add(session)
-        return self._tokens(identity, refresh_token)
+        return self._tokens(identity, refresh_token), session.id
 
-    async def _recognised(self, email: str, password: str) -> User:
-        account = account_of(email)
-        async with self._attempts.turn(account):
-            user = await self._users.by_email(email)
-            right = await self._passwords.matches(password, user.password_hash if user else None)
-            if user is None or not right:
-                await self._attempts.failed(account)
-                raise Unauthorized(_WRONG)
-            await self._attempts.succeeded(account)
-            return user
+    async def switch(self, caller: Identity, workspace_id: str) -> Tokens:
+        """Return tokens for another workspace of the caller's, as a login does.
 
-    async def _chosen(self, user: User, workspace_id: str | None) -> Workspace:
-        for workspace in await self._workspaces.of_user(user.id):
-            if workspace_id in {None, workspace.id}:
-                return workspace
-        raise Unauthorized(
-            "You are not a member of any workspace."
-            if workspace_id is None
-            else f"You are not a member of a workspace {workspace_id}."
-        )
+        The login they came with goes on. Raises `NotFound`, and `Forbidden` without a login.
+        """
+        await self.check_open(caller)
+        user = await self._users.find(caller.user_id)
+        if user is None:
+            raise Unauthorized("There is no such user any more.")
+        try:
+            tokens, session_id = await self._opened(user, workspace_id)
+        except Unauthorized:
+            raise NotFound(f"You are not a member of a workspace {workspace_id}.") from None
+        try:
+            await self.check_open(caller)  # it may have been ended, with all others, meanwhile
+        except Unauthorized:
+            await self._end(session_id)
+            raise
+        return tokens
+
+    async def belongings(self, caller: Identity) -> Sequence[Belonging]:
+        """Return the workspaces the caller may switch to, the first joined first."""
+        need_login(caller)
+        found = await self._workspaces.of_user(caller.user_id)
+        return sorted(found, key=lambda one: (one.joined_at, one.workspace_id))
+
+    async def check_open(self, caller: Identity) -> None:
+        """Raise `Unauthorized` when the caller's login has ended, `Forbidden` when it is none."""
+        need_login(caller)
+        session = await self._sessions.find(caller.session_id)
+        if session is None or not session.usable(self._clock()):
+            raise Unauthorized("This login has ended.")
 
     async def refresh(self, text: str) -> Tokens:
         """Use a refresh token, once. An old one ends the whole session. Raises `Unauthorized`."""
@@ -136,7 +199,7 @@ class Logins:
         The session of `refresh_token` ends too, when it is another one of the same user's.
         Raises `Forbidden` for API keys and the sandbox, which have no login to end.
         """
-        if not caller.session_id.startswith("ses_"):
+        if not is_login(caller):
             raise Forbidden("Only a login can be logged out; an API key is deleted instead.")
         await self._end(caller.session_id)
         token = RefreshToken.read(refresh_token or "")

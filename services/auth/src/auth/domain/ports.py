@@ -1,9 +1,10 @@
 """What auth's rules need from outside."""
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Protocol
 
+from auth.domain.belongings import Belonging
 from auth.domain.keys import ApiKey
 from auth.domain.sessions import Session
 from auth.domain.users import User
@@ -26,6 +27,27 @@ class Users(Receipts, Protocol):
     async def by_email(self, email: str) -> User | None:
         """Return the user with this address, compared without regard to case."""
 
+    async def asked_again(self, email: str, now: datetime, receipt: Receipt | None) -> None:
+        """Note that somebody tried to register an account's address, with the request's receipt.
+
+        Raises `KeyTaken` when the account has a receipt of the same key.
+        """
+
+    async def came_from(self, user_id: str, place: str) -> None:
+        """Add an address's hash to `known_from`; the oldest gives way."""
+
+    async def set_password(self, user_id: str, known: str, password_hash: str) -> bool:
+        """Replace the hash `known`, and forget a reset; False when it is another one by now."""
+
+    async def keep_reset(self, user_id: str, secret_hash: str, until: datetime) -> None:
+        """Keep the hash of the one secret that may set a new password until then."""
+
+    async def resettable(self, user_id: str, secret_hash: str, now: datetime) -> User | None:
+        """Return the user whose password this secret may set."""
+
+    async def reset_password(self, user_id: str, secret_hash: str, password_hash: str) -> bool:
+        """Use a secret up and set the password; False when it was used meanwhile."""
+
 
 class Workspaces(Receipts, Protocol):
     """Workspaces with their members, and the receipts of the requests that added them."""
@@ -35,16 +57,14 @@ class Workspaces(Receipts, Protocol):
 
     async def find(self, workspace_id: str) -> Workspace | None: ...
 
-    async def of_user(self, user_id: str) -> Sequence[Workspace]:
-        """Return the workspaces the user is a member of, oldest first."""
+    async def of_user(self, user_id: str) -> Sequence[Belonging]:
+        """Return which workspaces the user is a member of, at most `MOST_LISTED`."""
 
     async def replace(self, workspace: Workspace, receipt: Receipt | None = None) -> bool:
         """Store a changed workspace if its stored version is the one it was read with.
 
         Raises `KeyTaken` when it has a receipt of the same key.
         """
-
-    async def discard(self, workspace_id: str) -> None: ...
 
 
 class Sessions(Protocol):
@@ -57,6 +77,18 @@ class Sessions(Protocol):
 
     async def revoke(self, session_id: str, now: datetime) -> None:
         """End a session, whatever else happens to it at the same moment; twice is once."""
+
+    async def end_in(self, workspace_id: str, user_id: str, now: datetime) -> None:
+        """End a user's sessions in a workspace; their access tokens are ended in another way."""
+
+    async def end_others(
+        self, user_id: str, keep: str | None, now: datetime, most: int
+    ) -> Sequence[str] | None:
+        """End a user's sessions but `keep`; return which were open, and revoked as by `revoke`.
+
+        When these are more than `most`, return None: their access tokens are to be ended in another
+        way.
+        """
 
 
 class ApiKeys(Receipts, Protocol):
@@ -99,15 +131,26 @@ class Passwords(Protocol):
 
 
 class Failures(Protocol):
-    """Counts of failed logins by account."""
+    """Counts of what must not happen too often. Each ends a while after it was last added to."""
 
-    async def count(self, account: str) -> tuple[int, float]:
-        """Return how many there were in this window, and the seconds until it ends."""
+    async def seen(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
+        """Return of each how often it happened, and the seconds since it last did."""
 
-    async def add(self, account: str, window: timedelta) -> None:
-        """Count one; the first begins a window."""
+    async def add(self, counted: Sequence[str]) -> None:
+        """Count one more of each."""
 
-    async def clear(self, account: str) -> None: ...
+    async def clear(self, counted: str) -> None: ...
+
+
+class Post(Protocol):
+    """Sends e-mail."""
+
+    @property
+    def sends(self) -> bool:
+        """Whether there is a server to send by."""
+
+    def send(self, to: str, subject: str, text: str) -> None:
+        """Have a letter sent, later. Never fails: what cannot be sent is logged."""
 
 
 class TokenMint(Protocol):

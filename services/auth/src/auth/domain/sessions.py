@@ -6,14 +6,20 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Literal
 
+from common.errors import Forbidden
+from common.identity import Identity
 from common.ids import new_id
 
 GRACE = timedelta(seconds=10)
-"""For so long the direct parent of the newest refresh token is taken again, for clients that lost
-the answer."""
+"""For so long after its use a refresh token is taken again, while what it gave has not been used: for
+clients that lost the answer, and for two tabs that refresh at once."""
 MOST_SIBLINGS = 20
+"""Unused tokens that may have come from one, and that a session may have."""
 
-Outcome = Literal["rotated", "reused", "unknown"]
+LOGIN = "ses_"
+"""What the ids of sessions begin with."""
+
+Outcome = Literal["rotated", "reused", "unknown", "expired"]
 
 
 def hashed(secret: str) -> str:
@@ -21,22 +27,42 @@ def hashed(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+def is_login(caller: Identity) -> bool:
+    """Return whether the caller has logged in: API keys and the sandbox have not."""
+    return caller.session_id.startswith(LOGIN)
+
+
+def need_login(caller: Identity) -> None:
+    """Raise `Forbidden` for API keys and the sandbox."""
+    if not is_login(caller):
+        raise Forbidden("This needs a login; an API key or the sandbox token is not one.")
+
+
+@dataclass(frozen=True, slots=True)
+class Unused:
+    """A refresh token that has not been used: its hash, and that of the token it was given for.
+
+    `since` is when that one was used first; for the first token, when the session began.
+    """
+
+    own: str
+    parent: str | None
+    since: datetime
+
+
 @dataclass(frozen=True, slots=True)
 class Session:
     """A login.
 
-    `family` is the hash of the part that all its refresh tokens share. `current` are the hashes of
-    those that may be used: one, or several when their parent was presented again within its grace.
-    `parent` is the hash of the token they came from.
+    `family` is the hash of the part that all its refresh tokens share. `unused` are the tokens that
+    may be used: one, or one for each tab or client that goes on with its own.
     """
 
     id: str
     user_id: str
     workspace_id: str
     family: str
-    current: tuple[str, ...]
-    parent: str | None
-    rotated_at: datetime
+    unused: tuple[Unused, ...]
     expires_at: datetime
     revoked_at: datetime | None = None
     version: int = 1
@@ -77,9 +103,7 @@ def opened(
         user_id=user_id,
         workspace_id=workspace_id,
         family=hashed(token.family),
-        current=(hashed(token.own),),
-        parent=None,
-        rotated_at=now,
+        unused=(Unused(hashed(token.own), None, now),),
         expires_at=now + lifetime,
     )
     return session, token
@@ -93,22 +117,27 @@ def rotated(
     `rotated` comes with the session as it must be stored and the new token. `reused` says that an
     old token was presented: the session must end (OAuth 2.0 Security BCP, RFC 9700, 4.14.2).
     `unknown` is one that the session never gave out: knowing a session's id is not enough to end it.
+    `expired` is one that nobody used for a session's whole lifetime, while others of it went on.
     """
     if hashed(token.family) != session.family:
         return "unknown", session, token
     shown, fresh = hashed(token.own), token.next()
-    if shown in session.current:
-        after = replace(
-            session,
-            current=(hashed(fresh.own),),
-            parent=shown,
-            rotated_at=now,
-            expires_at=now + lifetime,
-            version=session.version + 1,
-        )
-        return "rotated", after, fresh
-    in_grace = shown == session.parent and now - session.rotated_at <= GRACE
-    if in_grace and len(session.current) < MOST_SIBLINGS:
-        siblings = (*session.current, hashed(fresh.own))
-        return "rotated", replace(session, current=siblings, version=session.version + 1), fresh
+    mine = next((one for one in session.unused if one.own == shown), None)
+    if mine is not None:
+        if now >= mine.since + lifetime:
+            return "expired", session, token
+        others = tuple(one for one in session.unused if one is not mine)
+        given = Unused(hashed(fresh.own), shown, now)
+        after = _holding(session, (*others, given))
+        return "rotated", replace(after, expires_at=now + lifetime), fresh
+    siblings = [one for one in session.unused if one.parent == shown]
+    if siblings and now - siblings[0].since <= GRACE and len(siblings) < MOST_SIBLINGS:
+        given = Unused(hashed(fresh.own), shown, siblings[0].since)
+        return "rotated", _holding(session, (*session.unused, given)), fresh
     return "reused", session, token
+
+
+def _holding(session: Session, unused: tuple[Unused, ...]) -> Session:
+    """Return the session with these tokens; beyond a number the oldest go."""
+    held = sorted(unused, key=lambda one: one.since)[-MOST_SIBLINGS:]
+    return replace(session, unused=tuple(held), version=session.version + 1)

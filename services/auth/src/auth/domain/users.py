@@ -17,22 +17,31 @@ which private networks and trials use, only where they end it."""
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """A person, who may belong to several workspaces."""
+    """A person, who may belong to several workspaces.
+
+    `home` is the workspace of their own. `known_from` are hashes of the addresses they came from.
+    """
 
     id: str
     email: str
     name: str
     password_hash: str
     created_at: datetime
+    home: str | None = None
+    known_from: tuple[str, ...] = ()
 
 
 def account_of(email: str) -> str:
-    """Return the form of an address by which accounts are told apart, whatever its spelling."""
+    """Return the form of an address by which accounts are told apart, whatever its spelling.
+
+    Case is no difference. Letters that casefolding would make others (`ß` to `ss`, a long s to `s`) are:
+    their mailboxes are not the same person's.
+    """
     try:
         spelled = _normalized(email)
     except EmailNotValidError:
-        spelled = unicodedata.normalize("NFC", email.strip())
-    return spelled.casefold()
+        spelled = email.strip()
+    return unicodedata.normalize("NFC", spelled.lower())
 
 
 def checked_email(email: str) -> str:
@@ -51,8 +60,8 @@ def _normalized(email: str) -> str:
     return checked.normalized.removesuffix(_ORDINARY)
 
 
-def check_password(password: str) -> None:
+def check_password(password: str, field: str = "password") -> None:
     """Raise `InvalidRequest` when `password` is too short or too long."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         reason = f"It must have {SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters"
-        raise InvalidRequest("Invalid password", field="password", reason=reason)
+        raise InvalidRequest("Invalid password", field=field, reason=reason)

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
+from auth.domain.invitations import MOST_INVITATIONS, Invitation, InvitationToken, not_valid
 from auth.domain.revoking import REVOKED_FOR
 from common.errors import Conflict, Forbidden, NotFound, Unauthorized
 from common.identity import Role
@@ -57,6 +58,7 @@ class Workspace:
     created_at: datetime
     shut_outs: tuple[ShutOut, ...] = ()
     version: int = 1
+    invitations: tuple[Invitation, ...] = ()
 
     def has(self, user_id: str) -> bool:
         return any(member.user_id == user_id for member in self.members)
@@ -92,6 +94,52 @@ class Workspace:
             raise Conflict(f"A workspace has at most {MOST_MEMBERS} members.")
         return self._changed(members=(*self.members, member))
 
+    def with_invitation(self, invitation: Invitation, now: datetime) -> "Workspace":
+        """Add an invitation; an earlier one of the same address ends.
+
+        Raises `Conflict` for a member's address, and when too many wait to be accepted.
+        """
+        if any(invitation.is_for(member.email) for member in self.members):
+            raise Conflict(
+                f"{invitation.email} is a member of this workspace already.", field="email"
+            )
+        others = [one for one in self._waiting(now) if not invitation.is_for(one.email)]
+        if len(others) >= MOST_INVITATIONS:
+            raise Conflict(
+                f"At most {MOST_INVITATIONS} invitations may wait to be accepted; withdraw some."
+            )
+        return self._changed(invitations=(*others, invitation))
+
+    def without_invitation(self, invitation_id: str, now: datetime) -> "Workspace":
+        """Withdraw an invitation. Raises `NotFound`."""
+        left = tuple(one for one in self._waiting(now) if one.id != invitation_id)
+        if len(left) == len(self._waiting(now)):
+            raise NotFound(f"There is no invitation {invitation_id}.")
+        return self._changed(invitations=left)
+
+    def invitation(self, token: InvitationToken, now: datetime) -> Invitation:
+        """Return what a token invites to, while its inviter may still give that role.
+
+        Raises `InvalidRequest`, with the same text for every cause.
+        """
+        for one in self.invitations:
+            if token.opens(one, now) and self._may_invite(one.invited_by, one.role):
+                return one
+        raise not_valid()
+
+    def with_accepted(self, invitation: Invitation, member: Member) -> "Workspace":
+        """Use an invitation up and add who has accepted it. Raises as `with_member` does."""
+        joined = self.with_member(member)
+        left = tuple(one for one in self.invitations if one.id != invitation.id)
+        return replace(joined, invitations=left)
+
+    def _may_invite(self, user_id: str, role: Role) -> bool:
+        ranks = [member.role for member in self.members if member.user_id == user_id]
+        return bool(ranks) and ranks[0] >= max(Role.ADMIN, role)
+
+    def _waiting(self, now: datetime) -> tuple[Invitation, ...]:
+        return tuple(one for one in self.invitations if now < one.expires_at)
+
     def with_role(self, user_id: str, role: Role, by: Role, now: datetime) -> "Workspace":
         """Change a member's role, as somebody with the role `by`, and end their tokens.
 
@@ -110,6 +158,10 @@ class Workspace:
         _check_rank(member.role, by)
         members = tuple(known for known in self.members if known is not member)
         return _owned(self._changed(members=members, shut_outs=self._shut_out(user_id, now)))
+
+    def with_shut_out(self, user_id: str, now: datetime) -> "Workspace":
+        """End a member's tokens; they stay a member."""
+        return self._changed(shut_outs=self._shut_out(user_id, now))
 
     def with_plan(self, tier: Tier, limits: Limits | None) -> "Workspace":
         return self._changed(tier=tier, limits=limits)

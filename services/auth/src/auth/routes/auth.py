@@ -2,17 +2,22 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Response
+from fastapi import APIRouter, Query, Response
 
 from auth.domain.accounts import Registered as RegisteredUser
+from auth.domain.belongings import Belonging
 from auth.domain.key_cabinet import Made
 from auth.domain.keys import ApiKey
-from auth.domain.users import account_of
+from auth.domain.logins import Tokens
+from auth.domain.users import User, account_of
+from auth.domain.workspaces import Workspace
 from auth.routes.bodies import (
     ApiKeyList,
     ApiKeyMade,
     ApiKeyRequest,
     ApiKeyView,
+    BelongingList,
+    BelongingView,
     Credentials,
     KeySet,
     LoggedIn,
@@ -22,24 +27,16 @@ from auth.routes.bodies import (
     RefreshRequest,
     Registered,
     Registration,
+    SwitchRequest,
     WorkspaceView,
 )
-from auth.routes.parts import Parts, parts
+from auth.routes.parts import SECRET, ClientAddress, Use
 from common.access import Admin, Viewer
 from common.idempotency.header import IdempotencyKey, creating
-from common.identity import ROLES
-from common.models import Page
+from common.identity import ROLES, Identity, Role
+from common.models import Page, failures
 
 router = APIRouter(tags=["auth"])
-Use = Annotated[Parts, Depends(parts)]
-
-
-def _not_stored(response: Response) -> None:
-    response.headers["Cache-Control"] = "no-store"
-
-
-_SECRET = [Depends(_not_stored)]
-"""For answers that hold a token: no cache keeps them (RFC 6749, section 5.1)."""
 
 
 @router.post(
@@ -48,10 +45,14 @@ _SECRET = [Depends(_not_stored)]
     responses=creating(201),
     summary="Register a user and workspace",
 )
-async def register(body: Registration, use: Use, key: IdempotencyKey) -> Registered:
+async def register(
+    body: Registration, use: Use, key: IdempotencyKey, address: ClientAddress
+) -> Registered:
+    """An address that has an account already is answered in the same way, and nothing is made."""
     # Nobody is known here yet: a key is one account's, so that no stranger's can be met or tried.
     once = use.keys.once(key, account_of(body.email), body, _registered)
-    return _registered(await use.accounts.register(body.email, body.password, body.name, once))
+    made = await use.accounts.register(body.email, body.password, body.name, once, address=address)
+    return _registered(made)
 
 
 def _registered(made: RegisteredUser) -> Registered:
@@ -59,9 +60,12 @@ def _registered(made: RegisteredUser) -> Registered:
     return Registered(id=user.id, email=user.email, workspace_id=workspace.id)
 
 
-@router.post("/auth/login", dependencies=_SECRET, summary="Login with credentials")
-async def login(body: Credentials, use: Use) -> LoggedIn:
-    tokens = await use.logins.login(body.email, body.password, body.workspace_id)
+@router.post("/auth/login", dependencies=SECRET, summary="Login with credentials")
+async def login(body: Credentials, use: Use, address: ClientAddress) -> LoggedIn:
+    return _logged_in(await use.logins.login(body.email, body.password, body.workspace_id, address))
+
+
+def _logged_in(tokens: Tokens) -> LoggedIn:
     return LoggedIn(
         access_token=tokens.access_token,
         expires_in=tokens.expires_in,
@@ -70,7 +74,7 @@ async def login(body: Credentials, use: Use) -> LoggedIn:
     )
 
 
-@router.post("/auth/refresh", dependencies=_SECRET, summary="Refresh access token")
+@router.post("/auth/refresh", dependencies=SECRET, summary="Refresh access token")
 async def refresh(body: RefreshRequest, use: Use) -> Refreshed:
     tokens = await use.logins.refresh(body.refresh_token)
     return Refreshed(
@@ -88,13 +92,54 @@ async def logout(caller: Viewer, use: Use, body: LogoutRequest | None = None) ->
 @router.get("/auth/me", summary="Who am I")
 async def me(caller: Viewer, use: Use) -> Me:
     user, workspace = await use.accounts.me(caller)
+    return me_of(user, workspace, caller.role)
+
+
+def me_of(user: User, workspace: Workspace, role: Role) -> Me:
+    """Return who somebody is in a workspace."""
     return Me(
         id=user.id,
         email=user.email,
         name=user.name,
-        role=caller.role.label,
+        role=role.label,
         workspace=WorkspaceView(id=workspace.id, name=workspace.name, tier=workspace.tier),
     )
+
+
+@router.get("/auth/workspaces", summary="List my workspaces")
+async def list_workspaces(
+    caller: Viewer, page: Annotated[Page, Query()], use: Use
+) -> BelongingList:
+    belongings = await use.logins.belongings(caller)
+    return BelongingList(
+        workspaces=[
+            _belonging(one, caller) for one in belongings[page.skip : page.skip + page.page_size]
+        ],
+        total=len(belongings),
+        page=page.page,
+        page_size=page.page_size,
+    )
+
+
+def _belonging(one: Belonging, caller: Identity) -> BelongingView:
+    return BelongingView(
+        id=one.workspace_id,
+        name=one.name,
+        tier=one.tier,
+        role=one.role.label,
+        current=one.workspace_id == caller.workspace_id,
+        joined_at=one.joined_at,
+    )
+
+
+@router.post(
+    "/auth/switch",
+    dependencies=SECRET,
+    responses=failures(404),
+    summary="Enter another of my workspaces",
+)
+async def switch(body: SwitchRequest, caller: Viewer, use: Use) -> LoggedIn:
+    return _logged_in(await use.logins.switch(caller, body.workspace_id))
 
 
 @router.get("/auth/api-keys", summary="List API keys")
@@ -113,7 +158,7 @@ async def list_api_keys(caller: Admin, page: Annotated[Page, Query()], use: Use)
     "/auth/api-keys",
     status_code=201,
     responses=creating(201),
-    dependencies=_SECRET,
+    dependencies=SECRET,
     summary="Create an API key",
 )
 async def create_api_key(

@@ -38,7 +38,7 @@ class Credentials(RequestModel):
     email: Email
     password: Secret
     workspace_id: str | None = Field(default=None, max_length=100)
-    """Which of the user's workspaces to enter; by default their first."""
+    """Which of the user's workspaces to enter; by default their own."""
 
 
 class LoggedIn(AnswerModel):
@@ -110,12 +110,91 @@ class ApiKeyList(AnswerModel):
     page_size: int
 
 
-class MemberRequest(RequestModel):
+class InvitationRequest(RequestModel):
     email: Email
     role: RoleName = "editor"
-    password: Password | None = None
-    """A first password, for somebody who has no account yet."""
     name: Name | None = None
+    """What somebody who has no account yet is called, until they say otherwise."""
+
+
+class MemberRequest(InvitationRequest):
+    password: Password | None = None
+    """Not taken any more: whoever is invited uses their own."""
+
+
+class InvitationView(AnswerModel):
+    id: str
+    email: str
+    name: str | None
+    role: str
+    status: Literal["invited"] = "invited"
+    invited_by: str
+    created_at: Timestamp
+    expires_at: Timestamp
+
+
+class InvitationMade(InvitationView):
+    mailed: bool
+    """Whether it is also sent by e-mail."""
+    token: str
+    """What the invited person accepts with: shown this once."""
+
+
+class InvitationList(AnswerModel):
+    invitations: list[InvitationView]
+    total: int
+    page: int
+    page_size: int
+
+
+class Acceptance(RequestModel):
+    token: Secret
+    password: Password | None = None
+    """Without a login: the account's or, where the address has none yet, a new one."""
+    name: Name | None = None
+
+
+class SwitchRequest(RequestModel):
+    workspace_id: str = Field(min_length=1, max_length=100)
+
+
+class BelongingView(AnswerModel):
+    id: str
+    name: str
+    tier: Tier
+    role: str
+    current: bool
+    """Whether it is the one that the caller's token is for."""
+    joined_at: Timestamp
+
+
+class BelongingList(AnswerModel):
+    workspaces: list[BelongingView]
+    total: int
+    page: int
+    page_size: int
+
+
+class PasswordChange(RequestModel):
+    current_password: Secret
+    new_password: Password
+
+
+class Forgotten(RequestModel):
+    email: Email
+
+
+class Noted(AnswerModel):
+    status: Literal["accepted"] = "accepted"
+    message: str = (
+        "If this address has an account, and this installation sends e-mail, a token is on its way; "
+        "otherwise ask its operator for one."
+    )
+
+
+class PasswordReset(RequestModel):
+    token: Secret
+    password: Password
 
 
 class RoleRequest(RequestModel):

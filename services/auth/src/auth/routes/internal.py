@@ -2,11 +2,11 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Header, Request
 
 from auth.domain.exchange import EXCHANGED_TTL, SERVICE_TTL
 from auth.routes.bodies import ExchangeRequest, Plan, ServiceTokenRequest, ShortToken
-from auth.routes.parts import Parts, parts
+from auth.routes.parts import Use
 from auth.routes.workspace import plan_of
 from common.access import Overseer, bearer
 from common.errors import Forbidden
@@ -14,7 +14,6 @@ from common.identity import ALL_WORKSPACES
 from common.times import utc_now
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
-Use = Annotated[Parts, Depends(parts)]
 Secret = Annotated[str, Header(alias="X-Kasal-Service-Secret")]
 
 

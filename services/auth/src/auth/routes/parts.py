@@ -1,16 +1,22 @@
 """What the routes use; `wiring` puts it on the application."""
 
 from dataclasses import dataclass
+from typing import Annotated
 
-from fastapi import Request
+from fastapi import Depends, Request, Response
 
 from auth.domain.accounts import Accounts
+from auth.domain.attempts import NOWHERE
+from auth.domain.errands import Errands
 from auth.domain.exchange import Exchange
+from auth.domain.inviting import Inviting
 from auth.domain.key_cabinet import KeyCabinet
 from auth.domain.logins import Logins
 from auth.domain.memberships import Memberships
+from auth.domain.passwords import PasswordChanges
 from auth.domain.ports import Revocations
 from auth.domain.signing import KeyRing
+from common.addresses import counted_as
 from common.idempotency.keys import IdempotencyKeys
 
 
@@ -19,6 +25,9 @@ class Parts:
     accounts: Accounts
     logins: Logins
     memberships: Memberships
+    inviting: Inviting
+    passwords: PasswordChanges
+    errands: Errands
     exchange: Exchange
     cabinet: KeyCabinet
     revocations: Revocations
@@ -30,3 +39,31 @@ def parts(request: Request) -> Parts:
     """Return what the application was wired with."""
     held: Parts = request.app.state.parts
     return held
+
+
+Use = Annotated[Parts, Depends(parts)]
+"""Parameter type of what the routes use."""
+
+
+def _address(request: Request, use: Use) -> str:
+    """Return the name under which the client's address is counted.
+
+    What the header says is believed of the gateway, which proves itself by the services' secret; of
+    anybody else the address of the connection counts.
+    """
+    told = request.headers.get("x-forwarded-for")
+    if told and use.exchange.is_service(request.headers.get("x-kasal-service-secret", "")):
+        return counted_as(told)
+    return counted_as(request.client.host) if request.client else NOWHERE
+
+
+ClientAddress = Annotated[str, Depends(_address)]
+"""Parameter type of where a client is."""
+
+
+def _not_stored(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+SECRET = [Depends(_not_stored)]
+"""For answers that hold a secret: no cache keeps them (RFC 6749, section 5.1)."""

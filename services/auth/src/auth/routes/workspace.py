@@ -2,26 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Query
 
 from auth.domain.workspaces import Limits, Member, Workspace
 from auth.routes.bodies import (
     LimitsBody,
     MemberList,
-    MemberRequest,
     MemberView,
     Plan,
     PlanRequest,
     RoleRequest,
 )
-from auth.routes.parts import Parts, parts
+from auth.routes.parts import Use
 from common.access import Admin, Owner, Viewer
-from common.idempotency.header import IdempotencyKey, creating
 from common.identity import ROLES
 from common.models import Page, failures
 
 router = APIRouter(tags=["workspace"])
-Use = Annotated[Parts, Depends(parts)]
 
 
 @router.get("/workspace/members", summary="List members")
@@ -32,17 +29,6 @@ async def list_members(caller: Viewer, page: Annotated[Page, Query()], use: Use)
         total=len(members),
         page=page.page,
         page_size=page.page_size,
-    )
-
-
-@router.post("/workspace/members", status_code=201, responses=creating(201), summary="Add a member")
-async def add_member(
-    body: MemberRequest, caller: Admin, use: Use, key: IdempotencyKey
-) -> MemberView:
-    once = use.keys.once(key, caller.workspace_id, body, _view)
-    role = ROLES[body.role]
-    return _view(
-        await use.memberships.add(caller, body.email, role, body.password, body.name, once)
     )
 
 
@@ -57,9 +43,10 @@ async def update_member(member_id: str, body: RoleRequest, caller: Admin, use: U
     "/workspace/members/{member_id}",
     status_code=204,
     responses=failures(409),
-    summary="Remove a member",
+    summary="Remove a member, or leave",
 )
-async def remove_member(member_id: str, caller: Admin, use: Use) -> None:
+async def remove_member(member_id: str, caller: Viewer, use: Use) -> None:
+    """Admins remove others; everybody may leave but the last owner."""
     await use.memberships.remove(caller, member_id)
 
 

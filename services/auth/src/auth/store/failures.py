@@ -2,6 +2,7 @@
 
 import time
 from collections import OrderedDict
+from collections.abc import Sequence
 from datetime import timedelta
 
 from redis.asyncio import Redis
@@ -12,61 +13,67 @@ from common.logs import get_logger
 
 log = get_logger(__name__)
 
-_MOST_ACCOUNTS = 10_000
-"""How many are counted here while Redis is away; the oldest counts give way."""
+_MOST_COUNTS = 10_000
+"""How many are held here while Redis is away; those longest without a failure give way."""
 
 
 class CountedFailures:
-    """Failed logins by account."""
+    """Failed logins by whatever they are counted by.
 
-    def __init__(self, redis: Redis) -> None:
+    A count ends a while after its last failure, so its remaining life tells how long ago that was.
+    """
+
+    def __init__(self, redis: Redis, window: timedelta) -> None:
         self._redis = redis
+        self._window = window.total_seconds()
         self._local: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    async def count(self, account: str) -> tuple[int, float]:
-        key = _key(account)
+    async def seen(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
+        keys = [_key(one) for one in counted]
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
-                pipe.get(key)
-                pipe.ttl(key)
-                count, left = await pipe.execute()
+                for key in keys:
+                    pipe.get(key)
+                    pipe.pttl(key)
+                told = await pipe.execute()
         except (RedisError, OSError):
-            return self._counted_here(key)
-        return int(count or 0), max(1.0, float(left))
+            return [self._seen_here(key) for key in keys]
+        pairs = zip(told[::2], told[1::2], strict=True)
+        return [(int(count or 0), max(0.0, self._window - left / 1_000)) for count, left in pairs]
 
-    async def add(self, account: str, window: timedelta) -> None:
-        key = _key(account)
-        seconds = int(window.total_seconds())
+    async def add(self, counted: Sequence[str]) -> None:
+        keys = [_key(one) for one in counted]
         try:
             async with self._redis.pipeline(transaction=True) as pipe:
-                # Not EXPIRE … NX, which Redis has only since 7.0.
-                pipe.set(key, 0, ex=seconds, nx=True)
-                pipe.incr(key)
+                for key in keys:
+                    pipe.incr(key)
+                    pipe.pexpire(key, int(self._window * 1_000))
                 await pipe.execute()
         except (RedisError, OSError) as fault:
             log.warning("failed logins are counted in this process alone", reason=str(fault))
-            self._count_here(key, seconds)
+            for key in keys:
+                self._count_here(key)
 
-    async def clear(self, account: str) -> None:
-        key = _key(account)
+    async def clear(self, counted: str) -> None:
+        key = _key(counted)
         self._local.pop(key, None)
         try:
             await self._redis.delete(key)
         except (RedisError, OSError) as fault:
             log.warning("a count of failed logins could not be cleared", reason=str(fault))
 
-    def _counted_here(self, key: str) -> tuple[int, float]:
-        count, until = self._local.get(key, (0, 0.0))
-        left = until - time.monotonic()
-        return (count, left) if left > 0 else (0, 0.0)
+    def _seen_here(self, key: str) -> tuple[int, float]:
+        count, at = self._local.get(key, (0, 0.0))
+        since = time.monotonic() - at
+        return (count, since) if since < self._window else (0, since)
 
-    def _count_here(self, key: str, seconds: int) -> None:
-        count, left = self._counted_here(key)
-        until = time.monotonic() + (left if count else seconds)
-        self._local[key] = (count + 1, until)
-        if len(self._local) > _MOST_ACCOUNTS:
+    def _count_here(self, key: str) -> None:
+        count, _ = self._seen_here(key)
+        self._local[key] = (count + 1, time.monotonic())
+        self._local.move_to_end(key)
+        if len(self._local) > _MOST_COUNTS:
             self._local.popitem(last=False)
 
 
-def _key(account: str) -> str:
-    return f"kasal:auth:failures:{hashed(account)}"
+def _key(counted: str) -> str:
+    return f"kasal:auth:failures:{hashed(counted)}"

@@ -1,5 +1,6 @@
 """The schema of auth's database; see docs/reference/schema.md before you change it."""
 
+from auth.domain.users import account_of
 from common.idempotency import receipts
 from common.migrations import Schema, Step
 from common.mongo import Database, ensure_index
@@ -12,6 +13,7 @@ async def indexes(database: Database) -> None:
     await ensure_index(database["workspaces"], "shut_outs.until")
     await ensure_index(database["sessions"], "expires_at", expireAfterSeconds=0)
     await ensure_index(database["sessions"], "revoked_until", sparse=True)
+    await ensure_index(database["sessions"], "user_id")
     await ensure_index(database["api_keys"], "secret_hash", unique=True)
     await ensure_index(database["api_keys"], "workspace_id")
     await ensure_index(database["api_keys"], "revoked_until", expireAfterSeconds=0)
@@ -20,6 +22,21 @@ async def indexes(database: Database) -> None:
         await receipts.indexes(database[created])
 
 
+async def accounts_by_lower_case(database: Database) -> None:
+    """Tell accounts apart by lower case, where casefolding had made other letters of some."""
+    beyond_ascii = {"account": {"$ne": None}, "email": {"$regex": "[^\\x00-\\x7f]"}}
+    async for user in database["users"].find(beyond_ascii, {"email": 1, "account": 1}):
+        account = account_of(user["email"])
+        if account != user["account"]:
+            await database["users"].update_one({"_id": user["_id"]}, {"$set": {"account": account}})
+
+
 SCHEMA = Schema(
-    "auth", indexes, (Step("the first indexes"), Step("indexes of idempotency receipts"))
+    "auth",
+    indexes,
+    (
+        Step("the first indexes"),
+        Step("indexes of idempotency receipts"),
+        Step("an index of sessions by user; accounts by lower case", accounts_by_lower_case),
+    ),
 )

@@ -1,16 +1,21 @@
 """Sessions in MongoDB. Expired ones remove themselves."""
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
 from auth.domain.revoking import REVOKED_FOR
-from auth.domain.sessions import Session
+from auth.domain.sessions import Session, Unused
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.mongo import Database, Document
 
-NEWEST = 1
-"""The newest format of these documents that this code reads, and the one it writes."""
+NEWEST = 2
+"""The newest format of these documents that this code reads.
+
+Format 1 knows one generation of unused tokens: `current`, all given for `parent` at `rotated_at`. It is
+written wherever it suffices, and format 2, with `unused`, for tokens of several generations.
+"""
 
 
 class MongoSessions:
@@ -27,11 +32,7 @@ class MongoSessions:
         if document is None:
             return None
         format_of(document, NEWEST, f"The session {session_id}")
-        document["id"] = document.pop("_id")
-        document["current"] = tuple(document["current"])
-        for stored_only in ("revoked_until", FORMAT):
-            document.pop(stored_only, None)
-        return Session(**document)
+        return _session(document)
 
     async def replace(self, session: Session) -> bool:
         read_with = {"_id": session.id, "version": session.version - 1}
@@ -49,7 +50,45 @@ class MongoSessions:
             },
         )
 
+    async def end_in(self, workspace_id: str, user_id: str, now: datetime) -> None:
+        query = {"user_id": user_id, "workspace_id": workspace_id, "revoked_at": None}
+        await self._sessions.update_many(query, {**_ENDED, "$set": {"revoked_at": now}})
+
+    async def end_others(
+        self, user_id: str, keep: str | None, now: datetime, most: int
+    ) -> Sequence[str] | None:
+        query: Document = {"user_id": user_id, "_id": {"$ne": keep}, "revoked_at": None}
+        open_now = self._sessions.find({**query, "expires_at": {"$gt": now}}, {"_id": 1})
+        ended = [document["_id"] for document in await open_now.limit(most + 1).to_list()]
+        if len(ended) <= most:
+            for session_id in ended:
+                await self.revoke(session_id, now)
+        await self._sessions.update_many(query, {**_ENDED, "$set": {"revoked_at": now}})
+        return ended if len(ended) <= most else None
+
+
+_ENDED: Document = {"$inc": {"version": 1}}
+
+
+def _session(document: Document) -> Session:
+    if "unused" in document:
+        unused = tuple(Unused(**one) for one in document["unused"])
+    else:
+        parent, since = document["parent"], document["rotated_at"]
+        unused = tuple(Unused(own, parent, since) for own in document["current"])
+    plain = ("user_id", "workspace_id", "family", "expires_at", "revoked_at", "version")
+    fields = {name: document[name] for name in plain}
+    return Session(id=document["_id"], unused=unused, **fields)
+
 
 def _document(session: Session) -> Document:
     fields = asdict(session)
-    return {"_id": fields.pop("id"), **fields, "current": list(session.current), FORMAT: NEWEST}
+    unused = fields.pop("unused")
+    generations = {(one.parent, one.since) for one in session.unused}
+    if len(generations) == 1:
+        ((parent, since),) = generations
+        current = [one.own for one in session.unused]
+        shape = {"current": current, "parent": parent, "rotated_at": since, FORMAT: 1}
+    else:
+        shape = {"unused": unused, FORMAT: 2}
+    return {"_id": fields.pop("id"), **fields, **shape}

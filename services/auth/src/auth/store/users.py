@@ -7,6 +7,8 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from auth.domain.belongings import MOST_LISTED, Belonging
+from auth.domain.invitations import Invitation
 from auth.domain.users import User, account_of
 from auth.domain.workspaces import Limits, Member, ShutOut, Workspace
 from common.errors import Conflict
@@ -41,10 +43,48 @@ class MongoUsers:
             raise Conflict("This e-mail address has an account already.", field="email") from None
 
     async def find(self, user_id: str) -> User | None:
-        return _user(await self._users.find_one({"_id": user_id}))
+        return _user(await self._users.find_one({"_id": user_id}, receipts.WITHOUT))
 
     async def by_email(self, email: str) -> User | None:
-        return _user(await self._users.find_one({"account": account_of(email)}))
+        query = {"account": account_of(email)}
+        return _user(await self._users.find_one(query, receipts.WITHOUT))
+
+    async def asked_again(self, email: str, now: datetime, receipt: Receipt | None) -> None:
+        account = {"account": account_of(email)}
+        change = {"$set": {"asked_again_at": now}, **receipts.pushed(receipt, _MOST_STRANGERS)}
+        result = await self._users.update_one({**account, **receipts.unless_kept(receipt)}, change)
+        if receipt is not None and not result.matched_count:
+            raise KeyTaken
+
+    async def came_from(self, user_id: str, place: str) -> None:
+        await self._users.update_one(
+            {"_id": user_id, "known_from": {"$ne": place}},
+            {"$push": {"known_from": {"$each": [place], "$slice": -_MOST_PLACES}}},
+        )
+
+    async def set_password(self, user_id: str, known: str, password_hash: str) -> bool:
+        return await self._set_password({"_id": user_id, "password_hash": known}, password_hash)
+
+    async def keep_reset(self, user_id: str, secret_hash: str, until: datetime) -> None:
+        reset = {"secret_hash": secret_hash, "until": until}
+        await self._users.update_one({"_id": user_id}, {"$set": {"reset": reset}})
+
+    async def resettable(self, user_id: str, secret_hash: str, now: datetime) -> User | None:
+        query = {"_id": user_id, "reset.secret_hash": secret_hash, "reset.until": {"$gt": now}}
+        return _user(await self._users.find_one(query, receipts.WITHOUT))
+
+    async def reset_password(self, user_id: str, secret_hash: str, password_hash: str) -> bool:
+        query = {"_id": user_id, "reset.secret_hash": secret_hash}
+        return await self._set_password(query, password_hash)
+
+    async def _set_password(self, query: Document, password_hash: str) -> bool:
+        change = {"$set": {"password_hash": password_hash}, "$unset": {"reset": 1}}
+        return (await self._users.update_one(query, change)).matched_count == 1
+
+
+_MOST_STRANGERS = 100
+"""Receipts kept of requests to register an account's address: anybody can make some."""
+_MOST_PLACES = 10
 
 
 def _user(document: Document | None) -> User | None:
@@ -56,6 +96,8 @@ def _user(document: Document | None) -> User | None:
         name=document["name"],
         password_hash=document["password_hash"],
         created_at=document["created_at"],
+        home=document.get("home"),
+        known_from=tuple(document.get("known_from", ())),
     )
 
 
@@ -87,10 +129,11 @@ class MongoWorkspaces:
         document = await self._workspaces.find_one({"_id": workspace_id}, receipts.WITHOUT)
         return None if document is None else _workspace(document)
 
-    async def of_user(self, user_id: str) -> Sequence[Workspace]:
+    async def of_user(self, user_id: str) -> Sequence[Belonging]:
         query = {"members.user_id": user_id}
-        found = await self._workspaces.find(query, receipts.WITHOUT).to_list()
-        return sorted(map(_workspace, found), key=lambda one: (one.created_at, one.id))
+        wanted = {"name": 1, "tier": 1, "created_at": 1, "members.$": 1}
+        found = self._workspaces.find(query, wanted).limit(MOST_LISTED)
+        return [_belonging(document) for document in await found.to_list()]
 
     async def replace(self, workspace: Workspace, receipt: Receipt | None = None) -> bool:
         read_with = {"_id": workspace.id, "version": workspace.version - 1}
@@ -106,14 +149,24 @@ class MongoWorkspaces:
                 raise KeyTaken
         return result.matched_count == 1
 
-    async def discard(self, workspace_id: str) -> None:
-        await self._workspaces.delete_one({"_id": workspace_id})
+
+def _belonging(document: Document) -> Belonging:
+    (member,) = document["members"]
+    return Belonging(
+        workspace_id=document["_id"],
+        name=document["name"],
+        tier=document["tier"],
+        role=ROLES[member["role"]],
+        joined_at=member["added_at"],
+        made_at=document["created_at"],
+    )
 
 
 def _document(workspace: Workspace) -> Document:
     fields: dict[str, Any] = asdict(workspace)
     fields["_id"] = fields.pop("id")
-    fields["members"] = [{**member, "role": member["role"].label} for member in fields["members"]]
+    for name in ("members", "invitations"):
+        fields[name] = [{**entry, "role": entry["role"].label} for entry in fields[name]]
     return {**fields, FORMAT: NEWEST}
 
 
@@ -131,4 +184,8 @@ def _workspace(document: Document) -> Workspace:
         created_at=document["created_at"],
         shut_outs=tuple(ShutOut(**out) for out in document["shut_outs"]),
         version=document["version"],
+        invitations=tuple(
+            Invitation(**{**one, "role": ROLES[one["role"]]})
+            for one in document.get("invitations", ())
+        ),
     )

@@ -40,16 +40,6 @@ def asked_host(
     return forwarded if believed else host
 
 
-def counted_as(address: str) -> str:
-    """Return the name under which `address` is counted: an IPv6 client owns its whole /64."""
-    parsed = _parsed(address)
-    if isinstance(parsed, IPv6Address):
-        if parsed.ipv4_mapped is not None:
-            return str(parsed.ipv4_mapped)
-        return str(IPv6Network((int(parsed) >> 64 << 64, 64)))
-    return address
-
-
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     try:
         return ip_address(text)

@@ -4,10 +4,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from common.addresses import counted_as
 from common.errors import Unauthorized
 from common.identity import Identity
 from common.tokens import bearer, is_opaque
-from gateway.domain.addresses import counted_as
 from gateway.domain.credentials import Credential, Credentials
 from gateway.domain.plans import Plans
 from gateway.domain.ports import Counted, SharedCounters

@@ -15,7 +15,15 @@ _SERVICES = {
     "executions": "executor",
     "analytics": "executor",
 }
-_OPEN = frozenset({"/auth/login", "/auth/refresh", "/auth/register"})
+_EITHER = frozenset({"/auth/invitations/accept"})
+"""Open to those who have no login yet."""
+_OPEN = _EITHER | {
+    "/auth/login",
+    "/auth/password/forgot",
+    "/auth/password/reset",
+    "/auth/refresh",
+    "/auth/register",
+}
 _JWKS = "/.well-known/jwks.json"
 _LONGEST = 2_048
 
@@ -35,6 +43,8 @@ class Target:
     path: str
     open: bool = False
     """No token is needed; the client's address is counted instead."""
+    token_checked: bool = False
+    """A token is checked all the same where there is one."""
     streamed: bool = False
     """The answer has no end of its own (server-sent events)."""
 
@@ -85,7 +95,7 @@ def route(method: str, path: str) -> Target | None:
         return None
     if first == "executions" and rest.endswith("/events") and _is_stream(method, rest):
         return Target("events", inner, streamed=True)
-    return Target(service, inner, open=inner in _OPEN)
+    return Target(service, inner, open=inner in _OPEN, token_checked=inner in _EITHER)
 
 
 def _is_stream(method: str, rest: str) -> bool:

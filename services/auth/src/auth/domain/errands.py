@@ -1,0 +1,34 @@
+"""Work that an answer must not wait for, lest its time tell something."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from common.logs import get_logger
+
+log = get_logger(__name__)
+
+MOST_WAITING = 1_000
+Errand = Callable[[], Awaitable[None]]
+
+
+class Errands:
+    """Runs errands one after the other; `run` must be running. Too many are dropped and logged."""
+
+    def __init__(self) -> None:
+        self._waiting: asyncio.Queue[Errand] = asyncio.Queue(MOST_WAITING)
+
+    def add(self, errand: Errand) -> None:
+        """Have something done soon."""
+        try:
+            self._waiting.put_nowait(errand)
+        except asyncio.QueueFull:
+            log.warning("an errand was dropped: too many wait")
+
+    async def run(self) -> None:
+        """Do what waits, until cancelled."""
+        while True:
+            errand = await self._waiting.get()
+            try:
+                await errand()
+            except Exception:
+                log.exception("an errand failed")

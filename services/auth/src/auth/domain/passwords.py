@@ -1,0 +1,146 @@
+"""Changing a password, and setting a new one where it was forgotten."""
+
+import secrets
+from datetime import datetime, timedelta
+
+from auth.domain.attempts import Attempt, Attempts
+from auth.domain.changes import Changes
+from auth.domain.letters import Letters
+from auth.domain.logins import Logins
+from auth.domain.ports import Announcer, Clock, Passwords, Sessions, Users, Workspaces
+from auth.domain.revoking import session_revoked, user_revoked
+from auth.domain.sessions import hashed
+from auth.domain.users import User, check_password
+from common.errors import Conflict, InvalidRequest, NotFound, Unauthorized
+from common.identity import Identity
+from common.times import utc_now
+
+RESET_HOLDS = timedelta(hours=1)
+MOST_ENDED_ONE_BY_ONE = 200
+"""Logins that a password change ends singly; beyond, all tokens of the user have to be renewed."""
+
+
+class PasswordChanges:
+    """Sets passwords. With the old one, all other logins end; without it, every login does."""
+
+    def __init__(
+        self,
+        users: Users,
+        workspaces: Workspaces,
+        sessions: Sessions,
+        passwords: Passwords,
+        attempts: Attempts,
+        logins: Logins,
+        letters: Letters,
+        announcer: Announcer,
+        clock: Clock = utc_now,
+    ) -> None:
+        self._users = users
+        self._workspaces = workspaces
+        self._changes = Changes(workspaces)
+        self._sessions = sessions
+        self._passwords = passwords
+        self._attempts = attempts
+        self._logins = logins
+        self._letters = letters
+        self._announcer = announcer
+        self._clock = clock
+
+    async def change(self, caller: Identity, current: str, new: str, address: str) -> None:
+        """Set the caller's password; their other logins end, their open WebSockets too.
+
+        Raises `Forbidden` without a login, `InvalidRequest` for a wrong or an unfit password,
+        `RateLimited` after too many wrong ones, `Conflict` when it was changed at the same moment.
+        """
+        await self._logins.check_open(caller)
+        check_password(new, "new_password")
+        user = await self._users.find(caller.user_id)
+        if user is None:
+            raise Unauthorized("There is no such user any more.")
+        # Counted by login: whoever holds its token must not guess, nor shut the owner out.
+        attempt = Attempt(user.id, f"{address} {caller.session_id}", known=True)
+        async with self._attempts.turn(attempt):
+            if not await self._passwords.matches(current, user.password_hash):
+                await self._attempts.failed(attempt)
+                reason = "It is not the present password"
+                raise InvalidRequest("Wrong password", field="current_password", reason=reason)
+            await self._attempts.succeeded(attempt)
+        fresh = await self._passwords.hash(new)
+        await self._end(user.id, caller.session_id)
+        if not await self._users.set_password(user.id, user.password_hash, fresh):
+            raise Conflict("The password was changed at the same moment; log in again.")
+        await self._end(user.id, caller.session_id)
+        self._letters.changed(user.email)
+
+    async def forgot(self, email: str) -> None:
+        """Send the holder of an account a token that sets a new password, if it has one.
+
+        It goes to the address as it is stored, never as it was written here.
+        """
+        user = await self._users.by_email(email)
+        if user is not None and await self._letters.may_reset(user.id):
+            token = await _resetting(self._users, user, self._clock())
+            self._letters.reset(user.email, token, int(RESET_HOLDS.total_seconds() // 60))
+
+    async def reset(self, token: str, password: str) -> None:
+        """Set a password by a token, which is then used up; every login of the account ends.
+
+        Raises `InvalidRequest` for a token that does not hold and for an unfit password.
+        """
+        check_password(password)
+        user_id, _, secret = token.partition(".")
+        user = await self._users.resettable(user_id, hashed(secret), self._clock())
+        if user is None:
+            raise _not_valid()
+        fresh = await self._passwords.hash(password)
+        # Before and after: a process that dies in between leaves the token, to be used again, and
+        # whoever logs in with the old password meanwhile is out.
+        await self._end(user.id, None)
+        if not await self._users.reset_password(user.id, hashed(secret), fresh):
+            raise _not_valid()
+        await self._end(user.id, None)
+        self._letters.changed(user.email)
+
+    async def _end(self, user_id: str, keep: str | None) -> None:
+        now = self._clock()
+        most = MOST_ENDED_ONE_BY_ONE if keep else 0
+        ended = await self._sessions.end_others(user_id, keep, now, most)
+        for session_id in ended or ():
+            await self._announcer.announce(session_revoked(session_id, now))
+        if keep is None or ended is None:
+            await self._shut_out(user_id)
+
+    async def _shut_out(self, user_id: str) -> None:
+        """End all access tokens of a user, in every workspace."""
+        for belonging in await self._workspaces.of_user(user_id):
+            changed = await self._changes.make(
+                belonging.workspace_id,
+                lambda workspace: workspace.with_shut_out(user_id, self._clock()),
+            )
+            for out in changed.shut_outs:
+                if out.user_id == user_id:
+                    await self._announcer.announce(
+                        user_revoked(changed.id, user_id, out.at, out.until)
+                    )
+
+
+async def new_reset_token(users: Users, email: str, clock: Clock = utc_now) -> str:
+    """Return a token for whoever operates the platform to hand over. Raises `NotFound`."""
+    user = await users.by_email(email)
+    if user is None:
+        raise NotFound(f"There is no account of {email}.")
+    return await _resetting(users, user, clock())
+
+
+async def _resetting(users: Users, user: User, now: datetime) -> str:
+    secret = secrets.token_urlsafe(32)
+    await users.keep_reset(user.id, hashed(secret), now + RESET_HOLDS)
+    return f"{user.id}.{secret}"
+
+
+def _not_valid() -> InvalidRequest:
+    return InvalidRequest(
+        "The token is not valid; ask for a new one.",
+        field="token",
+        reason="It is unknown, used or expired",
+    )
