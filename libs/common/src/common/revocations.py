@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from common.contracts.messages import SessionRevoked
 from common.identity import Identity
 
+API_KEY_ID = "key_"
+"""What the ids of API keys begin with."""
 LOADED_KEY = "kasal:revocations:loaded"
 """Set while this Redis has been filled by auth since it was last empty."""
 
@@ -50,6 +52,14 @@ class RevokedTokens:
             return False
         known = self._users.get((identity.workspace_id, identity.user_id))
         return known is not None and identity.issued_at <= known[0]
+
+    def leaves_key(self, identity: Identity) -> bool:
+        """Return whether the caller came with an API key that was not itself taken back.
+
+        It is then good for a new token, with the rights its maker has now.
+        """
+        by_key = identity.session_id.startswith(API_KEY_ID)
+        return by_key and identity.session_id not in self._sessions
 
     def prune(self) -> None:
         """Forget what concerns expired tokens only."""

@@ -58,7 +58,9 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     exchange = AuthExchange(peers.auth, settings.service_secret.current)
     authenticator = Authenticator(verifier, exchange, revocations)
     connections = Connections(settings.socket_limit, settings.workspace_socket_limit, meters)
-    revocations.on_revoked = lambda: connections.end_revoked(revocations.copy.cover)
+    revocations.on_revoked = lambda: connections.end_revoked(
+        revocations.copy.cover, revocations.copy.leaves_key
+    )
     door = Door(settings, relay, authenticator, connections, meters)
 
     async def answers() -> None:

@@ -9,7 +9,10 @@ import pytest
 from common.contracts.messages import SessionRevoked
 from common.errors import RateLimited, Unauthorized, Unavailable
 from common.identity import Identity, Role
+from common.revocations import RevokedTokens
 from common.telemetry import Telemetry
+from common.testing.identity import KEY_ID
+from common.tokens import sign
 from events.domain import lease
 from events.domain.connections import Connections
 from events.domain.credentials import Authenticator
@@ -90,6 +93,42 @@ async def test_exchanges_of_the_same_token_are_shared_and_failures_are_not_kept(
         with pytest.raises(Unauthorized):
             await door.identify(bad)
     assert exchange.asked == 2
+
+
+async def test_an_api_key_works_at_once_after_its_makers_role_changed(verifier, signing_keys):
+    now = int(datetime.now(UTC).timestamp())
+
+    class Exchange:
+        asked, issued_at = 0, now - 5
+
+        async def exchange(self, token: str) -> str:
+            self.asked += 1
+            who = replace(identity("key_1", issued_at=self.issued_at), expires_at=now + 60)
+            return sign(who, KEY_ID, signing_keys.private)
+
+    exchange, board = Exchange(), Board()
+    revocations = Revocations(board, board)
+    door = Authenticator(verifier, exchange, revocations)
+    await door.identify("kasal_k")
+    change = revoked(user_id="usr_1", workspace_id="ws_1")
+    revocations.take(change.model_copy(update={"revoked_at": datetime.fromtimestamp(now, UTC)}))
+    exchange.issued_at = now + 1
+    assert (await door.identify("kasal_k")).issued_at == now + 1
+    assert (await door.identify("kasal_k")).issued_at == now + 1
+    assert exchange.asked == 2
+    revocations.take(revoked(session_id="key_1"))
+    with pytest.raises(Unauthorized, match="revoked"):
+        await door.identify("kasal_k")
+
+
+def test_a_key_whose_rights_changed_comes_back_and_a_revoked_one_does_not(connections):
+    copy = RevokedTokens()
+    changed, ended, login = (Open(identity(one)) for one in ("key_1", "key_2", "ses_1"))
+    for one in (changed, ended, login):
+        connections.admit(one, "websocket")
+    copy.add([revoked(user_id="usr_1", workspace_id="ws_1"), revoked(session_id="key_2")])
+    connections.end_revoked(copy.cover, copy.leaves_key)
+    assert (changed.ends, ended.ends, login.ends) == ([1012], [4401], [4401])
 
 
 class Open:

@@ -127,9 +127,11 @@ async def test_who_a_request_comes_from_is_told_by_the_gateway_alone(gateway, be
 
 async def test_auth_alone_is_proved_that_the_gateway_says_where_a_client_is(gateway, behind):
     hostile = {"X-Kasal-Service-Secret": "guess", "X-Forwarded-For": "1.2.3.4"}
-    async with gateway() as door:
-        async with door.http.post("/v1/auth/login", json={}, headers=hostile) as answer:
-            seen = (await answer.json())["headers"]
+    async with (
+        gateway() as door,
+        door.http.post("/v1/auth/login", json={}, headers=hostile) as answer,
+    ):
+        seen = (await answer.json())["headers"]
     assert seen["x-forwarded-for"] == "127.0.0.1"
     assert seen["x-kasal-service-secret"] == "a secret that the services share"
 

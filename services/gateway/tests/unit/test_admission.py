@@ -7,10 +7,13 @@ from ipaddress import ip_network
 
 import pytest
 
+from common.addresses import counted_as
 from common.contracts.messages import SessionRevoked
 from common.errors import Unauthorized, Unavailable
 from common.identity import Identity, Role
-from gateway.domain.addresses import LOCAL, asked_host, client_address, counted_as
+from common.testing.identity import KEY_ID
+from common.tokens import sign
+from gateway.domain.addresses import LOCAL, asked_host, client_address
 from gateway.domain.admission import Doorkeeper
 from gateway.domain.credentials import Credentials
 from gateway.domain.plans import Plans
@@ -228,3 +231,54 @@ async def test_nobody_is_let_in_on_a_copy_that_was_never_loaded(
     other = f"Bearer {make_token(session_id='ses_in')}"
     assert (await keeper.caller(other, "192.0.2.1")).admitted
     running.cancel()
+
+
+async def test_an_api_key_works_at_once_after_its_makers_role_changed_and_ends_when_revoked(
+    verifier, signing_keys
+):
+    now = int(time.time())
+
+    class Auth:
+        asked, issued_at, holds = 0, now - 5, True
+
+        async def exchange(self, token: str) -> str:
+            self.asked += 1
+            await asyncio.sleep(0)
+            if not self.holds:
+                raise Unauthorized("no")
+            who = Identity("usr_1", "ws_1", Role.EDITOR, "key_1", self.issued_at, now + 60)
+            return sign(who, KEY_ID, signing_keys.private)
+
+    auth, plans, copy = Auth(), PlanSource(), Revocations(RevocationList())
+    plans.found = Limits(1_000, 1_000)
+    complete = Counted(revoked=False, admitted=True, usage=Usage(), complete=True)
+    keeper = Doorkeeper(Credentials(verifier, auth), Plans(plans), copy, NoRedis(complete))
+
+    def until(**who):
+        expires = datetime.now(UTC) + timedelta(hours=1)
+        at = datetime.fromtimestamp(now, UTC)
+        return SessionRevoked(revoked_at=at, expires_at=expires, **who)
+
+    async def calls():
+        return await asyncio.gather(
+            *(keeper.caller("Bearer kasal_k", "192.0.2.1") for _ in range(5)),
+            return_exceptions=True,
+        )
+
+    await calls()
+    copy.add(until(user_id="usr_1", workspace_id="ws_1"))
+    auth.issued_at = now + 1
+    assert all(one.identity.issued_at == now + 1 for one in await calls())
+    assert auth.asked == 2
+    stale = sign(
+        Identity("usr_1", "ws_1", Role.EDITOR, "ses_1", now - 5, now + 60),
+        KEY_ID,
+        signing_keys.private,
+    )
+    with pytest.raises(Unauthorized, match="revoked"):
+        await keeper.caller(f"Bearer {stale}", "192.0.2.1")
+    auth.holds = False
+    copy.add(until(session_id="key_1"))
+    for _ in range(3):
+        assert {type(one) for one in await calls()} == {Unauthorized}
+    assert auth.asked == 3

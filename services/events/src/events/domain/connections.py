@@ -81,11 +81,22 @@ class Connections:
             if not self._of_workspace[workspace_id]:
                 del self._of_workspace[workspace_id]
 
-    def end_revoked(self, covers: Callable[[Identity], bool]) -> None:
-        """Close (4401) every connection whose token `covers` names."""
+    def end_revoked(
+        self,
+        covers: Callable[[Identity], bool],
+        renewable: Callable[[Identity], bool] = lambda _: False,
+    ) -> None:
+        """Close (4401) every connection whose token `covers` names.
+
+        Whose API key is still good, and only has other rights now, is told to come back (1012).
+        """
         for connection in tuple(self._open):
             identity = connection.identity
-            if identity is not None and covers(identity):
+            if identity is None or not covers(identity):
+                continue
+            if renewable(identity):
+                connection.end(RESTART, "the rights of this API key have changed; come back")
+            else:
                 connection.end(UNAUTHORIZED, "the token has been revoked")
 
     def end_all(self) -> None:

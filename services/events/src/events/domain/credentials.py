@@ -38,11 +38,20 @@ class Authenticator:
         identity = await (self._redeem(token) if opaque else self._verifier.verify(token))
         if identity.kind != "access":
             raise Unauthorized("A service token is not accepted here.")
-        if await self._revocations.revoked(identity):
-            if opaque:
-                self._exchanged.pop(_digest(token), None)
-            raise Unauthorized("The token has been revoked.")
-        return identity
+        if not await self._revocations.revoked(identity):
+            return identity
+        if opaque:
+            # Exchanged before its holder's role changed: auth knows whether the key still holds.
+            self._forget(token, identity)
+            identity = await self._redeem(token)
+            if not await self._revocations.revoked(identity):
+                return identity
+            self._forget(token, identity)
+        raise Unauthorized("The token has been revoked.")
+
+    def _forget(self, token: str, identity: Identity) -> None:
+        if self._exchanged.get(_digest(token)) is identity:
+            del self._exchanged[_digest(token)]
 
     async def _redeem(self, token: str) -> Identity:
         digest = _digest(token)

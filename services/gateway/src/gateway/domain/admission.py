@@ -19,6 +19,11 @@ def _milliseconds() -> int:
     return time.time_ns() // 1_000_000
 
 
+class _Revoked(Unauthorized):
+    def __init__(self) -> None:
+        super().__init__("The token has been revoked.")
+
+
 @dataclass(frozen=True, slots=True)
 class Admission:
     """What the door found.
@@ -63,15 +68,25 @@ class Doorkeeper:
         Raises `Unauthorized` for a token that does not hold, `Unavailable` when auth is needed to
         know and away, and `RateLimited` when `address` tries one unknown token after the other.
         """
-        credential = await self._checked(bearer(authorization), address)
+        token = bearer(authorization)
+        credential = await self._checked(token, address)
+        try:
+            return await self._admitted(credential)
+        except _Revoked:
+            if not self._credentials.forget(token, credential):
+                raise
+        # Exchanged before its holder's role changed: auth knows whether the key itself still holds.
+        return await self._admitted(await self._checked(token, address))
+
+    async def _admitted(self, credential: Credential) -> Admission:
         identity = credential.identity
         if self._revocations.covers(identity):
-            raise Unauthorized("The token has been revoked.")
+            raise _Revoked
         workspace = identity.workspace_id
         limits = self._plans.held(workspace) or await self._plans.limits(workspace)
         counted = await self._count(f"kasal:rate:{workspace}", limits, identity)
         if counted.revoked or self._revocations.covers(identity):  # it may have come meanwhile
-            raise Unauthorized("The token has been revoked.")
+            raise _Revoked
         windows = standings(counted.usage, limits)
         return Admission(counted.admitted, windows, identity, credential.jwt)
 

@@ -50,6 +50,17 @@ class Credentials:
             raise Unauthorized("A service token is not accepted here.")
         return Credential(identity)
 
+    def forget(self, token: str, credential: Credential) -> bool:
+        """Forget what an opaque token was exchanged for; False when there is no other to be had.
+
+        Its holder's role may have changed: that ends what was given before, not the API key.
+        """
+        if credential.jwt is None:
+            return False
+        if self._exchanged.get(token) is credential:
+            del self._exchanged[token]
+        return True
+
     async def _redeemed(self, token: str, may_ask: bool) -> Credential:
         known = self._exchanged.get(token)
         if known is not None and known.identity.expires_at - _RENEW_BEFORE > time.time():
