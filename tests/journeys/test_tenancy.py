@@ -81,26 +81,31 @@ async def test_nobody_captures_anothers_login_or_gets_into_anothers_workspace(
 ) -> None:
     """`user` is a company, `stranger` first the victim, then who registered the address first."""
     chosen = "the company's choice"
-    assert 409 == await _code(
-        user, "/workspace/members", {"email": stranger.email, "role": "admin", "password": chosen}
+    assert (
+        await _code(
+            user,
+            "/workspace/members",
+            {"email": stranger.email, "role": "admin", "password": chosen},
+        )
+        == 409
     )
     body = {"email": stranger.email, "role": "admin"}
     invited = await user.call("POST", "/workspace/members", body, expect=201)
     # The inviter holds the token, and yet neither sets a password nor comes in as the other.
-    assert 403 == await _code(user, "/auth/invitations/accept", {"token": invited["token"]})
+    assert await _code(user, "/auth/invitations/accept", {"token": invited["token"]}) == 403
     user.token = ""
     capture = {"token": invited["token"], "password": chosen}
-    assert 401 == await _code(user, "/auth/invitations/accept", capture)
-    assert 401 == await _code(user, "/auth/login", {"email": stranger.email, "password": chosen})
+    assert await _code(user, "/auth/invitations/accept", capture) == 401
+    assert await _code(user, "/auth/login", {"email": stranger.email, "password": chosen}) == 401
     await user.login()
     # Who holds the address, but not the token, is no member and lands at home.
     await stranger.login()
     workspaces = await stranger.call("GET", "/auth/workspaces", expect=200)
     assert workspaces["total"] == 1
     theirs = (await user.call("GET", "/auth/me", expect=200))["workspace"]["id"]
-    assert 404 == await _code(stranger, "/auth/switch", {"workspace_id": theirs})
+    assert await _code(stranger, "/auth/switch", {"workspace_id": theirs}) == 404
     forged = {"token": f"{theirs}.{invited['id']}.made-up"}
-    assert 400 == await _code(stranger, "/auth/invitations/accept", forged)
+    assert await _code(stranger, "/auth/invitations/accept", forged) == 400
 
 
 async def test_an_api_key_works_at_once_with_its_makers_new_role(user: Any, stranger: Any) -> None:
