@@ -31,7 +31,7 @@ CHECKS = (
     "response_headers_conformance",
 )
 # Logging out would end the run's own token, and a new plan would slow it down.
-ENDS_THE_RUN = ["logout", "update_plan"]
+ENDS_THE_RUN = ["logout", "update_plan", "change_password"]
 WITHOUT_AN_ID = r"^[^{]+$"
 OUTSIDE_THE_PREFIX = r"^/(\.well-known|docs|healthz|openapi|postman|readyz)"
 
