@@ -194,3 +194,25 @@ async def test_calls_with_thoughts_are_shown_again_clean_too(server, model, talk
         dialogue.turns += [reply, results]
     assert (await model.request(dialogue, [TOOL])).text == "done"
     assert "hm ?" in json.dumps(server.asked[-1]["messages"])
+
+
+@pytest.mark.parametrize(
+    ("text", "answer"),
+    [
+        ("let me see\n</think>\n\nThe answer.", "The answer."),
+        ("<think>let me see</think>\nThe answer.", "The answer."),
+        (
+            "```\n<think>a</think>\n```\nis how it looks",
+            "```\n<think>a</think>\n```\nis how it looks",
+        ),
+    ],
+)
+@pytest.mark.parametrize("name", ["openai:fake", "openai:deepseek-r1", "openai:qwen/qwen3-8b"])
+async def test_thoughts_in_a_text_are_left_out(server, models, talk, kit, text, answer, name):
+    server.answers = [kit.said(text)]
+    dialogue = talk()
+    reply = await (await models.resolve(name)).request(dialogue, [])
+    assert reply.text == answer
+    dialogue.turns += [reply, "Go on"]
+    await (await models.resolve(name)).request(dialogue, [])
+    assert server.asked[1]["messages"][2] == {"role": "assistant", "content": answer}
