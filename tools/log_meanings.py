@@ -76,6 +76,9 @@ MEANINGS = {
     "a token could not be exchanged again": "A socket goes on with its token until that expires.",
     "exchanging a token again failed with a bug": "A socket's token is tried again. Report it.",
     # Jobs
+    "the database waits for room on its disk": (
+        "It has failed on a full disk; it is started again once `bytes_needed` are free in `folder`."
+    ),
     "a job is given up": "It has lost as many workers as it may: `ATTEMPTS_EXHAUSTED`.",
     "a job waits for its crew": "Crews does not answer; the job stays queued and is tried again.",
     "a job is handed back: it is not run here": "After a store outage; another claim takes it.",

@@ -56,7 +56,7 @@ class Service:
             "headers": {k.decode(): v.decode() for k, v in scope["headers"]},
             "body": "",
         }
-        if not told["path"].startswith(("/internal", "/healthz", "/.well-known")):
+        if not told["path"].startswith(("/internal", "/readyz", "/.well-known")):
             self.requests.append(told)
         last = told["path"].rpartition("/")[2]
         if last == "hangs":

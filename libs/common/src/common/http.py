@@ -144,7 +144,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def store_fault(request: Request, fault: Exception) -> Response:
         if is_away(fault):
-            log.warning("the database does not answer", reason=str(fault))
+            log.warning("the database does not answer", reason=str(fault)[:500])
             return _answer(request, Unavailable("The database does not answer."))
         log.error("a database call failed", exc_info=fault)
         return _answer(request, InternalError())

@@ -1,14 +1,15 @@
 """Connections to MongoDB, and what its documents and errors look like to the stores."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import pymongo
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, IndexModel
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.monitoring import (
     CommandFailedEvent,
     CommandListener,
@@ -32,6 +33,9 @@ Collection = AsyncCollection[Document]
 
 _CLOSING = 2.0
 """Seconds that closing a client may take."""
+
+_READ_WITHIN = 2.0
+"""Seconds that the read of a readiness check may take."""
 
 _IDLE = 120.0
 """Seconds after which a connection that nobody used is not used again.
@@ -119,11 +123,89 @@ async def is_secantus(database: Database) -> bool:
     return "secantusVersion" in await database.command("buildInfo")
 
 
+_CANNOT_NOW = frozenset(
+    {
+        *(1, 8, 8_000),  # InternalError (SecantusDB's panic), UnknownError, Atlas: over its quota
+        *(
+            14_031,
+            371,
+            365,
+            462,
+        ),  # OutOfDiskSpace, UserWritesBlocked, TemporarilyUnavailable, too many
+        *(10_107, 10_058, 13_435, 13_436, 189),  # not the primary, or not any more
+        *(11_600, 11_602, 91, 94, 136),  # shutting down, starting, recovering
+        *(50, 202, 262),  # MaxTimeMSExpired, NetworkInterfaceExceededTimeLimit, ExceededTimeLimit
+        *(6, 7, 89, 9_001, 133),  # a node behind it cannot be reached
+        *(64, 79, 100),  # the write concern cannot be met
+        *(
+            24,
+            112,
+            146,
+            246,
+            290,
+        ),  # locks, conflicts, memory, snapshots, transactions: for the moment
+    }
+)
+"""Codes by which a database says that it is there but cannot do it now, whatever it was asked."""
+
+
 def is_away(fault: BaseException) -> bool:
-    """Say whether the driver raised `fault` because the database did not answer, or not in time."""
-    return isinstance(fault, PyMongoError) and (
-        isinstance(fault, ConnectionFailure) or fault.timeout
-    )
+    """Say whether the driver raised `fault` because the database did not answer, or not in time.
+
+    One that answers that it cannot now (its disk is full, it is not the primary, it has panicked) is
+    as good as away: what was asked for may be asked again.
+    """
+    if not isinstance(fault, PyMongoError):
+        return False
+    if isinstance(fault, ConnectionFailure) or fault.timeout:
+        return True
+    return isinstance(fault, OperationFailure) and any(map(_CANNOT_NOW.__contains__, _codes(fault)))
+
+
+def _codes(fault: OperationFailure) -> Iterator[int]:
+    """Return the codes of a failed command, of the writes in a batch, and of their write concern."""
+    details: Mapping[str, Any] = fault.details or {}
+    writes: list[Mapping[str, Any]] = [*details.get("writeErrors", ())]
+    writes += details.get("writeConcernErrors", ())
+    for part in ({"code": fault.code}, details.get("writeConcernError") or {}, *writes):
+        code = part.get("code")
+        if isinstance(code, int):
+            yield code
+
+
+_SEEN_FOR = 1.0
+"""Seconds for which one answer to whether the database serves counts for all who ask."""
+
+
+class Serving:
+    """Whether a service's database gives out what it holds: a readiness check.
+
+    It reads a document. A `ping` is answered by a database that has panicked, as when its disk was full,
+    and serves nothing. One read answers all who ask meanwhile and for a second after.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._reading: asyncio.Task[None] | None = None
+        self._ended = float("-inf")
+
+    async def __call__(self) -> None:
+        """Return when the database serves. Raises what the driver does when it does not."""
+        loop = asyncio.get_running_loop()
+        reading = self._reading
+        if reading is None or (reading.done() and loop.time() - self._ended > _SEEN_FOR):
+            reading = self._reading = loop.create_task(self._read(), name="readiness")
+            reading.add_done_callback(self._done)
+        await asyncio.shield(reading)
+
+    async def _read(self) -> None:
+        with pymongo.timeout(_READ_WITHIN):
+            await self._database["schema"].find_one({}, {"_id": 1})
+
+    def _done(self, reading: asyncio.Task[None]) -> None:
+        self._ended = reading.get_loop().time()
+        if not reading.cancelled():
+            reading.exception()  # whoever asked has it; if nobody waited, it is no bug
 
 
 async def ensure_index(

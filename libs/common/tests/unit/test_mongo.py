@@ -3,8 +3,17 @@
 import asyncio
 from datetime import timedelta
 
+import pytest
 from pymongo import AsyncMongoClient
-from pymongo.errors import AutoReconnect
+from pymongo.errors import (
+    AutoReconnect,
+    BulkWriteError,
+    DuplicateKeyError,
+    NotPrimaryError,
+    OperationFailure,
+    WriteConcernError,
+    WriteError,
+)
 from pymongo.monitoring import CommandFailedEvent, ServerHeartbeatFailedEvent
 
 from common import mongo
@@ -49,3 +58,66 @@ async def test_what_a_database_refuses_or_does_not_answer_is_counted(telemetry) 
     assert counted("update", "AutoReconnect") == 1
     assert counted("update", "CancelledError") is None
     assert counted("heartbeat", "AutoReconnect") == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        WriteError("full", 14_031),
+        OperationFailure("panic", 1),
+        OperationFailure("stepped down", 189),
+        NotPrimaryError("not primary"),
+        OperationFailure("slow", 262),
+        WriteConcernError("majority", 64),
+        BulkWriteError({"writeErrors": [{"code": 14_031, "errmsg": "full"}]}),
+        BulkWriteError({"writeConcernErrors": [{"code": 91, "errmsg": "ending"}]}),
+    ],
+)
+def test_a_database_that_cannot_now_is_as_good_as_away(fault) -> None:
+    assert mongo.is_away(fault)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        DuplicateKeyError("twice", 11_000),
+        OperationFailure("bad query", 2),
+        BulkWriteError({"writeErrors": [{"code": 11_000}]}),
+        ValueError("ours"),
+    ],
+)
+def test_a_refusal_of_what_was_asked_is_not(fault) -> None:
+    assert not mongo.is_away(fault)
+
+
+class Held:
+    """A database whose reads wait for `go`, and raise `fault`."""
+
+    def __init__(self) -> None:
+        self.reads, self.go, self.fault = 0, asyncio.Event(), None
+
+    def __getitem__(self, _: str) -> "Held":
+        return self
+
+    async def find_one(self, *_: object) -> None:
+        self.reads += 1
+        await self.go.wait()
+        if self.fault is not None:
+            raise self.fault
+
+
+async def test_one_read_answers_all_who_ask_whether_a_database_serves(monkeypatch) -> None:
+    held = Held()
+    serving = mongo.Serving(held)
+    asking = [asyncio.create_task(serving()) for _ in range(5)]
+    await asyncio.sleep(0)
+    asking.pop().cancel()  # one that goes away takes nobody with it
+    held.go.set()
+    await asyncio.gather(*asking)
+    await serving()
+    assert held.reads == 1
+    monkeypatch.setattr(mongo, "_SEEN_FOR", -1.0)
+    held.fault = OperationFailure("panic", 1)
+    with pytest.raises(OperationFailure):
+        await serving()
+    assert held.reads == 2

@@ -1,4 +1,6 @@
-"""The database of `make run`, watched: if it locks up it is killed and started again.
+"""The database of `make run`, watched: if it locks up or panics it is killed and started again.
+
+Where its disk is full that is not before there is room again.
 
 What it acknowledged is in its journal (`common.mongo.connect` asks for that), so killing it loses
 nothing; the services connect again by themselves, and runs wait for it (`KASAL_STORE_PATIENCE`).
@@ -6,11 +8,16 @@ nothing; the services connect again by themselves, and runs wait for it (`KASAL_
 
 import asyncio
 import contextlib
+import itertools
+import os
+import shutil
 import struct
+import tempfile
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import bson
@@ -35,11 +42,17 @@ Sleep = Callable[[float], Awaitable[None]]
 
 
 class Unheard(Exception):  # noqa: N818 - it says what happened
-    """The connection broke before there was an answer."""
+    """The connection broke before there was an answer, or the answer was that nothing works any more."""
 
 
 _HEADER = struct.Struct("<iiii")
 _OP_MSG = 2013
+_PANIC = 1
+"""The code of MongoDB's InternalError: its storage has failed, as on a full disk, and stays so."""
+_ROOM = 16 * 1024 * 1024
+"""Bytes without which it is not started again."""
+_PROBE = 1024 * 1024
+_NO_ROOM_PAUSES = (0.5, 1.0, 2.0, 5.0)
 _NO_FLAGS_ONE_BODY = b"\0\0\0\0\0"
 _WRITE = bson.encode(
     {
@@ -65,7 +78,7 @@ class Line:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self) -> None:
-        """Return when it has answered, whatever it answered. Raises `Unheard`."""
+        """Return when it has answered, whatever but a panic. Raises `Unheard`."""
         try:
             if self._streams is None:
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port)
@@ -73,10 +86,13 @@ class Line:
             body = _NO_FLAGS_ONE_BODY + _WRITE
             writer.write(_HEADER.pack(_HEADER.size + len(body), 1, 0, _OP_MSG) + body)
             length, *_ = _HEADER.unpack(await reader.readexactly(_HEADER.size))
-            await reader.readexactly(length - _HEADER.size)
+            answer = await reader.readexactly(length - _HEADER.size)
         except (OSError, EOFError) as fault:
             await self.close()
             raise Unheard(repr(fault)) from fault
+        told = bson.decode(answer[len(_NO_FLAGS_ONE_BODY) :])
+        if any(entry.get("code") == _PANIC for entry in (told, *told.get("writeErrors", ()))):
+            raise Unheard(f"it has panicked: {told.get('errmsg')}")
 
     async def close(self) -> None:
         streams, self._streams = self._streams, None
@@ -128,6 +144,20 @@ def _unheard(question: "asyncio.Future[None]") -> bool:
     return fault is not None
 
 
+def has_room(folder: Path) -> bool:
+    """Say whether there is room on the disk of `folder`: tried, since quotas are not told."""
+    try:
+        if shutil.disk_usage(folder).free < _ROOM:
+            return False
+        with tempfile.TemporaryFile(dir=folder) as probe:
+            probe.write(bytes(_PROBE))
+            probe.flush()
+            os.fsync(probe.fileno())
+    except OSError:
+        return False
+    return True
+
+
 class Database:
     """A running `program` that is started again when it has been silent for `limit` seconds."""
 
@@ -138,7 +168,9 @@ class Database:
         questions: Questions | None = None,
         clock: Clock = time.monotonic,
         sleep: Sleep = asyncio.sleep,
+        room: Callable[[], bool] | None = None,
     ) -> None:
+        self._room = room or (lambda: has_room(program.folder))
         self._program = program
         self._limit = limit
         self._questions = questions or (lambda: line(program.url))
@@ -149,23 +181,25 @@ class Database:
     async def lost(self) -> str:
         """Return, once it is lost for good, one line that says why.
 
-        That is when it has ended by itself, cannot be started again, or locks up too often.
+        That is when it has ended by itself, cannot be started again, or locks up too often. None of
+        it counts while its disk is full: that is waited out.
         """
         while True:
             async with self._questions() as ask:
                 ended = await self._ended_or_silent(ask)
-                if ended is not None:
-                    return ended
-                await self._kill()  # first: closing a connection waits for its other end
-            if self._too_often():
+                if ended is None:
+                    await self._kill()  # first: closing a connection waits for its other end
+            waited = await self._until_room()
+            if ended is not None and not waited:
+                return ended
+            if not waited and self._too_often():
                 return (
                     f"{self._program.name} has locked up more than {MOST_RESTARTS} times "
                     f"within {WITHIN / 60:g} minutes; all that it acknowledged is kept."
                 )
-            try:
-                await self._start_again()
-            except ProgramFailed as fault:
-                return str(fault)
+            fault = await self._started_again()
+            if fault is not None:
+                return fault
 
     async def _ended_or_silent(self, ask: Ask) -> str | None:
         ended = asyncio.ensure_future(self._program.died())
@@ -191,6 +225,33 @@ class Database:
             return True
         self._restarts.append(now)
         return False
+
+    async def _until_room(self) -> bool:
+        """Wait until there is room for it; say whether that was needed."""
+        waited = False
+        pauses = itertools.chain(_NO_ROOM_PAUSES, itertools.repeat(_NO_ROOM_PAUSES[-1]))
+        while not await asyncio.to_thread(self._room):
+            if not waited:
+                log.error(
+                    "the database waits for room on its disk",
+                    database=self._program.name,
+                    folder=str(self._program.folder),
+                    bytes_needed=_ROOM,
+                )
+            waited = True
+            await self._sleep(next(pauses))
+        return waited
+
+    async def _started_again(self) -> str | None:
+        """Start it again, as soon as its disk has room; return why that was in vain, else None."""
+        while True:
+            try:
+                await self._start_again()
+            except ProgramFailed as fault:
+                if await self._until_room():
+                    continue
+                return str(fault)
+            return None
 
     async def _start_again(self) -> None:
         self._program.start()  # in this thread: Linux ends a child with the one that started it

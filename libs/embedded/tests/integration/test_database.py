@@ -2,12 +2,18 @@
 
 import asyncio
 import signal
+import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from pymongo import MongoClient
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import PyMongoError
 
 from common.local import secantus
+from common.mongo import Document, Serving, connect, is_away
+from common.settings import MongoSettings
 from embedded.database import Database, Unheard, line
 
 
@@ -51,3 +57,64 @@ async def test_it_is_asked_by_a_write(tmp_path: Path) -> None:
             assert client.embedded.beats.find_one() == {"_id": "watchdog", "count": 4}
     finally:
         program.stop()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 192 MiB, most of which a file called `filler` takes."""
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=192m", "tmpfs", tmp_path], check=True)
+    (tmp_path / "filler").write_bytes(bytes(164 << 20))
+    yield tmp_path
+    subprocess.run(["umount", "--lazy", tmp_path], check=True)
+
+
+async def test_a_database_whose_disk_is_full_is_there_again_once_there_is_room(
+    small_disk: Path,
+) -> None:
+    program = secantus.program(small_disk / "db")
+    program.start()
+    await program.ready()
+    client = connect(MongoSettings(mongo_url=program.url, mongo_timeout_ms=2_000))
+    things, serving = client.kasal.things, Serving(client.kasal)
+    try:
+        await serving()
+        assert is_away(await refusal(things))
+        await client.admin.command("ping")  # which says nothing
+        with pytest.raises(PyMongoError) as unready:
+            await Serving(client.kasal)()
+        assert is_away(unready.value)
+        watching = asyncio.create_task(Database(program, limit=0.5).lost())
+        first = program.pid
+        async with asyncio.timeout(60):
+            while program.pid == first:  # noqa: ASYNC110 - another process has no event
+                await asyncio.sleep(0.02)
+            assert program.pid is None
+            (small_disk / "filler").unlink()
+            while not await served(Serving(client.kasal)):
+                await asyncio.sleep(0.02)
+                assert not watching.done(), watching.result()
+        assert await things.find_one({"_id": 1}, {"text": 0}) == {"_id": 1}
+        await things.insert_one({"_id": "after"})
+        assert not watching.done()
+        watching.cancel()
+    finally:
+        await client.close()
+        program.stop()
+
+
+async def refusal(things: AsyncCollection[Document]) -> PyMongoError:
+    """Return what ends writing, as a full disk does."""
+    try:
+        for number in range(3_000):
+            await things.insert_one({"_id": number, "text": "x" * 20_000})
+    except PyMongoError as fault:
+        return fault
+    raise AssertionError("all of it was taken")
+
+
+async def served(serving: Serving) -> bool:
+    try:
+        await serving()
+    except PyMongoError:
+        return False
+    return True

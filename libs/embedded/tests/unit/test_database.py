@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import pytest
 
@@ -141,6 +142,7 @@ class Program:
     name = "Thing"
     url = "thing://"
     pid = 1
+    folder = Path("/thing")
 
     def __init__(self) -> None:
         self.did: list[str] = []
@@ -166,12 +168,12 @@ class Program:
 AGAIN = ["kill", "start", "ready"]
 
 
-def database(program: Program, server: Server) -> Database:
+def database(program: Program, server: Server, room: Callable[[], bool] = lambda: True) -> Database:
     @asynccontextmanager
     async def questions() -> AsyncIterator[Ask]:
         yield server.ask
 
-    return Database(program, LIMIT, questions, server.clock, server.clock.sleep)  # type: ignore[arg-type]
+    return Database(program, LIMIT, questions, server.clock, server.clock.sleep, room)  # type: ignore[arg-type]
 
 
 async def test_one_that_locks_up_again_and_again_is_given_up_with_one_line(server):
@@ -208,3 +210,35 @@ async def test_one_that_ends_by_itself_is_not_started_again(server):
     program.ended.set()
     assert await database(program, server).lost() == "Thing has ended with 1"
     assert program.did == []
+
+
+@pytest.mark.parametrize("ends", [True, False])
+async def test_one_whose_disk_is_full_is_started_again_once_there_is_room(server, ends):
+    """However often that happens, and whether it has ended by it or only fails."""
+    program, rooms = Program(), [False, False, True] * (MOST_RESTARTS + 1)
+    server.answers_after = None
+    if ends:
+        program.ended.set()
+    watching = asyncio.ensure_future(
+        database(program, server, lambda: rooms.pop(0) if rooms else True).lost()
+    )
+    told = await watching
+    assert ("ended with 1" if ends else "locked up more than") in told
+    assert program.did.count("ready") >= MOST_RESTARTS + 1
+
+
+async def test_one_that_cannot_start_on_a_full_disk_is_not_given_up(server):
+    program, tries = Program(), 0
+    server.answers_after = None
+
+    def room() -> bool:
+        nonlocal tries
+        tries += 1
+        program.gets_ready = tries > 6
+        return tries not in {2, 4, 6}
+
+    watching = asyncio.ensure_future(database(program, server, room).lost())
+    while "ready" not in program.did:
+        await asyncio.sleep(0.001)
+        assert not watching.done()
+    watching.cancel()

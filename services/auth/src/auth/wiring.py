@@ -40,7 +40,7 @@ from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.logs import get_logger
 from common.migrations import prepare, run
-from common.mongo import Database, connect, database
+from common.mongo import Database, Serving, connect, database
 from common.reaching import reached
 from common.rotation import RotatingSecret
 from common.sealing import CannotOpen, Sealer
@@ -123,9 +123,6 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         if settings.sandbox_token is not None:
             await parts.accounts.ensure_sandbox()
 
-    async def ask_database() -> None:
-        await held.command("ping")
-
     async def ask_redis() -> None:
         await redis.ping()
 
@@ -140,7 +137,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             internal.router,
         ],
         lifespan=lifespan,
-        checks={"mongo": ask_database, "redis": ask_redis, "bus": bus.ping},
+        checks={"mongo": Serving(held), "redis": ask_redis, "bus": bus.ping},
         needed={"mongo"},  # revocations are brought to Redis and the bus later, logins counted here
         verifier=TokenVerifier(key_ring),
     )

@@ -14,7 +14,7 @@ from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.keys import RemoteKeys
 from common.migrations import prepare, run
-from common.mongo import Database, connect, database
+from common.mongo import Database, Serving, connect, database
 from common.reaching import reached
 from common.rotation import RotatingSecret
 from common.sealing import Sealer
@@ -118,15 +118,12 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     async def ready() -> None:
         await prepare(held, SCHEMA, migrating=settings.migrate_on_start)
 
-    async def mongo() -> None:
-        await client.admin.command("ping")
-
     app = create_app(
         SERVICE,
         telemetry=telemetry,
         routers=[one.router for one in (crews, agents, tasks, tools, memory, internal)],
         lifespan=lifespan,
-        checks={"mongo": mongo, "bus": bus.ping},
+        checks={"mongo": Serving(held), "bus": bus.ping},
         needed={"mongo"},  # what runs send waits on the bus; nobody's request does
         verifier=TokenVerifier(RemoteKeys(auth)),
     )

@@ -20,7 +20,7 @@ from common.idempotency.receipts import sweeping
 from common.ids import new_id
 from common.keys import RemoteKeys
 from common.migrations import prepare, run
-from common.mongo import Database, connect, database
+from common.mongo import Database, Serving, connect, database
 from common.reaching import reached
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
@@ -72,10 +72,7 @@ class _Connections:
     telemetry: Telemetry
 
     def checks(self) -> dict[str, Check]:
-        async def mongo() -> None:
-            await self.mongo.admin.command("ping")
-
-        return {"mongo": mongo, "bus": self.bus.ping}
+        return {"mongo": Serving(self.database), "bus": self.bus.ping}
 
     async def prepare(self, settings: Settings) -> None:
         await prepare(self.database, SCHEMA, migrating=settings.migrate_on_start)

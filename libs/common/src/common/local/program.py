@@ -6,6 +6,7 @@ import ctypes
 import fcntl
 import os
 import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -18,6 +19,7 @@ from typing import IO
 from common.local import births
 
 _POLL = 0.02
+_LITTLE_ROOM = 1024 * 1024
 _PR_SET_PDEATHSIG = 1
 
 
@@ -44,7 +46,7 @@ class LocalProgram:
     ) -> None:
         self.name = name
         self.url = url
-        self._folder = folder
+        self.folder = folder
         self._command = list(command)
         self._answers = answers
         self._environment = dict(environment or {})
@@ -62,7 +64,7 @@ class LocalProgram:
 
         Call it from the main thread: Linux ends the child with the thread that started it.
         """
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         self._lock = self._locked()
         births.stop_recorded(self._pid_file)
         try:
@@ -70,7 +72,7 @@ class LocalProgram:
             with self._log_file.open("ab" if self._process else "wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own command
                     self._command,
-                    cwd=self._folder,
+                    cwd=self.folder,
                     env={**os.environ, **self._environment},
                     stdin=subprocess.DEVNULL,
                     stdout=log,
@@ -145,16 +147,18 @@ class LocalProgram:
             else []
         )
         last = next((line.strip() for line in reversed(lines) if line.strip()), "it said nothing")
+        if shutil.disk_usage(self.folder).free < _LITTLE_ROOM:
+            last = f"its disk is full; {last}"
         return f"{self.name} has ended with {code}: {last[:300]} (all of it: {self._log_file})"
 
     def _locked(self) -> IO[str]:
-        held = (self._folder / "lock").open("a+")
+        held = (self.folder / "lock").open("a+")
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             held.close()
             raise ProgramFailed(
-                f"{self._folder} is in use by another process that runs {self.name}"
+                f"{self.folder} is in use by another process that runs {self.name}"
             ) from None
         return held
 
@@ -165,11 +169,11 @@ class LocalProgram:
 
     @property
     def _pid_file(self) -> Path:
-        return self._folder / "pid"
+        return self.folder / "pid"
 
     @property
     def _log_file(self) -> Path:
-        return self._folder / "log.txt"
+        return self.folder / "log.txt"
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:

@@ -107,11 +107,13 @@ class Upstream:
         return await self._addresses.ask(once, repeatable=True)
 
     async def ping(self) -> None:
-        """Return if the service says that it is up; raises what aiohttp raises otherwise."""
+        """Return if the service can answer requests; raises what aiohttp raises otherwise."""
         timeout = aiohttp.ClientTimeout(total=2)
 
         async def once(address: Address) -> None:
-            async with address.session.get(address.base + "/healthz", timeout=timeout) as answer:
+            async with address.session.get(
+                address.base + "/readyz?for=traffic", timeout=timeout
+            ) as answer:
                 answer.raise_for_status()
 
         await self._addresses.ask(once, repeatable=True)
