@@ -1,0 +1,127 @@
+"""Regular expressions of foreign schemas (ECMA-262), matched within bounds.
+
+Most run on an engine that reads a text once (Rust's regex), whose work is the size of the program times
+the length of the text; those with lookaround or backreferences on one that counts its steps back. Both
+are jsonschema-rs's, which also translates ECMA-262. A match keeps the interpreter for about 25 ms at
+most; what would take longer is not begun.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+_SIZES = (2_000, 8_000, 32_000, 128_000, 512_000, 2_000_000)
+_CACHE = 256_000
+_WORK = 480_000_000
+"""Bytes of program times bytes of text that take 25 ms, measured with the worst patterns found."""
+_A_STEP = 40_000
+"""Of that work, what counts as one step of a validation."""
+_BACK = ((1_000, 20_000), (10_000, 2_000))
+"""Longest text, and steps back for it: the product is what takes time."""
+_TOKEN = re.compile(
+    r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\.|\[\^?\]?|\]|.", re.DOTALL
+)
+
+
+class PatternFault(ValueError):
+    """A pattern that cannot be used, or not on this text; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Program:
+    size: int
+    validator: Any
+
+
+def check_pattern(pattern: str) -> None:
+    """Raise `PatternFault` for a pattern that cannot be used at all."""
+    _programs(pattern)
+
+
+def cost(pattern: str, text: str) -> int:
+    """Return how many steps of a validation matching `text` counts for. Raises `PatternFault`."""
+    programs = _programs(pattern)
+    length = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    if len(programs) > 1:
+        return 2 + length // 2
+    return 2 + programs[0].size * length // _A_STEP
+
+
+def matches(pattern: str, text: str) -> bool:
+    """Tell whether `pattern` is found in `text`. Raises `PatternFault` where that takes too long."""
+    from jsonschema_rs import ValidationError
+
+    programs = _programs(pattern)
+    length = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
+    if len(programs) == 1:
+        if programs[0].size * length > _WORK:
+            raise PatternFault(
+                f"{pattern[:100]!r} takes too long on a text of {len(text)} characters"
+            )
+        return bool(programs[0].validator.is_valid(text))
+    for (longest, _), program in zip(_BACK, programs, strict=True):
+        if length <= longest:
+            try:
+                program.validator.validate(text)
+            except ValidationError as fault:
+                if "BacktrackLimit" in type(fault.kind).__name__:
+                    raise PatternFault(f"{pattern[:100]!r} takes too long") from None
+                return False
+            return True
+    raise PatternFault(f"{pattern[:100]!r} takes too long on a text of {len(text)} characters")
+
+
+@lru_cache(maxsize=200)
+def _programs(pattern: str) -> tuple[_Program, ...]:
+    """Return one program for any text, or one for each length in `_BACK`."""
+    from jsonschema_rs import FancyRegexOptions, RegexOptions
+
+    if len(pattern) > 5_000:
+        raise PatternFault("it is longer than 5000 characters")
+    usual = _usual(pattern)
+    for size in _SIZES:
+        linear = _compiled(usual, RegexOptions(size_limit=size, dfa_size_limit=_CACHE))
+        if linear is not None:
+            return (_Program(size, linear),)
+    options = [FancyRegexOptions(steps, _SIZES[2], _CACHE) for _, steps in _BACK]
+    fancy = [_compiled(usual, option) for option in options]
+    if None in fancy:
+        raise PatternFault("it is no regular expression that can be run here, or a too large one")
+    return tuple(_Program(_SIZES[2], one) for one in fancy)
+
+
+def _compiled(pattern: str, options: Any) -> Any:
+    from jsonschema_rs import Draft202012Validator, ValidationError
+
+    try:
+        return Draft202012Validator({"pattern": pattern}, pattern_options=options)
+    except (ValidationError, ValueError):
+        return None
+
+
+def _usual(pattern: str) -> str:
+    r"""Return the pattern with what ECMA-262 alone knows written as others do.
+
+    `[^]` and `[]` (anything, nothing), `\b` in a class, a pair of surrogates, and a literal `{`.
+    """
+    made, inside = [], False
+    for found in _TOKEN.finditer(pattern):
+        token = found[0]
+        if inside and token == "]":
+            inside = False
+        elif token.startswith("[") and not inside:
+            inside = not token.endswith("]")
+            token = {"[^]": r"[\s\S]", "[]": r"[^\s\S]"}.get(token, token)
+        elif len(token) == 12:
+            pair = bytes.fromhex(token[2:6] + token[8:12]).decode("utf-16-be")
+            token = f"\\u{{{ord(pair):X}}}"
+        elif inside and token == r"\b":
+            token = r"\x08"
+        elif not inside and token == "{" and not _QUANTIFIER.match(pattern, found.start()):
+            token = token if made and made[-1] in {r"\p", r"\P", r"\u"} else r"\{"
+        made.append(token)
+    return "".join(made)
+
+
+_QUANTIFIER = re.compile(r"\{\d+(,\d*)?\}")

@@ -1,0 +1,334 @@
+"""Values checked against foreign JSON Schemas (draft 2020-12), within a budget of steps.
+
+Schemas come from users and values from models, and both are checked in processes that many jobs
+share. Small checks are made where they are asked for, within 3,000 steps (some milliseconds); the rest
+on threads of their own, within 400,000 steps (about a second), beside the event loop. jsonschema
+does the checking; each of its keywords is counted, with what it reads and what it says.
+"""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from typing import Any
+
+from common.schemas import patterns
+from common.schemas.checking import resolver_of, schema_fault, serialized, too_deep
+
+QUICK = 3_000
+THOROUGH = 400_000
+_SMALL = 4_000
+_KEPT = 2_000_000
+"""Bytes of schemas, as JSON, whose validators are kept; in memory they take some twenty times that."""
+_ERRORS = 20
+_DEEPEST = 200
+
+
+class TooMuchWork(Exception):  # noqa: N818 - it says what is wrong with schema and value
+    """Checking the value takes more steps than there are."""
+
+
+class Unusable(ValueError):
+    """The schema cannot be used; the message says why."""
+
+
+@dataclass(slots=True)
+class _Budget:
+    left: int
+    parts: int
+    """Size of the schema, for what reads all of it."""
+    keys: dict[int, frozenset[Any]]
+    weight: int = 1
+
+    def spend(self, steps: int) -> None:
+        self.left -= steps
+        if self.left < 0:
+            raise TooMuchWork
+
+
+@dataclass(frozen=True, slots=True)
+class _Compiled:
+    validator: Any
+    size: int
+    keys: dict[int, frozenset[Any]] = field(default_factory=dict)
+
+
+_budget: ContextVar[_Budget] = ContextVar("steps left to this validation")
+
+
+async def complaint(schema: Mapping[str, Any], value: Any) -> str | None:
+    """Return what about `value` does not fit `schema` in one line, or None when it fits.
+
+    A schema that cannot be used, and a check that takes too much work, are complaints too.
+    """
+    try:
+        text = serialized(schema)
+        kept = _validators().find(text)
+        if kept is not None or (len(text) <= _SMALL and b"attern" not in text):
+            return _complaint(kept or _compiled(text), value, QUICK)
+    except TooMuchWork:
+        pass
+    except (Unusable, ValueError, TypeError, RecursionError) as fault:
+        return _unusable(fault)
+    return await asyncio.get_running_loop().run_in_executor(
+        _threads(), complaint_within, schema, value
+    )
+
+
+def complaint_within(schema: Mapping[str, Any], value: Any, steps: int = THOROUGH) -> str | None:
+    """Return what `complaint` does; blocks. Within `QUICK` steps it may be called on a loop."""
+    try:
+        return _complaint(_compiled(serialized(schema)), value, steps)
+    except TooMuchWork:
+        return "it takes too much work to check against its JSON Schema; simplify one of them."
+    except (Unusable, ValueError, TypeError, RecursionError) as fault:
+        return _unusable(fault)
+
+
+def _unusable(fault: Exception) -> str:
+    return f"its JSON Schema cannot be used: {line(fault)}"
+
+
+def _complaint(compiled: _Compiled, value: Any, steps: int) -> str | None:
+    if too_deep(value, _DEEPEST):
+        return "it is nested too deeply."
+    token = _budget.set(_Budget(steps, compiled.size // 8, compiled.keys))
+    try:
+        return _said(compiled.validator.iter_errors(value))
+    except patterns.PatternFault as fault:
+        return f"it cannot be checked: the pattern {line(fault)}"
+    except RecursionError:
+        return "it is nested too deeply."
+    finally:
+        _budget.reset(token)
+
+
+def _said(errors: Iterator[Any]) -> str | None:
+    from jsonschema.exceptions import best_match
+
+    found: list[Any] = []
+    try:
+        for error in islice(errors, _ERRORS):
+            found.append(error)  # noqa: PERF402 - what was found before the steps are used up counts
+    except TooMuchWork:
+        if not found:
+            raise
+    fault = best_match(found)
+    if fault is None:
+        return None
+    place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.path)
+    return f"{line(place.lstrip('.')) or 'it'}: {line(fault.message)}"
+
+
+def line(text: object) -> str:
+    """Return a text as one line of at most 300 characters."""
+    flat = " ".join(str(text)[:2_000].split())
+    return flat if len(flat) <= 300 else f"{flat[:299]}…"
+
+
+class _Validators:
+    """The validators last used, bounded by the size of their schemas."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[bytes, _Compiled] = OrderedDict()
+        self._bytes = 0
+        self._lock = threading.Lock()
+
+    def find(self, text: bytes) -> _Compiled | None:
+        with self._lock:
+            if text in self._kept:
+                self._kept.move_to_end(text)
+            return self._kept.get(text)
+
+    def keep(self, text: bytes, compiled: _Compiled) -> None:
+        with self._lock:
+            if text not in self._kept:
+                self._kept[text] = compiled
+                self._bytes += len(text)
+            while self._bytes > _KEPT:
+                self._bytes -= len(self._kept.popitem(last=False)[0])
+
+
+@lru_cache(maxsize=1)
+def _validators() -> _Validators:
+    return _Validators()
+
+
+@lru_cache(maxsize=1)
+def _threads() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(2, "schemas")
+
+
+def _compiled(text: bytes) -> _Compiled:
+    import json
+
+    kept = _validators().find(text)
+    if kept is None:
+        schema = json.loads(text)
+        fault = schema_fault(schema)
+        if fault is not None:
+            raise Unusable(str(fault))
+        size = len(text) // 8
+        token = _budget.set(_Budget(size + 10, size, {}))
+        kept = _Compiled(_bounded()(schema, _resolver=resolver_of(schema)), size)
+        _budget.reset(token)
+        _validators().keep(text, kept)
+    return kept
+
+
+@lru_cache(maxsize=1)
+def _bounded() -> Any:
+    from jsonschema import Draft202012Validator as Known
+    from jsonschema.validators import create
+
+    own = {
+        "const": _const,
+        "enum": _enum,
+        "uniqueItems": _unique,
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _matched_apart(Known.VALIDATORS["additionalProperties"]),
+        "unevaluatedItems": _weighed(Known.VALIDATORS["unevaluatedItems"]),
+        "unevaluatedProperties": _weighed(
+            _refusing_patterns(Known.VALIDATORS["unevaluatedProperties"])
+        ),
+    }
+    made = create(
+        meta_schema=Known.META_SCHEMA,
+        validators={n: _counted(c) for n, c in {**Known.VALIDATORS, **own}.items()},
+        type_checker=Known.TYPE_CHECKER,
+        id_of=Known.ID_OF,
+        applicable_validators=_applicable,
+    )
+    made.evolve = _evolve  # type: ignore[attr-defined]
+    return made
+
+
+def _evolve(self: Any, **changes: Any) -> Any:
+    """Return a validator of a part. jsonschema's own would take another class for a `$schema` inside."""
+    budget = _budget.get()
+    budget.spend(budget.weight)
+    changes.setdefault("schema", self.schema)
+    changes.setdefault("_resolver", self._resolver)
+    return type(self)(**changes)
+
+
+def _applicable(schema: Mapping[str, Any]) -> list[tuple[str, Any]]:
+    """Return the keywords to check, those that look at what others have checked last."""
+    _budget.get().spend(1 + len(schema) // 4)
+    rules = list(schema.items())
+    if "unevaluatedProperties" in schema or "unevaluatedItems" in schema:
+        rules.sort(key=lambda entry: entry[0].startswith("unevaluated"))
+    return rules
+
+
+def _counted(known: Any) -> Any:
+    def check(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any]:
+        budget = _budget.get()
+        read = len(rule) if isinstance(rule, list | dict) else 0
+        read += len(value) if isinstance(value, list | dict) else 0
+        budget.spend(1 + read // 4)
+        for error in known(validator, rule, value, schema) or ():
+            budget.spend(3 + len(error.message) // 200)
+            yield error
+
+    return check
+
+
+def _weighed(known: Any) -> Any:
+    """Count what looks through the whole schema again, for each reference that it follows."""
+
+    def check(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any]:
+        budget = _budget.get()
+        weight = budget.weight
+        budget.weight = 1 + budget.parts
+        try:
+            budget.spend(budget.weight)
+            yield from known(validator, rule, value, schema) or ()
+        finally:
+            budget.weight = weight
+
+    return check
+
+
+def _key(value: Any) -> Any:
+    """Return something hashable that is equal for values that JSON Schema calls equal."""
+    _budget.get().spend(1)
+    if isinstance(value, bool):
+        return (bool, value)
+    if isinstance(value, list):
+        return (list, tuple(_key(one) for one in value))
+    if isinstance(value, dict):
+        return (dict, frozenset((name, _key(one)) for name, one in value.items()))
+    return value
+
+
+def _error(message: str) -> Any:
+    from jsonschema.exceptions import ValidationError
+
+    return ValidationError(message)
+
+
+def _const(_validator: Any, rule: Any, value: Any, _schema: Any) -> Iterator[Any]:
+    if _key(rule) != _key(value):
+        yield _error(f"{rule!r} was expected")
+
+
+def _enum(_validator: Any, rule: Any, value: Any, _schema: Any) -> Iterator[Any]:
+    budget = _budget.get()
+    keys = budget.keys.get(id(rule))
+    if keys is None:
+        keys = budget.keys[id(rule)] = frozenset(_key(one) for one in rule)
+    if _key(value) not in keys:
+        yield _error(f"{value!r} is not one of {rule!r}")
+
+
+def _unique(_validator: Any, rule: Any, value: Any, _schema: Any) -> Iterator[Any]:
+    if rule and isinstance(value, list) and len({_key(one) for one in value}) < len(value):
+        yield _error(f"{value!r} has non-unique elements")
+
+
+def _matches(pattern: str, text: str) -> bool:
+    _budget.get().spend(patterns.cost(pattern, text))
+    return patterns.matches(pattern, text)
+
+
+def _pattern(_validator: Any, pattern: str, value: Any, _schema: Any) -> Iterator[Any]:
+    if isinstance(value, str) and not _matches(pattern, value):
+        yield _error(f"{value!r} does not match {pattern!r}")
+
+
+def _pattern_properties(
+    validator: Any, rules: Mapping[str, Any], value: Any, _schema: Any
+) -> Iterator[Any]:
+    for pattern, schema in rules.items() if isinstance(value, dict) else ():
+        for name, entry in value.items():
+            if _matches(pattern, name):
+                yield from validator.descend(entry, schema, path=name, schema_path=pattern)
+
+
+def _matched_apart(known: Any) -> Any:
+    """Take what `patternProperties` match out first: jsonschema would match it with `re`."""
+
+    def check(validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+        rules = schema.get("patternProperties")
+        if rules and isinstance(value, dict):
+            value = {n: v for n, v in value.items() if not any(_matches(p, n) for p in rules)}
+            schema = {name: part for name, part in schema.items() if name != "patternProperties"}
+        yield from known(validator, rule, value, schema) or ()
+
+    return check
+
+
+def _refusing_patterns(known: Any) -> Any:
+    def check(validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
+        if b'"patternProperties"' in serialized(validator.schema):
+            raise Unusable("unevaluatedProperties cannot be used with patternProperties")
+        yield from known(validator, rule, value, schema) or ()
+
+    return check
