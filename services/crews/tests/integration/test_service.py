@@ -113,7 +113,7 @@ async def test_roles(service: Any, crew_body: Any) -> None:
 @pytest.mark.parametrize(
     "schema",
     [
-        b'{"$ref": "#/$defs/a", "$id": "http://x/y", "$defs": {"a.b": {"type": "string"}}}',
+        b'{"$ref": "#/$defs/a.b", "$id": "http://x/y", "$defs": {"a.b": {"type": "string"}}}',
         b'{"maximum": 123456789012345678901234567890}',
         b'{"": {}, "$x": 1}',
     ],
@@ -132,7 +132,15 @@ async def test_any_json_schema_is_kept_as_it_came(service: Any, schema: bytes) -
 @pytest.mark.parametrize(
     ("body", "field"),
     [
-        (b'{"output_schema": {"type": "no such type"}}', "output_schema"),
+        (b'{"output_schema": {"type": "no such type"}}', "output_schema.type"),
+        (b'{"output_schema": {"items": {"$ref": "#/$defs/a"}}}', "output_schema.items.$ref"),
+        (b'{"output_schema": {"$ref": "https://h/s"}}', "output_schema.$ref"),
+        (b'{"output_schema": {"$ref": "#"}}', "output_schema"),
+        (b'{"output_schema": {"allOf": [{"pattern": "("}]}}', "output_schema.allOf.0.pattern"),
+        (
+            b'{"output_schema": {"patternProperties": {"[z-a]": {}}}}',
+            "output_schema.patternProperties.[z-a]",
+        ),
         (b'{"output_schema": {"maximum": NaN}}', "output_schema"),
         (b'{"output_schema": {"description": "\\ud800"}}', "output_schema"),
         (b'{"description": "\\ud800"}', "description"),

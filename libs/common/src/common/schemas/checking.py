@@ -34,10 +34,15 @@ class SchemaFault:
 
 
 def schema_fault(schema: Any) -> SchemaFault | None:
-    """Return what keeps `schema` from being used, or None; may take 100 ms for the largest one.
+    """Return what keeps `schema` from being used, or None; takes up to 200 ms for the largest ones.
 
     Its references must lead to something inside it, and its patterns must be ones that can be run.
     """
+    return form_fault(schema) or _invalid(schema) or _Walk(schema).fault()
+
+
+def form_fault(schema: Any) -> SchemaFault | None:
+    """Return what keeps `schema` from being kept at all: what is no JSON, too long or too deep."""
     if too_deep(schema, DEEPEST):
         return SchemaFault((), f"The schema is nested more than {DEEPEST} deep")
     try:
@@ -46,7 +51,7 @@ def schema_fault(schema: Any) -> SchemaFault | None:
         return SchemaFault((), f"The schema is not JSON: {_line(fault)}")
     if length > MOST_BYTES:
         return SchemaFault((), f"The schema is longer than {MOST_BYTES} bytes")
-    return _invalid(schema) or _Walk(schema).fault()
+    return None
 
 
 def too_deep(value: Any, most: int) -> bool:
@@ -166,11 +171,17 @@ class _Found(Exception):  # noqa: N818 - never leaves this module
 
 def resolver_of(schema: Any) -> Any:
     """Return what follows the references of `schema`: into itself and to JSON Schema's own."""
-    from jsonschema.validators import SPECIFICATIONS
-
     resource = _resource(schema)
     base = (resource.id() or "") if isinstance(schema, Mapping) else ""
-    return SPECIFICATIONS.with_resource(base, resource).crawl().resolver(base_uri=base)
+    return _known().with_resource(base, resource).crawl().resolver(base_uri=base)
+
+
+@lru_cache(maxsize=1)
+def _known() -> Any:
+    """Return JSON Schema's own schemas."""
+    from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
+
+    return REGISTRY.crawl()
 
 
 def _resource(schema: Any) -> Any:

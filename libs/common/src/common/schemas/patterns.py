@@ -24,7 +24,7 @@ _TOKEN = re.compile(
 )
 
 
-class PatternFault(ValueError):
+class PatternFault(ValueError):  # noqa: N818 - it says what the pattern is
     """A pattern that cannot be used, or not on this text; the message says why."""
 
 
@@ -105,22 +105,23 @@ def _usual(pattern: str) -> str:
 
     `[^]` and `[]` (anything, nothing), `\b` in a class, a pair of surrogates, and a literal `{`.
     """
-    made, inside = [], False
+    made: list[str] = []
+    inside = False
     for found in _TOKEN.finditer(pattern):
-        token = found[0]
-        if inside and token == "]":
+        piece = found[0]
+        if inside and piece == "]":
             inside = False
-        elif token.startswith("[") and not inside:
-            inside = not token.endswith("]")
-            token = {"[^]": r"[\s\S]", "[]": r"[^\s\S]"}.get(token, token)
-        elif len(token) == 12:
-            pair = bytes.fromhex(token[2:6] + token[8:12]).decode("utf-16-be")
-            token = f"\\u{{{ord(pair):X}}}"
-        elif inside and token == r"\b":
-            token = r"\x08"
-        elif not inside and token == "{" and not _QUANTIFIER.match(pattern, found.start()):
-            token = token if made and made[-1] in {r"\p", r"\P", r"\u"} else r"\{"
-        made.append(token)
+        elif piece.startswith("[") and not inside:
+            inside = not piece.endswith("]")
+            piece = {"[^]": r"[\s\S]", "[]": r"[^\s\S]"}.get(piece, piece)
+        elif len(piece) == 12:
+            pair = bytes.fromhex(piece[2:6] + piece[8:12]).decode("utf-16-be")
+            piece = f"\\u{{{ord(pair):X}}}"
+        elif inside and piece == r"\b":
+            piece = r"\x08"
+        elif not inside and piece == "{" and not _QUANTIFIER.match(pattern, found.start()):
+            piece = piece if made and made[-1] in {r"\p", r"\P", r"\u"} else r"\{"
+        made.append(piece)
     return "".join(made)
 
 

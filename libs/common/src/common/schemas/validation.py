@@ -2,26 +2,27 @@
 
 Schemas come from users and values from models, and both are checked in processes that many jobs
 share. Small checks are made where they are asked for, within 3,000 steps (some milliseconds); the rest
-on threads of their own, within 400,000 steps (about a second), beside the event loop. jsonschema
+on threads of their own, within 200,000 steps (about a second), beside the event loop. jsonschema
 does the checking; each of its keywords is counted, with what it reads and what it says.
 """
 
 import asyncio
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import lru_cache, partial
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 from common.schemas import patterns
 from common.schemas.checking import resolver_of, schema_fault, serialized, too_deep
 
+T = TypeVar("T")
 QUICK = 3_000
-THOROUGH = 400_000
+THOROUGH = 200_000
 _SMALL = 4_000
 _KEPT = 2_000_000
 """Bytes of schemas, as JSON, whose validators are kept; in memory they take some twenty times that."""
@@ -33,7 +34,7 @@ class TooMuchWork(Exception):  # noqa: N818 - it says what is wrong with schema 
     """Checking the value takes more steps than there are."""
 
 
-class Unusable(ValueError):
+class Unusable(ValueError):  # noqa: N818 - it says what the schema is
     """The schema cannot be used; the message says why."""
 
 
@@ -67,27 +68,38 @@ async def complaint(schema: Mapping[str, Any], value: Any) -> str | None:
     A schema that cannot be used, and a check that takes too much work, are complaints too.
     """
     try:
+        return quick_complaint(schema, value)
+    except TooMuchWork:
+        return await beside_the_loop(partial(complaint_within, schema, value))
+
+
+def quick_complaint(schema: Mapping[str, Any], value: Any) -> str | None:
+    """Return what `complaint` does, on an event loop. Raises `TooMuchWork` where that may hold it."""
+    try:
         text = serialized(schema)
         kept = _validators().find(text)
-        if kept is not None or (len(text) <= _SMALL and b"attern" not in text):
-            return _complaint(kept or _compiled(text), value, QUICK)
+        if kept is None and (len(text) > _SMALL or b"attern" in text):
+            raise TooMuchWork
+        return _complaint(kept or _compiled(text), value, QUICK)
     except TooMuchWork:
-        pass
-    except (Unusable, ValueError, TypeError, RecursionError) as fault:
-        return _unusable(fault)
-    return await asyncio.get_running_loop().run_in_executor(
-        _threads(), complaint_within, schema, value
-    )
+        raise
+    except Exception as broken:  # noqa: BLE001 - whatever a foreign schema does to the validator
+        return _unusable(broken)
 
 
 def complaint_within(schema: Mapping[str, Any], value: Any, steps: int = THOROUGH) -> str | None:
-    """Return what `complaint` does; blocks. Within `QUICK` steps it may be called on a loop."""
+    """Return what `complaint` does; blocks for seconds: not for an event loop."""
     try:
         return _complaint(_compiled(serialized(schema)), value, steps)
     except TooMuchWork:
         return "it takes too much work to check against its JSON Schema; simplify one of them."
-    except (Unusable, ValueError, TypeError, RecursionError) as fault:
-        return _unusable(fault)
+    except Exception as broken:  # noqa: BLE001 - as above
+        return _unusable(broken)
+
+
+async def beside_the_loop(work: Callable[[], T]) -> T:
+    """Return what `work` returns, done on one of the few threads that schemas are worked on."""
+    return await asyncio.get_running_loop().run_in_executor(_threads(), work)
 
 
 def _unusable(fault: Exception) -> str:
@@ -198,14 +210,14 @@ def _bounded() -> Any:
             _refusing_patterns(Known.VALIDATORS["unevaluatedProperties"])
         ),
     }
-    made = create(
+    made: Any = create(
         meta_schema=Known.META_SCHEMA,
         validators={n: _counted(c) for n, c in {**Known.VALIDATORS, **own}.items()},
         type_checker=Known.TYPE_CHECKER,
-        id_of=Known.ID_OF,
-        applicable_validators=_applicable,
+        id_of=Known.ID_OF,  # type: ignore[arg-type]  # typeshed's own two differ
+        applicable_validators=_applicable,  # type: ignore[arg-type]
     )
-    made.evolve = _evolve  # type: ignore[attr-defined]
+    made.evolve = _evolve
     return made
 
 

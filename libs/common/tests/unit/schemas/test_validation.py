@@ -40,9 +40,9 @@ TEXT = "a" * 60 + "!"
     ],
 )
 def test_no_schema_keeps_it_busy(schema, value):
-    begun = time.monotonic()
+    begun = time.thread_time()
     complaint(schema, value)
-    assert time.monotonic() - begun < 2
+    assert time.thread_time() - begun < 2
 
 
 @pytest.mark.parametrize(

@@ -18,7 +18,16 @@ from common.ids import new_id
 from common.times import utc_now
 from crews.domain.activity import Activity
 from crews.domain.composing import changed_crew, given, new_crew
-from crews.domain.crew import Agent, Crew, Entry, Task, refuse, tool_faults, tools_named
+from crews.domain.crew import (
+    Agent,
+    Crew,
+    Entry,
+    Task,
+    new_schemas,
+    refuse,
+    tool_faults,
+    tools_named,
+)
 from crews.domain.drafts import (
     AgentChanges,
     AgentRequest,
@@ -29,6 +38,7 @@ from crews.domain.drafts import (
 )
 from crews.domain.memory import Memory, memory_id
 from crews.domain.ports import Activities, Crews, CustomTools, Memories
+from crews.domain.schemas import schema_faults
 
 _RACES = 5
 Matches = Callable[[Crew], bool]
@@ -60,6 +70,7 @@ class Catalog:
         async def make() -> Crew:
             crew = new_crew(draft, workspace_id, utc_now())
             await self._check_tools(crew)
+            refuse(await schema_faults(new_schemas(crew)))
             await self.keep(crew, receipt_of(once, crew))
             return crew
 
@@ -256,6 +267,7 @@ class Catalog:
             _require(crew, matches)
             changed = change(crew)
             await self._check_tools(changed, at(crew))
+            refuse(await schema_faults(new_schemas(changed, crew)), at(crew))
             if await self._crews.replace(crew, changed, receipt):
                 return changed
         raise Conflict("The crew is being changed from several places at once.")

@@ -215,3 +215,13 @@ def tool_faults(crew: Crew, known: Callable[[str], bool]) -> list[dict[str, str]
         for place, name in enumerate(tools)
         if not known(name)
     ]
+
+
+def new_schemas(crew: Crew, before: Crew | None = None) -> list[tuple[str, Mapping[str, Any]]]:
+    """Return the schemas that tasks did not have `before`, each with the dotted path of its field."""
+    held = {task.id: task.output_schema for task in before.tasks} if before is not None else {}
+    return [
+        (f"tasks.{index}.output_schema", task.output_schema)
+        for index, task in enumerate(crew.tasks)
+        if task.output_schema is not None and task.output_schema != held.get(task.id)
+    ]

@@ -13,7 +13,7 @@ from pydantic import (
 
 from common.contracts.crew import Process, UnknownOutcome
 from common.contracts.memory import CREW, SCOPE
-from crews.domain.schemas import schema_fault
+from common.schemas.checking import form_fault
 
 
 def _text(most: int, least: int = 1) -> Any:
@@ -21,9 +21,10 @@ def _text(most: int, least: int = 1) -> Any:
 
 
 def _schema(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    fault = None if value is None else schema_fault(value)
+    """Refuse what cannot even be kept. Whether it can be used is asked beside the event loop."""
+    fault = None if value is None else form_fault(value)
     if fault is not None:
-        raise ValueError(fault)
+        raise ValueError(fault.reason)
     return value
 
 

@@ -1,29 +1,26 @@
-"""Whether something is a JSON Schema (draft 2020-12) that can be kept and used."""
+"""Whether the JSON Schemas that come with crews and tools can be used, before they are kept."""
 
-import json
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-_LONGEST = 50_000
+from common.schemas.checking import SchemaFault, schema_fault
+from common.schemas.validation import beside_the_loop
+
+Named = tuple[str, Mapping[str, Any]]
+"""The dotted path of a field, and the schema in it."""
 
 
-def schema_fault(schema: dict[str, Any]) -> str | None:
-    """Return what is wrong with `schema` as a JSON Schema, or None. References are not followed."""
-    from jsonschema import Draft202012Validator, SchemaError
-
-    try:
-        if len(json.dumps(schema, allow_nan=False, ensure_ascii=False).encode()) > _LONGEST:
-            return f"The schema is longer than {_LONGEST} bytes"
-        Draft202012Validator.check_schema(schema)
-    except SchemaError as fault:
-        place = ".".join(str(step) for step in fault.path)
-        where = f" at {place}" if place else ""
-        return f"Not a valid JSON Schema{where}: {_line(fault.message)}"
-    except RecursionError:
-        return "The schema is nested too deeply"
-    except ValueError as fault:  # NaN, or text that is not Unicode
-        return f"The schema is not JSON: {_line(fault)}"
-    return None
+async def schema_faults(schemas: Iterable[Named]) -> list[dict[str, str]]:
+    """Return a fault for each schema that no run could use, with the path to what is wrong in it."""
+    given = list(schemas)
+    if not given:
+        return []
+    return [
+        {"field": ".".join([field, *map(str, fault.path)]), "reason": fault.reason}
+        for field, fault in await beside_the_loop(lambda: _found(given))
+    ]
 
 
-def _line(text: object) -> str:
-    return " ".join(str(text).split())[:300]
+def _found(schemas: list[Named]) -> list[tuple[str, SchemaFault]]:
+    found = ((field, schema_fault(schema)) for field, schema in schemas)
+    return [(field, fault) for field, fault in found if fault is not None]

@@ -2,15 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from common.contracts.tools import BUILT_IN_BY_NAME
-from common.errors import Conflict, InvalidRequest, NotFound
+from common.errors import Conflict, InvalidRequest, NotFound, several
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
 from crews.domain.crew import tools_named
 from crews.domain.origins import Fate, harmless, origin, unmasked
 from crews.domain.ports import Crews, CustomTools
+from crews.domain.schemas import schema_faults
 from crews.domain.tools import CustomTool, ToolChanges, ToolDraft, check_credentials
 
 _RACES = 5
@@ -37,6 +39,7 @@ class Toolbox:
     ) -> CustomTool:
         """Store a new tool. Raises `Conflict` for a name that is taken, and as `at_most_once`."""
         _check_name(draft.name)
+        await _check_parameters(draft.parameters)
         tool = CustomTool(
             id=new_id("tool_custom"),
             workspace_id=workspace_id,
@@ -65,6 +68,8 @@ class Toolbox:
         for _ in range(_RACES):
             tool = await self.find(workspace_id, tool_id)
             told = _changed(tool, changes)
+            if told.tool.parameters != tool.parameters:
+                await _check_parameters(told.tool.parameters)
             if told.tool.name != tool.name:
                 _check_name(told.tool.name)
                 await self._check_unused(tool)
@@ -135,3 +140,9 @@ def _fate(tool: CustomTool, changed: CustomTool, changes: ToolChanges, *, moved:
 def _check_name(name: str) -> None:
     if name in BUILT_IN_BY_NAME:
         raise Conflict(f"{name} is the name of a built-in tool.", field="name")
+
+
+async def _check_parameters(schema: Mapping[str, Any] | None) -> None:
+    faults = await schema_faults([] if schema is None else [("parameters", schema)])
+    if faults:
+        raise several(faults, "Invalid tool")

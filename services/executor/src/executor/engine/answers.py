@@ -1,9 +1,16 @@
 """From an agent's text to a task's output: schema, guardrail, and a person's review."""
 
-import asyncio
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from common.contracts.crew import TaskSnapshot
+from common.schemas.validation import (
+    TooMuchWork,
+    beside_the_loop,
+    complaint_within,
+    quick_complaint,
+)
 from executor.domain.placeholders import filled
 from executor.engine import prompts, values, verdicts
 from executor.engine.conversation import Conversation
@@ -13,7 +20,6 @@ from executor.engine.history import Output, Review
 from executor.engine.trace import shortened
 from executor.engine.verdicts import Verdict
 from executor.models.dialogue import Dialogue, Topic
-from executor.tools.arguments import complaint as schema_complaint
 
 _JUDGED = 3
 """Times that a judge is asked for its verdict on one answer."""
@@ -128,9 +134,17 @@ async def checked_output(task: TaskSnapshot, text: str) -> Output | str:
     schema = task.output_schema
     if schema is None:
         return Output(text, text)
-    read = partial(values.fitting, text, partial(schema_complaint, schema))
     try:
-        # What is long is read beside the loop, which others share.
-        return Output.of(read() if len(text) <= _SHORT else await asyncio.to_thread(read))
+        return Output.of(await _fitting(schema, text))
     except values.Unreadable as fault:
         return f"{fault}."
+
+
+async def _fitting(schema: Mapping[str, Any], text: str) -> Any:
+    """Return the value in `text`. What is long, or long to check, is read beside the loop."""
+    if len(text) <= _SHORT:
+        try:
+            return values.fitting(text, partial(quick_complaint, schema))
+        except TooMuchWork:
+            pass
+    return await beside_the_loop(partial(values.fitting, text, partial(complaint_within, schema)))

@@ -187,21 +187,21 @@ class Desk:
             )
         if tool is None:
             return Failed(f"Error: there is no tool named {call.request.name}.")
-        complaint = tool.complaint(call.request.arguments)
-        if complaint is not None or call.request.arguments is None:
-            return Failed(f"Error: the arguments do not fit: {call.request.fault or complaint}")
+        arguments = await tool.fitted(call.request.arguments)
+        if isinstance(arguments, str):
+            return Failed(f"Error: the arguments do not fit: {call.request.fault or arguments}")
         if tool.safe:
             if not tool.reads:
                 # Else a crash may lose the reply that asks for it, and the next one ask for
                 # something else with the same key.
                 await self.shared.trace.stored()
-            return await self._called(tool, call.request.arguments, call)
+            return await self._called(tool, arguments, call)
         if call.number in self.record.doubtful:
             found = self._found_out(speaker.agent, call)
             if found is not None:
                 return found
         async with self.shared.trace.effect():
-            return await self._called(tool, call.request.arguments, call)
+            return await self._called(tool, arguments, call)
 
     async def _called(self, tool: Tool, arguments: Mapping[str, Any], call: Numbered) -> str:
         with spans.tool(self.shared, call) as told:

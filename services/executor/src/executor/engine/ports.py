@@ -33,8 +33,8 @@ class Tool(Protocol):
     @property
     def reads(self) -> bool: ...
 
-    def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:
-        """Return what is wrong with `arguments`, or None when the tool can be called with them."""
+    async def fitted(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
+        """Return the arguments to call the tool with, or a text that says what is wrong with them."""
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Call it and return its result as text. Raises only `RunFault`, which ends the run."""

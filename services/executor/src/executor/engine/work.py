@@ -15,7 +15,7 @@ from executor.engine.faults import RunFault
 from executor.engine.history import Output
 from executor.engine.shared import Shared
 from executor.models.dialogue import Coworker, Dialogue, Topic
-from executor.tools.arguments import complaint as schema_complaint
+from executor.tools.arguments import fitted
 from executor.tools.call import Call
 
 MANAGER = "Manager"
@@ -135,8 +135,8 @@ class Delegation:
             },
         )
 
-    def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:
-        return schema_complaint(self.spec.parameters, arguments)
+    async def fitted(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
+        return await fitted(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Let the coworker work and return its answer. Raises `RunFault` when its model fails."""

@@ -4,10 +4,9 @@ It uses each of the agent's tools once on what the task says, then writes an ans
 the inputs and the tools' results. It says in every trace and answer that it is offline.
 """
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-import orjson
 
 from executor.domain.tools import ToolSpec
 from executor.models.dialogue import (
@@ -72,7 +71,7 @@ def _answer(dialogue: Dialogue) -> str:
     told = dialogue.turns[-1] if dialogue.turns and isinstance(dialogue.turns[-1], str) else ""
     if topic.output_schema is not None:
         hint = f"{NAME}: {topic.description}"
-        return orjson.dumps(minimal_instance(topic.output_schema, hint)).decode()
+        return json.dumps(minimal_instance(topic.output_schema, hint), ensure_ascii=False)
     return "\n".join(_lines(topic, dialogue.results(), told))[:_ANSWER]
 
 

@@ -1,29 +1,60 @@
 """A smallest value that fits a JSON Schema, so far as that can be seen from the schema alone."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from common.schemas.validation import TooMuchWork, quick_complaint
+
 _DEPTH = 12
-_STEPS = 2_000
+_STEPS = 1_000
+_CHOICES = 6
+_ITEMS = 100
+_LONGEST = 10_000
+_FALLBACK = "offline"
 
 
 def minimal_instance(schema: Any, hint: str) -> Any:
     """Return a small value for `schema`; texts are made of `hint`.
 
-    It follows local `$ref`, `enum`, `const`, `default`, bounds, and the first of `anyOf`/`oneOf`.
-    Patterns and conditions are beyond it: whoever uses the value validates it.
+    It follows local `$ref`, `enum`, `const`, `default`, bounds, and one of `anyOf`/`oneOf`: the first
+    with which the value fits, out of a few. Patterns and conditions are beyond it: whoever uses the
+    value validates it. Work and value are bounded, whatever the schema asks for.
     """
-    return _Maker(schema, hint).make(schema, 0)
+    maker = _Maker(schema, hint, 0)
+    first = _made(maker, schema)
+    if not maker.chose or _fits(schema, first):
+        return first
+    others = (_made(_Maker(schema, hint, choice), schema) for choice in range(1, _CHOICES))
+    return next((other for other in others if _fits(schema, other)), first)
+
+
+def _made(maker: "_Maker", schema: Any) -> Any:
+    try:
+        return maker.make(schema, 0)
+    except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
+        return None  # a schema that contradicts itself, or has numbers that cannot be worked with
+
+
+def _fits(schema: Any, value: Any) -> bool:
+    try:
+        return not isinstance(schema, Mapping) or quick_complaint(schema, value) is None
+    except TooMuchWork:
+        return True  # whoever uses the value will see
 
 
 class _Maker:
-    def __init__(self, root: Any, hint: str) -> None:
+    def __init__(self, root: Any, hint: str, choice: int) -> None:
         self._root = root
-        self._hint = hint or "offline"
+        self._hint = (hint or _FALLBACK)[:_LONGEST]
+        self._choice = choice
         self._steps = 0
+        self._said = 0
+        self.chose = False
+        """Another choice may make another value."""
 
     def make(self, schema: Any, depth: int) -> Any:
-        self._steps += 1
+        self._steps += 1 + (len(schema) // 8 if isinstance(schema, Mapping) else 0)
         if not isinstance(schema, Mapping) or depth > _DEPTH or self._steps > _STEPS:
             return None
         given = self._given(schema)
@@ -38,7 +69,8 @@ class _Maker:
         if "const" in schema:
             return (schema["const"],)
         if isinstance(schema.get("enum"), list) and schema["enum"]:
-            return (schema["enum"][0],)
+            self.chose = True
+            return (schema["enum"][self._choice % len(schema["enum"])],)
         return (schema["default"],) if "default" in schema else None
 
     def _inner(self, schema: Mapping[str, Any]) -> Any:
@@ -46,8 +78,12 @@ class _Maker:
             return self._at(schema["$ref"])
         for name in ("anyOf", "oneOf"):
             if isinstance(schema.get(name), list) and schema[name]:
-                return {**{k: v for k, v in schema.items() if k != name}, **schema[name][0]}
+                self.chose = True
+                chosen = schema[name][self._choice % len(schema[name])]
+                rest = {k: v for k, v in schema.items() if k != name}
+                return {**rest, **chosen} if isinstance(chosen, Mapping) else rest
         if isinstance(schema.get("allOf"), list) and schema["allOf"]:
+            self._steps += len(schema["allOf"])
             return _merged(schema)
         return None
 
@@ -61,26 +97,42 @@ class _Maker:
         if kind == "object":
             return self._object(schema, depth)
         if kind == "array":
-            length = min(int(schema.get("minItems", 0)), 100)
-            return [self.make(schema.get("items", {}), depth + 1) for _ in range(length)]
+            return self._array(schema, depth)
         if kind == "string":
             return self._text(schema)
         if kind in {"integer", "number"}:
             return _number(schema, whole=kind == "integer")
         return False if kind == "boolean" else None
 
+    def _array(self, schema: Mapping[str, Any], depth: int) -> list[Any]:
+        given = schema.get("prefixItems")
+        first = given[:_ITEMS] if isinstance(given, list) else []
+        made = [self.make(one, depth + 1) for one in first]
+        if "contains" in schema:
+            made.append(self.make(schema["contains"], depth + 1))
+        length = min(int(schema.get("minItems", 0)), _ITEMS)
+        while len(made) < length and self._steps <= _STEPS:
+            made.append(self.make(schema.get("items", {}), depth + 1))
+        return made
+
     def _object(self, schema: Mapping[str, Any], depth: int) -> dict[str, Any]:
         properties = schema.get("properties")
         known = properties if isinstance(properties, Mapping) else {}
         required = schema.get("required")
         names = required if isinstance(required, list) else []
+        self._steps += len(names)
         return {
-            str(name): self.make(known.get(name, {"type": "string"}), depth + 1) for name in names
+            str(name): self.make(known.get(name, {"type": "string"}), depth + 1)
+            for name in names[:_STEPS]
         }
 
     def _text(self, schema: Mapping[str, Any]) -> str:
-        text = _FORMATS.get(str(schema.get("format")), self._hint)
-        text = text.ljust(min(int(schema.get("minLength", 0)), 10_000), ".")
+        hint = self._hint if self._said < _LONGEST else _FALLBACK
+        text = _FORMATS.get(str(schema.get("format")), hint)
+        text = text.ljust(
+            min(int(schema.get("minLength", 0)), max(10, _LONGEST * 2 - self._said)), "."
+        )
+        self._said += len(text)
         return text[: int(schema["maxLength"])] if "maxLength" in schema else text
 
 
@@ -121,7 +173,10 @@ def _number(schema: Mapping[str, Any], *, whole: bool) -> int | float:
         least = max(least, schema["exclusiveMinimum"] + 1)
     if "maximum" in schema:
         least = min(least, schema["maximum"])
+    if "exclusiveMaximum" in schema:
+        least = min(least, schema["exclusiveMaximum"] - 1)
     step = schema.get("multipleOf")
     if step:
-        least = -(-least // step) * step
+        multiple = -(-least // step) * step
+        least = multiple if math.isfinite(multiple) else least
     return int(least) if whole else least

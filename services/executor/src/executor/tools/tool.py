@@ -31,11 +31,9 @@ class SimpleTool:
     reads: bool = True
     timeout: float = 30.0
 
-    def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:
-        """Return what about `arguments` does not fit the tool's schema, or None."""
-        if arguments is None:
-            return "they are not a JSON object."
-        return checking.complaint(self.spec.parameters, arguments)
+    async def fitted(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
+        """Return the arguments to call it with, or what does not fit the tool's schema."""
+        return await checking.fitted(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Return the result, or what went wrong as `Failed`; raises only when cancelled."""

@@ -67,7 +67,7 @@ class Toolbox:
 
     def warm_up(self) -> None:
         """Import what the first call of any tool would wait for; blocks."""
-        for module in ("jsonschema", "referencing", "simpleeval"):
+        for module in ("jsonschema", "jsonschema_rs", "referencing", "simpleeval"):
             importlib.import_module(module)
 
     async def close(self) -> None:

@@ -22,7 +22,7 @@ from executor.engine.runner import Engine
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
 from executor.models.model import Listener, ModelFault
 from executor.models.offline import OfflineModel
-from executor.tools.arguments import complaint
+from executor.tools.arguments import fitted
 from executor.tools.call import Call
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -135,8 +135,8 @@ class Double:
         self.reads = self.safe and name not in drawer.writing
         self._drawer = drawer
 
-    def complaint(self, arguments: Mapping[str, Any] | None) -> str | None:
-        return complaint(self.spec.parameters, arguments)
+    async def fitted(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
+        return await fitted(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
         self._drawer.calls.append((self.spec.name, call.key))

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.schemas.validation import complaint_within as complaint
 from executor.domain.records import json_bytes
 from executor.engine.values import LONGEST, Unreadable, fitting
-from executor.tools.arguments import complaint
 
 OBJECT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 

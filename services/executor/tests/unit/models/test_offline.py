@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from common.schemas.validation import complaint_within as complaint
+from common.testing.loop_lag import loop_lag
 from executor.domain.tools import ToolSpec
 from executor.models.dialogue import Coworker, Dialogue, Reply, ToolReturn, Topic
 from executor.models.offline import OfflineModel
 from executor.models.offline_calls import expression_in
 from executor.models.schemas import minimal_instance
-from executor.tools.arguments import complaint
 
 
 def tool(name, **properties):
@@ -139,7 +140,42 @@ SCHEMAS = [
     {"type": "string", "format": "date", "maxLength": 10},
     {"type": "integer", "maximum": -5},
     {"required": ["free"]},
+    {"anyOf": [True, {"type": "integer"}]},
+    {"oneOf": [False, {"type": "integer"}]},
+    {"anyOf": [{"type": "string", "maxLength": 2, "minLength": 5}, {"type": "boolean"}]},
+    {"allOf": [True, {"type": "array", "prefixItems": [True, {"const": 1}], "minItems": 3}]},
+    {"properties": {"a": True}, "required": ["a"], "additionalProperties": False},
+    {"type": "array", "contains": {"const": 5}},
+    {"type": ["array", "null"], "items": False},
+    {"type": "number", "exclusiveMaximum": -2},
+    {"enum": [10**30]},
+    {"type": "integer", "minimum": 10**30},
+    {},
 ]
+HOSTILE = [
+    {"type": "array", "minItems": 10**9, "items": {"type": "array", "minItems": 10**9}},
+    {"type": "string", "minLength": 10**12},
+    {"type": "number", "minimum": 1e308, "multipleOf": 1e-308},
+    {
+        "type": "array",
+        "items": {"anyOf": [{"const": n} for n in range(600)]},
+        "default": [-1] * 3000,
+    },
+    {"required": [str(n) for n in range(4000)]},
+    {"allOf": [{"allOf": [{"required": [f"{n}{k}" for k in range(20)]}]} for n in range(100)]},
+    {"anyOf": [False, False]},
+    {"not": {}},
+    {"pattern": "^x{3}$"},
+    {"$ref": "#/$defs/none"},
+]
+
+
+@pytest.mark.parametrize("schema", HOSTILE, ids=range(len(HOSTILE)))
+async def test_no_schema_holds_or_breaks_it(schema):
+    async with loop_lag():
+        reply = await OfflineModel().request(dialogue("x" * 90_000, output_schema=schema), [])
+    assert len(reply.text) < 100_000
+    json.loads(reply.text)
 
 
 @pytest.mark.parametrize("schema", SCHEMAS, ids=str)
