@@ -2,7 +2,7 @@
 
 Schemas come from users and values from models, and both are checked in processes that many jobs
 share. Small checks are made where they are asked for, within 3,000 steps (some milliseconds); the rest
-on threads of their own, within 200,000 steps (about a second), beside the event loop. jsonschema
+on threads of their own, within 400,000 steps (about two seconds), beside the event loop. jsonschema
 does the checking; each of its keywords is counted, with what it reads and what it says.
 """
 
@@ -22,7 +22,7 @@ from common.schemas.checking import resolver_of, schema_fault, serialized, too_d
 
 T = TypeVar("T")
 QUICK = 3_000
-THOROUGH = 200_000
+THOROUGH = 400_000
 _SMALL = 4_000
 _KEPT = 2_000_000
 """Bytes of schemas, as JSON, whose validators are kept; in memory they take some twenty times that."""

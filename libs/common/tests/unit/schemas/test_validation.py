@@ -42,7 +42,7 @@ TEXT = "a" * 60 + "!"
 def test_no_schema_keeps_it_busy(schema, value):
     begun = time.thread_time()
     complaint(schema, value)
-    assert time.thread_time() - begun < 2
+    assert time.thread_time() - begun < 4
 
 
 @pytest.mark.parametrize(
