@@ -262,3 +262,35 @@ async def test_a_second_request_cannot_be_smuggled_in(user: Any) -> None:
     told = json.loads(answer.partition(b"\r\n\r\n")[2])["error"]
     assert told["code"] == "VALIDATION_ERROR"
     assert f"x-request-id: {told['request_id']}".encode() in answer
+
+
+async def test_every_route_refuses_a_query_parameter_it_does_not_know(user: Any) -> None:
+    """And names it; whatever else may be wrong with the request."""
+    base = user.platform.base
+    async with user.http.get(base.removesuffix("/api/v1") + "/openapi.json") as answer:
+        document = await answer.json()
+    tried, taken = 0, []
+    for path, described in document["paths"].items():
+        if re.match(OUTSIDE_THE_PREFIX, path) or path.endswith("/ws"):
+            continue
+        url = base + re.sub(r"\{[^}]+\}", "an_id", path.removeprefix("/api/v1"))
+        for method in described.keys() & {"get", "put", "post", "delete", "patch"}:
+            asked = {"no_such_parameter": "1"}
+            async with user.http.request(method, url, params=asked, headers=user.headers) as answer:
+                told = await answer.json(content_type=None)
+            tried += 1
+            if (answer.status, told["error"]["details"].get("field")) != (400, "no_such_parameter"):
+                taken.append((method, path, answer.status, told))
+    assert tried > 40
+    assert not taken
+    async with user.http.get(f"{base}/ws", params={"token": "t"}, headers=_HANDSHAKE) as answer:
+        told = await answer.json()
+    assert (answer.status, told["error"]["details"]["field"]) == (400, "token")
+
+
+_HANDSHAKE = {
+    "Connection": "Upgrade",
+    "Upgrade": "websocket",
+    "Sec-WebSocket-Version": "13",
+    "Sec-WebSocket-Key": "dGhlIHNhbXBsZSBub25jZQ==",
+}

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
+from common.declared import KnownQueryOnly
 from common.errors import (
     InternalError,
     KasalError,
@@ -65,6 +66,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
         responses=failures(*_ANY_ROUTE),
+        dependencies=[KnownQueryOnly],
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.verifier = verifier

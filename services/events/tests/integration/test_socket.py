@@ -1,5 +1,6 @@
 """The WebSocket as its clients see it, over a real connection."""
 
+import json
 import socket as sockets
 
 import pytest
@@ -407,3 +408,11 @@ async def test_json_pings_of_a_client_that_never_reads_end_with_the_socket(world
             sent, over = await socket.flood(piece, 100 * 1_048_576, 20)
         assert over
         assert sent < 64 * 1_048_576
+
+
+async def test_an_unknown_query_parameter_is_refused_and_named(world):
+    async with raw_socket(f"{world.running.url}/ws?token=t") as socket:
+        assert socket.handshake.startswith(b"HTTP/1.1 400 ")
+        length = int(socket.handshake.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
+        told = json.loads(await socket.reader.readexactly(length))["error"]
+    assert (told["code"], told["details"]["field"]) == ("VALIDATION_ERROR", "token")

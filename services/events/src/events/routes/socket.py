@@ -9,8 +9,11 @@ from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from common.errors import InvalidRequest, KasalError, RateLimited, Unauthorized
+from common.http import error_response
 from common.identity import Identity
 from common.logs import bind_workspace, get_logger
+from common.queries import check_none
+from common.requests import current_request_id
 from events.domain import connections as codes
 from events.domain import frames
 from events.domain.frames import Authenticate, BadFrame, Ping, Subscribe, Unsubscribe
@@ -97,6 +100,12 @@ class SocketSession:
     async def run(self) -> None:
         """Serve the client until either side closes."""
         await self._websocket.receive()
+        try:
+            check_none(self._websocket.scope["query_string"])
+        except InvalidRequest as fault:
+            response = error_response(fault, current_request_id())
+            await self._websocket.send_denial_response(response)
+            return
         await self._accept()
         try:
             await self._serve()

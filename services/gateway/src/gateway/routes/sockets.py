@@ -8,6 +8,7 @@ from starlette.types import Message, Receive, Send
 
 from common.errors import KasalError, from_status
 from common.logs import get_logger
+from common.queries import check_none
 from gateway.routes.answers import failure
 from gateway.routes.upstreams import Upstream
 from gateway.routes.visit import Visit
@@ -74,6 +75,8 @@ async def _connected(visit: Visit, upstream: Upstream) -> aiohttp.ClientWebSocke
             "/ws" + visit.query_text(), visit.carried, visit.scope["subprotocols"]
         )
     except aiohttp.WSServerHandshakeError as fault:
+        if fault.status == 400:  # its words do not reach us here
+            check_none(visit.scope["query_string"])
         raise from_status(fault.status) from None
     except (aiohttp.ClientError, OSError) as fault:
         log.warning("the events service cannot be reached", reason=repr(fault))

@@ -1,0 +1,52 @@
+"""Which query parameters a route of FastAPI declares, and that it is given no others."""
+
+from collections.abc import Collection
+from typing import Any
+
+from fastapi import Depends, Request
+from pydantic import AliasChoices, BaseModel
+from pydantic.fields import FieldInfo
+
+from common.queries import check
+from common.requests import PROBES
+
+_KNOWN = "kasal_query"
+
+
+async def _known_only(request: Request) -> None:
+    if request.scope["query_string"] and request.scope["path"] not in PROBES:
+        check(request.query_params.keys(), _known(request.scope.get("route")))
+
+
+KnownQueryOnly = Depends(_known_only)
+"""Dependency of a whole application: routes refuse what they do not declare."""
+
+
+def _known(route: Any) -> Collection[str]:
+    found: set[str] | None = getattr(route, _KNOWN, None)
+    if found is None:
+        found = _declared(getattr(route, "dependant", None))
+        setattr(route, _KNOWN, found)
+    return found
+
+
+def _declared(dependant: Any) -> set[str]:
+    """Return the names of all query parameters of a route and of what it depends on."""
+    if dependant is None:
+        return set()
+    found = {name for field in dependant.query_params for name in _of(field)}
+    return found.union(*(_declared(inner) for inner in dependant.dependencies))
+
+
+def _of(field: Any) -> list[str]:
+    kind = field.field_info.annotation
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        return [n for name, inner in kind.model_fields.items() for n in _names(name, inner)]
+    return _names(field.alias, field.field_info)
+
+
+def _names(name: str, told: FieldInfo) -> list[str]:
+    aliases = told.validation_alias
+    if isinstance(aliases, AliasChoices):
+        return [str(choice) for choice in aliases.choices]
+    return [told.alias or name]
