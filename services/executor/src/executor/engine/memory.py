@@ -40,7 +40,7 @@ class Remembrance:
         """Keep what a task found as a short-term entry."""
         if self._switches.short_term:
             described = shortened(filled(task.description, self._job.inputs), 120)
-            content = shortened(f"{described}: {_flat(output.text)}", _SHORT)
+            content = shortened(f"{described}: {_flat(output.text[: _SHORT * 4])}", _SHORT)
             self._send([self._entry(f"{task.id}:short", "short_term", "general", content, moment)])
 
     async def run_done(
