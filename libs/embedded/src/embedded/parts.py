@@ -88,6 +88,17 @@ class Process:
                     raise StackFailed(f"{self.name} ended while starting; see {self.log}")
                 await asyncio.sleep(0.05)
 
+    async def ended(self) -> str:
+        """Return, when it has ended, with what, and where its log is."""
+        assert self.child is not None  # noqa: S101 - it was started
+        code = await self.child.wait()
+        how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
+        return f"{how} (see {self.log})"
+
+    def terminate(self) -> None:
+        """Send it SIGTERM (again) without waiting."""
+        self._signal(signal.SIGTERM)
+
     async def stop(self) -> None:
         await self.send(signal.SIGTERM, within=self.drain + _GRACE)
 

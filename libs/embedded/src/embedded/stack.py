@@ -6,24 +6,31 @@ are set, else from where `make test` finds them (SecantusDB stands in for MongoD
 
 import asyncio
 import contextlib
+import json
 import os
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from typing import Self
 
+import aiohttp
+
 from common.local import finding
-from common.local.program import ProgramFailed, free_port
+from common.local.program import LocalProgram, ProgramFailed, free_port
 from common.logs import configure_logging
 from common.server import on_stop_signal, run
 from common.settings import load
 from embedded.config import Settings, secrets_in
+from embedded.database import Database
+from embedded.keeping import Keeper, Kept
 from embedded.parts import Backend, Part, Process, StackFailed
 from executor.config import Settings as ExecutorSettings
 
 _SERVICES = ("auth", "crews", "executor", "events", "gateway")
 _LEAST_WORKERS = 2
+_PATIENCE = 3.0
+"""Seconds after which whoever stops a stack is told what it still waits for."""
 _DRAIN = ExecutorSettings.model_fields["drain_seconds"].default
 
 
@@ -180,19 +187,23 @@ class Stack:
         """Have a paused process or backend go on."""
         self.part(name).resume()
 
-    async def died(self) -> str:
-        """Wait until a process ends by itself and return its name."""
-        waits = {
-            asyncio.create_task(process.child.wait()): name
-            for name, process in self.processes.items()
-            if process.child is not None
-        }
-        try:
-            done, _ = await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-            return waits[done.pop()]
-        finally:
-            for task in waits:
-                task.cancel()
+    def kept(self) -> list[Kept]:
+        """Return what `Keeper` needs to keep each process and each backend of its own running."""
+        processes = [
+            Kept(name, part.ended, part.start, part.ready) for name, part in self.processes.items()
+        ]
+        return processes + [self._kept_backend(name, part) for name, part in self.backends.items()]
+
+    def _kept_backend(self, name: str, part: Backend) -> Kept:
+        ended = part.program.died
+        if name == "mongo" and isinstance(part.program, LocalProgram):
+            ended = Database(part.program, self._settings.database_silence).lost
+        return Kept(name, ended, part.start, part.ready)
+
+    def hasten(self) -> None:
+        """Have processes that are stopping wait for no call any longer."""
+        for process in self.processes.values():
+            process.terminate()
 
     async def close(self) -> None:
         """Stop the services, so that workers hand their jobs back, then the backends."""
@@ -229,27 +240,69 @@ async def main() -> None:
     settings = load(Settings)
     configure_logging(settings.log_level, settings.log_format)
     stopped = asyncio.Event()
-    on_stop_signal(stopped.set)
+    hasten: list[Callable[[], None]] = []
+    on_stop_signal(stopped.set, lambda: [call() for call in hasten])
     folder = Path(os.environ.get("KASAL_DATA_DIR") or tempfile.mkdtemp(prefix="kasal-stack-"))
     try:
         async with stack_in(settings, folder.resolve(), os.environ) as stack:
-            _show(stack, folder)
+            hasten.append(stack.hasten)
+            _show(stack, folder, await _demo(stack, settings))
             await _until(stopped, stack)
+            _say("Kasal is stopping ...")
+            telling = asyncio.create_task(_tell_waits(stack))
+        telling.cancel()
     except (StackFailed, ProgramFailed) as fault:
         sys.exit(str(fault))
 
 
 async def _until(stopped: asyncio.Event, stack: Stack) -> None:
-    waits = [asyncio.create_task(stopped.wait()), asyncio.create_task(stack.died())]
-    await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-    ended = waits[1].result() if waits[1].done() else None
-    for task in waits:
-        task.cancel()
-    if ended is not None and not stopped.is_set():
-        raise StackFailed(f"{ended} ended by itself.")
+    """Keep everything running until told to stop."""
+    keeping = asyncio.create_task(Keeper(_say).keep(stack.kept()))
+    await stopped.wait()
+    keeping.cancel()
+    await asyncio.wait({keeping})
 
 
-def _show(stack: Stack, folder: Path) -> None:
+async def _tell_waits(stack: Stack) -> None:
+    await asyncio.sleep(_PATIENCE)
+    waiting = [name for name in stack.named("worker") if stack.processes[name].running]
+    if waiting:
+        _say(
+            f"Waiting for {', '.join(waiting)}, where calls that must not be made twice are under way. "
+            "Press Ctrl-C again to cut them off; nobody will know then what they did."
+        )
+
+
+async def _demo(stack: Stack, settings: Settings) -> str:
+    """Make the demo user, in a database of the stack's own or where asked for; say how to log in."""
+    if not settings.demo or (
+        "mongo" not in stack.backends and "demo" not in settings.model_fields_set
+    ):
+        return "POST /auth/register makes the first user"
+    base = f"{stack.urls['KASAL_GATEWAY_URL'].split(',')[0]}/api/v1"
+    body = {"email": settings.demo_email, "password": settings.demo_password, "name": "Demo User"}
+    async with aiohttp.ClientSession() as http:
+        async with http.post(f"{base}/auth/register", json=body):
+            pass  # the one that is there already does as well: the login tells
+        del body["name"]
+        async with http.post(f"{base}/auth/login", json=body) as answer:
+            if answer.status != 200:
+                told = (await answer.json())["error"]["message"]
+                return f"{settings.demo_email} cannot log in: {told}"
+    return (
+        f"{settings.demo_email}, password {settings.demo_password}\n"
+        f"  Log in     curl -s {base}/auth/login -H 'Content-Type: application/json' "
+        f"-d '{json.dumps(body)}'"
+    )
+
+
+def _say(line: str) -> None:
+    with contextlib.suppress(OSError):
+        sys.stdout.write(line + "\n")
+        sys.stdout.flush()
+
+
+def _show(stack: Stack, folder: Path, user: str) -> None:
     lines = [
         f"  {name:<10} pid {process.child.pid}  port {process.port}"
         + (f"  metrics {process.metrics_port}" if process.metrics_port else "")
@@ -263,7 +316,8 @@ def _show(stack: Stack, folder: Path) -> None:
             f"\n  {name:<10} {stack.urls[f'KASAL_{name.upper()}_URL']}" for name in stack.backends
         )
         + f"\n  API        {stack.urls['KASAL_GATEWAY_URL']}/api/v1"
-        + f"\n  Logs       {folder}\nPress Ctrl-C to stop.\n"
+        + f"\n  User       {user}"
+        + f"\n  Logs       {folder}\nWhat dies is started again. Press Ctrl-C to stop.\n"
     )
     sys.stdout.flush()
 

@@ -65,6 +65,8 @@ class LocalProgram:
         Call it from the main thread: Linux ends the child with the thread that started it.
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        if self.pid is None:
+            self._release()  # one that has ended by itself holds it still
         self._lock = self._locked()
         births.stop_recorded(self._pid_file)
         try:

@@ -1,0 +1,75 @@
+"""What keeps a stack's parts running: whatever ends by itself is started again, later each time."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from common.local.program import ProgramFailed
+from embedded.parts import StackFailed
+
+WELL_AFTER = 60.0
+"""Seconds after which a part that ends is taken for one that had begun well."""
+MOST_TRIES = 6
+"""How often in a row a part may end sooner than that before it is given up."""
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+
+Tell = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """One part: `ended` returns why it has ended by itself, `start` and `ready` bring it back."""
+
+    name: str
+    ended: Callable[[], Awaitable[str]]
+    start: Callable[[], Awaitable[None]]
+    ready: Callable[[], Awaitable[None]]
+
+
+class Keeper:
+    """Starts parts again, with growing pauses, and gives those up that fail again and again.
+
+    `tell` gets a line for each of it.
+    """
+
+    def __init__(
+        self,
+        tell: Tell,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._tell = tell
+        self._clock = clock
+        self._sleep = sleep
+
+    async def keep(self, parts: Iterable[Kept]) -> None:
+        """Keep `parts` running until cancelled, or until all are given up."""
+        await asyncio.gather(*(self._keep(part) for part in parts))
+
+    async def _keep(self, part: Kept) -> None:
+        tries = 0
+        while True:
+            begun = self._clock()
+            why = await self._ended(part, again=tries > 0)
+            tries = 1 if self._clock() - begun >= WELL_AFTER else tries + 1
+            if tries >= MOST_TRIES:
+                self._tell(
+                    f"{part.name} is given up: it has ended {tries} times in a row soon after its "
+                    f"start, now because it {why}"
+                )
+                return
+            pause = min(_FIRST_PAUSE * 2 ** (tries - 1), _LONGEST_PAUSE)
+            self._tell(f"{part.name} {why}; it is started again in {pause:g} s")
+            await self._sleep(pause)
+
+    async def _ended(self, part: Kept, *, again: bool) -> str:
+        """Have the part running, and return why it has ended."""
+        if again:
+            try:
+                await part.start()
+                await part.ready()
+            except (StackFailed, ProgramFailed, TimeoutError, OSError) as fault:
+                return f"did not start: {fault}"
+            self._tell(f"{part.name} is up again")
+        return await part.ended()
