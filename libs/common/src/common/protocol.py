@@ -17,6 +17,7 @@ from common.errors import InvalidRequest, KasalError, PayloadTooLarge, UpstreamT
 from common.ids import new_id
 from common.logs import get_logger
 from common.patience import Flow
+from common.requests import unsaid
 
 log = get_logger(__name__)
 
@@ -177,6 +178,7 @@ class Protocol(Flow, HttpToolsProtocol):
             (b"x-request-id", request_id.encode()),
             (b"connection", b"close"),
         ]
+        headers += unsaid(headers)
         lines = b"".join(b"%s: %s\r\n" % header for header in headers)
         return STATUS_LINE[status] + lines + b"\r\n" + body
 

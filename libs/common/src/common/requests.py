@@ -6,6 +6,7 @@ Plain ASGI, since Starlette's `BaseHTTPMiddleware` costs a task per request and 
 import contextlib
 import re
 import time
+from collections.abc import Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -64,6 +65,20 @@ def take_request_id(given: str) -> str:
     return given if is_request_id(given) else new_id("req")
 
 
+_NOSNIFF = (b"x-content-type-options", b"nosniff")
+_NO_STORE = (b"cache-control", b"no-store")
+
+
+def unsaid(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return what every answer says besides, unless it says otherwise.
+
+    That it is of the type it names, and not to be kept (RFC 9111, section 5.2.2.5). An `ETag` is
+    still good for `If-Match`.
+    """
+    names = {name for name, _ in headers}
+    return [line for line in (_NOSNIFF, _NO_STORE) if line[0] not in names]
+
+
 class RequestRecorder:
     """Outermost: request id in and out, server span, metrics, access log, and bugs answered 500."""
 
@@ -101,10 +116,10 @@ class RequestRecorder:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [
-                    *message.get("headers", ()),
-                    (b"x-request-id", request_id.encode()),
-                ]
+                headers = list(message.get("headers", ()))
+                headers += unsaid(headers)
+                headers.append((b"x-request-id", request_id.encode()))
+                message["headers"] = headers
             await send(message)
 
         parent = _parent(scope)

@@ -13,6 +13,9 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
     """The address of the executor's API."""
     allowed_origins: str = ""
     """Origins, separated by commas, whose pages may open sockets besides our own; `*` is any."""
+    refused_token_limit: int = Field(default=300, ge=1)
+    """Opaque tokens a minute of one address that may turn out not to hold; then auth is not asked
+    for that address until the minute is over."""
     socket_limit: int = Field(default=5_000, ge=1)
     """Open sockets and streams of this process."""
     workspace_socket_limit: int = Field(default=1_000, ge=1)

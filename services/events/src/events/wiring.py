@@ -17,6 +17,7 @@ from events.config import Settings
 from events.domain.connections import Connections
 from events.domain.credentials import Authenticator
 from events.domain.meters import Meters
+from events.domain.refusals import Refusals
 from events.domain.relay import Relay
 from events.domain.revocations import Revocations
 from events.messaging.consumers import EventsSubscription, follow_sessions
@@ -56,7 +57,8 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     revocations = Revocations(RedisRevocations(redis), AuthRevocations(peers.auth, peers.tokens))
     verifier = TokenVerifier(RemoteKeys(peers.auth))
     exchange = AuthExchange(peers.auth, settings.service_secret.current)
-    authenticator = Authenticator(verifier, exchange, revocations)
+    refusals = Refusals(settings.refused_token_limit)
+    authenticator = Authenticator(verifier, exchange, revocations, refusals)
     connections = Connections(settings.socket_limit, settings.workspace_socket_limit, meters)
     revocations.on_revoked = lambda: connections.end_revoked(
         revocations.copy.cover, revocations.copy.leaves_key

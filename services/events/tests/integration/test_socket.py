@@ -401,13 +401,13 @@ async def test_pings_without_a_token_neither_last_nor_pile_up(world_of):
 
 
 async def test_json_pings_of_a_client_that_never_reads_end_with_the_socket(world_of):
-    async with world_of(slow_client_seconds=0.3, client_message_limit=1_000_000) as world:
+    async with world_of(slow_client_seconds=0.3) as world:
         headers = {"Authorization": f"Bearer {world.token}"}
         async with raw_socket(f"{world.running.url}/ws", headers) as socket:
             piece = frame(TEXT, b'{"type":"ping"}') * 200
             sent, over = await socket.flood(piece, 100 * 1_048_576, 20)
         assert over
-        assert sent < 64 * 1_048_576
+        assert sent < 16 * 1_048_576
 
 
 async def test_an_unknown_query_parameter_is_refused_and_named(world):
@@ -416,3 +416,22 @@ async def test_an_unknown_query_parameter_is_refused_and_named(world):
         length = int(socket.handshake.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
         told = json.loads(await socket.reader.readexactly(length))["error"]
     assert (told["code"], told["details"]["field"]) == ("VALIDATION_ERROR", "token")
+
+
+async def test_an_address_may_guess_only_so_many_tokens(world_of, talk):
+    async with world_of(refused_token_limit=3) as world:
+        there = {"X-Forwarded-For": "203.0.113.7"}
+        for guess, code in (("a", 4401), ("b", 4401), ("c", 4401), ("d", 4429)):
+            async with world.connect(f"kasal_{guess}", headers=there) as client:
+                assert await talk.closed(client) == code
+        assert world.platform.asked.count("exchange") == 3
+        stream = f"{world.running.url}/executions/job_1/events"
+        headers = {"Authorization": "Bearer kasal_e", **there}
+        async with world.running.http.get(stream, headers=headers) as answer:
+            assert answer.status == 429
+            assert answer.headers["Retry-After"] == "60"
+        async with world.connect("kasal_f", headers={"X-Forwarded-For": "203.0.113.8"}) as client:
+            assert await talk.closed(client) == 4401, "another address has its own"
+        async with world.connect(headers=there) as client:
+            await talk.say(client, type="ping")
+            assert await talk.hear(client) == {"type": "pong"}

@@ -204,3 +204,43 @@ async def test_a_trusted_proxy_tells_the_host_that_was_asked(gateway, bearer):
             headers = {**bearer(), "X-Forwarded-Host": asked}
             async with door.http.get("/v1/crews", headers=headers) as answer:
                 assert answer.status == status
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/api/v1/crews", 200),
+        ("HEAD", "/api/v1/crews", 200),
+        ("GET", "/api/v1/crews/large", 200),
+        ("GET", "/nowhere", 404),
+        ("TRACE", "/api/v1/crews", 405),
+        ("GET", "/api/v1/auth/me", 200),
+        ("OPTIONS", "/api/v1/crews", 204),
+        ("GET", "/healthz", 200),
+    ],
+)
+async def test_an_answer_is_what_it_says_and_nobodys_to_keep(gateway, bearer, method, path, status):
+    async with gateway() as door:
+        async with door.http.request(method, path, headers=bearer()) as answer:
+            assert answer.status == status
+            assert answer.headers.getall("X-Content-Type-Options") == ["nosniff"]
+            assert answer.headers.getall("Cache-Control") == ["no-store"]
+        async with door.http.request(method, path.replace("crews", "tasks")) as answer:
+            assert answer.headers.getall("Cache-Control") == ["no-store"]
+            assert answer.headers.getall("X-Content-Type-Options") == ["nosniff"]
+
+
+async def test_documents_may_be_kept_and_framed_by_nobody(gateway):
+    async with gateway() as door, door.http.get("/docs") as answer:
+        assert answer.headers.getall("Cache-Control") == ["public, max-age=60"]
+        assert answer.headers.getall("X-Content-Type-Options") == ["nosniff"]
+        assert answer.headers["X-Frame-Options"] == "DENY"
+        assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize("text", ["hello\r\n\r\n", "GET / HTTP/1.1\r\n\r\n"])
+async def test_what_is_no_request_is_answered_so_too(gateway, text):
+    async with gateway() as door:
+        answer = (await door.raw(text)).lower()
+    assert b"\r\nx-content-type-options: nosniff\r\n" in answer
+    assert b"\r\ncache-control: no-store\r\n" in answer

@@ -3,6 +3,10 @@
 from collections.abc import Collection, Mapping
 from urllib.parse import urlsplit
 
+from starlette.types import Scope
+
+from common.requests import header
+
 _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
@@ -33,3 +37,10 @@ def _place(scheme: str, host: str) -> tuple[str, int] | None:
     if not parts.hostname or port is None or parts.path or parts.username is not None:
         return None
     return parts.hostname, port
+
+
+def address_of(scope: Scope) -> str:
+    """Return the client's address: what the gateway tells of it, else the peer's; empty for none."""
+    told = header(scope, b"x-forwarded-for").rpartition(",")[2].strip()
+    peer = scope.get("client")
+    return told or (str(peer[0]) if peer else "")

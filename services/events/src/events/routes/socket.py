@@ -180,9 +180,12 @@ class SocketSession:
 
     async def _sign_in(self, token: str) -> None:
         try:
-            identity = await self._door.authenticator.identify(token)
+            address = origin.address_of(self._websocket.scope)
+            identity = await self._door.authenticator.identify(token, address)
         except Unauthorized as fault:
             raise Closing(codes.UNAUTHORIZED, fault.message) from None
+        except RateLimited as fault:
+            raise Closing(codes.TOO_MANY, fault.message) from None
         except KasalError as fault:
             raise Closing(codes.RESTART, f"come back: {fault.message}"[:120]) from None
         if self._closing is not None:
@@ -232,7 +235,8 @@ class SocketSession:
 
     async def _renew(self, token: str) -> None:
         """Go on with a new token of the same user, before the old one ends."""
-        identity = await self._door.authenticator.identify(token)
+        address = origin.address_of(self._websocket.scope)
+        identity = await self._door.authenticator.identify(token, address)
         held = self._known()
         if (identity.workspace_id, identity.user_id) != (held.workspace_id, held.user_id):
             raise InvalidRequest(

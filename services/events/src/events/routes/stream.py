@@ -21,6 +21,7 @@ from events.domain.ports import TooSlow
 from events.domain.relay import Joined
 from events.domain.watch import Watch
 from events.routes.door import Door
+from events.routes.origin import address_of
 from events.routes.sinks import Outbox, abort
 
 log = get_logger(__name__)
@@ -68,7 +69,7 @@ def stream_routes(door: Door) -> APIRouter:
         after `execution_complete`, `error` or `execution_stopped`.
         """
         token = bearer(request)
-        identity = await door.authenticator.identify(token)
+        identity = await door.authenticator.identify(token, address_of(request.scope))
         bind_workspace(identity.workspace_id)
         stream = EventStream(door, identity, checked(job_id))
         return await stream.open(token, after_seq if last_event_id is None else last_event_id)

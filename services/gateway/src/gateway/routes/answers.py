@@ -9,6 +9,7 @@ import orjson
 from starlette.types import Receive, Send
 
 from common.errors import KasalError, envelope, problem
+from common.requests import unsaid
 from gateway.domain.windows import Standing
 from gateway.routes.visit import Visit
 
@@ -25,6 +26,7 @@ async def give(send: Send, visit: Visit, status: int, headers: Headers, body: by
     if status not in {204, 304}:
         headers.append((b"content-length", b"%d" % len(body)))
     headers += visit.extra
+    headers += unsaid(headers)
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if visit.method == "HEAD" else body})
 
@@ -48,6 +50,7 @@ async def give_too_large(receive: Receive, send: Send, visit: Visit, error: Kasa
     """
     headers, body = failure(visit, error)
     headers += [(b"connection", b"close"), (b"content-length", b"%d" % len(body)), *visit.extra]
+    headers += unsaid(headers)
     visit.status = error.status
     await send({"type": "http.response.start", "status": error.status, "headers": headers})
     await send({"type": "http.response.body", "body": body, "more_body": True})

@@ -81,7 +81,11 @@ def _page_policy(page: bytes) -> tuple[tuple[bytes, bytes], ...]:
         b"default-src 'none'; connect-src 'self'; base-uri 'none'; frame-ancestors 'none'; "
         b"form-action 'none'; img-src data:; script-src '%s'; style-src '%s'" % (script, style)
     )
-    return ((b"content-security-policy", policy), (b"referrer-policy", b"no-referrer"))
+    return (
+        (b"content-security-policy", policy),
+        (b"referrer-policy", b"no-referrer"),
+        (b"x-frame-options", b"DENY"),
+    )
 
 
 def _only(pattern: bytes, page: bytes) -> bytes:

@@ -9,6 +9,7 @@ from starlette.types import Message, Receive, Send
 from common.errors import KasalError, from_status
 from common.logs import get_logger
 from common.queries import check_none
+from common.requests import unsaid
 from gateway.routes.answers import failure
 from gateway.routes.upstreams import Upstream
 from gateway.routes.visit import Visit
@@ -31,6 +32,7 @@ async def refuse(send: Send, visit: Visit, error: KasalError) -> None:
     """Answer a handshake with an error instead of a WebSocket."""
     headers, body = failure(visit, error)
     headers += [(b"content-length", b"%d" % len(body)), *visit.extra]
+    headers += unsaid(headers)
     visit.status = error.status
     start = {"type": "websocket.http.response.start", "status": error.status, "headers": headers}
     await send(start)

@@ -11,6 +11,7 @@ from yarl import URL
 from common.client import READING, Address, Addresses
 from common.errors import KasalError, PayloadTooLarge, Unavailable, UpstreamTimeout
 from common.logs import get_logger
+from common.requests import unsaid
 from gateway.domain.routing import Target
 from gateway.routes.answers import allow
 from gateway.routes.visit import Visit, kept_of_answer
@@ -294,6 +295,7 @@ class Forwarder:
             headers = [header for header in headers if header[0] != b"allow"]
             headers.append(allow(self._methods(visit.path)))
         headers += visit.extra
+        headers += unsaid(headers)
         length = answer.content_length
         start = {"type": "http.response.start", "status": answer.status, "headers": headers}
         if visit.method == "HEAD":
