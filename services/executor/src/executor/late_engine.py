@@ -88,8 +88,15 @@ class LateEngine:
                 allowed_hosts=given.allowed_hosts(),
                 tavily_api_key=given.tavily_api_key,
                 brave_api_key=given.brave_api_key,
+                secrets=_secrets(given),
             ),
             self._credentials,
         )
         engine = Engine(models, toolbox, self._memory, tracer=self._tracer, meters=self._meters)
         return engine, models, toolbox
+
+
+def _secrets(given: Settings) -> list[str]:
+    """Return what no tool may tell a model: the keys of providers and the platform's own."""
+    keys = (given.openai_api_key, given.anthropic_api_key, given.google_api_key)
+    return [*(key for key in keys if key), *given.service_secret.all]

@@ -1,8 +1,10 @@
 """Tools over HTTP: what gets out, what does not, and what comes back."""
 
 import asyncio
+import base64
 import gzip
 import socket
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -42,9 +44,9 @@ class Site:
         if request.path.startswith("/to/"):
             _, _, status, place = request.path.split("/", 3)
             return web.Response(status=int(status), headers={"Location": place})
-        return self.page(request.path)
+        return self.page(request.path, request.headers)
 
-    def page(self, path: str) -> web.Response:
+    def page(self, path: str, sent: Mapping[str, str]) -> web.Response:
         if path == "/html":
             html = "<title>T</title><script>evil()</script><h1>Tea</h1><p>Sells <b>well</b>.</p>"
             return web.Response(text=html, content_type="text/html")
@@ -57,6 +59,16 @@ class Site:
             return web.Response(body=b"y" * 3_000_000, content_type="text/plain")
         if path == "/binary":
             return web.Response(body=b"\0\1\2", content_type="application/octet-stream")
+        if path == "/echo":
+            told = {
+                "headers": dict(sent),
+                "again": base64.b64encode(sent.get("Authorization", "").encode()).decode(),
+            }
+            return web.json_response(told, headers={"X-Echo": "response headers stay here"})
+        if path == "/png":
+            return web.Response(body=b"\x89PNG\r\n\x1a\n", content_type="image/png")
+        if path == "/nothing":
+            return web.Response()
         if path == "/broken":
             return web.json_response({"why": "no"}, status=500)
         return web.json_response({"ok": True})
@@ -254,7 +266,7 @@ async def test_a_page_comes_back_as_text(site, toolbox):
     [
         ("/json", '{"ok": true}'),
         ("/broken", "Error: the page answered 500."),
-        ("/binary", "Error: it is a binary file"),
+        ("/binary", "Error: it is no page but application/octet-stream"),
     ],
 )
 async def test_other_pages(site, toolbox, path, text):
@@ -332,3 +344,57 @@ async def test_a_search_without_a_network_is_a_result_in_time(tmp_path, monkeypa
 def test_the_guard_is_on_the_socket_itself():
     with pytest.raises(OSError, match="not a public address"):
         network._public_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 80)))
+
+
+async def called(toolbox, site, path, **changes):
+    snapshot = ToolSnapshot(
+        name="t", description="t", endpoint=f"http://127.0.0.1:{site.port}{path}", method="GET",
+        **{"tool_id": "tool_1", "auth_type": "bearer", **changes},
+    )  # fmt: skip
+    tool = toolbox.tool(snapshot)
+    assert tool is not None
+    return await tool.call({}, Call("ws_1", "job_1", "task_1", 1))
+
+
+async def test_an_endpoint_that_echoes_its_headers_gives_no_key_away(toolbox, site):
+    headers = {"X-Shop-Key": "k-123", "X-Trace": "a-long-header-value"}
+    told = await called(toolbox, site, "/echo", headers=headers)
+    assert "Bearer [secret]" in told
+    for secret in (
+        "hush",
+        "k-123",
+        "a-long-header-value",
+        base64.b64encode(b"Bearer hush").decode(),
+    ):
+        assert secret not in told
+    assert "response headers" not in told
+
+
+async def test_an_answer_that_is_no_text_is_named(toolbox, site):
+    assert "It answered 200 with a PNG image, 8 bytes" in await called(toolbox, site, "/png")
+    assert await called(toolbox, site, "/nothing") == "Done (200): the answer is empty."
+
+
+async def test_a_tool_without_its_credentials_says_what_to_do(tmp_path, site):
+    toolbox = Toolbox(ToolSettings(tmp_path), Vault({}))
+    told = await called(toolbox, site, "/echo")
+    assert "has no token; an admin of the workspace sets it with PUT /tools/custom/tool_1" in told
+    await toolbox.close()
+
+
+async def test_a_refused_host_names_the_setting(tmp_path, site):
+    toolbox = Toolbox(ToolSettings(tmp_path), Vault({"token": "hush"}))
+    assert "KASAL_TOOL_ALLOWED_HOSTS" in await called(toolbox, site, "/echo")
+    await toolbox.close()
+
+
+async def test_the_process_own_secrets_are_in_no_result(tmp_path, site):
+    settings = ToolSettings(
+        tmp_path, allowed_hosts=[f"127.0.0.1:{site.port}"], secrets=["sk-provider-key"]
+    )
+    toolbox = Toolbox(settings, Vault())
+    told = await called(
+        toolbox, site, "/echo", auth_type="none", headers={"X-A": "sk-provider-key"}
+    )
+    assert "sk-provider-key" not in told
+    await toolbox.close()

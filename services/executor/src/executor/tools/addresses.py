@@ -3,11 +3,18 @@
 import ipaddress
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
-_CLOUD_SERVICES = (
-    ipaddress.ip_network("168.63.129.16/32"),
-    ipaddress.ip_network("192.0.0.0/24"),
-)
+_CLOUD_SERVICES = tuple(ipaddress.ip_network(net) for net in ("168.63.129.16/32", "192.0.0.0/24"))
 """Public by number, but served by the host's cloud to its own machines."""
+_SPECIAL = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "0.0.0.0/8", "100.64.0.0/10", "192.0.2.0/24", "192.88.99.0/24", "198.18.0.0/15",
+        "198.51.100.0/24", "203.0.113.0/24", "240.0.0.0/4",
+        "::/96", "64:ff9b:1::/48", "100::/64", "100:0:0:1::/64", "2001::/23", "2001:db8::/32",
+        "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
+    )
+)  # fmt: skip
+"""Of IANA's registries of special addresses, whatever Python's version knows of them."""
 
 
 def is_public(address: str) -> bool:
@@ -42,5 +49,5 @@ def _public(address: ipaddress.IPv4Address | ipaddress.IPv6Address) -> bool:
         address.is_global
         and not address.is_multicast
         and not address.is_reserved
-        and not any(address in network for network in _CLOUD_SERVICES)
+        and not any(address in network for network in _CLOUD_SERVICES + _SPECIAL)
     )

@@ -1,5 +1,6 @@
 """Custom tools: HTTP endpoints that a workspace has registered."""
 
+import asyncio
 import base64
 import re
 from collections.abc import Mapping
@@ -10,12 +11,19 @@ import orjson
 
 from common.contracts.crew import ToolSnapshot
 from executor.tools.call import Call
-from executor.tools.network import GuardedClient, Outgoing
+from executor.tools.network import GuardedClient, Incoming, Outgoing
+from executor.tools.secrets import Mask
 from executor.tools.tool import ToolFault
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
+_HARMLESS = re.compile(
+    r"(?i)accept(-.*)?|content-.*|user-agent|cache-control|pragma|origin|referer|prefer|dnt|te|via"
+    r"|x-requested-with|x-(api-)?version|.*-version"
+)
+_KEY = re.compile(r"(?i)auth|cookie|credential|key|pass|secret|session|sign|token|jwt|bearer")
+_KEYS_LENGTH = 12
 _OURS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "idempotency-key", "content-type"}
 )
@@ -46,12 +54,17 @@ class CustomTool:
 
     async def run(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Call the endpoint once and return what it answers. Raises `ToolFault`, `KasalError`."""
-        request = self._request(arguments, call, await self._secrets(call))
-        answer = await self._client.send(request)
-        text = answer.text().strip()
+        held = await self._held(call)
+        mask = Mask([*_kept(held), *_secret(self._snapshot.headers), *_pairs(held)])
+        try:
+            request = self._request(arguments, call, self._signed(held))
+            answer = await self._client.send(request)
+            text = mask.hide(await asyncio.to_thread(_told, answer))
+        except ToolFault as fault:
+            raise ToolFault(mask.hide(str(fault))) from None
         if answer.status >= 400:
             raise ToolFault(f"{self._snapshot.name} answered {answer.status}: {text[:1_000]}")
-        return text or f"Done ({answer.status})."
+        return text
 
     def _request(
         self, arguments: Mapping[str, Any], call: Call, secrets: Mapping[str, str]
@@ -70,17 +83,63 @@ class CustomTool:
         body = orjson.dumps(rest)
         return Outgoing(self._method, url, headers, secrets, body)
 
-    async def _secrets(self, call: Call) -> dict[str, str]:
+    async def _held(self, call: Call) -> Mapping[str, Any]:
         kind, tool_id = self._snapshot.auth_type, self._snapshot.tool_id
         if kind == "none" or tool_id is None:
             return {}
-        held = await self._credentials.tool_credentials(
+        return await self._credentials.tool_credentials(
             call.workspace_id, tool_id, self._snapshot.endpoint or ""
         )
+
+    def _signed(self, held: Mapping[str, Any]) -> dict[str, str]:
+        kind, name = self._snapshot.auth_type, self._snapshot.name
+        if kind == "none" or self._snapshot.tool_id is None:
+            return {}
         try:
-            return signed(kind, held)
-        except KeyError:
-            raise ToolFault(f"the credentials of {self._snapshot.name} are incomplete.") from None
+            headers = signed(kind, held)
+        except KeyError as missing:
+            raise ToolFault(
+                f"the tool {name} has no {missing.args[0]}; an admin of the workspace sets it with "
+                f"PUT /tools/custom/{self._snapshot.tool_id} and `credentials`."
+            ) from None
+        if any(header.lower() in _OURS for header in headers):
+            raise ToolFault(
+                f"the credentials of {name} are for a header that is set by the platform."
+            )
+        return headers
+
+
+def _told(answer: Incoming) -> str:
+    """Return what a model is told of an answer; blocks."""
+    what = answer.binary()
+    if what is not None:
+        return f"It answered {answer.status} with {what}, which is no text and is not shown."
+    if not answer.body.strip():
+        return f"Done ({answer.status}): the answer is empty."
+    text = answer.text().strip()
+    return f"{text}\n… (the answer is longer than what is read of it)" if answer.cut else text
+
+
+def _pairs(held: Mapping[str, Any]) -> list[str]:
+    """Return what basic credentials become on their way."""
+    if "username" not in held or "password" not in held:
+        return []
+    pair = f"{held['username']}:{held['password']}"
+    return [pair, base64.b64encode(pair.encode()).decode()]
+
+
+def _kept(held: Mapping[str, Any]) -> list[str]:
+    """Return what of credentials is secret: neither a header's name nor a user's."""
+    return [str(text) for name, text in held.items() if name not in {"header", "username"}]
+
+
+def _secret(headers: Mapping[str, str]) -> list[str]:
+    """Return the values of headers that may be keys: by their names, or as long as keys are."""
+    return [
+        text
+        for name, text in headers.items()
+        if _KEY.search(name) or (len(text) >= _KEYS_LENGTH and not _HARMLESS.fullmatch(name))
+    ]
 
 
 def signed(kind: str, held: Mapping[str, Any]) -> dict[str, str]:

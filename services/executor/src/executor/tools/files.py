@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path, PurePosixPath
 from typing import Any
 
+from executor.tools import texts
 from executor.tools.call import Call
 from executor.tools.tool import ToolFault
 
@@ -36,12 +37,22 @@ class FileReader:
 
     async def run(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Return the text of the file `path`. Raises `ToolFault`."""
-        return await asyncio.to_thread(self.read, call.workspace_id, str(arguments["path"]))
+        path, offset = str(arguments["path"]), int(arguments.get("offset", 0))
+        return await asyncio.to_thread(self.read, call.workspace_id, path, offset)
 
-    def read(self, workspace_id: str, path: str) -> str:
-        """Return the text of a workspace's file; blocks. Raises `ToolFault`."""
+    def read(self, workspace_id: str, path: str, offset: int = 0) -> str:
+        """Return a workspace's file from a character on; blocks. Raises `ToolFault`.
+
+        What is left out, guessed or broken is said at the end.
+        """
         raw = self._bytes(workspace_id, path)
-        return pdf_text(raw) if raw.startswith(b"%PDF-") else plain_text(raw)
+        if raw.startswith(b"%PDF-"):
+            return texts.window(pdf_text(raw), offset)
+        what = texts.binary(raw)
+        if what is not None:
+            raise ToolFault(f"{path} is {what}; text, CSV, JSON and PDF can be read.")
+        decoded = texts.file(raw)
+        return texts.window(decoded.text, offset, decoded.note) if raw else f"{path} is empty."
 
     def _bytes(self, workspace_id: str, path: str) -> bytes:
         steps = _steps(path)
@@ -91,16 +102,6 @@ def _opened(root: Path, steps: tuple[str, ...]) -> int:
         return os.open(steps[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=folder)
     finally:
         os.close(folder)
-
-
-def plain_text(raw: bytes) -> str:
-    """Return bytes as text. Raises `ToolFault` when they are not text."""
-    if b"\0" in raw[:8192]:
-        raise ToolFault("it is a binary file; text, CSV, JSON and PDF can be read.")
-    try:
-        return raw.decode("utf-8-sig")[:_TEXT]
-    except UnicodeDecodeError:
-        return raw.decode("cp1252", "replace")[:_TEXT]
 
 
 def pdf_text(raw: bytes) -> str:

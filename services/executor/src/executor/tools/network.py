@@ -6,8 +6,6 @@ that neither a name that changes its mind nor a detour leads inside. Hosts the o
 """
 
 import asyncio
-import codecs
-import re
 import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -16,19 +14,17 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from executor.tools import texts
 from executor.tools.addresses import is_public
 from executor.tools.tool import ToolFault
 
 _REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
 _REFUSED = "not a public address"
-_AGENT = "Kasal (tool)"
-_CHARSETS = re.compile(
-    r"ascii|utf-(8|16|32)(-sig|-[bl]e)?|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|tis-620"
-    r"|gb2312|gbk|gb18030|hz|big5\w*|shift_jis\w*|euc_\w+|iso2022_\w+|johab"
+_INSIDE = (
+    f"its host is {_REFUSED}; the platform's operator may allow it by KASAL_TOOL_ALLOWED_HOSTS"
 )
-"""Codecs that pages are written in, as Python calls them. Of its others, `punycode` takes a minute for
-what an answer may hold."""
+_AGENT = "Kasal (tool)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,16 +49,12 @@ class Incoming:
     cut: bool
 
     def text(self) -> str:
-        """Return the body as text, in the charset it says if pages are written in that, or UTF-8."""
-        return self.body.decode(_charset(self.charset), "replace")
+        """Return the body as text."""
+        return texts.page(self.body, self.charset, self.kind)
 
-
-def _charset(named: str) -> str:
-    try:
-        known = codecs.lookup(named or "utf-8").name
-    except (LookupError, ValueError):
-        return "utf-8"
-    return known if _CHARSETS.fullmatch(known) else "utf-8"
+    def binary(self) -> str | None:
+        """Return what came when it is no text, with its size; None for a text."""
+        return texts.binary(self.body, self.kind)
 
 
 class GuardedClient:
@@ -94,7 +86,7 @@ class GuardedClient:
             raise ToolFault(f"the host of {_shown(request.url)} cannot be found.") from None
         except aiohttp.ClientConnectorError as fault:
             told = _REFUSED in str(fault.os_error)
-            reason = f"its host is {_REFUSED}" if told else "its host cannot be reached"
+            reason = _INSIDE if told else "its host cannot be reached"
             raise ToolFault(f"{_shown(request.url)}: {reason}.") from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
             raise ToolFault(f"{_shown(request.url)}: {type(fault).__name__}.") from None

@@ -4,8 +4,9 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from executor.tools import texts
 from executor.tools.call import Call
-from executor.tools.files import pdf_text, plain_text
+from executor.tools.files import pdf_text
 from executor.tools.markdown import markdown
 from executor.tools.network import GuardedClient, Incoming, Outgoing
 from executor.tools.tool import ToolFault
@@ -28,15 +29,19 @@ class WebFetch:
         if answer.status >= 400:
             raise ToolFault(f"the page answered {answer.status}.")
         text = await asyncio.to_thread(page_text, answer)
-        return f"{text}\n… (the page is longer)" if answer.cut else text
+        if not text.strip():
+            return f"The page has no text (it answered {answer.status})."
+        note = "the page is longer than what is read of it" if answer.cut else ""
+        return texts.window(text, int(arguments.get("offset", 0)), note)
 
 
 def page_text(answer: Incoming) -> str:
     """Return a page's text; blocks. Raises `ToolFault` for what is no text."""
     if answer.body.startswith(b"%PDF-"):
         return pdf_text(answer.body)
+    what = answer.binary()
+    if what is not None:
+        raise ToolFault(f"it is no page but {what}.")
     if "html" in answer.kind:
         return markdown(answer.text())
-    if answer.kind.startswith("text/") or answer.kind.endswith(("json", "xml", "yaml")):
-        return answer.text()
-    return plain_text(answer.body)
+    return answer.text()

@@ -1,6 +1,8 @@
 """The web search: Tavily or Brave where a key is set, otherwise ddgs, which needs none."""
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,7 @@ from executor.tools.tool import ToolFault
 
 _RESULTS = 5
 _PATIENCE = 8.0
+_AT_ONCE = 8
 _TAVILY = "https://api.tavily.com/search"
 _BRAVE = "https://api.search.brave.com/res/v1/web/search"
 
@@ -72,16 +75,51 @@ def brave(client: GuardedClient, key: str) -> Search:
     return search
 
 
-async def ddgs(query: str, most: int) -> Sequence[Found]:
-    """Search without a key. Its requests go to search engines only. Raises `ToolFault`."""
-    try:
-        async with asyncio.timeout(_PATIENCE):
-            found = await asyncio.to_thread(_ask_ddgs, query, most)
-    except TimeoutError:
-        raise ToolFault(f"no search engine answered within {_PATIENCE:g} s.") from None
-    except Exception as fault:  # noqa: BLE001 - ddgs raises what its engines raise
-        raise ToolFault(f"no search engine answered ({type(fault).__name__}).") from None
-    return _entries(found, "body")
+class Ddgs:
+    """Searches without a key. Its requests go to search engines only.
+
+    It cannot be stopped, so each search has a thread of its own, and only a few are begun at once: one
+    that never ends takes nothing from others but its place.
+    """
+
+    def __init__(self) -> None:
+        self._under_way = 0
+
+    async def search(self, query: str, most: int) -> Sequence[Found]:
+        """Return what was found. Raises `ToolFault`."""
+        if self._under_way >= _AT_ONCE:
+            raise ToolFault("too many searches are under way; try again in a moment.")
+        try:
+            async with asyncio.timeout(_PATIENCE):
+                found = await self._begun(query, most)
+        except TimeoutError:
+            raise ToolFault(f"no search engine answered within {_PATIENCE:g} s.") from None
+        except Exception as fault:  # noqa: BLE001 - ddgs raises what its engines raise
+            raise ToolFault(f"no search engine answered ({type(fault).__name__}).") from None
+        return _entries(found, "body")
+
+    def _begun(self, query: str, most: int) -> "asyncio.Future[list[dict[str, Any]]]":
+        loop = asyncio.get_running_loop()
+        answer: asyncio.Future[list[dict[str, Any]]] = loop.create_future()
+
+        def ended(found: list[dict[str, Any]], fault: Exception | None) -> None:
+            self._under_way -= 1
+            if not answer.done():
+                answer.set_result(found) if fault is None else answer.set_exception(fault)
+
+        def ask() -> None:
+            found: list[dict[str, Any]] = []
+            fault: Exception | None = None
+            try:
+                found = _ask_ddgs(query, most)
+            except Exception as raised:  # noqa: BLE001 - told to whoever waits
+                fault = raised
+            with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+                loop.call_soon_threadsafe(ended, found, fault)
+
+        self._under_way += 1
+        threading.Thread(target=ask, name="ddgs", daemon=True).start()
+        return answer
 
 
 def _ask_ddgs(query: str, most: int) -> list[dict[str, Any]]:

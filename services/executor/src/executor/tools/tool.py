@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from common.errors import KasalError
@@ -10,6 +10,7 @@ from common.logs import get_logger
 from executor.domain.tools import Failed, ToolSpec
 from executor.tools import arguments as checking
 from executor.tools.call import Call
+from executor.tools.secrets import Mask
 
 log = get_logger(__name__)
 
@@ -27,9 +28,11 @@ class SimpleTool:
 
     spec: ToolSpec
     run: Callable[[Mapping[str, Any], Call], Awaitable[str]]
-    safe: bool = True
-    reads: bool = True
+    safe: bool = False
+    reads: bool = False
     timeout: float = 30.0
+    mask: Mask = field(default_factory=lambda: Mask(()))
+    """Takes the process's own secrets out of whatever is returned."""
 
     async def fitted(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
         """Return the arguments to call it with, or what does not fit the tool's schema."""
@@ -39,14 +42,20 @@ class SimpleTool:
         """Return the result, or what went wrong as `Failed`; raises only when cancelled."""
         try:
             async with asyncio.timeout(self.timeout):
-                return bounded(await self.run(arguments, call))
+                return self._shown(await self.run(arguments, call))
         except (ToolFault, KasalError) as fault:
-            return Failed(bounded(f"Error: {fault}"))
+            return Failed(self._shown(f"Error: {fault}"))
         except TimeoutError:
             return Failed(f"Error: {self.spec.name} took longer than {self.timeout:g} s.")
         except Exception as fault:
             log.exception("a tool failed", tool=self.spec.name, call=call.key)
             return Failed(f"Error: {self.spec.name} failed ({type(fault).__name__}).")
+
+    def _shown(self, text: str) -> str:
+        if len(text) > RESULT_LIMIT:  # a secret must not be cut in two
+            rest = len(text) - 2 * RESULT_LIMIT
+            text = text[: 2 * RESULT_LIMIT] + "." * max(rest, 0)
+        return bounded(self.mask.hide(text))
 
 
 def bounded(text: str) -> str:

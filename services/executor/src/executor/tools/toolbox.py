@@ -16,6 +16,7 @@ from executor.tools.custom import READING, Credentials, CustomTool
 from executor.tools.files import FileReader
 from executor.tools.network import GuardedClient
 from executor.tools.pages import WebFetch
+from executor.tools.secrets import Mask
 from executor.tools.tool import SimpleTool
 
 _ANYTHING: Mapping[str, Any] = {"type": "object"}
@@ -32,6 +33,8 @@ class ToolSettings:
     timeout: float = 20.0
     """Seconds an outgoing request may take, redirects included."""
     max_bytes: int = 1024 * 1024
+    secrets: Iterable[str] = field(default=(), repr=False)
+    """What no tool's result may hold: keys of providers, the platform's own."""
 
 
 class Toolbox:
@@ -39,6 +42,8 @@ class Toolbox:
 
     def __init__(self, settings: ToolSettings, credentials: Credentials) -> None:
         self._credentials = credentials
+        own = (settings.tavily_api_key or "", settings.brave_api_key or "")
+        self._mask = Mask([*settings.secrets, *own])
         self._timeout = settings.timeout
         self._client = GuardedClient(settings.allowed_hosts, settings.timeout, settings.max_bytes)
         self._built_in: Mapping[str, Callable[[Mapping[str, Any], Call], Awaitable[str]]] = {
@@ -56,14 +61,14 @@ class Toolbox:
         if told is None or run is None:
             return None
         spec = ToolSpec(told.name, told.description, told.parameters)
-        return SimpleTool(spec, run, safe=told.idempotent)
+        return SimpleTool(spec, run, told.idempotent, told.reads, mask=self._mask)
 
     def _custom(self, snapshot: ToolSnapshot) -> SimpleTool:
         spec = ToolSpec(snapshot.name, snapshot.description, snapshot.parameters or _ANYTHING)
         reads = snapshot.method.upper() in READING
         safe = snapshot.idempotent or reads
         run = CustomTool(snapshot, self._client, self._credentials).run
-        return SimpleTool(spec, run, safe=safe, reads=reads, timeout=self._timeout + 10)
+        return SimpleTool(spec, run, safe, reads, self._timeout + 10, self._mask)
 
     def warm_up(self) -> None:
         """Import what the first call of any tool would wait for; blocks."""
@@ -80,4 +85,4 @@ def _provider(settings: ToolSettings, client: GuardedClient) -> search.Search:
         return search.tavily(client, settings.tavily_api_key)
     if settings.brave_api_key:
         return search.brave(client, settings.brave_api_key)
-    return search.ddgs
+    return search.Ddgs().search

@@ -22,9 +22,20 @@ from executor.tools.tool import ToolFault
         ("a.txt", b"hello", "hello"),
         ("t.csv", b"\xef\xbb\xbfname,n\ntea,1\n", "name,n\ntea,1\n"),
         ("d.json", b'{"a": 1}', '{"a": 1}'),
-        ("old.txt", "caf\u00e9".encode("cp1252"), "caf\u00e9"),
+        (
+            "cut.txt",
+            "Gr\u00fc\u00dfe \u20ac".encode()[:-1],
+            "Gr\u00fc\u00dfe \ufffd\n… (broken bytes: 1, shown as \ufffd)",
+        ),
+        (
+            "utf16.csv",
+            "\ufeffname;n\r\nT\u00e9;1\r\n".encode("utf-16-le"),
+            "name;n\r\nT\u00e9;1\r\n",
+        ),
+        ("be.csv", "\ufeffname;n\r\n".encode("utf-16-be"), "name;n\r\n"),
+        ("bare16.txt", "hello you".encode("utf-16-le"), "hello you"),
         ("sub/deep/x.md", b"# x", "# x"),
-        ("empty.txt", b"", ""),
+        ("empty.txt", b"", "empty.txt is empty."),
     ],
 )
 def test_it_reads_text(folder, name, content, text):
@@ -105,6 +116,63 @@ def test_no_way_of_reading_keeps_a_descriptor(folder, path, reason):
         with pytest.raises(ToolFault, match=reason) if reason else contextlib.nullcontext():
             FileReader(folder).read("ws_1", path)
     assert descriptors() == before
+
+
+@pytest.mark.parametrize(
+    ("codec", "name", "text"),
+    [
+        (
+            "cp932",
+            "Shift_JIS",
+            "日本語の文章です。東京は今日も雨が降っています。明日は晴れるでしょう。",
+        ),
+        ("gb18030", "gb18030", "这是一个中文文件。北京今天下雨。明天会是晴天。我们去喝茶吧。"),
+        (
+            "cp1251",
+            "windows-1251",
+            "Это русский текст. Сегодня в Москве идёт дождь, и завтра будет солнце.",
+        ),
+        (
+            "cp1252",
+            "windows-1252",
+            "Die Größe der Städte überrascht. Das Café öffnet früh, später schließt es.",
+        ),
+    ],
+)
+def test_an_encoding_is_guessed_and_the_guess_said(folder, codec, name, text):
+    (folder / "ws_1" / "old.txt").write_bytes(text.encode(codec))
+    assert (
+        FileReader(folder).read("ws_1", "old.txt") == f"{text}\n… (its encoding is a guess: {name})"
+    )
+
+
+def test_a_long_file_is_read_on(folder):
+    text = "".join(f"line {n}\n" for n in range(40_000))
+    (folder / "ws_1" / "long.txt").write_text(text)
+    read, offset = "", 0
+    while True:
+        part, _, told = FileReader(folder).read("ws_1", "long.txt", offset).rpartition("\n… (")
+        read, offset = read + part, offset + len(part)
+        if "read on" not in told:
+            break
+        assert f"of {len(text)}; call again with offset {offset} to read on" in told
+    assert read == text
+    assert "nothing after" in FileReader(folder).read("ws_1", "long.txt", len(text) + 1)
+
+
+@pytest.mark.parametrize(
+    ("raw", "what"),
+    [
+        (b"\x89PNG\r\n\x1a\n\0\0", "a PNG image"),
+        (b"PK\x03\x04xx", "a ZIP archive"),
+        (b"\x1f\x8b\x08", "gzip'd data"),
+        (bytes(range(256)), "binary data"),
+    ],
+)
+def test_what_is_no_text_is_named(folder, raw, what):
+    (folder / "ws_1" / "b").write_bytes(raw)
+    with pytest.raises(ToolFault, match=what):
+        FileReader(folder).read("ws_1", "b")
 
 
 def descriptors() -> int:

@@ -83,3 +83,51 @@ def test_codecs_that_are_no_charsets_of_pages_are_not_used(charset):
 def test_charsets_of_pages_are_known(charset):
     answer = Incoming(200, "text/plain", charset, "tea".encode(charset), cut=False)
     assert answer.text() == "tea"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "charset"),
+    [
+        ('<meta charset="Shift_JIS">日本'.encode("cp932"), "text/html", ""),
+        (
+            "<meta http-equiv='content-type' content='text/html; charset=gb2312'>日本".encode(
+                "gbk"
+            ),
+            "text/html",
+            "",
+        ),
+        ("\ufeff<p>日本".encode("utf-16-le"), "text/html", "iso-8859-1"),
+        ("\ufeff<p>日本".encode("utf-16-be"), "text/html", ""),
+        ("<p>日本".encode("cp932"), "text/html", "windows-31j"),
+        (
+            '<?xml version="1.0" encoding="EUC-JP"?><a>日本</a>'.encode("euc_jp"),
+            "application/xml",
+            "",
+        ),
+        ("日本".encode(), "text/plain", "banana"),
+        ('<meta charset="utf-16">日本'.encode(), "text/html", ""),
+        ('<!-- <meta charset="koi8-r"> --><p>日本'.encode(), "text/html", ""),
+        ("日本 ①".encode("cp932"), "text/plain", "x-sjis"),
+        ("日本".encode("cp949"), "text/plain", "euc-kr"),
+    ],
+)
+def test_encodings_are_found_in_the_order_of_the_standard(body, kind, charset):
+    assert "日本" in page(body, kind, charset)
+
+
+@pytest.mark.parametrize("charset", ["", "iso-8859-1", "latin1", "us-ascii", "windows-1252"])
+def test_what_says_latin_1_is_windows_1252(charset):
+    assert page("“café” 5 €".encode("cp1252"), "text/plain", charset) == "“café” 5 €"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind", "what"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "text/html", "a PNG image, 8 bytes"),
+        (b"abc", "image/webp", "image/webp, 3 bytes"),
+        (b"PK\x03\x04" + bytes(2_000), "", "a ZIP archive or Office document, 2.0 kB"),
+    ],
+)
+def test_what_is_no_page_is_named(body, kind, what):
+    with pytest.raises(ToolFault, match=what):
+        page(body, kind)

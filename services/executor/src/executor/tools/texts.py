@@ -1,0 +1,211 @@
+"""Bytes as text, in the encoding they are written in: said, declared, or guessed.
+
+Names and order are those of the WHATWG Encoding and HTML standards: a byte order mark, what the header
+says, what the document declares, UTF-8, and windows-1252 for pages. Only codecs that texts are written in
+are used: of Python's others, `punycode` takes a minute for what an answer may hold.
+"""
+
+import codecs
+import re
+from dataclasses import dataclass
+
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF16_LE, "utf-16-le"),
+    (codecs.BOM_UTF16_BE, "utf-16-be"),
+)
+_LABELS = {
+    "cp1252": "ascii us-ascii ansi_x3.4-1968 iso-8859-1 iso_8859-1 iso8859-1 iso88591 latin1 latin-1 l1 "
+    "ibm819 cp819 csisolatin1 windows-1252 x-cp1252",
+    "gb18030": "gb2312 gb_2312 gb_2312-80 gbk x-gbk chinese csgb2312 iso-ir-58 gb18030",
+    "cp932": "shift_jis shift-jis sjis x-sjis ms_kanji ms932 windows-31j csshiftjis",
+    "cp949": "euc-kr cseuckr ks_c_5601-1987 ks_c_5601-1989 ksc5601 ksc_5601 korean windows-949 iso-ir-149",
+    "big5hkscs": "big5 big5-hkscs cn-big5 csbig5 x-x-big5",
+    "euc_jp": "euc-jp x-euc-jp cseucpkdfmtjapanese",
+    "cp1254": "iso-8859-9 iso8859-9 latin5 l5 csisolatin5 windows-1254 x-cp1254",
+    "cp874": "tis-620 iso-8859-11 iso8859-11 dos-874 windows-874",
+    "cp1250": "x-cp1250",
+    "cp1251": "x-cp1251",
+    "mac_roman": "macintosh mac x-mac-roman csmacintosh",
+    "mac_cyrillic": "x-mac-cyrillic x-mac-ukrainian",
+    "koi8_r": "koi koi8 koi8_r cskoi8r",
+    "iso8859_8": "iso-8859-8-i iso-8859-8-e logical visual hebrew",
+    "utf-8": "utf8 unicode-1-1-utf-8 unicode11utf8 unicode20utf8 x-unicode20utf8",
+    "utf-16-le": "utf-16 unicode ucs-2 iso-10646-ucs-2 csunicode unicodefeff",
+    "utf-16-be": "unicodefffe",
+}
+_CODEC = {label: codec for codec, labels in _LABELS.items() for label in labels.split()}
+_CODECS = re.compile(
+    r"utf-(8|16|32)(-[bl]e)?|iso8859-\d+|cp\d+|koi8-[rtu]|mac-\w+|tis-620"
+    r"|gb18030|gbk|gb2312|hz|big5\w*|shift_jis\w*|euc_\w+|iso2022_\w+|johab"
+)
+_META = re.compile(rb"<meta[^>]{0,500}?charset\s*=\s*[\"']?\s*([\w.:+-]{2,40})", re.IGNORECASE)
+_XML = re.compile(
+    rb"\A\s{0,20}<\?xml[^>]{0,200}?encoding\s*=\s*[\"']([\w.:+-]{2,40})[\"']", re.IGNORECASE
+)
+_COMMENT = re.compile(rb"<!--.{0,1024}?(-->|\Z)", re.DOTALL)
+_DECLARED_WITHIN = 1024
+_GUESSED_FROM = 64 * 1024
+_GUESSES = ["cp932", "euc_jp", "gb18030", "big5", "cp949", "cp1251", "koi8_r", "cp1250", "cp1252"]
+_KINDS = (
+    (b"\x89PNG\r\n\x1a\n", "a PNG image"), (b"\xff\xd8\xff", "a JPEG image"), (b"GIF8", "a GIF image"),
+    (b"RIFF", "a RIFF file (WebP, WAV or AVI)"), (b"PK\x03\x04", "a ZIP archive or Office document"),
+    (b"PK\x05\x06", "an empty ZIP archive"), (b"%PDF-", "a PDF document"), (b"\x1f\x8b", "gzip'd data"),
+    (b"BZh", "bzip2'd data"), (b"\xfd7zXZ", "xz'd data"), (b"\x28\xb5\x2f\xfd", "zstd'd data"),
+    (b"7z\xbc\xaf", "a 7z archive"), (b"Rar!", "a RAR archive"), (b"\x7fELF", "a program"),
+    (b"SQLite format 3\0", "a SQLite database"), (b"OggS", "an Ogg file"), (b"ID3", "an MP3 file"),
+    (b"\xd0\xcf\x11\xe0", "an old Office document"), (b"\0asm", "a WebAssembly module"),
+)  # fmt: skip
+_TEXT_KINDS = re.compile(
+    r"text/.*|.*[/+](json|xml|yaml|x-yaml|javascript|x-ndjson|csv|x-www-form-urlencoded)"
+)
+_CONTROLS = frozenset(range(32)) - {7, 8, 9, 10, 12, 13, 27}
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """A text, and what must be said about how it was read (empty when nothing)."""
+
+    text: str
+    note: str = ""
+
+
+def codec_of(label: str) -> str | None:
+    """Return Python's name for an encoding that pages call `label`; None for one that is not known."""
+    label = label.strip().lower()
+    if label in _CODEC:
+        return _CODEC[label]
+    try:
+        known = codecs.lookup(label).name
+    except (LookupError, ValueError):
+        return None
+    return known if _CODECS.fullmatch(known) else None
+
+
+def marked(raw: bytes) -> str | None:
+    """Return the encoding that a byte order mark, or the zeros of UTF-16 without one, tells of."""
+    for mark, codec in _MARKS:
+        if raw.startswith(mark):
+            return codec
+    head = raw[: 4096 & ~1]
+    half = len(head) // 2
+    if half >= 2 and not head.startswith((b"\0\0", b"\1")):
+        for codec, zeros, others in (
+            ("utf-16-le", head[1::2], head[::2]),
+            ("utf-16-be", head[::2], head[1::2]),
+        ):
+            if zeros.count(0) > half * 0.7 and others.count(0) <= half * 0.02 and _plain(others):
+                return codec
+    return None
+
+
+def _plain(others: bytes) -> bool:
+    return sum(byte in _CONTROLS for byte in others) <= len(others) * 0.02
+
+
+def page(raw: bytes, charset: str, kind: str) -> str:
+    """Return the text of an answer from the web."""
+    codec = marked(raw) or codec_of(charset) or _declared(raw, kind)
+    if codec is None:
+        codec = "utf-8" if _is_utf8(raw) else "cp1252"
+    return _decode(raw, codec)
+
+
+def _declared(raw: bytes, kind: str) -> str | None:
+    if not any(word in kind for word in ("html", "xml")) and kind:
+        return None
+    head = _COMMENT.sub(b"", raw[:_DECLARED_WITHIN])
+    found = _XML.search(head) or _META.search(head)
+    codec = codec_of(found[1].decode("ascii", "replace")) if found else None
+    return (
+        "utf-8" if codec in {"utf-16-le", "utf-16-be"} else codec
+    )  # it could not be read if it were
+
+
+def _is_utf8(raw: bytes) -> bool:
+    """Tell whether bytes are UTF-8, but for a few that are broken or a last one that is cut off."""
+    try:
+        raw.decode()
+    except UnicodeDecodeError as fault:
+        if fault.start > len(raw) - 4 and fault.end >= len(raw) > fault.start + 1:
+            return True  # two or three bytes of a character
+    else:
+        return True
+    text = raw.decode("utf-8", "replace")
+    broken = text.count("\ufffd")
+    read = sum(1 for letter in text if letter > "\x7f") - broken
+    return read >= max(4 * (broken - 1), 1)
+
+
+def _decode(raw: bytes, codec: str) -> str:
+    return raw.decode(codec, "replace").removeprefix("\ufeff")
+
+
+def file(raw: bytes) -> Decoded:
+    """Return the text of a file that nothing is said about; blocks for a second at most."""
+    codec = marked(raw)
+    if codec is None and _is_utf8(raw):
+        codec = "utf-8"
+    if codec is not None:
+        text = _decode(raw, codec)
+        broken = text.count("\ufffd") - (raw.count("\ufffd".encode()) if codec == "utf-8" else 0)
+        return Decoded(text, f"broken bytes: {broken}, shown as \ufffd" if broken > 0 else "")
+    codec = _guess(raw)
+    return Decoded(_decode(raw, codec), f"its encoding is a guess: {_shown(codec)}")
+
+
+def _guess(raw: bytes) -> str:
+    from charset_normalizer import from_bytes
+
+    found = from_bytes(
+        raw[:_GUESSED_FROM], cp_isolation=_GUESSES, preemptive_behaviour=False
+    ).best()
+    if found is None or raw.decode(found.encoding, "replace") == raw.decode("cp1252", "replace"):
+        return "cp1252"
+    return found.encoding
+
+
+def _shown(codec: str) -> str:
+    known = {"cp932": "Shift_JIS", "cp949": "EUC-KR"}
+    return known.get(codec, codec.replace("cp125", "windows-125").replace("_", "-"))
+
+
+def binary(raw: bytes, kind: str = "") -> str | None:
+    """Return what bytes are that are no text ("a PNG image, 2.1 kB"), or None for a text."""
+    told = next((name for begin, name in _KINDS if raw.startswith(begin)), None)
+    family = kind.partition("/")[0]
+    if told is None and family in {"image", "audio", "video", "font"} and not kind.endswith("xml"):
+        told = kind
+    if told is None and marked(raw) is None:
+        head = raw[:8192]
+        controls = sum(byte in _CONTROLS for byte in head)
+        if b"\0" in head or controls > len(head) * 0.1:
+            told = kind if kind and not _TEXT_KINDS.fullmatch(kind) else "binary data"
+    return None if told is None else f"{told}, {size(len(raw))}"
+
+
+def size(count: int) -> str:
+    """Return a number of bytes as people say it."""
+    if count < 1_000:
+        return f"{count} bytes"
+    return f"{count / 1_000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
+
+
+WINDOW = 19_000
+"""Characters of a text that one answer holds."""
+
+
+def window(text: str, offset: int, note: str = "") -> str:
+    """Return the part of `text` from `offset` on that fits an answer, and how to read on."""
+    part = text[offset : offset + WINDOW]
+    end = offset + len(part)
+    told = [note] if note else []
+    if offset >= len(text) > 0:
+        told.append(f"there is nothing after character {len(text)}")
+    elif end < len(text):
+        told.append(
+            f"characters {offset} to {end} of {len(text)}; call again with offset {end} to read on"
+        )
+    elif offset:
+        told.append(f"characters {offset} to {end}, the end")
+    return f"{part}\n… ({'; '.join(told)})" if told else part
