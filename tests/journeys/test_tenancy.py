@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import aiohttp
 import pytest
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -128,3 +129,20 @@ async def test_an_api_key_works_at_once_with_its_makers_new_role(user: Any, stra
             assert (await socket.receive_json())["type"] == "pong"
     stranger.token = before
     await stranger.call("GET", "/auth/me", expect=401)
+
+
+async def test_a_stranger_who_guesses_waits_and_the_owner_logs_in(user: Any) -> None:
+    there = aiohttp.TCPConnector(local_addr=("127.0.0.9", 0))
+    guess = {"email": user.email, "password": "a guess"}
+    async with aiohttp.ClientSession(connector=there) as http:
+        stranger = type(user)(user.platform, http)
+        for _ in range(10):
+            await stranger.call("POST", "/auth/login", guess, expect=401)
+        right = guess | {"password": user.password}
+        told = await stranger.call("POST", "/auth/login", right, expect=429)
+        assert told["error"]["code"] == "RATE_LIMIT"
+        assert 0 < int(stranger.answer.headers["Retry-After"]) <= 30
+        # What a client says of its address is not believed.
+        elsewhere = {"X-Forwarded-For": "198.51.100.7", "X-Kasal-Service-Secret": "guess"}
+        await stranger.call("POST", "/auth/login", right, headers=elsewhere, expect=429)
+    await user.login()

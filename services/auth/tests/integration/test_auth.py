@@ -1,6 +1,8 @@
 """The seed's login, refresh and logout over real HTTP, and everything around them."""
 
 import asyncio
+import os
+import sys
 
 import jwt
 import pytest
@@ -313,6 +315,34 @@ async def test_passwords_are_changed_and_reset(client, mongo_database):
         for email in ("user@example.com", "nobody@example.com")
     ]
     assert told[0] == told[1]
+
+
+async def test_an_operator_prints_a_token_for_a_new_password(client):
+    await client.register("user@example.com")
+
+    async def verb(email, **more):
+        given = {"MONGO_URL": client.mongo["mongo_url"], **more}
+        given["MONGO_DATABASE_PREFIX"] = client.mongo["mongo_database_prefix"]
+        environment = os.environ | {f"KASAL_{name}": value for name, value in given.items()}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "auth", "reset-password", email),
+            env=environment,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+        )
+        told, faults = await process.communicate()
+        return process.returncode, told.decode(), faults.decode()
+
+    code, told, _ = await verb("USER@example.com")
+    assert code == 0
+    reset = {"token": told.splitlines()[0], "password": "a new password"}
+    await client.call("POST", "/auth/password/reset", reset, expect=204)
+    await client.login("user@example.com", "a new password")
+    code, _, faults = await verb("nobody@example.com")
+    assert (code, faults) == (1, "There is no account of nobody@example.com.\n")
+    away = {"MONGO_URL": "mongodb://127.0.0.1:1/", "MONGO_TIMEOUT_MS": "200"}
+    code, _, faults = await verb("user@example.com", **away)
+    assert (code, faults.startswith("The database does not answer")) == (1, True)
 
 
 async def test_accounts_of_before_are_told_apart_by_lower_case_after_the_migration(mongo_database):

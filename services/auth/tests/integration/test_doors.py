@@ -13,6 +13,7 @@ from auth.domain.revoking import REVOKED_FOR, session_revoked, user_revoked
 from auth.domain.sessions import opened
 from auth.domain.signing import made as made_key
 from auth.store import failures as failures_store
+from auth.store import passwords as passwords_store
 from auth.store.failures import CountedFailures
 from auth.store.keys import MongoApiKeys
 from auth.store.migrations import indexes
@@ -24,6 +25,7 @@ from common.backends import Backends
 from common.bus import decode
 from common.contracts.messages import SessionRevoked
 from common.contracts.topology import SESSIONS
+from common.errors import Unavailable
 from common.identity import Role
 from common.sealing import CannotOpen, Sealer
 from common.settings import BusSettings
@@ -233,3 +235,15 @@ async def test_passwords_are_argon2id_and_checked_off_the_loop():
     assert not await passwords.matches("secure_password", None)
     ticking.cancel()
     assert ticks > 10
+
+
+async def test_only_so_many_passwords_wait_to_be_checked(monkeypatch):
+    monkeypatch.setattr(passwords_store, "MOST_WAITING", 4)
+    passwords = Argon2Passwords()
+    hashed = await passwords.hash("secure_password")
+    await passwords.matches("wrong", None)
+    checks = [passwords.matches("secure_password", hashed) for _ in range(7)]
+    told = await asyncio.gather(*checks, return_exceptions=True)
+    assert told.count(True) == 4
+    assert [type(one) for one in told].count(Unavailable) == 3
+    assert await passwords.matches("secure_password", hashed)

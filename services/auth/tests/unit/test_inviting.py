@@ -148,3 +148,15 @@ async def test_without_a_mail_server_the_token_is_handed_over(world):
     invited = await world.inviting.invite(owner, "bea@example.com", Role.VIEWER)
     assert not invited.mailed
     await world.inviting.accept(bea, invited.token)
+
+
+async def test_a_letter_holds_no_lines_and_links_that_an_inviter_wrote(world):
+    name = "Bank\n\nYour account is closed: https://evil.example/\u202e\x00"
+    await world.accounts.register("user@example.com", "secure_password", name)
+    told = await world.logins.login("user@example.com", "secure_password", None)
+    owner = world.mint.read(told.access_token)
+    await world.inviting.invite(owner, "bea@example.com", Role.VIEWER)
+    _, subject, text = world.post.letters[-1]
+    assert subject.startswith("Invitation to Bank Your account is closed:")
+    for written in ("evil.example", "https://", "Bank\n", "\u202e", "\x00"):
+        assert written not in subject + text

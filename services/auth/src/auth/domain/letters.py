@@ -39,11 +39,12 @@ class Letters:
     def invite(self, invitation: Invitation, token: str, workspace: Workspace) -> None:
         """Send an invitation with its token."""
         inviter = workspace.member(invitation.invited_by)
+        name = _plain(workspace.name)
         self._post.send(
             invitation.email,
-            f"Invitation to {workspace.name}",
-            f"{inviter.name} ({inviter.email}) invites you to the workspace "
-            f'"{workspace.name}" as {invitation.role.label}.\n\n'
+            f"Invitation to {name}",
+            f"{_plain(inviter.name)} ({inviter.email}) invites you to the workspace "
+            f'"{name}" as {invitation.role.label}.\n\n'
             "Log in with this address, or choose a password for a new account, and send this "
             f"token to POST /auth/invitations/accept:\n\n{token}\n\n"
             f"It holds until {invitation.expires_at:%d %B %Y, %H:%M} UTC, for this address alone. "
@@ -101,3 +102,12 @@ class Letters:
             return False
         await self._counts.add(list(bounds))
         return True
+
+
+def _plain(name: str) -> str:
+    """Return what somebody called something, so that it cannot pass for more of the letter.
+
+    On one line, without what is no text, and without what mail programs make links of.
+    """
+    shown = "".join(one if one.isprintable() else " " for one in name)
+    return " ".join(shown.replace("/", " ").replace(".", " ").split())[:60]
