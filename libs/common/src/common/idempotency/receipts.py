@@ -70,11 +70,11 @@ def kept(receipt: Receipt | None) -> Document:
     return {} if receipt is None else {FIELD: [_entry(receipt)]}
 
 
-def pushed(receipt: Receipt | None, most: int = MOST) -> Document:
-    """Return the update operators that add `receipt` to a document, which keeps `most`."""
+def pushed(receipt: Receipt | None, most: int | None = None) -> Document:
+    """Return the update operators that add `receipt` to a document, which keeps `most`, else `MOST`."""
     if receipt is None:
         return {}
-    return {"$push": {FIELD: {"$each": [_entry(receipt)], "$slice": -most}}}
+    return {"$push": {FIELD: {"$each": [_entry(receipt)], "$slice": -(most or MOST)}}}
 
 
 def unless_kept(receipt: Receipt | None) -> Document:
