@@ -31,6 +31,7 @@ from common.mongo import is_away
 from common.requests import RequestLimits, RequestRecorder, current_request_id
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
+from common.unknown_fields import unknown_field
 from common.watching import BackendWatch
 
 log = get_logger(__name__)
@@ -138,7 +139,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def invalid(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, RequestValidationError)  # noqa: S101
-        return _answer(request, invalid_request(fault.errors()))
+        return _answer(request, invalid_request(fault.errors(), _body_of(request)))
 
     async def routed(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, HTTPException)  # noqa: S101
@@ -172,9 +173,18 @@ def _from_http(fault: HTTPException) -> KasalError:
     return from_status(fault.status_code, {"error": {"message": str(fault.detail)}})
 
 
-def invalid_request(errors: Sequence[Any]) -> KasalError:
-    """Return pydantic's `errors` as one 400 whose `field` is a dotted path (`agents.0.role`)."""
-    faults = [{"field": _path(error), "reason": _reason(error)} for error in errors]
+def _body_of(request: Request) -> Any:
+    """Return the type of the body that the request's route takes, None where it takes none."""
+    field = getattr(request.scope.get("route"), "body_field", None)
+    return None if field is None else field.field_info.annotation
+
+
+def invalid_request(errors: Sequence[Any], body: Any = None) -> KasalError:
+    """Return pydantic's `errors` as one 400 whose `field` is a dotted path (`agents.0.role`).
+
+    `body` is the type of what was sent; with it an unknown field is told what was probably meant.
+    """
+    faults = [{"field": _path(error), "reason": _reason(error, body)} for error in errors]
     return several(faults, f"Invalid request: {faults[0]['field']}: {faults[0]['reason']}")
 
 
@@ -187,7 +197,9 @@ def _path(error: Mapping[str, Any]) -> str:
     return ".".join(parts)
 
 
-def _reason(error: Mapping[str, Any]) -> str:
+def _reason(error: Mapping[str, Any], body: Any = None) -> str:
+    if error["type"] == "extra_forbidden" and error["loc"][0] == "body":
+        return unknown_field(body, error["loc"][1:])
     if error["type"] == "json_invalid":
         return f"The body is not JSON: {error.get('ctx', {}).get('error', 'it cannot be read')}"
     return str(error["msg"]).removeprefix("Value error, ")

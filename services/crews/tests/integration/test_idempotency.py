@@ -18,7 +18,7 @@ def database(mongo_database):
 @pytest.fixture
 async def bodies(service, crew_body):
     """A body for each route that creates something."""
-    crew_id, agent_id, _ = await service.crew()
+    crew_id, agent_id, _ = await service.crew(process="sequential")
     return {
         "/crews": crew_body,
         "/agents": {"crew_id": crew_id, "role": "Analyst", "goal": "Find out", "model": "gpt-4"},

@@ -76,9 +76,12 @@ async def test_many_at_once_are_all_counted(service: Any, crew_body: Any) -> Non
     made = await asyncio.gather(
         *(service.call("POST", "/crews", crew_body, expect=201) for _ in range(12))
     )
-    new = {"crew_id": made[0]["id"], "role": "r", "goal": "g", "model": "offline"}
+    new = {"crew_id": made[0]["id"], "goal": "g", "model": "offline"}
     await asyncio.gather(
-        *(service.as_().call("POST", "/agents", new, expect=201) for _ in range(3))
+        *(
+            service.as_().call("POST", "/agents", {**new, "role": f"r{n}"}, expect=201)
+            for n in range(3)
+        )
     )
     await asyncio.gather(
         *(service.call("DELETE", f"/crews/{one['id']}", expect=204) for one in made[6:])

@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 from crews.domain.crew import MOST_AGENTS, MOST_BYTES
@@ -15,6 +16,9 @@ from crews.domain.drafts import (
     TaskChanges,
     TaskRequest,
 )
+from crews.domain.toolbox import Toolbox
+from crews.domain.tools import ToolDraft
+from crews.routes.bodies import crew_view
 
 WS = "ws_1"
 
@@ -60,12 +64,14 @@ async def test_tasks_name_agents_and_each_other_inside_a_crew(world: Any, body: 
         ({"agent": -1}, "tasks.1.agent"),
         ({"agent_id": "agent_elsewhere"}, "tasks.1.agent_id"),
         ({"context": [1]}, "tasks.1.context.0"),
-        ({"context": ["fine", "task_elsewhere"]}, "tasks.1.context.1"),
+        ({"context": ["a text", "task_elsewhere"]}, "tasks.1.context.1"),
+        ({"context": ["research_task"]}, "tasks.1.context.0"),
+        ({"name": "first"}, "tasks.1.name"),
         ({"tools": ["calculator", "telepathy"]}, "tasks.1.tools.1"),
-        ({"id": "task_elsewhere"}, "tasks.1.id"),
     ],
 )
 async def test_faults_are_named_by_path(world: Any, body: Any, task: Any, field: str) -> None:
+    body["tasks"][0]["name"] = "First"
     body["tasks"][1] = {"description": "Edit", **task}
     assert (await refused(world.catalog.create(WS, CrewDraft(**body))))["field"] == field
     assert world.crews.held == {}
@@ -155,8 +161,9 @@ async def test_what_is_in_use_stays(world: Any, body: Any) -> None:
 async def test_sizes_are_bounded(world: Any, body: Any) -> None:
     crew = await world.catalog.create(WS, CrewDraft(**body))
     new = AgentRequest(crew_id=crew.id, role="r", goal="g", model="offline")
-    for _ in range(MOST_AGENTS - 2):
-        await world.catalog.add_agent(WS, new)
+    for number in range(MOST_AGENTS - 2):
+        named = new.model_copy(update={"name": f"agent {number}"})
+        await world.catalog.add_agent(WS, named)
     assert (await refused(world.catalog.add_agent(WS, new)))["field"] == "agents"
     large = TaskRequest(
         agent_id=crew.agents[0].id,
@@ -235,3 +242,124 @@ async def test_the_demo_is_made_once_and_restored(world: Any) -> None:
     assert (restored.agents, restored.tasks) == (whole.agents, whole.tasks)
     with pytest.raises(Conflict):
         await demo.ensure("ws_2")
+
+
+async def test_context_may_name_earlier_tasks(world: Any, body: Any) -> None:
+    body["tasks"][0]["name"] = "research"
+    body["tasks"][1]["context"] = ["research", "Previous analysis from Q3"]
+    crew = await world.catalog.create(WS, CrewDraft(**body))
+    first = crew.tasks[0].id
+    assert crew.tasks[1].context == (first, "Previous analysis from Q3")
+    third = TaskRequest(crew_id=crew.id, description="d", expected_output="e", context=["research"])
+    await world.catalog.add_task(WS, third)
+    assert world.crews.held[crew.id].tasks[2].context == (first,)
+    misspelt = third.model_copy(update={"context": ["reserch"]})
+    told = await refused(world.catalog.add_task(WS, misspelt))
+    assert told["field"] == "context.0"
+    assert "did you mean research" in told["reason"]
+    own = TaskChanges(name="own", context=["own"])
+    assert (await refused(world.catalog.update_task(WS, first, own)))["field"] == "context.0"
+
+
+async def test_what_was_read_of_a_crew_makes_another(world: Any, body: Any) -> None:
+    body["tasks"][0]["name"] = "research"
+    crew = await world.catalog.create(WS, CrewDraft(**body))
+    shown = crew_view(crew, {}, await world.catalog.missing(crew)).model_dump(mode="json")
+    other = await world.catalog.create(WS, CrewDraft(**shown))
+    assert other.id != crew.id
+    assert [task.agent_id for task in other.tasks] == [agent.id for agent in other.agents]
+    assert other.tasks[1].context == (other.tasks[0].id, "Keep it short")
+    old = {one.id for one in (*crew.agents, *crew.tasks)}
+    assert old.isdisjoint({one.id for one in (*other.agents, *other.tasks)})
+    after = await world.catalog.update(WS, crew.id, CrewChanges(**shown))
+    unmoved = {"version", "updated_at"}
+    assert after.model_dump(exclude=unmoved) == crew.model_dump(exclude=unmoved)
+    agent, task = shown["agents"][0], shown["tasks"][1]
+    await world.catalog.update_agent(WS, agent["id"], AgentChanges(**agent))
+    await world.catalog.update_task(WS, task["id"], TaskChanges(**task))
+    assert world.crews.held[crew.id].model_dump(exclude=unmoved) == crew.model_dump(exclude=unmoved)
+    assert (await world.catalog.add_task(WS, TaskRequest(**task))).id != task["id"]
+    renamed = {**agent, "name": "Another"}
+    assert (await world.catalog.add_agent(WS, AgentRequest(**renamed))).id != agent["id"]
+    twice = {**shown, "agents": [shown["agents"][0]] * 2, "tasks": []}
+    assert (await refused(world.catalog.create(WS, CrewDraft(**twice))))["field"] == "agents.1.id"
+
+
+async def test_two_agents_of_one_name_have_no_manager(world: Any, body: Any) -> None:
+    body["agents"][1]["name"] = "content writer"
+    del body["tasks"]
+    told = await refused(world.catalog.create(WS, CrewDraft(**body)))
+    assert told["field"] == "agents.1.name"
+    assert "agents.0" in told["reason"]
+    crew = await world.catalog.create(WS, CrewDraft(**{**body, "process": "sequential"}))
+    managed = CrewChanges(process="hierarchical")
+    assert (await refused(world.catalog.update(WS, crew.id, managed)))["field"] == "agents.1.name"
+
+
+@pytest.mark.parametrize(
+    ("tool", "meant"),
+    [("serper_dev", "web_search"), ("calculater", "calculator"), ("crm_apy", "crm_api")],
+)
+async def test_an_unknown_tool_is_told_what_there_is(
+    world: Any, body: Any, tool: str, meant: str
+) -> None:
+    draft = ToolDraft(
+        name="crm_api", description="d", endpoint="https://a.example", auth_type="bearer"
+    )
+    await Toolbox(world.tools, world.crews).register(WS, draft)
+    body["agents"][0]["tools"] = [tool]
+    told = await refused(world.catalog.create(WS, CrewDraft(**body)))
+    assert told["field"] == "agents.0.tools.0"
+    assert f"did you mean {meant}?" in told["reason"]
+    assert "file_reader" in told["reason"]
+    assert "crm_api" in told["reason"]
+
+
+async def test_a_crew_says_what_it_lacks(world: Any, body: Any) -> None:
+    toolbox = Toolbox(world.tools, world.crews)
+    draft = ToolDraft(
+        name="crm_api", description="d", endpoint="https://a.example", auth_type="bearer"
+    )
+    tool = await toolbox.register(WS, draft)
+    body.update(process="sequential", tasks=[])
+    body["agents"][0]["tools"] = ["crm_api"]
+    crew = await world.catalog.create(WS, CrewDraft(**body))
+    told = [one.field for one in await world.catalog.missing(crew)]
+    assert told == ["tasks", "tools.crm_api.credentials"]
+    crew = await world.catalog.update(WS, crew.id, CrewChanges(tasks=[{"description": "d"}]))
+    del world.tools.held[tool.id]
+    told = [one.field for one in await world.catalog.missing(crew)]
+    assert told == ["tasks.0.agent_id", "agents.0.tools.0"]
+
+
+@pytest.mark.parametrize(
+    ("model", "meant"),
+    [
+        ("gtp-4o", "gpt-4o"),
+        ("gpt4o", "gpt-4o"),
+        ("calude-3-opus", "claude-3-opus"),
+        ("anthropc:claude-3-opus", "anthropic:claude-3-opus"),
+        ("gemni-2.5-pro", "gemini-2.5-pro"),
+    ],
+)
+def test_an_unknown_model_is_told_what_was_meant(model: str, meant: str) -> None:
+    for make in (
+        lambda: AgentRequest(crew_id="c", role="r", goal="g", model=model),
+        lambda: AgentChanges(model=model),
+        lambda: CrewChanges(configuration={"manager_model": model}),
+    ):
+        with pytest.raises(ValidationError, match=f"did you mean {meant}"):
+            make()
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("openai/gpt-4o", "openai:gpt-4o"),
+        ("anthropic/claude-3-opus", "anthropic:claude-3-opus"),
+        ("gemini/gemini-2.5-pro", "google:gemini-2.5-pro"),
+        *((one, one) for one in ("gpt-4", "claude-3-opus", "ollama/llama3.2", "openai:any", "o3")),
+    ],
+)
+def test_models_that_can_be_had(given: str, kept: str) -> None:
+    assert AgentChanges(model=given).model == kept

@@ -3,7 +3,8 @@
 A snapshot is taken once per job and never changes after; edits of the crew reach later jobs only.
 """
 
-from typing import Any, Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -68,6 +69,39 @@ class ToolSnapshot(_Part):
     headers: dict[str, str] = {}
     auth_type: Literal["none", "bearer", "api_key", "basic"] = "none"
     idempotent: bool = False
+
+
+class Lack(BaseModel):
+    """Something that a crew still needs before, or for, its runs."""
+
+    model_config = ConfigDict(frozen=True)
+
+    field: str
+    reason: str
+
+
+class _Agent(Protocol):
+    @property
+    def id(self) -> str: ...
+
+
+class _Task(Protocol):
+    @property
+    def agent_id(self) -> str | None: ...
+
+
+def lacks(process: Process, agents: Iterable[_Agent], tasks: Sequence[_Task]) -> list[Lack]:
+    """Return what keeps a crew from being active: no task, or tasks that nobody does."""
+    if not tasks:
+        return [Lack(field="tasks", reason="At least one task required; add it with POST /tasks")]
+    known: set[str | None] = {agent.id for agent in agents}
+    if process == "hierarchical":  # its manager finds somebody
+        known.add(None)
+    return [
+        Lack(field=f"tasks.{index}.agent_id", reason="The task has no agent; say who does it")
+        for index, task in enumerate(tasks)
+        if task.agent_id not in known
+    ]
 
 
 class AgentSnapshot(_Part):

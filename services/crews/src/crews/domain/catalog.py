@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from common.contracts.crew import (
     AgentSnapshot,
     CrewSnapshot,
+    Lack,
     MemorySnapshot,
     TaskSnapshot,
     ToolSnapshot,
@@ -238,6 +239,27 @@ class Catalog:
             return MemorySnapshot(shelf=shelf)
         return memory.snapshot()
 
+    async def missing(self, crew: Crew) -> list[Lack]:
+        """Return what the crew still needs: to be active, and for its tools to work."""
+        own = tools_named(crew) - BUILT_IN_BY_NAME.keys()
+        if not own:
+            return crew.lacks
+        there = {tool.name: tool for tool in await self._tools.all(crew.workspace_id)}
+        gone = [
+            Lack(field=fault["field"], reason=fault["reason"])
+            for fault in tool_faults(crew, there.keys() | BUILT_IN_BY_NAME.keys())
+        ]
+        unsigned = [
+            Lack(
+                field=f"tools.{name}.credentials",
+                reason=f"The credentials of the tool {name} are missing: its calls fail until "
+                f"PUT /tools/custom/{there[name].id} gives some",
+            )
+            for name in sorted(own & there.keys())
+            if there[name].lacks_credentials
+        ]
+        return [*crew.lacks, *gone, *unsigned]
+
     async def _tools_of(self, crew: Crew) -> list[ToolSnapshot]:
         named = tools_named(crew)
         own = named - BUILT_IN_BY_NAME.keys()
@@ -273,9 +295,9 @@ class Catalog:
         raise Conflict("The crew is being changed from several places at once.")
 
     async def _check_tools(self, crew: Crew, at: str = "") -> None:
-        if tool_faults(crew, BUILT_IN_BY_NAME.__contains__):
+        if tool_faults(crew, BUILT_IN_BY_NAME):
             own = {tool.name for tool in await self._tools.all(crew.workspace_id)}
-            refuse(tool_faults(crew, lambda name: name in BUILT_IN_BY_NAME or name in own), at)
+            refuse(tool_faults(crew, own | BUILT_IN_BY_NAME.keys()), at)
 
 
 def _require(crew: Crew, matches: Matches) -> None:

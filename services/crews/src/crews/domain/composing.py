@@ -6,7 +6,7 @@ from typing import Any
 
 from common.contracts.crew import Configuration
 from common.ids import new_id
-from crews.domain.crew import Agent, Crew, Task, check, refuse
+from crews.domain.crew import Agent, Crew, Task, check, named, refuse, repeated
 from crews.domain.drafts import (
     AgentDraft,
     ConfigurationDraft,
@@ -20,7 +20,8 @@ from crews.domain.drafts import (
 
 def new_crew(draft: CrewDraft, workspace_id: str, now: datetime) -> Crew:
     """Return the crew that `draft` describes. Raises `InvalidRequest`."""
-    agents = agents_of(draft.agents)
+    draft = _with_ids_of_its_own(draft)
+    agents = agents_of(draft.agents, None)
     crew = Crew(
         id=new_id("crew"),
         workspace_id=workspace_id,
@@ -28,13 +29,40 @@ def new_crew(draft: CrewDraft, workspace_id: str, now: datetime) -> Crew:
         description=draft.description,
         process=draft.process,
         agents=agents,
-        tasks=tasks_of(draft.tasks, agents),
+        tasks=tasks_of(draft.tasks, agents, None),
         configuration=_configuration(draft.configuration),
         created_at=now,
         updated_at=now,
     )
     check(crew)
     return crew
+
+
+def _with_ids_of_its_own(draft: CrewDraft) -> CrewDraft:
+    """Return `draft` with new ids in place of given ones, wherever they are named.
+
+    So what was read of one crew makes another.
+    """
+    for field, drafts in (("agents", draft.agents), ("tasks", draft.tasks)):
+        refuse(list(repeated(field, [one.id for one in drafts if one.id is not None])))
+    agents = {one.id: new_id("agent") for one in draft.agents if one.id is not None}
+    tasks = {one.id: new_id("task") for one in draft.tasks if one.id is not None}
+
+    def task(one: TaskDraft) -> TaskDraft:
+        context = [tasks.get(e, e) if isinstance(e, str) else e for e in one.context]
+        given = one.agent_id if one.agent_id is None else agents.get(one.agent_id, one.agent_id)
+        own = None if one.id is None else tasks[one.id]
+        return one.model_copy(update={"id": own, "agent_id": given, "context": context})
+
+    return draft.model_copy(
+        update={
+            "agents": [
+                one if one.id is None else one.model_copy(update={"id": agents[one.id]})
+                for one in draft.agents
+            ],
+            "tasks": [task(one) for one in draft.tasks],
+        }
+    )
 
 
 def changed_crew(crew: Crew, changes: CrewChanges, now: datetime) -> Crew:
@@ -55,10 +83,14 @@ def changed_crew(crew: Crew, changes: CrewChanges, now: datetime) -> Crew:
     return crew.changed(now, **values)
 
 
-def agents_of(drafts: Sequence[AgentDraft], before: Sequence[Agent] = ()) -> tuple[Agent, ...]:
-    """Return the agents that `drafts` describe; those with an id must be among `before`."""
-    known = {agent.id: agent.number for agent in before}
-    _check_known("agents", (draft.id for draft in drafts), known)
+def agents_of(drafts: Sequence[AgentDraft], before: Sequence[Agent] | None) -> tuple[Agent, ...]:
+    """Return the agents that `drafts` describe; those with an id must be among `before`.
+
+    None: the crew is new, and the ids are.
+    """
+    known = {agent.id: agent.number for agent in before or ()}
+    if before is not None:
+        _check_known("agents", (draft.id for draft in drafts), known)
     return tuple(
         Agent(
             id=draft.id or new_id("agent"),
@@ -71,17 +103,19 @@ def agents_of(drafts: Sequence[AgentDraft], before: Sequence[Agent] = ()) -> tup
 
 
 def tasks_of(
-    drafts: Sequence[TaskDraft], agents: Sequence[Agent], before: Sequence[Task] = ()
+    drafts: Sequence[TaskDraft], agents: Sequence[Agent], before: Sequence[Task] | None
 ) -> tuple[Task, ...]:
     """Return the tasks that `drafts` describe, each given to the agent it names."""
-    known = {task.id: task.number for task in before}
-    _check_known("tasks", (draft.id for draft in drafts), known)
+    known = {task.id: task.number for task in before or ()}
+    if before is not None:
+        _check_known("tasks", (draft.id for draft in drafts), known)
+    held = {task.id: task.context for task in before or ()}
     ids = [draft.id or new_id("task") for draft in drafts]
     return tuple(
         Task(
             id=ids[index],
             agent_id=_agent_id(index, draft, agents),
-            context=_context(index, draft, ids),
+            context=_context(index, drafts, ids, held.get(ids[index], ())),
             number=known.get(ids[index], 0),
             **draft.model_dump(exclude={"id", "agent", "agent_id", "context"}),
         )
@@ -119,13 +153,18 @@ def _agent_id(index: int, draft: TaskDraft, agents: Sequence[Agent]) -> str | No
     return meant[0].id
 
 
-def _context(index: int, draft: TaskDraft, ids: Sequence[str]) -> tuple[str, ...]:
-    """Return the context with the ids of the tasks that it names by their index."""
-    for place, entry in enumerate(draft.context):
+def _context(
+    index: int, drafts: Sequence[TaskDraft], ids: Sequence[str], held: Sequence[str]
+) -> tuple[str, ...]:
+    """Return the context with the ids of the tasks that it names, by their index or their name."""
+    entries = drafts[index].context
+    for place, entry in enumerate(entries):
         if isinstance(entry, int) and not 0 <= entry < index:
             reason = f"{entry} is not the index of an earlier task"
             refuse([{"field": f"tasks.{index}.context.{place}", "reason": reason}])
-    return tuple(ids[entry] if isinstance(entry, int) else entry for entry in draft.context)
+    texts = [ids[entry] if isinstance(entry, int) else entry for entry in entries]
+    names = {one.name: ids[n] for n, one in enumerate(drafts[:index]) if one.name is not None}
+    return named(texts, names, {*ids, *held}, f"tasks.{index}.context")
 
 
 def _configuration(draft: ConfigurationDraft) -> Configuration:

@@ -1,18 +1,21 @@
 """Crews with their agents and tasks: what they are, and what makes one sound."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+import difflib
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from common.contracts.crew import Configuration, Process
+from common.contracts.crew import Configuration, Lack, Process, lacks
 from common.errors import Conflict, NotFound, several
 
 CrewStatus = Literal["configuring", "active"]
 MOST_AGENTS, MOST_TASKS = 50, 200
 MOST_BYTES = 1_000_000
 """Of a whole crew as JSON: it is one document, read and written as one."""
+_WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _INVALID = "Invalid crew configuration"
 
 
@@ -80,11 +83,21 @@ class Crew(BaseModel):
     @property
     def status(self) -> CrewStatus:
         """`active` once there is a task and every task has an agent, or a manager who finds one."""
-        known: set[str | None] = {agent.id for agent in self.agents}
-        if self.process == "hierarchical":
-            known.add(None)
-        ready = bool(self.tasks) and all(task.agent_id in known for task in self.tasks)
-        return "active" if ready else "configuring"
+        return "configuring" if self.lacks else "active"
+
+    @property
+    def lacks(self) -> list[Lack]:
+        """What it still needs to be active."""
+        return lacks(self.process, self.agents, self.tasks)
+
+    def with_names(self, task: Task) -> Task:
+        """Return `task` with ids in its context for the tasks before it that it names."""
+        ids = [one.id for one in self.tasks]
+        place = ids.index(task.id) if task.id in ids else len(ids)
+        names = {one.name: one.id for one in self.tasks[:place] if one.name is not None}
+        held = self.tasks[place].context if place < len(ids) else ()
+        context = named(task.context, names, held, "context")
+        return task.model_copy(update={"context": context})
 
     def agent(self, agent_id: str) -> Agent:
         """Return an agent. Raises `NotFound`."""
@@ -114,7 +127,7 @@ class Crew(BaseModel):
 
     def with_task(self, task: Task, now: datetime) -> "Crew":
         """Return the crew with a new task at its end, or the one of the same id replaced."""
-        tasks = {one.id: one for one in (*self.tasks, task)}
+        tasks = {one.id: one for one in (*self.tasks, self.with_names(task))}
         at = f"tasks.{list(tasks).index(task.id)}."
         return self.changed(now, at=at, tasks=tuple(tasks.values()))
 
@@ -170,7 +183,10 @@ def _faults(crew: Crew) -> Iterable[dict[str, str]]:
     ):
         if len(entries) > most:
             yield {"field": field, "reason": f"At most {most} are allowed"}
-        yield from _repeated(field, [entry.id for entry in entries])
+        yield from repeated(field, [entry.id for entry in entries])
+    yield from _same_names("tasks", [task.name for task in crew.tasks])
+    if crew.process == "hierarchical":  # its manager hands out work by name
+        yield from _same_names("agents", [agent.name for agent in crew.agents])
     known = {agent.id for agent in crew.agents}
     earlier: set[str] = set()
     for index, task in enumerate(crew.tasks):
@@ -181,10 +197,21 @@ def _faults(crew: Crew) -> Iterable[dict[str, str]]:
         earlier.add(task.id)
 
 
-def _repeated(field: str, ids: list[str]) -> Iterable[dict[str, str]]:
+def repeated(field: str, ids: Sequence[str]) -> Iterable[dict[str, str]]:
     for index, entry in enumerate(ids):
         if entry in ids[:index]:
             yield {"field": f"{field}.{index}.id", "reason": f"{entry} is given twice"}
+
+
+def _same_names(field: str, names: Sequence[str | None]) -> Iterable[dict[str, str]]:
+    places: dict[str, int] = {}
+    for index, name in enumerate(names):
+        if name is None:
+            continue
+        first = places.setdefault(name.casefold(), index)
+        if first != index:
+            reason = f"{name} is the name of {field}.{first} too; give each a name of its own"
+            yield {"field": f"{field}.{index}.name", "reason": reason}
 
 
 def _context_faults(index: int, task: Task, earlier: set[str]) -> Iterable[dict[str, str]]:
@@ -192,6 +219,34 @@ def _context_faults(index: int, task: Task, earlier: set[str]) -> Iterable[dict[
         if is_task_id(entry) and entry not in earlier:
             reason = f"{entry} is not an earlier task of this crew"
             yield {"field": f"tasks.{index}.context.{place}", "reason": reason}
+
+
+def named(
+    context: Sequence[str], names: Mapping[str, str], taken: Collection[str], field: str
+) -> tuple[str, ...]:
+    """Return `context` with ids for the `names` of earlier tasks; what is in `taken` stays.
+
+    One word that names no task is a mistake, not a text. Raises `InvalidRequest`.
+    """
+    faults = [
+        {"field": f"{field}.{place}", "reason": _no_task(entry, names)}
+        for place, entry in enumerate(context)
+        if entry not in names
+        and entry not in taken
+        and not is_task_id(entry)
+        and _WORD.fullmatch(entry)
+    ]
+    refuse(faults)
+    return tuple(names.get(entry, entry) for entry in context)
+
+
+def _no_task(entry: str, names: Iterable[str]) -> str:
+    close = difflib.get_close_matches(entry, list(names), 1, 0.6)
+    there = (
+        f"the earlier tasks are named {', '.join(names)}" if names else "no earlier task has a name"
+    )
+    meant = f"did you mean {close[0]}? " if close else ""
+    return f"No earlier task is named {entry}; {meant}{there[:300]}. A text has more than one word"
 
 
 def is_task_id(text: str) -> bool:
@@ -205,15 +260,30 @@ def tools_named(crew: Crew) -> set[str]:
     return by_agents | {name for task in crew.tasks for name in task.tools}
 
 
-def tool_faults(crew: Crew, known: Callable[[str], bool]) -> list[dict[str, str]]:
+_SAME_TOOLS = {
+    "serper_dev": "web_search", "serperdevtool": "web_search", "duckduckgo": "web_search",
+    "scrape_website": "web_fetch", "scrapewebsitetool": "web_fetch",
+    "filereadtool": "file_reader", "file_read": "file_reader", "directoryreadtool": "file_reader",
+}  # fmt: skip
+"""What other platforms call our built-in tools."""
+
+
+def _no_tool(name: str, there: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, list(there), 1, 0.6)
+    meant = _SAME_TOOLS.get(name.lower()) or (close[0] if close else None)
+    told = f"; did you mean {meant}?" if meant else ""
+    return f"There is no tool {name}{told}. There are {', '.join(sorted(there))[:500]}"
+
+
+def tool_faults(crew: Crew, there: Collection[str]) -> list[dict[str, str]]:
     """Return a fault for each tool that an agent or a task names and nobody knows."""
     named = [("agents", i, agent.tools) for i, agent in enumerate(crew.agents)]
     named += [("tasks", i, task.tools) for i, task in enumerate(crew.tasks)]
     return [
-        {"field": f"{field}.{index}.tools.{place}", "reason": f"There is no tool {name}"}
+        {"field": f"{field}.{index}.tools.{place}", "reason": _no_tool(name, there)}
         for field, index, tools in named
         for place, name in enumerate(tools)
-        if not known(name)
+        if name not in there
     ]
 
 

@@ -1,6 +1,6 @@
 """What callers send to make or change crews, agents and tasks."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import (
     AfterValidator,
@@ -9,10 +9,12 @@ from pydantic import (
     Field,
     StrictInt,
     StringConstraints,
+    model_validator,
 )
 
 from common.contracts.crew import Process, UnknownOutcome
 from common.contracts.memory import CREW, SCOPE
+from common.contracts.models import canonical, model_fault
 from common.schemas.checking import form_fault
 
 
@@ -28,11 +30,19 @@ def _schema(value: dict[str, Any] | None) -> dict[str, Any] | None:
     return value
 
 
+def _model(value: str) -> str:
+    name = canonical(value)
+    fault = model_fault(name)
+    if fault is not None:
+        raise ValueError(fault)
+    return name
+
+
 Name = Annotated[str, _text(200)]
 TaskName = Annotated[str, _text(100)]
 Goal = Annotated[str, _text(4_000)]
 Backstory = Annotated[str, _text(10_000, least=0)]
-Model = Annotated[str, _text(200)]
+Model = Annotated[str, _text(200), AfterValidator(_model)]
 Words = Annotated[str, _text(20_000)]
 Tools = Annotated[list[Annotated[str, _text(100)]], Field(max_length=50)]
 Context = Annotated[list[Words], Field(max_length=50)]
@@ -44,12 +54,30 @@ Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
 class Draft(BaseModel):
-    """Base of what callers send. Unknown fields are refused: a typing error must not pass unseen."""
+    """Base of what callers send. Unknown fields are refused: a typing error must not pass unseen.
+
+    `READ_ONLY` fields are in what the platform answers: sent back with the rest, they are left out.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    READ_ONLY: ClassVar[frozenset[str]] = frozenset()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_read_only(cls, value: Any) -> Any:
+        if not isinstance(value, dict) or cls.READ_ONLY.isdisjoint(value):
+            return value
+        return {name: one for name, one in value.items() if name not in cls.READ_ONLY}
+
+
+_OF_CREWS = frozenset(
+    {"id", "status", "missing", "agents_count", "tasks_count", "created_at", "updated_at"}
+)
 
 
 class AgentDraft(Draft):
+    READ_ONLY = frozenset({"crew_id", "status"})
+
     id: EntryId | None = None
     """On an update of a crew's list: which agent this is. A new one without."""
     name: Name | None = None
@@ -80,6 +108,8 @@ class _TaskExtras(Draft):
 
 class TaskDraft(_TaskExtras):
     """A task inside a crew. `agent` is the name, role or index of one of the crew's agents."""
+
+    READ_ONLY = frozenset({"crew_id", "status"})
 
     id: EntryId | None = None
     description: Words
@@ -124,6 +154,8 @@ class ConfigurationDraft(Draft):
 
 
 class CrewDraft(Draft):
+    READ_ONLY = _OF_CREWS
+
     name: Name
     description: Annotated[str, _text(4_000, least=0)] = ""
     process: Process = "sequential"
@@ -135,6 +167,8 @@ class CrewDraft(Draft):
 class CrewChanges(Draft):
     """Any subset of a crew. A list replaces the old one; entries with an `id` keep it."""
 
+    READ_ONLY = _OF_CREWS
+
     name: Name | None = None
     description: Annotated[str, _text(4_000, least=0)] | None = None
     process: Process | None = None
@@ -144,6 +178,8 @@ class CrewChanges(Draft):
 
 
 class AgentRequest(Draft):
+    READ_ONLY = frozenset({"id", "status"})
+
     crew_id: Annotated[str, _text(100)]
     name: Name | None = None
     role: Name
@@ -154,6 +190,8 @@ class AgentRequest(Draft):
 
 
 class AgentChanges(Draft):
+    READ_ONLY = frozenset({"id", "status", "crew_id"})
+
     name: Name | None = None
     role: Name | None = None
     goal: Goal | None = None
@@ -165,14 +203,18 @@ class AgentChanges(Draft):
 class TaskRequest(_TaskExtras):
     """A task of the crew that has the agent, or of a crew alone: its manager finds somebody."""
 
+    READ_ONLY = frozenset({"id", "status"})
+
     agent_id: Annotated[str, _text(100)] | None = None
     crew_id: Annotated[str, _text(100)] | None = None
     description: Words
-    expected_output: Words
+    expected_output: Annotated[str, _text(20_000, least=0)]
     context: Context = []
 
 
 class TaskChanges(Draft):
+    READ_ONLY = frozenset({"id", "status", "crew_id"})
+
     name: TaskName | None = None
     agent_id: Annotated[str, _text(100)] | None = None
     description: Words | None = None

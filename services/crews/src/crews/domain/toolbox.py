@@ -44,7 +44,10 @@ class Toolbox:
             id=new_id("tool_custom"),
             workspace_id=workspace_id,
             created_at=utc_now(),
-            **draft.model_dump(exclude={"credentials"}),
+            **{
+                **draft.model_dump(exclude={"credentials"}),
+                "headers": unmasked(draft.headers, {}),
+            },
         )
 
         async def make() -> CustomTool:

@@ -66,7 +66,12 @@ Credentials = Annotated[
 ]
 
 
+_OF_TOOLS = frozenset({"id", "tool_id", "status", "has_credentials", "warnings", "created_at"})
+
+
 class ToolDraft(Draft):
+    READ_ONLY = _OF_TOOLS
+
     name: ToolName
     description: Description
     endpoint: Endpoint
@@ -84,6 +89,8 @@ class ToolDraft(Draft):
 
 
 class ToolChanges(Draft):
+    READ_ONLY = _OF_TOOLS
+
     name: ToolName | None = None
     description: Description | None = None
     endpoint: Endpoint | None = None

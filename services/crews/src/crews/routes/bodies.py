@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from common.contracts.crew import Configuration
+from common.contracts.crew import Configuration, Lack
 from common.models import AnswerModel, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
@@ -82,6 +82,8 @@ class CrewView(AnswerModel):
     agents: list[AgentView]
     tasks: list[TaskView]
     configuration: Configuration
+    missing: list[Lack]
+    """Why the crew is `configuring`, and which of its tools cannot work yet."""
     created_at: Timestamp
     updated_at: Timestamp
 
@@ -211,7 +213,7 @@ def crew_summary(crew: Crew) -> CrewSummary:
     )
 
 
-def crew_view(crew: Crew, statuses: dict[str, TaskStatus]) -> CrewView:
+def crew_view(crew: Crew, statuses: dict[str, TaskStatus], missing: list[Lack]) -> CrewView:
     return CrewView(
         id=crew.id,
         name=crew.name,
@@ -221,6 +223,7 @@ def crew_view(crew: Crew, statuses: dict[str, TaskStatus]) -> CrewView:
         agents=[agent_view(crew, agent, statuses) for agent in crew.agents],
         tasks=[task_view(crew, task, statuses) for task in crew.tasks],
         configuration=crew.configuration,
+        missing=missing,
         created_at=crew.created_at,
         updated_at=crew.updated_at,
     )

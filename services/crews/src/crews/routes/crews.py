@@ -63,7 +63,7 @@ def _created(crew: Crew) -> CrewCreated:
 async def get_crew(crew_id: str, caller: Viewer, response: Response, use: Use) -> CrewView:
     crew = await use.catalog.find(caller.workspace_id, crew_id)
     response.headers["ETag"] = crew_tag(crew)
-    return crew_view(crew, await use.statuses(crew))
+    return crew_view(crew, await use.statuses(crew), await use.catalog.missing(crew))
 
 
 @router.put("/crews/{crew_id}", responses=failures(409, 412), summary="Update crew configuration")

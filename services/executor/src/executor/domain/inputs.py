@@ -1,9 +1,10 @@
 """A job's inputs: whether they fill in what its crew's texts ask for, and no more than can be worked on."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.contracts.crew import CrewSnapshot
+from common.contracts.crew import CrewSnapshot, lacks
 from common.contracts.memory import CREW, key_fault, key_input, shelf
 from common.errors import InvalidRequest, several
 from executor.domain.expansion import oversize, texts
@@ -44,20 +45,32 @@ def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
     So it does when they would fill in more than can be worked on.
     """
     if crew.status != "active":
+        missing_parts = [one.model_dump() for one in lacks(crew.process, crew.agents, crew.tasks)]
         raise InvalidRequest(
             f"The crew {crew.id} is not active: every task needs an agent, and it needs a task.",
             field="crew_id",
             reason="The crew is not active",
+            details={"missing": missing_parts},
         )
-    missing = [name for name in placeholders(crew) if name not in inputs]
+    asked = placeholders(crew)
+    missing = [name for name in asked if name not in inputs]
     if missing:
         faults = [
-            {"field": f"inputs.{name}", "reason": f"The crew needs an input named {name}"}
+            {
+                "field": f"inputs.{name}",
+                "reason": f"The crew needs an input named {name}{_misspelt(name, inputs, asked)}",
+            }
             for name in missing
         ]
         raise several(faults, f"Missing inputs: {', '.join(missing)}.")
     _check_memory_key(crew, inputs)
     _check_size(crew, inputs)
+
+
+def _misspelt(name: str, inputs: Mapping[str, Any], asked: Sequence[str]) -> str:
+    spare = [given for given in inputs if given not in asked][:200]
+    close = difflib.get_close_matches(name[:100], [given[:100] for given in spare], 1, 0.6)
+    return f"; it was sent {close[0]}, which it does not ask for" if close else ""
 
 
 def _check_size(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:

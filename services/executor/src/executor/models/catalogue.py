@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from common.contracts.models import canonical, family_of
 from common.logs import get_logger
 from executor.domain.meters import Meters, NoMeters
 from executor.models import offline, providers
@@ -39,13 +40,6 @@ class ModelSettings:
     patience: Patience = field(default_factory=Patience)
 
 
-_FAMILIES: tuple[tuple[providers.Family, re.Pattern[str]], ...] = (
-    ("openai", re.compile(r"(?:openai:)?((?:gpt-|o\d|chatgpt-|ft:gpt-).+|o\d)")),
-    ("openai", re.compile(r"openai:(.+)")),
-    ("anthropic", re.compile(r"(?:anthropic:)?(claude-.+)")),
-    ("google", re.compile(r"(?:google:|google-gla:)?(gemini-.+)")),
-    ("ollama", re.compile(r"ollama[/:](.+)")),
-)
 _NAMED = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9-]+)?:\S+")
 
 
@@ -81,7 +75,7 @@ class Models:
         known = self._known.get(name)
         if known is None:
             async with self._building:
-                known = self._known.get(name) or await self._found(name.strip())
+                known = self._known.get(name) or await self._found(canonical(name.strip()))
                 if len(self._known) < _KEPT:
                     self._known[name] = known
         return known
@@ -160,12 +154,3 @@ _LIBRARIES: Mapping[providers.Family, str] = {
     "anthropic": "pydantic_ai.models.anthropic",
     "google": "pydantic_ai.models.google",
 }
-
-
-def family_of(name: str) -> tuple[providers.Family | None, str]:
-    """Return which family `name` belongs to, and what its provider calls the model."""
-    for family, pattern in _FAMILIES:
-        found = pattern.fullmatch(name)
-        if found is not None:
-            return family, found[1]
-    return None, name

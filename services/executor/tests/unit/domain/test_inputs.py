@@ -155,3 +155,16 @@ def test_texts_count_together(make_crew):
     check_runnable(crew, {"a": "x" * 600})
     with pytest.raises(InvalidRequest):
         check_runnable(crew, {"a": "x" * 700})
+
+
+def test_a_misspelt_input_is_named(crew_about):
+    with pytest.raises(InvalidRequest) as caught:
+        check_runnable(crew_about("{topic}"), {"topci": "tea"})
+    assert "it was sent topci" in caught.value.details["reason"]
+
+
+def test_a_crew_that_is_not_active_says_why(make_crew):
+    crew = make_crew(status="configuring")
+    with pytest.raises(InvalidRequest) as caught:
+        check_runnable(crew.model_copy(update={"tasks": []}), {})
+    assert [one["field"] for one in caught.value.details["missing"]] == ["tasks"]

@@ -1,0 +1,71 @@
+"""What was probably meant by a field that a body has and no model knows."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any, get_args
+
+from pydantic import BaseModel
+
+_ELSEWHERE = {
+    "llm": "it is called model",
+    "model_name": "it is called model",
+    "manager_llm": "it is configuration.manager_model of the crew",
+    "output_pydantic": "it is called output_schema, a JSON Schema",
+    "output_json": "it is called output_schema, a JSON Schema",
+    "response_model": "it is called output_schema, a JSON Schema",
+    "max_iter": "it is configuration.max_iterations of the crew",
+    "max_execution_time": "it is called timeout, on a task, or configuration.timeout of the crew",
+    "allow_delegation": "a crew whose process is hierarchical delegates, through its manager",
+    "async": "it is called async_execution",
+    "human": "it is called human_input",
+    "human_review": "it is called human_input",
+    "guardrails": "it is called guardrail, one text",
+    "guardrail_max_retries": "it is called max_retries",
+    "temperature": "settings of models cannot be given; the provider's own defaults hold",
+    "max_tokens": "it is configuration.budget.max_tokens of the crew, for a whole run",
+    "max_rpm": "providers' own limits are waited for; there is no setting",
+    "crew_id": "what it is sent to says which crew is meant",
+    "url": "it is called endpoint",
+    "args_schema": "it is called parameters, a JSON Schema",
+    "token": "it belongs into credentials, as {token}",
+}
+"""Names that other platforms use, with what stands for them here."""
+
+
+def unknown_field(body: Any, place: Sequence[Any]) -> str:
+    """Return what to do about the unknown field at `place` of a body of the type `body`."""
+    name = str(place[-1])
+    known = sorted(
+        {field for model in _models_at(body, place[:-1]) for field in model.model_fields}
+    )
+    said = _ELSEWHERE.get(name)
+    if said is not None and name not in known and _fits(said, known):
+        return f"There is no field {name[:80]}: {said}"
+    close = difflib.get_close_matches(name[:80], known, 1, 0.6)
+    meant = f"; did you mean {close[0]}?" if close else ""
+    there = f" There are {', '.join(known)}" if known else ""
+    return f"There is no field {name[:80]}{meant or '.'}{there}"
+
+
+def _fits(said: str, known: Sequence[str]) -> bool:
+    """Say whether an advice makes sense here: the field that it names is one of `known`."""
+    called = said.removeprefix("it is called ")
+    return called == said or called.split(",")[0] in known
+
+
+def _models_at(body: Any, place: Sequence[Any]) -> list[type[BaseModel]]:
+    """Return the models that may be meant at `place`, through lists and alternatives."""
+    found = list(_models(body))
+    for part in place:
+        if isinstance(part, str):
+            fields = [model.model_fields.get(part) for model in found]
+            inner = [one for field in fields if field for one in _models(field.annotation)]
+            found = inner or found  # else the name of an alternative, not of a field
+    return found
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models(inner)
