@@ -198,7 +198,7 @@ async def test_a_redirect_to_another_scheme_is_refused(site, guarded):
 async def test_redirects_have_an_end(site, guarded):
     client = guarded("127.0.0.1")
     url = f"{site.url}/to/302/" * 3
-    site.page = lambda path: web.Response(status=302, headers={"Location": "/round"})
+    site.page = lambda _path, _sent: web.Response(status=302, headers={"Location": "/round"})
     with pytest.raises(ToolFault, match="more than 5 redirects"):
         await client.send(Outgoing("GET", url))
 
@@ -319,7 +319,7 @@ async def test_search_providers_are_asked_with_their_key(
     site, guarded, monkeypatch, provider, address, answer
 ):
     monkeypatch.setattr(search, address, f"{site.url}/search")
-    site.page = lambda _path: web.json_response(answer)
+    site.page = lambda _path, _sent: web.json_response(answer)
     tool = search.WebSearch(provider(guarded("127.0.0.1"), "key"))
     text = await tool.run({"query": "tea", "max_results": 3}, CALL)
     assert text == "1. Tea\n   https://t\n   Green tea"
@@ -359,7 +359,7 @@ async def called(toolbox, site, path, **changes):
 async def test_an_endpoint_that_echoes_its_headers_gives_no_key_away(toolbox, site):
     headers = {"X-Shop-Key": "k-123", "X-Trace": "a-long-header-value"}
     told = await called(toolbox, site, "/echo", headers=headers)
-    assert "Bearer [secret]" in told
+    assert "[secret]" in told
     for secret in (
         "hush",
         "k-123",

@@ -50,10 +50,14 @@ class _Lenient:
         if isinstance(value, Mapping):
             return self._object(schema, value, depth)
         if isinstance(value, list):
+            if self._steps + len(value) > _STEPS:
+                return value
             return [self.read(schema.get("items"), entry, depth + 1) for entry in value]
         return value
 
     def _object(self, schema: Mapping[str, Any], value: Mapping[str, Any], depth: int) -> Any:
+        if self._steps + len(value) > _STEPS:
+            return value
         known, required = _mapping(schema.get("properties")), schema.get("required", ())
         read: dict[str, Any] = {}
         for name, entry in value.items():
@@ -72,6 +76,9 @@ class _Lenient:
 
     def _types(self, schema: Any, depth: int) -> set[str]:
         """Return the types a value may have; empty when that is not plain."""
+        self._steps += 1
+        if self._steps > _STEPS:
+            return set()
         schema = _mapping(self._resolved(schema))
         kind = schema.get("type")
         if isinstance(kind, str):

@@ -121,11 +121,12 @@ def _told(answer: Incoming) -> str:
 
 
 def _pairs(held: Mapping[str, Any]) -> list[str]:
-    """Return what basic credentials become on their way."""
-    if "username" not in held or "password" not in held:
-        return []
-    pair = f"{held['username']}:{held['password']}"
-    return [pair, base64.b64encode(pair.encode()).decode()]
+    """Return what credentials become on their way."""
+    sent = [f"Bearer {held['token']}"] if "token" in held else []
+    if "username" in held and "password" in held:
+        pair = f"{held['username']}:{held['password']}"
+        sent += [pair, base64.b64encode(pair.encode()).decode()]
+    return sent
 
 
 def _kept(held: Mapping[str, Any]) -> list[str]:

@@ -47,6 +47,7 @@ def _forms(secret: str) -> Iterable[str]:
         .replace('"', "&quot;")
     )
     yield from (raw.hex(), raw.hex().upper())
+    yield base64.b64encode(raw).decode()
     if len(raw) >= 2 * _SHORTEST:
         yield from _in_base64(raw)
 
