@@ -17,16 +17,15 @@ JOBS = 12
 
 BY_WORKERS = {
     "find executions(open, owner, status)",  # orphans, own jobs, what is not settled
-    "find executions(created_at, open, owner, status)",  # jobs that lost their message
-    "find executions(open, owner, status, tail.0)",  # jobs that wait for a person
+    "find executions(created_at, open, status, workspace_id)",  # queued jobs, by turn
+    "find executions(open, owner, status, workspace_id)",  # jobs that wait for a person
     "distinct executions(open, owner)",
-    "distinct executions(open, status)",  # workspaces with queued jobs
-    "find executions(created_at, open, status, workspace_id)",  # those jobs, by turn
+    "distinct executions(open, owner, status)",  # workspaces with queued jobs
 }
 """What workers look for, so often a second and worker, whatever the jobs: by lot (domain/lookout.py) but
 for each worker's own."""
 BY_LISTS = {
-    "find executions(created_at, workspace_id)",
+    "find executions(created_at, open, status, workspace_id)",
     "find executions(created_at, mark, workspace_id)",  # SecantusDB alone
     "find executions(open, status, workspace_id)",
     "find counters(workspace_id)",
@@ -36,7 +35,7 @@ BY_MIGRATIONS = {"find executions()"}
 """Once, before anything else."""
 BY_SWEEPS = {"delete receipts(until)"}
 """Every ten minutes and api process."""
-BY_CENSUS = {"aggregate executions(open, status)"}
+BY_CENSUS = {"aggregate executions(open, owner, status)"}
 """Every 15 s and api process."""
 
 

@@ -18,13 +18,16 @@ import structlog
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
+import common.mongo
 from common.backends import Backends
 from common.local import finding
 from common.local.program import ProgramFailed
-from common.mongo import Database, connect, database
+from common.mongo import Client, Database, connect, database
 from common.settings import MongoSettings
 from common.telemetry import Telemetry
+from common.testing.bounded import BOUNDED
 from common.testing.identity import LocalKeys, TokenMaker
+from common.testing.plans import Plans
 from common.testing.serving import Served, served
 from common.tokens import TokenVerifier
 
@@ -46,6 +49,23 @@ def pytest_configure() -> None:
             ),
         ]
     )
+
+
+_plans = Plans()
+
+
+def _watched(*args: Any, event_listeners: Any = (), **options: Any) -> Client:
+    return Client(*args, event_listeners=[*event_listeners, _plans], **options)
+
+
+@pytest.fixture(autouse=True)
+def _bounded_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Have a test fail whose code sends a query that grows with its collection."""
+    monkeypatch.setattr(common.mongo, "Client", _watched)
+    _plans.unbounded.clear()
+    yield
+    found = {place: query for place, query in _plans.unbounded.items() if place not in BOUNDED}
+    assert not found, "These queries read more the larger their collection is."
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,9 @@ from executor.domain.execution import Execution, Step
 from executor.domain.leases import Signs
 from executor.domain.records import Record
 
+OpenJobs = Mapping[str, datetime]
+"""Jobs that are not closed, and when each was made."""
+
 
 class Executions(Receipts, Protocol):
     """The log: execution documents with their tails, and the traces the tails are copied to."""
@@ -77,7 +80,10 @@ class Executions(Receipts, Protocol):
         """Return heads of ended jobs that are still open and belong to nobody or to `owners`."""
 
     async def waiting(self, limit: int) -> list[Execution]:
-        """Return heads of jobs that wait for a person and have events left in their tail."""
+        """Return heads of jobs that wait for a person and have events left in their tail.
+
+        Of many a call looks at `limit`, and the next call at those behind them.
+        """
 
     async def running_of(self, owner: str) -> frozenset[str]:
         """Return the running jobs that `owner` owns."""
@@ -86,7 +92,7 @@ class Executions(Receipts, Protocol):
         """Return the workers that open jobs name as their owners."""
 
     async def live(self) -> Mapping[str, int]:
-        """Return how many jobs are queued, running and waiting, over all workspaces."""
+        """Return how many jobs are queued, running and waiting, over all workspaces; at most 100,000."""
 
 
 class ExecutionLists(Protocol):
@@ -95,6 +101,7 @@ class ExecutionLists(Protocol):
     async def page(
         self,
         workspace_id: str,
+        open_jobs: OpenJobs,
         *,
         crew_id: str | None,
         status: ExecutionStatus | None,
@@ -102,7 +109,10 @@ class ExecutionLists(Protocol):
         limit: int,
         before: Place | None = None,
     ) -> list[Execution]:
-        """Return heads without tails, newest first, of those made before the place `before`."""
+        """Return heads without tails, newest first, of those made before the place `before`.
+
+        `open_jobs` are the jobs of the same filter and `before` that were open a moment ago.
+        """
 
     async def open_jobs(
         self,
@@ -111,10 +121,11 @@ class ExecutionLists(Protocol):
         crew_id: str | None,
         status: ExecutionStatus | None,
         limit: int,
-    ) -> frozenset[str]:
+        before: Place | None = None,
+    ) -> OpenJobs:
         """Return the jobs that are not closed: most of them the kept counters do not have yet.
 
-        Of each status no more than `limit` are looked at.
+        Of each status no more than the newest `limit` are looked at.
         """
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:

@@ -12,7 +12,7 @@ from executor.domain.analytics import CrewStats, Tally, added
 from executor.domain.control import owned
 from executor.domain.events import Event
 from executor.domain.execution import Execution
-from executor.domain.ports import Counters, ExecutionLists, Executions
+from executor.domain.ports import Counters, ExecutionLists, Executions, OpenJobs
 from executor.domain.questions import Question
 from executor.domain.records import Record
 
@@ -92,13 +92,18 @@ class Reading:
         """
         scope = ("executions", workspace_id, crew_id, status)
         before = None if after is None else place_of(after, scope)
-        total = await self._total(workspace_id, crew_id, status)
+        total, open_jobs = await self._total(workspace_id, crew_id, status)
         if before is None and skip >= total:
             return Page((), total)
         if skip > FARTHEST:
             raise _too_far()
+        if before is not None:
+            open_jobs = await self._lists.open_jobs(
+                workspace_id, crew_id=crew_id, status=status, limit=MOST_OPEN, before=before
+            )
         rows = await self._lists.page(
             workspace_id,
+            open_jobs,
             crew_id=crew_id,
             status=status,
             skip=skip,
@@ -113,14 +118,14 @@ class Reading:
 
     async def _total(
         self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None
-    ) -> int:
+    ) -> tuple[int, OpenJobs]:
         # First the open jobs, then the counters with those they have lately taken in: a job that
         # is counted in between, or counted and not yet closed, is known by both and taken once.
         open_jobs = await self._lists.open_jobs(
             workspace_id, crew_id=crew_id, status=status, limit=MOST_OPEN
         )
         if status is not None and status not in FINAL_STATUSES:
-            return len(open_jobs)
+            return len(open_jobs), open_jobs
         recent = bool(open_jobs)
         if crew_id is None:
             stats = await self._counters.of_workspace(workspace_id, recent=recent)
@@ -129,7 +134,8 @@ class Reading:
             stats = [] if one is None else [one]
         ended = added(entry.total for entry in stats)
         counted = ended.executions if status is None else ended.of_status(status)
-        return counted + len(open_jobs.difference(*(entry.recent for entry in stats)))
+        uncounted = open_jobs.keys() - {job_id for entry in stats for job_id in entry.recent}
+        return counted + len(uncounted), open_jobs
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
         """Return status and last `seq` of the jobs that are known, whosever they are."""

@@ -19,6 +19,8 @@ from executor.domain.analytics import CrewStats, Ending, Tally, tally
 from executor.store.reach import reaching
 
 _PRUNE_EVERY = 64
+_CREWS = 20_000
+"""Crews whose figures are added up; twice as many as a workspace may have at a time by default."""
 _KEPT = timedelta(seconds=30)
 
 
@@ -95,7 +97,7 @@ class MongoCounters:
     async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
         query = {"workspace_id": workspace_id}
         with reaching():
-            cursor = self._counters.find(query, _fields(recent=recent))
+            cursor = self._counters.find(query, _fields(recent=recent)).limit(_CREWS)
             return [_stats(document) async for document in cursor]
 
 

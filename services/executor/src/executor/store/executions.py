@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import UTC, datetime
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge, PyMongoError
@@ -26,6 +26,13 @@ from executor.store.receipts import MongoReceiptBook
 log = get_logger(__name__)
 
 _DUPLICATE = 11_000
+_PASSED_OVER = 200
+"""Jobs of a newer format that a look passes over at most."""
+_OWNED = 20_000
+"""More jobs than a worker can have."""
+_COUNTED = 100_000
+"""Open jobs of a status that are counted; there may be more."""
+_BEGIN = ("", datetime(2000, 1, 1, tzinfo=UTC))
 _FINAL = [status.value for status in FINAL_STATUSES]
 _LIVE = [ExecutionStatus.QUEUED, ExecutionStatus.RUNNING, ExecutionStatus.WAITING_FOR_INPUT]
 
@@ -40,6 +47,7 @@ class MongoExecutions:
         self._applying = Grouped(self._apply_all)
         self._finding = Grouped(self._find_all)
         self._queues = Queues(database)
+        self._waited = _BEGIN
         self._receipts = MongoReceiptBook(database)
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
@@ -214,7 +222,8 @@ class MongoExecutions:
         """
         found: list[Execution] = []
         with reaching():
-            async with self._executions.find(query, documents.HEAD).batch_size(limit) as cursor:
+            rows = self._executions.find(query, documents.HEAD).limit(limit + _PASSED_OVER)
+            async with rows.batch_size(limit) as cursor:
                 async for row in cursor:
                     found += _readable(row)
                     if len(found) >= limit:
@@ -234,20 +243,38 @@ class MongoExecutions:
             return await self._queues.oldest_of(workspace_id, before, limit)
 
     async def waiting(self, limit: int) -> list[Execution]:
-        query = {
+        query: Document = {
             "open": True,
             "owner": None,
             "status": ExecutionStatus.WAITING_FOR_INPUT.value,
-            "tail.0": {"$exists": True},
         }
-        return await self._readable(query, limit)
+        workspace_id, made = self._waited
+        most = limit + _PASSED_OVER
+        here = {**query, "workspace_id": workspace_id, "created_at": {"$gt": made}}
+        rows = await self._next(here, most) if workspace_id else []
+        beyond = {**query, "workspace_id": {"$gt": workspace_id}}
+        rows += await self._next(beyond, most - len(rows)) if len(rows) < most else []
+        self._waited = _BEGIN
+        found: list[Execution] = []
+        for row in rows:
+            found += [job for job in _readable(row) if job.tail]
+            if len(found) >= limit or len(rows) == most:  # the next look goes on from here
+                self._waited = row["workspace_id"], row["created_at"]
+            if len(found) >= limit:
+                break
+        return found
+
+    async def _next(self, query: Document, limit: int) -> list[Document]:
+        rows = self._executions.find(query, documents.HEAD)
+        with reaching():
+            ordered = rows.sort([("workspace_id", 1), ("created_at", 1)])
+            return await ordered.limit(limit).to_list()
 
     async def running_of(self, owner: str) -> frozenset[str]:
         query = {"open": True, "owner": owner, "status": ExecutionStatus.RUNNING.value}
         with reaching():
-            return frozenset(
-                [document["_id"] async for document in self._executions.find(query, {"_id": 1})]
-            )
+            rows = self._executions.find(query, {"_id": 1}).limit(_OWNED)
+            return frozenset([document["_id"] async for document in rows])
 
     async def owners(self) -> frozenset[str]:
         with reaching():
@@ -255,10 +282,17 @@ class MongoExecutions:
             return frozenset(await self._executions.distinct("owner", owned))
 
     async def live(self) -> Mapping[str, int]:
+        nobody: list[str | None] = [None]
+        anybody = [*nobody, *await self.owners()]
         with reaching():
             return {
                 status.value: await self._executions.count_documents(
-                    {"open": True, "status": status.value}
+                    {
+                        "open": True,
+                        "owner": {"$in": anybody if status == ExecutionStatus.RUNNING else nobody},
+                        "status": status.value,
+                    },
+                    limit=_COUNTED,
                 )
                 for status in _LIVE
             }

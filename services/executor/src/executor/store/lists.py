@@ -1,15 +1,14 @@
 """Lists of executions: each page is a bounded part of an index."""
 
-import asyncio
 from collections.abc import Mapping, Sequence
-from typing import Any
 
-from common.contracts.events import ExecutionStatus
+from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.cursors import Place
-from common.mongo import Database
+from common.mongo import Database, Document
 from executor.domain.execution import Execution
+from executor.domain.ports import OpenJobs
 from executor.store import documents
-from executor.store.newest import Newest
+from executor.store.newest import ORDER, Newest, just_after
 from executor.store.reach import reaching
 
 _WITHOUT_TAIL = {**documents.HEAD, "tail": 0}
@@ -25,6 +24,7 @@ class MongoExecutionLists:
     async def page(
         self,
         workspace_id: str,
+        open_jobs: OpenJobs,
         *,
         crew_id: str | None,
         status: ExecutionStatus | None,
@@ -32,10 +32,17 @@ class MongoExecutionLists:
         limit: int,
         before: Place | None = None,
     ) -> list[Execution]:
-        equal = {"workspace_id": workspace_id, **_wanted(crew_id, status)}
+        equal = {"workspace_id": workspace_id}
+        if crew_id is not None:
+            equal["crew_id"] = crew_id
+        statuses = [one.value for one in FINAL_STATUSES if status in {None, one}]
         with reaching():
-            places = await self._newest.places(equal, before, skip=skip, limit=limit)
-            ids = [job_id for _, job_id in places]
+            closed = (
+                await self._newest.places(equal, statuses, before, skip + limit) if statuses else []
+            )
+            # A job that was closed meanwhile is met twice.
+            places = {*closed, *((made, job_id) for job_id, made in open_jobs.items())}
+            ids = [job_id for _, job_id in sorted(places, reverse=True)[skip : skip + limit]]
             if not ids:
                 return []
             cursor = self._executions.find({"_id": {"$in": ids}}, _WITHOUT_TAIL)
@@ -49,33 +56,37 @@ class MongoExecutionLists:
         crew_id: str | None,
         status: ExecutionStatus | None,
         limit: int,
-    ) -> frozenset[str]:
+        before: Place | None = None,
+    ) -> OpenJobs:
         # Forward as jobs go: one that moves on meanwhile is met again, and not missed.
         statuses = list(ExecutionStatus) if status is None else [status]
-        rest = {} if crew_id is None else {"crew_id": crew_id}
         with reaching():
-            found = await asyncio.gather(
-                *(self._open(workspace_id, one, rest, limit) for one in statuses)
-            )
-        return frozenset().union(*found)
+            found = [
+                await self._open(workspace_id, crew_id, one, before, limit) for one in statuses
+            ]
+        return {row["_id"]: row["created_at"] for rows in found for row in rows}
 
     async def _open(
-        self, workspace_id: str, status: ExecutionStatus, rest: Mapping[str, Any], limit: int
-    ) -> frozenset[str]:
-        query = {"open": True, "status": status.value, "workspace_id": workspace_id}
-        rows = self._executions.find(query, {"crew_id": 1}).limit(limit)
-        return frozenset([row["_id"] async for row in rows if rest.items() <= row.items()])
+        self,
+        workspace_id: str,
+        crew_id: str | None,
+        status: ExecutionStatus,
+        before: Place | None,
+        limit: int,
+    ) -> list[Document]:
+        query: Document = {"open": True, "status": status.value, "workspace_id": workspace_id}
+        if before is not None:
+            query["created_at"] = {"$lt": just_after(before[0])}
+        fields = {"created_at": 1} if crew_id is None else {"created_at": 1, "crew_id": 1}
+        rows = self._executions.find(query, fields).sort(ORDER).limit(limit)
+        return [
+            row
+            async for row in rows
+            if crew_id in {None, row.get("crew_id")}
+            and (before is None or (row["created_at"], row["_id"]) < before)
+        ]
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
         with reaching():
             cursor = self._executions.find({"_id": {"$in": list(job_ids)}}, {"status": 1, "seq": 1})
             return {row["_id"]: (row["status"], row["seq"]) async for row in cursor}
-
-
-def _wanted(crew_id: str | None, status: ExecutionStatus | None) -> dict[str, Any]:
-    wanted: dict[str, Any] = {}
-    if crew_id is not None:
-        wanted["crew_id"] = crew_id
-    if status is not None:
-        wanted["status"] = status.value
-    return wanted

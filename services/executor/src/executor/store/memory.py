@@ -14,6 +14,7 @@ from common.idempotency.once import KeyTaken, Receipt
 from executor.domain.analytics import CrewStats, Ending, added, tally
 from executor.domain.execution import READS, Execution, Step
 from executor.domain.leases import Signs
+from executor.domain.ports import OpenJobs
 from executor.domain.records import Record
 
 
@@ -161,6 +162,7 @@ class MemoryExecutions(MemoryReceipts):
     async def page(
         self,
         workspace_id: str,
+        _: OpenJobs,
         *,
         crew_id: str | None,
         status: ExecutionStatus | None,
@@ -186,9 +188,14 @@ class MemoryExecutions(MemoryReceipts):
         crew_id: str | None,
         status: ExecutionStatus | None,
         limit: int,
-    ) -> frozenset[str]:
-        matching = self._matching(workspace_id, crew_id, status)
-        return frozenset([job.job_id for job in matching if job.open][:limit])
+        before: Place | None = None,
+    ) -> OpenJobs:
+        found = {
+            job.job_id: job.created_at
+            for job in self._matching(workspace_id, crew_id, status)
+            if job.open and (before is None or (job.created_at, job.job_id) < before)
+        }
+        return dict(list(found.items())[:limit])
 
     def _matching(
         self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None

@@ -1,12 +1,13 @@
-"""The newest executions that fit a filter: one query that an index answers in order.
+"""The newest closed executions that fit a filter: one query that an index answers in order.
 
 SecantusDB reads all that an index has for a query before it sorts or limits. So there the same query
 is asked for windows of time, from the newest on. How wide one may be is told by marks: one job in
 `MARKED` has one, and so the marks of a stretch tell how many jobs are in it, before they are read.
 """
 
+import itertools
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -31,8 +32,16 @@ def marked(job_id: str) -> bool:
     return zlib.crc32(job_id.encode()) % MARKED == 0
 
 
+def just_after(moment: datetime) -> datetime:
+    """Return the next moment that the store tells from `moment`.
+
+    SecantusDB finds nothing at the end of a `$lte` where the index has further fields behind.
+    """
+    return moment + timedelta(milliseconds=1)
+
+
 class Newest:
-    """Reads where a page of executions is: ids and times, the newest first."""
+    """Reads where closed executions are: ids and times, the newest first."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -40,45 +49,53 @@ class Newest:
         self._by_windows: bool | None = None
 
     async def places(
-        self, equal: Document, before: Place | None, *, skip: int, limit: int
+        self, equal: Document, statuses: Sequence[str], before: Place | None, limit: int
     ) -> list[Place]:
-        """Return at most `limit` places of jobs with these fields, behind `before` and `skip` more."""
-        wanted = skip + limit
+        """Return at most `limit` places of closed jobs with these fields, behind `before`."""
+        if self._by_windows is None:
+            self._by_windows = await is_secantus(self._database)
+        closed = {**equal, "open": None}
         found: list[Place] = []
         upto = None
         if before is not None:
             upto, last = before
-            same = {**equal, "created_at": upto, "_id": {"$lt": last}}
-            found = await self._ordered(same, 0, wanted)
-            if len(found) >= wanted:
-                return found[skip:]
-        if self._by_windows is None:
-            self._by_windows = await is_secantus(self._database)
-        if self._by_windows:
-            async for rows in self._windows(equal, upto, wanted):
-                found += rows
-                if len(found) >= wanted:
-                    break
-            return found[skip:wanted]
-        older = equal if upto is None else {**equal, "created_at": {"$lt": upto}}
-        left = max(0, skip - len(found))
-        return found[skip:] + await self._ordered(older, left, wanted - max(skip, len(found)))
+            found = await self._ordered(
+                closed, statuses, {"created_at": upto, "_id": {"$lt": last}}, limit
+            )
+        if len(found) >= limit:
+            return found
+        if not self._by_windows:
+            older = {} if upto is None else {"created_at": {"$lt": upto}}
+            return found + await self._ordered(closed, statuses, older, limit - len(found))
+        async for rows in self._windows(closed, statuses, upto, limit):
+            found += rows
+            if len(found) >= limit:
+                break
+        return found[:limit]
 
-    async def _ordered(self, query: Document, skip: int, limit: int) -> list[Place]:
-        rows = self._executions.find(query, _PLACE).sort(ORDER).skip(skip).limit(limit)
-        return [_place(row) async for row in rows]
+    async def _ordered(
+        self, closed: Document, statuses: Sequence[str], place: Document, limit: int
+    ) -> list[Place]:
+        if not self._by_windows:
+            return await self._asked({**closed, "status": {"$in": [*statuses]}, **place}, limit)
+        found = [await self._asked({**closed, "status": one, **place}, limit) for one in statuses]
+        return sorted(itertools.chain(*found), reverse=True)[:limit]
+
+    async def _asked(self, query: Document, limit: int) -> list[Place]:
+        rows = self._executions.find(query, _PLACE).sort(ORDER).limit(limit)
+        return [(row["created_at"], row["_id"]) async for row in rows]
 
     async def _windows(
-        self, equal: Document, before: datetime | None, limit: int
+        self, closed: Document, statuses: Sequence[str], before: datetime | None, limit: int
     ) -> AsyncIterator[list[Place]]:
         upto, span, marks = before or utc_now() + _AHEAD, _FIRST_SPAN, _FEW
         if before is None:
             span += _AHEAD
         while upto > _LONG_AGO:
             after = max(upto - span, _LONG_AGO) if span.days < 3_650 else _LONG_AGO
-            after = max(after, await self._dense(equal["workspace_id"], after, upto, marks))
-            made: dict[str, Any] = {"$gte": after, "$lt": upto}
-            rows = await self._ordered({**equal, "created_at": made}, 0, limit)
+            after = max(after, await self._dense(closed["workspace_id"], after, upto, marks))
+            made: dict[str, Any] = {"created_at": {"$gte": after, "$lt": upto}}
+            rows = await self._ordered(closed, statuses, made, limit)
             yield rows
             upto, span = after, min(max(upto - after, _FIRST_SPAN) * _GROWTH, timedelta(days=7_300))
             if len(rows) < limit / 2:
@@ -96,7 +113,3 @@ class Newest:
         rows = self._executions.find(query, _PLACE).sort(ORDER).limit(marks)
         found = [row["created_at"] async for row in rows]
         return found[-1] if len(found) == marks else after
-
-
-def _place(row: Document) -> Place:
-    return row["created_at"], row["_id"]

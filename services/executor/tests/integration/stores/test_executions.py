@@ -155,7 +155,7 @@ async def test_an_ended_job_is_open_until_it_is_closed(executions, lists, new_jo
     assert (kept.open, [record.seq for record in kept.tail]) == (False, [1])
     assert [r.seq for r in await executions.records(stopped.job_id, 0, 9)] == [1]
     assert [r.seq for r in await executions.records(job.job_id, 0, 9)] == [1, 2]
-    open_jobs = await lists.open_jobs("ws_test", crew_id=None, status=None, limit=9)
+    open_jobs = set(await lists.open_jobs("ws_test", crew_id=None, status=None, limit=9))
     assert open_jobs == {running.job_id}
 
 

@@ -23,7 +23,9 @@ async def test_lists_show_the_newest_first(lists, new_job, claimed):
     every = [*jobs[:5], other_crew, jobs[5]]
 
     async def ids(skip=0, limit=20, crew_id=None, status=None):
-        rows = await lists.page("ws_test", crew_id=crew_id, status=status, skip=skip, limit=limit)
+        wanted = {"crew_id": crew_id, "status": status}
+        open_jobs = await lists.open_jobs("ws_test", **wanted, limit=99)
+        rows = await lists.page("ws_test", open_jobs, **wanted, skip=skip, limit=limit)
         return [row.job_id for row in rows]
 
     assert await ids() == [job.job_id for job in every]
@@ -77,4 +79,6 @@ async def test_the_indexes_for_lists_become_those_of_today(mongo_database):
     for _ in range(2):
         await migrate(database, SCHEMA, lambda _: None)
         names = set(await executions.index_information())
-        assert names & {"open", "lists", "workspace", "care", "newest"} == {"newest", "care"}
+        assert names & {"open", "lists", "workspace", "care", "list_of_workspace"} == {
+            "list_of_workspace"
+        }

@@ -51,7 +51,8 @@ async def append_question(executions, job: Execution) -> Execution:
 
 async def test_a_job_of_a_newer_version_is_refused_to_who_asks_for_it(executions, lists, newer):
     job_id = await newer(ExecutionStatus.RUNNING, "worker_new")
-    page = lists.page("ws_test", crew_id=None, status=None, skip=0, limit=5)
+    open_jobs = await lists.open_jobs("ws_test", crew_id=None, status=None, limit=9)
+    page = lists.page("ws_test", open_jobs, crew_id=None, status=None, skip=0, limit=5)
     asking = [executions.find(job_id), executions.head(job_id), executions.records(job_id, 0, 5)]
     for asked in (*asking, page):
         with pytest.raises(NewerFormat, match=f"{job_id} was written by a newer version"):

@@ -1,0 +1,33 @@
+"""Queries that no limit bounds, and what does. Each is `service: command collection(fields)`."""
+
+from collections.abc import Mapping
+
+_WORKERS = "as many as there are workers"
+_SECANTUS = "SecantusDB alone: a window of time, which grows no wider than what it has held before"
+_SKIPS = "an index is skipped through, from one value to the next"
+_EXPIRED = "what has run out since the last sweep, each of which it removes"
+_DAY = "what was revoked in the last day, read when a process starts"
+
+BOUNDED: Mapping[str, str] = {
+    "executor: find workers()": _WORKERS,
+    "executor: distinct executions(open, owner)": _SKIPS,
+    "executor: distinct executions(open, owner, status)": _SKIPS,
+    "executor: find executions(created_at, open, status, workspace_id)": _SECANTUS,
+    "executor: find executions(idempotency.until)": "a step of a migration",
+    "executor: delete receipts(until)": _EXPIRED,
+    "auth: find signing_keys()": "as many as are in use in a rotation",
+    "auth: find sessions(revoked_until)": _DAY,
+    "auth: find api_keys(revoked_until)": _DAY,
+    "auth: find workspaces(shut_outs.until)": _DAY,
+    **{
+        f"{service}: update {collection}({fields})": _EXPIRED
+        for service, collection in (
+            ("auth", "users"),
+            ("auth", "workspaces"),
+            ("auth", "api_keys"),
+            ("crews", "crews"),
+            ("crews", "tools"),
+        )
+        for fields in ("idempotency, idempotency.until", "idempotency.until")
+    },
+}

@@ -1,0 +1,169 @@
+"""Whether every query that a test's code sends to MongoDB is bounded, however large its collection.
+
+`explain` is not at hand everywhere, so the rule of MongoDB's planner is applied to each command as it
+is sent, with the indexes of docs/reference/indexes.json. A query is bounded when it names ids, or has a
+limit and an index that gives what it asks for in the order it asks for it: then no more entries are
+examined than are returned. What is bounded by something else is listed with what that is.
+"""
+
+import inspect
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from pymongo import monitoring
+
+_INDEXES = Path(__file__).parents[5] / "docs/reference/indexes.json"
+_QUERIES = {
+    "find": "filter",
+    "count": "query",
+    "distinct": "query",
+    "findAndModify": "query",
+}
+_OURS = re.compile(r"/services/\w+/src/|/libs/common/src/common/idempotency/")
+_WIDEST = 5_000
+"""Numbers in a range that counts as bounded by itself."""
+
+
+@dataclass(frozen=True)
+class Index:
+    """An index, its fields in order; `always` is what is true of each document in it."""
+
+    fields: Sequence[str]
+    unique: bool = False
+    always: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Query:
+    """One query, or the selecting part of a write."""
+
+    command: str
+    collection: str
+    by: Mapping[str, Any]
+    sort: Sequence[str] = ()
+    limit: int = 0
+
+    @property
+    def shape(self) -> str:
+        """The command, the collection, what it selects by, and whether it has a limit."""
+        fields = ", ".join(sorted(self.by))
+        return f"{self.command} {self.collection}({fields})" + (" limit" if self.limit else "")
+
+
+@cache
+def recorded() -> Mapping[str, Mapping[str, Sequence[Index]]]:
+    """Return the indexes of each service's collections."""
+    told = json.loads(_INDEXES.read_text())
+    found: dict[str, dict[str, list[Index]]] = {}
+    for service, schema in told.items():
+        for place, options in schema["indexes"].items():
+            fields = [part.rsplit(" ", 1)[0] for part in options["key"].split(", ")]
+            always = options.get("partialFilterExpression", {})
+            index = Index(fields, options.get("unique", False), always)
+            collection = place.partition(".")[0]
+            found.setdefault(service, {}).setdefault(collection, []).append(index)
+    return found
+
+
+def queries(name: str, command: Mapping[str, Any]) -> Iterator[Query]:
+    """Yield what a command selects by."""
+    collection = command.get(name)
+    if not isinstance(collection, str):
+        return
+    if name in {"update", "delete"}:
+        for one in command[f"{name}s"]:
+            only = name == "update" and not one.get("multi")
+            yield Query(name, collection, one["q"], limit=int(only or one.get("limit", 0) == 1))
+    elif name == "aggregate":
+        stages = command["pipeline"]
+        by = stages[0].get("$match", {}) if stages else {}
+        limit = next((stage["$limit"] for stage in stages if "$limit" in stage), 0)
+        yield Query(name, collection, by, limit=limit)
+    elif name in _QUERIES:
+        by = command.get(_QUERIES[name], {})
+        sort = list(command.get("sort", {}))
+        limit = command.get("limit", 1 if name == "findAndModify" else 0)
+        yield Query(name, collection, by, sort, limit)
+
+
+def bounded(query: Query, indexes: Sequence[Index]) -> bool:
+    """Say whether no more is examined than is asked for, however large the collection is."""
+    primary = Index(["_id"], unique=True)
+    for index in (primary, *indexes):
+        equal = {name for name, value in query.by.items() if _points(value)}
+        if index.unique and set(index.fields) <= equal:
+            return True
+        if query.by.keys() - {*index.fields, *index.always} or not _implied(index, query.by):
+            continue
+        prefix = next(
+            (n for n, name in enumerate(index.fields) if name not in equal), len(index.fields)
+        )
+        rest = [name for name in query.sort if name not in equal]
+        if prefix and query.limit and list(index.fields[prefix : prefix + len(rest)]) == rest:
+            return True
+        if any(_narrow(query.by.get(name)) for name in index.fields[1 : prefix + 1]):
+            return True
+    return False
+
+
+def _points(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return True
+    return "$eq" in value or "$in" in value
+
+
+def _narrow(value: Any) -> bool:
+    if not isinstance(value, Mapping):
+        return False
+    listed = value.get("$in", ())
+    if listed and all(isinstance(one, int) for one in listed):
+        return len(listed) <= _WIDEST
+    low = value.get("$gt", value.get("$gte"))
+    high = value.get("$lt", value.get("$lte"))
+    return isinstance(low, int) and isinstance(high, int) and high - low <= _WIDEST
+
+
+def _implied(index: Index, by: Mapping[str, Any]) -> bool:
+    return all(by.get(name) == value for name, value in index.always.items())
+
+
+def _ours() -> bool:
+    """Say whether a service's code asks: not the test by itself, and no migration, which reads all."""
+    frame: FrameType | None = inspect.currentframe()
+    ours = False
+    while frame is not None:
+        name = frame.f_code.co_filename
+        if name.endswith(("/common/migrations.py", "/store/migrations.py")):
+            return False
+        ours = ours or bool(_OURS.search(name))
+        frame = frame.f_back
+    return ours
+
+
+class Plans(monitoring.CommandListener):
+    """Listens to all clients of a test run, and keeps the shapes of queries that are not bounded."""
+
+    def __init__(self) -> None:
+        self.unbounded: dict[str, Query] = {}
+        self.seen: set[str] = set()
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        service = event.database_name.rsplit("_", 1)[-1]
+        indexes = recorded().get(service)
+        if indexes is None:
+            return
+        for query in queries(event.command_name, event.command):
+            place = f"{service}: {query.shape}"
+            self.seen.add(place)
+            if not bounded(query, indexes.get(query.collection, ())) and _ours():
+                self.unbounded[place] = query
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
