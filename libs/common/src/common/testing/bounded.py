@@ -7,6 +7,7 @@ _SECANTUS = "SecantusDB alone: a window of time, which grows no wider than what 
 _SKIPS = "an index is skipped through, from one value to the next"
 _EXPIRED = "what has run out since the last sweep, each of which it removes"
 _DAY = "what was revoked in the last day, read when a process starts"
+_CREWS = "KASAL_CREW_LIMIT: what matches is counted nowhere"
 
 BOUNDED: Mapping[str, str] = {
     "executor: find workers()": _WORKERS,
@@ -19,6 +20,11 @@ BOUNDED: Mapping[str, str] = {
     "auth: find sessions(revoked_until)": _DAY,
     "auth: find api_keys(revoked_until)": _DAY,
     "auth: find workspaces(shut_outs.until)": _DAY,
+    "auth: find workspaces(members.user_id)": "a person's workspaces",
+    "auth: find api_keys(revoked_at, workspace_id)": "key_cabinet.MOST_KEYS, and those revoked in a day",
+    "crews: find activities(shows, workspace_id)": _CREWS,
+    "crews: find crews(workspace_id)": _CREWS,
+    "crews: find tools(workspace_id)": "KASAL_TOOL_LIMIT",
     **{
         f"{service}: update {collection}({fields})": _EXPIRED
         for service, collection in (
