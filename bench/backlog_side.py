@@ -24,6 +24,7 @@ from executor.config import Settings
 from executor.domain.events import Draft
 from executor.domain.journal import Job, Journal
 from executor.domain.outbox import Outbox
+from executor.domain.quotas import Quotas
 from executor.domain.submission import Submission
 from executor.messaging.publishers import BusAnnouncements
 from executor.store.counters import MongoCounters
@@ -77,7 +78,12 @@ async def main() -> None:
         await bus.start()
         stack.push_async_callback(bus.close)
         outbox = Outbox(BusAnnouncements(bus))
-        submission = Submission(MongoExecutions(store), OneCrew(), MongoCounters(store), outbox)
+        quotas = Quotas(
+            MongoExecutions(store), MongoCounters(store), queued=1_000_000, stored_mb=10_000
+        )
+        submission = Submission(
+            MongoExecutions(store), OneCrew(), MongoCounters(store), outbox, quotas
+        )
         running = asyncio.create_task(build_worker(settings, backends, runner=talker).run(stop))
         accepted = await submission.submit(
             WORKSPACE, CREW, INPUTS, requested_by="bench", traceparent=""

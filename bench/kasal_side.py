@@ -41,6 +41,7 @@ from common.telemetry import Telemetry
 from executor.config import Settings
 from executor.domain.meters import NoMeters
 from executor.domain.outbox import Outbox
+from executor.domain.quotas import Quotas
 from executor.domain.submission import Submission
 from executor.domain.tools import ToolSpec
 from executor.engine.ports import Models
@@ -231,7 +232,8 @@ async def side(models: Models, program: LocalProgram) -> AsyncIterator[Side]:
     ends, stop = Ends(), asyncio.Event()
     await ends.listen(bus)
     executions = MongoExecutions(store)
-    submission = Submission(executions, OneCrew(), MongoCounters(store), outbox)
+    quotas = Quotas(executions, MongoCounters(store), queued=1_000_000, stored_mb=10_000)
+    submission = Submission(executions, OneCrew(), MongoCounters(store), outbox, quotas)
     running = asyncio.create_task(worker.run(stop))
     try:
         yield Side(submission, ends, store["executions"], program.pid or 0)

@@ -19,6 +19,10 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     """Jobs that one worker process runs at once."""
     worker_reserve: float = Field(default=0.1, ge=0, le=1)
     """Places beyond them, as a share of them, for workspaces that have few jobs at this worker."""
+    queue_limit: int = Field(default=10_000, ge=1)
+    """Jobs of one workspace that may wait for a worker; a further one is answered with 429."""
+    workspace_storage_mb: int = Field(default=10_000, ge=0)
+    """What one workspace's ended executions may take, about, in millions of bytes; 0 is no bound."""
     max_lost_claims: int = Field(default=5, ge=1, le=100)
     """How many workers a job may lose in a row before it ends with `ATTEMPTS_EXHAUSTED`."""
     lease_beat: float = Field(default=0.5, gt=0, le=10)

@@ -31,6 +31,7 @@ from executor.domain.control import Control
 from executor.domain.intake import Intake
 from executor.domain.journal import CrewRunner
 from executor.domain.outbox import Outbox
+from executor.domain.quotas import Quotas
 from executor.domain.reading import Reading
 from executor.domain.runs import Runs
 from executor.domain.settlement import Settlement
@@ -113,6 +114,12 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     counters = MongoCounters(held.database)
     announcements = BusAnnouncements(held.bus)
     outbox = Outbox(announcements)
+    quotas = Quotas(
+        log_store,
+        counters,
+        queued=settings.queue_limit,
+        stored_mb=settings.workspace_storage_mb,
+    )
     settlement = Settlement(log_store, counters, announcements)
     meters = OpenTelemetryMeters(held.telemetry)
     meters.observe_outbox(settlement.unpublished)
@@ -144,7 +151,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app.state.telemetry = held.telemetry
     app.state.bus = held.bus
     app.state.use_cases = UseCases(
-        Submission(log_store, held.crews, counters, outbox),
+        Submission(log_store, held.crews, counters, outbox, quotas),
         Control(log_store, outbox, settlement, meters),
         Reading(log_store, MongoExecutionLists(held.database), counters),
         IdempotencyKeys(),

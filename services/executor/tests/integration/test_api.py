@@ -188,6 +188,26 @@ async def test_a_cursor_of_another_list_is_refused(api):
     assert (status, answer["error"]["details"]["field"]) == (400, "after")
 
 
+async def test_a_workspace_with_a_full_queue_is_told_when_to_come_again(
+    executor_app, served, settings, backends, verifier, make_token
+):
+    app = build_app(settings.model_copy(update={"queue_limit": 2}), backends)
+    app.state.verifier = verifier
+    async with served(app) as running:
+
+        async def post(workspace_id):
+            headers = {"Authorization": f"Bearer {make_token(workspace_id=workspace_id)}"}
+            async with running.http.post("/executions", json=SEED, headers=headers) as answer:
+                return answer.status, answer.headers, await answer.json()
+
+        assert [(await post("ws_test"))[0] for _ in range(2)] == [202, 202]
+        status, headers, answer = await post("ws_test")
+        assert (status, answer["error"]["code"]) == (429, "RATE_LIMIT")
+        assert int(headers["Retry-After"]) >= 1
+        assert answer["error"]["details"]["setting"] == "KASAL_QUEUE_LIMIT"
+        assert (await post("ws_other"))[0] == 202
+
+
 async def test_a_page_too_far_down_is_refused_and_says_what_to_do(api, monkeypatch):
     monkeypatch.setattr("executor.domain.reading.FARTHEST", 1)
     for _ in range(3):

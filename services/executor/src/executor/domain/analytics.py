@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from common.contracts.events import ExecutionStatus
 from executor.domain.execution import Execution
+from executor.domain.records import json_bytes
 
 DEFAULT_ESTIMATE = 300
 """Seconds a run is said to take while its crew has never completed one."""
@@ -12,13 +13,17 @@ DEFAULT_ESTIMATE = 300
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One ended job as the counters see it. `month` is `YYYY-MM` of its end, in UTC."""
+    """One ended job as the counters see it. `month` is `YYYY-MM` of its end, in UTC.
+
+    `stored` is about how many bytes it takes in the store.
+    """
 
     job_id: str
     month: str
     status: ExecutionStatus
     tokens: int
     seconds: float
+    stored: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +121,22 @@ def ending_of(job: Execution) -> Ending:
         job.status,
         state.usage.input_tokens + state.usage.output_tokens,
         max(seconds, 0.001) if state.started_at else 0.0,
+        stored_bytes(job),
     )
+
+
+_DOCUMENT, _EVENT = 2_000, 150
+"""Bytes that a job and an event take beside what users, models and tools have written."""
+
+
+def stored_bytes(job: Execution) -> int:
+    """Return about how many bytes a job takes: its newest events stand for those that left its tail."""
+    newest = sum(len(record.frame) + len(record.private or b"") for record in job.tail)
+    events = newest * job.seq // len(job.tail) if job.tail else 0
+    crew = 0 if job.snapshot is None else len(job.snapshot.model_dump_json())
+    inputs = len(json_bytes(job.inputs))
+    outputs = sum(len(json_bytes(task.output)) for task in job.state.tasks if task.output)
+    return _DOCUMENT + crew + inputs + outputs + events + _EVENT * job.seq
 
 
 def estimate(stats: CrewStats | None) -> int:

@@ -76,6 +76,9 @@ class Executions(Receipts, Protocol):
     async def queued_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
         """Return the oldest queued jobs of a workspace made before then."""
 
+    async def count_queued(self, workspace_id: str, most: int) -> int:
+        """Return how many queued jobs a workspace has, `most` where there are more."""
+
     async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
         """Return heads of ended jobs that are still open and belong to nobody or to `owners`."""
 
@@ -145,6 +148,9 @@ class Counters(Protocol):
 
     async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
         """Return the counters of all crews that have run, with `recent` as in `of_crew`."""
+
+    async def stored(self, workspace_id: str) -> int:
+        """Return about how many bytes the counted jobs of a workspace take."""
 
 
 class Leases(Protocol):

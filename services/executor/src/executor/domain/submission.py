@@ -19,6 +19,7 @@ from executor.domain.inputs import runnable
 from executor.domain.journal import TooLarge
 from executor.domain.outbox import Outbox
 from executor.domain.ports import Counters, Crews, Executions
+from executor.domain.quotas import Quotas
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,12 +34,18 @@ class Submission:
     """Checks, stores and announces jobs."""
 
     def __init__(
-        self, executions: Executions, crews: Crews, counters: Counters, outbox: Outbox
+        self,
+        executions: Executions,
+        crews: Crews,
+        counters: Counters,
+        outbox: Outbox,
+        quotas: Quotas,
     ) -> None:
         self._executions = executions
         self._crews = crews
         self._estimates = Estimates(counters)
         self._outbox = outbox
+        self._quotas = quotas
 
     async def submit(
         self,
@@ -54,7 +61,7 @@ class Submission:
         """Store a job of the crew, under `job_id` if one is given, and wake a worker for it.
 
         Raises `NotFound` for a crew that is not this workspace's, `InvalidRequest` for one that is
-        not active or lacks an input, `Unavailable`, and as `at_most_once`.
+        not active or lacks an input, `Unavailable`, as `Quotas.check`, and as `at_most_once`.
         """
         check_storable(inputs)
 
@@ -63,6 +70,7 @@ class Submission:
                 runnable(self._crews, workspace_id, crew_id, inputs),
                 self._estimates.of(workspace_id, crew_id),
             )
+            await self._quotas.check(workspace_id)
             job = Execution(
                 job_id=job_id or new_id("job"),
                 workspace_id=workspace_id,

@@ -87,6 +87,12 @@ class MongoCounters:
             found = await self._counters.find_one({"_id": key}, _fields(recent=True))
         return None if found is None else _stats(found)
 
+    async def stored(self, workspace_id: str) -> int:
+        query = {"workspace_id": workspace_id}
+        with reaching():
+            rows = self._counters.find(query, {"stored": 1}).limit(_CREWS)
+            return sum([row.get("stored", 0) async for row in rows])
+
     async def _read(self, keys: Sequence[str]) -> list[CrewStats | None]:
         query = {"_id": {"$in": list(dict.fromkeys(keys))}}
         with reaching():
@@ -105,11 +111,12 @@ def _increments(endings: Sequence[Ending]) -> Document:
     by_month: dict[str, list[Ending]] = defaultdict(list)
     for ending in endings:
         by_month[ending.month].append(ending)
-    return {
+    sums: Document = {
         f"months.{month}.{name}": value
         for month, entries in by_month.items()
         for name, value in asdict(tally(entries)).items()
     }
+    return {**sums, "stored": sum(ending.stored for ending in endings)}
 
 
 def _fields(*, recent: bool) -> Document:

@@ -201,6 +201,15 @@ class MongoExecutions:
     async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
         return await self._open([None, *dead], [ExecutionStatus.RUNNING.value], limit)
 
+    async def count_queued(self, workspace_id: str, most: int) -> int:
+        query = {
+            "workspace_id": workspace_id,
+            "open": True,
+            "status": ExecutionStatus.QUEUED.value,
+        }
+        with reaching():
+            return await self._executions.count_documents(query, limit=most)
+
     async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
         return await self._open([None, *owners], _FINAL, limit)
 

@@ -131,6 +131,10 @@ class MemoryExecutions(MemoryReceipts):
         ]
         return [job.job_id for job in sorted(waiting, key=lambda job: job.created_at)][:limit]
 
+    async def count_queued(self, workspace_id: str, most: int) -> int:
+        waiting = self._open(ExecutionStatus.QUEUED)
+        return min(most, sum(job.workspace_id == workspace_id for job in waiting))
+
     async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
         ended = self._readable(*FINAL_STATUSES)
         return [_head(job) for job in ended if job.owner is None or job.owner in owners][:limit]
@@ -228,6 +232,14 @@ class MemoryCounters:
     ) -> CrewStats | None:
         endings = self._endings.get((workspace_id, crew_id))
         return None if endings is None else _stats(crew_id, endings, recent=recent)
+
+    async def stored(self, workspace_id: str) -> int:
+        return sum(
+            ending.stored
+            for (workspace, _), endings in self._endings.items()
+            for ending in endings.values()
+            if workspace == workspace_id
+        )
 
     async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
         return [

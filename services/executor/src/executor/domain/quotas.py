@@ -1,0 +1,102 @@
+"""What a workspace may have waiting and stored. No lock and no write: each process looks now and then.
+
+So the bounds may be overshot: the queue's by what all processes of the api have taken since each of them
+counted, which is at most half of the room it saw; the store's by what ends within half a minute.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from common.errors import Conflict, RateLimited
+from executor.domain.ports import Counters, Executions
+
+_REMEMBERED = 10_000
+"""Workspaces; those asked for longest ago give way, and are counted anew."""
+_FULL_FOR = 1.0
+"""Seconds for which a queue that was seen full is not counted again."""
+_STORED_FOR = 30.0
+"""Seconds for which what is stored is not added up again."""
+_RETRY_AFTER = 10.0
+_MB = 1_000_000
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What is known of a workspace: how many jobs may come before its queue is counted again."""
+
+    room: int = 0
+    full_until: float = float("-inf")
+    stored: int = 0
+    added_up: float = float("-inf")
+
+
+class Quotas:
+    """Refuses jobs of workspaces that have as many queued, or as much stored, as they may.
+
+    `queued` are jobs, `stored_mb` millions of bytes, 0 for no bound.
+    """
+
+    def __init__(
+        self,
+        executions: Executions,
+        counters: Counters,
+        *,
+        queued: int,
+        stored_mb: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._executions = executions
+        self._counters = counters
+        self._queued = queued
+        self._stored_mb = stored_mb
+        self._clock = clock
+        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+
+    async def check(self, workspace_id: str) -> None:
+        """Take note of a job that is about to be stored. Raises `RateLimited` and `Conflict`."""
+        seen = self._seen.setdefault(workspace_id, _Seen())
+        self._seen.move_to_end(workspace_id)
+        if len(self._seen) > _REMEMBERED:
+            self._seen.popitem(last=False)
+        await self._check_queue(workspace_id, seen)
+        if self._stored_mb:
+            await self._check_store(workspace_id, seen)
+
+    async def _check_queue(self, workspace_id: str, seen: _Seen) -> None:
+        now = self._clock()
+        if now < seen.full_until:
+            raise self._queue_full()
+        if seen.room <= 0:
+            left = self._queued - await self._executions.count_queued(workspace_id, self._queued)
+            if left <= 0:
+                seen.full_until = now + _FULL_FOR
+                raise self._queue_full()
+            seen.room = max(1, left // 2)
+        seen.room -= 1
+
+    async def _check_store(self, workspace_id: str, seen: _Seen) -> None:
+        now = self._clock()
+        if now >= seen.added_up + _STORED_FOR:
+            seen.stored = await self._counters.stored(workspace_id)
+            seen.added_up = now
+        if seen.stored >= self._stored_mb * _MB:
+            raise self._store_full(seen.stored)
+
+    def _queue_full(self) -> RateLimited:
+        return RateLimited(
+            f"This workspace has {self._queued:,} jobs waiting, as many as it may have"
+            " (KASAL_QUEUE_LIMIT). Send this one again when some have started, or stop some.",
+            reason="too many jobs of this workspace are queued",
+            details={"setting": "KASAL_QUEUE_LIMIT", "limit": self._queued},
+            retry_after=_RETRY_AFTER,
+        )
+
+    def _store_full(self, stored: int) -> Conflict:
+        return Conflict(
+            f"This workspace's executions take about {stored // _MB:,} MB, and it may store"
+            f" {self._stored_mb:,} MB (KASAL_WORKSPACE_STORAGE_MB). The operator can raise that.",
+            reason="the workspace's executions take as much as they may",
+            details={"setting": "KASAL_WORKSPACE_STORAGE_MB", "limit": self._stored_mb},
+        )
