@@ -36,6 +36,7 @@ from auth.store.signing import MongoSigningKeys
 from auth.store.users import MongoUsers, MongoWorkspaces
 from common import resealing
 from common.backends import Backends
+from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.http import create_app
 from common.idempotency.keys import IdempotencyKeys
@@ -214,6 +215,8 @@ async def _keep_keys(key_ring: KeyRing, settings: Settings) -> None:
             await key_ring.keep(timedelta(days=settings.signing_key_days))
         except Exception:
             log.exception("the signing keys could not be read; those held go on")
+        if told_to_stop():  # the driver may make another fault of a cancellation
+            return
         await asyncio.sleep(READ_EVERY.total_seconds())
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 
+from common.cancellation import told_to_stop
 from common.idempotency.once import Receipt, Receipts
 from common.logs import get_logger
 from common.mongo import Document, ensure_index
@@ -117,4 +118,6 @@ async def _sweep(stores: Sequence[Receipts]) -> None:
                 await store.forget(utc_now())
             except Exception:
                 log.exception("idempotency receipts could not be swept; they are tried again")
+        if told_to_stop():  # the driver may make another fault of a cancellation
+            return
         await asyncio.sleep(_SWEEP_EVERY)

@@ -21,6 +21,7 @@ BOUNDED: Mapping[str, str] = {
     "auth: find api_keys(revoked_until)": _DAY,
     "auth: find workspaces(shut_outs.until)": _DAY,
     "auth: find workspaces(members.user_id)": "a person's workspaces",
+    "auth: update sessions(revoked_at, user_id, workspace_id)": "a person's sessions, all of which end",
     "auth: find api_keys(revoked_at, workspace_id)": "key_cabinet.MOST_KEYS, and those revoked in a day",
     "crews: find activities(shows, workspace_id)": _CREWS,
     "crews: find crews(workspace_id)": _CREWS,

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.logs import get_logger
 from common.times import utc_now
@@ -56,6 +57,8 @@ class CensusTaker:
                 self._meters.counted(await self.count())
             except Exception:
                 log.exception("counting failed and will be repeated")
+            if told_to_stop():  # the driver may make another fault of a cancellation
+                return
             await asyncio.sleep(EVERY)
 
     async def count(self) -> Census:

@@ -11,6 +11,7 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
+from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.logs import get_logger
 from executor.domain.analytics import ending_of
@@ -76,7 +77,7 @@ class Settlement:
         return job_id in self._since
 
     async def _work(self) -> None:
-        while True:
+        while not told_to_stop():
             await self._wake.wait()
             self._wake.clear()
             while self._waiting:

@@ -5,6 +5,7 @@ import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from common.cancellation import told_to_stop
 from common.contracts.events import ExecutionStatus
 from common.contracts.messages import JobSubmitted
 from common.errors import Unavailable
@@ -285,7 +286,7 @@ class Worker:
 
     async def _look(self) -> None:
         """Fill places that become free with what is queued in the store."""
-        while True:
+        while not told_to_stop():
             await self._hungry.wait()
             self._hungry.clear()
             try:
@@ -367,11 +368,13 @@ class Worker:
             try:
                 return await call()
             except Unavailable as fault:
+                if told_to_stop():
+                    raise asyncio.CancelledError from fault
                 log.warning("the worker waits for the store", reason=str(fault))
                 await asyncio.sleep(0.5)
 
     async def _every(self, seconds: float, call: Callable[[], Awaitable[None]]) -> None:
-        while True:
+        while not told_to_stop():  # the driver may make another fault of a cancellation
             await asyncio.sleep(seconds)
             try:
                 await call()

@@ -96,6 +96,12 @@ async def test_a_small_job_starts_beside_hundreds_of_anothers(
     if way != "backlog":
         await announce(long, told=way == "told")
     await asyncio.wait_for(runner.full.wait(), 60)
+
+    async def all_stored():
+        waiting = await executions.count_queued("ws_large", LONG)
+        return waiting == LONG - runner.wanted
+
+    await eventually(all_stored, within=60)
     began = time.monotonic()
     small = await stored("ws_small", 1) if way != "bare" else _bare("ws_small", 1)
     if way != "backlog":

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from common.contracts.events import EventType, ExecutionStatus
+from common.errors import Unavailable
 from common.times import utc_now
 from executor.domain import moves
 from executor.domain.events import Draft
@@ -162,3 +163,23 @@ async def test_a_run_that_is_cut_off_as_it_ends_publishes_no_more(
     await asyncio.sleep(0)
     names = {task.get_name() for task in asyncio.all_tasks()}
     assert "announce job_0" not in names
+
+
+async def test_a_worker_stops_whose_driver_makes_another_fault_of_a_cancellation(
+    make_worker, monkeypatch
+):
+    """As PyMongo does now and then: the beat went on, and the stop waited for it for ever."""
+    worker, beating = make_worker("worker_1"), asyncio.Event()
+    await worker.start()
+
+    async def beat(*_, **__):
+        beating.set()
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise Unavailable("The database does not answer.") from None
+
+    monkeypatch.setattr(worker._leases, "beat", beat)
+    await asyncio.wait_for(beating.wait(), 5)
+    await asyncio.wait_for(worker.stop(1.0), 5)
+    assert all(task.done() for task in worker._tasks)
