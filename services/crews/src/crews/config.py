@@ -14,6 +14,8 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     """Encrypts the credentials of custom tools at rest."""
     crew_limit: int = Field(default=10_000, ge=1)
     """Crews that one workspace may have."""
+    tool_limit: int = Field(default=200, ge=1, le=10_000)
+    """Custom tools that one workspace may have."""
     memory_key_limit: int = Field(default=10_000, ge=1)
     """Memories of one crew that are kept apart by an input's value; the least used makes room."""
     batch_linger: float = Field(default=0.02, ge=0, le=5)

@@ -56,7 +56,7 @@ def _stores(held: Database, settings: Settings) -> _Stores:
         lists=MongoLists(held, totals, activities),
         activities=activities,
         memories=MongoMemories(held, settings.memory_key_limit),
-        tools=_custom_tools(held, settings.secret_key),
+        tools=_custom_tools(held, settings.secret_key, settings.tool_limit),
     )
 
 
@@ -87,8 +87,8 @@ async def _resealed(held: Database, secret_key: RotatingSecret) -> list[resealin
     return [await _custom_tools(held, secret_key).reseal()]
 
 
-def _custom_tools(held: Database, secret_key: RotatingSecret) -> MongoCustomTools:
-    return MongoCustomTools(held, Sealer(secret_key, "tool-credentials"))
+def _custom_tools(held: Database, secret_key: RotatingSecret, limit: int = 200) -> MongoCustomTools:
+    return MongoCustomTools(held, Sealer(secret_key, "tool-credentials"), limit)
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:

@@ -308,3 +308,10 @@ async def test_what_a_newer_version_wrote_is_answered_503_and_left_as_it_is(
         assert "written by a newer version of Kasal" in told["error"]["message"], path
     after = [await held[name].find_one({"_id": crew_id}) for name in ("crews", "activities")]
     assert after == before
+
+
+async def test_a_workspace_has_so_many_tools_of_its_own_and_no_more(service: Any) -> None:
+    for n in range(200):
+        await service.call("POST", "/tools/custom", {**TOOL, "name": f"tool_{n}"}, expect=201)
+    refused = await service.call("POST", "/tools/custom", {**TOOL, "name": "more"}, expect=409)
+    assert refused["error"]["details"]["setting"] == "KASAL_TOOL_LIMIT"

@@ -25,6 +25,7 @@ BOUNDED: Mapping[str, str] = {
     "auth: find api_keys(revoked_at, workspace_id)": "key_cabinet.MOST_KEYS, and those revoked in a day",
     "crews: find activities(shows, workspace_id)": _CREWS,
     "crews: find crews(workspace_id)": _CREWS,
+    "crews: delete memories(keyed)": "KASAL_MEMORY_KEY_LIMIT, each of which it removes",
     "crews: find tools(workspace_id)": "KASAL_TOOL_LIMIT",
     **{
         f"{service}: update {collection}({fields})": _EXPIRED

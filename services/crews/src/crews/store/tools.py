@@ -16,6 +16,8 @@ from common.times import utc_now
 from crews.domain.tools import CustomTool
 from crews.store.documents import as_text, from_text
 
+_MOST = 20_000
+"""More tools than a workspace can have: as many as may be set, and a few that came at once."""
 _AS_TEXT = ("parameters", "headers")
 """Fields whose keys are the callers' own, which BSON does not take as they come."""
 
@@ -26,10 +28,11 @@ class MongoCustomTools:
     A deleted tool that has an idempotency receipt leaves it there, until it has run out.
     """
 
-    def __init__(self, database: Database, sealer: Sealer) -> None:
+    def __init__(self, database: Database, sealer: Sealer, tool_limit: int = 200) -> None:
         self._tools = database["tools"]
         self._receipts = receipts.MongoReceipts(self._tools)
         self._sealer = sealer
+        self._limit = tool_limit
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
         return await self._receipts.receipt(key, now)
@@ -43,6 +46,13 @@ class MongoCustomTools:
         credentials: Mapping[str, str] | None,
         receipt: Receipt | None = None,
     ) -> None:
+        mine = {"workspace_id": tool.workspace_id}
+        if await self._tools.count_documents(mine, limit=self._limit) >= self._limit:
+            raise Conflict(
+                f"This workspace has {self._limit} custom tools, as many as it may have"
+                " (KASAL_TOOL_LIMIT). Delete one that no crew uses.",
+                details={"setting": "KASAL_TOOL_LIMIT", "limit": self._limit},
+            )
         document = {**_document(tool), "sealed": self._sealed(tool.id, credentials)}
         try:
             await self._tools.insert_one({**document, **receipts.kept(receipt)})
@@ -54,7 +64,7 @@ class MongoCustomTools:
         return None if document is None else _tool(document)
 
     async def all(self, workspace_id: str) -> Sequence[CustomTool]:
-        found = await self._tools.find({"workspace_id": workspace_id}).to_list()
+        found = await self._tools.find({"workspace_id": workspace_id}).limit(_MOST).to_list()
         return sorted(map(_tool, found), key=lambda tool: tool.id)
 
     async def replace(
