@@ -4,10 +4,11 @@ So the bounds may be overshot: the queue's by what all processes of the api have
 counted, which is at most half of the room it saw; the store's by what ends within half a minute.
 """
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from common.errors import Conflict, RateLimited
 from executor.domain.ports import Counters, Executions
@@ -30,6 +31,7 @@ class _Seen:
     full_until: float = float("-inf")
     stored: int = 0
     added_up: float = float("-inf")
+    counting: asyncio.Lock = field(default_factory=asyncio.Lock)
 
 
 class Quotas:
@@ -65,6 +67,11 @@ class Quotas:
             await self._check_store(workspace_id, seen)
 
     async def _check_queue(self, workspace_id: str, seen: _Seen) -> None:
+        async with seen.counting:  # who comes meanwhile waits for the same count
+            await self._count(workspace_id, seen)
+            seen.room -= 1
+
+    async def _count(self, workspace_id: str, seen: _Seen) -> None:
         now = self._clock()
         if now < seen.full_until:
             raise self._queue_full()
@@ -74,7 +81,6 @@ class Quotas:
                 seen.full_until = now + _FULL_FOR
                 raise self._queue_full()
             seen.room = max(1, left // 2)
-        seen.room -= 1
 
     async def _check_store(self, workspace_id: str, seen: _Seen) -> None:
         now = self._clock()
