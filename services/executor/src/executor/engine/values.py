@@ -38,20 +38,20 @@ def fitting(text: str, complaint: Callable[[Any], str | None]) -> Any:
     """
     if len(text) > LONGEST:
         raise Unreadable(f"it is too long: at most {LONGEST} characters are read")
-    first: Unreadable | None = None
+    first = ""
     for read in (_whole, _fenced, _in_prose):
+        wrong: str | None = None
         try:
             for value in read(text):
                 wrong = complaint(value)
                 if wrong is None:
                     return value
-                first = first or Unreadable(f"it does not meet the schema: {wrong}")
-        except Unreadable as fault:
-            if first is None and str(fault) != _NO_JSON:
-                first = fault
-        if first is not None:
+                first = first or f"it does not meet the schema: {wrong}"
+        except Unreadable as fault:  # of a text that only begins like a number, perhaps
+            first = first or str(fault).removeprefix(_NO_JSON)
+        if wrong is not None:
             break
-    raise first or Unreadable(_NO_JSON)
+    raise Unreadable(first or _NO_JSON)
 
 
 def loaded(text: str) -> Any:
