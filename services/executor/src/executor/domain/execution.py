@@ -42,6 +42,16 @@ _MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
 }
 
 
+_QUOTING = frozenset(
+    {
+        *("OUTPUT_INVALID", "OUTPUT_CUT", "GUARDRAIL_FAILED", "GUARDRAIL_UNCLEAR"),
+        *("REJECTED", "REVIEWS_EXHAUSTED", "MODEL_REFUSED", "CONTENT_FILTERED"),
+    }
+)
+"""Codes of errors whose message may quote an answer."""
+_REASON = 300
+
+
 class ForbiddenMove(Exception):  # noqa: N818 - it names the thing, as Superseded does
     """A writer tried to move a job in a way its state machine does not have: a bug."""
 
@@ -97,6 +107,18 @@ class Execution:
     def error_code(self) -> str:
         """The code of the error a failed job ended with, else an empty text."""
         return str((self.state.error or {}).get("code", ""))
+
+    @property
+    def cause(self) -> dict[str, str]:
+        """What a log line may say of why a failed job ended: code, reason and task.
+
+        Without the reason where that quotes what a model or a person wrote.
+        """
+        error = self.state.error or {}
+        found = {"error_code": self.error_code, "task_id": str(error.get("task_id") or "")}
+        if self.error_code and self.error_code not in _QUOTING:
+            found["reason"] = str(error.get("message", ""))[:_REASON]
+        return {name: text for name, text in found.items() if text}
 
     @property
     def seconds_run(self) -> float | None:
