@@ -19,6 +19,8 @@ _SLICE = 2_048
 _FRAMES_A_MINUTE = 1_200.0
 """Frames besides messages; as many at once, and again as time passes."""
 _TOO_MANY = 4429
+_AFTER_CLOSE = 1_048_576
+"""Bytes that are looked through for a client's own close frame."""
 _CLOSE_WITHIN = 5.0
 """Seconds that a client has to answer a close frame."""
 
@@ -33,6 +35,7 @@ class SocketProtocol(Flow, WebSocketsSansIOProtocol):
         self._next: asyncio.Handle | None = None
         self._frames_left = _FRAMES_A_MINUTE
         self._counted_at = self.loop.time()
+        self._after_close = 0
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Drop what has not been read."""
@@ -41,6 +44,11 @@ class SocketProtocol(Flow, WebSocketsSansIOProtocol):
 
     def data_received(self, data: bytes) -> None:
         """Parse what came, now or slice by slice."""
+        if self.close_sent:
+            self._after_close += len(data)
+            if self._after_close > _AFTER_CLOSE:
+                self.transport.abort()
+                return
         if not self.handshake_initiated or (len(data) <= _SLICE and not self._unread):
             super().data_received(data)
             return

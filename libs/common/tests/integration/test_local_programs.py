@@ -5,13 +5,19 @@ import subprocess
 import sys
 import textwrap
 import time
+from pathlib import Path
+from urllib.parse import urlsplit
 
+import aio_pika
+import aiormq
 import pytest
 from pymongo import MongoClient
+from redis.asyncio import Redis
 
-from common.local import births, secantus
+from common.local import births, rabbitmq, secantus
 from common.local import program as program_module
-from common.local.program import LocalProgram, ProgramFailed, free_port
+from common.local import redis as redis_program
+from common.local.program import LocalProgram, ProgramFailed, free_port, replies
 
 
 async def test_data_outlives_a_stop(tmp_path):
@@ -147,3 +153,42 @@ def test_a_child_ends_with_a_parent_that_is_killed(tmp_path):
             break
         time.sleep(0.01)
     assert births.birth(child) == ""
+
+
+async def test_redis_asks_for_its_password(tmp_path):
+    program = redis_program.program(tmp_path / "redis")
+    program.start()
+    try:
+        await program.ready()
+        port = urlsplit(program.url).port
+        assert port is not None
+        assert replies(port, b"PING\r\n", b"-NOAUTH")
+        async with Redis.from_url(program.url) as client:
+            assert await client.ping()
+        assert redis_program.program(tmp_path / "other").url.split("@")[0] not in program.url
+    finally:
+        program.stop()
+
+
+async def test_rabbitmq_has_a_user_of_its_own_and_listens_on_this_machine_alone(tmp_path):
+    program = rabbitmq.program(tmp_path / "amqp")
+    program.start()
+    try:
+        await program.ready(60)
+        connection = await aio_pika.connect(program.url)
+        await connection.close()
+        guest = program.url.replace(urlsplit(program.url).netloc.split("@")[0], "guest:guest")
+        with pytest.raises(aiormq.exceptions.AMQPConnectionError):
+            await aio_pika.connect(guest)
+        ports = {urlsplit(program.url).port, int(program._environment["RABBITMQ_DIST_PORT"])}
+        listening = {
+            int(port, 16): address
+            for table in ("tcp", "tcp6")
+            for line in Path(f"/proc/net/{table}").read_text().splitlines()[1:]
+            for address, port in [line.split()[1].split(":")]
+            if line.split()[3] == "0A" and int(port, 16) in ports
+        }
+        assert listening == dict.fromkeys(ports, "0100007F"), "127.0.0.1, its bytes turned round"
+    finally:
+        program.stop()
+    assert rabbitmq.program(tmp_path / "amqp").url.split("@")[0] == program.url.split("@")[0]

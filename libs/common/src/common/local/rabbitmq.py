@@ -1,5 +1,6 @@
 """A RabbitMQ server of our own on a loopback port, started by any user, apart from the system's."""
 
+import secrets
 import shutil
 import zlib
 from pathlib import Path
@@ -29,7 +30,7 @@ def installed() -> bool:
 
 
 def program(folder: Path, port: int | None = None, settings: str = "") -> LocalProgram:
-    """Return a RabbitMQ server over the data in `folder`; its user is guest, as its password.
+    """Return a RabbitMQ server over the data in `folder`, with a user and password of its own.
 
     `settings` is the text of an Erlang `advanced.config`. Raises `ProgramFailed` when the program is
     not installed.
@@ -42,15 +43,35 @@ def program(folder: Path, port: int | None = None, settings: str = "") -> LocalP
     (folder / "home").mkdir(parents=True, exist_ok=True, mode=0o700)
     (folder / "plugins").write_text("[].\n")
     (folder / "advanced.config").write_text(settings or "[].\n")
-    (folder / "rabbitmq.conf").write_text(_CONF)
+    user, password = _user_of(folder)
+    _write_for_us(
+        folder / "rabbitmq.conf",
+        f"{_CONF}default_user = {user}\ndefault_pass = {password}\n",
+    )
     return LocalProgram(
         "RabbitMQ",
         folder,
         [server],
-        f"amqp://guest:guest@127.0.0.1:{port}/",
+        f"amqp://{user}:{password}@127.0.0.1:{port}/",
         lambda: replies(port, _HELLO, _METHOD_FRAME),
         _environment(folder, port),
     )
+
+
+def _user_of(folder: Path) -> tuple[str, str]:
+    """Return user and password: made when the data are, since the server keeps them with these."""
+    kept = folder / "password"
+    if not kept.exists():
+        if (folder / "mnesia").exists():  # data of before there were passwords
+            return "guest", "guest"
+        _write_for_us(kept, secrets.token_urlsafe(24))
+    return "kasal", kept.read_text()
+
+
+def _write_for_us(path: Path, text: str) -> None:
+    path.touch(0o600)
+    path.chmod(0o600)
+    path.write_text(text)
 
 
 def _environment(folder: Path, port: int) -> dict[str, str]:
@@ -71,5 +92,8 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "RABBITMQ_PID_FILE": str(folder / "erlang.pid"),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
         # Idle schedulers sleep instead of spinning: on a small machine the cores are for others too.
-        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": "+sbwt none +sbwtdcpu none +sbwtdio none",
+        # The port by which Erlang's nodes find each other is for this machine alone, as epmd is.
+        "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
+            "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
+        ),
     }

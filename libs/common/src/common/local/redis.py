@@ -1,5 +1,6 @@
 """A Redis server of our own on a loopback port. It keeps nothing: what we put there may be lost."""
 
+import secrets
 import shutil
 from pathlib import Path
 
@@ -11,14 +12,24 @@ def installed() -> bool:
 
 
 def program(folder: Path, port: int | None = None) -> LocalProgram:
-    """Return a Redis server. Raises `ProgramFailed` when the program is not installed."""
+    """Return a Redis server with a password of its own, new each time.
+
+    Raises `ProgramFailed` when the program is not installed.
+    """
     server = shutil.which("redis-server")
     if server is None:
         raise ProgramFailed("redis-server is not installed")
     port = port or free_port()
+    password = secrets.token_urlsafe(24)
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    config = folder.absolute() / "redis.conf"  # not an argument, which others of this machine see
+    config.touch(0o600)
+    config.chmod(0o600)
+    config.write_text(f"requirepass {password}\n")
     command = [
-        *(server, "--port", str(port), "--bind", "127.0.0.1", "--dir", str(folder.absolute())),
-        *("--save", "", "--appendonly", "no", "--daemonize", "no"),
+        *(server, str(config), "--port", str(port), "--bind", "127.0.0.1"),
+        *("--dir", str(folder.absolute()), "--save", "", "--appendonly", "no", "--daemonize", "no"),
     ]
-    url = f"redis://127.0.0.1:{port}/0"
-    return LocalProgram("Redis", folder, command, url, lambda: replies(port, b"PING\r\n", b"+PONG"))
+    url = f"redis://:{password}@127.0.0.1:{port}/0"
+    hello = f"AUTH {password}\r\n".encode()
+    return LocalProgram("Redis", folder, command, url, lambda: replies(port, hello, b"+OK"))
