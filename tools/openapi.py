@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from openapi_examples import Examples
+from openapi_links import add_links
 from openapi_texts import (
     ABOUT,
     CODES,
@@ -75,6 +76,10 @@ def joined() -> Json:
         _finish(operation)
     _check_names(result)
     _give_examples(result)
+    try:
+        add_links([operation for _, _, operation in operations(result)])
+    except ValueError as fault:
+        raise Clash(str(fault)) from None
     _share_parameters(result)
     _prune(result)
     result["paths"] = dict(sorted(result["paths"].items(), key=_by_tag))
