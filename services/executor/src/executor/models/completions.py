@@ -17,7 +17,7 @@ from executor.models.counting import countable, tokens_of
 
 _CALLS = 256
 """Calls of one reply that are read."""
-_TEXT = 1_000_000
+_TEXT = 600_000
 """Characters of an answer."""
 _THOUGHTS = 500_000
 """Characters of thoughts that are kept to be sent again; longer ones are left out."""
