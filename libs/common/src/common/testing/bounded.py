@@ -21,7 +21,6 @@ BOUNDED: Mapping[str, str] = {
     "auth: find api_keys(revoked_until)": _DAY,
     "auth: find workspaces(shut_outs.until)": _DAY,
     "auth: find workspaces(members.user_id)": "a person's workspaces",
-    "auth: update sessions(revoked_at, user_id, workspace_id)": "a person's sessions, all of which end",
     "auth: find api_keys(revoked_at, workspace_id)": "key_cabinet.MOST_KEYS, and those revoked in a day",
     "crews: find activities(shows, workspace_id)": _CREWS,
     "crews: find crews(workspace_id)": _CREWS,
@@ -39,3 +38,16 @@ BOUNDED: Mapping[str, str] = {
         for fields in ("idempotency, idempotency.until", "idempotency.until")
     },
 }
+
+OWNED: Mapping[str, str] = {
+    "auth: sessions": "user_id",
+    "auth: invitations": "workspace_id",
+    "auth: api_keys": "workspace_id",
+    "auth: workspaces": "members.user_id",
+}
+"""Collections of which one person or workspace has so few that all of them may be looked at."""
+
+
+def accepted(place: str, service: str, collection: str, by: Mapping[str, object]) -> bool:
+    """Say whether a query without a bound of its own is known."""
+    return place in BOUNDED or OWNED.get(f"{service}: {collection}") in by
