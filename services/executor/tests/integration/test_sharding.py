@@ -31,8 +31,12 @@ BY_LISTS = {
     "find counters(workspace_id)",
 }
 """What a list of executions or an analysis of a workspace reads, once a request."""
-BY_QUOTAS = {"aggregate executions(open, status, workspace_id)"}
-"""When a workspace's first job comes to a process, and then after half as many as it may still have."""
+BY_QUOTAS = {
+    "aggregate executions(open, status, workspace_id)",
+    "find counters(workspace_id)",
+}
+"""When a workspace's first job comes to a process; then after half as many as it may still have, and
+after half a minute."""
 BY_MIGRATIONS = {"find executions()"}
 """Once, before anything else."""
 BY_SWEEPS = {"delete receipts(until)"}
@@ -81,7 +85,11 @@ async def test_a_jobs_way_asks_only_the_shards_that_have_it(ran, commands):
         scattered.keys()
         <= BY_WORKERS | BY_SWEEPS | BY_CENSUS | BY_LISTS | BY_MIGRATIONS | BY_QUOTAS
     ), scattered
-    lists = sum(count for shape, count in scattered.items() if shape in BY_LISTS - BY_WORKERS)
+    lists = sum(
+        count for shape, count in scattered.items() if shape in BY_LISTS - BY_WORKERS - BY_QUOTAS
+    )
+    quotas = sum(count for shape, count in scattered.items() if shape in BY_QUOTAS)
+    assert quotas <= 2
     assert lists == 0, "a job needs no list"
     kinds = {(one.command, one.collection) for one in commands.asked}
     for needed in ("insert executions", "update executions", "find executions", "update counters"):

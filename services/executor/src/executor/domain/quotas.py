@@ -62,16 +62,13 @@ class Quotas:
         self._seen.move_to_end(workspace_id)
         if len(self._seen) > _REMEMBERED:
             self._seen.popitem(last=False)
-        await self._check_queue(workspace_id, seen)
-        if self._stored_mb:
-            await self._check_store(workspace_id, seen)
-
-    async def _check_queue(self, workspace_id: str, seen: _Seen) -> None:
         async with seen.counting:  # who comes meanwhile waits for the same count
-            await self._count(workspace_id, seen)
+            if self._stored_mb:
+                await self._check_store(workspace_id, seen)
+            await self._check_queue(workspace_id, seen)
             seen.room -= 1
 
-    async def _count(self, workspace_id: str, seen: _Seen) -> None:
+    async def _check_queue(self, workspace_id: str, seen: _Seen) -> None:
         now = self._clock()
         if now < seen.full_until:
             raise self._queue_full()
