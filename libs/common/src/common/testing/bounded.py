@@ -24,7 +24,6 @@ BOUNDED: Mapping[str, str] = {
     "auth: find api_keys(revoked_at, workspace_id)": "key_cabinet.MOST_KEYS, and those revoked in a day",
     "crews: find activities(shows, workspace_id)": _CREWS,
     "crews: find crews(workspace_id)": _CREWS,
-    "crews: delete memories(keyed)": "KASAL_MEMORY_KEY_LIMIT, each of which it removes",
     "crews: find tools(workspace_id)": "KASAL_TOOL_LIMIT",
     **{
         f"{service}: update {collection}({fields})": _EXPIRED
@@ -44,8 +43,9 @@ OWNED: Mapping[str, str] = {
     "auth: invitations": "workspace_id",
     "auth: api_keys": "workspace_id",
     "auth: workspaces": "members.user_id",
+    "crews: memories": "keyed",  # KASAL_MEMORY_KEY_LIMIT
 }
-"""Collections of which one person or workspace has so few that all of them may be looked at."""
+"""Collections of which one person, workspace or crew has so few that all of them may be looked at."""
 
 
 def accepted(place: str, service: str, collection: str, by: Mapping[str, object]) -> bool:
