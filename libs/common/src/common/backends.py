@@ -7,6 +7,9 @@ so that they share one in-process broker and one in-process Redis.
 from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError  # noqa: A004 - Redis' own, not Python's
 
 from common.bus import Bus
 from common.bus.memory import MemoryBroker, MemoryBus
@@ -15,6 +18,9 @@ from common.telemetry import Telemetry
 
 if TYPE_CHECKING:
     from fakeredis import FakeServer
+
+
+_PROBE = "kasal:probe"
 
 
 class Backends:
@@ -41,6 +47,8 @@ class Backends:
             socket_timeout=0.5,
             socket_connect_timeout=0.5,
             decode_responses=True,
+            # The library's own would wait for seconds. Once: a connection kept from before a restart.
+            retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
         )
 
     def _in_process_redis(self) -> Redis:
@@ -50,3 +58,11 @@ class Backends:
             self._redis = FakeServer()
         client: Redis = FakeAsyncRedis(server=self._redis, decode_responses=True)
         return client
+
+
+async def takes_writes(redis: Redis) -> None:
+    """Return if Redis takes what is written; raises what it raises otherwise.
+
+    One that is full, a replica, or cannot save its data answers a PING and refuses all else.
+    """
+    await redis.set(_PROBE, "1", px=1_000)

@@ -35,7 +35,7 @@ from auth.store.sessions import MongoSessions
 from auth.store.signing import MongoSigningKeys
 from auth.store.users import MongoUsers, MongoWorkspaces
 from common import resealing
-from common.backends import Backends
+from common.backends import Backends, takes_writes
 from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.http import create_app
@@ -127,7 +127,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             await parts.accounts.ensure_sandbox()
 
     async def ask_redis() -> None:
-        await redis.ping()
+        await takes_writes(redis)
 
     app = create_app(
         "auth",

@@ -1,5 +1,6 @@
-"""Counts of failed logins, in Redis; in this process alone while Redis is away."""
+"""Counts of failed logins, in Redis; in this process alone while Redis is away or refuses writes."""
 
+import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ from common.logs import get_logger
 
 log = get_logger(__name__)
 
+_WITHIN = 1.0
+"""Seconds for one question, a new connection and its greetings included: a login waits for it."""
 _MOST_COUNTS = 10_000
 """How many are held here while Redis is away; those longest without a failure give way."""
 
@@ -31,20 +34,26 @@ class CountedFailures:
     async def seen(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
         keys = [_key(one) for one in counted]
         try:
-            async with self._redis.pipeline(transaction=True) as pipe:
+            async with asyncio.timeout(_WITHIN), self._redis.pipeline(transaction=True) as pipe:
                 for key in keys:
                     pipe.get(key)
                     pipe.pttl(key)
                 told = await pipe.execute()
         except (RedisError, OSError):
             return [self._seen_here(key) for key in keys]
-        pairs = zip(told[::2], told[1::2], strict=True)
-        return [(int(count or 0), max(0.0, self._window - left / 1_000)) for count, left in pairs]
+        pairs = zip(keys, told[::2], told[1::2], strict=True)
+        return [self._together(key, int(count or 0), left) for key, count, left in pairs]
+
+    def _together(self, key: str, count: int, left: int) -> tuple[int, float]:
+        """Add what was counted here: a Redis that refuses writes still answers what it has."""
+        here, since_here = self._seen_here(key)
+        since = max(0.0, self._window - left / 1_000)
+        return count + here, min(since, since_here) if here else since
 
     async def add(self, counted: Sequence[str]) -> None:
         keys = [_key(one) for one in counted]
         try:
-            async with self._redis.pipeline(transaction=True) as pipe:
+            async with asyncio.timeout(_WITHIN), self._redis.pipeline(transaction=True) as pipe:
                 for key in keys:
                     pipe.incr(key)
                     pipe.pexpire(key, int(self._window * 1_000))
@@ -58,7 +67,8 @@ class CountedFailures:
         key = _key(counted)
         self._local.pop(key, None)
         try:
-            await self._redis.delete(key)
+            async with asyncio.timeout(_WITHIN):
+                await self._redis.delete(key)
         except (RedisError, OSError) as fault:
             log.warning("a count of failed logins could not be cleared", reason=str(fault))
 

@@ -1,5 +1,6 @@
 """What is revoked, read from the documents it is part of, and the doors' copy of it in Redis."""
 
+import asyncio
 import contextlib
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -15,6 +16,8 @@ from common.mongo import Database, Document
 from common.revocations import LOADED_KEY, session_key, user_key
 
 _BATCH = 1_000
+_WITHIN = 2.0
+"""Seconds for a batch, a new connection and its greetings included: a logout waits for it."""
 _KEEP_LATEST = """
 if tonumber(redis.call('GET', KEYS[1]) or '0') <= tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
@@ -86,7 +89,8 @@ class RedisRevocations:
 @contextlib.asynccontextmanager
 async def _reached() -> AsyncIterator[None]:
     try:
-        yield
+        async with asyncio.timeout(_WITHIN):
+            yield
     except (RedisError, OSError) as fault:
         raise Unavailable(f"Redis does not answer: {fault}") from fault
 

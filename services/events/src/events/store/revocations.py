@@ -1,5 +1,6 @@
 """Revocations: the keys auth writes to Redis, and its list of those that have not expired."""
 
+import asyncio
 from collections.abc import Iterable
 from typing import Any
 
@@ -13,6 +14,9 @@ from common.errors import Unavailable
 from common.identity import ALL_WORKSPACES, Identity
 from common.revocations import LOADED_KEY, session_key, user_key
 
+_WITHIN = 1.0
+"""Seconds for one question, a new connection and its greetings included: a socket waits for it."""
+
 
 class RedisRevocations:
     """The keys in Redis; a `RevocationBoard`. One round trip a question."""
@@ -25,7 +29,8 @@ class RedisRevocations:
         session = session_key(identity.session_id)
         user = user_key(identity.workspace_id, identity.user_id)
         try:
-            found: list[Any] = await self._redis.mget([session, user, LOADED_KEY])
+            async with asyncio.timeout(_WITHIN):
+                found: list[Any] = await self._redis.mget([session, user, LOADED_KEY])
         except (RedisError, OSError) as fault:
             raise Unavailable("Redis does not answer.") from fault
         if found[0] is not None or _covers(found[1], identity.issued_at):

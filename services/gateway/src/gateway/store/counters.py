@@ -9,6 +9,7 @@ from opentelemetry.metrics import Meter
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
+from common.backends import takes_writes
 from common.identity import Identity
 from common.logs import get_logger
 from common.revocations import LOADED_KEY, session_key, user_key
@@ -106,7 +107,7 @@ class _Asked(NamedTuple):
 class RedisCounters:
     """Counts in Redis. Requests that come while a call is under way go together in the next one.
 
-    When Redis does not answer, that is logged once, counted per request, and looked into in the
+    When Redis does not answer or refuses writes, that is logged once, counted per request, and looked into in the
     background; `on_change` is called when it is lost and when it is back. `run` must be running.
     """
 
@@ -137,9 +138,9 @@ class RedisCounters:
         return counted
 
     async def ping(self) -> None:
-        """Return if Redis answers; raises what it raises otherwise."""
+        """Return if Redis takes what is counted; raises what it raises otherwise."""
         async with asyncio.timeout(_TIMEOUT):
-            await self._redis.ping()
+            await takes_writes(self._redis)
 
     async def run(self) -> None:
         """Answer what is asked, until cancelled."""
@@ -205,7 +206,7 @@ class RedisCounters:
                 asked.answer.set_result(None)
 
     async def _returned(self) -> None:
-        """Wait until Redis answers again."""
+        """Wait until Redis takes counts again."""
         while self._away:
             await asyncio.sleep(_PING_EVERY)
             with contextlib.suppress(RedisError, OSError, TimeoutError):

@@ -1,0 +1,82 @@
+"""A Redis that answers and refuses: full, a replica, unable to save, or still loading its data."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+from redis.asyncio import Redis
+
+from common.local import redis as program
+
+Fault = Callable[[Redis, Path], Awaitable[None]]
+
+
+async def _full(redis: Redis, _: Path) -> None:
+    await redis.config_set("maxmemory", 1)
+
+
+async def _replica(redis: Redis, _: Path) -> None:
+    await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+
+
+async def _without_its_master(redis: Redis, folder: Path) -> None:
+    """Refuses reads too."""
+    await redis.config_set("replica-serve-stale-data", "no")
+    await _replica(redis, folder)
+
+
+async def _unable_to_save(redis: Redis, folder: Path) -> None:
+    (folder / "dump.rdb").mkdir(exist_ok=True)  # in the way of the file
+    await redis.config_set("save", "3600 1")
+    await redis.bgsave()
+    info: dict[str, Any] = {}
+    while info.get("rdb_last_bgsave_status") != "err":
+        await asyncio.sleep(0.02)
+        info = await redis.info("persistence")
+
+
+FAULTS: dict[str, Fault] = {
+    "OOM": _full,
+    "READONLY": _replica,
+    "MASTERDOWN": _without_its_master,
+    "MISCONF": _unable_to_save,
+}
+"""By the word that Redis begins its refusals with."""
+
+
+async def heal(redis: Redis) -> None:
+    """End any of `FAULTS`."""
+    await redis.execute_command("REPLICAOF", "NO", "ONE")
+    await redis.config_set("save", "")
+    await redis.config_set("maxmemory", 0)
+
+
+@asynccontextmanager
+async def private_redis(folder: Path) -> AsyncIterator[str]:
+    """Give the URL of a Redis that nobody else uses."""
+    server = program.program(folder)
+    server.start()
+    try:
+        await server.ready()
+        yield server.url
+    finally:
+        server.stop()
+
+
+@asynccontextmanager
+async def loading_redis(folder: Path) -> AsyncIterator[str]:
+    """Give the URL of a Redis that loads its data, for some seconds, and says so."""
+    async with private_redis(folder) as url, Redis.from_url(url) as redis:
+        await redis.mset({f"key:{n}": "x" * 2_000 for n in range(1_000)})
+        await redis.save()
+    server = program.program(folder)
+    with (folder / "redis.conf").open("a") as config:
+        config.write("key-load-delay 4000\nloading-process-events-interval-bytes 1024\n")
+    server.start()
+    try:
+        await server.ready()
+        yield server.url
+    finally:
+        server.stop(grace=1.0)
