@@ -1,6 +1,7 @@
 """A user of a running platform, with what the benches ask of it."""
 
 import secrets
+from collections.abc import Sequence
 from typing import Any
 
 import aiohttp
@@ -40,8 +41,8 @@ class User:
         answer = await self.call("POST", "/auth/login", {"email": email, "password": password})
         self.headers = {"Authorization": f"Bearer {answer['access_token']}"}
 
-    async def crew(self, model: str = "offline") -> str:
-        """Make the workload's crew; return its id."""
+    async def crew(self, model: str = "offline", tools: Sequence[str] = ()) -> str:
+        """Make the workload's crew, whose agents have `tools`; return its id."""
         agents = [
             {
                 "name": p.role,
@@ -49,6 +50,7 @@ class User:
                 "goal": p.goal,
                 "backstory": p.backstory,
                 "model": model,
+                "tools": list(tools),
             }
             for p in PARTS
         ]

@@ -28,7 +28,7 @@ from workload import ANSWER, INPUTS, LATENCY, PARTS
 
 from common.backends import Backends
 from common.bus import Bus, Message
-from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot
+from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot, ToolSnapshot
 from common.contracts.events import EventType
 from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import EVENTS
@@ -44,7 +44,7 @@ from executor.domain.outbox import Outbox
 from executor.domain.quotas import Quotas
 from executor.domain.submission import Submission
 from executor.domain.tools import ToolSpec
-from executor.engine.ports import Models
+from executor.engine.ports import Models, Toolbox
 from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
 from executor.models.dialogue import Dialogue, Reply, Tokens
@@ -112,8 +112,11 @@ class NoMemory:
         return None
 
 
+@dataclass(frozen=True)
 class OneCrew:
-    """The service that owns crews, as far as one crew needs it."""
+    """The service that owns crews, as far as one crew needs it; its agents may call `tool`."""
+
+    tool: str | None = None
 
     async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
         numbered = list(enumerate(PARTS))
@@ -125,6 +128,7 @@ class OneCrew:
                 goal=p.goal,
                 backstory=p.backstory,
                 model="local",
+                tools=[self.tool] if self.tool else [],
             )
             for n, p in numbered
         ]
@@ -145,6 +149,7 @@ class OneCrew:
             status="active",
             agents=agents,
             tasks=tasks,
+            tools=[ToolSnapshot(name=self.tool)] if self.tool else [],
         )
 
     async def tool_credentials(self, _: str, __: str, ___: str) -> Mapping[str, Any]:
@@ -152,9 +157,10 @@ class OneCrew:
 
 
 class Ends:
-    """Hears on the bus when jobs end."""
+    """Hears on the bus when jobs end, with `answer` in their results."""
 
-    def __init__(self) -> None:
+    def __init__(self, answer: str = ANSWER) -> None:
+        self._answer = answer
         self._ended: dict[str, asyncio.Event] = {}
 
     async def listen(self, bus: Bus) -> None:
@@ -164,7 +170,7 @@ class Ends:
 
     async def _hear(self, message: Message) -> None:
         event = json.loads(message.body)
-        if ANSWER not in str(event.get("result")):
+        if self._answer not in str(event.get("result")):
             print(f"a job did not end as the model answered: {event}", file=sys.stderr)
             raise SystemExit(1)
         self._of(message.correlation_id).set()
@@ -184,6 +190,7 @@ class Side:
     submission: Submission
     ends: Ends
     open_jobs: Any
+    traces: Any
     database_pid: int
 
     async def run_one(self) -> None:
@@ -213,7 +220,14 @@ class Side:
 
 
 @asynccontextmanager
-async def side(models: Models, program: LocalProgram) -> AsyncIterator[Side]:
+async def side(
+    models: Models,
+    program: LocalProgram,
+    *,
+    answer: str = ANSWER,
+    tool: str | None = None,
+    tools: Toolbox | None = None,
+) -> AsyncIterator[Side]:
     settings = Settings(
         mongo_url=program.url,
         amqp_url="memory://",
@@ -221,7 +235,7 @@ async def side(models: Models, program: LocalProgram) -> AsyncIterator[Side]:
         migrate_on_start=True,
     )
     backends = Backends()
-    engine = Engine(models, NoTools(), NoMemory())
+    engine = Engine(models, tools or NoTools(), NoMemory())
     worker = build_worker(settings, backends, runner=engine)
     mongo: AsyncMongoClient[dict[str, Any]] = connect(settings)
     store = database(mongo, settings, SERVICE)
@@ -229,14 +243,14 @@ async def side(models: Models, program: LocalProgram) -> AsyncIterator[Side]:
     bus = backends.bus(settings, Telemetry("bench"))
     await bus.start()
     outbox = Outbox(BusAnnouncements(bus))
-    ends, stop = Ends(), asyncio.Event()
+    ends, stop = Ends(answer), asyncio.Event()
     await ends.listen(bus)
     executions = MongoExecutions(store)
     quotas = Quotas(executions, MongoCounters(store), queued=1_000_000, stored_mb=10_000)
-    submission = Submission(executions, OneCrew(), MongoCounters(store), outbox, quotas)
+    submission = Submission(executions, OneCrew(tool), MongoCounters(store), outbox, quotas)
     running = asyncio.create_task(worker.run(stop))
     try:
-        yield Side(submission, ends, store["executions"], program.pid or 0)
+        yield Side(submission, ends, store["executions"], store["traces"], program.pid or 0)
     finally:
         stop.set()
         await running

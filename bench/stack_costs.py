@@ -1,7 +1,8 @@
 """CPU by process of the distributed form: a job, a watched job, a request, a socket's opening.
 
-Jobs come through the gateway from several connections at once, on the offline model, which answers at
-once. What is left over when nothing is done is taken off.
+Jobs come through the gateway from several connections at once. Their model is a server in this process,
+which answers at once; each task reads a file and writes a report (`replies.py`). What is left over when
+nothing is done is taken off.
 """
 
 import asyncio
@@ -15,6 +16,7 @@ import aiohttp
 import orjson
 from client import User
 from processes import cpu_seconds, scratch, tree
+from replies import REPLY, RESULT, TOOL, ReportServer, write_file
 from report import Report
 
 from embedded.config import Settings
@@ -24,7 +26,7 @@ JOBS, AT_ONCE, SOCKETS, REQUESTS = 300, 20, 600, 1_500
 _IDLE = 5.0
 _ENDS = {"execution_complete", "error", "execution_stopped"}
 _ENVIRONMENT = {
-    "KASAL_MODEL_FALLBACK": "offline",
+    "OPENAI_API_KEY": "none-is-checked",
     "KASAL_PLAN_CHANGES": "true",
     "KASAL_OPEN_ROUTE_LIMIT": "100000",
     "KASAL_HANDSHAKE_LIMIT": "100000",
@@ -115,9 +117,16 @@ async def _to_its_end(socket: Any, job_id: str) -> None:
 
 
 async def _measure(folder: Path, report: Report) -> None:
-    async with stack_in(
-        Settings(port=0), folder, os.environ, _ENVIRONMENT, own_backends=True
-    ) as stack:
+    async with (
+        ReportServer() as model,
+        stack_in(
+            Settings(port=0),
+            folder,
+            os.environ,
+            {**_ENVIRONMENT, "KASAL_OPENAI_BASE_URL": model.url},
+            own_backends=True,
+        ) as stack,
+    ):
         base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(
@@ -125,7 +134,8 @@ async def _measure(folder: Path, report: Report) -> None:
         ) as http:
             user = User(base, http)
             await user.register(stack.urls["KASAL_AUTH_URL"])
-            crews = [await user.crew() for _ in range(AT_ONCE)]
+            write_file(folder / "files", (await user.call("GET", "/auth/me"))["workspace"]["id"])
+            crews = [await user.crew("gpt-4", [TOOL]) for _ in range(3)]
             await _jobs(user, crews[0])  # warms up
             await _take(Costs(stack, report), user, crews)
 
@@ -148,6 +158,7 @@ async def _take(costs: Costs, user: User, crews: list[str]) -> None:
 def run(_: int = 1) -> Report:
     """Measure once."""
     report = Report("stack_costs", "CPU by process, one process per service and two workers")
+    report.notes.append(f"Replies of {REPLY:,} characters, each after a tool's {RESULT:,}.")
     with scratch("stack_costs") as folder:
         asyncio.run(_measure(folder, report))
     return report

@@ -1,5 +1,8 @@
 """What one job leaves and asks: bytes in the store and on the bus, commands to MongoDB, calls of Redis.
 
+Twice: with replies of a line and no tools, as other benches have, and with replies and tools' results as long
+as agents see them (`replies.py`), which is what docs/how-to/scale.md reckons with.
+
 With `bench/broker.py` and other benches' figures these are the unit costs of `bench/costs.json`, which
 docs/how-to/scale.md reckons with. Sizes and counts do not depend on the machine.
 """
@@ -10,26 +13,31 @@ import statistics
 import tempfile
 from collections import defaultdict
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import bson
-from kasal_side import LocalModel, Side, side
+from kasal_side import WORKSPACE, LocalModel, OneCrew, Side, side
 from opentelemetry.metrics import NoOpMeterProvider
 from processes import cpu_seconds, scratch
 from redis.asyncio import Redis
+from replies import REPLY, REPORT, RESULT, TOOL, ReportModel, write_file
 from report import Report
 
 import common.mongo
 from common.bus.memory import MemoryBus
 from common.identity import Identity, Role
 from common.local import finding, secantus
+from common.local.program import LocalProgram
 from common.logs import configure_logging
 from common.testing.commands import Commands
+from executor.tools.toolbox import Toolbox, ToolSettings
 from gateway.domain.windows import Limits
 from gateway.store.counters import RedisCounters
 
 JOBS = 200
+_LATENCY = 0.3
 REQUESTS = 20_000
 
 
@@ -54,22 +62,43 @@ def _listening() -> Iterator[tuple[Commands, dict[str, list[int]]]]:
 
 
 @contextlib.asynccontextmanager
-async def _side(latency: float) -> AsyncIterator[Side]:
+async def _side(*, real: bool) -> AsyncIterator[Side]:
     with tempfile.TemporaryDirectory() as name:
         program = secantus.program(Path(name) / "mongo")
         program.start()
         try:
             await program.ready()
-            async with side(LocalModel(latency), program) as found:  # type: ignore[arg-type]
+            async with _real(program, Path(name)) if real else _short(program) as found:
                 yield found
         finally:
             program.stop()
 
 
-async def _jobs(report: Report) -> None:
+def _short(program: LocalProgram) -> contextlib.AbstractAsyncContextManager[Side]:
+    return side(LocalModel(_LATENCY), program)  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def _real(program: LocalProgram, folder: Path) -> AsyncIterator[Side]:
+    write_file(folder / "files", WORKSPACE)
+    tools = Toolbox(ToolSettings(folder / "files"), OneCrew().tool_credentials)
+    try:
+        async with side(
+            ReportModel(_LATENCY),  # type: ignore[arg-type]
+            program,
+            answer=REPORT,
+            tool=TOOL,
+            tools=tools,
+        ) as found:
+            yield found
+    finally:
+        await tools.close()
+
+
+async def _jobs(report: Report, *, real: bool) -> None:
     """Run jobs beside each other, as a busy worker does, and look at what they left."""
     with _listening() as (commands, sent):
-        async with _side(latency=0.3) as found:
+        async with _side(real=real) as found:
             await found.run_one()
             await found.settled()
             commands.clear()
@@ -77,21 +106,49 @@ async def _jobs(report: Report) -> None:
             await asyncio.gather(*(found.run_one() for _ in range(JOBS)))
             await found.settled()
             documents = await found.open_jobs.find({"seq": {"$gt": 0}}).to_list()
-    documents = documents[:JOBS]
+            traces = await found.traces.find({}).to_list()
+    report.notes.append(
+        f"{'Real' if real else 'Short'} replies: "
+        + (f"{REPLY:,} characters, after a tool's {RESULT:,}." if real else "a line, no tools.")
+    )
+    _tell(_Told(report, ", real replies" if real else ""), commands, sent, documents, traces)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Rows of one kind of replies."""
+
+    report: Report
+    suffix: str
+
+    def row(self, what: str, unit: str, value: float) -> None:
+        self.report.row(what + self.suffix, unit, value)
+
+
+def _tell(
+    told: _Told,
+    commands: Commands,
+    sent: dict[str, list[int]],
+    documents: list[Any],
+    traces: list[Any],
+) -> None:
+    """Say what the jobs left: documents (their log's tail in them), what went to the traces, messages."""
+    jobs = len(documents)
     asked = [one for one in commands.asked if one.collection not in {"workers", "schema"}]
     own = [one for one in asked if one.by is None or "_id" in one.by or one.command == "update"]
     writes = [one for one in own if one.command in {"insert", "update"}]
-    events = [len(bson.encode(event)) for one in documents for event in one["tail"]]
-    report.row("events of a job", "", statistics.mean(len(one["tail"]) for one in documents))
-    report.row("a settled job in the store", "B", statistics.mean(map(_size, documents)))
-    report.row("an event in the store", "B", statistics.mean(events))
-    report.row("a job's message", "B", statistics.mean(sent["jobs"]))
-    report.row("an event's message", "B", statistics.mean(sent["events"]))
-    report.row("event messages of a job", "", len(sent["events"]) / JOBS)
-    report.row("documents a job writes (inserts and updates)", "", len(writes) / JOBS)
-    report.row("documents a job has read", "", (len(own) - len(writes)) / JOBS)
+    tails = [event for one in documents for event in one.get("tail", ())]
+    events = [_size(event) for event in [*tails, *traces]]
+    told.row("events of a job", "", len(events) / jobs)
+    told.row("a settled job in the store", "B", sum(map(_size, [*documents, *traces])) / jobs)
+    told.row("an event in the store", "B", statistics.mean(events))
+    told.row("a job's message", "B", statistics.mean(sent["jobs"]))
+    told.row("an event's message", "B", statistics.mean(sent["events"]))
+    told.row("event messages of a job", "", len(sent["events"]) / JOBS)
+    told.row("documents a job writes (inserts and updates)", "", len(writes) / JOBS)
+    told.row("documents a job has read", "", (len(own) - len(writes)) / JOBS)
     sent_commands = sum(n for what, n in commands.counted.items() if not what.endswith(" workers"))
-    report.row(
+    told.row(
         f"commands for a job, {JOBS} beside each other, looks included", "", sent_commands / JOBS
     )
 
@@ -127,7 +184,8 @@ def run(_: int = 1) -> Report:
     """Measure once."""
     configure_logging("WARNING", "json")
     report = Report("unit_costs", "what one job leaves and asks")
-    asyncio.run(_jobs(report))
+    for real in (False, True):
+        asyncio.run(_jobs(report, real=real))
     with scratch("redis") as folder, finding.redis(folder, program_only=True) as found:
         assert found.program is not None
         assert found.program.pid is not None

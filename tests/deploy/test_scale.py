@@ -109,8 +109,8 @@ def test_relays_get_only_what_their_own_sockets_watch(watchers, saved_at_most):
 def test_streams_would_have_each_relay_read_everything(model):
     rate, relays = 100_000 / 60, 40
     events = rate * model["events_per_job"]
-    assert events == pytest.approx(23_000, rel=0.02)
-    assert events * relays == pytest.approx(930_000, rel=0.02)
+    assert events == pytest.approx(38_000, rel=0.02)
+    assert events * relays == pytest.approx(1_500_000, rel=0.03)
 
 
 def storm(rng, sockets, relays, jitter, service_ms):
@@ -147,7 +147,7 @@ def test_the_sockets_of_a_lost_relay_come_back_to_the_others_within_their_jitter
 def test_all_sockets_at_once_take_each_relay_some_seconds_and_the_bindings_a_minute(model):
     relays = 40
     _, through = storm(random.Random(2), 100_000, relays, 1.0, model["events_ms_per_socket"])
-    assert 2.0 < through < 3.0
+    assert 1.5 < through < 2.5
     assert 60 < 100_000 / model["bindings_per_s"] < 70
     assert lost_relay_binds(model) == pytest.approx(2, abs=0.6)
 
