@@ -18,7 +18,7 @@ async def _full(redis: Redis, _: Path) -> None:
 
 
 async def _replica(redis: Redis, _: Path) -> None:
-    await redis.execute_command("REPLICAOF", "127.0.0.1", "1")
+    await redis.replicaof("127.0.0.1", "1")
 
 
 async def _without_its_master(redis: Redis, folder: Path) -> None:
@@ -48,7 +48,7 @@ FAULTS: dict[str, Fault] = {
 
 async def heal(redis: Redis) -> None:
     """End any of `FAULTS`."""
-    await redis.execute_command("REPLICAOF", "NO", "ONE")
+    await redis.replicaof("NO", "ONE")
     await redis.config_set("save", "")
     await redis.config_set("maxmemory", 0)
 
