@@ -76,6 +76,7 @@ class Desk:
                 self.shared.count(usage, model.label)
                 self.shared.reserve.learn(need, reply.tokens)
         except ModelFault as fault:
+            wire.failed()
             self._cut_off(speaker, wire, dialogue, specs)
             raise as_run_fault(fault, self.task.id) from fault
         except asyncio.CancelledError:

@@ -9,7 +9,7 @@ from executor.models.dialogue import Reply, Tokens
 
 @dataclass(slots=True)
 class Wire:
-    """Fulfils `Listener`. `model` is how the model is named where it is told of."""
+    """Fulfils `Listener`."""
 
     shared: Shared
     requests: int = 0
@@ -25,8 +25,12 @@ class Wire:
         self.used = _sum(self.used, tokens)
 
     def waits(self, why: str, seconds: float) -> None:
-        self.under_way = False
+        self.failed()
         self.shared.waits(why, seconds)
+
+    def failed(self) -> None:
+        """The last request was refused or did not get through: it used nothing that is known."""
+        self.under_way = False
 
     def usage(self, reply: Reply) -> dict[str, Any]:
         """Return what `reply` and all that was asked for it used, as its event tells it."""

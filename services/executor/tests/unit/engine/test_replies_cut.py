@@ -7,6 +7,7 @@ import pytest
 from executor.engine.continuing import GO_ON, joined
 from executor.models.calls import CUT
 from executor.models.dialogue import Finish, Reply, Tokens, ToolRequest
+from executor.models.model import ModelFault
 
 USED = Tokens(10, 5, 0.001)
 
@@ -150,3 +151,16 @@ async def test_requests_to_which_no_reply_came_are_counted(stage, kit):
     assert [call["usage"]["requests"] for call in calls] == [1, 1]
     assert calls[1]["usage"]["input_tokens"] > 5
     assert calls[1]["usage"]["estimated"]
+
+
+async def test_a_request_that_is_refused_has_used_nothing(stage, kit):
+    def refused(*_):
+        raise ModelFault("MODEL_ERROR", "refused with 401")
+
+    stage.script.say = refused
+    events = await stage.run(kit.crew(1))
+    assert last(events) == ("error", "MODEL_ERROR")
+    [told] = [event.fields for event in events if event.type == "llm_call"]
+    assert told["finish_reason"] == "cut_off"
+    assert (told["usage"]["requests"], told["usage"]["input_tokens"]) == (1, 0)
+    assert "estimated" not in told["usage"]
