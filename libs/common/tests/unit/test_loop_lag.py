@@ -1,6 +1,7 @@
 """The measure of an event loop's lag tells work on the loop from work beside it."""
 
 import asyncio
+import gc
 import math
 import time
 
@@ -54,3 +55,12 @@ async def test_a_thread_that_keeps_the_interpreter_is_found() -> None:
         await asyncio.to_thread(pow, 3, 1_500_000)  # one call of a C function
     assert lag.starved > 0.05
     assert lag.held < 0.05
+
+
+async def test_what_was_made_before_is_not_looked_through_for_garbage() -> None:
+    made = [[] for _ in range(3_000_000)]
+    async with loop_lag():
+        gc.collect()
+        await asyncio.sleep(0)
+    assert len(made) == 3_000_000
+    assert gc.get_freeze_count() == 0
