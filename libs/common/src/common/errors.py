@@ -1,5 +1,5 @@
 # ruff: noqa: N818 - they are named for what happened, as HTTP names them
-"""The errors of the platform: one class per code of contract.md, section 2, and their envelope.
+"""The errors of the platform: one class per code, and their envelope.
 
 Rules raise these; `common.http` turns them into answers. They know nothing of a web framework.
 """

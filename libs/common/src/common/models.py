@@ -110,7 +110,7 @@ class ErrorBody(BaseModel):
 
 
 class ErrorEnvelope(BaseModel):
-    """How every failure is answered (contract.md, section 2)."""
+    """How every failure is answered."""
 
     error: ErrorBody
 

@@ -1,4 +1,4 @@
-"""Where real backends come from: the order of house.md, section 5."""
+"""Where real backends come from, and in which order."""
 
 from contextlib import contextmanager
 

@@ -1,7 +1,7 @@
 """Trace events: what a job's stream is made of, on the WebSocket, in SSE and on the bus alike.
 
 One event is one flat JSON object, serialised once by the executor and passed on byte for byte:
-`type, job_id, seq, timestamp, attempt` and the fields of its type (contract.md, section 4).
+`type, job_id, seq, timestamp, attempt` and the fields of its type.
 """
 
 from enum import StrEnum

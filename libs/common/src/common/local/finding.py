@@ -1,4 +1,4 @@
-"""Where the real backends of `make test` and `make stack` come from, in the order that house.md tells."""
+"""Where the real backends of `make test` and `make stack` come from, and in which order."""
 
 import fcntl
 import os

@@ -1,4 +1,4 @@
-"""What client and server say to each other besides events (contract.md, section 4)."""
+"""What client and server say to each other besides events."""
 
 from typing import Annotated, Any, Literal
 

@@ -1,4 +1,4 @@
-"""The WebSocket at /ws (contract.md, section 4)."""
+"""The WebSocket at /ws."""
 
 import asyncio
 import time

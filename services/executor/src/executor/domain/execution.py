@@ -1,7 +1,7 @@
 """An execution: the head of a job's log, and the moves its status may make.
 
 Everything here is a value. A move is a pair of values, `Step`, which a store turns into one
-conditional write (house rule: a state and its events are one write).
+conditional write: a state and its events are one.
 """
 
 from collections.abc import Mapping

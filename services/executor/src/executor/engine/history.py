@@ -1,4 +1,4 @@
-"""What a job's history says is done: the fold that a run goes on from (house rule 3).
+"""What a job's history says is done: the fold that a run goes on from.
 
 A run is written so that it takes the same steps again each time: where the history holds a model's
 reply or a tool's result, that is used; the first step it does not hold is made for real. Steps are

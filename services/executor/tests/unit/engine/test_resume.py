@@ -1,4 +1,4 @@
-"""Cut off anywhere, a run goes on as if nothing had happened (house rule 3)."""
+"""Cut off anywhere, a run goes on as if nothing had happened."""
 
 import asyncio
 from collections import Counter
