@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 import signal
 import socket
@@ -194,9 +195,14 @@ def on_stop_signal(stop: Callable[[], object], again: Callable[[], object] | Non
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:
-    """Run `main` on uvloop until it returns."""
+    """Run `main` on uvloop until it returns.
+
+    What is imported by now stays for good: no collection of garbage looks through it any more, which
+    would hold the loop for longer than any request may.
+    """
     import uvloop
 
+    gc.freeze()
     uvloop.run(main())  # type: ignore[arg-type]  # any awaitable is fine for it
 
 

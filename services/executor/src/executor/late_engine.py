@@ -1,6 +1,7 @@
 """The engine with its models and tools, put together when a first job needs it."""
 
 import asyncio
+import gc
 import threading
 from typing import TYPE_CHECKING
 
@@ -48,6 +49,8 @@ class LateEngine:
         _, models, toolbox = self._made()
         models.warm_up()
         toolbox.warm_up()
+        # What was imported stays for good: looking through it for garbage holds every thread.
+        gc.freeze()
 
     async def close(self) -> None:
         """Close the connections to models and of tools, if there are any."""

@@ -11,8 +11,12 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
+from common.schemas.kept import Kept
+
 _SIZES = (2_000, 8_000, 32_000, 128_000, 512_000, 2_000_000)
 _CACHE = 256_000
+_KEPT = 50_000_000
+"""Bytes of programs, and of what they cache, that are kept for the next match."""
 _WORK = 480_000_000
 """Bytes of program times bytes of text that take 25 ms, measured with the worst patterns found."""
 _A_STEP = 40_000
@@ -72,9 +76,21 @@ def matches(pattern: str, text: str) -> bool:
     raise PatternFault(f"{pattern[:100]!r} takes too long on a text of {len(text)} characters")
 
 
-@lru_cache(maxsize=200)
+@lru_cache(maxsize=1)
+def _cache() -> Kept[str, tuple[_Program, ...]]:
+    return Kept(_KEPT)
+
+
 def _programs(pattern: str) -> tuple[_Program, ...]:
-    """Return one program for any text, or one for each length in `_BACK`."""
+    """Return one program for any text, or one for each length in `_BACK`, made or kept."""
+    made = _cache().find(pattern)
+    if made is None:
+        made = _made(pattern)
+        _cache().keep(pattern, made, sum(one.size + _CACHE for one in made))
+    return made
+
+
+def _made(pattern: str) -> tuple[_Program, ...]:
     from jsonschema_rs import FancyRegexOptions, RegexOptions
 
     if len(pattern) > 5_000:

@@ -7,8 +7,6 @@ does the checking; each of its keywords is counted, with what it reads and what 
 """
 
 import asyncio
-import threading
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -17,8 +15,9 @@ from functools import lru_cache, partial
 from itertools import islice
 from typing import Any, TypeVar
 
-from common.schemas import patterns
+from common.schemas import choices, patterns
 from common.schemas.checking import resolver_of, schema_fault, serialized, too_deep
+from common.schemas.kept import Kept
 
 T = TypeVar("T")
 QUICK = 3_000
@@ -27,6 +26,7 @@ _SMALL = 4_000
 _KEPT = 2_000_000
 """Bytes of schemas, as JSON, whose validators are kept; in memory they take some twenty times that."""
 _ERRORS = 20
+_MESSAGE = 2_000
 _DEEPEST = 200
 
 
@@ -143,32 +143,9 @@ def line(text: object) -> str:
     return flat if len(flat) <= 300 else f"{flat[:299]}…"
 
 
-class _Validators:
-    """The validators last used, bounded by the size of their schemas."""
-
-    def __init__(self) -> None:
-        self._kept: OrderedDict[bytes, _Compiled] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
-
-    def find(self, text: bytes) -> _Compiled | None:
-        with self._lock:
-            if text in self._kept:
-                self._kept.move_to_end(text)
-            return self._kept.get(text)
-
-    def keep(self, text: bytes, compiled: _Compiled) -> None:
-        with self._lock:
-            if text not in self._kept:
-                self._kept[text] = compiled
-                self._bytes += len(text)
-            while self._bytes > _KEPT:
-                self._bytes -= len(self._kept.popitem(last=False)[0])
-
-
 @lru_cache(maxsize=1)
-def _validators() -> _Validators:
-    return _Validators()
+def _validators() -> Kept[bytes, _Compiled]:
+    return Kept(_KEPT)
 
 
 @lru_cache(maxsize=1)
@@ -189,7 +166,7 @@ def _compiled(text: bytes) -> _Compiled:
         token = _budget.set(_Budget(size + 10, size, {}))
         kept = _Compiled(_bounded()(schema, _resolver=resolver_of(schema)), size)
         _budget.reset(token)
-        _validators().keep(text, kept)
+        _validators().keep(text, kept, len(text))
     return kept
 
 
@@ -199,6 +176,8 @@ def _bounded() -> Any:
     from jsonschema.validators import create
 
     own = {
+        "anyOf": choices.any_of,
+        "oneOf": choices.one_of,
         "const": _const,
         "enum": _enum,
         "uniqueItems": _unique,
@@ -247,6 +226,9 @@ def _counted(known: Any) -> Any:
         budget.spend(1 + read // 4)
         for error in known(validator, rule, value, schema) or ():
             budget.spend(3 + len(error.message) // 200)
+            if len(error.message) > _MESSAGE:
+                error.message = error.message[:_MESSAGE]
+                error.args = (error.message,)
             yield error
 
     return check

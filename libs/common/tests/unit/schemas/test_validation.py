@@ -2,12 +2,15 @@
 
 import math
 import time
+import tracemalloc
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
+from common.schemas import patterns, validation
 from common.schemas.validation import complaint as beside_the_loop
 from common.schemas.validation import complaint_within as complaint
 from common.testing.loop_lag import loop_lag
@@ -222,3 +225,48 @@ def test_patterns_are_those_of_ecma_262(pattern, fits, misfit):
 def test_equal_is_what_json_schema_calls_equal(schema, one, other):
     assert complaint(schema, one) is None
     assert complaint(schema, other) is not None
+
+
+def doubled(keyword: str, deep: int) -> dict[str, Any]:
+    """Return a schema whose choices are two of the next one's, `deep` times."""
+    parts: dict[str, Any] = {"d0": {"type": "string"}}
+    for number in range(1, deep + 1):
+        parts[f"d{number}"] = {keyword: [{"$ref": f"#/$defs/d{number - 1}"}] * 2}
+    return {"$defs": parts, "$ref": f"#/$defs/d{deep}"}
+
+
+@pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
+def test_the_faults_of_many_choices_are_not_all_kept(keyword):
+    schema = doubled(keyword, 12)  # 4,096 ways to be wrong
+    validation._compiled(validation.serialized(schema))
+    tracemalloc.start()
+    try:
+        assert complaint(schema, 5) is not None
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_long_values_are_not_quoted_in_each_fault():
+    schema = {"anyOf": [{"type": "string", "minLength": n} for n in range(60)]}
+    validation._compiled(validation.serialized(schema))
+    tracemalloc.start()
+    try:
+        assert complaint(schema, ["x" * 100] * 2_000) is not None
+        assert tracemalloc.get_traced_memory()[1] < 6_000_000
+    finally:
+        tracemalloc.stop()
+
+
+def test_one_of_says_which_it_fits():
+    schema = {"oneOf": [{"type": "integer"}, {"minimum": 3}, {"type": "string"}]}
+    assert complaint(schema, 1) is None
+    assert complaint(schema, []) is None  # fits the second alone
+    assert complaint(schema, 2.5) is not None
+    assert "valid under each of" in str(complaint(schema, 5))
+
+
+def test_patterns_are_kept_by_their_size():
+    for number in range(70):
+        patterns.check_pattern(f"(?:[a-z]{{1,140}}){{1,80}}x{number}")
+    assert 0 < patterns._cache().size <= 50_000_000
