@@ -13,7 +13,7 @@ from common.contracts.crew import ToolSnapshot
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient, Incoming, Outgoing
 from executor.tools.secrets import Mask
-from executor.tools.tool import ToolFault
+from executor.tools.tool import ToolFault, hidden
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -59,7 +59,7 @@ class CustomTool:
         try:
             request = self._request(arguments, call, self._signed(held))
             answer = await self._client.send(request)
-            text = mask.hide(await asyncio.to_thread(_told, answer))
+            text = await asyncio.to_thread(lambda: hidden(mask, _told(answer)))
         except ToolFault as fault:
             raise ToolFault(mask.hide(str(fault))) from None
         if answer.status >= 400:

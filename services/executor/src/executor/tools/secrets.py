@@ -1,51 +1,78 @@
 """Secrets taken out of what tools return, however an endpoint writes them back."""
 
 import base64
-import json
 from collections.abc import Iterable
-from urllib.parse import quote, quote_plus
+
+from executor.tools.escapes import Unfolded, written_at
 
 MASK = "[secret]"
 _SHORTEST = 4
 """Characters of a secret that can be told from an ordinary word."""
+_DEEPEST = 4
+"""How often escapes are read in escapes: JSON in JSON in a page, and once more."""
 
 
 class Mask:
-    """Replaces known secrets, also URL-encoded, in base64 or hexadecimal, or escaped as in JSON."""
+    """Replaces known secrets, also in base64 or hexadecimal, and however those are escaped."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
-        forms = {
-            form
-            for secret in secrets
-            if len(secret) >= _SHORTEST
-            for form in _forms(secret)
-            if form
+        written = {
+            form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)
         }
-        self._forms = sorted(forms, key=len, reverse=True)
+        read = {text for form in written for text in _readings(form) if len(text) >= _SHORTEST}
+        self._forms = sorted(written | read, key=len, reverse=True)
 
     def hide(self, text: str) -> str:
-        """Return `text` without the secrets."""
+        """Return `text` without the secrets. Takes long for texts that are mostly escapes."""
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
-        return text
+        return self._hidden_within(text) if self._forms else text
+
+    def _hidden_within(self, text: str) -> str:
+        """Return `text` without the secrets that only show once its escapes are read."""
+        layers: list[Unfolded] = []
+        places: list[tuple[int, int]] = []
+        shown = text
+        while len(layers) < _DEEPEST:
+            layer = Unfolded(shown)
+            if not layer.escapes:
+                break
+            layers.append(layer)
+            shown = layer.text
+            places += [written_at(layers, *found) for found in self._found(shown)]
+        return _without(text, places)
+
+    def _found(self, text: str) -> Iterable[tuple[int, int]]:
+        for form in self._forms:
+            at = text.find(form)
+            while at >= 0:
+                yield at, at + len(form)
+                at = text.find(form, at + len(form))
+
+
+def _without(text: str, places: Iterable[tuple[int, int]]) -> str:
+    parts, done = [], 0
+    for begin, end in sorted(places):
+        if begin >= done:
+            parts += [text[done:begin], MASK]
+        done = max(done, end)
+    return "".join([*parts, text[done:]])
+
+
+def _readings(form: str) -> Iterable[str]:
+    """Yield what a text becomes when its own escapes are read too, as its writer's are."""
+    for _ in range(_DEEPEST):
+        layer = Unfolded(form)
+        if not layer.escapes:
+            return
+        form = layer.text
+        yield form
 
 
 def _forms(secret: str) -> Iterable[str]:
     raw = secret.encode("utf-8", "replace")
-    escaped = json.dumps(secret)[1:-1]
-    yield from (secret, escaped, json.dumps(secret, ensure_ascii=False)[1:-1])
-    yield from (escaped.replace("/", "\\/"), json.dumps(escaped)[1:-1])
-    for encoded in (quote(secret, safe=""), quote(secret), quote_plus(secret)):
-        yield from (encoded, encoded.lower() if encoded != secret else "", quote(encoded, safe=""))
-    yield "".join(f"%{byte:02x}" for byte in raw)
-    yield "".join(f"%{byte:02X}" for byte in raw)
-    yield (
-        secret.replace("&", "&amp;")
-        .replace("<", "&lt;")
-        .replace(">", "&gt;")
-        .replace('"', "&quot;")
-    )
+    yield from (secret, secret.replace(" ", "+"))  # a space in a query is a plus
     yield from (raw.hex(), raw.hex().upper())
     yield base64.b64encode(raw).decode()
     if len(raw) >= 2 * _SHORTEST:

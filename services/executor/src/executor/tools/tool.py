@@ -16,6 +16,8 @@ log = get_logger(__name__)
 
 RESULT_LIMIT = 20_000
 """Characters of a result that a model sees."""
+_AT_ONCE = 4_000
+"""Characters in which secrets are looked for without a thread."""
 
 
 class ToolFault(Exception):  # noqa: N818 - it becomes a result, not a bug
@@ -42,20 +44,27 @@ class SimpleTool:
         """Return the result, or what went wrong as `Failed`; raises only when cancelled."""
         try:
             async with asyncio.timeout(self.timeout):
-                return self._shown(await self.run(arguments, call))
+                return await self._shown(await self.run(arguments, call))
         except (ToolFault, KasalError) as fault:
-            return Failed(self._shown(f"Error: {fault}"))
+            return Failed(await self._shown(f"Error: {fault}"))
         except TimeoutError:
             return Failed(f"Error: {self.spec.name} took longer than {self.timeout:g} s.")
         except Exception as fault:
             log.exception("a tool failed", tool=self.spec.name, call=call.key)
             return Failed(f"Error: {self.spec.name} failed ({type(fault).__name__}).")
 
-    def _shown(self, text: str) -> str:
-        if len(text) > RESULT_LIMIT:  # a secret must not be cut in two
-            rest = len(text) - 2 * RESULT_LIMIT
-            text = text[: 2 * RESULT_LIMIT] + "." * max(rest, 0)
-        return bounded(self.mask.hide(text))
+    async def _shown(self, text: str) -> str:
+        if len(text) <= _AT_ONCE:
+            return self.mask.hide(text)
+        return bounded(await asyncio.to_thread(hidden, self.mask, text))
+
+
+def hidden(mask: Mask, text: str) -> str:
+    """Return `text` without secrets, about as long as it was, blank beyond what could be shown.
+
+    It is cut only behind that: a secret must not be cut in two.
+    """
+    return mask.hide(text[: 2 * RESULT_LIMIT]) + "." * max(len(text) - 2 * RESULT_LIMIT, 0)
 
 
 def bounded(text: str) -> str:
