@@ -90,6 +90,31 @@ async def test_a_token_ends_with_what_it_stood_for(world, cause):
         await world.inviting.accept(bea, invited.token)
 
 
+@pytest.mark.parametrize("fall", [Role.ADMIN, Role.EDITOR, None])
+async def test_what_an_inviter_may_not_give_ends_for_good(world, fall):
+    owner = await world.owner()
+    second = await world.member(owner, "second@example.com", Role.OWNER)
+    bea, cid = await world.owner("bea@example.com"), await world.owner("cid@example.com")
+    high = await world.inviting.invite(second, "bea@example.com", Role.OWNER)
+    low = await world.inviting.invite(second, "cid@example.com", Role.ADMIN)
+    if fall is None:
+        await world.memberships.remove(owner, second.user_id)
+        await world.member(owner, "second@example.com", Role.OWNER)
+    else:
+        await world.memberships.set_role(owner, second.user_id, fall)
+        await world.memberships.set_role(owner, second.user_id, Role.OWNER)
+
+    left = [one.email for one in await world.inviting.waiting(owner)]
+    assert left == (["cid@example.com"] if fall is Role.ADMIN else [])
+    with pytest.raises(InvalidRequest):
+        await world.inviting.accept(bea, high.token)
+    if fall is Role.ADMIN:
+        await world.inviting.accept(cid, low.token)
+    else:
+        with pytest.raises(InvalidRequest):
+            await world.inviting.accept(cid, low.token)
+
+
 async def test_nobody_invites_above_their_own_role_nor_those_who_are_in(world):
     owner = await world.owner()
     admin = await world.member(owner, "admin@example.com", Role.ADMIN)

@@ -123,7 +123,7 @@ class Workspace:
         Raises `InvalidRequest`, with the same text for every cause.
         """
         for one in self.invitations:
-            if token.opens(one, now) and self._may_invite(one.invited_by, one.role):
+            if token.opens(one, now) and self.may_invite(one.invited_by, one.role):
                 return one
         raise not_valid()
 
@@ -133,7 +133,8 @@ class Workspace:
         left = tuple(one for one in self.invitations if one.id != invitation.id)
         return replace(joined, invitations=left)
 
-    def _may_invite(self, user_id: str, role: Role) -> bool:
+    def may_invite(self, user_id: str, role: Role) -> bool:
+        """Return whether a user may give a role here."""
         ranks = [member.role for member in self.members if member.user_id == user_id]
         return bool(ranks) and ranks[0] >= max(Role.ADMIN, role)
 
@@ -143,21 +144,21 @@ class Workspace:
     def with_role(self, user_id: str, role: Role, by: Role, now: datetime) -> "Workspace":
         """Change a member's role, as somebody with the role `by`, and end their tokens.
 
-        Raises `NotFound`, `Forbidden` above one's own role, `Conflict` for the last owner.
+        Invitations that they may not give any more end too. Raises `NotFound`, `Forbidden` above one's own role, `Conflict` for the last owner.
         """
         member = self.member(user_id)
         _check_rank(member.role, by)
         _check_rank(role, by)
         changed = replace(member, role=role)
         members = tuple(changed if known is member else known for known in self.members)
-        return _owned(self._changed(members=members, shut_outs=self._shut_out(user_id, now)))
+        return _owned(self._with_ranks(members, self._shut_out(user_id, now)))
 
     def without_member(self, user_id: str, by: Role, now: datetime) -> "Workspace":
-        """Remove a member and end their tokens. Raises as `with_role` does."""
+        """Remove a member; end their tokens and invitations. Raises as `with_role` does."""
         member = self.member(user_id)
         _check_rank(member.role, by)
         members = tuple(known for known in self.members if known is not member)
-        return _owned(self._changed(members=members, shut_outs=self._shut_out(user_id, now)))
+        return _owned(self._with_ranks(members, self._shut_out(user_id, now)))
 
     def with_shut_out(self, user_id: str, now: datetime) -> "Workspace":
         """End a member's tokens; they stay a member."""
@@ -172,6 +173,14 @@ class Workspace:
         at = max(int(now.timestamp()), self.tokens_hold_from(user_id))
         others = (out for out in self.shut_outs if out.user_id != user_id and out.until > now)
         return (*others, ShutOut(user_id, at, now + REVOKED_FOR))
+
+    def _with_ranks(
+        self, members: tuple[Member, ...], shut_outs: tuple[ShutOut, ...]
+    ) -> "Workspace":
+        changed = self._changed(members=members, shut_outs=shut_outs)
+        # They would hold again if the inviter rose, or came back: nobody thinks of them then.
+        held = (one for one in self.invitations if changed.may_invite(one.invited_by, one.role))
+        return replace(changed, invitations=tuple(held))
 
     def _changed(self, **changes: object) -> "Workspace":
         return replace(self, version=self.version + 1, **changes)  # type: ignore[arg-type]
