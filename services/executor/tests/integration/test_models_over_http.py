@@ -146,8 +146,9 @@ async def test_retry_after_is_waited_for(server, model):
         (refusal(400), "MODEL_ERROR", 1),
         (refusal(401), "MODEL_ERROR", 1),
         (refusal(404), "MODEL_ERROR", 1),
-        ({"nonsense": True}, "MODEL_ERROR", 1),
-        (web.Response(text="<html>"), "MODEL_ERROR", 1),
+        ({"nonsense": True}, "MODEL_UNAVAILABLE", 3),
+        (web.Response(text="<html>"), "MODEL_UNAVAILABLE", 3),
+        (web.Response(text='data: {"choices": []}\n\n'), "MODEL_ERROR", 1),
     ],
     ids=lambda value: str(getattr(value, "status", value))[:20],
 )

@@ -13,6 +13,7 @@ from common.schemas.validation import (
 )
 from executor.domain.placeholders import filled
 from executor.engine import prompts, values, verdicts
+from executor.engine.continuing import OUTPUT_CUT
 from executor.engine.conversation import Conversation
 from executor.engine.desk import Desk, Speaker
 from executor.engine.faults import Asked, NeedsInput, RunFault
@@ -91,8 +92,10 @@ class Answers:
                     return checked
             else:
                 complaint = checked
+            if self._conversation.cut:
+                complaint += prompts.NOT_WHOLE
         raise RunFault(
-            "OUTPUT_INVALID",
+            OUTPUT_CUT if self._conversation.cut else "OUTPUT_INVALID",
             f"The answer did not become valid in {task.max_retries + 1} tries: {complaint}",
             task.id,
         )
@@ -119,12 +122,13 @@ class Answers:
             if verdict is not None:
                 return verdict
             conversation.say(prompts.UNCLEAR)
-        raise RunFault(
-            "GUARDRAIL_UNCLEAR",
+        told = (
             f"The model {self._model} gave no clear verdict on the guardrail in {_JUDGED} tries, so the "
-            f"answer does not pass. It last said: {shortened(said, 200)}",
-            self._desk.task.id,
+            f"answer does not pass. It last said: {shortened(said, 200)}"
         )
+        if conversation.cut:
+            told += f" {prompts.NOT_WHOLE.strip()}"
+        raise RunFault("GUARDRAIL_UNCLEAR", told, self._desk.task.id)
 
 
 async def checked_output(task: TaskSnapshot, text: str) -> Output | str:

@@ -17,6 +17,8 @@ class Conversation:
         self._speaker = speaker
         self._dialogue = dialogue
         self._replies = self._rounds = 0
+        self.cut = False
+        """Whether the last answer is not whole: its model did not come to its end."""
 
     def say(self, text: str) -> None:
         """Put in a word of our own; the next answer replies to it."""
@@ -58,7 +60,8 @@ class Conversation:
         return turn, reply
 
     def _ended(self, spoken: Spoken, reply: Reply) -> str:
-        if reply.finish is Finish.LENGTH:
+        self.cut = reply.finish is Finish.LENGTH
+        if self.cut:
             if not spoken.text.strip():
                 raise continuing.too_long(self._speaker.model, self._desk.task.id, call=False)
             self._desk.shared.warn(

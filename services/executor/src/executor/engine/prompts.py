@@ -114,6 +114,9 @@ UNCLEAR = (
 )
 
 
+NOT_WHOLE = " It is not whole: it reached the model's length limit. It has to be shorter."
+
+
 def again(complaint: str) -> str:
     """Return what an agent is told when its answer will not do."""
     return f"This answer will not do: {complaint}\nAnswer again, in full."

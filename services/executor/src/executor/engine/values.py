@@ -18,6 +18,7 @@ DEEPEST = 100
 _TRIES = 200
 """Brackets in prose at which a value is looked for."""
 _FENCES = 20
+_ENCODED_AGAIN = 3
 _SPACE = " \t\r\n\ufeff"
 _NO_JSON = "it is not one JSON value"
 _OUT_OF_RANGE = "it holds a number that is out of range: at most 64 bits, or write it as a text"
@@ -76,10 +77,17 @@ def loaded(text: str) -> Any:
 
 
 def _whole(text: str) -> Iterator[Any]:
-    value = loaded(text.strip(_SPACE))
+    yield from _unpacked(loaded(text.strip(_SPACE)))
+
+
+def _unpacked(value: Any) -> Iterator[Any]:
+    """Yield a value, and what it holds where it is a text that was encoded again."""
     yield value
-    if isinstance(value, str) and value.strip(_SPACE)[:1] in tuple('{["'):  # encoded twice
-        yield loaded(value.strip(_SPACE))
+    for _ in range(_ENCODED_AGAIN):
+        if not isinstance(value, str) or value.strip(_SPACE)[:1] not in tuple('{["'):
+            return
+        value = loaded(value.strip(_SPACE))
+        yield value
 
 
 def _fenced(text: str) -> Iterator[Any]:
@@ -89,7 +97,7 @@ def _fenced(text: str) -> Iterator[Any]:
         tag = _TAG.match(part)
         body = part[tag.end() :].strip(_SPACE) if tag else part
         try:
-            yield loaded(body or part.strip(_SPACE))
+            yield from _unpacked(loaded(body or part.strip(_SPACE)))
         except Unreadable as fault:
             if str(fault) != _NO_JSON:
                 raise
@@ -143,7 +151,10 @@ def _int(text: str) -> int:
     return int(text)
 
 
-_DECODER = json.JSONDecoder(parse_constant=_constant, parse_float=_float, parse_int=_int)
+_DECODER = json.JSONDecoder(
+    parse_constant=_constant, parse_float=_float, parse_int=_int, strict=False
+)
+"""Not strict: it takes line breaks within texts, which models forget to escape."""
 
 
 def _kept(value: Any) -> Any:

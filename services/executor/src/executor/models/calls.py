@@ -90,7 +90,8 @@ def usable(arguments: object) -> dict[str, Any]:
 
 
 def _decoded(text: str) -> Any:
-    if not text.strip():
+    text = text.strip(" \t\r\n\ufeff")
+    if not text:
         return {}
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)

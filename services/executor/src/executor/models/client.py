@@ -118,10 +118,9 @@ def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
 
 
 def _made(answer: httpx2.Response, as_it_should_be: Mended) -> httpx2.Response:
-    left_out = {"content-encoding", "content-length", "transfer-encoding"}
-    headers = [
-        (name, value) for name, value in answer.headers.multi_items() if name not in left_out
-    ]
+    left_out = {b"content-encoding", b"content-length", b"transfer-encoding"}
+    # As bytes: a header may hold any, and as texts not all of them can be sent on.
+    headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in left_out]
     return httpx2.Response(
         as_it_should_be.status,
         headers=headers,

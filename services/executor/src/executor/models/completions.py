@@ -23,6 +23,10 @@ _THOUGHTS = 500_000
 """Characters of thoughts that are kept to be sent again; longer ones are left out."""
 _SAID = 2_000
 _LOOK = 2_000
+_LOOKED_AT = 50
+_SHOWN = 200
+_MARKUP = re.compile(r"<[^<>]{0,400}>")
+_TELLING = re.compile(r"(?i)message|msg|detail|error|reason|title")
 _ANSWERS = ("content", "output", "candidates", "choices", "status")
 """Where the protocols of OpenAI, Anthropic and Google have an answer."""
 _PARTS = 40_000
@@ -60,12 +64,14 @@ class Mended:
 
 
 def mended(body: bytes) -> Mended:
-    """Return the answer that a 200 with `body` stands for; what is not JSON stays as it is."""
+    """Return the answer that a 200 with `body` stands for."""
     if _has_too_many_parts(body):
         return Mended(413, refusal(f"Its answer has more than {_PARTS} parts."), json=True)
     told = _read(body)
+    if isinstance(told, list) and len(told) == 1:  # as Google's errors come
+        told = told[0]
     if not isinstance(told, dict):
-        return Mended(200, body)
+        return _no_completion(body)
     choice, error = _choice(told), _error(told)
     if choice is not None and choice.get("error"):
         error, choice = choice["error"], None
@@ -73,9 +79,37 @@ def mended(body: bytes) -> Mended:
         return _refused(error)
     if choice is not None:
         return _whole(_completion(told, choice))
-    if "choices" not in told:
+    if "choices" not in told and any(map(told.get, _ANSWERS)):  # of another protocol
         return Mended(200, body)
-    return _refused({"message": "It answered without a message.", "code": 503})
+    return _refused({"message": _words(told) or f"It answered without a message: {_begin(body)}"})
+
+
+def _no_completion(body: bytes) -> Mended:
+    """Return what a body that is no JSON object stands for: a page of something in between, as a rule."""
+    if body.lstrip().startswith((b"data:", b"event:")):
+        return _refused(
+            {"message": "It answered with a stream, which was not asked for.", "code": 501}
+        )
+    return _refused({"message": f"Its answer is no completion: {_begin(body)}", "code": 503})
+
+
+def _begin(body: bytes) -> str:
+    """Return the beginning of what came, on one line; of a page, its words."""
+    text = _MARKUP.sub(" ", body[:_LOOK].decode("utf-8", "replace"))
+    return " ".join(text.split())[:_SHOWN] or "nothing"
+
+
+def _words(told: Mapping[str, Any]) -> str:
+    """Return what an answer without a choice says of it, under one of the names that servers have."""
+    for name, value in itertools.islice(told.items(), _LOOKED_AT):
+        entry = value[0] if isinstance(value, list) and value else value
+        if isinstance(entry, Mapping):
+            said = _words({key: one for key, one in entry.items() if isinstance(one, str)})
+        else:
+            said = entry if isinstance(entry, str) and _TELLING.search(name) else ""
+        if said.strip():
+            return said
+    return ""
 
 
 def revealed(body: bytes) -> Mended:
@@ -220,11 +254,20 @@ def _content(content: Any) -> str | None:
         return content
     parts = content if isinstance(content, list) else [content]
     texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
-    return "".join(text for text in texts if isinstance(text, str)) or None
+    told = "".join(text for text in texts if isinstance(text, str))
+    if not told and parts and not any(isinstance(p, str | None) or _typed(p) for p in parts):
+        return _json(content).decode()  # the value that was asked for, not as a text
+    return told or None
+
+
+def _typed(part: Any) -> bool:
+    return isinstance(part, dict) and ("type" in part or "text" in part)
 
 
 def _calls(told: Mapping[str, Any]) -> list[dict[str, Any]]:
     calls = told.get("tool_calls")
+    if isinstance(calls, dict):
+        calls = [calls]
     found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
     old = told.get("function_call")
     return found or ([{"function": old}] if isinstance(old, dict) else [])

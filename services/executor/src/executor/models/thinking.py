@@ -9,6 +9,10 @@ _TOKEN = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 """A line that begins or ends code, code within a line, or a tag."""
+_OTHER_MARKS = re.compile(
+    r"\[/?THINK\]|◁/?think▷|</?[a-z]{1,20}:think>|<\|(?P<d>begin|end)_of_thought\|>"
+)
+"""What Magistral, Kimi, Seed and others write for the tags."""
 _QUOTES = "\"'`\u201c\u2018\u00ab"
 _FINAL = re.compile(r"<\|channel\|>\s*final[^<\n]{0,40}<\|message\|>")
 _ENDS = re.compile(r"<\|(?:end|return|call|start)\|>")
@@ -22,7 +26,7 @@ def without_thoughts(text: str, prompt: str = "") -> str:
     Tags in code and in quotes are talked about and stay, and so do tags such as `<reasoning>` where
     `prompt` speaks of them: they were asked for. Work and memory grow with the text's length alone.
     """
-    answer = _after_channels(text)
+    answer = _OTHER_MARKS.sub(_as_tag, _after_channels(text))
     if "<" not in answer or not _TAG.search(answer):
         return answer if answer == text else answer.strip()
     first = _Scan(answer, prompt)
@@ -31,7 +35,14 @@ def without_thoughts(text: str, prompt: str = "") -> str:
     if first.open_fence is not None:  # which is no code, but the rest of a thought
         kept = _Scan(answer, prompt, fences_until=first.open_fence)
         kept.run()
-    return answer if not kept.found else kept.text().strip()
+    if not kept.found:
+        return _after_channels(text)
+    return kept.text().strip()
+
+
+def _as_tag(mark: re.Match[str]) -> str:
+    closing = "/" in mark[0] or mark["d"] == "end"
+    return "</think>" if closing else "<think>"
 
 
 def _after_channels(text: str) -> str:

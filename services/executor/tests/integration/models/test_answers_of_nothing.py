@@ -44,6 +44,15 @@ class Heard(Unheard):
          "RATE_LIMIT", False),
         ({"choices": [{"error": {"code": 502, "message": "Slow down, please"},
                        "finish_reason": "error"}]}, "MODEL_UNAVAILABLE", True),
+        ([{"error": {"code": 503, "message": "Slow down, please"}}], "MODEL_UNAVAILABLE", True),
+        ({"detail": "Slow down, please"}, "MODEL_UNAVAILABLE", True),
+        ({"errors": [{"message": "Slow down, please"}]}, "MODEL_UNAVAILABLE", True),
+        ({"choices": None, "base_resp": {"status_code": 1002, "status_msg": "Slow down, please"}},
+         "MODEL_UNAVAILABLE", True),
+        ({"error_code": 17, "error_msg": "Slow down, please: too many requests"}, "RATE_LIMIT", True),
+        (b"<html><title>Slow down, please</title></html>", "MODEL_UNAVAILABLE", True),
+        (b"Slow down, please", "MODEL_UNAVAILABLE", True),
+        (b'["Slow down, please"]', "MODEL_UNAVAILABLE", True),
     ],
 )  # fmt: skip
 async def test_an_error_in_a_good_answer_is_an_error(server, model, talk, kit, body, code, again):
@@ -75,6 +84,29 @@ async def test_an_answer_without_a_message_is_asked_for_again(server, model, tal
     with pytest.raises(ModelFault) as fault:
         await model.request(talk(), [])
     assert fault.value.code == "MODEL_UNAVAILABLE"
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        (42, "42"), (0, "0"), (False, "false"), ({"a": 1}, '{"a": 1}'), ([1, 2], "[1, 2]"),
+        ([{"type": "thinking", "thinking": "hm"}, {"type": "text", "text": "Hi"}], "Hi"),
+    ],
+)  # fmt: skip
+async def test_content_that_is_a_value_and_no_text_is_not_lost(
+    server, model, talk, kit, content, text
+):
+    server.answers = [kit.said(content)]
+    assert (await model.request(talk(), [])).text == text
+    assert len(server.asked) == 1
+
+
+async def test_headers_may_hold_any_bytes(server, model, talk, kit):
+    server.answers = [
+        (429, {"error": {"message": "Slow down"}}, {"X-Served-By": "Zürich"}),
+        (200, kit.said("Hello"), {"X-Served-By": "東京"}),
+    ]
+    assert (await model.request(talk(), [])).text == "Hello"
 
 
 @pytest.mark.parametrize("message", [{}, {"content": None}, {"content": ""}, {"content": []}])

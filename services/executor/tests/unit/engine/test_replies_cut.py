@@ -164,3 +164,23 @@ async def test_a_request_that_is_refused_has_used_nothing(stage, kit):
     assert told["finish_reason"] == "cut_off"
     assert (told["usage"]["requests"], told["usage"]["input_tokens"]) == (1, 0)
     assert "estimated" not in told["usage"]
+
+
+async def test_an_answer_that_is_not_valid_because_it_is_cut_ends_with_that_reason(stage, kit):
+    stage.script.say = lambda *_: cut("[1, ")
+    events = await stage.run(
+        kit.crew(1, task={"output_schema": {"type": "array"}, "max_retries": 1})
+    )
+    assert last(events) == ("error", "OUTPUT_CUT")
+    assert "length limit" in events[-1].fields["message"]
+    told = [turn for turn in stage.script.dialogues[-1].turns if isinstance(turn, str)]
+    assert any("shorter" in turn for turn in told)
+
+
+async def test_a_verdict_that_is_cut_is_no_pass_and_says_so(stage, kit):
+    stage.script.say = lambda model, dialogue, _: (
+        cut("PASS, but ") if dialogue.topic.purpose == "judge" else Reply("Tea", tokens=USED)
+    )
+    events = await stage.run(kit.crew(1, task={"guardrail": "Be kind"}))
+    assert last(events) == ("error", "GUARDRAIL_UNCLEAR")
+    assert "length limit" in events[-1].fields["message"]

@@ -19,6 +19,10 @@ def read(text, schema=OBJECT):
     return fitting(text, lambda value: complaint(schema, value))
 
 
+def test_line_breaks_in_texts_need_no_escape():
+    assert read('{"n": 1, "t": "a\nb\tc"}')["t"] == "a\nb\tc"
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -41,6 +45,8 @@ def read(text, schema=OBJECT):
         'As [1] and {name} say:\n{"n": 1}\nHope this helps!',
         'See [the docs](https://example.org): {"n": 1}',
         json.dumps('{"n": 1}'),
+        json.dumps(json.dumps('{"n": 1}')),
+        "```json\n" + json.dumps('{"n": 1}') + "\n```",
         "```json\n" + json.dumps({"n": 1}, indent=4) + "\n```",
     ],
 )
