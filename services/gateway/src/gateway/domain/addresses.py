@@ -1,10 +1,13 @@
 """Which address a request comes from, as far as that can be believed."""
 
+import re
 from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 LOCAL = "local"
 """Stands for a peer that has no address (a Unix socket)."""
+_WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
+"""How some proxies write whom they speak for."""
 
 
 def client_address(
@@ -21,9 +24,10 @@ def client_address(
         return peer
     found = peer
     for entry in reversed([part.strip() for value in forwarded for part in value.split(",")]):
-        if _parsed(entry) is None:
+        address = _parsed(entry)
+        if address is None:
             break
-        found = entry
+        found = str(address)
         if not _within(entry, trusted):
             break
     return found
@@ -41,10 +45,13 @@ def asked_host(
 
 
 def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+    """Return the address, without a port, as IPv4 where it is one that IPv6 carries."""
+    ported = _WITH_PORT.fullmatch(text)
     try:
-        return ip_address(text)
+        address = ip_address(ported[1] or ported[2] if ported else text)
     except ValueError:
         return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
 def _within(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
