@@ -21,7 +21,7 @@ from common.tokens import TokenVerifier
 from crews.config import Settings
 from crews.domain.activity import Activity
 from crews.domain.catalog import Catalog
-from crews.domain.crew import Crew
+from crews.domain.crew import Crew, tools_named
 from crews.domain.memory import Memory
 from crews.domain.tools import CustomTool
 from crews.wiring import build_app
@@ -71,8 +71,9 @@ class CrewsInMemory(MemoryReceipts):
     async def remove(self, crew: Crew) -> bool:
         return self.held.pop(crew.id, None) is not None
 
-    async def all(self, workspace_id: str) -> Sequence[Crew]:
-        return [crew for crew in self.held.values() if crew.workspace_id == workspace_id]
+    async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
+        mine = [crew for crew in self.held.values() if crew.workspace_id == workspace_id]
+        return [crew.id for crew in mine if tool in tools_named(crew)][:most]
 
 
 class ActivitiesInMemory:

@@ -7,8 +7,10 @@ query always names the caller's own workspace; it is checked so that a mistake d
 import base64
 import binascii
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any, Generic, TypeVar
 
 import orjson
 
@@ -19,30 +21,113 @@ LONGEST = 400
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
+_MOST_NUMBER = 2**53
+FARTHEST = 10_000
+"""Entries that a page may pass over where an index is walked through them: farther down is a cursor's."""
+
 Place = tuple[datetime, str]
 """When the last entry of a page was made, and its id: lists are ordered by both."""
+Spot = tuple[int, str]
+"""The same for a list that is ordered by a number and an id."""
+Scope = Sequence[str | None]
+"""Names a list: what it is of, whose it is, and its filters."""
+T = TypeVar("T")
 
 
-def cursor(place: Place, scope: Sequence[str | None]) -> str:
+def cursor(place: Place, scope: Scope) -> str:
     """Return the cursor that stands behind `place` in the list that `scope` names."""
     made, last = place
-    raw = orjson.dumps([(made - _EPOCH) // _MILLISECOND, last, _digest(scope)])
+    return cursor_at((milliseconds(made), last), scope)
+
+
+def place_of(text: str, scope: Scope) -> Place:
+    """Return the place that `text` stands for. Raises `InvalidRequest` if it is not of this list."""
+    made, last = spot_of(text, scope)
+    try:
+        return _EPOCH + made * _MILLISECOND, last
+    except OverflowError as fault:
+        raise _malformed() from fault
+
+
+def cursor_at(spot: Spot, scope: Scope) -> str:
+    """Return the cursor that stands behind `spot` in the list that `scope` names."""
+    raw = orjson.dumps([*spot, _digest(scope)])
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def place_of(text: str, scope: Sequence[str | None]) -> Place:
-    """Return the place that `text` stands for. Raises `InvalidRequest` if it is not of this list."""
+def spot_of(text: str, scope: Scope) -> Spot:
+    """Return the spot that `text` stands for. Raises `InvalidRequest` if it is not of this list."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
-        made, last, digest = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
-        if type(made) is not int or not isinstance(last, str) or "\x00" in last:
+        number, last, digest = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
+        if type(number) is not int or not isinstance(last, str) or "\x00" in last:
             raise TypeError
-        moment = _EPOCH + made * _MILLISECOND
+        if abs(number) > _MOST_NUMBER:
+            raise OverflowError
     except (ValueError, TypeError, OverflowError, binascii.Error) as fault:
-        raise _refused("it is no cursor that a list has answered") from fault
+        raise _malformed() from fault
     if digest != _digest(scope):
         raise _refused("it comes from a list with other filters, or of another workspace")
-    return moment, last
+    return number, last
+
+
+def milliseconds(moment: datetime) -> int:
+    """Return `moment` as the stores keep it: milliseconds since 1970."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+@dataclass(frozen=True, slots=True)
+class Part(Generic[T]):
+    """A part of a list. `next` is the cursor of what follows, None at the end."""
+
+    shown: Sequence[T]
+    total: int
+    next: str | None
+
+
+def part_of(
+    entries: Iterable[T],
+    spot: Callable[[T], Spot],
+    scope: Scope,
+    *,
+    skip: int,
+    limit: int,
+    after: str | None,
+    descending: bool = True,
+) -> Part[T]:
+    """Return a part of a list that is bounded, and so read as a whole: in the order of its spots.
+
+    No two entries have the same spot. It stands even where its entry has gone meanwhile.
+    Raises `InvalidRequest` for a cursor of another list.
+    """
+    before = None if after is None else spot_of(after, scope)
+    ordered = sorted(((spot(one), one) for one in entries), key=_first, reverse=descending)
+    left = ordered
+    if before is not None:
+        left = [one for one in ordered if (one[0] < before if descending else one[0] > before)]
+    shown = left[skip : skip + limit]
+    more = len(left) > skip + limit and shown
+    following = cursor_at(shown[-1][0], scope) if more else None
+    return Part([one for _, one in shown], len(ordered), following)
+
+
+def _first(pair: tuple[Spot, Any]) -> Spot:
+    return pair[0]
+
+
+def check_reach(skip: int) -> None:
+    """Raise `InvalidRequest` for a page so far down that only a cursor leads there."""
+    if skip > FARTHEST:
+        raise InvalidRequest(
+            f"A page may begin no more than {FARTHEST:,} entries down the list. To read on, send the"
+            " `next` of an answer back as `after`, or narrow the list with a filter.",
+            field="page",
+            reason=f"it begins more than {FARTHEST:,} entries down the list",
+        )
+
+
+def _malformed() -> InvalidRequest:
+    return _refused("it is no cursor that a list has answered")
 
 
 def _refused(reason: str) -> InvalidRequest:
@@ -54,5 +139,5 @@ def _refused(reason: str) -> InvalidRequest:
     )
 
 
-def _digest(scope: Sequence[str | None]) -> str:
+def _digest(scope: Scope) -> str:
     return hashlib.sha256(orjson.dumps(list(scope))).hexdigest()[:12]

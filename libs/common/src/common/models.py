@@ -1,7 +1,8 @@
 """Base classes and types of request and answer bodies."""
 
+from collections.abc import Callable, Iterable
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, TypeVar
 
 from fastapi import Query
 from pydantic import (
@@ -15,9 +16,11 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from common.contracts.values import check_storable
-from common.cursors import LONGEST
+from common.cursors import LONGEST, Part, Scope, Spot, part_of
 from common.errors import ALL_ERRORS
 from common.times import rfc3339
+
+T = TypeVar("T")
 
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
 """A UTC time that is served as RFC 3339 with `Z`."""
@@ -95,6 +98,25 @@ class CursorPage(Page):
                 "two_places", "after and page are two places: send one of them"
             )
         return self
+
+    def part(
+        self,
+        entries: Iterable[T],
+        spot: Callable[[T], Spot],
+        scope: Scope,
+        *,
+        descending: bool = True,
+    ) -> Part[T]:
+        """Return the part that is wanted of a bounded list, see `cursors.part_of`."""
+        return part_of(
+            entries,
+            spot,
+            scope,
+            skip=self.skip,
+            limit=self.page_size,
+            after=self.after,
+            descending=descending,
+        )
 
 
 NextPage = Annotated[

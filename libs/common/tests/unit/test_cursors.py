@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.cursors import LONGEST, cursor, place_of
+from common.cursors import LONGEST, cursor, part_of, place_of
 from common.errors import InvalidRequest
 
 SCOPE = ("executions", "ws_1", None, "failed")
@@ -52,3 +52,46 @@ def test_what_is_inside_is_looked_at(inside):
     raw = b"[1" + b"0" * 40 + b"]" if inside == [10**40, "job_1", ""] else orjson.dumps(inside)
     with pytest.raises(InvalidRequest):
         place_of(base64.urlsafe_b64encode(raw).rstrip(b"=").decode(), SCOPE)
+
+
+ENTRIES = st.sets(st.tuples(st.integers(0, 9), st.sampled_from("abc")), max_size=12)
+
+
+@given(ENTRIES, st.lists(ENTRIES, max_size=8), st.integers(1, 4), st.booleans())
+def test_a_bounded_list_is_read_through_while_it_changes(first, later, size, descending):
+    """Whatever comes and goes, nothing comes twice, and what stays comes once, in order."""
+
+    def read(entries, after):
+        return part_of(
+            entries,
+            lambda one: one,
+            SCOPE,
+            skip=0,
+            limit=size,
+            after=after,
+            descending=descending,
+        )
+
+    stays = first.intersection(*later)
+    part = read(first, None)
+    assert part.total == len(first)
+    shown = list(part.shown)
+    for entries in [*later, *[first] * 12]:
+        if part.next is None:
+            break
+        part = read(entries | stays, part.next)
+        assert len(part.shown) <= size
+        shown += part.shown
+    assert part.next is None
+    assert shown == sorted(set(shown), reverse=descending)
+    assert stays <= set(shown)
+
+
+def test_a_page_of_a_bounded_list_says_where_it_goes_on():
+    entries = [(number, "") for number in range(5)]
+    page = part_of(entries, lambda one: one, SCOPE, skip=2, limit=2, after=None)
+    assert [number for number, _ in page.shown] == [2, 1]
+    rest = part_of(entries, lambda one: one, SCOPE, skip=0, limit=2, after=page.next)
+    assert ([number for number, _ in rest.shown], rest.next, rest.total) == ([0], None, 5)
+    beyond = part_of(entries, lambda one: one, SCOPE, skip=8, limit=2, after=None)
+    assert (list(beyond.shown), beyond.next) == ([], None)

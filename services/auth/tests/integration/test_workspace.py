@@ -269,3 +269,38 @@ async def test_only_the_four_roles_are_roles(client, role):
     body = {"name": "ci", "role": role}
     told = await client.call("POST", "/auth/api-keys", body, token=owner, expect=400)
     assert told["error"]["details"]["field"] == "role"
+
+
+async def test_lists_are_read_on_by_cursors_while_entries_come_and_go(client):
+    owner = await client.owner()
+    other = await client.owner("other@example.com")
+    for name in "abc":
+        await client.join(owner, f"{name}@example.com")
+        body = {"email": f"{name}{name}@example.com", "role": "editor"}
+        await client.call("POST", "/workspace/invitations", body, token=owner, expect=201)
+        await client.call(
+            "POST", "/auth/api-keys", {"name": name, "role": "viewer"}, token=owner, expect=201
+        )
+    for path, kind in {
+        "/workspace/members": "members",
+        "/workspace/invitations": "invitations",
+        "/auth/api-keys": "api_keys",
+        "/auth/workspaces": "workspaces",
+    }.items():
+        whole = await client.call("GET", path, token=owner)
+        assert whole["next"] is None
+        page = await client.call("GET", f"{path}?limit=1", token=owner)
+        shown = page[kind]
+        if kind == "workspaces":
+            assert (shown, page["next"]) == (whole[kind], None)
+            continue
+        gone = whole[kind][0]["id"]  # where the first page ended; the owner is the oldest member
+        await client.call("DELETE", f"{path}/{gone}", token=owner, expect=204)
+        first = page["next"]
+        while page["next"] is not None:
+            page = await client.call("GET", f"{path}?limit=1&after={page['next']}", token=owner)
+            shown += page[kind]
+        assert shown == whole[kind], path
+        for token, after in ((other, first), (owner, f"{first}x"), (owner, f"{first}&page=2")):
+            refused = await client.call("GET", f"{path}?after={after}", token=token, expect=400)
+            assert refused["error"]["code"] == "VALIDATION_ERROR"

@@ -35,9 +35,24 @@ async def test_steps_leave_what_the_whole_would(activities: MongoActivities) -> 
         activity = after
     assert len(activity.runs) == RUNS_KEPT
     assert (await activities.of(["crew_1"]))["crew_1"] == activity
-    found = await activities.with_status("ws_1", "completed")
-    assert found == {"crew_1": activity}
-    assert await activities.with_status("ws_1", "running") == {}
+    assert await activities.showing("ws_1", "completed", 9) == ["crew_1"]
+    assert await activities.showing("ws_1", "running", 9) == []
+    assert await activities.statuses(["crew_1", "crew_2"]) == {"crew_1": activity.statuses()}
+
+
+async def test_statuses_are_right_where_a_release_that_keeps_none_has_written_last(
+    activities: MongoActivities,
+) -> None:
+    await activities.add(EMPTY)
+    first = EMPTY.after([event("task_start", 1, 1)])
+    assert await activities.replace(EMPTY, first)
+    later = first.after([event("task_complete", 1, 2)])
+    told = (await activities._activities.find_one({"_id": "crew_1"}))["told"]
+    assert await activities.replace(first, later)
+    for held in ({"$set": {"told": told}}, {"$unset": {"told": 1}}):
+        await activities._activities.update_one({"_id": "crew_1"}, held)
+        assert await activities.statuses(["crew_1"]) == {"crew_1": later.statuses()}
+        assert later.statuses() != first.statuses()
 
 
 async def test_only_what_was_made_from_the_stored_version_is_written(

@@ -315,3 +315,76 @@ async def test_a_workspace_has_so_many_tools_of_its_own_and_no_more(service: Any
         await service.call("POST", "/tools/custom", {**TOOL, "name": f"tool_{n}"}, expect=201)
     refused = await service.call("POST", "/tools/custom", {**TOOL, "name": "more"}, expect=409)
     assert refused["error"]["details"]["setting"] == "KASAL_TOOL_LIMIT"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/crews",
+        "/crews?status=configuring",
+        "/crews?name=crew",
+        "/agents",
+        "/agents?crew_id={crew_id}",
+        "/tasks",
+        "/tasks?status=created",
+        "/tasks?crew_id={crew_id}",
+        "/tasks?agent_id={agent_id}&status=created",
+        "/tools",
+    ],
+)
+async def test_lists_are_read_on_by_cursors(service: Any, path: str) -> None:
+    crew_id, agent_id, _ = await service.crew(3, process="sequential")
+    await service.call(
+        "POST",
+        "/agents",
+        {"role": "Editor", "goal": "Edit", "model": "gpt-4", "crew_id": crew_id},
+        expect=201,
+    )
+    for _ in range(2):
+        await service.crew(0)
+    path = path.format(crew_id=crew_id, agent_id=agent_id)
+    path += "&" if "?" in path else "?"
+    kind = path[1:].partition("?")[0]
+    if path == "/crews?status=configuring&":
+        await service.crew(0)
+    whole = await service.call("GET", f"{path}limit=100", expect=200)
+    assert whole["next"] is None
+    shown: list[Any] = []
+    page = {"next": ""}
+    while page["next"] is not None:
+        after = f"&after={page['next']}" if page["next"] else ""
+        page = await service.call("GET", f"{path}limit=1{after}", expect=200)
+        shown += page[kind]
+    assert shown == whole[kind]
+    assert len(shown) > 1
+    first = await service.call("GET", f"{path}limit=1", expect=200)
+    for caller, query in [
+        (service, f"after={first['next']}x"),
+        (service, f"after={first['next']}&page=2"),
+        (service, "after=%00"),
+        (service, "after="),
+        (service.as_(workspace_id="ws_other"), f"after={first['next']}"),
+    ]:
+        refused = await caller.call("GET", path + query, expect=400)
+        assert refused["error"]["code"] == "VALIDATION_ERROR"
+        assert refused["error"]["details"]["reason"]
+
+
+async def test_a_cursor_of_other_filters_is_refused(service: Any) -> None:
+    for _ in range(2):
+        await service.crew(2)
+    for path in ("/crews", "/agents", "/tasks", "/tools"):
+        after = (await service.call("GET", f"{path}?limit=1", expect=200))["next"]
+        for other in ("/crews?status=active", "/agents?crew_id=crew_1", "/tasks?status=created"):
+            refused = await service.call("GET", f"{other}&after={after}", expect=400)
+            assert refused["error"]["details"]["field"] == "after"
+
+
+async def test_a_page_too_far_down_names_the_cursor(
+    service: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("common.cursors.FARTHEST", 1)
+    await service.crew(3)
+    refused = await service.call("GET", "/tasks?page=3&page_size=1", expect=400)
+    assert refused["error"]["details"]["field"] == "page"
+    assert "after" in refused["error"]["message"]

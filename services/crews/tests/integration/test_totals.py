@@ -135,14 +135,14 @@ async def check_pages(stores: Stores, limit: int = 20) -> None:
         ]
         assert ids
         for skip in range(0, len(ids) + limit, limit):
-            page, total = await stores.lists.crews("ws_1", status=status, skip=skip, limit=limit)
-            assert [crew.id for crew in page] == ids[skip : skip + limit]
-            assert total == len(ids)
+            page = await stores.lists.crews("ws_1", status=status, skip=skip, limit=limit)
+            assert [crew.id for crew in page.entries] == ids[skip : skip + limit]
+            assert page.total == len(ids)
 
 
 async def test_a_page_far_down_reads_no_more_than_its_blocks(many: Stores) -> None:
     watched = Watched(many.database["crews"])
-    many.lists._crews = watched  # type: ignore[assignment]
+    many.lists._windows._crews = watched  # type: ignore[assignment]
     await check_pages(many)
     assert watched.widths
     assert max(watched.widths) <= 3 * BLOCK  # of a status there may be few in a block

@@ -7,7 +7,7 @@ _SECANTUS = "SecantusDB alone: a window of time, which grows no wider than what 
 _SKIPS = "an index is skipped through, from one value to the next"
 _EXPIRED = "what has run out since the last sweep, each of which it removes"
 _DAY = "what was revoked in the last day, read when a process starts"
-_CREWS = "KASAL_CREW_LIMIT: what matches is counted nowhere"
+_COUNTED = "KASAL_CREW_LIMIT: counted anew, where a process has died within a change"
 
 BOUNDED: Mapping[str, str] = {
     "executor: find workers()": _WORKERS,
@@ -22,8 +22,7 @@ BOUNDED: Mapping[str, str] = {
     "auth: find workspaces(shut_outs.until)": _DAY,
     "auth: find workspaces(members.user_id)": "a person's workspaces",
     "auth: find api_keys(revoked_at, workspace_id)": "key_cabinet.MOST_KEYS, and those revoked in a day",
-    "crews: find activities(shows, workspace_id)": _CREWS,
-    "crews: find crews(workspace_id)": _CREWS,
+    "crews: find crews(workspace_id)": _COUNTED,
     "crews: find tools(workspace_id)": "KASAL_TOOL_LIMIT",
     **{
         f"{service}: update {collection}({fields})": _EXPIRED

@@ -32,9 +32,10 @@ from auth.routes.bodies import (
 )
 from auth.routes.parts import SECRET, ClientAddress, Use
 from common.access import Admin, Viewer
+from common.cursors import Spot, milliseconds
 from common.idempotency.header import IdempotencyKey, creating
 from common.identity import ROLES, Identity, Role
-from common.models import Page, failures
+from common.models import CursorPage, failures
 
 router = APIRouter(tags=["auth"])
 
@@ -108,17 +109,21 @@ def me_of(user: User, workspace: Workspace, role: Role) -> Me:
 
 @router.get("/auth/workspaces", summary="List my workspaces")
 async def list_workspaces(
-    caller: Viewer, page: Annotated[Page, Query()], use: Use
+    caller: Viewer, page: Annotated[CursorPage, Query()], use: Use
 ) -> BelongingList:
     belongings = await use.logins.belongings(caller)
+    part = page.part(belongings, _spot, ("workspaces", caller.user_id), descending=False)
     return BelongingList(
-        workspaces=[
-            _belonging(one, caller) for one in belongings[page.skip : page.skip + page.page_size]
-        ],
-        total=len(belongings),
+        workspaces=[_belonging(one, caller) for one in part.shown],
+        total=part.total,
         page=page.page,
         page_size=page.page_size,
+        next=part.next,
     )
+
+
+def _spot(one: Belonging) -> Spot:
+    return milliseconds(one.joined_at), one.workspace_id
 
 
 def _belonging(one: Belonging, caller: Identity) -> BelongingView:
@@ -143,14 +148,17 @@ async def switch(body: SwitchRequest, caller: Viewer, use: Use) -> LoggedIn:
 
 
 @router.get("/auth/api-keys", summary="List API keys")
-async def list_api_keys(caller: Admin, page: Annotated[Page, Query()], use: Use) -> ApiKeyList:
+async def list_api_keys(
+    caller: Admin, page: Annotated[CursorPage, Query()], use: Use
+) -> ApiKeyList:
     keys = await use.cabinet.all(caller)
-    shown = keys[page.skip : page.skip + page.page_size]
+    part = page.part(keys, lambda key: (0, key.id), ("api-keys", caller.workspace_id))
     return ApiKeyList(
-        api_keys=[ApiKeyView(**_fields(key)) for key in shown],
-        total=len(keys),
+        api_keys=[ApiKeyView(**_fields(key)) for key in part.shown],
+        total=part.total,
         page=page.page,
         page_size=page.page_size,
+        next=part.next,
     )
 
 

@@ -6,7 +6,7 @@ from pydantic import Field, StringConstraints
 
 from auth.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from auth.domain.workspaces import Tier
-from common.models import AnswerModel, RequestModel, Timestamp
+from common.models import AnswerModel, NextPage, RequestModel, Timestamp
 from common.tokens import LONGEST_OPAQUE
 
 RoleName = Literal["viewer", "editor", "admin", "owner"]
@@ -108,6 +108,7 @@ class ApiKeyList(AnswerModel):
     total: int
     page: int
     page_size: int
+    next: NextPage
 
 
 class InvitationRequest(RequestModel):
@@ -145,6 +146,7 @@ class InvitationList(AnswerModel):
     total: int
     page: int
     page_size: int
+    next: NextPage
 
 
 class Acceptance(RequestModel):
@@ -173,6 +175,7 @@ class BelongingList(AnswerModel):
     total: int
     page: int
     page_size: int
+    next: NextPage
 
 
 class PasswordChange(RequestModel):
@@ -214,6 +217,7 @@ class MemberList(AnswerModel):
     total: int
     page: int
     page_size: int
+    next: NextPage
 
 
 class LimitsBody(RequestModel):

@@ -22,7 +22,7 @@ from common.errors import Conflict, InvalidRequest
 from common.idempotency.header import IdempotencyKey, creating
 from common.idempotency.keys import GivenKey
 from common.identity import ROLES, Identity
-from common.models import Page, failures
+from common.models import CursorPage, failures
 
 router = APIRouter(tags=["workspace"])
 _EITHER: dict[str, Any] = {"security": [{"HTTPBearer": []}, {}]}
@@ -73,17 +73,16 @@ async def _invited(
 
 @router.get("/workspace/invitations", summary="List invitations that wait")
 async def list_invitations(
-    caller: Admin, page: Annotated[Page, Query()], use: Use
+    caller: Admin, page: Annotated[CursorPage, Query()], use: Use
 ) -> InvitationList:
     waiting = await use.inviting.waiting(caller)
+    part = page.part(waiting, lambda one: (0, one.id), ("invitations", caller.workspace_id))
     return InvitationList(
-        invitations=[
-            InvitationView(**_fields(one))
-            for one in waiting[page.skip : page.skip + page.page_size]
-        ],
-        total=len(waiting),
+        invitations=[InvitationView(**_fields(one)) for one in part.shown],
+        total=part.total,
         page=page.page,
         page_size=page.page_size,
+        next=part.next,
     )
 
 

@@ -15,21 +15,30 @@ from auth.routes.bodies import (
 )
 from auth.routes.parts import Use
 from common.access import Admin, Owner, Viewer
+from common.cursors import Spot, milliseconds
 from common.identity import ROLES
-from common.models import Page, failures
+from common.models import CursorPage, failures
 
 router = APIRouter(tags=["workspace"])
 
 
 @router.get("/workspace/members", summary="List members")
-async def list_members(caller: Viewer, page: Annotated[Page, Query()], use: Use) -> MemberList:
+async def list_members(
+    caller: Viewer, page: Annotated[CursorPage, Query()], use: Use
+) -> MemberList:
     members = await use.memberships.members(caller)
+    part = page.part(members, _spot, ("members", caller.workspace_id))
     return MemberList(
-        members=[_view(member) for member in members[page.skip : page.skip + page.page_size]],
-        total=len(members),
+        members=[_view(member) for member in part.shown],
+        total=part.total,
         page=page.page,
         page_size=page.page_size,
+        next=part.next,
     )
+
+
+def _spot(member: Member) -> Spot:
+    return milliseconds(member.added_at), member.user_id
 
 
 @router.put(

@@ -1,14 +1,17 @@
 """What the rules of crews need from outside."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Generic, Protocol, TypeVar
 
 from common.idempotency.once import Receipt, Receipts
 from crews.domain.activity import Activity, TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.memory import Memory, MemoryKind
 from crews.domain.tools import CustomTool
+
+T = TypeVar("T")
 
 
 class Crews(Receipts, Protocol):
@@ -32,12 +35,24 @@ class Crews(Receipts, Protocol):
     async def remove(self, crew: Crew) -> bool:
         """Remove the crew if its stored version is still this one."""
 
-    async def all(self, workspace_id: str) -> Sequence[Crew]:
-        """Return all crews of the workspace. Grows with them: not for what is asked often."""
+    async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
+        """Return the ids of at most so many crews of whom an agent or a task may call the tool."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch(Generic[T]):
+    """A part of a list by numbers. `end` is the number that the list goes on below of, None at its end.
+
+    `total` is exact, but where each entry must be looked at: there it counts the newest ones alone.
+    """
+
+    entries: Sequence[T]
+    total: int
+    end: int | None = None
 
 
 class Lists(Protocol):
-    """Pages of a workspace's crews, agents and tasks, newest first, and how many there are."""
+    """Parts of a workspace's crews, agents and tasks, newest first: `skip` down, or `before` a number."""
 
     async def crews(
         self,
@@ -47,15 +62,22 @@ class Lists(Protocol):
         status: CrewStatus | None = None,
         skip: int,
         limit: int,
-    ) -> tuple[Sequence[Crew], int]: ...
+        before: int | None = None,
+    ) -> Stretch[Crew]: ...
 
     async def agents(
-        self, workspace_id: str, *, skip: int, limit: int
-    ) -> tuple[Sequence[tuple[Crew, Agent]], int]: ...
+        self, workspace_id: str, *, skip: int, limit: int, before: int | None = None
+    ) -> Stretch[tuple[Crew, Agent]]: ...
 
     async def tasks(
-        self, workspace_id: str, *, status: TaskStatus | None = None, skip: int, limit: int
-    ) -> tuple[Sequence[tuple[Crew, Task]], int]: ...
+        self,
+        workspace_id: str,
+        *,
+        status: TaskStatus | None = None,
+        skip: int,
+        limit: int,
+        before: int | None = None,
+    ) -> Stretch[tuple[Crew, Task]]: ...
 
 
 class Activities(Protocol):
@@ -66,10 +88,11 @@ class Activities(Protocol):
 
     async def of(self, crew_ids: Sequence[str]) -> Mapping[str, Activity]: ...
 
-    async def with_status(
-        self, workspace_id: str, status: TaskStatus | None
-    ) -> Mapping[str, Activity]:
-        """Return those of the workspace with a task in this state; None: that have run at all."""
+    async def statuses(self, crew_ids: Sequence[str]) -> Mapping[str, Mapping[str, TaskStatus]]:
+        """Return, by crew, the status of each task that has run."""
+
+    async def showing(self, workspace_id: str, status: TaskStatus, most: int) -> Sequence[str]:
+        """Return the ids of at most so many crews of the workspace with a task in this state."""
 
     async def replace(self, before: Activity, after: Activity) -> bool:
         """Store `after` if the stored version is that of `before`, which it was made from."""

@@ -9,13 +9,13 @@ from common.errors import Conflict, InvalidRequest, NotFound, several
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
-from crews.domain.crew import tools_named
 from crews.domain.origins import Fate, harmless, origin, unmasked
 from crews.domain.ports import Crews, CustomTools
 from crews.domain.schemas import schema_faults
 from crews.domain.tools import CustomTool, ToolChanges, ToolDraft, check_credentials
 
 _RACES = 5
+_USERS_NAMED = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +103,9 @@ class Toolbox:
             raise NotFound(f"There is no tool {tool_id}.")
 
     async def _check_unused(self, tool: CustomTool) -> None:
-        users = [
-            crew.id
-            for crew in await self._crews.all(tool.workspace_id)
-            if tool.name in tools_named(crew)
-        ]
+        users = await self._crews.using(tool.workspace_id, tool.name, _USERS_NAMED)
         if users:
-            raise Conflict(f"The tool {tool.name} is used by crews.", details={"crews": users[:20]})
+            raise Conflict(f"The tool {tool.name} is used by crews.", details={"crews": [*users]})
 
 
 def _changed(tool: CustomTool, changes: ToolChanges) -> Changed:

@@ -6,35 +6,41 @@ from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
 from common.idempotency.header import IdempotencyKey, creating
-from common.models import Page, failures
+from common.models import CursorPage, failures
 from crews.domain.crew import Agent
 from crews.domain.drafts import AgentChanges, AgentRequest
 from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view
-from crews.routes.parts import IfMatch, Use, condition, entry_tag, newest
+from crews.routes.parts import IfMatch, Use, condition, entry_tag, number_of, part_of, place_in
 
 router = APIRouter(tags=["Agents"])
 
 
-class AgentQuery(Page):
-    crew_id: Annotated[str | None, Query(description="Only agents of this crew")] = None
+class AgentQuery(CursorPage):
+    crew_id: Annotated[
+        str | None, Query(max_length=100, description="Only agents of this crew")
+    ] = None
 
 
 @router.get("/agents", summary="List all agents")
 async def list_agents(caller: Viewer, query: Annotated[AgentQuery, Query()], use: Use) -> AgentList:
+    scope = ("agents", caller.workspace_id, query.crew_id)
     if query.crew_id is None:
-        shown, total = await use.lists.agents(
-            caller.workspace_id, skip=query.skip, limit=query.page_size
+        before = number_of(query, scope)
+        found = await use.lists.agents(
+            caller.workspace_id, skip=query.skip, limit=query.page_size, before=before
         )
+        part = part_of(found, scope)
     else:
         crew = await use.crews.find(caller.workspace_id, query.crew_id)
-        entries = [(crew, agent) for agent in newest(crew.agents)] if crew is not None else []
-        shown, total = entries[query.skip :][: query.page_size], len(entries)
-    statuses = await use.statuses(*(crew for crew, _ in shown))
+        entries = [(crew, agent) for agent in crew.agents] if crew is not None else []
+        part = query.part(entries, place_in, scope)
+    statuses = await use.statuses(*(crew for crew, _ in part.shown))
     return AgentList(
-        agents=[agent_view(crew, agent, statuses) for crew, agent in shown],
-        total=total,
+        agents=[agent_view(crew, agent, statuses) for crew, agent in part.shown],
+        total=part.total,
         page=query.page,
         page_size=query.page_size,
+        next=part.next,
     )
 
 

@@ -3,7 +3,7 @@
 from typing import Any, Literal
 
 from common.contracts.crew import Configuration, Lack
-from common.models import AnswerModel, RequestModel, Timestamp
+from common.models import AnswerModel, NextPage, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.origins import Fate, masked
@@ -92,6 +92,7 @@ class _List(AnswerModel):
     total: int
     page: int
     page_size: int
+    next: NextPage
 
 
 class CrewList(_List):

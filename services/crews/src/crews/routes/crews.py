@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
 from common.idempotency.header import IdempotencyKey, creating
-from common.models import Page, failures
+from common.models import CursorPage, failures
 from crews.domain.crew import Crew
 from crews.domain.drafts import CrewChanges, CrewDraft
 from crews.routes.bodies import (
@@ -18,32 +18,37 @@ from crews.routes.bodies import (
     crew_summary,
     crew_view,
 )
-from crews.routes.parts import IfMatch, Use, condition, crew_tag
+from crews.routes.parts import LOOKED, IfMatch, Use, condition, crew_tag, number_of, part_of
 
 router = APIRouter(tags=["Crews"])
 
 
-class CrewQuery(Page):
+class CrewQuery(CursorPage):
     status: Annotated[CrewState | None, Query(description="Only crews in this state")] = None
     name: Annotated[
-        str | None, Query(max_length=200, description="Only crews whose name has this in it")
+        str | None,
+        Query(max_length=200, description="Only crews whose name has this in it" + LOOKED),
     ] = None
 
 
 @router.get("/crews", summary="List all crews")
 async def list_crews(caller: Viewer, query: Annotated[CrewQuery, Query()], use: Use) -> CrewList:
-    crews, total = await use.lists.crews(
+    scope = ("crews", caller.workspace_id, query.name, query.status)
+    found = await use.lists.crews(
         caller.workspace_id,
         name=query.name,
         status=query.status,
         skip=query.skip,
         limit=query.page_size,
+        before=number_of(query, scope),
     )
+    part = part_of(found, scope)
     return CrewList(
-        crews=[crew_summary(crew) for crew in crews],
-        total=total,
+        crews=[crew_summary(crew) for crew in part.shown],
+        total=part.total,
         page=query.page,
         page_size=query.page_size,
+        next=part.next,
     )
 
 

@@ -1,20 +1,24 @@
 """What the routes use; `wiring` puts it on the application."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
+from common.cursors import Part, Scope, Spot, cursor_at, spot_of
 from common.idempotency.keys import IdempotencyKeys
+from common.models import CursorPage
 from crews.domain.activity import TaskStatus
 from crews.domain.catalog import Catalog, Matches, anything
-from crews.domain.crew import Crew, Entry
-from crews.domain.ports import Activities, Crews, CustomTools, Lists
+from crews.domain.crew import Agent, Crew, Task
+from crews.domain.ports import Activities, Crews, CustomTools, Lists, Stretch
 from crews.domain.remembering import Remembering
 from crews.domain.toolbox import Toolbox
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,15 @@ class Parts:
     async def statuses(self, *crews: Crew) -> dict[str, TaskStatus]:
         """Return the status of each task of `crews` that has run."""
         ids = list({crew.id for crew in crews if crew.tasks})
-        held = await self.activities.of(ids) if ids else {}
-        return {
-            task_id: status
-            for activity in held.values()
-            for task_id, status in activity.statuses().items()
-        }
+        held = await self.activities.statuses(ids) if ids else {}
+        return {task_id: one for statuses in held.values() for task_id, one in statuses.items()}
+
+
+LOOKED = (
+    ". Of a workspace that has very many, a request looks at some thousand of the newest (`total` counts"
+    " in those) or behind `after`; `next` goes on, even if a page is not full"
+)
+"""What clients are told of filters that no index knows."""
 
 
 def _parts(request: Request) -> Parts:
@@ -50,9 +57,20 @@ IfMatch = Annotated[
 ]
 
 
-def newest(entries: Sequence[Entry]) -> list[Entry]:
-    """Return a crew's agents or tasks, newest first."""
-    return sorted(entries, key=lambda entry: entry.number, reverse=True)
+def place_in(pair: tuple[Crew, Agent | Task]) -> Spot:
+    """Return where a crew's agent or task is in a list of them."""
+    return pair[1].number, pair[1].id
+
+
+def number_of(page: CursorPage, scope: Scope) -> int | None:
+    """Return the number that what is wanted is below of. Raises as `spot_of` does."""
+    return None if page.after is None else spot_of(page.after, scope)[0]
+
+
+def part_of(stretch: Stretch[T], scope: Scope) -> Part[T]:
+    """Return what a store has read, with a cursor of what follows."""
+    end = None if stretch.end is None else cursor_at((stretch.end, ""), scope)
+    return Part(stretch.entries, stretch.total, end)
 
 
 def crew_tag(crew: Crew) -> str:

@@ -6,37 +6,59 @@ from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
 from common.idempotency.header import IdempotencyKey, creating
-from common.models import Page, failures
+from common.models import CursorPage, failures
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Crew, Task
 from crews.domain.drafts import TaskChanges, TaskRequest
 from crews.routes.bodies import Created, TaskList, TaskView, Updated, task_view
-from crews.routes.parts import IfMatch, Use, condition, entry_tag, newest
+from crews.routes.parts import (
+    LOOKED,
+    IfMatch,
+    Use,
+    condition,
+    entry_tag,
+    number_of,
+    part_of,
+    place_in,
+)
 
 router = APIRouter(tags=["Tasks"])
 
 
-class TaskQuery(Page):
-    crew_id: Annotated[str | None, Query(description="Only tasks of this crew")] = None
-    agent_id: Annotated[str | None, Query(description="Only tasks of this agent")] = None
-    status: Annotated[TaskStatus | None, Query(description="Only tasks in this state")] = None
+class TaskQuery(CursorPage):
+    crew_id: Annotated[str | None, Query(max_length=100, description="Only tasks of this crew")] = (
+        None
+    )
+    agent_id: Annotated[
+        str | None, Query(max_length=100, description="Only tasks of this agent")
+    ] = None
+    status: Annotated[TaskStatus | None, Query(description="Only tasks in this state" + LOOKED)] = (
+        None
+    )
 
 
 @router.get("/tasks", summary="List tasks")
 async def list_tasks(caller: Viewer, query: Annotated[TaskQuery, Query()], use: Use) -> TaskList:
+    scope = ("tasks", caller.workspace_id, query.crew_id, query.agent_id, query.status)
     if query.crew_id is None and query.agent_id is None:
-        shown, total = await use.lists.tasks(
-            caller.workspace_id, status=query.status, skip=query.skip, limit=query.page_size
+        before = number_of(query, scope)
+        found = await use.lists.tasks(
+            caller.workspace_id,
+            status=query.status,
+            skip=query.skip,
+            limit=query.page_size,
+            before=before,
         )
+        part = part_of(found, scope)
     else:
-        entries = await _of_crew(caller.workspace_id, query, use)
-        shown, total = entries[query.skip :][: query.page_size], len(entries)
-    statuses = await use.statuses(*(crew for crew, _ in shown))
+        part = query.part(await _of_crew(caller.workspace_id, query, use), place_in, scope)
+    statuses = await use.statuses(*(crew for crew, _ in part.shown))
     return TaskList(
-        tasks=[task_view(crew, task, statuses) for crew, task in shown],
-        total=total,
+        tasks=[task_view(crew, task, statuses) for crew, task in part.shown],
+        total=part.total,
         page=query.page,
         page_size=query.page_size,
+        next=part.next,
     )
 
 
@@ -51,7 +73,7 @@ async def _of_crew(workspace_id: str, query: TaskQuery, use: Use) -> list[tuple[
     statuses = await use.statuses(crew) if query.status is not None else {}
     return [
         (crew, task)
-        for task in newest(crew.tasks)
+        for task in crew.tasks
         if query.agent_id in {None, task.agent_id}
         and query.status in {None, statuses.get(task.id, "created")}
     ]

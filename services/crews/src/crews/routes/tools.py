@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query
 from common.access import Admin, Viewer
 from common.contracts.tools import BUILT_IN_TOOLS
 from common.idempotency.header import IdempotencyKey, creating
-from common.models import Page, failures
+from common.models import CursorPage, failures
 from crews.domain.tools import CustomTool, ToolChanges, ToolDraft
 from crews.routes.bodies import (
     ToolList,
@@ -21,10 +21,12 @@ from crews.routes.bodies import (
 from crews.routes.parts import Use
 
 router = APIRouter(tags=["Tools"])
+_OWN = 1_000
+"""Where custom tools begin in a list, however many built-in ones a later release has."""
 
 
 @router.get("/tools", summary="List available tools")
-async def list_tools(caller: Viewer, page: Annotated[Page, Query()], use: Use) -> ToolList:
+async def list_tools(caller: Viewer, page: Annotated[CursorPage, Query()], use: Use) -> ToolList:
     built_in = [
         ToolSummary(name=tool.name, description=tool.description, category=tool.category)
         for tool in BUILT_IN_TOOLS
@@ -35,12 +37,19 @@ async def list_tools(caller: Viewer, page: Annotated[Page, Query()], use: Use) -
         )
         for tool in await use.tools.all(caller.workspace_id)
     ]
-    listed = built_in + own
+    spots = {tool.name: (place, "") for place, tool in enumerate(built_in)}
+    part = page.part(
+        built_in + own,
+        lambda tool: (_OWN, tool.tool_id) if tool.tool_id else spots[tool.name],
+        ("tools", caller.workspace_id),
+        descending=False,
+    )
     return ToolList(
-        tools=listed[page.skip : page.skip + page.page_size],
-        total=len(listed),
+        tools=list(part.shown),
+        total=part.total,
         page=page.page,
         page_size=page.page_size,
+        next=part.next,
     )
 
 

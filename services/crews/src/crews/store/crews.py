@@ -124,9 +124,13 @@ class MongoCrews:
         gone = receipts.grave(live, agents=[{"id": crew.id}], tasks=[])
         return (await self._crews.replace_one(read_with, gone)).matched_count == 1
 
-    async def all(self, workspace_id: str) -> Sequence[Crew]:
-        found = await self._crews.find({"workspace_id": workspace_id}, receipts.WITHOUT).to_list()
-        return [crew_of(document) for document in found]
+    async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
+        found: dict[str, None] = {}
+        for field in ("agents.tools", "tasks.tools"):
+            query = {"workspace_id": workspace_id, field: tool}
+            rows = self._crews.find(query, {"_id": 1}).limit(most)
+            found |= {row["_id"]: None async for row in rows}
+        return list(found)[:most]
 
 
 def _fresh(entries: Sequence[Entry]) -> int:

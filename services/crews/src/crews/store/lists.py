@@ -1,35 +1,26 @@
-"""Lists in MongoDB: newest first by number, in windows, so that no list sorts or counts a workspace.
+"""Lists in MongoDB: newest first by number, so that no list sorts or counts a workspace.
 
-Crews, agents and tasks are numbered as they come (`store.totals`), so a page is what a bounded
-range of numbers holds; of crews the totals know which, so that the last page costs what the first
-does. Only a filter by `name`, and one of tasks by `status`, looks at all there is: what matches is
-counted nowhere.
+Crews, agents and tasks are numbered as they come (`store.totals`), so a page is what a bounded range
+of numbers holds; of crews the totals know which. No index knows what a name has in it, nor what runs
+have done to the tasks of many crews: of those a request looks at the newest `LOOKED_AT`, and where it
+ended is where the next one begins.
 """
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from common.cursors import check_reach
 from common.idempotency.receipts import WITHOUT
 from common.mongo import Database, Document
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
-from crews.domain.ports import Activities
+from crews.domain.ports import Activities, Stretch
 from crews.store.documents import crew_of
-from crews.store.totals import MongoTotals
+from crews.store.totals import MongoTotals, Totals
+from crews.store.windows import LOOKED_AT, Place, Windows, newest, numbered
 
-_FIRST, _GROWTH, _WIDEST = 64, 4, 4_096
-_LISTED = 128
-"""Windows up to this wide ask for each number by itself: of an array MongoDB bounds a range on one
-side only."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where an entry is found."""
-
-    number: int
-    crew_id: str
+_FEW = 100
+"""Crews with tasks of a status: of so many all tasks are read."""
 
 
 class MongoLists:
@@ -37,6 +28,7 @@ class MongoLists:
 
     def __init__(self, database: Database, totals: MongoTotals, activities: Activities) -> None:
         self._crews = database["crews"]
+        self._windows = Windows(database)
         self._totals = totals
         self._activities = activities
 
@@ -48,175 +40,176 @@ class MongoLists:
         status: CrewStatus | None = None,
         skip: int,
         limit: int,
-    ) -> tuple[Sequence[Crew], int]:
+        before: int | None = None,
+    ) -> Stretch[Crew]:
         totals = await self._totals.of(workspace_id)
+        equal: Document = {"workspace_id": workspace_id}
+        if status is not None:
+            equal["status"] = status
+        if name is not None:
+            found = await self._named(equal, name, totals, skip, limit, before)
+        else:
+            found = await self._by_number(equal, status, totals, skip, limit, before)
+        crews = await self._whole(found.entries)
+        shown = [crews[place.crew_id] for place in found.entries if place.crew_id in crews]
+        return Stretch(shown, found.total, found.end)
+
+    async def _by_number(
+        self,
+        equal: Document,
+        status: CrewStatus | None,
+        totals: Totals,
+        skip: int,
+        limit: int,
+        before: int | None,
+    ) -> Stretch[Place]:
         total = sum(
             totals.counts[one] for one in ("active", "configuring") if status in {None, one}
         )
-        if skip >= total:
-            return [], total
-        known = totals.numbers(status, skip, limit) if name is None else None
-        if known is not None:
-            numbers, skip = known
-            places = await self._crews_numbered(workspace_id, numbers, status)
-        else:
-            upto = None if name is not None else skip + limit
-            top = totals.last.get("crews", 0)
-            places = await self._crews_upto(workspace_id, upto, top, name, status)
-        shown = places[skip : skip + limit]
-        crews = await self._whole(shown)
-        crews_shown = [crews[place.crew_id] for place in shown if place.crew_id in crews]
-        return crews_shown, total if name is None else len(places)
+        if before is None and skip >= total:
+            return Stretch([], total)
+        known = totals.numbers(status, skip, limit + 1, before)
+        if known is None:
+            top = _below(totals, "crews", before)
+            places, _ = await self._windows.crews(equal, top, skip + limit + 1)
+            return _stretch(places, total, skip, limit)
+        numbers, skip = known
+        places = await self._windows.between(equal, numbers, skip + limit + 1)
+        # Of what went since it was counted the block is short, and the list goes on below it.
+        rest = numbers.start if numbers.start > 1 else None
+        return _stretch(places, total, skip, limit, rest)
 
-    async def _crews_numbered(
-        self, workspace_id: str, numbers: range, status: CrewStatus | None
-    ) -> list[_Place]:
-        query = {
-            "workspace_id": workspace_id,
-            "number": {"$gte": numbers[0], "$lte": numbers[-1]},
-        }
-        rows = await self._crews.find(query, {"number": 1, "status": 1}).to_list()
-        fitting = (row for row in rows if status in {None, row["status"]})
-        return _newest(_Place(row["number"], row["_id"]) for row in fitting)
-
-    async def _crews_upto(
+    async def _named(
         self,
-        workspace_id: str,
-        count: int | None,
-        top: int,
-        name: str | None,
-        status: CrewStatus | None,
-    ) -> list[_Place]:
-        """Return the newest that fit: so many at least, or all."""
-        places: list[_Place] = []
-        fields = {"number": 1, "name": 1, "status": 1}
-        async for rows in self._windows(workspace_id, "number", top, fields):
-            found = [row for row in rows if _fits(row, name, status)]
-            places += _newest(_Place(row["number"], row["_id"]) for row in found)
-            if count is not None and len(places) >= count:
-                break
-        return places
+        equal: Document,
+        name: str,
+        totals: Totals,
+        skip: int,
+        limit: int,
+        before: int | None,
+    ) -> Stretch[Place]:
+        top = _below(totals, "crews", None)
+        places, rest = await self._windows.crews(equal, top, LOOKED_AT, name)
+        total = len(places)
+        if before is not None:
+            below = _below(totals, "crews", before)
+            places, rest = await self._windows.crews(equal, below, LOOKED_AT, name)
+        return _stretch(places, total, skip, limit, rest)
 
     async def agents(
-        self, workspace_id: str, *, skip: int, limit: int
-    ) -> tuple[Sequence[tuple[Crew, Agent]], int]:
-        totals = await self._totals.of(workspace_id)
-        total = totals.counts["agents"]
-        if skip >= total:
-            return [], total
-        places: list[_Place] = []
-        top = totals.last.get("agents", 0)
-        async for rows in self._windows(workspace_id, "agents.number", top, {"agents.number": 1}):
-            places += _newest(_inside(rows, "agents"))
-            if len(places) >= skip + limit:
-                break
-        shown = places[skip : skip + limit]
-        crews = await self._whole(shown)
-        return [
-            (crews[place.crew_id], agent)
-            for place in shown
-            for agent in _entries(crews, place, "agents")
-            if agent.number == place.number
-        ], total
+        self, workspace_id: str, *, skip: int, limit: int, before: int | None = None
+    ) -> Stretch[tuple[Crew, Agent]]:
+        found = await self._inside(workspace_id, "agents", skip, limit, before)
+        return await self._entries(found, "agents")
 
     async def tasks(
-        self, workspace_id: str, *, status: TaskStatus | None = None, skip: int, limit: int
-    ) -> tuple[Sequence[tuple[Crew, Task]], int]:
+        self,
+        workspace_id: str,
+        *,
+        status: TaskStatus | None = None,
+        skip: int,
+        limit: int,
+        before: int | None = None,
+    ) -> Stretch[tuple[Crew, Task]]:
+        if status is None:
+            found = await self._inside(workspace_id, "tasks", skip, limit, before)
+        else:
+            found = await self._in_state(workspace_id, status, skip, limit, before)
+        return await self._entries(found, "tasks")
+
+    async def _inside(
+        self, workspace_id: str, array: str, skip: int, limit: int, before: int | None
+    ) -> Stretch[Place]:
         totals = await self._totals.of(workspace_id)
-        top, total = totals.last.get("tasks", 0), totals.counts["tasks"]
-        if status is not None:
-            places = await self._in_state(workspace_id, status, top)
-            total = len(places)
-        elif skip < total:
-            places = await self._tasks_upto(workspace_id, skip + limit, top)
-        else:
-            places = []
-        shown = places[skip : skip + limit]
-        crews = await self._whole(shown)
-        return [
-            (crews[place.crew_id], task)
-            for place in shown
-            for task in _entries(crews, place, "tasks")
-            if task.number == place.number
-        ], total
-
-    async def _tasks_upto(self, workspace_id: str, count: int, top: int) -> list[_Place]:
-        places: list[_Place] = []
-        async for rows in self._windows(workspace_id, "tasks.number", top, {"tasks.number": 1}):
-            places += _newest(_inside(rows, "tasks"))
-            if len(places) >= count:
+        total = totals.counts[array]
+        if before is None and skip >= total:
+            return Stretch([], total)
+        check_reach(skip)
+        places: list[Place] = []
+        top = _below(totals, array, before)
+        async for _, rows in self._windows.inside(workspace_id, array, top):
+            places += newest(_places(rows, array))
+            if len(places) > skip + limit:
                 break
-        return places
+        return _stretch(places, total, skip, limit)
 
-    async def _in_state(self, workspace_id: str, status: TaskStatus, top: int) -> list[_Place]:
-        """Return the places of all tasks in this state: of the crews that show it, or of all."""
-        shown = None if status == "created" else status
-        activities = await self._activities.with_status(workspace_id, shown)
-        statuses = {crew_id: one.statuses() for crew_id, one in activities.items()}
-        fields = {"tasks.number": 1, "tasks.id": 1}
-        if shown is None:
-            rows = [
-                row
-                async for window in self._windows(workspace_id, "tasks.number", top, fields)
-                for row in window
-            ]
-        else:
-            rows = await self._crews.find({"_id": {"$in": list(activities)}}, fields).to_list()
-        return _newest(
-            _Place(task["number"], row["_id"])
+    async def _in_state(
+        self, workspace_id: str, status: TaskStatus, skip: int, limit: int, before: int | None
+    ) -> Stretch[Place]:
+        if status != "created":
+            shown = await self._activities.showing(workspace_id, status, _FEW + 1)
+            if len(shown) <= _FEW:
+                places = await self._of_crews(shown, status)
+                left = [one for one in places if before is None or one.number < before]
+                return _stretch(left, len(places), skip, limit)
+        totals = await self._totals.of(workspace_id)
+        top = _below(totals, "tasks", None)
+        places, rest = await self._looked_at(workspace_id, status, top, LOOKED_AT)
+        total = len(places)
+        if before is not None:
+            below = _below(totals, "tasks", before)
+            places, rest = await self._looked_at(workspace_id, status, below, limit + 1)
+        return _stretch(places, total, skip, limit, rest)
+
+    async def _of_crews(self, crew_ids: Sequence[str], status: TaskStatus) -> list[Place]:
+        """Return the places of all tasks in this state that these crews have."""
+        rows = await self._windows.numbers_of(crew_ids) if crew_ids else []
+        return newest(await self._fitting(rows, status))
+
+    async def _looked_at(
+        self, workspace_id: str, status: TaskStatus, below: int, count: int
+    ) -> tuple[list[Place], int | None]:
+        """Return so many tasks of this state at least, of the newest looked at, and what is left."""
+        places: list[Place] = []
+        looked = 0
+        async for number, rows in self._windows.inside(workspace_id, "tasks", below):
+            places += newest(await self._fitting(rows, status))
+            looked += sum(len(row["tasks"]) for row in rows)
+            if number > 1 and (looked >= LOOKED_AT or len(places) >= count):
+                return places, number
+        return places, None
+
+    async def _fitting(self, rows: Sequence[Document], status: TaskStatus) -> list[Place]:
+        statuses = await self._activities.statuses([row["_id"] for row in rows])
+        return [
+            Place(task["number"], row["_id"])
             for row in rows
             for task in row["tasks"]
             if statuses.get(row["_id"], {}).get(task["id"], "created") == status
-        )
+        ]
 
-    async def _windows(
-        self, workspace_id: str, field: str, top: int, fields: Document
-    ) -> AsyncIterator[list[Document]]:
-        """Yield, from the newest window to the oldest, the crews with a number in it.
+    async def _entries(self, found: Stretch[Place], array: str) -> Stretch[Any]:
+        crews = await self._whole(found.entries)
+        shown = [
+            (crews[place.crew_id], entry)
+            for place in found.entries
+            if place.crew_id in crews
+            for entry in getattr(crews[place.crew_id], array)
+            if entry.number == place.number
+        ]
+        return Stretch(shown, found.total, found.end)
 
-        Of an array only what is in the window is left in the rows.
-        """
-        upto, width = top, _FIRST
-        while upto > 0:
-            after = max(0, upto - width)
-            numbers = range(after + 1, upto + 1)
-            query = {"workspace_id": workspace_id, field: _bounds(numbers)}
-            rows = await self._crews.find(query, fields).to_list()
-            yield [_cut(row, field, numbers) for row in rows]
-            upto, width = after, min(width * _GROWTH, _WIDEST)
-
-    async def _whole(self, places: Sequence[_Place]) -> dict[str, Crew]:
+    async def _whole(self, places: Sequence[Place]) -> Mapping[str, Crew]:
         ids = list({place.crew_id for place in places})
         found = await self._crews.find({"_id": {"$in": ids}}, WITHOUT).to_list() if ids else []
         # One deleted meanwhile may have left its idempotency receipts there.
         return {row["_id"]: crew_of(row) for row in found if "workspace_id" in row}
 
 
-def _bounds(numbers: range) -> Document:
-    if len(numbers) <= _LISTED:
-        return {"$in": list(numbers)}
-    return {"$gte": numbers[0], "$lte": numbers[-1]}
+def _below(totals: Totals, kind: str, before: int | None) -> int:
+    """Return the number that those wanted are below."""
+    top = totals.last.get(kind, 0) + 1
+    return top if before is None else min(before, top)
 
 
-def _cut(row: Document, field: str, numbers: range) -> Document:
-    array, _, inside = field.partition(".")
-    if not inside:
-        return row
-    return {**row, array: [entry for entry in row[array] if entry[inside] in numbers]}
+def _stretch(
+    places: Sequence[Place], total: int, skip: int, limit: int, rest: int | None = None
+) -> Stretch[Place]:
+    """Return what is wanted of `places`; `rest` is the number that the list goes on below of."""
+    shown = places[skip : skip + limit]
+    more = shown and len(places) > skip + limit
+    return Stretch(shown, total, shown[-1].number if more else rest)
 
 
-def _inside(rows: list[Document], array: str) -> Collection[_Place]:
-    return [_Place(entry["number"], row["_id"]) for row in rows for entry in row[array]]
-
-
-def _newest(places: Any) -> list[_Place]:
-    return sorted(places, key=lambda place: place.number, reverse=True)
-
-
-def _entries(crews: Mapping[str, Crew], place: _Place, array: str) -> Any:
-    return getattr(crews[place.crew_id], array) if place.crew_id in crews else ()
-
-
-def _fits(row: Document, name: str | None, status: CrewStatus | None) -> bool:
-    named = name is None or name.casefold() in row["name"].casefold()
-    return named and status in {None, row["status"]}
+def _places(rows: Sequence[Document], array: str) -> Collection[Place]:
+    return [numbered(entry, row) for row in rows for entry in row[array]]

@@ -11,6 +11,9 @@ async def indexes(database: Database) -> None:
     """Make the indexes that are missing."""
     crews = database["crews"]
     await ensure_index(crews, [("workspace_id", 1), ("number", 1)])
+    await ensure_index(crews, [("workspace_id", 1), ("status", 1), ("number", 1)])
+    await ensure_index(crews, [("workspace_id", 1), ("agents.tools", 1)])
+    await ensure_index(crews, [("workspace_id", 1), ("tasks.tools", 1)])
     await ensure_index(crews, [("workspace_id", 1), ("agents.number", 1)])
     await ensure_index(crews, [("workspace_id", 1), ("tasks.number", 1)])
     await ensure_index(crews, "agents.id", unique=True)
@@ -47,5 +50,6 @@ SCHEMA = Schema(
         Step("indexes of idempotency receipts"),
         Step("hierarchical crews whose tasks need no agent", _managed_without_agents),
         Step("an index of the memories that are kept apart by a key"),
+        Step("indexes of crews by status, and by the tools they use"),
     ),
 )

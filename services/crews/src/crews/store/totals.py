@@ -46,16 +46,22 @@ class Totals:
     last: Counts
     blocks: Mapping[str, Mapping[int, int]] | None = None
 
-    def numbers(self, status: str | None, skip: int, limit: int) -> tuple[range, int] | None:
+    def numbers(
+        self, status: str | None, skip: int, limit: int, below: int | None = None
+    ) -> tuple[range, int] | None:
         """Return where a page of crews, newest first, is: numbers, and how many to skip in them.
 
-        None while it is not known.
+        `below` a number it begins instead, with nothing to skip. None while it is not known.
         """
         if self.blocks is None:
             return None
         counted: Counter[int] = Counter()
         for one in STATUSES if status is None else (status,):
             counted.update(self.blocks.get(one, {}))
+        if below is not None:
+            cut = block_of(below)  # how many of it are below is not known
+            counted = Counter({block: many for block, many in counted.items() if block < cut})
+            return range(_lowest(counted, limit), below), 0
         before, found, top = 0, 0, -1
         for block in sorted(counted, reverse=True):
             if top < 0 and before + counted[block] <= skip:
@@ -66,6 +72,15 @@ class Totals:
             if before + found >= skip + limit:
                 return range(block * BLOCK + 1, (top + 1) * BLOCK + 1), skip - before
         return range(1, (top + 1) * BLOCK + 1), skip - before
+
+
+def _lowest(counted: Mapping[int, int], many: int) -> int:
+    """Return the lowest number of the highest blocks that have so many."""
+    for block in sorted(counted, reverse=True):
+        many -= counted[block]
+        if many <= 0:
+            return block * BLOCK + 1
+    return 1
 
 
 def block_of(number: int) -> int:

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contracts.events import FINAL_STATUSES, EventType, ExecutionStatus
-from common.cursors import cursor, place_of
-from common.errors import InvalidRequest
+from common.cursors import check_reach, cursor, place_of
 from executor.domain import answering
 from executor.domain.analytics import CrewStats, Tally, added
 from executor.domain.control import owned
@@ -34,19 +33,8 @@ class Page:
     next: str | None = None
 
 
-FARTHEST = 10_000
-"""Jobs that a page may pass over: an index is walked through them, so lists farther down have cursors."""
 MOST_OPEN = 10_000
 """Jobs of each status that a total looks at among those the kept counters do not have."""
-
-
-def _too_far() -> InvalidRequest:
-    return InvalidRequest(
-        f"A page may begin no more than {FARTHEST:,} entries down the list. To read on, send the `next` of"
-        " an answer back as `after`, or narrow the list with a filter.",
-        field="page",
-        reason=f"it begins more than {FARTHEST:,} entries down the list",
-    )
 
 
 class Reading:
@@ -95,8 +83,7 @@ class Reading:
         total, open_jobs = await self._total(workspace_id, crew_id, status)
         if before is None and skip >= total:
             return Page((), total)
-        if skip > FARTHEST:
-            raise _too_far()
+        check_reach(skip)
         if before is not None:
             open_jobs = await self._lists.open_jobs(
                 workspace_id, crew_id=crew_id, status=status, limit=MOST_OPEN, before=before

@@ -1,0 +1,95 @@
+"""Reading crews by the numbers of them, of their agents or of their tasks, from the newest on."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
+
+from common.mongo import Database, Document
+
+LOOKED_AT = 1_000
+"""Entries that one request looks at, or little more, where no index knows which of them fit."""
+_FIRST, _GROWTH = 64, 4
+_WIDEST = 4_096
+_LISTED = 1_024
+"""Of an array MongoDB bounds a range on one side only: there each number is asked for by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an entry is found."""
+
+    number: int
+    crew_id: str
+
+
+class Windows:
+    """The collection `crews`, by windows of numbers."""
+
+    def __init__(self, database: Database) -> None:
+        self._crews = database["crews"]
+
+    async def between(self, equal: Document, numbers: range, most: int) -> list[Place]:
+        """Return the newest crews with these fields that have one of `numbers`."""
+        if not numbers:
+            return []
+        return [numbered(row, row) for row in await self._rows(equal, numbers, most)]
+
+    async def crews(
+        self, equal: Document, below: int, most: int, name: str | None = None
+    ) -> tuple[list[Place], int | None]:
+        """Look at so many crews below a number; return those that fit, and what is left to look at."""
+        places: list[Place] = []
+        left, width = most, _FIRST
+        while below > 1:
+            low = max(1, below - width)
+            rows = await self._rows(equal, range(low, below), left)
+            places += [numbered(row, row) for row in rows if _fits(row, name)]
+            left -= len(rows)
+            if left <= 0:
+                return places, rows[-1]["number"] if rows[-1]["number"] > 1 else None
+            below, width = low, min(width * _GROWTH, _WIDEST)
+        return places, None
+
+    async def _rows(self, equal: Document, numbers: range, most: int) -> list[Document]:
+        query = {**equal, "number": {"$gte": numbers[0], "$lte": numbers[-1]}}
+        found = self._crews.find(query, {"number": 1, "name": 1})
+        return await found.sort("number", -1).limit(most).to_list()
+
+    async def inside(
+        self, workspace_id: str, array: str, below: int
+    ) -> AsyncIterator[tuple[int, list[Document]]]:
+        """Yield windows: their lowest number, and the crews with what they have of `array` in it."""
+        width = _FIRST
+        while below > 1:
+            low = max(1, below - width)
+            numbers = range(low, below)
+            query = {"workspace_id": workspace_id, f"{array}.number": {"$in": list(numbers)}}
+            rows = await self._crews.find(query, _numbers(array)).to_list()
+            yield low, [_cut(row, array, numbers) for row in rows]
+            below, width = low, min(width * _GROWTH, _LISTED)
+
+    async def numbers_of(self, crew_ids: Sequence[str]) -> list[Document]:
+        """Return the numbers and ids of these crews' tasks."""
+        query = {"_id": {"$in": list(crew_ids)}}
+        return await self._crews.find(query, _numbers("tasks")).to_list()
+
+
+def newest(places: Iterable[Place]) -> list[Place]:
+    """Return `places`, the highest number first."""
+    return sorted(places, key=lambda place: place.number, reverse=True)
+
+
+def numbered(entry: Document, crew: Document) -> Place:
+    """Return the place of a crew, or of what it has in it."""
+    return Place(entry["number"], crew["_id"])
+
+
+def _numbers(array: str) -> Document:
+    return {f"{array}.number": 1, f"{array}.id": 1}
+
+
+def _cut(row: Document, array: str, numbers: range) -> Document:
+    return {**row, array: [entry for entry in row[array] if entry["number"] in numbers]}
+
+
+def _fits(row: Document, name: str | None) -> bool:
+    return name is None or name.casefold() in row["name"].casefold()
