@@ -268,7 +268,7 @@ async def until(holds: Callable[[], object], within: float = 10.0) -> None:
 async def drained(socket: ClientConnection) -> tuple[int | None, list[dict[str, Any]]]:
     """Return the code the server closes with, and the frames before that."""
     heard: list[dict[str, Any]] = []
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         async for frame in closing(socket):
             heard.append(frame)
     return socket.close_code, heard

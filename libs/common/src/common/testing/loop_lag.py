@@ -22,8 +22,13 @@ from dataclasses import dataclass
 
 HELD = 0.05
 """Seconds of its own work that a loop may do between two turns."""
-STARVED = 0.4
-"""Seconds of the process's work that a loop may have to wait for between two turns."""
+STARVED = 2.0
+"""Seconds of the process's work that a loop may have to wait for between two turns.
+
+Where other programs want the processor too, threads that let go of the interpreter every few
+milliseconds keep a loop waiting for some tenths of a second. What this looks for, a call of a C
+library that does not let go, takes longer than that on any hostile value.
+"""
 _TICK = 0.001
 
 
