@@ -16,6 +16,7 @@ from common.schemas.validation import complaint as schema_complaint
 from common.testing.loop_lag import loop_lag
 from executor.domain.tools import Failed
 from executor.tools.arguments import fitted
+from executor.tools.custom import CustomTool
 from executor.tools.network import Incoming
 from executor.tools.pages import WebFetch
 from executor.tools.tool import ToolFault
@@ -42,6 +43,24 @@ def reading(raw, path="x"):
         tool = box.tool(ToolSnapshot(name="file_reader"))
         told = await tool.call({"path": path, "offset": 7}, call)
         assert len(told) < 30_000
+
+    return place
+
+
+def calling(raw):
+    class Client:
+        async def send(self, _request):
+            return Incoming(200, "text/plain", "", raw, cut=False)
+
+    snapshot = ToolSnapshot(
+        name="shop",
+        endpoint="https://h",
+        method="POST",
+        headers={f"X-Key-{number}": f'%"<{number}>' + "%00" * 60 for number in range(30)},
+    )
+
+    async def place(_box, _folder, call):
+        await CustomTool(snapshot, Client(), None).run({}, call)
 
     return place
 
@@ -86,6 +105,7 @@ PLACES = {
     "broken utf-8": reading(b"\xc3(" * BIG),
     "a large text": reading(b"word " * (BIG * 4)),
     "a compressed bomb": reading(zlib.compress(bytes(30_000_000))),
+    "an answer full of what keys may look like": calling(b"%00" * 350_000),
     "many tags": fetching(b"<div>" * (BIG // 5)),
     "half a page in a comment": fetching(b"<!--" * (BIG // 4)),
     "declarations": fetching(b"<meta " * 170 + b"x" * BIG),
