@@ -17,6 +17,10 @@ MEANINGS = {
     "a database call failed": "MongoDB refused a command: a bug or a broken index; answered 500.",
     "the database client did not close in time": "The process ends all the same; nothing is lost.",
     "the message broker cannot be reached": "Tried again until it is there; said once per outage.",
+    "the message broker takes nothing: it is short of memory or disk": (
+        "Its alarm is set (`rabbitmqctl status`). Jobs are taken and run all the same; events wait in the "
+        "store until it takes messages again."
+    ),
     "the connection to the message broker was lost": "It is made again, with all consumers.",
     "connecting to the message broker failed with a bug": "Tried again until it works. Report it.",
     "what follows a reconnect has failed": "A bug: what reloads after an outage may be stale.",

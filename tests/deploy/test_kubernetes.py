@@ -304,6 +304,15 @@ def test_scaling_goes_by_a_metric_that_workers_tell():
     )
 
 
+def test_a_busy_fleet_is_left_as_it_is_when_nobody_tells_how_busy_it_is():
+    spec = named("ScaledObject", "executor-worker", COMPONENTS)["spec"]
+    fallback, (trigger,) = spec["fallback"], spec["triggers"]
+    assert fallback["behavior"] == "currentReplicasIfHigher"
+    assert spec["minReplicaCount"] <= fallback["replicas"] <= spec["maxReplicaCount"]
+    assert trigger["metricType"] == "AverageValue", "KEDA falls back for no other kind"
+    assert trigger["metadata"]["ignoreNullValues"] == "false", "no number is no zero"
+
+
 @pytest.mark.parametrize(
     "scaler",
     [one for one in COMPONENTS if one["kind"] in {"HorizontalPodAutoscaler", "ScaledObject"}],

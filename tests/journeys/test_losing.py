@@ -16,7 +16,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from chaos.client import Client, Watcher
+from redis.asyncio import Redis
 
+from common.local import rabbitmq
 from common.local.program import free_port
 from embedded.config import Settings
 from embedded.stack import stack_in
@@ -165,6 +167,70 @@ async def test_jobs_are_taken_while_rabbitmq_is_away(user: Any, platform: Any) -
         assert whole(events)
         assert events[-1]["type"] == "execution_complete"
         assert [event["type"] for event in events].count("task_start") == 2
+
+
+@contextlib.asynccontextmanager
+async def short_of_memory(platform: Any) -> AsyncIterator[None]:
+    """Have RabbitMQ's alarm set: it keeps its connections, and reads none that publishes."""
+    folder, watermark = (
+        platform.stack.backends["amqp"].program.folder,
+        "set_vm_memory_high_watermark",
+    )
+    await asyncio.to_thread(rabbitmq.controlled, folder, watermark, "0.0000001")
+    try:
+        yield
+    finally:
+        await asyncio.to_thread(rabbitmq.controlled, folder, watermark, "0.6")
+
+
+async def test_jobs_are_taken_run_and_seen_while_rabbitmq_takes_nothing(
+    user: Any, platform: Any
+) -> None:
+    crew_id = await user.crew("Say hello", "Then goodbye", model="gpt-4")
+    loop = asyncio.get_running_loop()
+    async with short_of_memory(platform):
+        jobs = []
+        for _ in range(3):
+            began = loop.time()
+            jobs.append(await user.start(crew_id))
+            assert loop.time() - began < 2.0, "the request waited for the broker"
+        for process in ("executor", "worker-1"):
+            await until(lambda name=process: misses(platform, name, "bus"))
+        await log_line(
+            platform.stack.processes["executor"].log, "memory or disk", ("takes nothing",)
+        )
+        for events in await asyncio.gather(*(user.watch(job) for job in jobs)):
+            assert whole(events)
+            assert events[-1]["type"] == "execution_complete"
+    for process in ("executor", "worker-1"):
+        await until(lambda name=process: complete(platform, name))
+
+    async def settled() -> bool:
+        """Crews has heard the events that waited in the outbox."""
+        tasks = (await user.call("GET", f"/tasks?crew_id={crew_id}"))["tasks"]
+        return all(task["status"] == "completed" for task in tasks)
+
+    await until(settled)
+
+
+async def test_the_door_stays_open_while_redis_is_full(user: Any, platform: Any) -> None:
+    crew_id = await user.crew("Say hello")
+    await user.call("PUT", "/workspace/plan", {"tier": "free"}, expect=200)
+    async with Redis.from_url(platform.stack.urls["KASAL_REDIS_URL"]) as redis:
+        await redis.config_set("maxmemory", 1)
+        try:
+            for _ in range(3):
+                await user.call("GET", f"/crews/{crew_id}", expect=200)
+                assert user.answer.headers["X-RateLimit-Limit"] == "100"
+            await until(lambda: misses(platform, "gateway", "redis"))
+            wrong = {"email": user.email, "password": "not the password"}
+            await user.call("POST", "/auth/login", wrong, expect=401)
+            assert (await user.watch(await user.start(crew_id)))[-1]["type"] == "execution_complete"
+        finally:
+            await redis.config_set("maxmemory", 0)
+    for process in ("gateway", "auth"):
+        await until(lambda name=process: complete(platform, name))
+    await user.call("GET", f"/crews/{crew_id}", expect=200)
 
 
 async def test_the_door_stays_open_while_redis_is_away(user: Any, platform: Any) -> None:

@@ -136,7 +136,11 @@ def _add_trace_ids(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
     context = trace.get_current_span().get_span_context()
-    if context.is_valid:
-        event["trace_id"] = format(context.trace_id, "032x")
+    if not context.is_valid:
+        return event
+    trace_id = format(context.trace_id, "032x")
+    if (
+        event.setdefault("trace_id", trace_id) == trace_id
+    ):  # else it is about another request's work
         event["span_id"] = format(context.span_id, "016x")
     return event

@@ -69,6 +69,7 @@ class RabbitBus:
     async def ping(self) -> None:
         if self.link is None:
             raise BusUnavailable("The message broker is not connected.")
+        self._check_open(self.link)
         await _in_time(self.link.ping())
 
     async def publish(self, exchange: Exchange, key: str, message: Message) -> None:
@@ -80,6 +81,7 @@ class RabbitBus:
         properties = properties_of(message)
         while True:
             link = await self.connected()
+            self._check_open(link)  # what is written now would fill memory, and get there at last
             try:
                 await link.publisher.basic_publish(
                     message.body,
@@ -97,6 +99,7 @@ class RabbitBus:
     async def depth(self, queue: Queue) -> Depth:
         if self.link is None:
             raise BusUnavailable("The message broker is not connected.")
+        self._check_open(self.link)
         return await _in_time(self.link.depth(queue))
 
     async def bury(self, dead: Message) -> None:
@@ -141,6 +144,30 @@ class RabbitBus:
             except TimeoutError:
                 raise BusUnavailable("The message broker cannot be reached.") from None
         return self.link
+
+    def _check_open(self, link: Link) -> None:
+        """Raise `BusUnavailable` while the broker takes nothing on `link`; say so once."""
+        if not link.blocked:
+            return
+        if not link.told_blocked:
+            link.told_blocked = True
+            log.warning("the message broker takes nothing: it is short of memory or disk")
+            self._call(self._unblocked(link))
+        raise BusUnavailable(
+            "The message broker takes nothing: it is short of memory or disk (`rabbitmqctl status`)."
+        )
+
+    async def _unblocked(self, link: Link) -> None:
+        freed = asyncio.create_task(link.unblocked())
+        lost = asyncio.create_task(link.lost.wait())
+        try:
+            await asyncio.wait({freed, lost}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            freed.cancel()
+            lost.cancel()
+        link.told_blocked = False
+        if not link.lost.is_set():
+            log.info("the message broker takes messages again")
 
     def _drop(self, link: Link) -> None:
         link.lost.set()
@@ -208,9 +235,12 @@ class RabbitBus:
 
     def _tell_reconnected(self) -> None:
         for callback in self._callbacks:
-            task = asyncio.create_task(_guarded(callback))
-            self._calling.add(task)
-            task.add_done_callback(self._calling.discard)
+            self._call(_guarded(callback))
+
+    def _call(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._calling.add(task)
+        task.add_done_callback(self._calling.discard)
 
 
 async def _guarded(callback: Callable[[], Awaitable[None]]) -> None:

@@ -8,6 +8,7 @@ from typing import Any, TypeVar, cast
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
+from aiormq.abc import AbstractConnection as UnderlayConnection
 from aiormq.channel import Channel as ConfirmingChannel
 from pamqp.commands import Basic
 from yarl import URL
@@ -53,6 +54,7 @@ class Link:
 
     def __init__(self, connection: AbstractConnection) -> None:
         self.lost = asyncio.Event()
+        self.told_blocked = False
         self._connection = connection
         self._channels: set[AbstractChannel] = set()
         connection.close_callbacks.add(self._break)
@@ -61,6 +63,26 @@ class Link:
     def broken(self) -> bool:
         """Whether it is lost, though nobody may have been told yet."""
         return self.lost.is_set() or self.publisher.is_closed
+
+    @property
+    def blocked(self) -> bool:
+        """Whether the broker takes nothing on it: short of memory or disk, it reads no publisher any more."""
+        waiting = self._underlay.ready()
+        try:
+            waiting.send(None)
+        except StopIteration:
+            return False
+        waiting.close()
+        return True
+
+    async def unblocked(self) -> None:
+        """Return when the broker takes messages again; the connection may be lost before."""
+        await self._underlay.ready()
+
+    @property
+    def _underlay(self) -> UnderlayConnection:
+        assert self._connection.transport is not None  # noqa: S101 - it has been opened
+        return self._connection.transport.connection
 
     @classmethod
     async def open(cls, url: str, name: str) -> "Link":

@@ -1,7 +1,9 @@
 """A RabbitMQ server of our own on a loopback port, started by any user, apart from the system's."""
 
+import os
 import secrets
 import shutil
+import subprocess
 import zlib
 from pathlib import Path
 
@@ -58,6 +60,30 @@ def program(folder: Path, port: int | None = None, settings: str = "") -> LocalP
     )
 
 
+def controlled(folder: Path, *command: str) -> None:
+    """Have `rabbitmqctl` do something to the server over `folder`. Raises `ProgramFailed`."""
+    tool = shutil.which("rabbitmqctl", path=_PLACES[0]) or shutil.which("rabbitmqctl")
+    if tool is None:
+        raise ProgramFailed("rabbitmqctl is not installed")
+    folder = folder.absolute()
+    told = {"HOME": str(folder / "home"), "ERL_EPMD_ADDRESS": "127.0.0.1"}
+    called = subprocess.run(  # noqa: S603 - our own command
+        [tool, "--node", _node(folder), *command],
+        env={**os.environ, **told},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    if called.returncode:
+        raise ProgramFailed(f"rabbitmqctl {' '.join(command)}: {called.stdout}{called.stderr}")
+
+
+def _node(folder: Path) -> str:
+    """The node's name is the folder's in the database, so it must outlive a change of port."""
+    return f"kasal-{zlib.crc32(bytes(folder)):08x}@localhost"
+
+
 def _user_of(folder: Path) -> tuple[str, str]:
     """Return user and password: made when the data are, since the server keeps them with these."""
     kept = folder / "password"
@@ -77,8 +103,7 @@ def _write_for_us(path: Path, text: str) -> None:
 def _environment(folder: Path, port: int) -> dict[str, str]:
     return {
         "HOME": str(folder / "home"),
-        # The node's name is the folder's in the database, so it must outlive a change of port.
-        "RABBITMQ_NODENAME": f"kasal-{zlib.crc32(bytes(folder)):08x}@localhost",
+        "RABBITMQ_NODENAME": _node(folder),
         "RABBITMQ_NODE_IP_ADDRESS": "127.0.0.1",
         "RABBITMQ_NODE_PORT": str(port),
         "RABBITMQ_DIST_PORT": str(free_port()),

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from common.contracts.events import ExecutionStatus
 from common.errors import Conflict, NotFound, Unavailable
+from common.logs import get_logger
 from common.times import utc_now
 from executor.domain import answering, moves
 from executor.domain.execution import Execution, Step
@@ -13,6 +14,8 @@ from executor.domain.outbox import Outbox
 from executor.domain.ports import Executions
 from executor.domain.questions import Answer
 from executor.domain.settlement import Settlement
+
+log = get_logger(__name__)
 
 _WITHIN = 5.0
 """Seconds in which a move is tried again while the job's own writer is faster."""
@@ -69,6 +72,7 @@ class Control:
         return step.after
 
     def _ended(self, step: Step) -> None:
+        log.info("a job has ended", **step.after.told)
         self._meters.ended(step.after.status, step.after.seconds_run, step.after.error_code)
         self._outbox.stopped(step.after, step.records)
         self._settlement.add(step.after)

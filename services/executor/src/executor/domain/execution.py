@@ -121,6 +121,22 @@ class Execution:
         return {name: text for name, text in found.items() if text}
 
     @property
+    def told(self) -> dict[str, Any]:
+        """What the log line of its end says, so that a job's id leads to the cause in one search."""
+        _, _, ids = self.traceparent.partition("-")
+        trace_id = ids.partition("-")[0]
+        return {
+            "job_id": self.job_id,
+            "workspace_id": self.workspace_id,
+            "crew_id": self.crew_id,
+            "attempt": self.attempt,
+            "status": self.status.value,
+            "seconds": self.seconds_run,
+            **({"trace_id": trace_id} if trace_id else {}),
+            **self.cause,
+        }
+
+    @property
     def seconds_run(self) -> float | None:
         """Seconds from the first start to the end, or None while there is not both.
 

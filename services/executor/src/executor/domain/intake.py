@@ -138,16 +138,7 @@ class Intake:
             await carry_out(self._executions, step, _PATIENCE)
         except Superseded:
             return
-        job = step.after
-        log.info(
-            "a job has ended",
-            job_id=job.job_id,
-            workspace_id=job.workspace_id,
-            attempt=job.attempt,
-            status=job.status.value,
-            crew_id=job.crew_id,
-            **job.cause,
-        )
+        log.info("a job has ended", **step.after.told)
         self._meters.ended(step.after.status, step.after.seconds_run, step.after.error_code)
         self._settlement.add(step.after)
 

@@ -312,8 +312,7 @@ class Runs:
         if job.owner is None:
             await self._leave_waiting(journal)
         elif job.final:
-            told = {"crew_id": job.crew_id, **job.cause}
-            log.info("a job has ended", status=job.status.value, seconds=job.seconds_run, **told)
+            log.info("a job has ended", **job.told)
             self._meters.ended(job.status, job.seconds_run, job.error_code)
             await journal.announcer.drained(_ANNOUNCED)
             self._settlement.add(replace(job, published=journal.announcer.published))

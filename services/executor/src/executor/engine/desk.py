@@ -216,8 +216,8 @@ class Desk:
         """Return the result a person gave for a call of unknown outcome; None to make it again."""
         key, policy = self._key(call).key, self.shared.configuration.on_unknown_outcome
         told = (
-            f"The call {key} of the tool {call.request.name} may or may not have been made before "
-            "the worker was lost, and making it twice is not safe."
+            f"The call {key} of the tool {self.shared.known_as(call.request.name)} may or may not have "
+            "been made before the worker was lost, and making it twice is not safe."
         )
         verdict = self.record.verdicts.get(call.number)
         if verdict is not None and not verdict.again:

@@ -16,6 +16,7 @@ from executor.engine.history import Progress
 from executor.engine.ports import Models, Tool, Toolbox
 from executor.engine.trace import Trace
 from executor.models.dialogue import Tokens
+from executor.models.masking import address
 from executor.models.model import Model, ModelFault
 
 WAITING = "MODEL_WAITING"
@@ -89,10 +90,17 @@ class Shared:
 
     def _tool(self, name: str) -> Tool | None:
         if name not in self._tools:
-            told = [tool for tool in self.job.snapshot.tools if name in {tool.name, tool.tool_id}]
-            snapshot = told[0] if told else ToolSnapshot(name=name)
-            self._tools[name] = self.toolbox.tool(snapshot)
+            self._tools[name] = self.toolbox.tool(self._told_of(name))
         return self._tools[name]
+
+    def _told_of(self, name: str) -> ToolSnapshot:
+        told = [tool for tool in self.job.snapshot.tools if name in {tool.name, tool.tool_id}]
+        return told[0] if told else ToolSnapshot(name=name)
+
+    def known_as(self, name: str) -> str:
+        """Return a tool's name and, for one of the workspace's own, the host it is called at."""
+        where = address(self._told_of(name).endpoint or "")
+        return f"{name} ({where})" if where else name
 
     def warn(self, code: str, message: str) -> None:
         """Write a warning to the trace, once per job."""
