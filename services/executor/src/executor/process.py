@@ -43,8 +43,9 @@ class WorkerProcess:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then hand all jobs back and return.
 
-        Calls under way that must not be made twice get up to `drain_seconds` to end first; `hasten`
-        has them cut off. Raises what kept it from beginning, `CannotStart` where its database is of another schema.
+        Calls under way that must not be made twice get up to `drain_seconds` to end first; `hasten` has
+        them cut off. Raises what kept it from beginning, `CannotStart` where its database is of another
+        schema.
         """
         bind_service("executor")
         beginning = asyncio.create_task(self._begin(), name="begin")

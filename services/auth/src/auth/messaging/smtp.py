@@ -34,8 +34,8 @@ class NoPost:
 class SmtpServer:
     """A mail server, `smtp://user:password@host:port`.
 
-    With `smtps` TLS is there from the start, with `smtp+starttls` before anything is said. By `smtp` it is used where it is offered, and no password is sent without it but to this
-    machine itself.
+    With `smtps` TLS is there from the start, with `smtp+starttls` before anything is said. By `smtp` it is
+    used where it is offered, and no password is sent without it but to this machine itself.
     """
 
     def __init__(self, url: str, sender: str) -> None:

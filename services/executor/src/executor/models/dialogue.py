@@ -57,8 +57,9 @@ class Reply:
     """A model's turn: a text, or the tools it wants called.
 
     `finish` is why it ended there, and `reason` what the provider or the model says of that.
-    `left_out` calls beyond those in `calls` were not read. `raw` (JSON) is what the provider needs to see again beyond text and calls, such as signed
-    thoughts. `native` is the provider library's own object, kept while this process has it.
+    `left_out` calls beyond those in `calls` were not read. `raw` (JSON) is what the provider needs to
+    see again beyond text and calls, such as signed thoughts. `native` is the provider library's own
+    object, kept while this process has it.
     """
 
     text: str
