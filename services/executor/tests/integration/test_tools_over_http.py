@@ -55,6 +55,10 @@ class Site:
                 body=gzip.compress(b"x" * 200_000_000, 9),
                 headers={"Content-Encoding": "gzip", "Content-Type": "text/plain"},
             )
+        if path.startswith("/packed/"):
+            return web.Response(
+                body=b"no pack", headers={"Content-Encoding": path.rpartition("/")[2]}
+            )
         if path == "/large":
             return web.Response(body=b"y" * 3_000_000, content_type="text/plain")
         if path == "/binary":
@@ -232,6 +236,12 @@ async def test_what_comes_back_is_bounded(site, guarded, path):
     answer = await guarded("127.0.0.1", size=100_000).send(Outgoing("GET", f"{site.url}{path}"))
     assert len(answer.body) == 100_000
     assert answer.cut
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "deflate"])
+async def test_an_answer_that_cannot_be_unpacked_is_said_in_words(site, guarded, encoding):
+    with pytest.raises(ToolFault, match="Content-Encoding"):
+        await guarded("127.0.0.1").send(Outgoing("GET", f"{site.url}/packed/{encoding}"))
 
 
 async def test_what_never_comes_back_is_given_up(guarded):

@@ -1,6 +1,7 @@
 """The file reader: text, CSV, JSON and PDF files inside the workspace's own folder, nowhere else."""
 
 import asyncio
+import errno
 import io
 import os
 import re
@@ -62,8 +63,10 @@ class FileReader:
             descriptor = _opened(self._folder / workspace_id, steps)
         except FileNotFoundError:
             raise ToolFault(f"there is no file {path} in the workspace's folder.") from None
-        except (OSError, ValueError):
-            raise ToolFault(f"{path} cannot be opened.") from None
+        except (OSError, ValueError) as fault:
+            is_link = isinstance(fault, OSError) and fault.errno == errno.ELOOP
+            why = ": it is a link, and links are not followed" if is_link else ""
+            raise ToolFault(f"{path} cannot be opened{why}.") from None
         try:
             _check(os.fstat(descriptor), path)
             # Only now: a file object can't be made of a folder, and would leave it open.

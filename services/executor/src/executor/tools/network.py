@@ -54,7 +54,7 @@ class Incoming:
 
     def binary(self) -> str | None:
         """Return what came when it is no text, with its size; None for a text."""
-        return texts.binary(self.body, self.kind)
+        return texts.binary(self.body, self.kind, self.charset)
 
 
 class GuardedClient:
@@ -89,7 +89,7 @@ class GuardedClient:
             reason = _INSIDE if told else "its host cannot be reached"
             raise ToolFault(f"{_shown(request.url)}: {reason}.") from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise ToolFault(f"{_shown(request.url)}: {type(fault).__name__}.") from None
+            raise ToolFault(f"{_shown(request.url)}: {_why(fault)}.") from None
 
     async def _followed(self, request: Outgoing) -> Incoming:
         for _ in range(_REDIRECTS + 1):
@@ -178,6 +178,17 @@ def _moved(request: Outgoing, url: URL, status: int, place: str) -> Outgoing:
     if status == 303 or (status in {301, 302} and request.method == "POST"):
         moved = replace(moved, method="GET", body=None)
     return moved
+
+
+def _why(fault: Exception) -> str:
+    """Return in words what became of a request that reached its host."""
+    if isinstance(fault, aiohttp.ServerDisconnectedError):
+        return "it closed the connection without an answer"
+    if isinstance(fault, aiohttp.ClientPayloadError):
+        return "its answer broke off, or is not in the Content-Encoding that it names"
+    if isinstance(fault, aiohttp.ClientResponseError):
+        return "its answer is not HTTP, or in a Content-Encoding that was not asked for"
+    return type(fault).__name__
 
 
 def _shown(address: str) -> str:

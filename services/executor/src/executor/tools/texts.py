@@ -7,9 +7,15 @@ are used: of Python's others, `punycode` takes a minute for what an answer may h
 
 import codecs
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
+
+from executor.tools.wide import utf16
 
 _MARKS = (
+    (codecs.BOM_UTF32_LE, "utf-32-le"),  # begins with the one of UTF-16
+    (codecs.BOM_UTF32_BE, "utf-32-be"),
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF16_LE, "utf-16-le"),
     (codecs.BOM_UTF16_BE, "utf-16-be"),
@@ -85,7 +91,7 @@ def codec_of(label: str) -> str | None:
 def marked(raw: bytes) -> str | None:
     """Return the encoding that a byte order mark, or the zeros of UTF-16 without one, tells of."""
     for mark, codec in _MARKS:
-        if raw.startswith(mark):
+        if raw.startswith(mark) and (mark != codecs.BOM_UTF32_LE or len(raw) % 4 == 0):
             return codec
     head = raw[: 4096 & ~1]
     half = len(head) // 2
@@ -99,13 +105,25 @@ def marked(raw: bytes) -> str | None:
     return None
 
 
+def _zeros(raw: bytes) -> str | None:
+    """Return the encoding of bytes with zeros among them, which is UTF-16 or none."""
+    return utf16(raw) if b"\0" in raw[:4096] else None
+
+
+def _shifted(raw: bytes) -> str | None:
+    """Return ISO-2022-JP for bytes that switch to its signs and back: alone they look like ASCII."""
+    if not any(mark in raw[:_GUESSED_FROM] for mark in (b"\x1b$B", b"\x1b$@")):
+        return None
+    return "iso2022_jp" if raw.isascii() else None
+
+
 def _plain(others: bytes) -> bool:
     return sum(byte in _CONTROLS for byte in others) <= len(others) * 0.02
 
 
 def page(raw: bytes, charset: str, kind: str) -> str:
     """Return the text of an answer from the web."""
-    codec = marked(raw) or codec_of(charset) or _declared(raw, kind)
+    codec = marked(raw) or codec_of(charset) or _zeros(raw) or _declared(raw, kind)
     if codec is None:
         codec = "utf-8" if _is_utf8(raw) else "cp1252"
     return _decode(raw, codec)
@@ -143,7 +161,7 @@ def _decode(raw: bytes, codec: str) -> str:
 
 def file(raw: bytes) -> Decoded:
     """Return the text of a file that nothing is said about; blocks for a second at most."""
-    codec = marked(raw)
+    codec = marked(raw) or _zeros(raw) or _shifted(raw)
     if codec is None and _is_utf8(raw):
         codec = "utf-8"
     if codec is not None:
@@ -157,12 +175,24 @@ def file(raw: bytes) -> Decoded:
 def _guess(raw: bytes) -> str:
     from charset_normalizer import from_bytes
 
-    found = from_bytes(
-        raw[:_GUESSED_FROM], cp_isolation=_GUESSES, preemptive_behaviour=False
-    ).best()
-    if found is None or raw.decode(found.encoding, "replace") == raw.decode("cp1252", "replace"):
-        return "cp1252"
-    return found.encoding
+    found = from_bytes(raw[:_GUESSED_FROM], cp_isolation=_GUESSES, preemptive_behaviour=False)
+    best = found.best()
+    if best is None or _is_western(best, found):
+        return utf16(raw) or "cp1252"
+    return best.encoding
+
+
+def _is_western(best: Any, found: Iterable[Any]) -> bool:
+    """Tell whether windows-1252 is as good as `best`: it is far more usual than windows-1250."""
+    if best.encoding == "cp1252" or "cp1252" in best.could_be_from_charset:
+        return True
+    western = next((one for one in found if one.encoding == "cp1252"), None)
+    return (
+        western is not None
+        and best.encoding == "cp1250"
+        and western.chaos <= best.chaos
+        and western.coherence >= best.coherence
+    )
 
 
 def _shown(codec: str) -> str:
@@ -170,13 +200,17 @@ def _shown(codec: str) -> str:
     return known.get(codec, codec.replace("cp125", "windows-125").replace("_", "-"))
 
 
-def binary(raw: bytes, kind: str = "") -> str | None:
-    """Return what bytes are that are no text ("a PNG image, 2.1 kB"), or None for a text."""
+def binary(raw: bytes, kind: str = "", charset: str = "") -> str | None:
+    """Return what bytes are that are no text ("a PNG image, 2.1 kB"), or None for a text.
+
+    `charset` is what its sender says it is written in: only UTF-16 and UTF-32 have zeros.
+    """
     told = next((name for begin, name in _KINDS if raw.startswith(begin)), None)
     family = kind.partition("/")[0]
     if told is None and family in {"image", "audio", "video", "font"} and not kind.endswith("xml"):
         told = kind
-    if told is None and marked(raw) is None:
+    wide = (codec_of(charset) or "").startswith(("utf-16", "utf-32"))
+    if told is None and not wide and marked(raw) is None and _zeros(raw) is None:
         head = raw[:8192]
         controls = sum(byte in _CONTROLS for byte in head)
         if b"\0" in head or controls > len(head) * 0.1:

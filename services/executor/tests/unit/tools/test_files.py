@@ -4,6 +4,7 @@ import contextlib
 import io
 import os
 import stat
+import struct
 import time
 import zlib
 from pathlib import Path
@@ -35,6 +36,8 @@ from executor.tools.tool import ToolFault
         ("be.csv", "\ufeffname;n\r\n".encode("utf-16-be"), "name;n\r\n"),
         ("bare16.txt", "hello you".encode("utf-16-le"), "hello you"),
         ("sub/deep/x.md", b"# x", "# x"),
+        ("wide.txt", "Gr\u00f6\u00dfe".encode("utf-32"), "Gr\u00f6\u00dfe"),
+        ("mail.txt", "日本語です".encode("iso2022_jp"), "日本語です"),
         ("empty.txt", b"", "empty.txt is empty."),
     ],
 )
@@ -144,6 +147,48 @@ def test_an_encoding_is_guessed_and_the_guess_said(folder, codec, name, text):
     assert (
         FileReader(folder).read("ws_1", "old.txt") == f"{text}\n… (its encoding is a guess: {name})"
     )
+
+
+@pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Où êtes-vous né ? 5 € – “déjà” prêt à l’été.",
+        "Это русский текст.\r\nИ ещё один.",
+        "日本語の文章です。これは試験です。カタカナも。",
+        "这是一个中文文件，用于测试编码。我们需要足够的文字。",
+        "이것은 한국어 문장입니다.",
+        "Αυτό είναι ένα κείμενο.",
+    ],
+)
+def test_utf_16_needs_no_mark(folder, codec, text):
+    (folder / "ws_1" / "bare.txt").write_bytes(text.encode(codec))
+    assert FileReader(folder).read("ws_1", "bare.txt").startswith(text)
+
+
+@pytest.mark.parametrize(
+    ("codec", "text"),
+    [
+        ("cp1252", "Où êtes-vous né ? Le café coûte 5 € – “déjà” prêt à l’été."),
+        ("cp1252", "Não há coração sem emoção, às vezes é só você."),
+        ("cp1252", "Räksmörgås på ön är gott."),
+        ("cp1250", "Zażółć gęślą jaźń, proszę państwa – świetnie."),
+        ("cp1250", "Árvíztűrő tükörfúrógép, őszi szüret."),
+        ("euc_jp", "日本語の文章です。これは試験です。カタカナも。"),
+        ("cp949", "이것은 한국어 문장입니다. 시험입니다."),
+    ],
+)
+def test_guesses_are_right(folder, codec, text):
+    (folder / "ws_1" / "old.txt").write_bytes((text * 3).encode(codec))
+    assert FileReader(folder).read("ws_1", "old.txt").startswith(text * 3)
+
+
+@pytest.mark.parametrize("pattern", ["<500H", "<500h", "<500I", ">500H"])
+def test_numbers_are_no_text(folder, pattern):
+    numbers = [(n * 7919) % (300 if "I" in pattern else 3000) for n in range(500)]
+    (folder / "ws_1" / "n.bin").write_bytes(struct.pack(pattern, *numbers))
+    with pytest.raises(ToolFault, match="binary data"):
+        FileReader(folder).read("ws_1", "n.bin")
 
 
 def test_a_long_file_is_read_on(folder):

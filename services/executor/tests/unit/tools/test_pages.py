@@ -109,6 +109,10 @@ def test_charsets_of_pages_are_known(charset):
         ('<!-- <meta charset="koi8-r"> --><p>日本'.encode(), "text/html", ""),
         ("日本 ①".encode("cp932"), "text/plain", "x-sjis"),
         ("日本".encode("cp949"), "text/plain", "euc-kr"),
+        ("<p>Это 日本</p>".encode("utf-16-le"), "text/html", "utf-16le"),
+        ("<p>Это 日本</p>".encode("utf-16-le"), "text/html", "UTF-16"),
+        ("<p>Это 日本</p>".encode("utf-16-be"), "text/html", "utf-16be"),
+        ("日本語の文章です。 これは試験です。".encode("utf-16-be"), "text/plain", "utf-16be"),
     ],
 )
 def test_encodings_are_found_in_the_order_of_the_standard(body, kind, charset):
