@@ -153,10 +153,10 @@ def test_an_encoding_is_guessed_and_the_guess_said(folder, codec, name, text):
 @pytest.mark.parametrize(
     "text",
     [
-        "Où êtes-vous né ? 5 € – “déjà” prêt à l’été.",
+        "Où êtes-vous né ? 5 € \u2013 “déjà” prêt à l\u2019été.",
         "Это русский текст.\r\nИ ещё один.",
         "日本語の文章です。これは試験です。カタカナも。",
-        "这是一个中文文件，用于测试编码。我们需要足够的文字。",
+        "这是一个中文文件\uff0c用于测试编码。我们需要足够的文字。",
         "이것은 한국어 문장입니다.",
         "Αυτό είναι ένα κείμενο.",
     ],
@@ -169,10 +169,10 @@ def test_utf_16_needs_no_mark(folder, codec, text):
 @pytest.mark.parametrize(
     ("codec", "text"),
     [
-        ("cp1252", "Où êtes-vous né ? Le café coûte 5 € – “déjà” prêt à l’été."),
+        ("cp1252", "Où êtes-vous né ? Le café coûte 5 € \u2013 “déjà” prêt à l\u2019été."),
         ("cp1252", "Não há coração sem emoção, às vezes é só você."),
         ("cp1252", "Räksmörgås på ön är gott."),
-        ("cp1250", "Zażółć gęślą jaźń, proszę państwa – świetnie."),
+        ("cp1250", "Zażółć gęślą jaźń, proszę państwa \u2013 świetnie."),
         ("cp1250", "Árvíztűrő tükörfúrógép, őszi szüret."),
         ("euc_jp", "日本語の文章です。これは試験です。カタカナも。"),
         ("cp949", "이것은 한국어 문장입니다. 시험입니다."),
