@@ -337,6 +337,7 @@ class World:
             self.passwords,
             attempts,
             self.logins,
+            self.cabinet,
             self.letters,
             self.doors,
             clock,

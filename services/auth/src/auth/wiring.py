@@ -192,7 +192,7 @@ def _parts(
         ),
         inviting=Inviting(workspaces, users, accounts, logins, letters),
         passwords=PasswordChanges(
-            users, workspaces, sessions, hashes, attempts, logins, letters, announcer
+            users, workspaces, sessions, hashes, attempts, logins, cabinet, letters, announcer
         ),
         errands=Errands(),
         exchange=Exchange(

@@ -131,6 +131,21 @@ async def test_who_is_unknown_gets_no_letter_and_nobody_too_many(world):
         await new_reset_token(world.users, "nobody@example.com")
 
 
+async def test_a_reset_ends_the_keys_of_whoever_had_the_account_before(world):
+    await world.accounts.register("user@example.com", OLD, None)
+    squatter, _ = await logged_in(world)
+    _, kept = await world.cabinet.make(squatter, "for later", Role.OWNER)
+    await world.exchange.opaque(kept)
+    token = await new_reset_token(world.users, "user@example.com", world.clock)
+
+    await world.password_changes.reset(token, NEW)
+
+    with pytest.raises(Unauthorized):
+        await world.exchange.opaque(kept)
+    mine, _ = await logged_in(world, NEW)
+    assert await world.cabinet.all(mine) == []
+
+
 async def test_a_reset_that_was_cut_off_can_be_repeated(world, monkeypatch):
     await world.owner()
     token = await new_reset_token(world.users, "user@example.com", world.clock)

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 from auth.domain.attempts import Attempt, Attempts
 from auth.domain.changes import Changes
+from auth.domain.key_cabinet import KeyCabinet
 from auth.domain.letters import Letters
 from auth.domain.logins import Logins
 from auth.domain.ports import Announcer, Clock, Passwords, Sessions, Users, Workspaces
@@ -21,7 +22,10 @@ MOST_ENDED_ONE_BY_ONE = 200
 
 
 class PasswordChanges:
-    """Sets passwords. With the old one, all other logins end; without it, every login does."""
+    """Sets passwords. With the old one, all other logins end; without it, every login and API key does.
+
+    Whoever registered an address before its holder came must not keep a key to what is theirs now.
+    """
 
     def __init__(
         self,
@@ -31,6 +35,7 @@ class PasswordChanges:
         passwords: Passwords,
         attempts: Attempts,
         logins: Logins,
+        cabinet: KeyCabinet,
         letters: Letters,
         announcer: Announcer,
         clock: Clock = utc_now,
@@ -42,6 +47,7 @@ class PasswordChanges:
         self._passwords = passwords
         self._attempts = attempts
         self._logins = logins
+        self._cabinet = cabinet
         self._letters = letters
         self._announcer = announcer
         self._clock = clock
@@ -83,7 +89,7 @@ class PasswordChanges:
             self._letters.reset(user.email, token, int(RESET_HOLDS.total_seconds() // 60))
 
     async def reset(self, token: str, password: str) -> None:
-        """Set a password by a token, which is then used up; every login of the account ends.
+        """Set a password by a token, which is then used up; all logins and API keys of the account end.
 
         Raises `InvalidRequest` for a token that does not hold and for an unfit password.
         """
@@ -96,10 +102,16 @@ class PasswordChanges:
         # Before and after: a process that dies in between leaves the token, to be used again, and
         # whoever logs in with the old password meanwhile is out.
         await self._end(user.id, None)
+        await self._end_keys(user.id)
         if not await self._users.reset_password(user.id, hashed(secret), fresh):
             raise _not_valid()
         await self._end(user.id, None)
+        await self._end_keys(user.id)
         self._letters.changed(user.email)
+
+    async def _end_keys(self, user_id: str) -> None:
+        for belonging in await self._workspaces.of_user(user_id):
+            await self._cabinet.revoke_all_of(belonging.workspace_id, user_id)
 
     async def _end(self, user_id: str, keep: str | None) -> None:
         now = self._clock()

@@ -29,5 +29,5 @@ async def forgot_password(body: Forgotten, use: Use) -> Noted:
 
 @router.post("/auth/password/reset", status_code=204, summary="Set a new password by a token")
 async def reset_password(body: PasswordReset, use: Use) -> None:
-    """The token is used up, and all logins of the account end."""
+    """The token is used up, and all logins and API keys of the account end."""
     await use.passwords.reset(body.token, body.password)
