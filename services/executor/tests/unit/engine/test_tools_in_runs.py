@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from common.contracts.crew import ToolSnapshot
 from common.contracts.events import EventType
 from executor.domain.events import Event
 
@@ -123,6 +124,16 @@ async def test_an_unsafe_call_of_unknown_outcome_ends_the_run_and_is_named(stage
     assert stage.drawer.calls == []
     assert events[-1].fields["code"] == "OUTCOME_UNKNOWN"
     assert "job_1:task_1:1" in events[-1].fields["message"]
+
+
+async def test_a_call_of_unknown_outcome_names_its_host_and_no_keys(stage, kit):
+    stage.drawer.unsafe = frozenset({"pay"})
+    crew, history = await cut_inside_the_call(stage, kit)
+    own = ToolSnapshot(name="pay", endpoint="https://me:hidden@pay.example/{id}?key=hidden")
+    events = await stage.run(crew.model_copy(update={"tools": [own]}), history)
+    message = events[-1].fields["message"]
+    assert "the tool pay (pay.example:443)" in message
+    assert "hidden" not in message
 
 
 async def test_an_unsafe_call_that_a_stopping_worker_did_not_begin_is_simply_made(stage, kit):
