@@ -29,6 +29,7 @@ from common.testing.bounded import accepted
 from common.testing.identity import LocalKeys, TokenMaker
 from common.testing.plans import Plans
 from common.testing.serving import Served, served
+from common.testing.work import Work
 from common.tokens import TokenVerifier
 
 FoundT = TypeVar("FoundT")
@@ -52,10 +53,11 @@ def pytest_configure() -> None:
 
 
 _plans = Plans()
+_work = Work()
 
 
 def _watched(*args: Any, event_listeners: Any = (), **options: Any) -> Client:
-    return Client(*args, event_listeners=[*event_listeners, _plans], **options)
+    return Client(*args, event_listeners=[*event_listeners, _plans, _work], **options)
 
 
 @pytest.fixture(autouse=True)
@@ -70,6 +72,12 @@ def _bounded_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         if not accepted(place, place.partition(":")[0], query.collection, query.by)
     }
     assert not found, "These queries read more the larger their collection is."
+
+
+@pytest.fixture
+def work() -> Work:
+    """What counts how much the code under test reads from its stores."""
+    return _work
 
 
 @pytest.fixture(scope="session")

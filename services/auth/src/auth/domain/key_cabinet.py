@@ -40,7 +40,10 @@ class KeyCabinet:
 
         async def make() -> Made:
             if len(await self.all(caller)) >= MOST_KEYS:
-                raise Conflict(f"A workspace has at most {MOST_KEYS} API keys.")
+                raise Conflict(
+                    f"A workspace has at most {MOST_KEYS} API keys; revoke one that nobody uses.",
+                    details={"limit": MOST_KEYS},
+                )
             key, secret = made(caller.workspace_id, caller.user_id, name, role, self._clock())
             await self._keys.add(key, receipt_of(once, (key, secret)))
             return key, secret

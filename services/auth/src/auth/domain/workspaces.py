@@ -91,7 +91,11 @@ class Workspace:
         if self.has(member.user_id):
             raise Conflict(f"{member.email} is a member of this workspace already.", field="email")
         if len(self.members) >= MOST_MEMBERS:
-            raise Conflict(f"A workspace has at most {MOST_MEMBERS} members.")
+            raise Conflict(
+                f"A workspace has at most {MOST_MEMBERS} members; remove one who has left, or use"
+                " another workspace.",
+                details={"limit": MOST_MEMBERS},
+            )
         return self._changed(members=(*self.members, member))
 
     def with_invitation(self, invitation: Invitation, now: datetime) -> "Workspace":

@@ -1,0 +1,71 @@
+"""How much of a store a request reads: the documents that come back, and the commands that fetch them."""
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pymongo import MongoClient, monitoring
+
+_READS = {"find", "getMore", "aggregate", "count", "distinct"}
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """What was read since the last time. `examined` is what a MongoDB looked at for it."""
+
+    documents: int
+    commands: int
+    examined: int
+
+    def grown_from(self, smaller: "Read") -> bool:
+        """Say whether this is more than chance where `smaller` was read from a smaller collection."""
+        return (
+            self.documents > smaller.documents * 1.25 + 30
+            or self.examined > smaller.examined * 1.25 + 30
+            or self.commands > smaller.commands + 4
+        )
+
+
+class Work(monitoring.CommandListener):
+    """Listens to all clients of a test run. On a MongoDB each query is explained as well."""
+
+    def __init__(self) -> None:
+        self._documents, self._commands = 0, 0
+        self._finds: list[tuple[str, Mapping[str, Any]]] = []
+
+    def read_by(self) -> Callable[[], Read]:
+        """Begin to count; the function that is returned says what has come since."""
+        self._documents, self._commands = 0, 0
+        self._finds.clear()
+        return self._read
+
+    def _read(self) -> Read:
+        return Read(self._documents, self._commands, self._examined())
+
+    def _examined(self) -> int:
+        url = os.environ.get("KASAL_TEST_MONGO_URL")
+        if url is None:
+            return 0
+        with MongoClient[dict[str, Any]](url) as client:
+            return sum(
+                client[name].command("explain", find, verbosity="executionStats")["executionStats"][
+                    "totalDocsExamined"
+                ]
+                for name, find in self._finds
+            )
+
+    def started(self, event: monitoring.CommandStartedEvent) -> None:
+        if event.command_name in _READS:
+            self._commands += 1
+        if event.command_name == "find":
+            fields = ("find", "filter", "sort", "projection", "limit", "skip")
+            find = {name: event.command[name] for name in fields if name in event.command}
+            self._finds.append((event.database_name, find))
+
+    def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
+        told = event.reply.get("cursor", {})
+        if isinstance(told, Mapping):
+            self._documents += len(told.get("firstBatch", told.get("nextBatch", ())))
+
+    def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
