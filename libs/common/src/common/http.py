@@ -39,6 +39,9 @@ log = get_logger(__name__)
 _ANY_ROUTE = (400, 401, 403, 404, 413, 415, 429, 500, 503, 504)
 """Statuses that any route may fail with, and so documents."""
 
+_NAMED = 100
+"""Faults of one request that are named."""
+
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
 
@@ -184,7 +187,7 @@ def invalid_request(errors: Sequence[Any], body: Any = None) -> KasalError:
 
     `body` is the type of what was sent; with it an unknown field is told what was probably meant.
     """
-    faults = [{"field": _path(error), "reason": _reason(error, body)} for error in errors]
+    faults = [{"field": _path(error), "reason": _reason(error, body)} for error in errors[:_NAMED]]
     return several(faults, f"Invalid request: {faults[0]['field']}: {faults[0]['reason']}")
 
 

@@ -15,6 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from common.contracts.bodies import check_bounded
 from common.contracts.values import check_storable
 from common.cursors import LONGEST, Part, Scope, Spot, part_of
 from common.errors import ALL_ERRORS
@@ -45,7 +46,9 @@ class RequestModel(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _storable(cls, value: Any) -> Any:
-        check_storable(value)
+        check_bounded(cls, value)
+        if isinstance(value, dict):
+            check_storable(value)
         return value
 
 

@@ -1,6 +1,7 @@
 """What a JSON value must be for every store and every peer to take it."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 MAX_DEPTH = 50
@@ -23,12 +24,27 @@ def check_storable(value: Any, path: str = "", depth: int = 0) -> None:
     elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{place} is not a finite number")
     elif isinstance(value, dict):
-        for key, inner in value.items():
+        for key in value:
             _check_key(str(key), place)
-            check_storable(inner, f"{path}.{key}".lstrip("."), depth + 1)
+        _check_inside(value.items(), path, depth)
     elif isinstance(value, list):
-        for number, inner in enumerate(value):
-            check_storable(inner, f"{path}.{number}".lstrip("."), depth + 1)
+        _check_inside(enumerate(value), path, depth)
+
+
+def _check_inside(entries: Iterable[tuple[Any, Any]], path: str, depth: int) -> None:
+    for name, inner in entries:
+        if not _plain(inner, depth):
+            check_storable(inner, f"{path}.{name}".lstrip("."), depth + 1)
+
+
+def _plain(value: Any, depth: int) -> bool:
+    """Tell quickly of most values that they can be stored: a body may hold half a million."""
+    if value is None or value is True or value is False:
+        return True
+    kind = type(value)
+    if kind is int:
+        return value in _INT64
+    return (kind is dict or kind is list) and not value and depth < MAX_DEPTH
 
 
 def _check_text(text: str, place: str) -> None:

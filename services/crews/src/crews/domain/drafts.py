@@ -12,6 +12,7 @@ from pydantic import (
     model_validator,
 )
 
+from common.contracts.bodies import check_bounded
 from common.contracts.crew import Process, UnknownOutcome
 from common.contracts.memory import CREW, SCOPE
 from common.contracts.models import canonical, model_fault
@@ -44,9 +45,9 @@ Goal = Annotated[str, _text(4_000)]
 Backstory = Annotated[str, _text(10_000, least=0)]
 Model = Annotated[str, _text(200), AfterValidator(_model)]
 Words = Annotated[str, _text(20_000)]
-Tools = Annotated[list[Annotated[str, _text(100)]], Field(max_length=50)]
-Context = Annotated[list[Words], Field(max_length=50)]
-InnerContext = Annotated[list[Words | StrictInt], Field(max_length=50)]
+Tools = Annotated[list[Annotated[str, _text(100)]], Field(max_length=50, fail_fast=True)]
+Context = Annotated[list[Words], Field(max_length=50, fail_fast=True)]
+InnerContext = Annotated[list[Words | StrictInt], Field(max_length=50, fail_fast=True)]
 """Beside texts and ids, the indexes of earlier tasks of the same list, which have no ids yet."""
 EntryId = Annotated[str, StringConstraints(pattern=r"^(agent|task)_[A-Za-z0-9_-]{1,60}$")]
 JsonSchema = Annotated[dict[str, Any] | None, AfterValidator(_schema)]
@@ -65,6 +66,7 @@ class Draft(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_read_only(cls, value: Any) -> Any:
+        check_bounded(cls, value)
         if not isinstance(value, dict) or cls.READ_ONLY.isdisjoint(value):
             return value
         return {name: one for name, one in value.items() if name not in cls.READ_ONLY}
