@@ -64,8 +64,13 @@ class Executions(Receipts, Protocol):
     async def close(self, job_ids: Sequence[str], *, keep_tails: bool = False) -> None:
         """Mark ended jobs as done with: all published and counted, and copied or kept in the tail."""
 
-    async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
-        """Return heads of running jobs without an owner or with one of the `dead`."""
+    async def orphans(
+        self, dead: Collection[str], limit: int, without: Collection[str] = ()
+    ) -> list[Execution]:
+        """Return heads of running jobs without an owner or with one of the `dead`.
+
+        Those of the workspaces in `without` are left out.
+        """
 
     async def queued(self, before: datetime, limit: int) -> list[str]:
         """Return the oldest queued jobs made before then."""

@@ -91,6 +91,10 @@ class Runs:
             return False
         return self.places.admits(self._held_by[workspace_id], len(self._holders))
 
+    def shut_out(self) -> list[str]:
+        """Return the workspaces that have jobs here and get no further place."""
+        return [workspace for workspace in self._held_by if not self.admits(workspace)]
+
     def held(self) -> frozenset[str]:
         """Return the jobs that are claimed or being claimed here."""
         return frozenset(self._holders)

@@ -245,9 +245,9 @@ class Worker:
             await self._take_over()
 
     async def _take_over(self) -> None:
-        found = await self._executions.orphans(self._dead(), self.runs.room)
-        admitted = [head for head in found if self.runs.admits(head.workspace_id)]
-        heads = self._one_at_a_time(admitted)
+        shut_out = self.runs.shut_out()  # theirs may be many, and hide others' behind them
+        found = await self._executions.orphans(self._dead(), self.runs.room, shut_out)
+        heads = self._one_at_a_time(found)
         await self._claim_all([(head.job_id, head) for head in heads])
         if self.runs.room > 0:
             await self._queues.find()

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from types import MappingProxyType
 
 from pymongo import UpdateOne
 from pymongo.errors import BulkWriteError, DocumentTooLarge, PyMongoError
@@ -198,8 +199,11 @@ class MongoExecutions:
         with reaching():
             await self._executions.update_many(ended, change)
 
-    async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
-        return await self._open([None, *dead], [ExecutionStatus.RUNNING.value], limit)
+    async def orphans(
+        self, dead: Collection[str], limit: int, without: Collection[str] = ()
+    ) -> list[Execution]:
+        other: Document = {"workspace_id": {"$nin": [*without]}} if without else {}
+        return await self._open([None, *dead], [ExecutionStatus.RUNNING.value], limit, other)
 
     async def count_queued(self, workspace_id: str, most: int) -> int:
         query = {
@@ -214,13 +218,17 @@ class MongoExecutions:
         return await self._open([None, *owners], _FINAL, limit)
 
     async def _open(
-        self, owners: Sequence[str | None], statuses: Sequence[str], limit: int
+        self,
+        owners: Sequence[str | None],
+        statuses: Sequence[str],
+        limit: int,
+        other: Mapping[str, object] = MappingProxyType({}),
     ) -> list[Execution]:
         found: list[Execution] = []
         for owner in owners:
             for status in statuses:
                 if len(found) < limit:
-                    query = {"open": True, "owner": owner, "status": status}
+                    query = {"open": True, "owner": owner, "status": status, **other}
                     found += await self._readable(query, limit - len(found))
         return found
 

@@ -107,9 +107,12 @@ class MemoryExecutions(MemoryReceipts):
                 tail = job.tail if keep_tails else ()
                 self.jobs[job_id] = replace(job, tail=tail, open=False)
 
-    async def orphans(self, dead: Collection[str], limit: int) -> list[Execution]:
+    async def orphans(
+        self, dead: Collection[str], limit: int, without: Collection[str] = ()
+    ) -> list[Execution]:
         running = self._readable(ExecutionStatus.RUNNING)
-        return [_head(job) for job in running if job.owner is None or job.owner in dead][:limit]
+        left = [job for job in running if job.owner is None or job.owner in dead]
+        return [_head(job) for job in left if job.workspace_id not in without][:limit]
 
     async def queued(self, before: datetime, limit: int) -> list[str]:
         waiting = [

@@ -131,6 +131,8 @@ async def test_who_may_claim_what(executions, new_job, claimed):
     assert await executions.queued(later.created_at, 1) == [queued.job_id]
     found = await executions.orphans(["worker_dead"], 10)
     assert {job.job_id for job in found} == {lost.job_id, handed.job_id}
+    assert await executions.orphans(["worker_dead"], 10, [lost.workspace_id]) == []
+    assert len(await executions.orphans(["worker_dead"], 10, ["ws_other"])) == 2
     assert await executions.running_of("worker_1") == {owned.job_id}
     assert dict(await executions.live()) == {"queued": 2, "running": 3, "waiting_for_input": 0}
 

@@ -234,3 +234,23 @@ async def test_a_full_worker_says_so(make_worker, queue, until):
     await until(lambda: worker.runs.free == 0)
     told = worker.leases._full
     await until(lambda: told == {"worker_1"})
+
+
+async def test_a_lost_job_is_found_behind_those_of_a_workspace_that_gets_no_place(
+    store, make_worker, make_crew, until
+):
+    worker = make_worker("worker_1")
+    worker.runs.places = Places(2, 2)
+    for n in range(2):
+        assert worker.runs.reserve(f"here_{n}", "ws_large")
+    for n, workspace in enumerate(["ws_large"] * 5 + ["ws_small"]):
+        job = Execution(f"job_{n}", workspace, "crew_1", utc_now(), snapshot=make_crew())
+        await store.insert(job)
+        step = moves.claim(job, "worker_dead", utc_now(), lost=False, limit=5)
+        assert await store.apply(step)
+        assert await store.apply(moves.hand_back(step.after, published=0))
+    await worker.start()
+    await until(lambda: store.jobs["job_5"].owner == "worker_1")
+    assert {store.jobs[f"job_{n}"].owner for n in range(5)} == {None}
+    for n in range(2):
+        worker.runs.release(f"here_{n}")
