@@ -23,7 +23,9 @@ from crews.domain.activity import Activity
 from crews.domain.catalog import Catalog
 from crews.domain.crew import Crew, tools_named
 from crews.domain.memory import Memory
+from crews.domain.naming import ModelNames
 from crews.domain.tools import CustomTool
+from crews.published import PublishedModels
 from crews.wiring import build_app
 
 CREW: dict[str, Any] = {
@@ -168,7 +170,8 @@ class World:
 
     @property
     def catalog(self) -> Catalog:
-        return Catalog(self.crews, self.tools, self.activities, self.memories)  # type: ignore[arg-type]
+        models = ModelNames(PublishedModels())
+        return Catalog(self.crews, self.tools, self.activities, self.memories, models)  # type: ignore[arg-type]
 
 
 @pytest.fixture

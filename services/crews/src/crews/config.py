@@ -18,5 +18,7 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     """Custom tools that one workspace may have."""
     memory_key_limit: int = Field(default=10_000, ge=1)
     """Memories of one crew that are kept apart by an input's value; the least used makes room."""
+    openai_base_url: str | None = None
+    """The same as the executor's: with it, names of the OpenAI family are taken as they are, without a price."""
     batch_linger: float = Field(default=0.02, ge=0, le=5)
     """How long what runs of a crew send is gathered before it is written as one."""

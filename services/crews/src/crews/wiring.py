@@ -24,9 +24,11 @@ from crews.config import Settings
 from crews.domain.catalog import Catalog
 from crews.domain.demo import Demo
 from crews.domain.following import Following
+from crews.domain.naming import ModelNames
 from crews.domain.remembering import Remembering
 from crews.domain.toolbox import Toolbox
 from crews.messaging.consumers import Consumers
+from crews.published import PublishedModels
 from crews.routes import agents, crews, internal, memory, tasks, tools
 from crews.routes.parts import Parts
 from crews.store.activities import MongoActivities
@@ -62,7 +64,13 @@ def _stores(held: Database, settings: Settings) -> _Stores:
 
 def _parts(stores: _Stores, remembering: Remembering, settings: Settings) -> Parts:
     return Parts(
-        catalog=Catalog(stores.crews, stores.tools, stores.activities, stores.memories),
+        catalog=Catalog(
+            stores.crews,
+            stores.tools,
+            stores.activities,
+            stores.memories,
+            ModelNames(PublishedModels(), own_openai=bool(settings.openai_base_url)),
+        ),
         crews=stores.crews,
         lists=stores.lists,
         activities=stores.activities,

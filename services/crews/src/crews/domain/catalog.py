@@ -38,6 +38,7 @@ from crews.domain.drafts import (
     TaskRequest,
 )
 from crews.domain.memory import Memory, memory_id
+from crews.domain.naming import ModelNames
 from crews.domain.ports import Activities, Crews, CustomTools, Memories
 from crews.domain.schemas import schema_faults
 
@@ -56,12 +57,18 @@ class Catalog:
     """Makes, changes and removes crews and what is in them."""
 
     def __init__(
-        self, crews: Crews, tools: CustomTools, activities: Activities, memories: Memories
+        self,
+        crews: Crews,
+        tools: CustomTools,
+        activities: Activities,
+        memories: Memories,
+        models: ModelNames,
     ) -> None:
         self._crews = crews
         self._tools = tools
         self._activities = activities
         self._memories = memories
+        self._models = models
 
     async def create(
         self, workspace_id: str, draft: CrewDraft, once: Once[Crew] | None = None
@@ -70,6 +77,7 @@ class Catalog:
 
         async def make() -> Crew:
             crew = new_crew(draft, workspace_id, utc_now())
+            await self._check_models(crew)
             await self._check_tools(crew)
             refuse(await schema_faults(new_schemas(crew)))
             await self.keep(crew, receipt_of(once, crew))
@@ -288,11 +296,16 @@ class Catalog:
             crew = await find()
             _require(crew, matches)
             changed = change(crew)
+            await self._check_models(changed, crew, at(crew))
             await self._check_tools(changed, at(crew))
             refuse(await schema_faults(new_schemas(changed, crew)), at(crew))
             if await self._crews.replace(crew, changed, receipt):
                 return changed
         raise Conflict("The crew is being changed from several places at once.")
+
+    async def _check_models(self, crew: Crew, before: Crew | None = None, at: str = "") -> None:
+        if self._models.concern(crew, before):
+            refuse(await asyncio.to_thread(self._models.faults, crew, before), at)
 
     async def _check_tools(self, crew: Crew, at: str = "") -> None:
         if tool_faults(crew, BUILT_IN_BY_NAME):

@@ -1,0 +1,201 @@
+"""Which models a crew may name: known ones or new ones, but no slips of the pen.
+
+Names change faster than any list of them. So a name is refused only where it is all but one that is
+published: its words are spelt otherwise, not its numbers. `provider:model` is always taken.
+"""
+
+import re
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
+
+from common.contracts.models import OFFLINE, family_of
+from crews.domain.crew import Crew
+
+Provider = str
+
+
+class PublishedModels(Protocol):
+    """What is published of models: their names and whether they have a price. Nothing is asked for."""
+
+    def names(self, provider: Provider) -> Collection[str]: ...
+
+    def priced(self, provider: Provider, model: str) -> bool: ...
+
+
+_PREFIXED = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9-]+)?:")
+_DIGITS = re.compile(r"[0-9]+")
+_WORD = re.compile(r"[a-z]+")
+_COMMON = frozenset(
+    [
+        "gpt",
+        "o",
+        "chatgpt",
+        "mini",
+        "nano",
+        "turbo",
+        "pro",
+        "latest",
+        "preview",
+        "codex",
+        "audio",
+        "realtime",
+        "search",
+        "image",
+        "claude",
+        "opus",
+        "sonnet",
+        "haiku",
+        "gemini",
+        "flash",
+        "lite",
+        "exp",
+    ]
+)
+"""Words that need no look at the published names."""
+_SHORT = 4
+"""Words up to this length are taken for another only with one letter's difference."""
+
+
+class ModelNames:
+    """Checks the models of crews. `own_openai`: names of OpenAI's go to a server of one's own."""
+
+    def __init__(self, published: PublishedModels, *, own_openai: bool = False) -> None:
+        self._published = published
+        self._own_openai = own_openai
+
+    def concern(self, crew: Crew, before: Crew | None) -> bool:
+        """Say whether `faults` has to look at what is published, which takes a while at first."""
+        if _limited(crew) and crew != before:
+            return any(_paid(name) for name in _models(crew).values())
+        held = _held(before)
+        return any(self._strange(name) for name in _models(crew).values() if name not in held)
+
+    def faults(self, crew: Crew, before: Crew | None) -> list[dict[str, str]]:
+        """Return a fault for each model that is new in `crew` and cannot be meant, or not be paid for."""
+        held = _held(before)
+        return [*self._misspelt(crew, held), *self._unpriced(crew, before, held)]
+
+    def _misspelt(self, crew: Crew, held: Collection[str]) -> Iterable[dict[str, str]]:
+        for field, name in _models(crew).items():
+            meant = None if name in held else self._meant(name)
+            if meant is not None:
+                insisted = f"{family_of(name)[0]}:{name}"
+                reason = (
+                    f"The model {name} is not known; did you mean {meant}? If there is such a model "
+                    f"by now, write {insisted}"
+                )
+                yield {"field": field, "reason": reason}
+
+    def _unpriced(
+        self, crew: Crew, before: Crew | None, held: Collection[str]
+    ) -> Iterable[dict[str, str]]:
+        if not _limited(crew):
+            return
+        limited = before is not None and _limited(before)
+        for field, name in _models(crew).items():
+            if (limited and name in held) or not _paid(name):
+                continue
+            why = self._without_price(name)
+            if why is not None:
+                reason = (
+                    f"What the model {name} costs is not known ({why}), so max_cost_usd cannot bound a "
+                    "run: name another model, or set max_tokens instead, or no budget"
+                )
+                yield {"field": field if limited else _BUDGET, "reason": reason}
+
+    def _without_price(self, name: str) -> str | None:
+        family, model = family_of(name)
+        if family == "ollama":
+            return "models of one's own have no published price"
+        if family == "openai" and self._own_openai:
+            return "KASAL_OPENAI_BASE_URL names a server of one's own"
+        provider = family or re.split("[:/]", name, maxsplit=1)[0]
+        bare = model if family else name.partition(":")[2]
+        return None if self._published.priced(provider, bare) else "no price is published"
+
+    def _strange(self, name: str) -> bool:
+        """Say whether a name has words that are not seen every day, and no provider in front."""
+        family = family_of(name)[0]
+        if family is None or family == "ollama" or _PREFIXED.match(name):
+            return False
+        if family == "openai" and self._own_openai:
+            return False
+        return not _COMMON.issuperset(_WORD.findall(name))
+
+    def _meant(self, name: str) -> str | None:
+        if not self._strange(name):
+            return None
+        names = self._published.names(str(family_of(name)[0]))
+        words = _COMMON.union(*(_WORD.findall(one) for one in names))
+        if words.issuperset(_WORD.findall(name)):
+            return None
+        return _nearest(name, names)
+
+
+_BUDGET = "configuration.budget.max_cost_usd"
+
+
+def _nearest(name: str, names: Iterable[str]) -> str | None:
+    """Return which of `names` differs from `name` in a letter or two, whatever its numbers are."""
+    shape = _shape(name)
+    near: list[tuple[int, int, str]] = []
+    for one in names:
+        letters = _distance(shape, _shape(one), 2)
+        if 0 < letters <= 2 and _alike(shape, _shape(one), letters):
+            near.append((letters, _distance(name, one, 9), one))
+    return min(near)[2] if near else None
+
+
+def _shape(name: str) -> str:
+    return _DIGITS.sub("0", name)
+
+
+def _alike(given: str, known: str, letters: int) -> bool:
+    """Say whether two shapes with as many numbers differ in few letters for their words."""
+    if given.count("0") != known.count("0"):
+        return False
+    if letters == 1:
+        return True
+    there = set(_WORD.findall(known))
+    strange = [word for word in _WORD.findall(given) if word not in there]
+    return all(len(word) > _SHORT for word in strange)
+
+
+def _distance(one: str, other: str, most: int) -> int:
+    """Return how many letters differ, are missing, are too many or are swapped; over `most`, `most + 1`."""
+    if abs(len(one) - len(other)) > most:
+        return most + 1
+    before: list[int] = []
+    row = list(range(len(other) + 1))
+    for i, letter in enumerate(one, 1):
+        above, row_before = row, before
+        row = [i]
+        for j, against in enumerate(other, 1):
+            cost = min(above[j] + 1, row[-1] + 1, above[j - 1] + (letter != against))
+            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == against:
+                cost = min(cost, row_before[j - 2] + 1)
+            row.append(cost)
+        before = above
+        if min(row) > most:
+            return most + 1
+    return min(row[-1], most + 1)
+
+
+def _models(crew: Crew) -> Mapping[str, str]:
+    """Return the models that `crew` names, by the dotted paths of their fields."""
+    found = {f"agents.{index}.model": agent.model for index, agent in enumerate(crew.agents)}
+    if crew.configuration.manager_model is not None:
+        found["configuration.manager_model"] = crew.configuration.manager_model
+    return found
+
+
+def _held(before: Crew | None) -> Collection[str]:
+    return set(_models(before).values()) if before is not None else set()
+
+
+def _limited(crew: Crew) -> bool:
+    return crew.configuration.budget.max_cost_usd is not None
+
+
+def _paid(name: str) -> bool:
+    return name != OFFLINE

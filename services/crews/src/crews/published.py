@@ -1,0 +1,51 @@
+"""The names and prices of models as genai-prices has them, which is part of the installation.
+
+Its data takes half a second and 30 MB, so it is loaded when first asked for: on a thread.
+"""
+
+from collections.abc import Collection, Iterator
+from functools import cache
+from typing import Any
+
+
+class PublishedModels:
+    """Fulfils `naming.PublishedModels`, with the lookup that runs are priced by."""
+
+    def names(self, provider: str) -> Collection[str]:
+        """Return what the provider's models are called; none of a provider that is not known."""
+        return _names(provider)
+
+    def priced(self, provider: str, model: str) -> bool:
+        """Say whether a run's requests to `model` can be priced."""
+        try:
+            _snapshot().find_provider_model(model, None, provider, None)
+        except LookupError:
+            return False
+        return True
+
+
+def _snapshot() -> Any:
+    from genai_prices import data_snapshot
+
+    return data_snapshot.get_snapshot()
+
+
+@cache
+def _names(provider: str) -> frozenset[str]:
+    found = [one for one in _snapshot().providers if one.id == provider]
+    return frozenset(
+        name
+        for one in found
+        for model in one.models
+        for name in (model.id, *_spellings(model.match))
+        if not name.startswith("ft:")
+    )
+
+
+def _spellings(rule: Any) -> Iterator[str]:
+    """Yield the names that a rule takes letter for letter, and what others begin with."""
+    for kind in ("equals", "starts_with"):
+        if (name := getattr(rule, kind, None)) is not None:
+            yield name.rstrip("-")
+    for inner in (*(getattr(rule, "or_", None) or ()), *(getattr(rule, "and_", None) or ())):
+        yield from _spellings(inner)
