@@ -25,7 +25,7 @@ from crews.domain.crew import Crew, tools_named
 from crews.domain.memory import Memory
 from crews.domain.naming import ModelNames
 from crews.domain.tools import CustomTool
-from crews.published import PublishedModels
+from crews.models.published import PublishedModels
 from crews.wiring import build_app
 
 CREW: dict[str, Any] = {

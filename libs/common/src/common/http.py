@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
+from common.contracts.ids import id_fault
 from common.declared import KnownQueryOnly
 from common.errors import (
     InternalError,
@@ -138,7 +139,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def known(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, KasalError)  # noqa: S101 - registered for this class only
-        return _answer(request, fault)
+        return _answer(request, _of_no_id(request, fault))
 
     async def invalid(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, RequestValidationError)  # noqa: S101
@@ -166,6 +167,14 @@ def _answer(
     request: Request, error: KasalError, headers: Mapping[str, str] | None = None
 ) -> Response:
     return error_response(error, current_request_id(), request.headers.get("accept", ""), headers)
+
+
+def _of_no_id(request: Request, fault: KasalError) -> KasalError:
+    """Return `fault`, or what to do where a name was sent for an id."""
+    if fault.status != NotFound.status:
+        return fault
+    told = (id_fault(name, str(value)) for name, value in request.path_params.items())
+    return next((NotFound(f"{one}.") for one in told if one is not None), fault)
 
 
 def _from_http(fault: HTTPException) -> KasalError:

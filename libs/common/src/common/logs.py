@@ -14,6 +14,8 @@ from opentelemetry import trace
 from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
 from structlog.stdlib import BoundLogger
 
+from common.contracts.texts import escaped
+
 bound = bound_contextvars
 
 
@@ -56,7 +58,7 @@ def configure_logging(level: str = "INFO", style: str = "auto", service: str = "
         structlog.stdlib.add_log_level,
     ]
     if pretty:
-        shared += [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False)]
+        shared += [structlog.processors.TimeStamper(fmt="%H:%M:%S", utc=False), _one_line]
     else:
         shared += [structlog.processors.TimeStamper(fmt="iso", utc=True), _add_trace_ids]
     structlog.configure(
@@ -130,6 +132,16 @@ def _named(service: str) -> Any:
         return event
 
     return add
+
+
+def _one_line(
+    _logger: Any, _method: str, event: MutableMapping[str, Any]
+) -> MutableMapping[str, Any]:
+    """Keep what users wrote from beginning a line of its own; JSON has escapes anyway."""
+    for name, value in event.items():
+        if isinstance(value, str):
+            event[name] = escaped(value)
+    return event
 
 
 def _add_trace_ids(

@@ -28,7 +28,7 @@ from crews.domain.naming import ModelNames
 from crews.domain.remembering import Remembering
 from crews.domain.toolbox import Toolbox
 from crews.messaging.consumers import Consumers
-from crews.published import PublishedModels
+from crews.models.published import PublishedModels
 from crews.routes import agents, crews, internal, memory, tasks, tools
 from crews.routes.parts import Parts
 from crews.store.activities import MongoActivities

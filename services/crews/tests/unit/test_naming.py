@@ -10,7 +10,7 @@ from common.testing.loop_lag import loop_lag
 from crews.domain.crew import Agent, Crew
 from crews.domain.drafts import AgentChanges, AgentRequest, CrewChanges, CrewDraft
 from crews.domain.naming import ModelNames
-from crews.published import PublishedModels
+from crews.models.published import PublishedModels
 
 
 def draft(model: str, limit: float | None = None, **more: object) -> CrewDraft:

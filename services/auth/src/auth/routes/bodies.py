@@ -2,15 +2,22 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints
 
 from auth.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from auth.domain.workspaces import Tier
+from common.contracts.ids import id_of
+from common.contracts.texts import line
 from common.models import AnswerModel, NextPage, RequestModel, Timestamp
 from common.tokens import LONGEST_OPAQUE
 
 RoleName = Literal["viewer", "editor", "admin", "owner"]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
+Name = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100),
+    AfterValidator(line),
+]
+WorkspaceId: Any = id_of("workspace_id")
 Email = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=3, max_length=254),
@@ -37,7 +44,7 @@ class Registered(AnswerModel):
 class Credentials(RequestModel):
     email: Email
     password: Secret
-    workspace_id: str | None = Field(default=None, max_length=100)
+    workspace_id: WorkspaceId | None = None
     """Which of the user's workspaces to enter; by default their own."""
 
 
@@ -157,7 +164,7 @@ class Acceptance(RequestModel):
 
 
 class SwitchRequest(RequestModel):
-    workspace_id: str = Field(min_length=1, max_length=100)
+    workspace_id: WorkspaceId
 
 
 class BelongingView(AnswerModel):

@@ -139,7 +139,7 @@ def _check_known(field: str, ids: Iterable[str | None], known: Collection[str]) 
 def _agent_id(index: int, draft: TaskDraft, agents: Sequence[Agent]) -> str | None:
     """Return who is meant. A crew's only agent does what is given to nobody."""
     if draft.agent_id is not None:
-        return draft.agent_id
+        return str(draft.agent_id)
     if draft.agent is None:
         return agents[0].id if len(agents) == 1 else None
     if isinstance(draft.agent, int):
@@ -164,7 +164,8 @@ def _context(
             refuse([{"field": f"tasks.{index}.context.{place}", "reason": reason}])
     texts = [ids[entry] if isinstance(entry, int) else entry for entry in entries]
     names = {one.name: ids[n] for n, one in enumerate(drafts[:index]) if one.name is not None}
-    return named(texts, names, {*ids, *held}, f"tasks.{index}.context")
+    there = [one.name for one in drafts if one.name is not None]
+    return named(texts, names, {*ids, *held}, f"tasks.{index}.context", there)
 
 
 def _configuration(draft: ConfigurationDraft) -> Configuration:

@@ -9,13 +9,17 @@ from typing import Any, Literal, TypeVar
 from pydantic import BaseModel, ConfigDict
 
 from common.contracts.crew import Configuration, Lack, Process, lacks
+from common.contracts.texts import look
 from common.errors import Conflict, NotFound, several
 
 CrewStatus = Literal["configuring", "active"]
 MOST_AGENTS, MOST_TASKS = 50, 200
 MOST_BYTES = 1_000_000
 """Of a whole crew as JSON: it is one document, read and written as one."""
-_WORD = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_NAMELIKE = re.compile(
+    r"(?=[A-Za-z0-9_-]{1,100}\Z)(?:.*_.*|(?=.*-)(?=.*\d).*|(?i:task)-?\d*)", re.ASCII
+)
+"""Words as names of tasks are written: `research_task`, `step-2`, `Task1`."""
 _INVALID = "Invalid crew configuration"
 
 
@@ -96,7 +100,8 @@ class Crew(BaseModel):
         place = ids.index(task.id) if task.id in ids else len(ids)
         names = {one.name: one.id for one in self.tasks[:place] if one.name is not None}
         held = self.tasks[place].context if place < len(ids) else ()
-        context = named(task.context, names, held, "context")
+        there = [one.name for one in (*self.tasks, task) if one.name is not None]
+        context = named(task.context, names, held, "context", there)
         return task.model_copy(update={"context": context})
 
     def agent(self, agent_id: str) -> Agent:
@@ -162,8 +167,11 @@ def check(crew: Crew, at: str = "") -> None:
     `at` is taken off the dotted paths where only one entry was sent: they are then that entry's own.
     """
     refuse(list(_faults(crew)), at)
-    if len(crew.model_dump_json()) > MOST_BYTES:
-        reason = f"A crew may take at most {MOST_BYTES} bytes as JSON"
+    if len(crew.model_dump_json().encode()) > MOST_BYTES:
+        reason = (
+            f"A crew may take at most {MOST_BYTES} bytes as JSON with all of its agents and tasks: "
+            "shorten their texts, or make two crews of it"
+        )
         refuse([{"field": "body", "reason": reason}])
 
 
@@ -208,9 +216,9 @@ def _same_names(field: str, names: Sequence[str | None]) -> Iterable[dict[str, s
     for index, name in enumerate(names):
         if name is None:
             continue
-        first = places.setdefault(name.casefold(), index)
+        first = places.setdefault(look(name), index)
         if first != index:
-            reason = f"{name} is the name of {field}.{first} too; give each a name of its own"
+            reason = f"{name} is, or looks like, the name of {field}.{first} too; give each a name of its own"
             yield {"field": f"{field}.{index}.name", "reason": reason}
 
 
@@ -222,11 +230,16 @@ def _context_faults(index: int, task: Task, earlier: set[str]) -> Iterable[dict[
 
 
 def named(
-    context: Sequence[str], names: Mapping[str, str], taken: Collection[str], field: str
+    context: Sequence[str],
+    names: Mapping[str, str],
+    taken: Collection[str],
+    field: str,
+    there: Collection[str],
 ) -> tuple[str, ...]:
     """Return `context` with ids for the `names` of earlier tasks; what is in `taken` stays.
 
-    One word that names no task is a mistake, not a text. Raises `InvalidRequest`.
+    A word that looks like the name of a task and names none is a mistake, not a text: it is written
+    as names are, or is nearly one of those that are `there`. Raises `InvalidRequest`.
     """
     faults = [
         {"field": f"{field}.{place}", "reason": _no_task(entry, names)}
@@ -234,10 +247,19 @@ def named(
         if entry not in names
         and entry not in taken
         and not is_task_id(entry)
-        and _WORD.fullmatch(entry)
+        and _may_be_name(entry, there)
     ]
     refuse(faults)
     return tuple(names.get(entry, entry) for entry in context)
+
+
+def _may_be_name(entry: str, names: Iterable[str]) -> bool:
+    if _NAMELIKE.match(entry):
+        return True
+    if " " in entry or len(entry) > 100:
+        return False
+    known = [name.casefold() for name in names]
+    return bool(difflib.get_close_matches(entry.casefold(), known, 1, 0.8))
 
 
 def _no_task(entry: str, names: Iterable[str]) -> str:
@@ -246,7 +268,7 @@ def _no_task(entry: str, names: Iterable[str]) -> str:
         f"the earlier tasks are named {', '.join(names)}" if names else "no earlier task has a name"
     )
     meant = f"did you mean {close[0]}? " if close else ""
-    return f"No earlier task is named {entry}; {meant}{there[:300]}. A text has more than one word"
+    return f"No earlier task is named {entry}; {meant}{there[:300]}. A text has spaces in it"
 
 
 def is_task_id(text: str) -> bool:

@@ -14,8 +14,10 @@ from pydantic import (
 
 from common.contracts.bodies import check_bounded
 from common.contracts.crew import Process, UnknownOutcome
+from common.contracts.ids import id_of
 from common.contracts.memory import CREW, SCOPE
 from common.contracts.models import canonical, model_fault
+from common.contracts.texts import line
 from common.schemas.checking import form_fault
 
 
@@ -39,8 +41,8 @@ def _model(value: str) -> str:
     return name
 
 
-Name = Annotated[str, _text(200)]
-TaskName = Annotated[str, _text(100)]
+Name = Annotated[str, _text(200), AfterValidator(line)]
+TaskName = Annotated[str, _text(100), AfterValidator(line)]
 Goal = Annotated[str, _text(4_000)]
 Backstory = Annotated[str, _text(10_000, least=0)]
 Model = Annotated[str, _text(200), AfterValidator(_model)]
@@ -49,7 +51,9 @@ Tools = Annotated[list[Annotated[str, _text(100)]], Field(max_length=50, fail_fa
 Context = Annotated[list[Words], Field(max_length=50, fail_fast=True)]
 InnerContext = Annotated[list[Words | StrictInt], Field(max_length=50, fail_fast=True)]
 """Beside texts and ids, the indexes of earlier tasks of the same list, which have no ids yet."""
-EntryId = Annotated[str, StringConstraints(pattern=r"^(agent|task)_[A-Za-z0-9_-]{1,60}$")]
+CrewId: Any = id_of("crew_id")
+AgentId: Any = id_of("agent_id")
+TaskId: Any = id_of("task_id")
 JsonSchema = Annotated[dict[str, Any] | None, AfterValidator(_schema)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
@@ -80,7 +84,7 @@ _OF_CREWS = frozenset(
 class AgentDraft(Draft):
     READ_ONLY = frozenset({"crew_id", "status"})
 
-    id: EntryId | None = None
+    id: AgentId | None = None
     """On an update of a crew's list: which agent this is. A new one without."""
     name: Name | None = None
     role: Name
@@ -113,11 +117,11 @@ class TaskDraft(_TaskExtras):
 
     READ_ONLY = frozenset({"crew_id", "status"})
 
-    id: EntryId | None = None
+    id: TaskId | None = None
     description: Words
     expected_output: Annotated[str, _text(20_000, least=0)] = ""
     agent: Name | StrictInt | None = None
-    agent_id: EntryId | None = None
+    agent_id: AgentId | None = None
     context: InnerContext = []
 
 
@@ -182,7 +186,7 @@ class CrewChanges(Draft):
 class AgentRequest(Draft):
     READ_ONLY = frozenset({"id", "status"})
 
-    crew_id: Annotated[str, _text(100)]
+    crew_id: CrewId
     name: Name | None = None
     role: Name
     goal: Goal
@@ -207,8 +211,8 @@ class TaskRequest(_TaskExtras):
 
     READ_ONLY = frozenset({"id", "status"})
 
-    agent_id: Annotated[str, _text(100)] | None = None
-    crew_id: Annotated[str, _text(100)] | None = None
+    agent_id: AgentId | None = None
+    crew_id: CrewId | None = None
     description: Words
     expected_output: Annotated[str, _text(20_000, least=0)]
     context: Context = []
@@ -218,7 +222,7 @@ class TaskChanges(Draft):
     READ_ONLY = frozenset({"id", "status", "crew_id"})
 
     name: TaskName | None = None
-    agent_id: Annotated[str, _text(100)] | None = None
+    agent_id: AgentId | None = None
     description: Words | None = None
     expected_output: Annotated[str, _text(20_000, least=0)] | None = None
     context: Context | None = None

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from typing import Literal
 from urllib.parse import urlsplit
 
+from common.contracts.query_keys import MASK
+
 Origin = tuple[str, str, int]
-MASK = "********"
-"""Stands in an answer for the value of a header that may be a key; sent back, it leaves the value."""
 
 _PORTS = {"http": 80, "https": 443}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from common.contracts import query_keys
 from common.contracts.tools import BUILT_IN_BY_NAME
 from common.errors import Conflict, InvalidRequest, NotFound, several
 from common.idempotency.once import Once, at_most_once, receipt_of
@@ -25,6 +26,7 @@ class Changed:
     tool: CustomTool
     credentials: Fate
     dropped_headers: tuple[str, ...] = ()
+    dropped_query: tuple[str, ...] = ()
 
 
 class Toolbox:
@@ -46,6 +48,7 @@ class Toolbox:
             created_at=utc_now(),
             **{
                 **draft.model_dump(exclude={"credentials"}),
+                "endpoint": query_keys.unmasked(draft.endpoint, None)[0],
                 "headers": unmasked(draft.headers, {}),
             },
         )
@@ -117,14 +120,16 @@ def _changed(tool: CustomTool, changes: ToolChanges) -> Changed:
     if moved and changes.headers is None:
         wanted = harmless(tool.headers)
     dropped = tuple(name for name in changed.headers if name not in wanted)
-    changed = changed.model_copy(update={"headers": wanted})
+    endpoint, lost = query_keys.unmasked(changed.endpoint, None if moved else tool.endpoint)
+    changed = changed.model_copy(update={"headers": wanted, "endpoint": endpoint})
     try:
         check_credentials(changed.auth_type, changes.credentials)
     except ValueError as fault:
         raise InvalidRequest("Invalid tool", field="credentials", reason=str(fault)) from None
     fate = _fate(tool, changed, changes, moved=moved)
     holds = fate in {"kept", "replaced"}
-    return Changed(changed.model_copy(update={"has_credentials": holds}), fate, dropped)
+    kept = changed.model_copy(update={"has_credentials": holds})
+    return Changed(kept, fate, dropped, tuple(lost))
 
 
 def _fate(tool: CustomTool, changed: CustomTool, changes: ToolChanges, *, moved: bool) -> Fate:

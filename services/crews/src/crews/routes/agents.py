@@ -8,7 +8,7 @@ from common.access import Editor, Viewer
 from common.idempotency.header import IdempotencyKey, creating
 from common.models import CursorPage, failures
 from crews.domain.crew import Agent
-from crews.domain.drafts import AgentChanges, AgentRequest
+from crews.domain.drafts import AgentChanges, AgentRequest, CrewId
 from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view
 from crews.routes.parts import IfMatch, Use, condition, entry_tag, number_of, part_of, place_in
 
@@ -16,9 +16,7 @@ router = APIRouter(tags=["Agents"])
 
 
 class AgentQuery(CursorPage):
-    crew_id: Annotated[
-        str | None, Query(max_length=100, description="Only agents of this crew")
-    ] = None
+    crew_id: Annotated[CrewId | None, Query(description="Only agents of this crew")] = None
 
 
 @router.get("/agents", summary="List all agents")

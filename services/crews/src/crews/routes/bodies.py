@@ -2,13 +2,17 @@
 
 from typing import Any, Literal
 
+from pydantic import Field
+
+from common.contracts import query_keys
 from common.contracts.crew import Configuration, Lack
+from common.contracts.query_keys import MASK
 from common.models import AnswerModel, NextPage, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.origins import Fate, masked
 from crews.domain.toolbox import Changed
-from crews.domain.tools import CustomTool
+from crews.domain.tools import CustomTool, ToolDraft
 
 CrewState = Literal["configuring", "active"]
 AgentState = Literal["ready", "busy"]
@@ -122,6 +126,8 @@ class ToolList(_List):
 class ToolRegistered(AnswerModel):
     tool_id: str
     status: Literal["registered"] = "registered"
+    warnings: list[str] = Field(default=[], exclude_if=lambda told: not told)
+    """Which values were left out because they were sent masked; not there where none was."""
 
 
 class ToolUpdated(Updated):
@@ -166,8 +172,27 @@ class ClearRequest(RequestModel):
 
 def tool_view(tool: CustomTool) -> ToolView:
     """Return the tool as it is served, without any of its keys."""
-    shown = tool.model_dump(exclude={"workspace_id", "headers"})
-    return ToolView(**shown, headers=masked(tool.headers), warnings=_warnings(tool))
+    shown = tool.model_dump(exclude={"workspace_id", "headers", "endpoint"})
+    return ToolView(
+        **shown,
+        endpoint=query_keys.masked(tool.endpoint),
+        headers=masked(tool.headers),
+        warnings=_warnings(tool),
+    )
+
+
+def tool_registered(draft: ToolDraft, tool: CustomTool) -> ToolRegistered:
+    """Return what was made of `draft`, with what has to be given anew: masks stand for no value."""
+    told = []
+    headers = [name for name in draft.headers if name not in tool.headers]
+    if headers:
+        told.append(f"Headers whose value was {MASK} were left out: {', '.join(headers)}.")
+    query = query_keys.unmasked(draft.endpoint, None)[1]
+    if query:
+        told.append(
+            f"Keys in the address whose value was {MASK} were left out: {', '.join(query)}."
+        )
+    return ToolRegistered(tool_id=tool.id, warnings=told)
 
 
 def tool_updated(changed: Changed) -> ToolUpdated:
@@ -178,6 +203,9 @@ def tool_updated(changed: Changed) -> ToolUpdated:
     if changed.dropped_headers:
         named = ", ".join(changed.dropped_headers)
         told.append(f"Headers that may be keys were dropped with the old address: {named}.")
+    if changed.dropped_query:
+        named = ", ".join(changed.dropped_query)
+        told.append(f"Keys in the query that were for another address were dropped: {named}.")
     warnings = [*told, *_warnings(changed.tool)]
     return ToolUpdated(id=changed.tool.id, credentials=changed.credentials, warnings=warnings)
 

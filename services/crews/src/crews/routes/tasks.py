@@ -9,7 +9,7 @@ from common.idempotency.header import IdempotencyKey, creating
 from common.models import CursorPage, failures
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Crew, Task
-from crews.domain.drafts import TaskChanges, TaskRequest
+from crews.domain.drafts import AgentId, CrewId, TaskChanges, TaskRequest
 from crews.routes.bodies import Created, TaskList, TaskView, Updated, task_view
 from crews.routes.parts import (
     LOOKED,
@@ -26,12 +26,8 @@ router = APIRouter(tags=["Tasks"])
 
 
 class TaskQuery(CursorPage):
-    crew_id: Annotated[str | None, Query(max_length=100, description="Only tasks of this crew")] = (
-        None
-    )
-    agent_id: Annotated[
-        str | None, Query(max_length=100, description="Only tasks of this agent")
-    ] = None
+    crew_id: Annotated[CrewId | None, Query(description="Only tasks of this crew")] = None
+    agent_id: Annotated[AgentId | None, Query(description="Only tasks of this agent")] = None
     status: Annotated[TaskStatus | None, Query(description="Only tasks in this state" + LOOKED)] = (
         None
     )

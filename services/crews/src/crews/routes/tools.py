@@ -1,5 +1,6 @@
 """The routes below /tools."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -8,13 +9,14 @@ from common.access import Admin, Viewer
 from common.contracts.tools import BUILT_IN_TOOLS
 from common.idempotency.header import IdempotencyKey, creating
 from common.models import CursorPage, failures
-from crews.domain.tools import CustomTool, ToolChanges, ToolDraft
+from crews.domain.tools import ToolChanges, ToolDraft
 from crews.routes.bodies import (
     ToolList,
     ToolRegistered,
     ToolSummary,
     ToolUpdated,
     ToolView,
+    tool_registered,
     tool_updated,
     tool_view,
 )
@@ -54,17 +56,17 @@ async def list_tools(caller: Viewer, page: Annotated[CursorPage, Query()], use: 
 
 
 @router.post(
-    "/tools/custom", status_code=201, responses=creating(201), summary="Register custom tool"
+    "/tools/custom",
+    status_code=201,
+    responses=creating(201),
+    summary="Register custom tool",
 )
 async def register_tool(
     body: ToolDraft, caller: Admin, use: Use, key: IdempotencyKey
 ) -> ToolRegistered:
-    once = use.keys.once(key, caller.workspace_id, body, _registered)
-    return _registered(await use.toolbox.register(caller.workspace_id, body, once))
-
-
-def _registered(tool: CustomTool) -> ToolRegistered:
-    return ToolRegistered(tool_id=tool.id)
+    told = partial(tool_registered, body)
+    once = use.keys.once(key, caller.workspace_id, body, told)
+    return told(await use.toolbox.register(caller.workspace_id, body, once))
 
 
 @router.get("/tools/custom/{tool_id}", summary="Get custom tool")

@@ -1,10 +1,7 @@
 """Names of jobs, as far as this service judges them."""
 
-import re
-
+from common.contracts.ids import id_fault
 from common.errors import NotFound
-
-_WELL_FORMED = re.compile(r"job_[A-Za-z0-9_-]{1,60}", re.ASCII)
 
 
 def checked(job_id: str) -> str:
@@ -13,6 +10,6 @@ def checked(job_id: str) -> str:
     Raises `NotFound`: nothing else may reach a routing key, where `*` and `#` have a meaning, or a
     peer's path.
     """
-    if not _WELL_FORMED.fullmatch(job_id):
-        raise NotFound("There is no such execution.")
+    if id_fault("job_id", job_id) is not None:
+        raise NotFound(f"{id_fault('job_id', job_id)}.")
     return job_id

@@ -32,15 +32,21 @@ def manager_instructions(
 ) -> str:
     """Return the standing instructions of a hierarchical crew's manager."""
     people = "\n".join(
-        f"- {one.name}: {filled(one.role, inputs)}. Goal: {filled(one.goal, inputs)}"
+        "- "
+        + _one_line(f"{one.name}: {filled(one.role, inputs)}. Goal: {filled(one.goal, inputs)}")
         for one in coworkers
     )
     return (
-        f"You are the manager of the crew {crew}. You do not do the work yourself: hand it to your "
+        f"You are the manager of the crew {_one_line(crew)}. You do not do the work yourself: hand it to your "
         "coworkers with the tool delegate_work, look critically at what comes back, have it done "
         "again where it falls short, and then answer for the task with the result itself.\n"
         f"Your coworkers:\n{people}"
     )
+
+
+def _one_line(text: str) -> str:
+    """Return an entry of a list: what it says cannot look like another one."""
+    return " ".join(text.split())
 
 
 def shared_out(context: Sequence[str]) -> tuple[list[str], bool]:

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from common.access import Editor, Viewer
 from common.contracts.events import ExecutionStatus
+from common.contracts.ids import id_of
 from common.idempotency.header import IdempotencyKey, creating
 from common.logs import bind_job
 from common.models import (
@@ -33,14 +34,14 @@ JobPath = Annotated[str, Path(description="A job")]
 _Words: Any = text(50_000)
 _Remark: Any = text(4_000)
 _QuestionId: Any = text(100)
-_CREW_ID = r"^crew_[A-Za-z0-9_-]{1,60}$"
+_CrewId: Any = id_of("crew_id")
 _CONFLICT: dict[int | str, dict[str, Any]] = {
     409: {"model": ErrorEnvelope, "description": "The job's present status does not allow it"}
 }
 
 
 class StartExecution(RequestModel):
-    crew_id: Annotated[str, Field(pattern=_CREW_ID)]
+    crew_id: _CrewId
     inputs: dict[str, Any] = Field(
         default={}, description="What fills in the placeholders `{name}` of the crew's texts"
     )
@@ -157,7 +158,7 @@ class InputTaken(AnswerModel):
 
 
 class ListExecutions(CursorPage):
-    crew_id: Annotated[str | None, Query(max_length=100)] = None
+    crew_id: Annotated[_CrewId | None, Query()] = None
     status: ExecutionStatus | None = None
 
 

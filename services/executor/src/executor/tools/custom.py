@@ -9,6 +9,7 @@ from urllib.parse import quote, urlencode, urlsplit, urlunsplit
 
 import orjson
 
+from common.contracts import query_keys
 from common.contracts.crew import ToolSnapshot
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient, Incoming, Outgoing
@@ -55,7 +56,8 @@ class CustomTool:
     async def run(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Call the endpoint once and return what it answers. Raises `ToolFault`, `KasalError`."""
         held = await self._held(call)
-        mask = Mask([*_kept(held), *_secret(self._snapshot.headers), *_pairs(held)])
+        in_query = [value for _, value in query_keys.keys(self._snapshot.endpoint or "")]
+        mask = Mask([*_kept(held), *_secret(self._snapshot.headers), *_pairs(held), *in_query])
         try:
             request = self._request(arguments, call, self._signed(held))
             answer = await self._client.send(request)

@@ -1,0 +1,61 @@
+"""Texts that are shown on one line: names, and what of others' words gets into messages and logs."""
+
+import unicodedata
+
+_JOINERS = frozenset("\u200c\u200d")
+"""Zero-width joiners, which Persian and emoji are written with."""
+_UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
+_LONGEST = 80
+_TWINS = str.maketrans(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb\u0501\u051b\u051d\u043a\u043c\u0442\u0432\u043d"
+    "\u03b1\u03bf\u03c1\u03bd\u03b9\u03ba\u03c5\u03c7",
+    "aeopcyxijshdqwkmtbhaopvikux",
+)
+"""Cyrillic and Greek letters that look like Latin ones (those whose capitals do, too)."""
+
+
+def line_fault(text: str) -> str | None:
+    """Return why `text` is no name: it has what breaks a line, or is not seen. None when it has not."""
+    for place, sign in enumerate(text):
+        if unicodedata.category(sign) in _UNSEEN and sign not in _JOINERS:
+            told = f"U+{ord(sign):04X} {unicodedata.name(sign, 'a control character')}"
+            return f"It must be one line of characters that are seen; at {place} there is {told}"
+    if text and not _looks(text):
+        return "It must have characters that are seen"
+    return None
+
+
+def line(text: str) -> str:
+    """Return `text` if it is a name. Raises `ValueError`, as pydantic's validators do."""
+    fault = line_fault(text)
+    if fault is not None:
+        raise ValueError(fault)
+    return text
+
+
+def look(text: str) -> str:
+    """Return what names have in common that look the same: capitals, width, spaces, other alphabets."""
+    return _looks(text).translate(_TWINS)
+
+
+def _looks(text: str) -> str:
+    plain = unicodedata.normalize("NFKC", text).casefold()
+    return " ".join("".join(sign for sign in plain if sign not in _JOINERS).split())
+
+
+def escaped(text: str) -> str:
+    """Return `text` on one line, with escapes for what breaks lines or is not seen."""
+    if text.isprintable():
+        return text
+    return "".join(
+        sign
+        if sign in _JOINERS or unicodedata.category(sign) not in _UNSEEN
+        else sign.encode("unicode_escape", "surrogatepass").decode()
+        for sign in text
+    )
+
+
+def quoted(text: str) -> str:
+    """Return what somebody wrote, shortened and in quotation marks, to be named in a message."""
+    shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
+    return f'"{escaped(shown)}"'
