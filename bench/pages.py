@@ -110,7 +110,7 @@ async def _compare(lists: Sequence[Lists], reader: Reader, rounds: int, report: 
 
 
 async def _scans(lists: Lists, reader: Reader, report: Report) -> None:
-    """Say what looking at everything costs: the one filter that does, and the store by itself."""
+    """Say what the filter costs that no index knows, and what the store takes by itself."""
     named = lists.crews_page(1, "&name=crew%201")
     report.row(
         f"crews by a part of their name, of {lists.workspace:,}",
