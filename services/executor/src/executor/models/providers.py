@@ -5,6 +5,7 @@ Everything here imports a provider's library, which takes a second or so: call i
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from secrets import token_hex
 from typing import Any, Literal
 
 from executor.models.client import BoundedClient
@@ -32,8 +33,12 @@ class Client:
 
 _AS_REGISTERED = {"json_schema_transformer": None}
 """Has pydantic-ai send schemas to OpenAI's protocols as they are."""
-_NO_TAGS = {"thinking_tags": ("\0", "\0")}
-"""Has it leave thoughts in answers to us: it splits at tags in code, too."""
+_NO_TAG = f"\0{token_hex(16)}\0"
+_NO_TAGS = {"thinking_tags": (_NO_TAG, _NO_TAG)}
+"""Has it leave thoughts in answers to us: it splits at tags in code, too.
+
+What no answer can hold: at each tag it copies the rest of the answer, and makes a part of it.
+"""
 
 
 def openai(key: str, timeout: float) -> Client:
