@@ -152,6 +152,7 @@ async def test_two_crews_can_be_deleted_that_have_receipts(service, crew_body):
     assert await service.call("GET", "/crews", expect=200) == {
         "crews": [],
         "total": 0,
+        "next": None,
         "page": 1,
         "page_size": 20,
     }
