@@ -1,4 +1,4 @@
-"""A page of a long list beside the same page of a short one: a job's traces, a workspace's crews.
+"""A page of a long list beside the same page of a short one: a job's traces, a workspace's crews and jobs.
 
 Each length has a database and a service process of its own, so that a query that looked at a whole
 collection would show; they are asked in turn, one request at a time. `pages_filled.py` fills them.
@@ -13,6 +13,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import aiohttp
 import pages_filled
@@ -20,15 +21,22 @@ from processes import scratch
 from report import Report
 from services import Peers, Service, peers, serving
 
+from common.contracts.events import ExecutionStatus
+from common.cursors import cursor
 from common.local import finding
 from common.settings import MongoSettings
+from common.times import utc_now
 
 SHORT, LONG = 100, 100_000
+JOBS = 150_000
+"""Ended jobs of the long list; 3 of them have failed, and 3 are of a crew of their own."""
 CARRIED = 20_000
 """Crews that SecantusDB is given: of 100,000 it came to a stand, see README.md."""
 _ASKED, _WARM_UP, _SCANS = 60, 10, 3
 _TRACES, _CREWS = 50, 20
 """Entries on a page."""
+_AT_ONCE = 10
+"""Lists of one workspace that are asked for while another asks for something small."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +45,7 @@ class Lists:
 
     events: int
     workspace: int
+    ended: int
     executor: Service
     crews: Service
     job_id: str
@@ -48,6 +57,28 @@ class Lists:
 
     def crews_page(self, page: int, filters: str = "") -> str:
         return f"{self.crews.url}/crews?page_size={_CREWS}&page={page}{filters}"
+
+    def jobs_page(self, crew_id: str | None = None, status: str | None = None) -> str:
+        """Return the newest jobs behind a cursor: without the total, which is kept and not counted."""
+        scope = ("executions", pages_filled.WORKSPACE, crew_id, status)
+        wanted = {"page_size": _CREWS, "after": cursor((utc_now(), "z"), scope)}
+        filters = {"crew_id": crew_id, "status": status}
+        query = urlencode(wanted | {name: value for name, value in filters.items() if value})
+        return f"{self.executor.url}/executions?{query}"
+
+    def jobs(self) -> dict[str, tuple[str, int]]:
+        """Return the pages of jobs that are compared, and how many entries each holds."""
+        failed, rare = ExecutionStatus.FAILED, pages_filled.RARE_CREW
+        return {
+            "jobs": (self.jobs_page(), _CREWS),
+            "jobs of a crew": (self.jobs_page(pages_filled.CREW), _CREWS),
+            "jobs that have failed, 3": (self.jobs_page(status=failed), pages_filled.RARE),
+            "jobs of a rare crew, 3": (self.jobs_page(rare), pages_filled.RARE),
+            "jobs of a rare crew that have failed, 3": (
+                self.jobs_page(rare, failed),
+                pages_filled.RARE,
+            ),
+        }
 
     def asked(self) -> dict[str, str]:
         """Return the pages that are compared, by what they are called."""
@@ -80,7 +111,7 @@ class Reader:
         if answer.status != 200:
             raise SystemExit(f"{url} was answered {answer.status}: {raw[:500].decode()}")
         found: Mapping[str, Any] = await answer.json()
-        rows = found["traces"] if "traces" in found else found["crews"]
+        rows = next(found[name] for name in ("traces", "crews", "executions") if name in found)
         if len(rows) != entries:
             raise SystemExit(f"{url} holds {len(rows)} entries, not {entries}.")
         return took
@@ -107,6 +138,34 @@ async def _compare(lists: Sequence[Lists], reader: Reader, rounds: int, report: 
         report.at_most(
             f"{name}: {lengths[1]:,} / {lengths[0]:,}", 1.5, *(one[1] / one[0] for one in found)
         )
+
+
+async def _compare_jobs(
+    lists: Sequence[Lists], reader: Reader, rounds: int, report: Report
+) -> None:
+    short, long = (one.jobs() for one in lists)
+    for name, (url, entries) in long.items():
+        pair = (short[name][0], url)
+        await reader.medians(pair, entries, _WARM_UP)
+        found = [await reader.medians(pair, entries, _ASKED) for _ in range(rounds)]
+        for place, one in enumerate(lists):
+            report.row(f"{name}, of {one.ended:,}: p50", "ms", *(row[place] for row in found))
+        report.at_most(
+            f"{name}: {lists[1].ended:,} / {lists[0].ended:,}", 1.5, *(r[1] / r[0] for r in found)
+        )
+
+
+async def _beside(lists: Lists, reader: Reader, other: Reader, report: Report) -> None:
+    """Say how long another workspace's small request takes while ten such lists are asked for."""
+    small = f"{lists.executor.url}/executions?page_size=1"
+    (alone,) = await other.medians([small], 0, _ASKED)
+    url, entries = lists.jobs()["jobs that have failed, 3"]
+    asking = [asyncio.create_task(reader.medians([url], entries, _ASKED)) for _ in range(_AT_ONCE)]
+    (beside,) = await other.medians([small], 0, _ASKED)
+    await asyncio.gather(*asking)
+    report.row("another workspace's empty list, alone: p50", "ms", alone)
+    report.row(f"the same beside {_AT_ONCE} lists of failed jobs: p50", "ms", beside)
+    report.row("beside / alone", "", beside / alone)
 
 
 async def _scans(lists: Lists, reader: Reader, report: Report) -> None:
@@ -137,7 +196,7 @@ async def _scans(lists: Lists, reader: Reader, report: Report) -> None:
 
 @asynccontextmanager
 async def _lists(
-    length: int, crews: int, given: Peers, store_url: str, folder: Path, report: Report
+    length: int, crews: int, ended: int, given: Peers, store_url: str, folder: Path, report: Report
 ) -> AsyncIterator[Lists]:
     settings = MongoSettings(
         mongo_url=store_url,
@@ -163,20 +222,27 @@ async def _lists(
         started = time.perf_counter()
         await pages_filled.crews(settings, crews)
         report.row(f"writing {crews:,} crews", "s", time.perf_counter() - started)
-        yield Lists(length, crews, services[0], services[1], job_id, settings)
+        started = time.perf_counter()
+        await pages_filled.jobs(settings, ended)
+        report.row(f"writing {ended:,} ended jobs", "s", time.perf_counter() - started)
+        yield Lists(length, crews, ended, services[0], services[1], job_id, settings)
 
 
 async def _measure(rounds: int, crews: int, store_url: str, folder: Path, report: Report) -> None:
     async with AsyncExitStack() as stack:
         given = await stack.enter_async_context(peers())
         made = [
-            await stack.enter_async_context(_lists(length, many, given, store_url, folder, report))
-            for length, many in ((SHORT, SHORT), (LONG, crews))
+            await stack.enter_async_context(_lists(*sizes, given, store_url, folder, report))
+            for sizes in ((SHORT, SHORT, SHORT), (LONG, crews, JOBS))
         ]
         token = given.token(workspace_id=pages_filled.WORKSPACE)
         headers = {"Authorization": f"Bearer {token}"}
         http = await stack.enter_async_context(aiohttp.ClientSession(headers=headers))
         reader = Reader(http)
+        other = {"Authorization": f"Bearer {given.token(workspace_id='ws_other')}"}
+        beside = await stack.enter_async_context(aiohttp.ClientSession(headers=other))
+        await _compare_jobs(made, reader, rounds, report)
+        await _beside(made[-1], reader, Reader(beside), report)
         await _compare(made, reader, rounds, report)
         await _scans(made[-1], reader, report)
 

@@ -2,12 +2,13 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 
 from kasal_side import CREW, WORKSPACE, OneCrew
 from workload import ANSWER, PARTS
 
 from common.backends import Backends
-from common.contracts.events import EventType
+from common.contracts.events import EventType, ExecutionStatus
 from common.ids import new_id
 from common.mongo import Database, connect
 from common.mongo import database as database_of
@@ -27,9 +28,23 @@ from executor.domain.meters import NoMeters
 from executor.domain.settlement import Settlement
 from executor.messaging.publishers import BusAnnouncements
 from executor.store.counters import MongoCounters
+from executor.store.documents import new_document
 from executor.store.executions import MongoExecutions
 
-__all__ = ["WORKSPACE", "crews", "database", "emptied", "traces"]
+__all__ = [
+    "CREW",
+    "RARE",
+    "RARE_CREW",
+    "WORKSPACE",
+    "crews",
+    "database",
+    "emptied",
+    "jobs",
+    "traces",
+]
+
+RARE, RARE_CREW = 3, "crew_rare"
+"""So many jobs have failed, and so many are of a crew of their own; all of them are the oldest."""
 
 _AT_ONCE = 500
 _SERVICES = ("executor", "crews")
@@ -77,6 +92,23 @@ async def traces(settings: MongoSettings, events: int) -> str:
         await Settlement(executions, MongoCounters(store), announcements).settle([journal.job])
     await bus.close()
     return job.job_id
+
+
+async def jobs(settings: MongoSettings, count: int) -> None:
+    """Store so many ended jobs, a second apart."""
+    now = utc_now()
+    async with database(settings, "executor") as store:
+        for first in range(0, count, _AT_ONCE):
+            rows = []
+            for number in range(first, min(first + _AT_ONCE, count)):
+                rare = number < RARE
+                status = ExecutionStatus.FAILED if rare else ExecutionStatus.COMPLETED
+                made = now - timedelta(seconds=count - number)
+                crew = RARE_CREW if rare else CREW
+                row = new_document(Execution(new_id("job"), WORKSPACE, crew, made, status))
+                del row["open"]
+                rows.append(row)
+            await store["executions"].insert_many(rows)
 
 
 async def _written(journal: Appender, events: int) -> None:

@@ -39,9 +39,11 @@ def _check_inside(entries: Iterable[tuple[Any, Any]], path: str, depth: int) -> 
 
 def _plain(value: Any, depth: int) -> bool:
     """Tell quickly of most values that they can be stored: a body may hold half a million."""
-    if value is None or value is True or value is False:
-        return True
     kind = type(value)
+    if kind is str:
+        return bool(value.isascii())  # known of a text without looking through it
+    if value is None or kind is bool:
+        return True
     if kind is int:
         return value in _INT64
     return (kind is dict or kind is list) and not value and depth < MAX_DEPTH
