@@ -2,10 +2,12 @@
 
 import asyncio
 import os
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 from pathlib import Path
 
 import aio_pika
@@ -14,6 +16,7 @@ import pytest
 from common.bus import BusUnavailable, DeadLetter, Message, decode
 from common.bus.dead_letters import listed, replay
 from common.bus.rabbitmq import RabbitBus
+from common.bus.rabbitmq_link import FAULTS, Link
 from common.contracts.messages import JobSubmitted
 from common.contracts.topology import CONTROL, DEAD_LETTERS, EVENTS, JOBS, JOBS_QUEUE
 from common.telemetry import Telemetry
@@ -377,3 +380,20 @@ async def test_a_dead_letter_from_nowhere_is_shown_and_stays(bus, amqp_url):
     assert "msg_odd  odd.v1  from nowhere" in await made("dead-letters", amqp_url)
     assert "0 sent back" in await made("dead-letters", amqp_url, "REPLAY=1")
     assert "1 dead letters" in await made("dead-letters", amqp_url)
+
+
+async def test_a_connection_that_is_refused_is_closed(monkeypatch):
+    """Left open, the library closes it when the garbage collector finds it: in any thread."""
+    made: list[aio_pika.Connection] = []
+    begin = aio_pika.Connection.__init__
+
+    def remember(connection, *arguments, **options):
+        made.append(connection)
+        begin(connection, *arguments, **options)
+
+    monkeypatch.setattr(aio_pika.Connection, "__init__", remember)
+    with closing(socket.socket()) as taken:
+        taken.bind(("127.0.0.1", 0))
+        with pytest.raises(FAULTS):
+            await Link.open(f"amqp://127.0.0.1:{taken.getsockname()[1]}", "test")
+    assert [connection.is_closed for connection in made] == [True]

@@ -14,6 +14,7 @@ import pytest
 from pymongo import MongoClient
 from redis.asyncio import Redis
 
+from common.bus.rabbitmq_link import ClosingConnection
 from common.local import births, rabbitmq, secantus
 from common.local import program as program_module
 from common.local import redis as redis_program
@@ -179,7 +180,7 @@ async def test_rabbitmq_has_a_user_of_its_own_and_listens_on_this_machine_alone(
         await connection.close()
         guest = program.url.replace(urlsplit(program.url).netloc.split("@")[0], "guest:guest")
         with pytest.raises(aiormq.exceptions.AMQPConnectionError):
-            await aio_pika.connect(guest)
+            await aio_pika.connect(guest, connection_class=ClosingConnection)
         ports = {urlsplit(program.url).port, int(program._environment["RABBITMQ_DIST_PORT"])}
         listening = {
             int(port, 16): address

@@ -9,7 +9,12 @@ from typing import Any
 import aio_pika
 from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, HeadersType
 
-from common.bus.rabbitmq_link import ANSWER_WITHIN, declare_topology, received
+from common.bus.rabbitmq_link import (
+    ANSWER_WITHIN,
+    ClosingConnection,
+    declare_topology,
+    received,
+)
 from common.contracts.topology import (
     DEAD_LETTERS_QUEUE,
     HEADER_ATTEMPTS,
@@ -65,7 +70,9 @@ async def _letters(
     url: str,
 ) -> AsyncIterator[tuple[AbstractChannel, list[AbstractIncomingMessage]]]:
     # What is not acknowledged goes back when the connection closes.
-    async with await aio_pika.connect(url, timeout=ANSWER_WITHIN) as connection:
+    async with await aio_pika.connect(
+        url, timeout=ANSWER_WITHIN, connection_class=ClosingConnection
+    ) as connection:
         channel = await connection.channel(on_return_raises=True)
         await declare_topology(channel)
         queue = await channel.get_queue(DEAD_LETTERS_QUEUE.name, ensure=False)

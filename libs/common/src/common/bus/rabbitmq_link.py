@@ -6,7 +6,12 @@ from datetime import UTC, datetime
 from typing import Any, TypeVar, cast
 
 import aio_pika
-from aio_pika.abc import AbstractChannel, AbstractConnection, AbstractIncomingMessage
+from aio_pika.abc import (
+    AbstractChannel,
+    AbstractConnection,
+    AbstractIncomingMessage,
+    TimeoutType,
+)
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.abc import AbstractConnection as UnderlayConnection
 from aiormq.channel import Channel as ConfirmingChannel
@@ -39,6 +44,21 @@ _PERSISTENT = 2
 _CRASHES_PER_FAILURE = 10
 _WITHOUT_END = 2**31 - 1
 _COUNTED_BY_BROKER = frozenset({"x-delivery-count", "x-acquired-count"})
+
+
+class ClosingConnection(aio_pika.Connection):
+    """A connection that is closed when connecting fails.
+
+    The library leaves that one open, and closes it when the garbage collector finds it: in whatever
+    thread that happens to run, where there may be no event loop to close it on.
+    """
+
+    async def connect(self, timeout: TimeoutType = None) -> None:
+        try:
+            await super().connect(timeout)
+        except BaseException:
+            await self.close()
+            raise
 
 
 class Link:
@@ -91,7 +111,10 @@ class Link:
         if "heartbeat" not in where.query:
             where = where.update_query(heartbeat=_HEARTBEAT)
         connection = await aio_pika.connect(
-            where, timeout=ANSWER_WITHIN, client_properties={"connection_name": name}
+            where,
+            timeout=ANSWER_WITHIN,
+            client_properties={"connection_name": name},
+            connection_class=ClosingConnection,
         )
         link = cls(connection)
         try:
@@ -139,7 +162,7 @@ class Link:
             async with asyncio.timeout(ANSWER_WITHIN):
                 await self._connection.close()
         except FAULTS:
-            return
+            await self._connection.close()  # now without the broker; see ClosingConnection
 
     def _break(self, *_: Any) -> None:
         self.lost.set()
