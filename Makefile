@@ -87,8 +87,8 @@ format: .venv/installed-dev ## format the code and sort its imports
 	.venv/bin/ruff format .
 
 .PHONY: bench
-bench: .venv/installed-dev ## speed side by side with the peers, as ratios (takes some minutes)
-	$(PY) bench/run.py
+bench: .venv/installed-dev ## speed side by side with the peers, as ratios (BENCH="engine --rounds 1" for one)
+	$(PY) -m bench $(BENCH)
 
 .PHONY: chaos
 chaos: .venv/installed-dev ## kill everything around running jobs and count (JOBS=200 MINUTES=3 SEED=…)

@@ -1,0 +1,1 @@
+"""Benches: speed beside peers, as ratios of one run (README.md)."""

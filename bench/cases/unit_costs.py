@@ -1,0 +1,197 @@
+"""What one job leaves and asks: bytes in the store and on the bus, commands to MongoDB, calls of Redis.
+
+Twice: with replies of a line and no tools, as other benches have, and with replies and tools' results as long
+as agents see them (`bench.harness.replies`), which is what docs/how-to/scale.md reckons with.
+
+With the bench `broker` and other benches' figures these are the unit costs of `bench/costs.json`, which
+docs/how-to/scale.md reckons with. Sizes and counts do not depend on the machine.
+"""
+
+import asyncio
+import contextlib
+import statistics
+import tempfile
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import bson
+from opentelemetry.metrics import NoOpMeterProvider
+from redis.asyncio import Redis
+
+import common.mongo
+from bench.harness.processes import cpu_seconds, scratch
+from bench.harness.replies import REPLY, REPORT, RESULT, TOOL, ReportModel, write_file
+from bench.harness.report import Report
+from bench.harness.worker import WORKSPACE, LocalModel, OneCrew, Side, side
+from common.bus.memory import MemoryBus
+from common.identity import Identity, Role
+from common.local import finding, secantus
+from common.local.program import LocalProgram
+from common.logs import configure_logging
+from common.testing.commands import Commands
+from executor.tools.toolbox import Toolbox, ToolSettings
+from gateway.domain.windows import Limits
+from gateway.store.counters import RedisCounters
+
+JOBS = 200
+_LATENCY = 0.3
+REQUESTS = 20_000
+
+
+@contextlib.contextmanager
+def _listening() -> Iterator[tuple[Commands, dict[str, list[int]]]]:
+    """Give what is asked of MongoDB from here on, and the bytes published to each exchange."""
+    commands, sent = Commands(), defaultdict[str, list[int]](list)
+    client, publish = common.mongo.Client, MemoryBus.publish
+
+    def listened(*args: Any, event_listeners: Any = (), **options: Any) -> Any:
+        return client(*args, event_listeners=[*event_listeners, commands], **options)
+
+    async def noted(bus: MemoryBus, exchange: Any, key: str, message: Any) -> None:
+        sent[exchange.name].append(len(message.body))
+        await publish(bus, exchange, key, message)
+
+    common.mongo.Client, MemoryBus.publish = listened, noted  # type: ignore[misc, assignment]
+    try:
+        yield commands, sent
+    finally:
+        common.mongo.Client, MemoryBus.publish = client, publish  # type: ignore[misc, method-assign]
+
+
+@contextlib.asynccontextmanager
+async def _side(*, real: bool) -> AsyncIterator[Side]:
+    with tempfile.TemporaryDirectory() as name:
+        program = secantus.program(Path(name) / "mongo")
+        program.start()
+        try:
+            await program.ready()
+            async with _real(program, Path(name)) if real else _short(program) as found:
+                yield found
+        finally:
+            program.stop()
+
+
+def _short(program: LocalProgram) -> contextlib.AbstractAsyncContextManager[Side]:
+    return side(LocalModel(_LATENCY), program)  # type: ignore[arg-type]
+
+
+@contextlib.asynccontextmanager
+async def _real(program: LocalProgram, folder: Path) -> AsyncIterator[Side]:
+    write_file(folder / "files", WORKSPACE)
+    tools = Toolbox(ToolSettings(folder / "files"), OneCrew().tool_credentials)
+    try:
+        async with side(
+            ReportModel(_LATENCY),  # type: ignore[arg-type]
+            program,
+            answer=REPORT,
+            tool=TOOL,
+            tools=tools,
+        ) as found:
+            yield found
+    finally:
+        await tools.close()
+
+
+async def _jobs(report: Report, *, real: bool) -> None:
+    """Run jobs beside each other, as a busy worker does, and look at what they left."""
+    with _listening() as (commands, sent):
+        async with _side(real=real) as found:
+            await found.run_one()
+            await found.settled()
+            commands.clear()
+            sent.clear()
+            await asyncio.gather(*(found.run_one() for _ in range(JOBS)))
+            await found.settled()
+            documents = await found.open_jobs.find({"seq": {"$gt": 0}}).to_list()
+            traces = await found.traces.find({}).to_list()
+    report.notes.append(
+        f"{'Real' if real else 'Short'} replies: "
+        + (f"{REPLY:,} characters, after a tool's {RESULT:,}." if real else "a line, no tools.")
+    )
+    _tell(_Told(report, ", real replies" if real else ""), commands, sent, documents, traces)
+
+
+@dataclass(frozen=True)
+class _Told:
+    """Rows of one kind of replies."""
+
+    report: Report
+    suffix: str
+
+    def row(self, what: str, unit: str, value: float) -> None:
+        self.report.row(what + self.suffix, unit, value)
+
+
+def _tell(
+    told: _Told,
+    commands: Commands,
+    sent: dict[str, list[int]],
+    documents: list[Any],
+    traces: list[Any],
+) -> None:
+    """Say what the jobs left: documents (their log's tail in them), what went to the traces, messages."""
+    jobs = len(documents)
+    asked = [one for one in commands.asked if one.collection not in {"workers", "schema"}]
+    own = [one for one in asked if one.by is None or "_id" in one.by or one.command == "update"]
+    writes = [one for one in own if one.command in {"insert", "update"}]
+    tails = [event for one in documents for event in one.get("tail", ())]
+    events = [_size(event) for event in [*tails, *traces]]
+    told.row("events of a job", "", len(events) / jobs)
+    told.row("a settled job in the store", "B", sum(map(_size, [*documents, *traces])) / jobs)
+    told.row("an event in the store", "B", statistics.mean(events))
+    told.row("a job's message", "B", statistics.mean(sent["jobs"]))
+    told.row("an event's message", "B", statistics.mean(sent["events"]))
+    told.row("event messages of a job", "", len(sent["events"]) / JOBS)
+    told.row("documents a job writes (inserts and updates)", "", len(writes) / JOBS)
+    told.row("documents a job has read", "", (len(own) - len(writes)) / JOBS)
+    sent_commands = sum(n for what, n in commands.counted.items() if not what.endswith(" workers"))
+    told.row(
+        f"commands for a job, {JOBS} beside each other, looks included", "", sent_commands / JOBS
+    )
+
+
+def _size(document: Any) -> int:
+    return len(bson.encode(document))
+
+
+async def _redis(report: Report, url: str, pid: int) -> None:
+    """What the gateway asks of Redis for each request, one at a time and 64 together."""
+    redis = Redis.from_url(url, decode_responses=True)
+    counters = RedisCounters(redis, NoOpMeterProvider().get_meter("bench"))
+    running = asyncio.create_task(counters.run())
+    limits = Limits(per_hour=10**9, per_minute=10**9)
+
+    async def check(n: int) -> None:
+        user = f"usr_{n % 500}"
+        who = Identity(user, f"ws_{n % 100}", Role.OWNER, f"ses_{n % 500}", 1, 2**31)
+        assert (await counters.check(f"kasal:rate:ws_{n % 100}", limits, who)) is not None
+
+    for together in (1, 64):
+        cpu = cpu_seconds(pid)
+        for start in range(0, REQUESTS, together):
+            await asyncio.gather(*(check(n) for n in range(start, start + together)))
+        used = (cpu_seconds(pid) - cpu) / REQUESTS * 1e6
+        report.row(f"Redis' CPU for a request, {together} in a call", "us", used)
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
+    await redis.aclose()
+
+
+def run(_: int = 1) -> Report:
+    """Measure once."""
+    configure_logging("WARNING", "json")
+    report = Report("unit_costs", "what one job leaves and asks")
+    for real in (False, True):
+        asyncio.run(_jobs(report, real=real))
+    with scratch("redis") as folder, finding.redis(folder, program_only=True) as found:
+        assert found.program is not None
+        assert found.program.pid is not None
+        asyncio.run(_redis(report, found.url, found.program.pid))
+    return report
+
+
+if __name__ == "__main__":
+    print(run().text())

@@ -1,0 +1,1 @@
+"""What the cases share: processes, loads, clients, reports, and our own side."""

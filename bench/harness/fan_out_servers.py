@@ -1,0 +1,213 @@
+"""The servers of `bench.harness.fan_out`: the events service as it is, and two that only repeat one text.
+
+Each prints its port and a token, then takes "N\\n" on stdin: send N frames.
+"""
+
+import asyncio
+import json
+import socket
+import sys
+from contextlib import AsyncExitStack
+from typing import Any
+
+WORKSPACE = "ws_bench"
+JOB = "job_bench"
+FRAME: dict[str, Any] = {
+    "type": "tool_result",
+    "job_id": JOB,
+    "seq": 0,
+    "timestamp": "2024-01-15T14:00:05.123Z",
+    "attempt": 1,
+    "task_id": "task_001",
+    "agent": "Research Agent",
+    "action": "web_search",
+    "result": "Found 15 relevant articles " * 4,
+}
+
+
+def body(seq: int) -> bytes:
+    """Return an event; all have the same length, so that bytes count frames."""
+    import orjson
+
+    pad = "." * (9 - len(str(seq)))
+    return orjson.dumps({**FRAME, "seq": seq, "result": FRAME["result"] + pad})
+
+
+FRAME_BYTES = len(json.dumps(FRAME, separators=(",", ":"))) + 8 + 4  # padding, frame header
+
+
+async def commands() -> Any:
+    """Yield (frames, seconds between them) for each line on stdin."""
+    loop = asyncio.get_running_loop()
+    reader = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    while line := await reader.readline():
+        count, _, pause = line.partition(b" ")
+        yield int(count), float(pause or 0)
+
+
+def listening() -> socket.socket:
+    from common.server import bind_tcp
+
+    return bind_tcp("127.0.0.1", 0)
+
+
+async def serve_app(app: Any, bound: socket.socket, stack: AsyncExitStack) -> None:
+    from common.server import server_for
+
+    server = server_for(app)
+    task = asyncio.create_task(server.serve(sockets=[bound]))
+
+    async def stop() -> None:
+        server.stop()
+        await task
+
+    stack.push_async_callback(stop)
+    while not server.started:  # noqa: ASYNC110 - uvicorn has no event for it
+        await asyncio.sleep(0.01)
+
+
+async def starlette_server() -> None:
+    from starlette.applications import Starlette
+    from starlette.routing import WebSocketRoute
+    from starlette.websockets import WebSocket
+
+    clients: set[WebSocket] = set()
+
+    async def handler(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.receive_text()
+        clients.add(websocket)
+        try:
+            await websocket.receive()
+        finally:
+            clients.discard(websocket)
+
+    async with AsyncExitStack() as stack:
+        bound = listening()
+        await serve_app(Starlette(routes=[WebSocketRoute("/ws", handler)]), bound, stack)
+        print(bound.getsockname()[1], "none", flush=True)
+        text = body(0).decode()
+        async for count, pause in commands():
+            for _ in range(count):
+                for websocket in tuple(clients):
+                    await websocket.send_text(text)
+                await asyncio.sleep(pause)
+
+
+async def broadcast_server() -> None:
+    from websockets.asyncio.server import ServerConnection, broadcast, serve
+
+    clients: set[ServerConnection] = set()
+
+    async def handler(connection: ServerConnection) -> None:
+        await connection.recv()
+        clients.add(connection)
+        await connection.wait_closed()
+        clients.discard(connection)
+
+    async with serve(handler, "127.0.0.1", 0, compression=None) as server:
+        print(server.sockets[0].getsockname()[1], "none", flush=True)
+        text = body(0).decode()
+        async for count, pause in commands():
+            for _ in range(count):
+                broadcast(clients, text)
+                await asyncio.sleep(pause)
+                # `broadcast` knows no limit: without this it would only fill buffers.
+                while any(  # noqa: ASYNC110
+                    c.transport.get_write_buffer_size() > 65_536 for c in clients
+                ):
+                    await asyncio.sleep(0)
+
+
+async def relay_server() -> None:
+    from common.backends import Backends
+    from common.bus import Message
+    from common.contracts.topology import EVENTS
+    from common.telemetry import Telemetry
+    from common.testing.identity import LocalKeys, TokenMaker
+    from events.config import Settings
+    from events.wiring import build_app
+
+    keys = LocalKeys()
+    make_token = TokenMaker(keys)
+    stored: list[bytes] = []
+    async with AsyncExitStack() as stack:
+        peers = listening()
+        url = f"http://127.0.0.1:{peers.getsockname()[1]}"
+        await serve_app(fake_peers(keys, make_token, stored), peers, stack)
+        settings = Settings(
+            amqp_url="memory://",
+            redis_url="memory://",
+            auth_url=url,
+            executor_url=url,
+            service_secret="a-secret-of-the-bench",
+            slow_client_seconds=60,
+        )
+        backends = Backends()
+        bus = backends.bus(settings, Telemetry("bench"))
+        await bus.start()
+        bound = listening()
+        await serve_app(build_app(settings, backends), bound, stack)
+        print(bound.getsockname()[1], make_token(workspace_id=WORKSPACE), flush=True)
+        async for count, pause in commands():
+            for _ in range(count):
+                seq = len(stored) + 1
+                stored.append(body(seq))
+                message = Message(
+                    type="trace.event.v1",
+                    body=stored[-1],
+                    correlation_id=JOB,
+                    message_id=f"{JOB}:{seq}",
+                    headers={"workspace_id": WORKSPACE},
+                )
+                await bus.publish(EVENTS, f"{WORKSPACE}.{JOB}.tool_result", message)
+                await asyncio.sleep(pause)
+
+
+def fake_peers(keys: Any, make_token: Any, stored: list[bytes]) -> Any:
+    """Auth and executor, as far as one job needs them."""
+    import jwt
+    from fastapi import FastAPI, Request
+    from fastapi.responses import Response
+
+    from common.testing.identity import KEY_ID
+
+    app = FastAPI()
+
+    @app.get("/.well-known/jwks.json")
+    async def jwks() -> Any:
+        told = json.loads(jwt.algorithms.ECAlgorithm.to_jwk(keys.private.public_key()))
+        return {"keys": [{**told, "kid": KEY_ID, "alg": "ES256", "use": "sig"}]}
+
+    @app.post("/internal/tokens/service")
+    async def service(request: Request) -> Any:
+        asked = await request.json()
+        token = make_token(workspace_id=asked["workspace_id"], kind="service")
+        return {"access_token": token, "expires_in": 300}
+
+    @app.get("/internal/revocations")
+    async def revocations() -> Any:
+        return {"revocations": []}
+
+    @app.get("/internal/executions/{job_id}")
+    async def head(job_id: str) -> Any:
+        return {"job_id": job_id, "status": "running", "last_seq": len(stored)}
+
+    @app.get("/internal/executions/{job_id}/events")
+    async def events(after_seq: int, limit: int) -> Any:
+        some = b",".join(stored[after_seq : after_seq + limit])
+        head = b'"status":"running","last_seq":%d' % len(stored)
+        return Response(b'{"events":[' + some + b"]," + head + b"}", media_type="application/json")
+
+    @app.post("/internal/executions/heads")
+    async def heads() -> Any:
+        return {"heads": {JOB: {"status": "running", "last_seq": len(stored)}}}
+
+    return app
+
+
+def run(work: Any) -> None:
+    import uvloop
+
+    uvloop.run(work)

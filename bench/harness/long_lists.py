@@ -1,0 +1,174 @@
+"""What fills the stores for `pages`: the services' own documents, written by their own code."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+from bench.harness.worker import CREW, WORKSPACE, OneCrew
+from bench.harness.workload import ANSWER, PARTS
+from common.backends import Backends
+from common.contracts.events import EventType, ExecutionStatus
+from common.ids import new_id
+from common.mongo import Database, connect
+from common.mongo import database as database_of
+from common.settings import BusSettings, MongoSettings
+from common.telemetry import Telemetry
+from common.times import utc_now
+from crews.domain.composing import new_crew
+from crews.domain.crew import Crew
+from crews.domain.drafts import CrewDraft
+from crews.store.documents import crew_document
+from crews.store.totals import MongoTotals
+from executor.domain import moves
+from executor.domain.appender import Appender
+from executor.domain.events import Draft
+from executor.domain.execution import Execution
+from executor.domain.meters import NoMeters
+from executor.domain.settlement import Settlement
+from executor.messaging.publishers import BusAnnouncements
+from executor.store.counters import MongoCounters
+from executor.store.documents import new_document
+from executor.store.executions import MongoExecutions
+
+__all__ = [
+    "CREW",
+    "RARE",
+    "RARE_CREW",
+    "WORKSPACE",
+    "crews",
+    "database",
+    "emptied",
+    "jobs",
+    "traces",
+]
+
+RARE, RARE_CREW = 3, "crew_rare"
+"""So many jobs have failed, and so many are of a crew of their own; all of them are the oldest."""
+
+_AT_ONCE = 500
+_SERVICES = ("executor", "crews")
+
+
+@asynccontextmanager
+async def database(settings: MongoSettings, service: str) -> AsyncIterator[Database]:
+    """Give the database of a service."""
+    client = connect(settings)
+    try:
+        yield database_of(client, settings, service)
+    finally:
+        await client.close()
+
+
+@asynccontextmanager
+async def emptied(settings: MongoSettings) -> AsyncIterator[None]:
+    """Drop the databases at the end of the block: a MongoDB that was given is somebody's."""
+    try:
+        yield
+    finally:
+        for service in _SERVICES:
+            async with database(settings, service) as store:
+                await store.client.drop_database(store.name)
+
+
+async def traces(settings: MongoSettings, events: int) -> str:
+    """Store a job that has ended with so many events, as a worker writes it; return its id."""
+    bus = Backends().bus(BusSettings(amqp_url="memory://"), Telemetry("bench"))
+    await bus.start()
+    async with database(settings, "executor") as store:
+        executions, announcements = MongoExecutions(store), BusAnnouncements(bus)
+        job = Execution(
+            job_id=new_id("job"),
+            workspace_id=WORKSPACE,
+            crew_id=CREW,
+            created_at=utc_now(),
+            snapshot=await OneCrew().snapshot(WORKSPACE, CREW),
+        )
+        await executions.insert(job)
+        claimed = moves.claim(job, "worker_bench", utc_now(), lost=False, limit=5)
+        await executions.apply(claimed)
+        journal = Appender(claimed.after, executions, announcements, NoMeters())
+        await _written(journal, events - 2)  # besides the claim's event, and the last one
+        await Settlement(executions, MongoCounters(store), announcements).settle([journal.job])
+    await bus.close()
+    return job.job_id
+
+
+async def jobs(settings: MongoSettings, count: int) -> None:
+    """Store so many ended jobs, a second apart."""
+    now = utc_now()
+    async with database(settings, "executor") as store:
+        for first in range(0, count, _AT_ONCE):
+            rows = []
+            for number in range(first, min(first + _AT_ONCE, count)):
+                rare = number < RARE
+                status = ExecutionStatus.FAILED if rare else ExecutionStatus.COMPLETED
+                made = now - timedelta(seconds=count - number)
+                crew = RARE_CREW if rare else CREW
+                row = new_document(Execution(new_id("job"), WORKSPACE, crew, made, status))
+                del row["open"]
+                rows.append(row)
+            await store["executions"].insert_many(rows)
+
+
+async def _written(journal: Appender, events: int) -> None:
+    fields = {"task_id": "task_0", "agent": PARTS[0].role, "action": "web_search", "result": ANSWER}
+    for first in range(0, events, _AT_ONCE):
+        many = min(_AT_ONCE, events - first)
+        journal.append(*(Draft(EventType.TOOL_RESULT, fields) for _ in range(many)))
+        await journal.flush()
+    journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": ANSWER}))
+    await journal.flush()
+    if not await journal.announcer.drained(30):
+        raise SystemExit("the events were not published")
+
+
+async def crews(settings: MongoSettings, count: int) -> None:
+    """Store so many crews, every second one active."""
+    patterns = _crew(active=False), _crew(active=True)
+    async with database(settings, "crews") as store:
+        totals = MongoTotals(store)
+        wanted = {"crews": count, "agents": count, "tasks": count // 2}
+        announced = await totals.announce(WORKSPACE, wanted)
+        for first in range(1, count + 1, _AT_ONCE):
+            numbers = range(first, min(first + _AT_ONCE, count + 1))
+            rows = [
+                crew_document(_numbered(patterns[number % 2 == 0], number)) for number in numbers
+            ]
+            await store["crews"].insert_many(rows)
+        # Counted twice, a change makes the totals be counted anew: so they are, all at once.
+        await totals.count(announced, None, None)
+        await totals.count(announced, None, None)
+        counts = (await totals.of(WORKSPACE)).counts
+        if counts["active"] + counts["configuring"] != count:
+            raise SystemExit(f"there are {counts}, not {count} crews")
+
+
+def _crew(*, active: bool) -> Crew:
+    part = PARTS[0]
+    agent = {"role": part.role, "goal": part.goal, "backstory": part.backstory, "model": "gpt-4"}
+    task = {"description": part.description, "expected_output": part.expected_output}
+    draft = {
+        "name": "Report crew",
+        "process": "sequential",
+        "agents": [agent],
+        "tasks": [{**task, "agent": part.role}] if active else [],
+    }
+    return new_crew(CrewDraft.model_validate(draft), WORKSPACE, utc_now())
+
+
+def _numbered(pattern: Crew, number: int) -> Crew:
+    """Return another such crew, numbered as the store would have done."""
+    (agent,) = pattern.agents
+    mine = agent.model_copy(update={"id": new_id("agent"), "number": number})
+    tasks = tuple(
+        task.model_copy(update={"id": new_id("task"), "agent_id": mine.id, "number": number // 2})
+        for task in pattern.tasks
+    )
+    changes = {
+        "id": new_id("crew"),
+        "name": f"{pattern.name} {number}",
+        "agents": (mine,),
+        "tasks": tasks,
+        "number": number,
+    }
+    return pattern.model_copy(update=changes)

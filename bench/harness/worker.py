@@ -1,0 +1,312 @@
+"""Our side: a worker with its real store, and a model that answers in this process.
+
+`python -m bench.harness.worker cpu N` runs N jobs one after another on a model that answers at once; `library N` the
+same with the model behind `pydantic_ai.direct`, as providers' are; `crowd N` runs N at once, each
+model call taking `LATENCY` seconds. A third argument names a file for a profile. Prints one JSON
+line. Only the model is a double; jobs are checked, stored, announced, claimed, logged, published and
+settled as ever, over SecantusDB and the memory bus. Measured from the first submission until the
+last job is settled.
+"""
+
+import asyncio
+import cProfile
+import json
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvloop
+from pymongo import AsyncMongoClient
+
+from bench.harness.processes import cpu_seconds
+from bench.harness.workload import ANSWER, INPUTS, LATENCY, PARTS
+from common.backends import Backends
+from common.bus import Bus, Message
+from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot, ToolSnapshot
+from common.contracts.events import EventType
+from common.contracts.messages import MemoryRemembered
+from common.contracts.topology import EVENTS
+from common.errors import Unavailable
+from common.local import secantus
+from common.local.program import LocalProgram
+from common.logs import configure_logging
+from common.mongo import connect, database
+from common.telemetry import Telemetry
+from executor.config import Settings
+from executor.domain.meters import NoMeters
+from executor.domain.outbox import Outbox
+from executor.domain.quotas import Quotas
+from executor.domain.submission import Submission
+from executor.domain.tools import ToolSpec
+from executor.engine.ports import Models, Toolbox
+from executor.engine.runner import Engine
+from executor.messaging.publishers import BusAnnouncements
+from executor.models.dialogue import Dialogue, Reply, Tokens
+from executor.models.model import Listener
+from executor.models.patience import Patience
+from executor.models.remote import RemoteModel
+from executor.models.traits import Traits
+from executor.store.counters import MongoCounters
+from executor.store.executions import MongoExecutions
+from executor.store.migrations import indexes
+from executor.wiring import SERVICE, build_worker
+
+WORKSPACE, CREW = "ws_bench", "crew_bench"
+_WARM_UP = 5
+_PATIENCE = 90.0
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """Answers in this process after `latency` seconds; there are no others."""
+
+    latency: float
+    label: str = "local"
+    provider: str = "local"
+    stands_for: str | None = None
+
+    async def resolve(self, _: str) -> "LocalModel":
+        return self
+
+    def price(self, _: Tokens) -> None:
+        return None
+
+    async def request(self, _: Dialogue, __: Sequence[ToolSpec], ___: Listener) -> Reply:
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        return Reply(ANSWER, tokens=Tokens(200, 60))
+
+
+class LibraryModels:
+    """The same behind pydantic-ai, through the adapter that providers' models go through."""
+
+    def __init__(self) -> None:
+        from pydantic_ai.messages import ModelResponse, TextPart
+        from pydantic_ai.models.function import FunctionModel
+
+        async def answer(*_: object) -> ModelResponse:
+            return ModelResponse(parts=[TextPart(ANSWER)])
+
+        native = FunctionModel(answer, model_name="local")
+        self._model = RemoteModel("local", native, Patience(), NoMeters(), Traits(priced=False))
+
+    async def resolve(self, _: str) -> RemoteModel:
+        return self._model
+
+
+class NoTools:
+    def tool(self, _: object) -> None:
+        return None
+
+
+class NoMemory:
+    """The peer's crew has none either."""
+
+    async def remembered(self, _: Sequence[MemoryRemembered]) -> None:
+        return None
+
+
+@dataclass(frozen=True)
+class OneCrew:
+    """The service that owns crews, as far as one crew needs it; its agents may call `tool`."""
+
+    tool: str | None = None
+
+    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
+        numbered = list(enumerate(PARTS))
+        agents = [
+            AgentSnapshot(
+                id=f"agent_{n}",
+                name=p.role,
+                role=p.role,
+                goal=p.goal,
+                backstory=p.backstory,
+                model="local",
+                tools=[self.tool] if self.tool else [],
+            )
+            for n, p in numbered
+        ]
+        tasks = [
+            TaskSnapshot(
+                id=f"task_{n}",
+                description=p.description,
+                expected_output=p.expected_output,
+                agent_id=f"agent_{n}",
+            )
+            for n, p in numbered
+        ]
+        return CrewSnapshot(
+            id=crew_id,
+            workspace_id=workspace_id,
+            name="Report crew",
+            process="sequential",
+            status="active",
+            agents=agents,
+            tasks=tasks,
+            tools=[ToolSnapshot(name=self.tool)] if self.tool else [],
+        )
+
+    async def tool_credentials(self, _: str, __: str, ___: str) -> Mapping[str, Any]:
+        return {}
+
+
+class Ends:
+    """Hears on the bus when jobs end, with `answer` in their results."""
+
+    def __init__(self, answer: str = ANSWER) -> None:
+        self._answer = answer
+        self._ended: dict[str, asyncio.Event] = {}
+
+    async def listen(self, bus: Bus) -> None:
+        subscription = await bus.subscribe(EVENTS, self._hear)
+        await subscription.bind(f"{WORKSPACE}.*.{EventType.EXECUTION_COMPLETE}")
+        await subscription.bind(f"{WORKSPACE}.*.{EventType.ERROR}")
+
+    async def _hear(self, message: Message) -> None:
+        event = json.loads(message.body)
+        if self._answer not in str(event.get("result")):
+            print(f"a job did not end as the model answered: {event}", file=sys.stderr)
+            raise SystemExit(1)
+        self._of(message.correlation_id).set()
+
+    def _of(self, job_id: str) -> asyncio.Event:
+        return self._ended.setdefault(job_id, asyncio.Event())
+
+    async def of(self, job_id: str) -> None:
+        await self._of(job_id).wait()
+        del self._ended[job_id]
+
+
+@dataclass(frozen=True)
+class Side:
+    """What a measurement works with."""
+
+    submission: Submission
+    ends: Ends
+    open_jobs: Any
+    traces: Any
+    database_pid: int
+
+    async def run_one(self) -> None:
+        await self.ends.of(await self._submit())
+
+    async def _submit(self) -> str:
+        while True:
+            try:
+                accepted = await self.submission.submit(
+                    WORKSPACE, CREW, INPUTS, requested_by="bench", traceparent=""
+                )
+            except Unavailable:  # what a client is answered 503 for, and tries again
+                await asyncio.sleep(0.5)
+            else:
+                return accepted.job.job_id
+
+    async def stuck(self) -> str:
+        """Say where the jobs are that have not ended."""
+        fields = {"status": 1, "owner": 1, "seq": 1, "published": 1}
+        found = await self.open_jobs.find({"open": True}, fields).to_list()
+        return f"{len(found)} jobs are not settled: {found[:3]}"
+
+    async def settled(self) -> None:
+        """Return when no job is open any more."""
+        while await self.open_jobs.find_one({"open": True}, {"_id": 1}):  # noqa: ASYNC110
+            await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def side(
+    models: Models,
+    program: LocalProgram,
+    *,
+    answer: str = ANSWER,
+    tool: str | None = None,
+    tools: Toolbox | None = None,
+) -> AsyncIterator[Side]:
+    settings = Settings(
+        mongo_url=program.url,
+        amqp_url="memory://",
+        service_secret="a-secret-of-the-bench",
+        migrate_on_start=True,
+    )
+    backends = Backends()
+    engine = Engine(models, tools or NoTools(), NoMemory())
+    worker = build_worker(settings, backends, runner=engine)
+    mongo: AsyncMongoClient[dict[str, Any]] = connect(settings)
+    store = database(mongo, settings, SERVICE)
+    await indexes(store)
+    bus = backends.bus(settings, Telemetry("bench"))
+    await bus.start()
+    outbox = Outbox(BusAnnouncements(bus))
+    ends, stop = Ends(answer), asyncio.Event()
+    await ends.listen(bus)
+    executions = MongoExecutions(store)
+    quotas = Quotas(executions, MongoCounters(store), queued=1_000_000, stored_mb=10_000)
+    submission = Submission(executions, OneCrew(tool), MongoCounters(store), outbox, quotas)
+    running = asyncio.create_task(worker.run(stop))
+    try:
+        yield Side(submission, ends, store["executions"], store["traces"], program.pid or 0)
+    finally:
+        stop.set()
+        await running
+        await bus.close()
+        await mongo.close()
+
+
+async def measured(found: Side, count: int, at_once: bool) -> dict[str, float]:
+    for _ in range(_WARM_UP):
+        await found.run_one()
+    await found.settled()
+    cpu, database_cpu = time.process_time(), cpu_seconds(found.database_pid)
+    started = time.perf_counter()
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            if at_once:
+                await asyncio.gather(*(found.run_one() for _ in range(count)))
+            else:
+                for _ in range(count):
+                    await found.run_one()
+    except TimeoutError:
+        raise SystemExit(await found.stuck()) from None
+    wall = time.perf_counter() - started
+    await found.settled()
+    return {
+        "wall_s": wall,
+        "wall_ms_per_crew": wall * 1000 / count,
+        "crews_per_s": count / wall,
+        "cpu_ms_per_crew": (time.process_time() - cpu) * 1000 / count,
+        "database_cpu_ms_per_crew": (cpu_seconds(found.database_pid) - database_cpu) * 1000 / count,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+async def main() -> None:
+    what, count, *profile = sys.argv[1:]
+    configure_logging("WARNING", "json")
+    with tempfile.TemporaryDirectory() as name:
+        program = secantus.program(Path(name) / "mongo")
+        program.start()
+        try:
+            await program.ready()
+            crowd = what == "crowd"
+            local = LocalModel(LATENCY if crowd else 0.0)
+            async with side(LibraryModels() if what == "library" else local, program) as found:
+                profiler = cProfile.Profile(time.process_time) if profile else None
+                if profiler:
+                    profiler.enable()
+                told = await measured(found, int(count), crowd)
+                if profiler:
+                    profiler.disable()
+                    profiler.dump_stats(profile[0])
+        finally:
+            program.stop()
+    print(json.dumps(told))
+
+
+if __name__ == "__main__":
+    uvloop.run(main())
