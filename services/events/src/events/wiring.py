@@ -21,11 +21,11 @@ from events.domain.refusals import Refusals
 from events.domain.relay import Relay
 from events.domain.revocations import Revocations
 from events.messaging.consumers import EventsSubscription, follow_sessions
-from events.routes.door import Door
+from events.peers.executions import ExecutorLog
 from events.routes.sinks import RawSend
 from events.routes.socket import socket_routes
 from events.routes.stream import stream_routes
-from events.store.executions import ExecutorLog
+from events.routes.use_cases import UseCases
 from events.store.revocations import AuthRevocations, RedisRevocations
 from events.store.tokens import AuthExchange
 
@@ -63,7 +63,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     revocations.on_revoked = lambda: connections.end_revoked(
         revocations.copy.cover, revocations.copy.leaves_key
     )
-    door = Door(settings, relay, authenticator, connections, meters)
+    use_cases = UseCases(settings, relay, authenticator, connections, meters)
 
     async def answers() -> None:
         await redis.ping()
@@ -97,7 +97,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app = create_app(
         SERVICE,
         telemetry=telemetry,
-        routers=[stream_routes(door), socket_routes(door)],
+        routers=[stream_routes(use_cases), socket_routes(use_cases)],
         lifespan=lifespan,
         checks={"bus": bus.ping, "redis": answers},
         needed=(),  # without the bus it looks at the store, without Redis at its own copy

@@ -21,11 +21,11 @@ from gateway.domain.credentials import Credentials
 from gateway.domain.plans import Plans
 from gateway.domain.revocations import Revocations
 from gateway.messaging.consumers import follow_sessions
+from gateway.peers.auth import AuthDirectory
 from gateway.routes.documents import Documents
 from gateway.routes.door import Door, Parts
+from gateway.routes.forwarding import Forwarder, Upstream
 from gateway.routes.records import AccessLog, Records, is_pretty
-from gateway.routes.upstreams import Forwarder, Upstream
-from gateway.store.auth import AuthDirectory
 from gateway.store.counters import RedisCounters
 
 log = get_logger(__name__)

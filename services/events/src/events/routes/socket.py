@@ -15,15 +15,15 @@ from common.logs import bind_workspace, get_logger
 from common.queries import check_none
 from common.requests import current_request_id
 from events.domain import connections as codes
-from events.domain import frames
-from events.domain.frames import Authenticate, BadFrame, Ping, Subscribe, Unsubscribe
 from events.domain.jobs import checked
 from events.domain.lease import Lease
 from events.domain.ports import TooSlow
 from events.domain.watch import Watch
+from events.routes import bodies as frames
 from events.routes import origin
-from events.routes.door import Door
+from events.routes.bodies import Authenticate, BadFrame, Ping, Subscribe, Unsubscribe
 from events.routes.sinks import SocketSink, socket_sink
+from events.routes.use_cases import UseCases
 
 log = get_logger(__name__)
 
@@ -33,12 +33,12 @@ PATHS = ("/ws", "/v1/ws", "/api/v1/ws")
 _BEARER = "bearer."
 
 
-def socket_routes(door: Door) -> APIRouter:
+def socket_routes(use_cases: UseCases) -> APIRouter:
     """Return the WebSocket's routes."""
     router = APIRouter()
 
     async def ws(websocket: WebSocket) -> None:
-        await SocketSession(door, websocket).run()
+        await SocketSession(use_cases, websocket).run()
 
     for path in PATHS:
         router.add_websocket_route(path, ws)
@@ -76,14 +76,14 @@ def offered_token(scope: Scope) -> str | None:
 class SocketSession:
     """One client's socket: who it is, what it watches, and its end."""
 
-    def __init__(self, door: Door, websocket: WebSocket) -> None:
-        self._door = door
+    def __init__(self, use_cases: UseCases, websocket: WebSocket) -> None:
+        self._use_cases = use_cases
         self._websocket = websocket
         self._sink: SocketSink
         self._lease: Lease | None = None
         self._watches: dict[str, Watch] = {}
         self._closing: asyncio.Task[None] | None = None
-        self._allowance = codes.Allowance(door.settings.client_message_limit, time.monotonic())
+        self._allowance = codes.Allowance(use_cases.settings.client_message_limit, time.monotonic())
 
     @property
     def identity(self) -> Identity | None:
@@ -93,7 +93,7 @@ class SocketSession:
         """Close with `code`; what the client watches ends at once. Does not wait."""
         if self._closing is None:
             if code == codes.TOO_SLOW:
-                self._door.meters.slow_client_closed()
+                self._use_cases.meters.slow_client_closed()
             self._leave_all()
             self._closing = asyncio.create_task(self._sink.close(code, reason))
 
@@ -126,24 +126,24 @@ class SocketSession:
         scope = self._websocket.scope
         chosen = SUBPROTOCOL if SUBPROTOCOL in scope.get("subprotocols", ()) else None
         await self._websocket.accept(chosen)
-        slow_after = self._door.settings.slow_client_seconds
+        slow_after = self._use_cases.settings.slow_client_seconds
         self._sink = socket_sink(scope, self._websocket.send, slow_after)
 
     async def _clean_up(self) -> None:
         self._leave_all()
         if self._lease is not None:
             self._lease.close()
-        self._door.connections.remove(self)
+        self._use_cases.connections.remove(self)
         if self._closing is not None:
             await asyncio.wait({self._closing})
         self._sink.dispose()
 
     async def _serve(self) -> None:
-        if self._door.connections.stopping:
+        if self._use_cases.connections.stopping:
             raise Closing(codes.RESTART, "the server restarts; come back")
-        if not origin.allowed(self._websocket.headers, self._door.settings.origins):
+        if not origin.allowed(self._websocket.headers, self._use_cases.settings.origins):
             raise Closing(codes.FORBIDDEN_ORIGIN, "pages of this origin may not connect")
-        self._counted(lambda: self._door.connections.admit(self, "websocket"))
+        self._counted(lambda: self._use_cases.connections.admit(self, "websocket"))
         token = offered_token(self._websocket.scope)
         await self._sign_in(await self._first_message() if token is None else token)
         while self._closing is None:
@@ -166,7 +166,7 @@ class SocketSession:
 
     async def _first_message(self) -> str:
         try:
-            async with asyncio.timeout(self._door.settings.authenticate_seconds):
+            async with asyncio.timeout(self._use_cases.settings.authenticate_seconds):
                 said = self._read(await self._receive())
         except TimeoutError:
             raise Closing(codes.AUTHENTICATED_TOO_LATE, "no token came in time") from None
@@ -181,7 +181,7 @@ class SocketSession:
     async def _sign_in(self, token: str) -> None:
         try:
             address = origin.address_of(self._websocket.scope)
-            identity = await self._door.authenticator.identify(token, address)
+            identity = await self._use_cases.authenticator.identify(token, address)
         except Unauthorized as fault:
             raise Closing(codes.UNAUTHORIZED, fault.message) from None
         except RateLimited as fault:
@@ -190,7 +190,7 @@ class SocketSession:
             raise Closing(codes.RESTART, f"come back: {fault.message}"[:120]) from None
         if self._closing is not None:
             raise Gone
-        self._counted(lambda: self._door.connections.assign(self, identity.workspace_id))
+        self._counted(lambda: self._use_cases.connections.assign(self, identity.workspace_id))
         self._hold(token, identity)
         bind_workspace(identity.workspace_id)
 
@@ -198,12 +198,14 @@ class SocketSession:
         if self._lease is not None:
             self._lease.close()
         ended = (codes.UNAUTHORIZED, "the token has expired")
-        self._lease = Lease(self._door.authenticator, token, identity, lambda: self.end(*ended))
+        self._lease = Lease(
+            self._use_cases.authenticator, token, identity, lambda: self.end(*ended)
+        )
 
     def _read(self, text: str | None) -> frames.ClientFrame:
         if text is None:
             raise BadFrame("The message is binary.", None, "It must be text", None)
-        most = self._door.settings.client_frame_bytes
+        most = self._use_cases.settings.client_frame_bytes
         if len(text) > most:
             raise BadFrame(
                 "The message is too long.", None, f"It must be at most {most} bytes", None
@@ -236,7 +238,7 @@ class SocketSession:
     async def _renew(self, token: str) -> None:
         """Go on with a new token of the same user, before the old one ends."""
         address = origin.address_of(self._websocket.scope)
-        identity = await self._door.authenticator.identify(token, address)
+        identity = await self._use_cases.authenticator.identify(token, address)
         held = self._known()
         if (identity.workspace_id, identity.user_id) != (held.workspace_id, held.user_id):
             raise InvalidRequest(
@@ -255,15 +257,15 @@ class SocketSession:
         """Watch a job from `after_seq` on. One that is watched already is started anew from there."""
         job_id = checked(said.job_id)
         self._leave(job_id)
-        if len(self._watches) >= self._door.settings.subscription_limit:
-            self._door.meters.limit_hit("subscriptions")
+        if len(self._watches) >= self._use_cases.settings.subscription_limit:
+            self._use_cases.meters.limit_hit("subscriptions")
             raise Closing(codes.TOO_MANY, "this socket watches too many jobs")
         workspace_id = self._known().workspace_id
 
         def ended(reason: Exception | None) -> None:
             self._watch_ended(job_id, reason)
 
-        joined = await self._door.relay.join(
+        joined = await self._use_cases.relay.join(
             workspace_id, job_id, said.after_seq, self._sink, ended
         )
         self._watches[job_id] = joined.watch
@@ -287,7 +289,7 @@ class SocketSession:
     def _leave(self, job_id: str) -> None:
         watch = self._watches.pop(job_id, None)
         if watch is not None:
-            self._door.relay.leave(self._known().workspace_id, job_id, watch)
+            self._use_cases.relay.leave(self._known().workspace_id, job_id, watch)
 
     def _leave_all(self) -> None:
         for job_id in tuple(self._watches):

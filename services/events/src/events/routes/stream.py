@@ -14,15 +14,15 @@ from common.logs import bind_workspace, get_logger
 from common.models import ErrorEnvelope
 from events.domain import connections as codes
 from events.domain.event import Batch, Event
-from events.domain.frames import AfterSeq
 from events.domain.jobs import checked
 from events.domain.lease import Lease
 from events.domain.ports import TooSlow
 from events.domain.relay import Joined
 from events.domain.watch import Watch
-from events.routes.door import Door
+from events.routes.bodies import AfterSeq
 from events.routes.origin import address_of
 from events.routes.sinks import Outbox, abort
+from events.routes.use_cases import UseCases
 
 log = get_logger(__name__)
 
@@ -41,7 +41,7 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
-def stream_routes(door: Door) -> APIRouter:
+def stream_routes(use_cases: UseCases) -> APIRouter:
     """Return `GET /executions/{job_id}/events`."""
     router = APIRouter(tags=["Executions"])
 
@@ -69,9 +69,9 @@ def stream_routes(door: Door) -> APIRouter:
         after `execution_complete`, `error` or `execution_stopped`.
         """
         token = bearer(request)
-        identity = await door.authenticator.identify(token, address_of(request.scope))
+        identity = await use_cases.authenticator.identify(token, address_of(request.scope))
         bind_workspace(identity.workspace_id)
-        stream = EventStream(door, identity, checked(job_id))
+        stream = EventStream(use_cases, identity, checked(job_id))
         return await stream.open(token, after_seq if last_event_id is None else last_event_id)
 
     return router
@@ -106,17 +106,17 @@ class StreamSink:
 class EventStream(Response):
     """One client's stream. It ends by itself with the job, the token, the process, or the client."""
 
-    def __init__(self, door: Door, identity: Identity, job_id: str) -> None:
+    def __init__(self, use_cases: UseCases, identity: Identity, job_id: str) -> None:
         super().__init__(
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
             media_type="text/event-stream",
         )
         del self.headers["content-length"]
-        self._door = door
+        self._use_cases = use_cases
         self._workspace_id = identity.workspace_id
         self._identity = identity
         self._job_id = job_id
-        self._outbox = Outbox(door.settings.slow_client_seconds)
+        self._outbox = Outbox(use_cases.settings.slow_client_seconds)
         self._broken = asyncio.Event()
         self._lease: Lease | None = None
         self._watch: Watch | None = None
@@ -135,7 +135,7 @@ class EventStream(Response):
 
         Raises what `Relay.join` raises, and `RateLimited`.
         """
-        connections = self._door.connections
+        connections = self._use_cases.connections
         if connections.stopping:
             raise Unavailable("The server restarts.")
         connections.admit(self, "sse")
@@ -143,7 +143,7 @@ class EventStream(Response):
             connections.assign(self, self._workspace_id)
             ended = (codes.UNAUTHORIZED, "the token has expired")
             self._lease = Lease(
-                self._door.authenticator, token, self._identity, lambda: self.end(*ended)
+                self._use_cases.authenticator, token, self._identity, lambda: self.end(*ended)
             )
             joined = await self._join(after_seq)
         except BaseException:
@@ -158,7 +158,7 @@ class EventStream(Response):
 
     async def _join(self, after_seq: int) -> Joined:
         sink = StreamSink(self._outbox)
-        relay = self._door.relay
+        relay = self._use_cases.relay
         joined = await relay.join(
             self._workspace_id, self._job_id, after_seq, sink, self._watch_ended
         )
@@ -170,16 +170,16 @@ class EventStream(Response):
             self._outbox.finish()
             return
         if isinstance(reason, TooSlow):
-            self._door.meters.slow_client_closed()
+            self._use_cases.meters.slow_client_closed()
         log.warning("a stream is broken off", job_id=self._job_id, reason=str(reason))
         self._broken.set()
 
     def _close(self) -> None:
-        self._door.connections.remove(self)
+        self._use_cases.connections.remove(self)
         if self._lease is not None:
             self._lease.close()
         if self._watch is not None:
-            self._door.relay.leave(self._workspace_id, self._job_id, self._watch)
+            self._use_cases.relay.leave(self._workspace_id, self._job_id, self._watch)
             self._watch = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -213,7 +213,7 @@ class EventStream(Response):
     async def _next(self) -> list[bytes]:
         """Return what is to be sent next: events, a heartbeat, or nothing at the end."""
         try:
-            async with asyncio.timeout(self._door.settings.heartbeat_seconds):
+            async with asyncio.timeout(self._use_cases.settings.heartbeat_seconds):
                 return await self._outbox.take()
         except TimeoutError:
             self._outbox.put(_HEARTBEAT)

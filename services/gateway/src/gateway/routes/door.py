@@ -34,8 +34,8 @@ from gateway.routes.answers import (
 )
 from gateway.routes.cors import CrossOrigin
 from gateway.routes.documents import Document, Documents
+from gateway.routes.forwarding import ClientGone, Forwarder, Upstream
 from gateway.routes.records import Records
-from gateway.routes.upstreams import ClientGone, Forwarder, Upstream
 from gateway.routes.visit import Visit
 
 log = get_logger(__name__)

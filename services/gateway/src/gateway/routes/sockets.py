@@ -11,7 +11,7 @@ from common.logs import get_logger
 from common.queries import check_none
 from common.requests import unsaid
 from gateway.routes.answers import failure
-from gateway.routes.upstreams import Upstream
+from gateway.routes.forwarding import Upstream
 from gateway.routes.visit import Visit
 
 log = get_logger(__name__)

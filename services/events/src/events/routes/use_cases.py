@@ -1,4 +1,4 @@
-"""What every connection is handed by the wiring."""
+"""The use cases and settings that the routes get from the wiring."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from events.domain.relay import Relay
 
 
 @dataclass(frozen=True, slots=True)
-class Door:
+class UseCases:
     settings: Settings
     relay: Relay
     authenticator: Authenticator

@@ -11,9 +11,9 @@ from websockets.frames import Frame, Opcode
 
 from common.errors import NotFound
 from events.config import Settings
-from events.domain import frames
 from events.domain.event import Batch, Event, from_facts, parse, runs
 from events.domain.jobs import checked
+from events.routes import bodies as frames
 from events.routes.sinks import framed
 from events.routes.stream import sse
 
