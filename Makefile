@@ -70,6 +70,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/log_events.py --check
 	$(PY) tools/scale.py --check
 	$(PY) tools/indexes.py --check
+	$(PY) tools/built_in.py --check
 
 .PHONY: docs
 docs: .venv/installed-dev ## write the generated documents anew
@@ -80,6 +81,7 @@ docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/log_events.py
 	$(PY) tools/scale.py
 	$(PY) tools/indexes.py
+	$(PY) tools/built_in.py
 
 .PHONY: format
 format: .venv/installed-dev ## format the code and sort its imports

@@ -32,7 +32,8 @@ from common.local import finding, secantus
 from common.local.program import LocalProgram
 from common.logs import configure_logging
 from common.testing.commands import Commands
-from executor.tools.toolbox import Toolbox, ToolSettings
+from executor.tools.built_in_tool import ToolSettings
+from executor.tools.toolbox import Toolbox
 from gateway.domain.windows import Limits
 from gateway.store.counters import RedisCounters
 

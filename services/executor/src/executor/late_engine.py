@@ -70,7 +70,8 @@ class LateEngine:
         from executor.engine.runner import Engine
         from executor.models.catalogue import Models, ModelSettings
         from executor.models.patience import Patience
-        from executor.tools.toolbox import Toolbox, ToolSettings
+        from executor.tools.built_in_tool import ToolSettings
+        from executor.tools.toolbox import Toolbox
 
         given = self._settings
         models = Models(

@@ -12,11 +12,13 @@ import pytest
 from aiohttp import web
 
 from common.contracts.crew import ToolSnapshot
-from executor.tools import network, search
+from executor.tools import network
+from executor.tools.built_in import web_search as search
+from executor.tools.built_in_tool import ToolSettings
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient, Outgoing
 from executor.tools.tool import ToolFault
-from executor.tools.toolbox import Toolbox, ToolSettings
+from executor.tools.toolbox import Toolbox
 
 CALL = Call("ws_1", "job_1", "task_1", 3)
 

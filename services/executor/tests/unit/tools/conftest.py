@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+from executor.tools.built_in_tool import ToolSettings
 from executor.tools.call import Call
-from executor.tools.toolbox import Toolbox, ToolSettings
+from executor.tools.toolbox import Toolbox
 
 
 @dataclass

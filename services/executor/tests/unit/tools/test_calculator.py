@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.tools.calculator import calculated
+from executor.tools.built_in.calculator import calculated
 from executor.tools.tool import ToolFault
 
 

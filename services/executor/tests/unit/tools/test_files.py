@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from executor.tools import files
+from executor.tools.built_in.file_reader import FileReader
 from executor.tools.call import Call
-from executor.tools.files import FileReader
+from executor.tools.pdf import pdf_text
 from executor.tools.tool import ToolFault
 
 
@@ -247,12 +247,12 @@ async def test_the_tool_reads_for_the_calls_workspace(folder, shop):
 @pytest.mark.parametrize("megabytes", [0.5, 20])
 def test_a_small_pdf_that_is_much_to_read_does_not_keep_it_busy(megabytes, monkeypatch):
     """It cannot be cut off, and holds a thread that every tool's look-up of a host needs too."""
-    monkeypatch.setattr(files, "_SECONDS", 0.2)
+    monkeypatch.setattr("executor.tools.pdf._SECONDS", 0.2)
     raw = pdf("many) Tj (words", count=int(megabytes * 33_000), pages=100)
     assert len(raw) < 100_000
     begun = time.monotonic()
     with contextlib.suppress(ToolFault):
-        assert "many" in files.pdf_text(raw)
+        assert "many" in pdf_text(raw)
     assert time.monotonic() - begun < 5
 
 

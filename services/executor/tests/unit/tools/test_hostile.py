@@ -16,9 +16,9 @@ from common.schemas.validation import complaint as schema_complaint
 from common.testing.loop_lag import loop_lag
 from executor.domain.tools import Failed
 from executor.tools.arguments import fitted
+from executor.tools.built_in.web_fetch import WebFetch
 from executor.tools.custom import CustomTool
 from executor.tools.network import Incoming
-from executor.tools.pages import WebFetch
 from executor.tools.tool import ToolFault
 
 D1 = {

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from executor.tools.built_in.web_fetch import page_text
 from executor.tools.markdown import markdown
 from executor.tools.network import Incoming
-from executor.tools.pages import page_text
 from executor.tools.tool import ToolFault
 
 

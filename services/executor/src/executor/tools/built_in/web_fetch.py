@@ -4,11 +4,13 @@ import asyncio
 from collections.abc import Mapping
 from typing import Any
 
+from common.contracts.tools import ToolDeclaration
 from executor.tools import texts
+from executor.tools.built_in_tool import OFFSET, BuiltInTool, parameters
 from executor.tools.call import Call
-from executor.tools.files import pdf_text
 from executor.tools.markdown import markdown
 from executor.tools.network import GuardedClient, Incoming, Outgoing
+from executor.tools.pdf import pdf_text
 from executor.tools.tool import ToolFault
 
 _ACCEPT = (
@@ -45,3 +47,20 @@ def page_text(answer: Incoming) -> str:
     if "html" in answer.kind:
         return markdown(answer.text())
     return answer.text()
+
+
+TOOL = BuiltInTool(
+    ToolDeclaration(
+        "web_fetch",
+        "Fetch a web page as text",
+        "research",
+        parameters(
+            "url",
+            url={"type": "string", "description": "An http or https URL", "maxLength": 2000},
+            offset=OFFSET,
+        ),
+        idempotent=True,
+        reads=True,
+    ),
+    lambda _settings, client: WebFetch(client).run,
+)

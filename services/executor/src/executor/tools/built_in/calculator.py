@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from common.contracts.tools import ToolDeclaration
+from executor.tools.built_in_tool import BuiltInTool, parameters
 from executor.tools.call import Call
 from executor.tools.tool import ToolFault
 
@@ -143,3 +145,19 @@ _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "degrees": math.degrees,
 }
 _NAMES: Mapping[str, float] = {"pi": math.pi, "e": math.e, "tau": math.tau}
+
+TOOL = BuiltInTool(
+    ToolDeclaration(
+        "calculator",
+        "Calculate an arithmetic expression",
+        "data",
+        parameters(
+            "expression",
+            expression={"type": "string", "description": "Such as 3 * (4 + 5)", "maxLength": 500},
+        ),
+        idempotent=True,
+        reads=True,
+    ),
+    lambda _settings, _client: calculator,
+    libraries=("simpleeval",),
+)

@@ -10,6 +10,8 @@ from urllib.parse import urlencode
 
 import orjson
 
+from common.contracts.tools import ToolDeclaration
+from executor.tools.built_in_tool import BuiltInTool, ToolSettings, parameters
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient, Incoming, Outgoing
 from executor.tools.tool import ToolFault
@@ -148,3 +150,28 @@ def _entries(found: Any, excerpt: str) -> list[Found]:
         for entry in (found if isinstance(found, list) else [])
         if isinstance(entry, dict)
     ]
+
+
+def _web_search(settings: ToolSettings, client: GuardedClient) -> WebSearch:
+    if settings.tavily_api_key:
+        return WebSearch(tavily(client, settings.tavily_api_key))
+    if settings.brave_api_key:
+        return WebSearch(brave(client, settings.brave_api_key))
+    return WebSearch(Ddgs().search)
+
+
+TOOL = BuiltInTool(
+    ToolDeclaration(
+        "web_search",
+        "Search the web",
+        "research",
+        parameters(
+            "query",
+            query={"type": "string", "description": "What to look for", "maxLength": 500},
+            max_results={"type": "integer", "minimum": 1, "maximum": 20},
+        ),
+        idempotent=True,
+        reads=True,
+    ),
+    lambda settings, client: _web_search(settings, client).run,
+)

@@ -1,0 +1,76 @@
+"""What a module in `built_in` declares: how a tool is shown to people and models, and how it is made."""
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from common.contracts.tools import ToolDeclaration
+from executor.tools import built_in
+from executor.tools.call import Call
+from executor.tools.network import GuardedClient
+
+ToolFunction = Callable[[Mapping[str, Any], Call], Awaitable[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSettings:
+    """`files_folder` holds a folder per workspace; `allowed_hosts` are `host` or `host:port`."""
+
+    files_folder: Path
+    allowed_hosts: Iterable[str] = ()
+    tavily_api_key: str | None = field(default=None, repr=False)
+    brave_api_key: str | None = field(default=None, repr=False)
+    timeout: float = 20.0
+    """Seconds an outgoing request may take, redirects included."""
+    max_bytes: int = 1024 * 1024
+    secrets: Iterable[str] = field(default=(), repr=False)
+    """What no tool's result may hold: keys of providers, the platform's own."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuiltInTool:
+    """A tool every agent may be given.
+
+    `make` returns the function behind it, given the settings and the client that tools share.
+    `libraries` are imported while the worker warms up instead of in the first call.
+    """
+
+    declaration: ToolDeclaration
+    make: Callable[[ToolSettings, GuardedClient], ToolFunction]
+    libraries: tuple[str, ...] = ()
+
+
+def built_in_tools(package: ModuleType = built_in) -> Mapping[str, BuiltInTool]:
+    """Return the tools that the modules of `package` declare, by name."""
+    return {tool.declaration.name: tool for tool in _declared(package)}
+
+
+def _declared(package: ModuleType) -> Iterator[BuiltInTool]:
+    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
+        tool = importlib.import_module(module.name).TOOL
+        if not isinstance(tool, BuiltInTool):
+            raise TypeError(f"{module.name}.TOOL is not a BuiltInTool")
+        yield tool
+
+
+def parameters(required: str, **properties: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an object with these properties, of which one is required."""
+    return {
+        "type": "object",
+        "properties": properties,
+        "required": [required],
+        "additionalProperties": False,
+    }
+
+
+OFFSET = {
+    "type": "integer",
+    "minimum": 0,
+    "maximum": 20_000_000,
+    "description": "Character to read from; a long text's answer says where to read on",
+}
+"""The parameter of tools that read long texts part by part."""

@@ -1,0 +1,89 @@
+"""A built-in tool is one module: shown with a copy of the code to which one file is added."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+SOURCES = ("libs/common/src", "services/crews/src", "services/executor/src")
+
+TOOL = '''
+"""Says how long a text is."""
+
+from common.contracts.tools import ToolDeclaration
+from executor.tools.built_in_tool import BuiltInTool, parameters
+
+
+async def length(arguments, _call):
+    return str(len(arguments["text"]))
+
+
+TOOL = BuiltInTool(
+    ToolDeclaration("length", "Count letters", "data", parameters("text", text={"type": "string"})),
+    lambda _settings, _client: length,
+)
+'''
+TOOL_TRIED = """
+import asyncio
+from pathlib import Path
+
+from common.contracts.crew import ToolSnapshot
+from crews.domain.catalog import BUILT_IN_BY_NAME
+from crews.routes.tools import BUILT_IN_TOOLS
+from executor.tools.built_in_tool import ToolSettings
+from executor.tools.call import Call
+from executor.tools.toolbox import Toolbox
+
+
+async def main():
+    toolbox = Toolbox(ToolSettings(Path(".")), None)
+    tool = toolbox.tool(ToolSnapshot(name="length"))
+    print(BUILT_IN_TOOLS[-1].description, len(BUILT_IN_BY_NAME))
+    print(await tool.call({"text": "four"}, Call("ws", "job", "task", 1)))
+    await toolbox.close()
+
+
+asyncio.run(main())
+"""
+
+
+class Copy:
+    """A copy of the services' code, which a test may add files to."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        for source in SOURCES:
+            shutil.copytree(
+                ROOT / source, folder / source, ignore=shutil.ignore_patterns("__pycache__")
+            )
+
+    def add(self, path: str, text: str) -> None:
+        (self.folder / path).write_text(text)
+
+    def run(self, *command: str) -> str:
+        """Run Python on the copy. Returns what it prints."""
+        path = os.pathsep.join(str(self.folder / source) for source in SOURCES)
+        done = subprocess.run(
+            [sys.executable, *command],
+            capture_output=True,
+            text=True,
+            env=os.environ | {"PYTHONPATH": path},
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Copy:
+    return Copy(tmp_path)
+
+
+def test_a_module_is_all_that_a_built_in_tool_needs(copy: Copy) -> None:
+    copy.add("services/executor/src/executor/tools/built_in/length.py", TOOL)
+    copy.run(str(ROOT / "tools/built_in.py"))
+    assert copy.run("-c", TOOL_TRIED).splitlines() == ["Count letters 5", "4"]
