@@ -61,7 +61,7 @@ compose-try: .venv/installed-dev ## the same where no image can be pulled: Debia
 lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated documents
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	.venv/bin/mypy $(SOURCES)
+	.venv/bin/mypy $(SOURCES) bench tools
 	.venv/bin/lint-imports --no-logo
 	$(PY) tools/openapi.py --check
 	$(PY) tools/postman.py --check

@@ -28,7 +28,8 @@ class Examples:
 
         Raises `ValueError` for an example of an answer that the operation does not have.
         """
-        told = self._missing_of(operation) | self._operations.get(operation["operationId"], {})
+        told: dict[Any, Any] = self._missing_of(operation)
+        told |= self._operations.get(operation["operationId"], {})
         for media in _media(operation.get("requestBody", {})):
             if "request" in told:
                 media["example"] = told.pop("request")
@@ -49,7 +50,7 @@ class Examples:
         """Return the operations that have examples, but are none of these."""
         return sorted(self._operations.keys() - operation_ids)
 
-    def _missing_of(self, operation: Json) -> Json:
+    def _missing_of(self, operation: Json) -> dict[Any, Any]:
         named = [one["name"] for one in operation.get("parameters", ()) if one["in"] == "path"]
         return {404: {"message": self._missing[named[-1]]}} if named else {}
 

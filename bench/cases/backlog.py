@@ -22,10 +22,11 @@ from typing import Any
 import aiohttp
 import orjson
 
-from bench.harness.endless_job import BACKLOG, RATE, WORKSPACE
+from bench.harness.endless_job import BACKLOG, RATE
 from bench.harness.processes import ROOT, ended, scratch
 from bench.harness.report import Report
 from bench.harness.services import Service, bare, peers, serving
+from bench.harness.worker import WORKSPACE
 from common.local import finding
 
 _LEVEL = 0.1

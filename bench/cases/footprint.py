@@ -173,7 +173,10 @@ class Bench:
             await model.until(held + 1)
             alone.append(await _stop(user, model, job))
         self.report.at_most(
-            "POST stop to the end event, median", 100, _median(alone, "seen"), unit="ms"
+            "POST stop to the end event, median",
+            100,
+            statistics.median(one.seen for one in alone),
+            unit="ms",
         )
         self.report.row("stop to the end event", "ms", *(one.seen for one in alone))
         self.report.row("stop to the model call cut off", "ms", *(one.cut for one in alone))
@@ -187,10 +190,6 @@ class _Stop:
 
     seen: float
     cut: float
-
-
-def _median(stops: list[_Stop], name: str) -> float:
-    return statistics.median(getattr(stop, name) for stop in stops)
 
 
 async def _stop(user: User, model: HeldModel, job_id: str) -> _Stop:

@@ -8,7 +8,7 @@ The store is SecantusDB, or the MongoDB that `KASAL_TEST_MONGO_URL` names.
 import asyncio
 import statistics
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -179,7 +179,7 @@ async def _scans(lists: Lists, reader: Reader, report: Report) -> None:
     async with long_lists.database(lists.store, "crews") as store:
         crews = store["crews"]
         mine = {"workspace_id": long_lists.WORKSPACE}
-        queries = {
+        queries: dict[str, Callable[[], Awaitable[object]]] = {
             "sort by an index and limit 20": lambda: (
                 crews.find(mine, {"_id": 1}).sort("number", -1).limit(20).to_list()
             ),

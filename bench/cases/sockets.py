@@ -10,6 +10,7 @@ import asyncio
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -60,9 +61,7 @@ async def _opened(port: int, tokens: list[str], held: list[Client]) -> None:
 
     async def some() -> None:
         for token in waiting:
-            _, client = await loop.create_connection(
-                lambda token=token: Client(token), "127.0.0.1", port
-            )
+            _, client = await loop.create_connection(partial(Client, token), "127.0.0.1", port)
             held.append(client)
             await client.ready
 

@@ -55,7 +55,7 @@ class Sides:
         sent = count + _OUTSTANDING  # with those that warm up
         after = cpu_by_process(self._stack)
         used = {name: (after[name] - before[name]) * 1000 / sent for name in after}
-        backends = {name: used[name] for name in ("RabbitMQ", "Redis") if name in used}
+        backends = {name: cpu for name, cpu in used.items() if name in ("RabbitMQ", "Redis")}
         return {
             "per_s": found["per_s"],
             "Celery's workers": (self._celery.cpu_seconds() - workers) * 1000 / sent,

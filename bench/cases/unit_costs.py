@@ -76,16 +76,16 @@ async def _side(*, real: bool) -> AsyncIterator[Side]:
 
 
 def _short(program: LocalProgram) -> contextlib.AbstractAsyncContextManager[Side]:
-    return side(LocalModel(_LATENCY), program)  # type: ignore[arg-type]
+    return side(LocalModel(_LATENCY), program)
 
 
 @contextlib.asynccontextmanager
 async def _real(program: LocalProgram, folder: Path) -> AsyncIterator[Side]:
     write_file(folder / "files", WORKSPACE)
-    tools = Toolbox(ToolSettings(folder / "files"), OneCrew().tool_credentials)
+    tools = Toolbox(ToolSettings(folder / "files"), OneCrew())
     try:
         async with side(
-            ReportModel(_LATENCY),  # type: ignore[arg-type]
+            ReportModel(_LATENCY),
             program,
             answer=REPORT,
             tool=TOOL,

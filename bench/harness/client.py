@@ -29,8 +29,10 @@ class User:
         return orjson.loads(raw) if raw else None
 
     async def register(self, auth: str) -> None:
-        """Make a workspace without limits and log in. `auth` is the service's own address: asked
-        through the gateway, it would remember the first plan for a minute."""
+        """Make a workspace without limits and log in.
+
+        `auth` is the service's own address: the gateway would remember the first plan for a minute.
+        """
         credentials = {"email": f"{secrets.token_hex(6)}@example.com", "password": "a long one 17"}
         await self.call("POST", "/auth/register", credentials)
         await self.login(**credentials)

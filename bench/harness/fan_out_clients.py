@@ -5,6 +5,7 @@ import base64
 import json
 import os
 import time
+from functools import partial
 from typing import Any
 
 from bench.harness.fan_out_servers import FRAME_BYTES, JOB, commands
@@ -71,9 +72,7 @@ async def clients(port: int, token: str, sockets: int, after_seq: int) -> None:
     held = []
     for _ in range(sockets):
         ready: asyncio.Future[None] = loop.create_future()
-        made = await loop.create_connection(
-            lambda ready=ready: Client(token, ready, tally), "127.0.0.1", port
-        )
+        made = await loop.create_connection(partial(Client, token, ready, tally), "127.0.0.1", port)
         held.append(made)
         await ready
     await asyncio.sleep(0.3)

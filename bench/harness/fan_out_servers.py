@@ -1,6 +1,6 @@
-"""The servers of `bench.harness.fan_out`: the events service as it is, and two that only repeat one text.
+"""The servers of `bench.harness.fan_out`: the events service, and two that only repeat one text.
 
-Each prints its port and a token, then takes "N\\n" on stdin: send N frames.
+Each prints its port and a token, then takes lines on stdin: the number of frames to send.
 """
 
 import asyncio

@@ -68,7 +68,11 @@ async def main() -> None:
     latencies: list[float] = []
     loop = asyncio.get_running_loop()
     held = [
-        (await loop.create_connection(lambda: Connection(request, latencies), "127.0.0.1", port))[1]
+        (
+            await loop.create_connection(
+                lambda: Connection(request, latencies), "127.0.0.1", int(port)
+            )
+        )[1]
         for _ in range(int(connections))
     ]
     await asyncio.sleep(0.5)  # warms up

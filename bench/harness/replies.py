@@ -17,12 +17,13 @@ from bench.harness.workload import ANSWER
 from common.local.program import free_port
 from executor.domain.tools import ToolSpec
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
-from executor.models.model import Listener
+from executor.models.model import Listener, Unheard
 
 REPLY, RESULT = 3_000, 4_000
 """Characters of a report, and of what a tool returns."""
 FILE = "market.csv"
 TOOL = "file_reader"
+_UNHEARD = Unheard()
 _WORDS = ANSWER.replace(";", "").split()
 _SAID = "I read the workspace's figures before I answer."
 
@@ -54,13 +55,15 @@ class ReportModel:
     provider: str = "local"
     stands_for: str | None = None
 
-    async def resolve(self, _: str) -> "ReportModel":
+    async def resolve(self, name: str) -> "ReportModel":
         return self
 
-    def price(self, _: Tokens) -> None:
+    def price(self, tokens: Tokens) -> None:
         return None
 
-    async def request(self, dialogue: Dialogue, _: Sequence[ToolSpec], __: Listener) -> Reply:
+    async def request(
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _UNHEARD
+    ) -> Reply:
         await asyncio.sleep(self.latency)
         if dialogue.results():
             return Reply(REPORT, tokens=Tokens(2_500, 700))

@@ -28,7 +28,13 @@ from bench.harness.processes import cpu_seconds
 from bench.harness.workload import ANSWER, INPUTS, LATENCY, PARTS
 from common.backends import Backends
 from common.bus import Bus, Message
-from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot, ToolSnapshot
+from common.contracts.crew import (
+    AgentSnapshot,
+    CrewSnapshot,
+    MemorySnapshot,
+    TaskSnapshot,
+    ToolSnapshot,
+)
 from common.contracts.events import EventType
 from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import EVENTS
@@ -48,7 +54,7 @@ from executor.engine.ports import Models, Toolbox
 from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
 from executor.models.dialogue import Dialogue, Reply, Tokens
-from executor.models.model import Listener
+from executor.models.model import Listener, Unheard
 from executor.models.patience import Patience
 from executor.models.remote import RemoteModel
 from executor.models.traits import Traits
@@ -59,6 +65,7 @@ from executor.wiring import SERVICE, build_worker
 
 WORKSPACE, CREW = "ws_bench", "crew_bench"
 _WARM_UP = 5
+_UNHEARD = Unheard()
 _PATIENCE = 90.0
 
 
@@ -71,13 +78,15 @@ class LocalModel:
     provider: str = "local"
     stands_for: str | None = None
 
-    async def resolve(self, _: str) -> "LocalModel":
+    async def resolve(self, name: str) -> "LocalModel":
         return self
 
-    def price(self, _: Tokens) -> None:
+    def price(self, tokens: Tokens) -> None:
         return None
 
-    async def request(self, _: Dialogue, __: Sequence[ToolSpec], ___: Listener) -> Reply:
+    async def request(
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _UNHEARD
+    ) -> Reply:
         if self.latency:
             await asyncio.sleep(self.latency)
         return Reply(ANSWER, tokens=Tokens(200, 60))
@@ -96,19 +105,19 @@ class LibraryModels:
         native = FunctionModel(answer, model_name="local")
         self._model = RemoteModel("local", native, Patience(), NoMeters(), Traits(priced=False))
 
-    async def resolve(self, _: str) -> RemoteModel:
+    async def resolve(self, name: str) -> RemoteModel:
         return self._model
 
 
 class NoTools:
-    def tool(self, _: object) -> None:
+    def tool(self, snapshot: ToolSnapshot) -> None:
         return None
 
 
 class NoMemory:
     """The peer's crew has none either."""
 
-    async def remembered(self, _: Sequence[MemoryRemembered]) -> None:
+    async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
         return None
 
 
@@ -152,7 +161,12 @@ class OneCrew:
             tools=[ToolSnapshot(name=self.tool)] if self.tool else [],
         )
 
-    async def tool_credentials(self, _: str, __: str, ___: str) -> Mapping[str, Any]:
+    async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
+        return MemorySnapshot(shelf=shelf)
+
+    async def tool_credentials(
+        self, workspace_id: str, tool_id: str, endpoint: str
+    ) -> Mapping[str, Any]:
         return {}
 
 

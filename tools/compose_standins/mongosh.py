@@ -5,6 +5,7 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 from pymongo import MongoClient
@@ -24,8 +25,16 @@ def main() -> None:
         _make_the_platforms_user()
 
 
-def _client(host: str, **rest: str) -> MongoClient:
-    return MongoClient(host, serverSelectionTimeoutMS=2000, directConnection=True, **rest)
+def _client(
+    host: str, username: str | None = None, password: str | None = None
+) -> MongoClient[dict[str, Any]]:
+    return MongoClient(
+        host,
+        serverSelectionTimeoutMS=2000,
+        directConnection=True,
+        username=username,
+        password=password,
+    )
 
 
 def _until_it_answers(host: str) -> None:
