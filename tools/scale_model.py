@@ -12,7 +12,7 @@ from typing import Any
 
 COSTS = Path(__file__).parent.parent / "bench/costs.json"
 LOOKERS = 16
-"""Workers that look in a round: executor.domain.lookout.LOOKERS, held equal by a test."""
+"""Workers that look in a round: executor.domain.worker.lookout.LOOKERS, held equal by a test."""
 _LEAST = 2
 """Processes of a kind, so that one may be lost."""
 

@@ -20,11 +20,11 @@ from common.mongo import connect, database
 from common.settings import load
 from common.telemetry import Telemetry
 from executor.config import Settings
-from executor.domain.events import Draft
-from executor.domain.journal import Job, Journal
-from executor.domain.outbox import Outbox
-from executor.domain.quotas import Quotas
-from executor.domain.submission import Submission
+from executor.domain.api.quotas import Quotas
+from executor.domain.api.submission import Submission
+from executor.domain.log.events import Draft
+from executor.domain.log.journal import Job, Journal
+from executor.domain.log.outbox import Outbox
 from executor.messaging.publishers import BusAnnouncements
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions

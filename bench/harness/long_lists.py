@@ -19,12 +19,12 @@ from crews.domain.crew import Crew
 from crews.domain.drafts import CrewDraft
 from crews.store.documents import crew_document
 from crews.store.totals import MongoTotals
-from executor.domain import moves
-from executor.domain.appender import Appender
-from executor.domain.events import Draft
-from executor.domain.execution import Execution
+from executor.domain.ending.settlement import Settlement
+from executor.domain.log import moves
+from executor.domain.log.appender import Appender
+from executor.domain.log.events import Draft
+from executor.domain.log.execution import Execution
 from executor.domain.meters import NoMeters
-from executor.domain.settlement import Settlement
 from executor.messaging.publishers import BusAnnouncements
 from executor.store.counters import MongoCounters
 from executor.store.documents import new_document

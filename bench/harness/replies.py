@@ -15,9 +15,9 @@ from aiohttp import web
 
 from bench.harness.workload import ANSWER
 from common.local.program import free_port
-from executor.domain.tools import ToolSpec
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
 from executor.models.model import Listener, Unheard
+from executor.tools.spec import ToolSpec
 
 REPLY, RESULT = 3_000, 4_000
 """Characters of a report, and of what a tool returns."""

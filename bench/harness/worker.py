@@ -45,11 +45,10 @@ from common.logs import configure_logging
 from common.mongo import connect, database
 from common.telemetry import Telemetry
 from executor.config import Settings
+from executor.domain.api.quotas import Quotas
+from executor.domain.api.submission import Submission
+from executor.domain.log.outbox import Outbox
 from executor.domain.meters import NoMeters
-from executor.domain.outbox import Outbox
-from executor.domain.quotas import Quotas
-from executor.domain.submission import Submission
-from executor.domain.tools import ToolSpec
 from executor.engine.ports import Models, Toolbox
 from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
@@ -61,6 +60,7 @@ from executor.models.traits import Traits
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes
+from executor.tools.spec import ToolSpec
 from executor.wiring import SERVICE, build_worker
 
 WORKSPACE, CREW = "ws_bench", "crew_bench"

@@ -15,12 +15,12 @@ import auth.config
 import crews.config
 import events.config
 import executor.config
-import executor.meters
+import executor.process.meters
 import gateway.config
 from common.bus.rabbitmq_link import ANSWER_WITHIN
 from common.settings import CommonSettings
 from events.routes.socket import PATHS
-from executor import process
+from executor.process.worker import worker as process
 
 K8S = Path(__file__).parents[2] / "deploy" / "k8s"
 
@@ -298,7 +298,7 @@ def test_probes_ask_the_process_to_live_and_what_it_needs_to_be_ready():
 def test_scaling_goes_by_a_metric_that_workers_tell():
     (trigger,) = named("ScaledObject", "executor-worker", COMPONENTS)["spec"]["triggers"]
     (metric,) = re.findall(r"kasal_\w+", trigger["metadata"]["query"])
-    assert f'"{metric.replace("_", ".")}"' in inspect.getsource(executor.meters)
+    assert f'"{metric.replace("_", ".")}"' in inspect.getsource(executor.process.meters)
     assert int(trigger["metadata"]["threshold"]) < int(
         configmap("executor-worker")["KASAL_WORKER_SLOTS"]
     )

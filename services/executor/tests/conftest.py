@@ -14,9 +14,9 @@ from common.contracts.messages import JobSubmitted
 from common.ids import new_id
 from common.settings import MongoSettings
 from executor.config import Settings
-from executor.domain.events import Draft
-from executor.domain.journal import Job, Journal
-from executor.process import WorkerProcess
+from executor.domain.log.events import Draft
+from executor.domain.log.journal import Job, Journal
+from executor.process.worker import WorkerProcess
 from executor.wiring import build_app, build_worker
 
 Hook = Callable[[str], Awaitable[None]]

@@ -28,7 +28,7 @@ from common.settings import load
 from common.starting import CannotStart, refusal
 from common.telemetry import Telemetry
 from embedded.config import Secrets, Settings
-from executor.process import WorkerProcess
+from executor.process.worker import WorkerProcess
 
 _INNER = ("auth", "crews", "executor", "events")
 

@@ -52,7 +52,7 @@ async def _work(settings: "Settings") -> None:
     from common.backends import Backends
     from common.server import bind_tcp, metrics_app, on_stop_signal, server_for
     from common.starting import CannotStart
-    from executor.health import health_app
+    from executor.process.health import health_app
     from executor.wiring import build_worker
 
     process = build_worker(settings, Backends(), eager=True)

@@ -11,7 +11,7 @@ from common.contracts.messages import JobSubmitted
 from common.contracts.topology import JOBS
 from common.errors import Unavailable
 from common.times import utc_now
-from executor.domain.journal import TooLarge
+from executor.domain.log.journal import TooLarge
 from executor.store.receipts import moved
 
 KEY = '"8e03978e-40d5-43e8-bc93-6894a57f9324"'

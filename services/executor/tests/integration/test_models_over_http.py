@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from executor.domain.tools import ToolSpec
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.dialogue import Dialogue, Reply, ToolReturn, Topic
 from executor.models.model import ModelFault
 from executor.models.patience import Patience
+from executor.tools.spec import ToolSpec
 
 
 @dataclass

@@ -22,7 +22,7 @@ BY_WORKERS = {
     "distinct executions(open, owner)",
     "distinct executions(open, owner, status)",  # workspaces with queued jobs
 }
-"""What workers look for, so often a second and worker, whatever the jobs: by lot (domain/lookout.py) but
+"""What workers look for, so often a second and worker, whatever the jobs: by lot (domain/worker/lookout.py) but
 for each worker's own."""
 BY_LISTS = {
     "find executions(created_at, open, status, workspace_id)",

@@ -1,4 +1,4 @@
-"""The machine of `unit/domain/test_state_machine.py` over MongoDB's protocol: the same promises."""
+"""The machine of `unit/domain/log/test_state_machine.py` over MongoDB's protocol: the same promises."""
 
 import asyncio
 import importlib.util
@@ -12,7 +12,7 @@ from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes
 
-_MACHINE = Path(__file__).parents[1] / "unit" / "domain" / "test_state_machine.py"
+_MACHINE = Path(__file__).parents[1] / "unit" / "domain" / "log" / "test_state_machine.py"
 
 
 def _loaded():

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from common.contracts.events import ExecutionStatus
-from executor.domain.census import Census
+from executor.domain.api.census import Census
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,10 @@ from common.contracts.crew import CrewSnapshot, MemorySnapshot
 from common.contracts.events import ExecutionStatus
 from common.cursors import Place
 from common.idempotency.once import Receipt, Receipts
-from executor.domain.analytics import CrewStats, Ending
-from executor.domain.execution import Execution, Step
+from executor.domain.ending.tallies import CrewStats, Ending
 from executor.domain.leases import Signs
-from executor.domain.records import Record
+from executor.domain.log.execution import Execution, Step
+from executor.domain.log.records import Record
 
 OpenJobs = Mapping[str, datetime]
 """Jobs that are not closed, and when each was made."""

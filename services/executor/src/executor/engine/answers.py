@@ -11,7 +11,7 @@ from common.schemas.validation import (
     complaint_within,
     quick_complaint,
 )
-from executor.domain.placeholders import filled
+from executor.domain.inputs.placeholders import filled
 from executor.engine import prompts, values, verdicts
 from executor.engine.continuing import OUTPUT_CUT
 from executor.engine.conversation import Conversation

@@ -6,12 +6,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from common.contracts.crew import Budget
-from executor.domain.tools import ToolSpec
 from executor.engine.faults import RunFault
 from executor.engine.history import Spent
 from executor.models import counting
 from executor.models.dialogue import Dialogue, Tokens
 from executor.models.model import Model
+from executor.tools.spec import ToolSpec
 
 _REPLY = 256
 """Tokens that a reply is taken to have while the job has not seen one."""

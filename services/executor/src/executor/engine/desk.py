@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contracts.crew import TaskSnapshot
-from executor.domain.placeholders import as_text
-from executor.domain.tools import Failed, ToolSpec
+from executor.domain.inputs.placeholders import as_text
 from executor.engine import spans
 from executor.engine.faults import Asked, NeedsInput, RunFault
 from executor.engine.history import MISMATCH, Place
@@ -20,6 +19,7 @@ from executor.models import counting
 from executor.models.dialogue import Dialogue, Reply, ToolReturn
 from executor.models.model import Model, ModelFault
 from executor.tools.call import Call
+from executor.tools.spec import Failed, ToolSpec
 
 _SHOWN = 2_000
 _CALLS = 32

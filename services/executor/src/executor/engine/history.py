@@ -14,11 +14,11 @@ from typing import Any
 
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import EventType
-from executor.domain.events import Event
-from executor.domain.questions import Outcome, answer_of
-from executor.domain.tools import Failed
+from executor.domain.log.events import Event
+from executor.domain.log.questions import Outcome, answer_of
 from executor.engine.faults import RunFault
 from executor.models.dialogue import Reply
+from executor.tools.spec import Failed
 
 MISMATCH = "HISTORY_MISMATCH"
 

@@ -9,8 +9,8 @@ from common.contracts.crew import TaskSnapshot
 from common.contracts.messages import MemoryRemembered
 from common.errors import KasalError
 from common.logs import get_logger
-from executor.domain.journal import Job
-from executor.domain.placeholders import filled
+from executor.domain.inputs.placeholders import filled
+from executor.domain.log.journal import Job
 from executor.engine.history import Output
 from executor.engine.ports import MemorySink
 from executor.engine.trace import shortened

@@ -5,9 +5,9 @@ from typing import Any, Protocol
 
 from common.contracts.crew import ToolSnapshot
 from common.contracts.messages import MemoryRemembered
-from executor.domain.tools import ToolSpec
 from executor.models.model import Model
 from executor.tools.call import Call
+from executor.tools.spec import ToolSpec
 
 
 class Models(Protocol):

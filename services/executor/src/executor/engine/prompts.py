@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.contracts.crew import AgentSnapshot, MemorySnapshot, MemorySwitches, TaskSnapshot
-from executor.domain.placeholders import as_text, filled
+from executor.domain.inputs.placeholders import as_text, filled
 from executor.engine import shares
 from executor.models.dialogue import Coworker
 

@@ -8,10 +8,10 @@ from opentelemetry.trace import NoOpTracer, Tracer
 
 from common.contracts.crew import TaskSnapshot
 from common.times import utc_now
-from executor.domain.expansion import oversize
-from executor.domain.journal import Job, Journal
+from executor.domain.inputs.expansion import oversize
+from executor.domain.inputs.placeholders import filled
+from executor.domain.log.journal import Job, Journal
 from executor.domain.meters import Meters, NoMeters
-from executor.domain.placeholders import filled
 from executor.engine import work
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import Output, fold

@@ -8,7 +8,7 @@ from typing import Any
 from opentelemetry.trace import Tracer
 
 from common.contracts.crew import AgentSnapshot, Configuration, TaskSnapshot, ToolSnapshot
-from executor.domain.journal import Job
+from executor.domain.log.journal import Job
 from executor.domain.meters import Meters
 from executor.engine.budget import Reserve
 from executor.engine.faults import RunFault

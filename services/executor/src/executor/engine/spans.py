@@ -9,12 +9,12 @@ from contextlib import contextmanager
 
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
-from executor.domain.tools import Failed
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.shared import Shared
 from executor.engine.trace import Numbered
 from executor.models.dialogue import Reply
 from executor.models.model import Model, ModelFault
+from executor.tools.spec import Failed
 
 
 @contextmanager

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from typing import Any, TypeVar
 
-from executor.domain.journal import Superseded
+from executor.domain.log.journal import Superseded
 from executor.engine.faults import RunFault
 
 ResultT = TypeVar("ResultT")

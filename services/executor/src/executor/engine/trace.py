@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contracts.events import EventType
-from executor.domain.events import Draft
-from executor.domain.journal import Journal
-from executor.domain.placeholders import as_text
-from executor.domain.tools import Failed
+from executor.domain.inputs.placeholders import as_text
+from executor.domain.log.events import Draft
+from executor.domain.log.journal import Journal
 from executor.engine.faults import Asked, RunFault
 from executor.engine.history import Output, Place
 from executor.models.dialogue import Reply, ToolRequest
+from executor.tools.spec import Failed
 
 _REPLY = 500
 _RESULT = 2_000

@@ -4,8 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.contracts.crew import AgentSnapshot, TaskSnapshot
-from executor.domain.placeholders import filled
-from executor.domain.tools import Failed, ToolSpec
+from executor.domain.inputs.placeholders import filled
 from executor.engine import prompts, shares, spans
 from executor.engine.answers import Answers
 from executor.engine.conversation import MAX_ITERATIONS, Conversation
@@ -17,6 +16,7 @@ from executor.engine.shared import Shared
 from executor.models.dialogue import Coworker, Dialogue, Topic
 from executor.tools.arguments import fitted
 from executor.tools.call import Call
+from executor.tools.spec import Failed, ToolSpec
 
 MANAGER = "Manager"
 DELEGATE = "delegate_work"

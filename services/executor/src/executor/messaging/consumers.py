@@ -5,8 +5,8 @@ import asyncio
 from common.bus import Bus, Consumer, DeadLetter, Message, Subscription, context_headers, decode
 from common.contracts.messages import JobStop, JobSubmitted
 from common.contracts.topology import CONTROL, JOBS_QUEUE
-from executor.domain.intake import ForeignJob
-from executor.domain.worker import Worker
+from executor.domain.worker.intake import ForeignJob
+from executor.domain.worker.worker import Worker
 
 _PREFETCH = 16
 

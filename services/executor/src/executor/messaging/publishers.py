@@ -16,8 +16,8 @@ from common.contracts.messages import (
 )
 from common.contracts.topology import CONTROL, EVENTS, HEADER_CREW, HEADER_WORKSPACE, JOBS, MEMORY
 from common.logs import get_logger
-from executor.domain.execution import Execution
-from executor.domain.records import Record
+from executor.domain.log.execution import Execution
+from executor.domain.log.records import Record
 
 log = get_logger(__name__)
 

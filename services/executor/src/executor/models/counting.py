@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from executor.domain.tools import ToolSpec
 from executor.models.dialogue import Dialogue, Reply, Turn
+from executor.tools.spec import ToolSpec
 
 _BYTES = 4
 """Of UTF-8, a token: about right for English, and on the safe side for scripts of longer signs."""

@@ -7,7 +7,7 @@ becomes one that must have none.
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from executor.domain.tools import ToolSpec
+from executor.tools.spec import ToolSpec
 
 if TYPE_CHECKING:
     from pydantic_ai.models import ModelRequestParameters

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from executor.domain.tools import ToolSpec
 from executor.models.dialogue import Dialogue, Reply, Tokens
+from executor.tools.spec import ToolSpec
 
 
 class ModelFault(Exception):  # noqa: N818 - it becomes an `error` event, not a bug

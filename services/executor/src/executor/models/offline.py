@@ -8,7 +8,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from executor.domain.tools import ToolSpec
 from executor.models.dialogue import (
     Dialogue,
     Finish,
@@ -21,6 +20,7 @@ from executor.models.dialogue import (
 from executor.models.model import Listener
 from executor.models.offline_calls import arguments_for
 from executor.models.schemas import minimal_instance
+from executor.tools.spec import ToolSpec
 
 NAME = "offline"
 _EXCERPT = 600

@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from executor.domain.tools import ToolSpec
 from executor.models.dialogue import Coworker, Topic
 from executor.models.schemas import minimal_instance
+from executor.tools.spec import ToolSpec
 
 _NUMBER = r"\d+(?:,\d{3})*(?:\.\d+)?"
 _TERM = rf"\(*\s*{_NUMBER}\s*%?\s*\)*"

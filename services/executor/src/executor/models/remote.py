@@ -10,7 +10,6 @@ import orjson
 from common.logs import get_logger
 from common.times import utc_now
 from executor.domain.meters import Meters
-from executor.domain.tools import ToolSpec
 from executor.models import declared, translation
 from executor.models.dialogue import Dialogue, Finish, Reply, Tokens
 from executor.models.model import Listener, ModelFault, Unheard
@@ -18,6 +17,7 @@ from executor.models.patience import Patience
 from executor.models.prices import price
 from executor.models.refusals import Provider, Refusal, refusal
 from executor.models.traits import Traits
+from executor.tools.spec import ToolSpec
 
 log = get_logger(__name__)
 

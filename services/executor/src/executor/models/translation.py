@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from common.logs import get_logger
-from executor.domain.tools import ToolSpec
 from executor.models import counting
 from executor.models.calls import Cleaner, clean
 from executor.models.completions import ESTIMATED, LEFT_OUT
@@ -13,6 +12,7 @@ from executor.models.dialogue import Dialogue, Finish, Reply, Tokens, ToolReques
 from executor.models.finish import finish_of
 from executor.models.masking import shown
 from executor.models.thinking import without_thoughts
+from executor.tools.spec import ToolSpec
 
 if TYPE_CHECKING:
     from pydantic_ai.messages import ModelMessage, ModelResponse

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from fastapi import Request
 
 from common.idempotency.keys import IdempotencyKeys
-from executor.domain.control import Control
-from executor.domain.reading import Reading
-from executor.domain.submission import Submission
+from executor.domain.api.control import Control
+from executor.domain.api.reading import Reading
+from executor.domain.api.submission import Submission
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from common.models import (
     text,
 )
 from common.telemetry import inject
-from executor.domain.execution import Execution
-from executor.domain.questions import Answer, Kind, Outcome, Question
-from executor.domain.reading import TraceRow, trace_row
-from executor.domain.submission import Accepted
+from executor.domain.api.reading import TraceRow, trace_row
+from executor.domain.api.submission import Accepted
+from executor.domain.log.execution import Execution
+from executor.domain.log.questions import Answer, Kind, Outcome, Question
 from executor.routes.access import use_cases
 
 router = APIRouter(tags=["Executions"])

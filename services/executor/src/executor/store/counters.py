@@ -15,7 +15,7 @@ from pymongo.errors import DuplicateKeyError
 from common.grouping import Grouped
 from common.mongo import Database, Document
 from common.times import utc_now
-from executor.domain.analytics import CrewStats, Ending, Tally, tally
+from executor.domain.ending.tallies import CrewStats, Ending, Tally, tally
 from executor.store.reach import reaching
 
 _PRUNE_EVERY = 64

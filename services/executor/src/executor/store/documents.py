@@ -15,10 +15,10 @@ from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.idempotency.receipts import WITHOUT
 from common.mongo import Document
-from executor.domain.execution import READS, Execution, Step
-from executor.domain.projection import State, TaskState, Usage
-from executor.domain.questions import Place
-from executor.domain.records import Record, json_bytes
+from executor.domain.log.execution import READS, Execution, Step
+from executor.domain.log.projection import State, TaskState, Usage
+from executor.domain.log.questions import Place
+from executor.domain.log.records import Record, json_bytes
 from executor.store.newest import marked
 
 HEAD = {"inputs": 0, "snapshot": 0, "requested_by": 0, "ticket": 0, **WITHOUT}

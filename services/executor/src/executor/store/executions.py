@@ -16,9 +16,9 @@ from common.grouping import Grouped
 from common.idempotency.once import Receipt
 from common.logs import get_logger
 from common.mongo import Database, Document
-from executor.domain.execution import Execution, Step
-from executor.domain.journal import TooLarge
-from executor.domain.records import Record
+from executor.domain.log.execution import Execution, Step
+from executor.domain.log.journal import TooLarge
+from executor.domain.log.records import Record
 from executor.store import documents
 from executor.store.queues import Queues
 from executor.store.reach import is_too_large, reaching, too_large

@@ -7,7 +7,7 @@ from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 
 from common.errors import Unavailable
 from common.mongo import is_away
-from executor.domain.journal import TooLarge
+from executor.domain.log.journal import TooLarge
 
 _TOO_LARGE = frozenset({10_334, 17_280, 17_419, 17_420})
 """MongoDB's codes for a document that is, or would become, larger than 16 MiB."""

@@ -7,10 +7,10 @@ from typing import Any
 
 from common.errors import KasalError
 from common.logs import get_logger
-from executor.domain.tools import Failed, ToolSpec
 from executor.tools import arguments as checking
 from executor.tools.call import Call
 from executor.tools.secrets import Mask
+from executor.tools.spec import Failed, ToolSpec
 
 log = get_logger(__name__)
 

@@ -5,11 +5,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from common.contracts.crew import ToolSnapshot
-from executor.domain.tools import ToolSpec
 from executor.tools.built_in_tool import ToolSettings, built_in_tools
 from executor.tools.custom import READING, Credentials, CustomTool
 from executor.tools.network import GuardedClient
 from executor.tools.secrets import Mask
+from executor.tools.spec import ToolSpec
 from executor.tools.tool import SimpleTool
 
 _ANYTHING: Mapping[str, Any] = {"type": "object"}

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from executor.domain.tools import ToolSpec
 from executor.models.dialogue import Reply, ToolReturn
+from executor.tools.spec import ToolSpec
 
 TOOL = ToolSpec("calculator", "Calculates", {"type": "object", "properties": {"x": {}}})
 OTHER = ToolSpec("web_search", "Searches", {"type": "object", "properties": {}})

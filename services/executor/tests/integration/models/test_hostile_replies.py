@@ -11,10 +11,10 @@ import pytest
 from aiohttp import web
 
 from common.testing.loop_lag import loop_lag
-from executor.domain.tools import ToolSpec
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.model import ModelFault
 from executor.models.patience import Patience
+from executor.tools.spec import ToolSpec
 
 TOOL = ToolSpec("calculator", "Calculates", {})
 

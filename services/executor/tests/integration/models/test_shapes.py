@@ -2,8 +2,8 @@
 
 import pytest
 
-from executor.domain.tools import ToolSpec
 from executor.models.model import ModelFault
+from executor.tools.spec import ToolSpec
 
 SCHEMA = {
     "type": "object",

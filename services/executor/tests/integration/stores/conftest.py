@@ -7,10 +7,10 @@ import pytest
 from common.contracts.events import EventType
 from common.ids import new_id
 from common.times import utc_now
-from executor.domain import moves
-from executor.domain.events import Draft
-from executor.domain.execution import Execution
-from executor.domain.records import number
+from executor.domain.log import moves
+from executor.domain.log.events import Draft
+from executor.domain.log.execution import Execution
+from executor.domain.log.records import number
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists

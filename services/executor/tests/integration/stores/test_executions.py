@@ -10,12 +10,12 @@ from common.contracts.events import EventType, ExecutionStatus
 from common.idempotency.once import Receipt
 from common.ids import new_id
 from common.times import utc_now
-from executor.domain import moves
-from executor.domain.events import Draft
-from executor.domain.execution import Execution
-from executor.domain.journal import TooLarge
-from executor.domain.questions import Answer, question_of
-from executor.domain.records import number
+from executor.domain.log import moves
+from executor.domain.log.events import Draft
+from executor.domain.log.execution import Execution
+from executor.domain.log.journal import TooLarge
+from executor.domain.log.questions import Answer, question_of
+from executor.domain.log.records import number
 from executor.store.executions import MongoExecutions
 
 

@@ -7,10 +7,10 @@ import pytest
 from common.contracts.events import EventType, ExecutionStatus
 from common.formats import NewerFormat
 from common.times import utc_now
-from executor.domain import execution, moves
-from executor.domain.events import Draft
-from executor.domain.execution import READS, Execution
-from executor.domain.records import number
+from executor.domain.log import execution, moves
+from executor.domain.log.events import Draft
+from executor.domain.log.execution import READS, Execution
+from executor.domain.log.records import number
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from common.contracts.events import ExecutionStatus
 from common.mongo import connect, database
-from executor.domain.execution import Execution
-from executor.domain.reading import Reading
+from executor.domain.api.reading import Reading
+from executor.domain.log.execution import Execution
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists

@@ -6,8 +6,8 @@ import pytest
 
 from common.contracts.events import ExecutionStatus
 from common.cursors import cursor
-from executor.domain.execution import Execution
-from executor.domain.reading import Reading
+from executor.domain.api.reading import Reading
+from executor.domain.log.execution import Execution
 from executor.store.counters import MongoCounters
 from executor.store.documents import new_document
 from executor.store.executions import MongoExecutions

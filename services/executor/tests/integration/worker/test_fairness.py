@@ -9,7 +9,7 @@ from common.bus import encode
 from common.contracts.messages import StoredJob
 from common.contracts.topology import JOBS
 from common.times import utc_now
-from executor.domain.execution import Execution
+from executor.domain.log.execution import Execution
 
 LONG, WITHIN = 500, 2.0
 

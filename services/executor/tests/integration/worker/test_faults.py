@@ -6,7 +6,7 @@ from common.bus import Message
 from common.contracts.events import EventType, ExecutionStatus
 from common.contracts.messages import JobSubmitted
 from common.contracts.topology import JOBS
-from executor.domain.events import Draft
+from executor.domain.log.events import Draft
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ from common.bus import Message, encode
 from common.contracts.events import EventType, ExecutionStatus
 from common.contracts.topology import EVENTS, JOBS
 from common.times import utc_now
-from executor.domain.events import Draft
+from executor.domain.log.events import Draft
 
 
 async def test_a_submitted_job_runs_to_its_end(
@@ -122,7 +122,7 @@ async def test_no_more_jobs_than_slots_run_at_once(workers, submit, submission, 
 async def test_a_job_whose_message_was_lost_is_found_in_the_store(
     workers, submission, ended, make_runner, executions, make_crew
 ):
-    from executor.domain.execution import Execution
+    from executor.domain.log.execution import Execution
 
     message = submission()
     job = Execution(

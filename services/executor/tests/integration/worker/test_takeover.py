@@ -7,9 +7,9 @@ import pytest
 
 from common.contracts.events import EventType, ExecutionStatus
 from common.times import utc_now
-from executor.domain.events import Draft
-from executor.domain.execution import READS
-from executor.domain.intake import _new
+from executor.domain.log.events import Draft
+from executor.domain.log.execution import READS
+from executor.domain.worker.intake import _new
 
 
 async def _kill(process) -> None:
@@ -122,7 +122,7 @@ async def test_a_worker_notices_that_its_job_was_taken_and_cuts_its_run_off(
     from dataclasses import replace
 
     from common.times import utc_now
-    from executor.domain import moves
+    from executor.domain.log import moves
 
     gate = make_gate("task_1")
     process, _ = await workers.start(make_runner(gate))

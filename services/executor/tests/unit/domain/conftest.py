@@ -9,13 +9,13 @@ from opentelemetry.trace import NoOpTracer
 from common.contracts.events import EventType
 from common.errors import Unavailable
 from common.times import utc_now
-from executor.domain.events import Draft
-from executor.domain.execution import Execution
-from executor.domain.intake import Intake
+from executor.domain.ending.settlement import Settlement
+from executor.domain.log.events import Draft
+from executor.domain.log.execution import Execution
 from executor.domain.meters import NoMeters
-from executor.domain.runs import Runs
-from executor.domain.settlement import Settlement
-from executor.domain.worker import Worker
+from executor.domain.worker.intake import Intake
+from executor.domain.worker.runs import Runs
+from executor.domain.worker.worker import Worker
 from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
 
 

@@ -14,16 +14,16 @@ import pytest
 from common.contracts.crew import CrewSnapshot, ToolSnapshot
 from common.contracts.events import TERMINAL_EVENTS, EventType
 from common.contracts.messages import MemoryRemembered
-from executor.domain.events import Draft, Event
-from executor.domain.journal import Job
-from executor.domain.records import json_bytes
-from executor.domain.tools import ToolSpec
+from executor.domain.log.events import Draft, Event
+from executor.domain.log.journal import Job
+from executor.domain.log.records import json_bytes
 from executor.engine.runner import Engine
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
 from executor.models.model import Listener, ModelFault
 from executor.models.offline import OfflineModel
 from executor.tools.arguments import fitted
 from executor.tools.call import Call
+from executor.tools.spec import ToolSpec
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from common.contracts.crew import AgentSnapshot
-from executor.domain.tools import Failed
 from executor.engine.coworkers import Coworkers, Unclear
+from executor.tools.spec import Failed
 
 
 def agent(number, name, role="Role"):

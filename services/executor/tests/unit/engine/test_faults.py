@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from executor.domain.journal import Superseded
+from executor.domain.log.journal import Superseded
 from executor.engine.runner import Engine
 from executor.models.dialogue import Reply
 

@@ -85,7 +85,7 @@ def approved(events, hours=0):
     from datetime import timedelta
 
     from common.contracts.events import EventType
-    from executor.domain.events import Event
+    from executor.domain.log.events import Event
 
     at = events[-1].timestamp + timedelta(hours=hours)
     return Event(len(events) + 1, EventType.INPUT_RECEIVED, at, 1, {"outcome": "approved"})

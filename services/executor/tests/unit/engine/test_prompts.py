@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.contracts.crew import MemorySnapshot, MemorySwitches
-from executor.domain.placeholders import filled
+from executor.domain.inputs.placeholders import filled
 from executor.engine.prompts import remembered, shared_out
 from executor.engine.shares import fitting
 

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.contracts.events import EventType
-from executor.domain.events import Event
+from executor.domain.log.events import Event
 from executor.engine.history import fold
 
 REPLIED = "llm_call"

@@ -3,7 +3,7 @@
 import pytest
 
 from common.contracts.events import EventType
-from executor.domain.events import Event
+from executor.domain.log.events import Event
 
 WORDS = [
     "Approved",

@@ -5,10 +5,10 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from executor.domain.tools import Failed
 from executor.engine.faults import RunFault
 from executor.models.dialogue import Finish, Reply, Tokens, ToolRequest
 from executor.models.model import ModelFault
+from executor.tools.spec import Failed
 
 SECRET = "IBAN-DE02120300000000202051"
 USED = Tokens(10, 5, 0.001)

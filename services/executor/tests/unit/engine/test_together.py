@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from executor.domain.journal import Superseded
+from executor.domain.log.journal import Superseded
 from executor.engine.faults import RunFault
 from executor.engine.together import Together
 

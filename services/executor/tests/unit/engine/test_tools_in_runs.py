@@ -6,7 +6,7 @@ import pytest
 
 from common.contracts.crew import ToolSnapshot
 from common.contracts.events import EventType
-from executor.domain.events import Event
+from executor.domain.log.events import Event
 
 
 def once(kit, *wanted):

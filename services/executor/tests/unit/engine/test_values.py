@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.schemas.validation import complaint_within as complaint
-from executor.domain.records import json_bytes
+from executor.domain.log.records import json_bytes
 from executor.engine.values import LONGEST, Unreadable, fitting
 
 OBJECT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}

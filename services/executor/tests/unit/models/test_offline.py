@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from common.schemas.validation import complaint_within as complaint
 from common.testing.loop_lag import loop_lag
-from executor.domain.tools import ToolSpec
 from executor.models.dialogue import Coworker, Dialogue, Reply, ToolReturn, Topic
 from executor.models.offline import OfflineModel
 from executor.models.offline_calls import expression_in
 from executor.models.schemas import minimal_instance
+from executor.tools.spec import ToolSpec
 
 
 def tool(name, **properties):

@@ -14,11 +14,11 @@ from common.schemas.checking import schema_fault
 from common.schemas.validation import beside_the_loop
 from common.schemas.validation import complaint as schema_complaint
 from common.testing.loop_lag import loop_lag
-from executor.domain.tools import Failed
 from executor.tools.arguments import fitted
 from executor.tools.built_in.web_fetch import WebFetch
 from executor.tools.custom import CustomTool
 from executor.tools.network import Incoming
+from executor.tools.spec import Failed
 from executor.tools.tool import ToolFault
 
 D1 = {

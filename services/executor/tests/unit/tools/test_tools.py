@@ -8,8 +8,8 @@ from common.contracts.crew import ToolSnapshot
 from common.contracts.tools import BUILT_IN_TOOLS
 from common.errors import Unavailable
 from common.schemas.validation import complaint_within as complaint
-from executor.domain.tools import ToolSpec
 from executor.tools.custom import placed, signed, with_query
+from executor.tools.spec import ToolSpec
 from executor.tools.tool import RESULT_LIMIT, SimpleTool, ToolFault
 
 

@@ -1,0 +1,74 @@
+"""Which question an answer is for, and the move it makes."""
+
+from typing import NoReturn
+
+from common.errors import Conflict, NotFound
+from common.times import rfc3339, utc_now
+from executor.domain.log import moves
+from executor.domain.log.events import Event
+from executor.domain.log.execution import Execution, Step
+from executor.domain.log.questions import Answer, Place, Question, answer_of, checked, question_of
+from executor.domain.ports import Executions
+
+
+async def move(
+    executions: Executions, job: Execution, said: Answer, *, by: str, question_id: str | None
+) -> Step | Execution:
+    """Return the step by which `said` answers `job`, or the job, where it was answered so before.
+
+    Raises as `Control.answer`.
+    """
+    place = _place(job, question_id)
+    question = question_of(await _event(executions, job, place.asked))
+    if place.answered is None:
+        return moves.answer(job, question, checked(said, question), by, utc_now())
+    first = await _event(executions, job, place.answered)
+    if answer_of(first) != checked(said, question):
+        _refuse(job, question, first)
+    return job
+
+
+async def open_question(executions: Executions, job: Execution) -> Question | None:
+    """Return the question that `job` waits for an answer to."""
+    place = job.asks
+    return None if place is None else question_of(await _event(executions, job, place.asked))
+
+
+def _place(job: Execution, question_id: str | None) -> Place:
+    known = {place.question_id: place for place in (*job.state.questions, job.asks) if place}
+    if question_id is not None and question_id not in known:
+        raise NotFound(
+            f"The job {job.job_id} has not asked a question {question_id}.",
+            details={"questions": list(known)[-20:]},
+        )
+    place = (
+        known[question_id] if question_id else (job.asks or next(reversed(known.values()), None))
+    )
+    if place is None or (place.answered is None and place != job.asks):
+        raise Conflict(
+            f"The job {job.job_id} is {job.status}; it does not wait for input.",
+            details={"status": job.status.value},
+        )
+    return place
+
+
+async def _event(executions: Executions, job: Execution, seq: int) -> Event:
+    (record,) = await executions.records(job.job_id, seq - 1, 1)
+    return record.event()
+
+
+def _refuse(job: Execution, question: Question, first: Event) -> NoReturn:
+    given = answer_of(first).fields
+    raise Conflict(
+        f"The question {question.question_id} of the job {job.job_id} was answered before, and "
+        f"otherwise: {given['outcome']}.",
+        details={
+            "status": job.status.value,
+            "question_id": question.question_id,
+            "answer": {
+                **given,
+                "by": first.fields.get("by"),
+                "answered_at": rfc3339(first.timestamp),
+            },
+        },
+    )

@@ -1,0 +1,112 @@
+"""What a caller does to a job that exists: stop it, answer it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from common.contracts.events import ExecutionStatus
+from common.errors import Conflict, NotFound, Unavailable
+from common.logs import get_logger
+from common.times import utc_now
+from executor.domain.api import answering
+from executor.domain.ending.settlement import Settlement
+from executor.domain.log import moves
+from executor.domain.log.execution import Execution, Step
+from executor.domain.log.outbox import Outbox
+from executor.domain.log.questions import Answer
+from executor.domain.meters import Meters, NoMeters
+from executor.domain.ports import Executions
+
+log = get_logger(__name__)
+
+_WITHIN = 5.0
+"""Seconds in which a move is tried again while the job's own writer is faster."""
+
+
+class Control:
+    """Moves made by the API. Each is one write, and needs nobody's answer."""
+
+    def __init__(
+        self,
+        executions: Executions,
+        outbox: Outbox,
+        settlement: Settlement,
+        meters: Meters | None = None,
+    ) -> None:
+        self._executions = executions
+        self._outbox = outbox
+        self._settlement = settlement
+        self._meters = meters or NoMeters()
+
+    async def stop(self, workspace_id: str, job_id: str) -> Execution:
+        """End a job as stopped. A stopped one is returned as it is.
+
+        Raises `NotFound`, `Conflict` for a completed or failed job, `Unavailable`.
+        """
+        step = await self._move(workspace_id, job_id, _stop)
+        if isinstance(step, Execution):
+            return step
+        self._ended(step)
+        return step.after
+
+    async def answer(
+        self, workspace_id: str, job_id: str, said: Answer, *, by: str, question_id: str | None
+    ) -> Execution:
+        """Give the answer of `by` to a job that waits for one, and have it go on, or end if rejected.
+
+        `question_id` is the open question unless it is given. What has been answered in the same way
+        already is left as it is. Raises `NotFound`, also for a question that the job never asked,
+        `InvalidRequest`, `Conflict` for a job that does not wait and a question that is answered
+        otherwise, `Unavailable`.
+        """
+
+        async def move(job: Execution) -> Step | Execution:
+            return await answering.move(self._executions, job, said, by=by, question_id=question_id)
+
+        step = await self._move(workspace_id, job_id, move)
+        if isinstance(step, Execution):
+            return step
+        if step.after.final:
+            self._ended(step)
+        else:
+            self._outbox.events(step.after, step.records)
+            self._outbox.submitted(step.after)
+        return step.after
+
+    def _ended(self, step: Step) -> None:
+        log.info("a job has ended", **step.after.told)
+        self._meters.ended(step.after.status, step.after.seconds_run, step.after.error_code)
+        self._outbox.stopped(step.after, step.records)
+        self._settlement.add(step.after)
+
+    async def _move(
+        self,
+        workspace_id: str,
+        job_id: str,
+        move: Callable[[Execution], Awaitable[Step | Execution]],
+    ) -> Step | Execution:
+        until = asyncio.get_running_loop().time() + _WITHIN
+        while asyncio.get_running_loop().time() < until:
+            job = await owned(self._executions, workspace_id, job_id)
+            step = await move(job)
+            if isinstance(step, Execution) or await self._executions.apply(step):
+                return step
+        raise Unavailable(f"The job {job_id} moves too fast; try again.")
+
+
+async def _stop(job: Execution) -> Step | Execution:
+    if job.status == ExecutionStatus.STOPPED:
+        return job
+    if job.final:
+        raise Conflict(
+            f"The job {job.job_id} is {job.status} and cannot be stopped.",
+            details={"status": job.status.value},
+        )
+    return moves.stop(job, utc_now())
+
+
+async def owned(executions: Executions, workspace_id: str, job_id: str) -> Execution:
+    """Return the head of the workspace's job. Raises `NotFound`, for another's too."""
+    job = await executions.head(job_id)
+    if job is None or job.workspace_id != workspace_id:
+        raise NotFound(f"There is no job {job_id}.")
+    return job

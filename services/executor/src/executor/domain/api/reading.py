@@ -1,0 +1,170 @@
+"""Reading jobs: one, a list, its events, its traces, the workspace's figures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from common.contracts.events import FINAL_STATUSES, EventType, ExecutionStatus
+from common.cursors import check_reach, cursor, place_of
+from executor.domain.api import answering
+from executor.domain.api.control import owned
+from executor.domain.ending.tallies import CrewStats, Tally, added
+from executor.domain.log.events import Event
+from executor.domain.log.execution import Execution
+from executor.domain.log.questions import Question
+from executor.domain.log.records import Record
+from executor.domain.ports import Counters, ExecutionLists, Executions, OpenJobs
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """A stretch of a job's log: `records` without a hole, from the one asked for."""
+
+    job: Execution
+    records: Sequence[Record]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A part of a list. `next` is the cursor of what follows, None at the end."""
+
+    jobs: Sequence[Execution]
+    total: int
+    next: str | None = None
+
+
+MOST_OPEN = 10_000
+"""Jobs of each status that a total looks at among those the kept counters do not have."""
+
+
+class Reading:
+    """Answers questions about the jobs of a workspace."""
+
+    def __init__(self, executions: Executions, lists: ExecutionLists, counters: Counters) -> None:
+        self._executions = executions
+        self._lists = lists
+        self._counters = counters
+
+    async def execution(self, workspace_id: str, job_id: str) -> Execution:
+        """Return the head of a job. Raises `NotFound`."""
+        return await owned(self._executions, workspace_id, job_id)
+
+    async def questions(self, job: Execution) -> list[Question]:
+        """Return what `job` waits for people to say."""
+        asked = await answering.open_question(self._executions, job)
+        return [] if asked is None else [asked]
+
+    async def events(self, workspace_id: str, job_id: str, after: int, limit: int) -> Events:
+        """Return at most `limit` events after `after`. Raises `NotFound`."""
+        job = await owned(self._executions, workspace_id, job_id)
+        upto = min(job.seq, after + limit)
+        found = {record.seq: record for record in job.tail if after < record.seq <= upto}
+        if len(found) < upto - after:
+            for record in await self._executions.copied(job_id, after, upto):
+                found.setdefault(record.seq, record)
+        return Events(job, [found[seq] for seq in range(after + 1, upto + 1)])
+
+    async def page(
+        self,
+        workspace_id: str,
+        *,
+        crew_id: str | None,
+        status: ExecutionStatus | None,
+        skip: int = 0,
+        limit: int,
+        after: str | None = None,
+    ) -> Page:
+        """Return a part of the workspace's jobs, newest first: `skip` jobs down, or behind `after`.
+
+        Raises `InvalidRequest` for a cursor of another list, and for a page too far down.
+        """
+        scope = ("executions", workspace_id, crew_id, status)
+        before = None if after is None else place_of(after, scope)
+        total, open_jobs = await self._total(workspace_id, crew_id, status)
+        if before is None and skip >= total:
+            return Page((), total)
+        check_reach(skip)
+        if before is not None:
+            open_jobs = await self._lists.open_jobs(
+                workspace_id, crew_id=crew_id, status=status, limit=MOST_OPEN, before=before
+            )
+        rows = await self._lists.page(
+            workspace_id,
+            open_jobs,
+            crew_id=crew_id,
+            status=status,
+            skip=skip,
+            # One more tells whether there are more. SecantusDB is slow to find that there are not.
+            limit=limit + 1 if before is not None else min(limit + 1, total - skip),
+            before=before,
+        )
+        shown = rows[:limit]
+        more = len(rows) > limit
+        last = (shown[-1].created_at, shown[-1].job_id) if more else None
+        return Page(shown, total, None if last is None else cursor(last, scope))
+
+    async def _total(
+        self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None
+    ) -> tuple[int, OpenJobs]:
+        # First the open jobs, then the counters with those they have lately taken in: a job that
+        # is counted in between, or counted and not yet closed, is known by both and taken once.
+        open_jobs = await self._lists.open_jobs(
+            workspace_id, crew_id=crew_id, status=status, limit=MOST_OPEN
+        )
+        if status is not None and status not in FINAL_STATUSES:
+            return len(open_jobs), open_jobs
+        recent = bool(open_jobs)
+        if crew_id is None:
+            stats = await self._counters.of_workspace(workspace_id, recent=recent)
+        else:
+            one = await self._counters.of_crew(workspace_id, crew_id, recent=recent)
+            stats = [] if one is None else [one]
+        ended = added(entry.total for entry in stats)
+        counted = ended.executions if status is None else ended.of_status(status)
+        uncounted = open_jobs.keys() - {job_id for entry in stats for job_id in entry.recent}
+        return counted + len(uncounted), open_jobs
+
+    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
+        """Return status and last `seq` of the jobs that are known, whosever they are."""
+        return await self._lists.heads(job_ids)
+
+    async def usage(self, workspace_id: str, period: str) -> Tally:
+        """Return what the runs that ended in the month `period` (`YYYY-MM`) add up to."""
+        stats = await self._counters.of_workspace(workspace_id)
+        return added(crew.months.get(period, Tally()) for crew in stats)
+
+    async def performance(self, workspace_id: str) -> list[CrewStats]:
+        """Return each crew's figures, the busiest first."""
+        stats = await self._counters.of_workspace(workspace_id)
+        return sorted(stats, key=lambda crew: (-crew.total.executions, crew.crew_id))
+
+
+@dataclass(frozen=True, slots=True)
+class TraceRow:
+    """An event as the traces show it: who did what, and what came of it."""
+
+    event: Event
+    agent: str
+    action: str
+    result: Any
+    task_id: str | None
+
+
+_RESULT_FIELDS = ("result", "message", "reason", "prompt", "input", "outcome", "current_task")
+
+
+def trace_row(event: Event) -> TraceRow:
+    """Return `event` as a row of the traces. What no agent did is the platform's, `system`."""
+    fields = event.fields
+    result = next((fields[name] for name in _RESULT_FIELDS if fields.get(name) is not None), None)
+    if result is None and event.type == EventType.EXECUTION_START:
+        count = fields.get("tasks_count")
+        result = f"{fields.get('crew')}: {count} {'task' if count == 1 else 'tasks'}"
+    task_id = fields.get("task_id")
+    return TraceRow(
+        event,
+        str(fields.get("agent") or "system"),
+        str(fields.get("action") or event.type.value),
+        "" if result is None else result,
+        None if task_id is None else str(task_id),
+    )

@@ -1,0 +1,113 @@
+"""Taking a job over HTTP."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+
+from common.errors import InvalidRequest
+from common.idempotency.once import KeyTaken, Once, at_most_once, receipt_of
+from common.ids import new_id
+from common.times import utc_now
+from common.turns import sent_ahead
+from executor.domain.api.estimates import Estimates
+from executor.domain.api.quotas import Quotas
+from executor.domain.inputs.checks import runnable
+from executor.domain.log.execution import Execution
+from executor.domain.log.journal import TooLarge
+from executor.domain.log.outbox import Outbox
+from executor.domain.ports import Counters, Crews, Executions
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """A job that is stored. `estimated_duration` is in seconds."""
+
+    job: Execution
+    estimated_duration: int
+
+
+class Submission:
+    """Checks, stores and announces jobs."""
+
+    def __init__(
+        self,
+        executions: Executions,
+        crews: Crews,
+        counters: Counters,
+        outbox: Outbox,
+        quotas: Quotas,
+    ) -> None:
+        self._executions = executions
+        self._crews = crews
+        self._estimates = Estimates(counters)
+        self._outbox = outbox
+        self._quotas = quotas
+
+    async def submit(
+        self,
+        workspace_id: str,
+        crew_id: str,
+        inputs: Mapping[str, Any],
+        *,
+        requested_by: str,
+        traceparent: str,
+        job_id: str | None = None,
+        once: Once[Accepted] | None = None,
+    ) -> Accepted:
+        """Store a job of the crew, under `job_id` if one is given, and wake a worker for it.
+
+        Raises `NotFound` for a crew that is not this workspace's, `InvalidRequest` for one that is
+        not active or lacks an input, `Unavailable`, as `Quotas.check`, and as `at_most_once`.
+        """
+        check_storable(inputs)
+
+        async def make() -> Accepted:
+            snapshot, seconds = await asyncio.gather(
+                runnable(self._crews, workspace_id, crew_id, inputs),
+                self._estimates.of(workspace_id, crew_id),
+            )
+            await self._quotas.check(workspace_id)
+            job = Execution(
+                job_id=job_id or new_id("job"),
+                workspace_id=workspace_id,
+                crew_id=crew_id,
+                created_at=utc_now(),
+                requested_by=requested_by,
+                traceparent=traceparent,
+                inputs=inputs,
+                snapshot=snapshot,
+                ticket=secrets.token_hex(8),
+            )
+            accepted = Accepted(job, seconds)
+            await self._store(accepted, once)
+            return accepted
+
+        return await at_most_once(once, self._executions, make)
+
+    async def _store(self, accepted: Accepted, once: Once[Accepted] | None) -> None:
+        try:
+            stored = await self._executions.insert(accepted.job, receipt_of(once, accepted))
+        except TooLarge as fault:
+            raise InvalidRequest(
+                "The crew and the inputs are together too large to be kept.",
+                field="inputs",
+                reason=str(fault),
+            ) from fault
+        if not stored and once is not None:
+            raise KeyTaken
+        self._outbox.submitted(accepted.job)
+        await sent_ahead()
+
+
+def check_storable(inputs: Mapping[str, Any]) -> None:
+    """Raise `InvalidRequest` for inputs that are JSON but no valid Unicode or 64-bit numbers."""
+    try:
+        orjson.dumps(inputs)
+    except TypeError as fault:
+        raise InvalidRequest(
+            f"The inputs cannot be stored: {fault}.", field="inputs", reason=str(fault)
+        ) from fault

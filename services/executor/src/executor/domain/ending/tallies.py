@@ -1,0 +1,147 @@
+"""What a workspace's runs add up to: counters kept per crew and month."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from common.contracts.events import ExecutionStatus
+from executor.domain.log.execution import Execution
+from executor.domain.log.records import json_bytes
+
+DEFAULT_ESTIMATE = 300
+"""Seconds a run is said to take while its crew has never completed one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """One ended job as the counters see it. `month` is `YYYY-MM` of its end, in UTC.
+
+    `stored` is about how many bytes it takes in the store.
+    """
+
+    job_id: str
+    month: str
+    status: ExecutionStatus
+    tokens: int
+    seconds: float
+    stored: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Sums over ended jobs. `timed` is how many of them had started, and so have a duration."""
+
+    completed: int = 0
+    failed: int = 0
+    stopped: int = 0
+    tokens: int = 0
+    timed: int = 0
+    seconds: float = 0.0
+    completed_seconds: float = 0.0
+
+    @property
+    def executions(self) -> int:
+        return self.completed + self.failed + self.stopped
+
+    @property
+    def success_rate(self) -> float:
+        return round(self.completed / self.executions, 4) if self.executions else 0.0
+
+    @property
+    def avg_duration(self) -> float:
+        return round(self.seconds / self.timed, 3) if self.timed else 0.0
+
+    def plus(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.completed + other.completed,
+            self.failed + other.failed,
+            self.stopped + other.stopped,
+            self.tokens + other.tokens,
+            self.timed + other.timed,
+            self.seconds + other.seconds,
+            self.completed_seconds + other.completed_seconds,
+        )
+
+    def of_status(self, status: ExecutionStatus) -> int:
+        """Return how many jobs ended as `status`; none for one that is not final."""
+        return {
+            ExecutionStatus.COMPLETED: self.completed,
+            ExecutionStatus.FAILED: self.failed,
+            ExecutionStatus.STOPPED: self.stopped,
+        }.get(status, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CrewStats:
+    """One crew's tallies by month.
+
+    `recent` are the jobs in them that may not be closed yet; it is empty unless it was asked for.
+    """
+
+    crew_id: str
+    months: Mapping[str, Tally] = field(default_factory=dict)
+    recent: frozenset[str] = frozenset()
+
+    @property
+    def total(self) -> Tally:
+        return added(self.months.values())
+
+
+def added(tallies: Iterable[Tally]) -> Tally:
+    """Return the sum of `tallies`."""
+    total = Tally()
+    for tally in tallies:
+        total = total.plus(tally)
+    return total
+
+
+def tally(endings: Iterable[Ending]) -> Tally:
+    """Return what `endings` add up to."""
+    return added(
+        Tally(
+            completed=ending.status == ExecutionStatus.COMPLETED,
+            failed=ending.status == ExecutionStatus.FAILED,
+            stopped=ending.status == ExecutionStatus.STOPPED,
+            tokens=ending.tokens,
+            timed=ending.seconds > 0,
+            seconds=ending.seconds,
+            completed_seconds=ending.seconds if ending.status == ExecutionStatus.COMPLETED else 0.0,
+        )
+        for ending in endings
+    )
+
+
+def ending_of(job: Execution) -> Ending:
+    """Return how the ended `job` is counted."""
+    state = job.state
+    ended = state.finished_at or job.created_at
+    seconds = (ended - state.started_at).total_seconds() if state.started_at else 0.0
+    return Ending(
+        job.job_id,
+        ended.strftime("%Y-%m"),
+        job.status,
+        state.usage.input_tokens + state.usage.output_tokens,
+        max(seconds, 0.001) if state.started_at else 0.0,
+        stored_bytes(job),
+    )
+
+
+_DOCUMENT, _EVENT = 2_000, 150
+"""Bytes that a job and an event take beside what users, models and tools have written."""
+
+
+def stored_bytes(job: Execution) -> int:
+    """Return about how many bytes a job takes: its newest events stand for those that left its tail."""
+    newest = sum(len(record.frame) + len(record.private or b"") for record in job.tail)
+    events = newest * job.seq // len(job.tail) if job.tail else 0
+    crew = 0 if job.snapshot is None else len(job.snapshot.model_dump_json())
+    inputs = len(json_bytes(job.inputs))
+    outputs = sum(len(json_bytes(task.output)) for task in job.state.tasks if task.output)
+    return _DOCUMENT + crew + inputs + outputs + events + _EVENT * job.seq
+
+
+def estimate(stats: CrewStats | None) -> int:
+    """Return how many seconds a crew's next run is likely to take."""
+    total = stats.total if stats is not None else Tally()
+    if not total.completed:
+        return DEFAULT_ESTIMATE
+    return max(1, round(total.completed_seconds / total.completed))

@@ -1,0 +1,100 @@
+"""A job's inputs: whether they fill in what its crew's texts ask for, and no more than can be worked on."""
+
+import difflib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from common.contracts.crew import CrewSnapshot, lacks
+from common.contracts.memory import CREW, key_fault, key_input, shelf
+from common.errors import InvalidRequest, several
+from executor.domain.inputs.expansion import oversize, texts
+from executor.domain.inputs.placeholders import names
+from executor.domain.ports import Crews
+
+
+def placeholders(crew: CrewSnapshot) -> list[str]:
+    """Return the names that `crew`'s texts and memory ask for, in order of appearance, each once.
+
+    What they look like is told in `placeholders`.
+    """
+    found = [name for text in texts(crew) for name in names(text)]
+    key = _memory_key(crew)
+    return list(dict.fromkeys(found if key is None else [*found, key]))
+
+
+async def runnable(
+    crews: Crews, workspace_id: str, crew_id: str, inputs: Mapping[str, Any]
+) -> CrewSnapshot:
+    """Return the crew that a job with `inputs` runs, with the memory that is this job's to read.
+
+    Raises `InvalidRequest` as `check_runnable`, and `NotFound`.
+    """
+    crew = await crews.snapshot(workspace_id, crew_id)
+    check_runnable(crew, inputs)
+    switches = crew.configuration.memory
+    place = shelf(switches.scope, inputs) if switches.used else CREW
+    if place == crew.memory.shelf:
+        return crew
+    memory = await crews.memory(workspace_id, crew_id, place)
+    return crew.model_copy(update={"memory": memory.model_copy(update={"shelf": place})})
+
+
+def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
+    """Raise `InvalidRequest` unless `crew` is active and `inputs` fill in every placeholder.
+
+    So it does when they would fill in more than can be worked on.
+    """
+    if crew.status != "active":
+        missing_parts = [one.model_dump() for one in lacks(crew.process, crew.agents, crew.tasks)]
+        raise InvalidRequest(
+            f"The crew {crew.id} is not active: every task needs an agent, and it needs a task.",
+            field="crew_id",
+            reason="The crew is not active",
+            details={"missing": missing_parts},
+        )
+    asked = placeholders(crew)
+    missing = [name for name in asked if name not in inputs]
+    if missing:
+        faults = [
+            {
+                "field": f"inputs.{name}",
+                "reason": f"The crew needs an input named {name}{_misspelt(name, inputs, asked)}",
+            }
+            for name in missing
+        ]
+        raise several(faults, f"Missing inputs: {', '.join(missing)}.")
+    _check_memory_key(crew, inputs)
+    _check_size(crew, inputs)
+
+
+def _misspelt(name: str, inputs: Mapping[str, Any], asked: Sequence[str]) -> str:
+    spare = [given for given in inputs if given not in asked][:200]
+    close = difflib.get_close_matches(name[:100], [given[:100] for given in spare], 1, 0.6)
+    return f"; it was sent {close[0]}, which it does not ask for" if close else ""
+
+
+def _check_size(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
+    large = oversize(crew, inputs)
+    if large is not None:
+        name, reason = large
+        raise InvalidRequest(
+            f"The input {name} is too large for this crew: {reason}.",
+            field=f"inputs.{name}",
+            reason=reason,
+        )
+
+
+def _check_memory_key(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
+    name = _memory_key(crew)
+    fault = key_fault(inputs[name]) if name is not None else None
+    if fault is not None:
+        raise InvalidRequest(
+            f"The input {name} cannot tell whose memory is used.",
+            field=f"inputs.{name}",
+            reason=fault,
+        )
+
+
+def _memory_key(crew: CrewSnapshot) -> str | None:
+    switches = crew.configuration.memory
+    return key_input(switches.scope) if switches.used else None

@@ -1,0 +1,41 @@
+"""How much a job's inputs make of its crew's texts."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from common.contracts.crew import CrewSnapshot
+from executor.domain.inputs.placeholders import as_text, names
+
+EXPANDED = 2_000_000
+"""Characters that all texts of a crew may have together once the inputs are filled in."""
+
+
+def texts(crew: CrewSnapshot) -> Iterator[str]:
+    """Yield the texts of a crew that need an input for each name in them."""
+    for agent in crew.agents:
+        yield from (agent.role, agent.goal, agent.backstory)
+    for task in crew.tasks:
+        yield from (task.description, task.expected_output)
+
+
+def _contexts(crew: CrewSnapshot) -> Iterator[str]:
+    """Yield the texts in which a name that no input has stays as it is."""
+    for task in crew.tasks:
+        yield from task.context
+
+
+def oversize(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return which input makes `crew`'s texts too long, and why; None when they stay in bounds."""
+    written = [*texts(crew), *_contexts(crew)]
+    used = Counter(name for text in written for name in names(text))
+    sizes = {name: used[name] * len(as_text(inputs[name])) for name in used if name in inputs}
+    total = sum(map(len, written)) + sum(sizes.values())
+    if total <= EXPANDED or not sizes:
+        return None
+    name = max(sizes, key=lambda one: sizes[one])
+    reason = (
+        f"The crew's texts use it {used[name]} times: filled in, they would have about {total:,} "
+        f"characters, and at most {EXPANDED:,} are allowed"
+    )
+    return name, reason

@@ -1,0 +1,286 @@
+"""The journal of a running job: group commit of its events, fenced by its attempt."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from datetime import datetime
+from typing import TypeVar
+
+from common.contracts.events import TERMINAL_EVENTS, EventType
+from common.errors import Unavailable
+from common.formats import NewerFormat
+from common.logs import get_logger
+from common.times import utc_now
+from executor.domain.log import moves
+from executor.domain.log.announcer import Announcer
+from executor.domain.log.effects import Effects
+from executor.domain.log.events import Draft
+from executor.domain.log.execution import Execution, Step
+from executor.domain.log.journal import Superseded, TooLarge
+from executor.domain.log.records import Record, Sealed, json_bytes, seal
+from executor.domain.meters import Meters
+from executor.domain.ports import Announcements, Executions
+
+log = get_logger(__name__)
+
+ResultT = TypeVar("ResultT")
+
+_LINE = 5_000
+"""Events that may wait for the store; a run that goes on without flushing is ended beyond that."""
+_BATCH, _BATCH_BYTES = 500, 1024 * 1024
+_LARGEST = 2 * 1024 * 1024
+"""Bytes of one event."""
+_OUTPUTS = 6 * 1024 * 1024
+"""Bytes of all of a job's outputs, which its document holds: MongoDB's has 16 MiB at most."""
+_TAIL_EVENTS, _TAIL_BYTES = 64, 256 * 1024
+"""A tail longer than this is copied to the traces while the job still runs."""
+_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)
+_SURE_FOR = 1.0
+"""Seconds for which a write shows that the job is still this writer's, whatever slept since."""
+_PROOFS = 3
+_KEPT = frozenset({EventType.TASK_COMPLETE, EventType.EXECUTION_COMPLETE})
+_LAST = TERMINAL_EVENTS | {EventType.INPUT_REQUIRED}
+
+
+class Appender:
+    """Fulfils `Journal` for one claim of one job.
+
+    `patience` is how many seconds a write is tried again while the store is away. `job` is the
+    job as this writer last wrote it.
+    """
+
+    def __init__(
+        self,
+        job: Execution,
+        executions: Executions,
+        bus: Announcements,
+        meters: Meters,
+        patience: float = 30.0,
+    ) -> None:
+        self.job = job
+        self.effects = Effects()
+        self._executions = executions
+        self._meters = meters
+        self._patience = patience
+        self._line: list[Sealed] = []
+        self._writer: asyncio.Task[None] | None = None
+        self._fault: Exception | None = None
+        self._complete = job.final
+        self._copied = 0
+        self._stamp: datetime | None = None
+        self._sure = float("-inf")
+        self._outputs = _outputs(job)
+        self.announcer = Announcer(job, executions, bus)
+        self.announcer.put(())
+
+    def append(self, *drafts: Draft) -> None:
+        """Put events in line; after the one that ends the run, nothing is taken any more.
+
+        Raises `TypeError` for an event that JSON cannot hold, `TooLarge` for one of too many bytes
+        and for too many at once.
+        """
+        if self._fault is not None:
+            return
+        if len(drafts) > _LINE:
+            raise TooLarge(f"One step made {len(drafts)} events; at most {_LINE} are kept.")
+        for draft in drafts:
+            if self._complete:
+                break
+            self._line.append(self._sealed(draft))
+            self._complete = draft.type in _LAST
+        if len(self._line) > _LINE:
+            self._fault = Unavailable("The store is too slow for this run's events.")
+        elif self._line and self._writer is None:
+            self._writer = asyncio.create_task(self._write(), name=f"append {self.job.job_id}")
+            self._writer.add_done_callback(self._written)
+
+    def _sealed(self, draft: Draft) -> Sealed:
+        sealed = seal(draft, self._now())
+        if sealed.size > _LARGEST:
+            raise TooLarge(
+                f"One {draft.type} has {sealed.size} bytes; at most {_LARGEST} are kept."
+            )
+        if draft.type in _KEPT:
+            self._outputs += len(sealed.fields)
+            if self._outputs > _OUTPUTS:
+                raise TooLarge(f"The outputs of this job have more than {_OUTPUTS} bytes.")
+        return sealed
+
+    def _written(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and task.exception() is not None:
+            log.error("the journal failed", job_id=self.job.job_id, exc_info=task.exception())
+
+    def _now(self) -> datetime:
+        now = utc_now()
+        self._stamp = now if self._stamp is None else max(now, self._stamp)
+        return self._stamp
+
+    async def flush(self) -> None:
+        """Return when everything in line is stored. Raises `Superseded` or `Unavailable`."""
+        while self._writer is not None and self._fault is None:
+            await asyncio.shield(self._writer)
+        if self._fault is not None:
+            raise self._fault
+
+    @asynccontextmanager
+    async def effect(self) -> AsyncIterator[None]:
+        """Fulfil `Journal.effect`."""
+        await self.flush()
+        await self._prove()
+        async with self.effects.one():
+            yield
+
+    async def _prove(self) -> None:
+        """Have the store say that the job is still ours, unless it has just done so.
+
+        A worker that was paused in between may have lost its job, and no write would tell it. With a
+        store that takes longer than that to answer there is no more to be known.
+        """
+        loop = asyncio.get_running_loop()
+        for _ in range(_PROOFS):
+            if loop.time() - self._sure <= _SURE_FOR:
+                return
+            begun = loop.time()
+            head = await patiently(self._head, self._patience)
+            if head is None or (head.attempt, head.owner) != (self.job.attempt, self.job.owner):
+                raise Superseded(f"The job {self.job.job_id} has moved on without this worker.")
+            self._sure = begun
+
+    async def _head(self, _: int) -> Execution | None:
+        return await self._executions.head(self.job.job_id)
+
+    async def _write(self) -> None:
+        try:
+            while self._line:
+                await self._commit(self._numbered(self._batch()))
+                await self._shorten()
+        except (Superseded, Unavailable) as fault:
+            self._fault = fault
+        except Exception as fault:
+            self._fault = fault
+            raise
+        finally:
+            # Here, not in the done callback: that runs a turn later, after the next append.
+            self._writer = None
+
+    def _batch(self) -> Sequence[Sealed]:
+        count = size = 0
+        for sealed in self._line[:_BATCH]:
+            size += sealed.size
+            if count and size > _BATCH_BYTES:
+                break
+            count += 1
+        batch, self._line = self._line[:count], self._line[count:]
+        return batch
+
+    def _numbered(self, batch: Sequence[Sealed]) -> tuple[Record, ...]:
+        job = self.job
+        return tuple(
+            sealed.numbered(job.job_id, job.seq + place, job.attempt)
+            for place, sealed in enumerate(batch, start=1)
+        )
+
+    async def _commit(self, records: tuple[Record, ...]) -> None:
+        step = moves.append(
+            self.job, records, copied=self._copied, published=self.announcer.published
+        )
+        begun = asyncio.get_running_loop().time()
+        await carry_out(self._executions, step, self._patience)
+        self._sure = begun
+        self.job = step.after
+        self._meters.appended(len(records))
+        self.announcer.put(records)
+
+    async def _shorten(self) -> None:
+        fresh = [record for record in self.job.tail if record.seq > self._copied]
+        if len(fresh) < _TAIL_EVENTS and sum(r.size for r in fresh) < _TAIL_BYTES:
+            return
+        if self.job.final:
+            return
+        try:
+            await self._executions.copy({self.job.job_id: fresh})
+        except Unavailable as fault:
+            log.warning("a tail stays long", job_id=self.job.job_id, reason=str(fault))
+        else:
+            self._copied = fresh[-1].seq
+
+    async def fail(self, code: str, message: str) -> None:
+        """End the job with an error, although the journal itself may have failed.
+
+        What is in line is left out if it is that which cannot be written. Raises as `flush` does.
+        """
+        try:
+            self.append(Draft(EventType.ERROR, {"code": code, "message": message}))
+            await self.flush()
+        except (Superseded, Unavailable):
+            raise
+        except Exception:
+            log.exception("what a run had in line is left out", job_id=self.job.job_id)
+        if not self.job.final and self.job.owner is not None:
+            self._complete = True
+            step = moves.refuse(self.job, self.job.owner, utc_now(), code=code, message=message)
+            await carry_out(self._executions, step, self._patience)
+            self.job = step.after
+            self.announcer.put(step.records)
+
+    async def hand_back(self) -> None:
+        """Write what is in line, then give the job up. Raises as `flush` does."""
+        self._complete = True
+        await self.flush()
+        if not self.job.final and self.job.owner is not None:
+            published, whole = self.announcer.published, not self.effects.cut
+            step = moves.hand_back(self.job, published=published, whole=whole)
+            await carry_out(self._executions, step, self._patience)
+
+
+async def carry_out(executions: Executions, step: Step, patience: float) -> None:
+    """Write `step`, trying again while the store is away for at most `patience` seconds.
+
+    After a failed try the job is read: it may have got through all the same. Raises `Superseded`
+    when the job has moved on without this writer, `Unavailable` when the store stays away.
+    """
+
+    async def attempt(tries: int) -> None:
+        if tries and await _got_through(executions, step):
+            return
+        if await executions.apply(step) or await _got_through(executions, step):
+            return
+        raise Superseded(
+            f"The job {step.job_id} has moved on without attempt {step.before.attempt}."
+        )
+
+    await patiently(attempt, patience)
+
+
+async def patiently(call: Callable[[int], Awaitable[ResultT]], patience: float) -> ResultT:
+    """Return what `call` returns, about a job of this worker's; it is told how often it was tried.
+
+    It is tried again while the store is away, for at most `patience` seconds. Raises `Unavailable`,
+    and `Superseded` when a newer version has written to the job.
+    """
+    until = asyncio.get_running_loop().time() + patience
+    tries = 0
+    while True:
+        try:
+            return await call(tries)
+        except NewerFormat as fault:
+            raise Superseded(str(fault)) from fault
+        except Unavailable:
+            pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
+            if asyncio.get_running_loop().time() + pause > until:
+                raise
+            tries += 1
+            await asyncio.sleep(pause)
+
+
+async def _got_through(executions: Executions, step: Step) -> bool:
+    found = await executions.head(step.job_id)
+    return found is not None and _place(found) == _place(step.after)
+
+
+def _outputs(job: Execution) -> int:
+    return sum(len(json_bytes(task.output)) for task in job.state.tasks if task.output is not None)
+
+
+def _place(job: Execution) -> tuple[object, ...]:
+    return job.attempt, job.seq, job.status, job.owner

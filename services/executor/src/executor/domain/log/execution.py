@@ -1,0 +1,187 @@
+"""An execution: the head of a job's log, and the moves its status may make.
+
+Everything here is a value. A move is a pair of values, `Step`, which a store turns into one
+conditional write: a state and its events are one.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from common.contracts.crew import CrewSnapshot
+from common.contracts.events import FINAL_STATUSES, ExecutionStatus
+from executor.domain.log.projection import State
+from executor.domain.log.questions import Place
+from executor.domain.log.records import Record
+
+READS = 2
+"""The newest format of executions, their events and private parts, that this code can go on from."""
+WRITES = 1
+"""The format in which it writes them. A release that raises it comes after one that reads it: see
+docs/reference/schema.md."""
+ANSWERS = 2
+"""The format of a job that a person has answered: whoever reads less takes any answer for a yes."""
+
+_MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
+    ExecutionStatus.QUEUED: frozenset(
+        {ExecutionStatus.RUNNING, ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
+    ),
+    ExecutionStatus.RUNNING: frozenset(
+        {
+            ExecutionStatus.RUNNING,
+            ExecutionStatus.WAITING_FOR_INPUT,
+            ExecutionStatus.COMPLETED,
+            ExecutionStatus.FAILED,
+            ExecutionStatus.STOPPED,
+        }
+    ),
+    ExecutionStatus.WAITING_FOR_INPUT: frozenset(
+        {ExecutionStatus.RUNNING, ExecutionStatus.FAILED, ExecutionStatus.STOPPED}
+    ),
+}
+
+
+_QUOTING = frozenset(
+    {
+        *("OUTPUT_INVALID", "OUTPUT_CUT", "GUARDRAIL_FAILED", "GUARDRAIL_UNCLEAR"),
+        *("REJECTED", "REVIEWS_EXHAUSTED", "MODEL_REFUSED", "CONTENT_FILTERED"),
+    }
+)
+"""Codes of errors whose message may quote an answer."""
+_REASON = 300
+
+
+class ForbiddenMove(Exception):  # noqa: N818 - it names the thing, as Superseded does
+    """A writer tried to move a job in a way its state machine does not have: a bug."""
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """A job as stored. Reads of the head leave `inputs`, `snapshot` and `requested_by` out.
+
+    `tail` holds the newest events, those not yet in the traces; `published` is the last `seq` the
+    bus has confirmed. `owner` is the worker that runs the job, or ended it; None is nobody.
+    `lost_claims` counts the claims that were taken from dead owners since it last got further.
+    `handed_over` is the attempt whose worker gave the job up with none of its effects cut off half-way.
+    `open` turns false when an ended job's events are all copied and published and the job is counted.
+    `ticket` is known of a job that was made here or told of over the bus, not of one that was read:
+    whoever has it knows the job as it was stored. `format` is that of the newest part: whoever reads
+    less leaves the job alone.
+    """
+
+    job_id: str
+    workspace_id: str
+    crew_id: str
+    created_at: datetime
+    status: ExecutionStatus = ExecutionStatus.QUEUED
+    attempt: int = 0
+    owner: str | None = None
+    seq: int = 0
+    lost_claims: int = 0
+    handed_over: int = 0
+    published: int = 0
+    tail: tuple[Record, ...] = ()
+    state: State = field(default_factory=State)
+    open: bool = True
+    traceparent: str = ""
+    requested_by: str = ""
+    inputs: Mapping[str, Any] = field(default_factory=dict)
+    snapshot: CrewSnapshot | None = None
+    ticket: str = ""
+    format: int = WRITES
+
+    @property
+    def final(self) -> bool:
+        return self.status in FINAL_STATUSES
+
+    @property
+    def asks(self) -> Place | None:
+        """Where the question that the job waits for stands in its log: it is the newest event."""
+        if self.status != ExecutionStatus.WAITING_FOR_INPUT:
+            return None
+        newest = self.state.questions[-1:]
+        return newest[0] if newest else Place(f"question_{self.seq}", self.seq)
+
+    @property
+    def error_code(self) -> str:
+        """The code of the error a failed job ended with, else an empty text."""
+        return str((self.state.error or {}).get("code", ""))
+
+    @property
+    def cause(self) -> dict[str, str]:
+        """What a log line may say of why a failed job ended: code, reason and task.
+
+        Without the reason where that quotes what a model or a person wrote.
+        """
+        error = self.state.error or {}
+        found = {"error_code": self.error_code, "task_id": str(error.get("task_id") or "")}
+        if self.error_code and self.error_code not in _QUOTING:
+            found["reason"] = str(error.get("message", ""))[:_REASON]
+        return {name: text for name, text in found.items() if text}
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """What the log line of its end says, so that a job's id leads to the cause in one search."""
+        _, _, ids = self.traceparent.partition("-")
+        trace_id = ids.partition("-")[0]
+        return {
+            "job_id": self.job_id,
+            "workspace_id": self.workspace_id,
+            "crew_id": self.crew_id,
+            "attempt": self.attempt,
+            "status": self.status.value,
+            "seconds": self.seconds_run,
+            **({"trace_id": trace_id} if trace_id else {}),
+            **self.cause,
+        }
+
+    @property
+    def seconds_run(self) -> float | None:
+        """Seconds from the first start to the end, or None while there is not both.
+
+        Not less than none: the two may be by the clocks of two machines.
+        """
+        started, finished = self.state.started_at, self.state.finished_at
+        return max(0.0, (finished - started).total_seconds()) if started and finished else None
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One move of one job; `records` are the events that come with it.
+
+    It is written only if the job is still as `before` says: same attempt, owner, `seq` and status.
+    """
+
+    before: Execution
+    after: Execution
+    records: tuple[Record, ...] = ()
+
+    @property
+    def job_id(self) -> str:
+        return self.before.job_id
+
+
+def step(before: Execution, records: tuple[Record, ...], **changes: Any) -> Step:
+    """Return the step from `before` that appends `records`; status and state follow from them.
+
+    `changes` are the other fields that change, such as `owner`. Raises `ForbiddenMove`.
+    """
+    state = before.state
+    written = changes.pop("format", WRITES)
+    for record in records:
+        state = state.with_event(record.event())
+    status = state.status(before.status)
+    if before.final or (status not in _MOVES[before.status] and status != before.status):
+        raise ForbiddenMove(f"The job {before.job_id} cannot go from {before.status} to {status}.")
+    kept = changes.pop("tail", before.tail)
+    after = replace(
+        before,
+        status=status,
+        state=state,
+        seq=records[-1].seq if records else before.seq,
+        tail=(*kept, *records),
+        format=max(before.format, written) if records else before.format,
+        **changes,
+    )
+    return Step(before, after, records)

@@ -1,0 +1,129 @@
+"""The steps a job can take, each as one value: claim, refuse, hand back, stop, answer."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from common.contracts.crew import CrewSnapshot
+from common.contracts.events import EventType, ExecutionStatus
+from executor.domain.log.events import Draft
+from executor.domain.log.execution import ANSWERS, Execution, Step, step
+from executor.domain.log.questions import Answer, Question
+from executor.domain.log.records import Record, number
+
+
+def claim(
+    job: Execution,
+    owner: str,
+    now: datetime,
+    *,
+    lost: bool,
+    limit: int,
+    snapshot: CrewSnapshot | None = None,
+) -> Step:
+    """Return the step by which `owner` takes `job`.
+
+    `snapshot` is the crew, for a job that does not have it yet; it is stored with the claim. `lost`
+    says that its last owner died. When `limit` of them have died in a row with nothing done in
+    between, the job is ended instead, with `ATTEMPTS_EXHAUSTED`.
+    """
+    lost_claims = job.lost_claims + lost
+    if lost_claims >= limit:
+        return refuse(
+            job,
+            owner,
+            now,
+            code="ATTEMPTS_EXHAUSTED",
+            message=f"The job lost its worker {lost_claims} times in a row and is given up.",
+            lost_claims=lost_claims,
+        )
+    crew = job.snapshot or snapshot
+    if crew is None:
+        raise ValueError(f"The job {job.job_id} cannot be claimed without its crew.")
+    draft = _resumed(job, lost=lost) if job.attempt else _started(job.crew_id, crew)
+    attempt = job.attempt + 1
+    records = number([draft], job.job_id, job.seq, attempt, now)
+    return step(job, records, owner=owner, attempt=attempt, lost_claims=lost_claims, snapshot=crew)
+
+
+def _started(crew_id: str, crew: CrewSnapshot) -> Draft:
+    tasks = [task.id for task in crew.tasks]
+    fields = {"crew": crew.name, "crew_id": crew_id, "tasks_count": len(tasks), "tasks": tasks}
+    return Draft(EventType.EXECUTION_START, fields)
+
+
+def _resumed(job: Execution, *, lost: bool) -> Draft:
+    if job.state.last == EventType.INPUT_RECEIVED:
+        reason = "input_received"
+    else:
+        reason = "worker_lost" if lost else "handed_over"
+    whole = not lost and job.handed_over == job.attempt
+    return Draft(
+        EventType.EXECUTION_RESUMED, {"reason": reason}, {"whole": True} if whole else None
+    )
+
+
+def refuse(
+    job: Execution, owner: str | None, now: datetime, *, code: str, message: str, **changes: Any
+) -> Step:
+    """Return the step that ends `job` as failed."""
+    draft = Draft(EventType.ERROR, {"code": code, "message": message})
+    return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=owner, **changes)
+
+
+def hand_back(job: Execution, *, published: int, whole: bool = False) -> Step:
+    """Return the step by which a worker that shuts down gives `job` up. It appends no event.
+
+    `whole` says that every effect it began has come to its end, and its result is stored.
+    """
+    handed_over = job.attempt if whole else job.handed_over
+    return step(job, (), owner=None, published=published, handed_over=handed_over)
+
+
+def stop(job: Execution, now: datetime, reason: str = "requested") -> Step:
+    """Return the step that ends `job` as stopped."""
+    draft = Draft(EventType.EXECUTION_STOPPED, {"reason": reason})
+    return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=None)
+
+
+def answer(job: Execution, question: Question, said: Answer, by: str, now: datetime) -> Step:
+    """Return the step that gives a waiting `job` a person's answer; anyone may claim it then.
+
+    One that rejects ends the job.
+    """
+    task = {} if question.task_id is None else {"task_id": question.task_id}
+    told = {"question_id": question.question_id, **task, **said.fields, "by": by}
+    drafts = [Draft(EventType.INPUT_RECEIVED, told)]
+    if said.outcome == "rejected":
+        fault = {"code": "REJECTED", "message": _rejection(question, said)}
+        drafts.append(Draft(EventType.ERROR, {**fault, **task, **_comment(said)}))
+    records = number(drafts, job.job_id, job.seq, job.attempt, now)
+    return step(job, records, owner=None, format=max(job.format, ANSWERS))
+
+
+def _rejection(question: Question, said: Answer) -> str:
+    what = "answer" if question.kind == "review" else "tool call of unknown outcome"
+    why = f": {said.comment}" if said.comment else "."
+    return f"The {what} of the task {question.task_id} was rejected{why}"
+
+
+def _comment(said: Answer) -> dict[str, str]:
+    return {} if said.comment is None else {"comment": said.comment}
+
+
+def append(job: Execution, records: Sequence[Record], *, copied: int, published: int) -> Step:
+    """Return the step by which the job's writer appends `records`.
+
+    Events up to `copied` are in the traces and leave the tail. A job that begins to wait for a
+    person has no owner any more. One that gets further has lost no claim for nothing: they are
+    counted anew.
+    """
+    kept = tuple(record for record in job.tail if record.seq > copied)
+    waits = any(record.type == EventType.INPUT_REQUIRED for record in records)
+    owner = None if waits else job.owner
+    lost = 0 if records else job.lost_claims
+    return step(job, tuple(records), tail=kept, published=published, owner=owner, lost_claims=lost)
+
+
+CLAIMABLE = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
+"""Statuses in which a job without a living owner waits for a worker."""

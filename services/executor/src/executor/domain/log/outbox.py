@@ -1,0 +1,55 @@
+"""Publishing that nobody waits for: what it is about is stored already."""
+
+import asyncio
+from collections.abc import Awaitable, Sequence
+
+from common.errors import Unavailable
+from common.logs import get_logger
+from executor.domain.log.execution import Execution
+from executor.domain.log.records import Record
+from executor.domain.ports import Announcements
+
+log = get_logger(__name__)
+
+
+class Outbox:
+    """Sends wake-ups behind the back of a request.
+
+    A lost one delays its job, it loses nothing: workers find queued and ownerless jobs in the
+    store, and watchers read the log.
+    """
+
+    def __init__(self, bus: Announcements) -> None:
+        self._bus = bus
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def submitted(self, job: Execution) -> None:
+        """Wake a worker for `job`."""
+        self._send(job, self._bus.submitted(job))
+
+    def stopped(self, job: Execution, records: Sequence[Record]) -> None:
+        """Tell watchers and workers that `job` was stopped."""
+        self._send(job, self._bus.events(job, records))
+        self._send(job, self._bus.stopped(job))
+
+    def events(self, job: Execution, records: Sequence[Record]) -> None:
+        """Tell watchers of new events."""
+        self._send(job, self._bus.events(job, records))
+
+    async def close(self, grace: float = 2.0) -> None:
+        """Wait for what is on its way, for at most `grace` seconds."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=grace)
+        for task in self._tasks:
+            task.cancel()
+
+    def _send(self, job: Execution, sending: Awaitable[None]) -> None:
+        task = asyncio.create_task(self._quietly(job, sending))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _quietly(self, job: Execution, sending: Awaitable[None]) -> None:
+        try:
+            await sending
+        except Unavailable as fault:
+            log.warning("a wake-up did not get out", job_id=job.job_id, reason=str(fault))

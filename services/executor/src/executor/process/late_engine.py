@@ -1,0 +1,106 @@
+"""The engine with its models and tools, put together when a first job needs it."""
+
+import asyncio
+import gc
+import threading
+from typing import TYPE_CHECKING
+
+from opentelemetry.trace import Tracer
+
+from executor.config import Settings
+from executor.domain.log.journal import CrewRunner
+from executor.domain.meters import Meters
+
+if TYPE_CHECKING:
+    from executor.engine.ports import MemorySink
+    from executor.engine.runner import Engine
+    from executor.models.catalogue import Models
+    from executor.tools.custom import Credentials
+    from executor.tools.toolbox import Toolbox
+
+
+class LateEngine:
+    """The engine, made when first needed: what it imports would double the start-up time."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        credentials: "Credentials",
+        memory: "MemorySink",
+        tracer: Tracer,
+        meters: Meters,
+    ) -> None:
+        self._settings = settings
+        self._credentials = credentials
+        self._memory = memory
+        self._tracer = tracer
+        self._meters = meters
+        self._parts: tuple[Engine, Models, Toolbox] | None = None
+        self._making = threading.Lock()
+
+    async def get(self) -> CrewRunner:
+        """Return the engine. Its making takes seconds, which must not hold up the event loop."""
+        if self._parts is None:
+            return (await asyncio.to_thread(self._made))[0]
+        return self._parts[0]
+
+    def warm_up(self) -> None:
+        """Make the engine and import what its first run would wait for; blocks."""
+        _, models, toolbox = self._made()
+        models.warm_up()
+        toolbox.warm_up()
+        # What was imported stays for good: looking through it for garbage holds every thread.
+        gc.freeze()
+
+    async def close(self) -> None:
+        """Close the connections to models and of tools, if there are any."""
+        if self._parts is not None:
+            _, models, toolbox = self._parts
+            await models.close()
+            await toolbox.close()
+
+    def _made(self) -> "tuple[Engine, Models, Toolbox]":
+        # The warm-up runs on a thread, and a first job may be as early.
+        with self._making:
+            if self._parts is None:
+                self._parts = self._make()
+            return self._parts
+
+    def _make(self) -> "tuple[Engine, Models, Toolbox]":
+        from executor.engine.runner import Engine
+        from executor.models.catalogue import Models, ModelSettings
+        from executor.models.patience import Patience
+        from executor.tools.built_in_tool import ToolSettings
+        from executor.tools.toolbox import Toolbox
+
+        given = self._settings
+        models = Models(
+            ModelSettings(
+                openai_api_key=given.openai_api_key,
+                openai_base_url=given.openai_base_url,
+                anthropic_api_key=given.anthropic_api_key,
+                google_api_key=given.google_api_key,
+                ollama_base_url=given.ollama_base_url,
+                patience=Patience(longest=given.model_patience),
+                fallback="offline" if given.model_fallback == "offline" else None,
+            ),
+            self._meters,
+        )
+        toolbox = Toolbox(
+            ToolSettings(
+                files_folder=given.files_dir,
+                allowed_hosts=given.allowed_hosts(),
+                tavily_api_key=given.tavily_api_key,
+                brave_api_key=given.brave_api_key,
+                secrets=_secrets(given),
+            ),
+            self._credentials,
+        )
+        engine = Engine(models, toolbox, self._memory, tracer=self._tracer, meters=self._meters)
+        return engine, models, toolbox
+
+
+def _secrets(given: Settings) -> list[str]:
+    """Return what no tool may tell a model: the keys of providers and the platform's own."""
+    keys = (given.openai_api_key, given.anthropic_api_key, given.google_api_key)
+    return [*(key for key in keys if key), *given.service_secret.all]

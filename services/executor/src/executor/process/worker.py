@@ -1,0 +1,98 @@
+"""The life of a worker process: reach the backends, take jobs until told to stop, hand them back."""
+
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from common.bus import Bus
+from common.health import Check
+from common.logs import bind_service, get_logger
+from common.reaching import reached
+from common.telemetry import Telemetry
+from common.watching import BackendWatch
+from executor.domain.worker.worker import Worker
+from executor.messaging.consumers import WorkerConsumers
+from executor.messaging.publishers import BusMemory
+
+log = get_logger(__name__)
+
+_SHUT_DOWN, _CLOSING = 7.0, 1.0
+"""Seconds that handing jobs back may take, and twice what closing may: ten in all are promised beside
+the time for calls that must not be made twice, and whoever stops workers waits longer than both."""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProcess:
+    """A worker with its connections. Run it once."""
+
+    worker: Worker
+    bus: Bus
+    consumers: WorkerConsumers
+    memory: BusMemory
+    telemetry: Telemetry
+    checks: dict[str, Check]
+    watch: BackendWatch
+    needed: frozenset[str]
+    prepare: Callable[[], Awaitable[None]]
+    warm_up: Callable[[], None]
+    close: Callable[[], Awaitable[None]]
+    eager: bool
+    drain_seconds: float = 0.0
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then hand all jobs back and return.
+
+        Calls under way that must not be made twice get up to `drain_seconds` to end first; `hasten` has
+        them cut off. Raises what kept it from beginning, `CannotStart` where its database is of another
+        schema.
+        """
+        bind_service("executor")
+        beginning = asyncio.create_task(self._begin(), name="begin")
+        beginning.add_done_callback(lambda task: stop.set() if _failed(task) else None)
+        try:
+            async with self.watch.looking():
+                await stop.wait()
+            log.info("the worker stops", worker=self.worker.worker_id)
+        finally:
+            beginning.cancel()
+            await asyncio.wait({beginning})
+            await self._end()
+        if _failed(beginning):
+            beginning.result()
+
+    def hasten(self) -> None:
+        """Wait for no call any longer, when told to stop."""
+        log.warning("the worker is told to stop at once", worker=self.worker.worker_id)
+        self.worker.runs.hasten()
+
+    async def _begin(self) -> None:
+        if self.eager:
+            await asyncio.to_thread(self.warm_up)
+        await reached("mongo", self.prepare)
+        await self.worker.start()
+        await reached("bus", self.bus.start)
+        await reached("bus", self.consumers.start)
+        log.info("the worker takes jobs", worker=self.worker.worker_id)
+        if not self.eager:
+            # Only now: importing the model libraries would hold up the start of all services.
+            await asyncio.to_thread(self.warm_up)
+
+    async def _end(self) -> None:
+        # At once with the hand-back: a handler that waits for the store must not hold it up.
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self.drain_seconds + _SHUT_DOWN):
+                stopping = self.worker.stop(_SHUT_DOWN, self.drain_seconds)
+                await asyncio.gather(self.consumers.stop_taking(), stopping)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING):
+                await self.memory.close(0.5)
+                await self.consumers.close()
+                await self.bus.close()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSING):
+                await self.close()
+
+
+def _failed(task: asyncio.Task[None]) -> bool:
+    return task.done() and not task.cancelled() and task.exception() is not None

@@ -1,0 +1,82 @@
+"""Settling what has ended while the bus is away: nothing is lost, nothing piles up."""
+
+import asyncio
+
+import pytest
+
+from common.contracts.events import EventType
+from common.errors import Unavailable
+from common.times import utc_now
+from executor.domain.ending import settlement
+from executor.domain.ending.settlement import Settlement
+from executor.domain.log import moves
+from executor.domain.log.events import Draft
+from executor.domain.log.execution import Execution
+from executor.domain.log.records import number
+from executor.store.memory import MemoryCounters, MemoryExecutions
+
+
+class Bus:
+    def __init__(self):
+        self.away = True
+        self.tries = 0
+
+    async def events(self, job, records):
+        self.tries += 1
+        if self.away:
+            raise Unavailable("The message broker cannot be reached.")
+
+
+def ended(job_id, crew):
+    now = utc_now()
+    job = Execution(job_id, "ws_1", "crew_1", now, snapshot=crew)
+    job = moves.claim(job, "worker_1", now, lost=False, limit=5).after
+    records = number([Draft(EventType.EXECUTION_COMPLETE, {"result": "tea"})], job_id, 1, 1, now)
+    return moves.append(job, records, copied=0, published=0).after
+
+
+async def until(ask):
+    async with asyncio.timeout(5):
+        while not ask():  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+
+
+@pytest.fixture
+def bus():
+    return Bus()
+
+
+@pytest.fixture
+async def settling(bus):
+    settling = Settlement(MemoryExecutions(), MemoryCounters(), bus)
+    settling.start()
+    yield settling
+    await settling.stop(0.01)
+
+
+async def test_a_job_that_waits_for_its_next_try_is_held(settling, bus, make_crew, monkeypatch):
+    """Else each sweep has it tried once more, beside the tries that there are: more and more."""
+    monkeypatch.setattr(settlement, "_PAUSE", 0.05)
+    job = ended("job_1", make_crew())
+    settling.add(job)
+    for tries in range(1, 4):
+        await until(lambda tries=tries: bus.tries == tries)
+        await asyncio.sleep(0)
+        assert settling.holds("job_1")
+    bus.away = False
+    await until(lambda: not settling.holds("job_1"))
+    assert bus.tries == 4
+
+
+async def test_while_the_bus_is_away_no_more_jobs_are_kept_than_it_may(
+    settling, bus, make_crew, monkeypatch
+):
+    """The others are found in the store by a sweep, when there is room again."""
+    monkeypatch.setattr(settlement, "_HELD", 10)
+    monkeypatch.setattr(settlement, "_PAUSE", 3600)
+    crew = make_crew()
+    for n in range(25):
+        settling.add(ended(f"job_{n}", crew))
+        await asyncio.sleep(0.001)
+    assert settling.unpublished().jobs == 10
+    assert sum(settling.holds(f"job_{n}") for n in range(25)) == 10
