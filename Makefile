@@ -65,17 +65,20 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	.venv/bin/lint-imports --no-logo
 	$(PY) tools/openapi.py --check
 	$(PY) tools/postman.py --check
+	$(PY) tools/api_reference.py --check
 	$(PY) tools/asyncapi.py --check
 	$(PY) tools/settings.py --check
 	$(PY) tools/log_events.py --check
 	$(PY) tools/scale.py --check
 	$(PY) tools/indexes.py --check
 	$(PY) tools/built_in.py --check
+	$(PY) tools/wording.py
 
 .PHONY: docs
 docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/openapi.py
 	$(PY) tools/postman.py
+	$(PY) tools/api_reference.py
 	$(PY) tools/asyncapi.py
 	$(PY) tools/settings.py
 	$(PY) tools/log_events.py

@@ -39,7 +39,7 @@ class Happened:
 
 
 def plan(seed: int, rounds: int) -> list[Fault]:
-    """Return each fault of the long journey `rounds` times, in an order that the seed says.
+    """Return each fault of the long journey `rounds` times, in a random order.
 
     Workers and relays get the most.
     """

@@ -63,10 +63,14 @@ class NotFound(KasalError):
 
 
 class MethodNotAllowed(KasalError):
+    """The route exists, but not for this method; `Allow` lists those it has."""
+
     status, code, title = 405, "METHOD_NOT_ALLOWED", "Method Not Allowed"
 
 
 class NotAcceptable(KasalError):
+    """The client takes no media type that this route can answer with."""
+
     status, code, title = 406, "NOT_ACCEPTABLE", "Not Acceptable"
 
 
@@ -83,10 +87,14 @@ class PreconditionFailed(KasalError):
 
 
 class PayloadTooLarge(KasalError):
+    """The body is longer than the platform takes."""
+
     status, code, title = 413, "PAYLOAD_TOO_LARGE", "Payload Too Large"
 
 
 class UnsupportedMediaType(KasalError):
+    """The body is not of a media type that the route takes."""
+
     status, code, title = 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type"
 
 
@@ -103,7 +111,7 @@ class RateLimited(KasalError):
 
 
 class InternalError(KasalError):
-    """A bug. The message never carries its trace."""
+    """A bug. The answer never holds a stack trace; the log does, under the request's id."""
 
 
 class Unavailable(KasalError):
@@ -144,7 +152,7 @@ _BY_STATUS = {kind.status: kind for kind in ALL_ERRORS}
 
 
 def envelope(error: KasalError, request_id: str) -> dict[str, Any]:
-    """Return the seed's error body for `error`."""
+    """Return the error body of the API for `error`."""
     return {
         "error": {
             "code": error.code,

@@ -118,7 +118,7 @@ def health_routes(checks: Mapping[str, Check], needed: Collection[str] | None = 
 def error_response(
     error: KasalError, request_id: str, accept: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return `error` as the seed's envelope, or as a problem document where `accept` asks so."""
+    """Return `error` as the API's envelope, or as a problem document where `accept` asks so."""
     as_problem = "application/problem+json" in accept
     body = problem(error, request_id) if as_problem else envelope(error, request_id)
     carried = dict(headers or {})

@@ -9,9 +9,12 @@ from common.testing.scheduling import pytest_xdist_auto_num_workers, scope
 @pytest.mark.parametrize(
     ("nodeid", "work"),
     [
-        ("tests/journeys/test_seed.py::test_crews[stack]", "tests/journeys on stack"),
+        ("tests/journeys/test_api_reference.py::test_crews[stack]", "tests/journeys on stack"),
         ("tests/journeys/test_bus.py::test_it[/v1-stack]", "tests/journeys on stack"),
-        ("tests/journeys/test_seed.py::test_crews[embedded]", "tests/journeys on embedded"),
+        (
+            "tests/journeys/test_api_reference.py::test_crews[embedded]",
+            "tests/journeys on embedded",
+        ),
         ("tests/journeys/test_losing.py::test_it", "tests/journeys/test_losing.py"),
         ("libs/common/tests/test_a.py::Test::test_it[a::stack b]", "libs/common/tests/test_a.py"),
         ("libs/common/tests/test_a.py::test_it[haystack]", "libs/common/tests/test_a.py"),

@@ -1,4 +1,4 @@
-"""The seed's login, refresh and logout over real HTTP, and everything around them."""
+"""The API's login, refresh and logout over real HTTP, and everything around them."""
 
 import asyncio
 import os

@@ -37,7 +37,7 @@ async def give_json(send: Send, visit: Visit, value: object, status: int = 200) 
 
 
 async def give_error(send: Send, visit: Visit, error: KasalError) -> None:
-    """Answer with the seed's envelope, or with RFC 9457 where the client asks for it."""
+    """Answer with the API's envelope, or with RFC 9457 where the client asks for it."""
     headers, body = failure(visit, error)
     await give(send, visit, error.status, headers, body)
 

@@ -1,0 +1,47 @@
+"""The check of words that lead nowhere finds them, and lets others be."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+@pytest.fixture
+def page(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    wording = importlib.import_module("wording")
+    monkeypatch.setattr(wording, "ROOT", tmp_path)
+
+    def write(text):
+        (tmp_path / "page.md").write_text(text)
+        return list(wording._faults(Path("page.md")))
+
+    return write
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["see contract.md", "`house.md`, idea 1", "The House Rule", "the seed's shape", "in /work/x"],
+)
+def test_what_is_not_in_the_repository_is_found(page, text):
+    assert page(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the contract of a port",
+        "a random seed",
+        "{id}/work/",
+        "[page](page.md#part)",
+        "[web](https://x.org/a)",
+    ],
+)
+def test_plain_words_and_good_links_are_let_be(page, text):
+    assert page(text) == []
+
+
+def test_a_broken_link_is_found(page):
+    assert page("one\n[two](three.md)") == ["page.md:2: no file three.md"]
