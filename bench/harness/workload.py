@@ -1,8 +1,9 @@
 """The work both sides do: one crew of three agents and three tasks, and what the model says.
 
-Only the standard library, since CrewAI's environment imports it too.
+Only the standard library, since the peers' environments import it too.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -48,7 +49,16 @@ ANSWER = (
     "of the revenue, and the cheapest way to reach them is e-mail. Move a fifth of the budget."
 )
 
+
+def prompt(part: Part, topic: str, answers: Sequence[str]) -> str:
+    """Return what `part` is asked when the parts before it gave `answers`."""
+    lines = (part.role, part.goal, part.backstory, part.description, part.expected_output)
+    return "\n".join((*lines, *answers)).format(topic=topic)
+
+
 LATENCY = 0.3
 """Seconds that a model call takes in the concurrency bench."""
 CREWAI_VERSION = "1.15.30"
 CELERY_VERSION = "5.7.0"
+LANGGRAPH_VERSION, LANGGRAPH_SQLITE_VERSION = "1.2.24", "3.1.2"
+DBOS_VERSION = "3.4.0"
