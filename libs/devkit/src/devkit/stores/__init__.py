@@ -1,0 +1,1 @@
+"""The stores of services in memory, for tests of their rules."""
