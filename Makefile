@@ -1,10 +1,11 @@
 # Every target is a line in `make help`. A shell and a CPython 3.11 to 3.13 with venv are all it needs.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-SOURCES := libs/common/src libs/embedded/src services/auth/src services/crews/src \
+SOURCES := apps/kasal/src libs/common/src libs/devkit/src services/auth/src services/crews/src \
 	services/events/src services/executor/src services/gateway/src
-MEMBERS := $(wildcard libs/*/pyproject.toml services/*/pyproject.toml)
-PACKAGES := kasal kasal-auth kasal-common kasal-crews kasal-embedded kasal-events kasal-executor kasal-gateway
+MEMBERS := $(wildcard apps/*/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml)
+PACKAGES := kasal kasal-auth kasal-common kasal-crews kasal-devkit kasal-events kasal-executor kasal-gateway \
+	kasal-platform
 LOCK := uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	$(addprefix --no-emit-package ,$(PACKAGES))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -22,11 +23,11 @@ help: ## show this list
 
 .PHONY: run
 run: .venv/installed-run ## start the whole platform in one process on http://127.0.0.1:8000
-	@exec $(PY) -m embedded
+	@exec $(PY) -m kasal_platform
 
 .PHONY: stack
 stack: .venv/installed-dev ## start every service as its own process over RabbitMQ and Redis
-	@exec $(PY) -m embedded.stack
+	@exec $(PY) -m kasal_platform.stack
 
 .PHONY: up
 up: ## start everything as containers (needs Docker with Compose; docs/how-to/compose.md)
@@ -43,7 +44,7 @@ test: lint .venv/installed-dev ## lint, then all tests, beside one another, over
 
 .PHONY: unit
 unit: .venv/installed-dev ## the tests that need no backend
-	$(PY) -m pytest libs/*/tests/unit services/*/tests/unit tests/deploy
+	$(PY) -m pytest apps/*/tests/unit libs/*/tests/unit services/*/tests/unit tests/deploy
 
 .PHONY: journeys
 journeys: .venv/installed-dev ## the stories over the whole system, in both forms

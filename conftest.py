@@ -1,3 +1,3 @@
 """Loads the fixtures that all tests share."""
 
-pytest_plugins = ["common.testing.plugin", "common.testing.commands", "common.testing.scheduling"]
+pytest_plugins = ["devkit.plugin", "devkit.commands", "devkit.scheduling"]

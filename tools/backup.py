@@ -27,9 +27,9 @@ import auth.store.migrations
 import crews.store.migrations
 import executor.store.migrations
 from common import migrations, mongo
-from common.local import secantus
-from common.local.program import ProgramFailed
 from common.settings import MongoSettings, load
+from kasal_platform.local import secantus
+from kasal_platform.local.program import ProgramFailed
 
 _SCHEMAS = {
     "auth": auth.store.migrations.SCHEMA,

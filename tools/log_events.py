@@ -24,7 +24,8 @@ _LEVELS = {
 }
 _LOUD = ("error", "warning")
 _NOT_FIELDS = {"exc_info"}
-_EVERYWHERE = {"common": "any", "embedded": "make run"}
+_ROOMS = ("apps/*", "libs/common", "services/*")
+_EVERYWHERE = {"common": "any", "kasal": "make run"}
 
 _HEAD = """\
 # Log events
@@ -48,9 +49,9 @@ class Event:
 
 
 def _sources() -> Iterator[tuple[str, Path]]:
-    for path in sorted([*ROOT.glob("services/*/src/**/*.py"), *ROOT.glob("libs/*/src/**/*.py")]):
+    for path in sorted(path for room in _ROOMS for path in ROOT.glob(f"{room}/src/**/*.py")):
         parts = path.relative_to(ROOT).parts
-        if "testing" not in parts and "local" not in parts:
+        if "local" not in parts:
             yield _EVERYWHERE.get(parts[1], parts[1]), path
 
 

@@ -24,10 +24,10 @@ import aiohttp
 import yaml
 from openapi import ROOT
 
-from common.local.program import LocalProgram, free_port, replies
 from common.logs import configure_logging
-from embedded.config import Settings
-from embedded.stack import Stack, stack_in
+from kasal_platform.config import Settings
+from kasal_platform.local.program import LocalProgram, free_port, replies
+from kasal_platform.stack import Stack, stack_in
 
 HERE = ROOT / "deploy/observability"
 _JOBS = 20

@@ -20,10 +20,10 @@ from pydantic.fields import FieldInfo
 
 import auth.config
 import crews.config
-import embedded.config
 import events.config
 import executor.config
 import gateway.config
+import kasal_platform.config
 from common.settings import CommonSettings
 
 TARGET = ROOT / "README.md"
@@ -36,7 +36,7 @@ _READERS: dict[str, type[CommonSettings]] = {
     "crews": crews.config.Settings,
     "executor": executor.config.Settings,
     "events": events.config.Settings,
-    "make run": embedded.config.Settings,
+    "make run": kasal_platform.config.Settings,
 }
 _SERVICES = tuple(name for name in _READERS if name != "make run")
 

@@ -34,7 +34,10 @@ if ! .venv/bin/python -m pip install --quiet --require-hashes --no-deps -r "$loc
 	exit 1
 fi
 members=""
-for member in libs/*/ services/*/; do members="$members -e ./$member"; done
+for project in apps/*/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml; do
+	member=${project%/pyproject.toml}
+	[ "$kind $member" = "run libs/devkit" ] || members="$members -e ./$member"
+done
 # shellcheck disable=SC2086 # one word per member is meant
 if ! .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation $members 2>.venv/pip.log; then
 	tail -n 3 .venv/pip.log >&2

@@ -27,7 +27,7 @@ from bench.harness.processes import ROOT, ended, scratch
 from bench.harness.report import Report
 from bench.harness.services import Service, bare, peers, serving
 from bench.harness.worker import WORKSPACE
-from common.local import finding
+from kasal_platform.local import finding
 
 _LEVEL = 0.1
 """Seconds an event may be old for the client to have caught up."""

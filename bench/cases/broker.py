@@ -16,8 +16,8 @@ from common.bus import Message
 from common.bus.rabbitmq import RabbitBus
 from common.contracts.events import events_key
 from common.contracts.topology import CREWS_EVENTS_QUEUE, EVENTS, JOBS, JOBS_QUEUE, Exchange, Queue
-from common.local import finding
 from common.telemetry import Telemetry
+from kasal_platform.local import finding
 
 JOB_BYTES, EVENT_BYTES = 4_000, 500
 MESSAGES = 6_000

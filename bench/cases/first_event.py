@@ -21,8 +21,8 @@ from aio_pika.abc import AbstractIncomingMessage
 from bench.harness.client import User
 from bench.harness.processes import scratch
 from bench.harness.report import Report
-from embedded.config import Settings
-from embedded.stack import Stack, stack_in
+from kasal_platform.config import Settings
+from kasal_platform.stack import Stack, stack_in
 
 _JOBS, _MESSAGES = 20, 60
 _REST = 0.05

@@ -23,7 +23,7 @@ from aiohttp import web
 from bench.harness.client import User
 from bench.harness.processes import ROOT, SCRATCH, ended, folder_mb, pss_mb, ready, scratch, tree
 from bench.harness.report import Report
-from common.local.program import free_port
+from kasal_platform.local.program import free_port
 
 _JOBS, _STOPPED = 300, 20
 _SETTLING = 12.0
@@ -103,7 +103,7 @@ class Bench:
         with (self.folder / "log").open("ab") as log:
             started = time.monotonic()
             process = await asyncio.create_subprocess_exec(
-                *(str(self.python), "-m", "embedded"), env=environment, stdout=log, stderr=log
+                *(str(self.python), "-m", "kasal_platform"), env=environment, stdout=log, stderr=log
             )
         root = f"http://127.0.0.1:{port}"
         try:
@@ -227,7 +227,7 @@ def run_environment() -> Path:
         install = [str(python), "-m", "pip", "install", "-q"]
         locks = ["--require-hashes", "--no-deps", "-r", str(ROOT / "requirements.lock")]
         subprocess.run([*install, *locks], check=True)
-        members = sorted([*ROOT.glob("libs/*/"), *ROOT.glob("services/*/")])
+        members = [ROOT / "apps/kasal", ROOT / "libs/common", *sorted(ROOT.glob("services/*/"))]
         editable = [word for member in members for word in ("-e", str(member))]
         subprocess.run([*install, "--no-deps", "--no-build-isolation", *editable], check=True)
         done.touch()

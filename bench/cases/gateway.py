@@ -11,8 +11,8 @@ from typing import Any
 
 from bench.harness.processes import ROOT, cpu_seconds, ended, ready, scratch, told
 from bench.harness.report import Report
-from common.local import finding
-from common.local.program import free_port
+from kasal_platform.local import finding
+from kasal_platform.local.program import free_port
 
 _CONNECTIONS, _SECONDS = "16", "4"
 

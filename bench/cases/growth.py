@@ -17,8 +17,8 @@ from bench.harness.client import User
 from bench.harness.job_load import SETTINGS, Load, memory_by_process
 from bench.harness.processes import scratch
 from bench.harness.report import Report
-from embedded.config import Settings
-from embedded.stack import stack_in
+from kasal_platform.config import Settings
+from kasal_platform.stack import stack_in
 
 _A_ROUND, _INTERVAL, _OUTSTANDING, _WATCHED = 2_000, 500, 48, 20
 _LEAST_ROUNDS = 3

@@ -23,9 +23,9 @@ from bench.harness.report import Report
 from bench.harness.services import Peers, Service, peers, serving
 from common.contracts.events import ExecutionStatus
 from common.cursors import cursor
-from common.local import finding
 from common.settings import MongoSettings
 from common.times import utc_now
+from kasal_platform.local import finding
 
 SHORT, LONG = 100, 100_000
 JOBS = 150_000

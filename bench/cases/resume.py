@@ -23,9 +23,9 @@ from bench.harness.processes import scratch
 from bench.harness.report import Report
 from bench.harness.workload import ANSWER, PARTS
 from bench.peers.celery_nodes import CeleryWorkers, celery_workers
-from common.local.program import free_port
-from embedded.config import Settings
-from embedded.stack import Stack, stack_in
+from kasal_platform.config import Settings
+from kasal_platform.local.program import free_port
+from kasal_platform.stack import Stack, stack_in
 
 _KILLS = 4
 """Of each side and round."""

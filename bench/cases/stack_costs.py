@@ -19,8 +19,8 @@ from bench.harness.client import User
 from bench.harness.processes import cpu_seconds, scratch, tree
 from bench.harness.replies import REPLY, RESULT, TOOL, ReportServer, write_file
 from bench.harness.report import Report
-from embedded.config import Settings
-from embedded.stack import Stack, stack_in
+from kasal_platform.config import Settings
+from kasal_platform.stack import Stack, stack_in
 
 JOBS, AT_ONCE, SOCKETS, REQUESTS = 300, 20, 600, 1_500
 _IDLE = 5.0

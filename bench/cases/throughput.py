@@ -17,8 +17,8 @@ from bench.harness.job_load import SETTINGS, Load, cpu_by_process
 from bench.harness.processes import scratch
 from bench.harness.report import Report
 from bench.peers.celery_nodes import CeleryWorkers, celery_workers
-from embedded.config import Settings
-from embedded.stack import Stack, stack_in
+from kasal_platform.config import Settings
+from kasal_platform.stack import Stack, stack_in
 
 _OUTSTANDING, _WARM_UP = 48, 200
 _JOBS, _CHAINS, _SINGLES = 500, 400, 2000

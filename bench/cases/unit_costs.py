@@ -28,14 +28,14 @@ from bench.harness.report import Report
 from bench.harness.worker import WORKSPACE, LocalModel, OneCrew, Side, side
 from common.bus.memory import MemoryBus
 from common.identity import Identity, Role
-from common.local import finding, secantus
-from common.local.program import LocalProgram
 from common.logs import configure_logging
-from common.testing.commands import Commands
+from devkit.commands import Commands
 from executor.tools.built_in_tool import ToolSettings
 from executor.tools.toolbox import Toolbox
 from gateway.domain.windows import Limits
 from gateway.store.counters import RedisCounters
+from kasal_platform.local import finding, secantus
+from kasal_platform.local.program import LocalProgram
 
 JOBS = 200
 _LATENCY = 0.3

@@ -20,8 +20,8 @@ from common.identity import ALL_WORKSPACES
 from common.logs import configure_logging
 from common.server import bind_tcp, on_stop_signal, server_for
 from common.telemetry import Telemetry
-from common.testing.identity import KEY_ID, LocalKeys, TokenMaker
 from common.tokens import TokenVerifier
+from devkit.identity import KEY_ID, LocalKeys, TokenMaker
 
 router = APIRouter()
 _LIMITS = {"per_hour": 1_000_000_000, "per_minute": 1_000_000_000}

@@ -125,7 +125,7 @@ async def relay_server() -> None:
     from common.bus import Message
     from common.contracts.topology import EVENTS
     from common.telemetry import Telemetry
-    from common.testing.identity import LocalKeys, TokenMaker
+    from devkit.identity import LocalKeys, TokenMaker
     from events.config import Settings
     from events.wiring import build_app
 
@@ -171,7 +171,7 @@ def fake_peers(keys: Any, make_token: Any, stored: list[bytes]) -> Any:
     from fastapi import FastAPI, Request
     from fastapi.responses import Response
 
-    from common.testing.identity import KEY_ID
+    from devkit.identity import KEY_ID
 
     app = FastAPI()
 

@@ -15,7 +15,7 @@ from bench.harness.processes import cpu_seconds, pss_mb, tree
 from bench.harness.workload import INPUTS
 from common.contracts.events import EventType
 from common.contracts.topology import CREWS_EVENTS_QUEUE, EVENTS, JOBS_QUEUE
-from embedded.stack import Stack
+from kasal_platform.stack import Stack
 
 SETTINGS = {
     "KASAL_MODEL_FALLBACK": "offline",

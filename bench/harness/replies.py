@@ -14,10 +14,10 @@ from typing import Any, Self
 from aiohttp import web
 
 from bench.harness.workload import ANSWER
-from common.local.program import free_port
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
 from executor.models.model import Listener, Unheard
 from executor.tools.spec import ToolSpec
+from kasal_platform.local.program import free_port
 
 REPLY, RESULT = 3_000, 4_000
 """Characters of a report, and of what a tool returns."""

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from bench.harness import fan_out_servers
 from bench.harness.processes import ROOT, ended, ready
-from common.local.program import free_port
-from common.testing.identity import LocalKeys, TokenMaker
+from devkit.identity import LocalKeys, TokenMaker
+from kasal_platform.local.program import free_port
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,6 @@ from common.contracts.events import EventType
 from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import EVENTS
 from common.errors import Unavailable
-from common.local import secantus
-from common.local.program import LocalProgram
 from common.logs import configure_logging
 from common.mongo import connect, database
 from common.telemetry import Telemetry
@@ -62,6 +60,8 @@ from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes
 from executor.tools.spec import ToolSpec
 from executor.wiring import SERVICE, build_worker
+from kasal_platform.local import secantus
+from kasal_platform.local.program import LocalProgram
 
 WORKSPACE, CREW = "ws_bench", "crew_bench"
 _WARM_UP = 5

@@ -9,7 +9,7 @@ from chaos.client import TERMINAL, Client, Watcher
 from chaos.report import Report
 from chaos.script import CrewScript, done_twice, left_out
 from common.bus.dead_letters import listed
-from embedded.stack import Stack
+from kasal_platform.stack import Stack
 
 _CAUGHT_UP_WITHIN = 30.0
 """Seconds within which what follows the jobs' events must have caught up with them."""

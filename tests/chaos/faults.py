@@ -7,7 +7,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from embedded.stack import Stack
+from kasal_platform.stack import Stack
 
 KILL, STOP, PAUSE = "kill", "stop", "pause"
 BACKENDS = ("amqp", "redis", "mongo")

@@ -25,8 +25,8 @@ from common.contracts.messages import JobSubmitted
 from common.contracts.topology import JOBS
 from common.ids import new_id
 from common.telemetry import Telemetry
-from embedded.config import Settings
-from embedded.stack import Stack, stack_in
+from kasal_platform.config import Settings
+from kasal_platform.stack import Stack, stack_in
 
 COUNTS = {"executor": 2, "worker": 3, "events": 2, "gateway": 1}
 _STOPPED, _BY_BUS, _LATE = 0.1, 0.15, 0.3

@@ -11,7 +11,7 @@ from typing import Any, Self
 from aiohttp import web
 
 from chaos.script import APPEND, CHARGE, LOOK_UP, Said, read
-from common.local.program import free_port
+from kasal_platform.local.program import free_port
 
 
 class Outside:

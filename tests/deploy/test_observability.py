@@ -24,7 +24,7 @@ import gateway.wiring
 from common.backends import Backends
 from common.server import metrics_app
 from common.telemetry import Telemetry
-from common.testing.promql import asked
+from devkit.promql import asked
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "deploy/observability"

@@ -23,9 +23,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from common.local.program import free_port
-from embedded.config import Settings
-from embedded.stack import Stack, stack_in
+from kasal_platform.config import Settings
+from kasal_platform.local.program import free_port
+from kasal_platform.stack import Stack, stack_in
 
 TERMINAL = {"execution_complete", "error", "execution_stopped"}
 
@@ -314,7 +314,7 @@ async def embedded_platform(
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "embedded",
+        "kasal_platform",
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=log,

@@ -18,9 +18,9 @@ import pytest_asyncio
 from pymongo import MongoClient
 from redis import Redis
 
-from common.testing.broker import purge
-from embedded.config import Settings
-from embedded.stack import stack_in
+from devkit.broker import purge
+from kasal_platform.config import Settings
+from kasal_platform.stack import stack_in
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 

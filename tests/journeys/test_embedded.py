@@ -40,7 +40,7 @@ class Home:
         return await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
-            "embedded",
+            "kasal_platform",
             env={**self.environment, **settings},
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -141,7 +141,7 @@ async def test_a_wrong_setting_is_one_line(home: Home) -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "embedded",
+        "kasal_platform",
         env={**home.environment, "KASAL_LOG_LEVEL": "LOUD"},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,

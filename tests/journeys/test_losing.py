@@ -18,10 +18,10 @@ from aiohttp import web
 from chaos.client import Client, Watcher
 from redis.asyncio import Redis
 
-from common.local import rabbitmq
-from common.local.program import free_port
-from embedded.config import Settings
-from embedded.stack import stack_in
+from kasal_platform.config import Settings
+from kasal_platform.local import rabbitmq
+from kasal_platform.local.program import free_port
+from kasal_platform.stack import stack_in
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 

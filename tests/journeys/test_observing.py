@@ -18,8 +18,8 @@ from aiohttp import web
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.local.program import free_port
-from common.testing.promql import asked
+from devkit.promql import asked
+from kasal_platform.local.program import free_port
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 

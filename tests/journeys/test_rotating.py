@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 
-from common.local.program import free_port
-from embedded.config import Settings
-from embedded.stack import Stack, stack_in
+from kasal_platform.config import Settings
+from kasal_platform.local.program import free_port
+from kasal_platform.stack import Stack, stack_in
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 

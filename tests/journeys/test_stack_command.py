@@ -13,7 +13,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
-from common.local.program import free_port
+from kasal_platform.local.program import free_port
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 
@@ -30,7 +30,7 @@ async def command(
         "KASAL_DATA_DIR": str(tmp_path_factory.mktemp("stack")),
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "embedded.stack"),
+        *(sys.executable, "-m", "kasal_platform.stack"),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )

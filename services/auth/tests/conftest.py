@@ -28,11 +28,11 @@ from auth.wiring import build_app
 from common.backends import Backends
 from common.contracts.messages import SessionRevoked
 from common.errors import Conflict
-from common.idempotency.memory import MemoryReceipts
 from common.idempotency.once import Receipt
 from common.identity import ROLES, Identity, Role
 from common.settings import MongoSettings
-from common.testing.serving import Served, served
+from devkit.serving import Served, served
+from devkit.stores.receipts import MemoryReceipts
 
 SERVICE_SECRET = "a secret that the services share"
 SANDBOX_TOKEN = "SANDBOX_TOKEN"

@@ -12,11 +12,9 @@ import pytest
 from common.backends import Backends
 from common.bus import Bus
 from common.errors import Conflict
-from common.idempotency.memory import MemoryReceipts
 from common.idempotency.once import Receipt
 from common.settings import MongoSettings
 from common.telemetry import Telemetry
-from common.testing.identity import TokenMaker
 from common.tokens import TokenVerifier
 from crews.config import Settings
 from crews.domain.activity import Activity
@@ -27,6 +25,8 @@ from crews.domain.naming import ModelNames
 from crews.domain.tools import CustomTool
 from crews.models.published import PublishedModels
 from crews.wiring import build_app
+from devkit.identity import TokenMaker
+from devkit.stores.receipts import MemoryReceipts
 
 CREW: dict[str, Any] = {
     "name": "Marketing Crew",

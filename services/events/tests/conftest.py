@@ -21,9 +21,9 @@ from common.contracts.topology import EVENTS
 from common.errors import NotFound, Unauthorized, Unavailable
 from common.http import add_error_handlers
 from common.telemetry import Telemetry
-from common.testing.identity import KEY_ID, LocalKeys, TokenMaker
-from common.testing.serving import Served, served
 from common.tokens import TokenVerifier
+from devkit.identity import KEY_ID, LocalKeys, TokenMaker
+from devkit.serving import Served, served
 
 SECRET = "a-secret-of-the-tests"
 ENDS = {"execution_complete": "completed", "error": "failed", "execution_stopped": "stopped"}

@@ -15,7 +15,7 @@ from jwt.algorithms import ECAlgorithm
 
 from common.backends import Backends
 from common.server import bind_tcp, server_for
-from common.testing.identity import KEY_ID, LocalKeys, TokenMaker
+from devkit.identity import KEY_ID, LocalKeys, TokenMaker
 from gateway.config import Settings
 from gateway.wiring import build_app
 

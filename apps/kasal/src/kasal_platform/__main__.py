@@ -10,16 +10,16 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from common.local import secantus
-from common.local.program import LocalProgram, ProgramFailed
 from common.logs import configure_logging, get_logger
 from common.server import bind_tcp, on_stop_signal, run
 from common.settings import load
-from embedded.config import Settings, secrets_in
+from kasal_platform.config import Settings, secrets_in
+from kasal_platform.local import secantus
+from kasal_platform.local.program import LocalProgram, ProgramFailed
 
 if TYPE_CHECKING:
-    from embedded.database import Database
-    from embedded.platform import Platform
+    from kasal_platform.database import Database
+    from kasal_platform.platform import Platform
 
 log = get_logger(__name__)
 
@@ -88,9 +88,9 @@ async def _serve(
     # Imported while the database starts: the services' libraries take most of the start. What they
     # make stays for good; looking through it for garbage again and again was a quarter of the time.
     gc.disable()
-    from embedded import demo
-    from embedded.database import Database
-    from embedded.platform import Platform, PlatformFailed
+    from kasal_platform import demo
+    from kasal_platform.database import Database
+    from kasal_platform.platform import Platform, PlatformFailed
 
     gc.freeze()
     gc.enable()
@@ -137,8 +137,8 @@ async def _greet(platform: "Platform", settings: Settings, entry: socket.socket)
     """Show the demo's first run, and say where to go next; a failure of it ends nothing."""
     import aiohttp
 
-    from embedded.demo import Demo
-    from embedded.terminal import Terminal, show_addresses, show_run
+    from kasal_platform.demo import Demo
+    from kasal_platform.terminal import Terminal, show_addresses, show_run
 
     console = Terminal()
     base = f"http://{settings.host}:{entry.getsockname()[1]}/api/v1"
@@ -169,6 +169,10 @@ def _said_once() -> Iterator[None]:
         catalogue.setLevel(logging.NOTSET)
 
 
-if __name__ == "__main__":
-    argparse.ArgumentParser(prog="python -m embedded", description=__doc__).parse_args()
+def start() -> None:
+    argparse.ArgumentParser(prog="kasal-platform", description=__doc__).parse_args()
     run(main)
+
+
+if __name__ == "__main__":
+    start()

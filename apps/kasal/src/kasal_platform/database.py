@@ -22,8 +22,8 @@ from urllib.parse import urlsplit
 
 import bson
 
-from common.local.program import LocalProgram, ProgramFailed
 from common.logs import get_logger
+from kasal_platform.local.program import LocalProgram, ProgramFailed
 
 log = get_logger(__name__)
 

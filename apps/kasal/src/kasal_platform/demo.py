@@ -9,8 +9,8 @@ import orjson
 from common.errors import KasalError
 from common.identity import Role
 from common.logs import get_logger
-from embedded.config import Settings
-from embedded.platform import Platform
+from kasal_platform.config import Settings
+from kasal_platform.platform import Platform
 
 WORKSPACE = "ws_demo"
 CREW = "crew_abc123"

@@ -5,8 +5,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from common.local.program import ProgramFailed
-from embedded.parts import StackFailed
+from kasal_platform.local.program import ProgramFailed
+from kasal_platform.parts import StackFailed
 
 WELL_AFTER = 60.0
 """Seconds after which a part that ends is taken for one that had begun well."""

@@ -13,7 +13,7 @@ from typing import Protocol
 
 import aiohttp
 
-from common.local.program import LocalProgram
+from kasal_platform.local.program import LocalProgram
 
 READY_WITHIN = 60.0
 _GRACE = 20.0

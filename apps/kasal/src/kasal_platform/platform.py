@@ -27,8 +27,8 @@ from common.server import Server, bind_unix, metrics_app, server_for
 from common.settings import load
 from common.starting import CannotStart, refusal
 from common.telemetry import Telemetry
-from embedded.config import Secrets, Settings
 from executor.process.worker import WorkerProcess
+from kasal_platform.config import Secrets, Settings
 
 _INNER = ("auth", "crews", "executor", "events")
 

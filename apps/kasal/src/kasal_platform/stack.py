@@ -16,16 +16,16 @@ from typing import Self
 
 import aiohttp
 
-from common.local import finding
-from common.local.program import LocalProgram, ProgramFailed, free_port
 from common.logs import configure_logging
 from common.server import on_stop_signal, run
 from common.settings import load
-from embedded.config import Settings, secrets_in
-from embedded.database import Database
-from embedded.keeping import Keeper, Kept
-from embedded.parts import Backend, Part, Process, StackFailed
 from executor.config import Settings as ExecutorSettings
+from kasal_platform.config import Settings, secrets_in
+from kasal_platform.database import Database
+from kasal_platform.keeping import Keeper, Kept
+from kasal_platform.local import finding
+from kasal_platform.local.program import LocalProgram, ProgramFailed, free_port
+from kasal_platform.parts import Backend, Part, Process, StackFailed
 
 _SERVICES = ("auth", "crews", "executor", "events", "gateway")
 _LEAST_WORKERS = 2

@@ -11,10 +11,10 @@ from pymongo import MongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
-from common.local import secantus
 from common.mongo import Document, Serving, connect, is_away
 from common.settings import MongoSettings
-from embedded.database import Database, Unheard, line
+from kasal_platform.database import Database, Unheard, line
+from kasal_platform.local import secantus
 
 
 async def test_a_database_that_stands_still_is_started_again_with_its_data(tmp_path: Path) -> None:

@@ -15,10 +15,10 @@ from pymongo import MongoClient
 from redis.asyncio import Redis
 
 from common.bus.rabbitmq_link import ClosingConnection
-from common.local import births, rabbitmq, secantus
-from common.local import program as program_module
-from common.local import redis as redis_program
-from common.local.program import LocalProgram, ProgramFailed, free_port, replies
+from kasal_platform.local import births, rabbitmq, secantus
+from kasal_platform.local import program as program_module
+from kasal_platform.local import redis as redis_program
+from kasal_platform.local.program import LocalProgram, ProgramFailed, free_port, replies
 
 
 async def test_data_outlives_a_stop(tmp_path):
@@ -135,7 +135,7 @@ def test_a_child_ends_with_a_parent_that_is_killed(tmp_path):
     code = f"""
         import os, signal, sys
         from pathlib import Path
-        from common.local.program import LocalProgram
+        from kasal_platform.local.program import LocalProgram
         command = [sys.executable, "-c", "import time; time.sleep(60)"]
         program = LocalProgram("Thing", Path({str(tmp_path)!r}), command, "thing://", lambda: True)
         program.start()

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from common.local.program import ProgramFailed
-from embedded.database import MOST_RESTARTS, WITHIN, Ask, Database, Unheard, silent
+from kasal_platform.database import MOST_RESTARTS, WITHIN, Ask, Database, Unheard, silent
+from kasal_platform.local.program import ProgramFailed
 
 LIMIT = 20.0
 

@@ -4,8 +4,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from common.local import docker, finding, redis
-from common.local.program import ProgramFailed
+from kasal_platform.local import docker, finding, redis
+from kasal_platform.local.program import ProgramFailed
 
 
 @pytest.fixture(autouse=True)

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from common.local.program import ProgramFailed
-from embedded.keeping import MOST_TRIES, WELL_AFTER, Keeper, Kept
+from kasal_platform.keeping import MOST_TRIES, WELL_AFTER, Keeper, Kept
+from kasal_platform.local.program import ProgramFailed
 
 
 class Part:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from embedded.terminal import Terminal, event_line, show_addresses, show_run
+from kasal_platform.terminal import Terminal, event_line, show_addresses, show_run
 
 
 async def _events(*events: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:

@@ -11,8 +11,8 @@ from structlog.testing import capture_logs
 from common.bus import BusUnavailable, Message
 from common.bus.rabbitmq import RabbitBus
 from common.contracts.topology import JOBS, JOBS_QUEUE
-from common.local import rabbitmq
 from common.telemetry import Telemetry
+from kasal_platform.local import rabbitmq
 
 
 @pytest.fixture

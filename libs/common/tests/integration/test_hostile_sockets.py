@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from common.testing.loop_lag import loop_lag
-from common.testing.raw import (
+from devkit.loop_lag import loop_lag
+from devkit.raw import (
     BINARY,
     CLOSE,
     CONTINUATION,
@@ -16,7 +16,7 @@ from common.testing.raw import (
     frame,
     raw_socket,
 )
-from common.testing.serving import served
+from devkit.serving import served
 
 MEGABYTE = 1_048_576
 _ENDS_WITHIN = 12.0

@@ -16,8 +16,8 @@ from common.http import create_app
 from common.identity import ALL_WORKSPACES
 from common.keys import RemoteKeys
 from common.models import Page, RequestModel
-from common.testing.identity import KEY_ID
 from common.tokens import TokenVerifier
+from devkit.identity import KEY_ID
 
 JSON = {"content-type": "application/json"}
 

@@ -7,7 +7,6 @@ import pytest
 from pymongo.errors import DuplicateKeyError
 
 from common.idempotency import receipts
-from common.idempotency.memory import MemoryReceipts
 from common.idempotency.once import KeyTaken, Receipt
 from common.idempotency.receipts import (
     MOST,
@@ -20,6 +19,7 @@ from common.idempotency.receipts import (
 )
 from common.mongo import ensure_index
 from common.times import utc_now
+from devkit.stores.receipts import MemoryReceipts
 
 NOW = utc_now()
 

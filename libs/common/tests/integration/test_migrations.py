@@ -10,9 +10,9 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pymongo.errors import OperationFailure
 
-from common.local.program import free_port
 from common.migrations import LockLost, Schema, SchemaMismatch, Step, check, migrate, prepare
 from common.mongo import Database, ensure_index
+from kasal_platform.local.program import free_port
 
 SILENCE = 0.4
 

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import pytest
 
 from common import mongo
-from common.local import secantus
 from common.settings import MongoSettings
+from kasal_platform.local import secantus
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import threading
 
 import pytest
 
-from common.local.program import free_port
+from kasal_platform.local.program import free_port
 
 
 class _Answers(http.server.BaseHTTPRequestHandler):

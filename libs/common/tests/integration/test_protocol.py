@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from common import protocol
-from common.testing.loop_lag import loop_lag
-from common.testing.serving import served
+from devkit.loop_lag import loop_lag
+from devkit.serving import served
 
 Talk = Callable[[bytes], Awaitable[bytes]]
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"

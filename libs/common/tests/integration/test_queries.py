@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from common.http import create_app
 from common.models import Page
 from common.telemetry import Telemetry
-from common.testing.serving import served
+from devkit.serving import served
 
 
 async def _sorted(order: str = "asc") -> str:

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 
 import pytest
 
-from common.local.program import free_port, replies
 from common.server import bind_tcp, bind_unix
+from kasal_platform.local.program import free_port, replies
 
 PROGRAM = """
     import sys

@@ -6,9 +6,9 @@ import pytest
 from prometheus_client import generate_latest
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
-from common.local.program import free_port
 from common.mongo import connect
 from common.settings import MongoSettings
+from kasal_platform.local.program import free_port
 
 
 async def test_a_command_that_the_database_refuses_is_counted(mongo_url, telemetry) -> None:

@@ -19,8 +19,8 @@ from pydantic import BaseModel
 
 from common.errors import Conflict, IdempotencyKeyReused
 from common.idempotency.keys import GivenKey, IdempotencyKeys
-from common.idempotency.memory import MemoryReceipts
 from common.idempotency.once import KEPT_FOR, KeyTaken, Receipt, Replayed, at_most_once, receipt_of
+from devkit.stores.receipts import MemoryReceipts
 
 
 class Body(BaseModel):

@@ -7,8 +7,8 @@ import pytest
 
 from common.errors import Unauthorized
 from common.identity import Role
-from common.testing.identity import KEY_ID, LocalKeys, TokenMaker
 from common.tokens import TokenVerifier, bearer, is_opaque
+from devkit.identity import KEY_ID, LocalKeys, TokenMaker
 
 
 async def test_a_token_says_who_it_was_made_for(make_token, verifier):

@@ -1,1 +1,1 @@
-"""What the tests of every service share. The fixtures are in `common.testing.plugin`."""
+"""What the tests of every service share. The fixtures are in `devkit.plugin`."""

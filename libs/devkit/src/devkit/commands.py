@@ -16,7 +16,7 @@ _SHARDED = re.compile(
     r'^sh\.shardCollection\("kasal_(\w+)\.(\w+)", \{(\w+): ("hashed"|1)\}\);$', re.MULTILINE
 )
 _QUERIES = {"find": "filter", "count": "query", "distinct": "query", "findAndModify": "query"}
-_SCRIPT = Path(__file__).parents[5] / "deploy/mongodb/shard.js"
+_SCRIPT = Path(__file__).parents[4] / "deploy/mongodb/shard.js"
 
 
 def shard_keys(service: str) -> dict[str, str]:

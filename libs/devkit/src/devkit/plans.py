@@ -18,7 +18,7 @@ from typing import Any
 
 from pymongo import monitoring
 
-_INDEXES = Path(__file__).parents[5] / "docs/reference/indexes.json"
+_INDEXES = Path(__file__).parents[4] / "docs/reference/indexes.json"
 _QUERIES = {
     "find": "filter",
     "count": "query",

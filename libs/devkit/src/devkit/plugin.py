@@ -20,17 +20,17 @@ from pymongo.errors import PyMongoError
 
 import common.mongo
 from common.backends import Backends
-from common.local import finding
-from common.local.program import ProgramFailed
 from common.mongo import Client, Database, connect, database
 from common.settings import MongoSettings
 from common.telemetry import Telemetry
-from common.testing.bounded import accepted
-from common.testing.identity import LocalKeys, TokenMaker
-from common.testing.plans import Plans
-from common.testing.serving import Served, served
-from common.testing.work import Work
 from common.tokens import TokenVerifier
+from devkit.bounded import accepted
+from devkit.identity import LocalKeys, TokenMaker
+from devkit.plans import Plans
+from devkit.serving import Served, served
+from devkit.work import Work
+from kasal_platform.local import finding
+from kasal_platform.local.program import ProgramFailed
 
 FoundT = TypeVar("FoundT")
 
@@ -180,7 +180,7 @@ def redis_url(redis_server: str) -> str:
 @pytest.fixture
 async def amqp_url(amqp_server: str) -> str:
     """The URL of a real RabbitMQ with the platform's queues, all of them empty."""
-    from common.testing.broker import purge
+    from devkit.broker import purge
 
     await purge(amqp_server)
     return amqp_server
@@ -220,7 +220,7 @@ def make_token(signing_keys: LocalKeys) -> TokenMaker:
 
 @pytest.fixture(name="served")
 def served_fixture() -> Callable[..., AbstractAsyncContextManager[Served]]:
-    """`async with served(app) as running:` - see `common.testing.serving.served`."""
+    """`async with served(app) as running:` - see `devkit.serving.served`."""
     return served
 
 

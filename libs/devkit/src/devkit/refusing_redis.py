@@ -8,7 +8,7 @@ from typing import Any
 
 from redis.asyncio import Redis
 
-from common.local import redis as program
+from kasal_platform.local import redis as program
 
 Fault = Callable[[Redis, Path], Awaitable[None]]
 

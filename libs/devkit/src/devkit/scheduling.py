@@ -8,7 +8,7 @@ import pytest
 from xdist.scheduler import LoadScopeScheduling
 from xdist.workermanage import WorkerController
 
-from common.local import finding
+from kasal_platform.local import finding
 
 _PROCESSES = 3
 """Tests mostly wait for programs to start and for leases to run out: there may be more than cores."""

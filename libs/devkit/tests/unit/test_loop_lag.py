@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from common.testing.loop_lag import loop_lag
+from devkit.loop_lag import loop_lag
 
 
 def busy(seconds: float) -> None:

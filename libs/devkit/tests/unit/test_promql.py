@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.testing.promql import asked
+from devkit.promql import asked
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.local import finding
-from common.testing.scheduling import pytest_xdist_auto_num_workers, scope
+from devkit.scheduling import pytest_xdist_auto_num_workers, scope
+from kasal_platform.local import finding
 
 
 @pytest.mark.parametrize(

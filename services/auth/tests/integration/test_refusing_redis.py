@@ -12,8 +12,8 @@ from auth.store.revocations import RedisRevocations
 from common.backends import Backends, takes_writes
 from common.errors import Unavailable
 from common.settings import RedisSettings
-from common.testing.refusing_redis import FAULTS, heal, loading_redis, private_redis
 from common.times import utc_now
+from devkit.refusing_redis import FAULTS, heal, loading_redis, private_redis
 
 WINDOW = timedelta(seconds=100)
 

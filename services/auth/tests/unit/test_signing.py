@@ -10,9 +10,9 @@ from auth.domain.revoking import LONGEST_ACCESS
 from auth.domain.signing import KNOWN_BEFORE, READ_EVERY, KeyRing, SigningKey, outdated, signer
 from common.errors import Unauthorized, Unavailable
 from common.identity import Identity, Role
-from common.testing.identity import LocalKeys
 from common.times import utc_now
 from common.tokens import TokenVerifier
+from devkit.identity import LocalKeys
 
 START = datetime(2024, 1, 15, tzinfo=UTC)
 PRIVATE = LocalKeys().private

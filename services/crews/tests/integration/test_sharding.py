@@ -10,9 +10,9 @@ from common.bus import Message, encode
 from common.contracts.events import EventType, events_key
 from common.contracts.messages import TRACE_EVENT_TYPE, MemoryRemembered
 from common.contracts.topology import EVENTS, MEMORY
-from common.testing.commands import Commands, shard_keys, unfit_indexes
 from common.times import utc_now
 from crews.store.migrations import indexes
+from devkit.commands import Commands, shard_keys, unfit_indexes
 
 KEYS = shard_keys("crews")
 

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 
 from common.cursors import cursor_at
-from common.testing.work import Work
 from common.times import utc_now
 from crews.domain.activity import Activity, JobEvent
 from crews.domain.composing import new_crew
@@ -14,6 +13,7 @@ from crews.domain.drafts import CrewDraft
 from crews.store.activities import _document
 from crews.store.documents import crew_document
 from crews.store.totals import MongoTotals
+from devkit.work import Work
 
 SIZES = (300, 2_400)
 RARE = 7

@@ -3,8 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from common.testing.loop_lag import loop_lag
 from crews.domain.drafts import CrewDraft
+from devkit.loop_lag import loop_lag
 
 AGENT = {"role": "r", "goal": "g"}
 BODIES = {

@@ -6,11 +6,11 @@ import pytest
 
 from common.contracts.crew import Budget, Configuration
 from common.errors import InvalidRequest
-from common.testing.loop_lag import loop_lag
 from crews.domain.crew import Agent, Crew
 from crews.domain.drafts import AgentChanges, AgentRequest, CrewChanges, CrewDraft
 from crews.domain.naming import ModelNames
 from crews.models.published import PublishedModels
+from devkit.loop_lag import loop_lag
 
 
 def draft(model: str, limit: float | None = None, **more: object) -> CrewDraft:

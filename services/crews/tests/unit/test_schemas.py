@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.testing.loop_lag import loop_lag
 from crews.domain.schemas import schema_faults
+from devkit.loop_lag import loop_lag
 
 D1 = {
     "default": [-1] * 3_000,

@@ -6,7 +6,7 @@ import socket as sockets
 import pytest
 from websockets.asyncio.client import connect
 
-from common.testing.raw import PING, TEXT, frame, raw_socket
+from devkit.raw import PING, TEXT, frame, raw_socket
 
 
 async def test_the_seeds_client_sees_stored_and_live_events_joined(world, talk):

@@ -11,8 +11,8 @@ from common.errors import RateLimited, Unauthorized, Unavailable
 from common.identity import Identity, Role
 from common.revocations import RevokedTokens
 from common.telemetry import Telemetry
-from common.testing.identity import KEY_ID
 from common.tokens import sign
+from devkit.identity import KEY_ID
 from events.domain import lease
 from events.domain.connections import Connections
 from events.domain.credentials import Authenticator

@@ -8,9 +8,9 @@ import pytest
 from common.bus import encode
 from common.contracts.events import ExecutionStatus
 from common.contracts.topology import JOBS
-from common.local import rabbitmq
 from executor.store.executions import MongoExecutions
 from executor.wiring import build_worker
+from kasal_platform.local import rabbitmq
 
 _IMPATIENT = "[{rabbit, [{channel_tick_interval, 500}, {consumer_timeout, 1000}]}]."
 

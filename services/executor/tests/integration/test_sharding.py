@@ -8,7 +8,7 @@ import asyncio
 
 import pytest
 
-from common.testing.commands import shard_keys, unfit_indexes
+from devkit.commands import shard_keys, unfit_indexes
 from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes
 

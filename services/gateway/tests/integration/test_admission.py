@@ -10,8 +10,8 @@ from structlog.testing import capture_logs
 from common.bus import encode
 from common.contracts.messages import SessionRevoked
 from common.contracts.topology import SESSIONS
-from common.local.redis import program
 from common.settings import BusSettings, RedisSettings
+from kasal_platform.local.redis import program
 
 
 @pytest.fixture(params=["memory", "redis"])
@@ -58,7 +58,7 @@ async def test_without_a_token_that_holds_nothing_gets_in(gateway, behind, heade
 
 
 async def test_expired_foreign_and_service_tokens_do_not_hold(gateway, bearer, behind):
-    from common.testing.identity import LocalKeys, TokenMaker
+    from devkit.identity import LocalKeys, TokenMaker
 
     foreign = {"Authorization": f"Bearer {TokenMaker(LocalKeys())()}"}
     async with gateway() as door:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from common.testing.loop_lag import loop_lag
-from common.testing.raw import PING, TEXT, frame, raw_socket
+from devkit.loop_lag import loop_lag
+from devkit.raw import PING, TEXT, frame, raw_socket
 
 MEGABYTE = 1_048_576
 _ENDS_WITHIN = 15.0

@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 
 from common.backends import Backends
 from common.settings import RedisSettings
-from common.testing.refusing_redis import FAULTS, heal, loading_redis, private_redis
+from devkit.refusing_redis import FAULTS, heal, loading_redis, private_redis
 from gateway.domain.windows import Limits
 from gateway.store.counters import RedisCounters
 

@@ -11,8 +11,8 @@ from common.addresses import counted_as
 from common.contracts.messages import SessionRevoked
 from common.errors import Unauthorized, Unavailable
 from common.identity import Identity, Role
-from common.testing.identity import KEY_ID
 from common.tokens import sign
+from devkit.identity import KEY_ID
 from gateway.domain.addresses import LOCAL, asked_host, client_address
 from gateway.domain.admission import Doorkeeper
 from gateway.domain.credentials import Credentials

@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
-from common.local.program import ProgramFailed
 from common.logs import get_logger
+from kasal_platform.local.program import ProgramFailed
 
 log = get_logger(__name__)
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 
-from common.local import docker, rabbitmq, secantus
-from common.local import redis as redis_program
-from common.local.program import LocalProgram, ProgramFailed, replies
+from kasal_platform.local import docker, rabbitmq, secantus
+from kasal_platform.local import redis as redis_program
+from kasal_platform.local.program import LocalProgram, ProgramFailed, replies
 
 _INSTALL_SECONDS = 600
 

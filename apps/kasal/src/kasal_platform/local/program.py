@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
 
-from common.local import births
+from kasal_platform.local import births
 
 _POLL = 0.02
 _LITTLE_ROOM = 1024 * 1024

@@ -7,7 +7,7 @@ import subprocess
 import zlib
 from pathlib import Path
 
-from common.local.program import LocalProgram, ProgramFailed, free_port, replies
+from kasal_platform.local.program import LocalProgram, ProgramFailed, free_port, replies
 
 # Debian's wrapper in /usr/sbin starts nothing but the system's own server, as its user.
 _PLACES = ("/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbin")

@@ -4,7 +4,7 @@ import secrets
 import shutil
 from pathlib import Path
 
-from common.local.program import LocalProgram, ProgramFailed, free_port, replies
+from kasal_platform.local.program import LocalProgram, ProgramFailed, free_port, replies
 
 
 def installed() -> bool:

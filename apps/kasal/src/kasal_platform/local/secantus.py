@@ -3,7 +3,7 @@
 import sys
 from pathlib import Path
 
-from common.local.program import LocalProgram, ProgramFailed, free_port, replies
+from kasal_platform.local.program import LocalProgram, ProgramFailed, free_port, replies
 
 
 def program(folder: Path, port: int | None = None, cache: str = "512M") -> LocalProgram:

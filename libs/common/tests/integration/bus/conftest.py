@@ -44,7 +44,7 @@ async def make_bus(request: pytest.FixtureRequest) -> AsyncIterator[Callable[...
     broker = MemoryBroker()
     url = request.getfixturevalue("amqp_server") if request.param == "rabbitmq" else ""
     if url:
-        from common.testing.broker import purge
+        from devkit.broker import purge
 
         await purge(url)
     async with AsyncExitStack() as stack:

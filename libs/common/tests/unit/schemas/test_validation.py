@@ -13,7 +13,7 @@ from jsonschema import Draft202012Validator
 from common.schemas import patterns, validation
 from common.schemas.validation import complaint as beside_the_loop
 from common.schemas.validation import complaint_within as complaint
-from common.testing.loop_lag import loop_lag
+from devkit.loop_lag import loop_lag
 
 
 def bomb(levels=40):

@@ -9,8 +9,8 @@ from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.cursors import Place
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
-from common.idempotency.memory import MemoryReceipts
 from common.idempotency.once import KeyTaken, Receipt
+from devkit.stores.receipts import MemoryReceipts
 from executor.domain.ending.tallies import CrewStats, Ending, added, tally
 from executor.domain.leases import Signs
 from executor.domain.log.execution import READS, Execution, Step

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from common.testing.loop_lag import loop_lag
+from devkit.loop_lag import loop_lag
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.model import ModelFault
 from executor.models.patience import Patience

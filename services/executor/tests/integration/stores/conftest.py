@@ -7,6 +7,7 @@ import pytest
 from common.contracts.events import EventType
 from common.ids import new_id
 from common.times import utc_now
+from devkit.stores.executions import MemoryCounters, MemoryExecutions, MemoryLeases
 from executor.domain.log import moves
 from executor.domain.log.events import Draft
 from executor.domain.log.execution import Execution
@@ -14,7 +15,6 @@ from executor.domain.log.records import number
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
-from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
 from executor.store.migrations import indexes
 from executor.store.workers import MongoLeases
 

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 
 from common.contracts.events import ExecutionStatus
 from common.mongo import connect, database
+from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.api.reading import Reading
 from executor.domain.log.execution import Execution
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
-from executor.store.memory import MemoryCounters, MemoryExecutions
 from executor.store.migrations import indexes
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)

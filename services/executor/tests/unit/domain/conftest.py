@@ -9,6 +9,7 @@ from opentelemetry.trace import NoOpTracer
 from common.contracts.events import EventType
 from common.errors import Unavailable
 from common.times import utc_now
+from devkit.stores.executions import MemoryCounters, MemoryExecutions, MemoryLeases
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log.events import Draft
 from executor.domain.log.execution import Execution
@@ -16,7 +17,6 @@ from executor.domain.meters import NoMeters
 from executor.domain.worker.intake import Intake
 from executor.domain.worker.runs import Runs
 from executor.domain.worker.worker import Worker
-from executor.store.memory import MemoryCounters, MemoryExecutions, MemoryLeases
 
 
 class Store(MemoryExecutions):

@@ -17,13 +17,13 @@ from opentelemetry.trace import NoOpTracer
 
 from common.contracts.events import ExecutionStatus
 from common.times import utc_now
+from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import appender, moves
 from executor.domain.log.execution import Execution
 from executor.domain.log.questions import Answer, checked, question_of
 from executor.domain.meters import NoMeters
 from executor.domain.worker.runs import Runs
 from executor.engine.runner import Engine
-from executor.store.memory import MemoryExecutions
 
 JOB = "job_1"
 READS, KEYED, UNSAFE = "read", "send", "pay"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from common.testing.loop_lag import loop_lag
+from devkit.loop_lag import loop_lag
 
 SCHEMA = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 HOSTILE = [

@@ -3,7 +3,7 @@
 import pytest
 from pydantic_ai._thinking_part import split_content_into_text_and_thinking as split
 
-from common.testing.loop_lag import loop_lag
+from devkit.loop_lag import loop_lag
 from executor.models.providers import compatible
 
 

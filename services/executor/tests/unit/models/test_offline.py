@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.schemas.validation import complaint_within as complaint
-from common.testing.loop_lag import loop_lag
+from devkit.loop_lag import loop_lag
 from executor.models.dialogue import Coworker, Dialogue, Reply, ToolReturn, Topic
 from executor.models.offline import OfflineModel
 from executor.models.offline_calls import expression_in

@@ -7,11 +7,11 @@ import pytest
 from common.contracts.events import ExecutionStatus
 from common.errors import Forbidden, NotFound, Unavailable
 from common.times import utc_now
+from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log.execution import Execution
 from executor.domain.worker.intake import Intake
 from executor.peers.crews import CrewsOverHttp
-from executor.store.memory import MemoryCounters, MemoryExecutions
 
 
 class Peer:

@@ -13,7 +13,7 @@ from common.contracts.crew import ToolSnapshot
 from common.schemas.checking import schema_fault
 from common.schemas.validation import beside_the_loop
 from common.schemas.validation import complaint as schema_complaint
-from common.testing.loop_lag import loop_lag
+from devkit.loop_lag import loop_lag
 from executor.tools.arguments import fitted
 from executor.tools.built_in.web_fetch import WebFetch
 from executor.tools.custom import CustomTool

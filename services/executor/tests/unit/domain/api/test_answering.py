@@ -7,13 +7,13 @@ import pytest
 from common.contracts.events import EventType, ExecutionStatus
 from common.errors import Conflict, InvalidRequest, NotFound
 from common.times import utc_now
+from devkit.stores.executions import MemoryExecutions
 from executor.domain.api.control import Control
 from executor.domain.log import moves
 from executor.domain.log.events import Draft
 from executor.domain.log.execution import ANSWERS, Execution
 from executor.domain.log.questions import Answer
 from executor.domain.log.records import number
-from executor.store.memory import MemoryExecutions
 
 REVIEW = {"question_id": "question_1", "kind": "review", "task_id": "t1", "answer": "Draft."}
 UNKNOWN = {"question_id": "question_1", "kind": "unknown_outcome", "task_id": "t1"}

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 
 from common.contracts.events import ExecutionStatus
+from devkit.stores.executions import MemoryCounters
 from executor.domain.api.estimates import Estimates
 from executor.domain.ending.tallies import DEFAULT_ESTIMATE, Ending
-from executor.store.memory import MemoryCounters
 
 
 async def test_an_estimate_is_kept_for_a_moment():

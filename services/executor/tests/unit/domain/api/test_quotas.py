@@ -7,11 +7,11 @@ import pytest
 from common.contracts.events import ExecutionStatus
 from common.errors import Conflict, RateLimited
 from common.times import utc_now
+from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.api.quotas import Quotas
 from executor.domain.ending.tallies import Ending, ending_of, stored_bytes
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import Record
-from executor.store.memory import MemoryCounters, MemoryExecutions
 
 
 class Counting(MemoryExecutions):

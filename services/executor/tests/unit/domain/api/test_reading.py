@@ -6,12 +6,12 @@ import pytest
 
 from common.contracts.events import EventType, ExecutionStatus
 from common.times import utc_now
+from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.api.reading import Reading
 from executor.domain.ending.tallies import Ending
 from executor.domain.log.events import Draft
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import Record, number
-from executor.store.memory import MemoryCounters, MemoryExecutions
 
 
 @pytest.mark.parametrize("closed", [False, True])

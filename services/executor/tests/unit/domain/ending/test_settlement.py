@@ -7,13 +7,13 @@ import pytest
 from common.contracts.events import EventType
 from common.errors import Unavailable
 from common.times import utc_now
+from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.ending import settlement
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log import moves
 from executor.domain.log.events import Draft
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import number
-from executor.store.memory import MemoryCounters, MemoryExecutions
 
 
 class Bus:

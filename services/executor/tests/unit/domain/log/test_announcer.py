@@ -8,12 +8,12 @@ import pytest
 from common.contracts.events import EventType
 from common.errors import Unavailable
 from common.times import utc_now
+from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import announcer
 from executor.domain.log.announcer import Announcer
 from executor.domain.log.events import Draft
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import number
-from executor.store.memory import MemoryExecutions
 
 
 class Bus:

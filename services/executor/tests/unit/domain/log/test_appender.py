@@ -8,13 +8,13 @@ import pytest
 from common.contracts.events import EventType, ExecutionStatus
 from common.errors import Unavailable
 from common.times import utc_now
+from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import appender, moves
 from executor.domain.log.appender import Appender
 from executor.domain.log.events import Draft
 from executor.domain.log.execution import Execution
 from executor.domain.log.journal import Superseded, TooLarge
 from executor.domain.meters import NoMeters
-from executor.store.memory import MemoryExecutions
 
 
 class Flaky(MemoryExecutions):

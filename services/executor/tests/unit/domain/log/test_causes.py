@@ -5,10 +5,10 @@ from dataclasses import replace
 from structlog.testing import capture_logs
 
 from common.times import utc_now
+from devkit.stores.executions import MemoryExecutions
 from executor.domain.api.control import Control
 from executor.domain.log import moves
 from executor.domain.log.execution import Execution
-from executor.store.memory import MemoryExecutions
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 

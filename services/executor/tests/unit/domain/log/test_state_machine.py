@@ -28,6 +28,7 @@ from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot
 from common.contracts.events import EventType, ExecutionStatus
 from common.contracts.messages import JobSubmitted
 from common.times import utc_now
+from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.ending.settlement import Settlement
 from executor.domain.ending.tallies import ending_of
 from executor.domain.log import moves
@@ -37,7 +38,6 @@ from executor.domain.log.projection import fold
 from executor.domain.log.questions import Answer, question_of
 from executor.domain.log.records import number
 from executor.domain.worker.intake import ForeignJob, Intake
-from executor.store.memory import MemoryCounters, MemoryExecutions
 
 JOB = "job_1"
 LIMIT = 3
