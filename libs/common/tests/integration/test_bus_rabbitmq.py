@@ -139,8 +139,8 @@ async def test_many_bindings_are_made_again_however_long_that_takes(bus, proxy, 
     await bus.start()
     watching = await bus.subscribe(EVENTS, keeping(events))
     keys = [f"ws.job_{n}.#" for n in range(4_000)]
-    for start in range(0, len(keys), 200):
-        await asyncio.gather(*map(watching.bind, keys[start : start + 200]))
+    for start in range(0, len(keys), 50):
+        await asyncio.gather(*map(watching.bind, keys[start : start + 50]))
     monkeypatch.setattr("common.bus.rabbitmq._ATTACH_WITHIN", 0.7)
     await proxy.cut()
     await proxy.open()
