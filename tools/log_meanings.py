@@ -56,7 +56,6 @@ MEANINGS = {
     "a message is no revocation": "Somebody published to `sessions`; all revocations are read anew.",
     # Sessions and tokens
     "revocations could not be loaded": "The copy in hand goes on; tried again within seconds.",
-    "loading revocations failed with a bug": "The copy in hand goes on. Report it.",
     "loading the revocations failed with a bug": "The copy in hand goes on. Report it.",
     "a revocation will be written to Redis later": "The doors are told over the bus meanwhile.",
     "a revocation will be published later": "The doors find it in Redis meanwhile.",

@@ -32,7 +32,7 @@ from common.logs import configure_logging
 from devkit.commands import Commands
 from executor.tools.built_in_tool import ToolSettings
 from executor.tools.toolbox import Toolbox
-from gateway.domain.windows import Limits
+from gateway.domain.windows import RateLimits
 from gateway.store.counters import RedisCounters
 from kasal_platform.local import finding, secantus
 from kasal_platform.local.program import LocalProgram
@@ -163,7 +163,7 @@ async def _redis(report: Report, url: str, pid: int) -> None:
     redis = Redis.from_url(url, decode_responses=True)
     counters = RedisCounters(redis, NoOpMeterProvider().get_meter("bench"))
     running = asyncio.create_task(counters.run())
-    limits = Limits(per_hour=10**9, per_minute=10**9)
+    limits = RateLimits(per_hour=10**9, per_minute=10**9)
 
     async def check(n: int) -> None:
         user = f"usr_{n % 500}"

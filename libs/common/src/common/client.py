@@ -10,6 +10,7 @@ from urllib.parse import unquote, urlsplit
 import aiohttp
 import orjson
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from pydantic import BaseModel, ValidationError
 from structlog.contextvars import get_contextvars
 
 from common.errors import KasalError, Unavailable, UpstreamTimeout, from_status
@@ -23,6 +24,7 @@ READING = frozenset({"GET", "HEAD"})
 """Methods of requests that change nothing, and so may be sent again."""
 
 T = TypeVar("T")
+ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def connector(url: str, limit: int = 200) -> tuple[aiohttp.BaseConnector, str]:
@@ -222,6 +224,17 @@ def _decoded(name: str, status: int, raw: bytes) -> Any:
     if status >= 400:
         raise from_status(status, body)
     return body
+
+
+def model_from_answer(kind: type[ModelT], answer: Any, service: str) -> ModelT:
+    """Return the decoded `answer` of a service as `kind`. Raises `Unavailable` when it is none."""
+    try:
+        return kind.model_validate(answer)
+    except ValidationError as fault:
+        expected = kind.__name__.strip("_")
+        raise Unavailable(
+            f"The service {service} answered with no {expected}: {fault.error_count()} errors."
+        ) from fault
 
 
 class ServiceTokens:

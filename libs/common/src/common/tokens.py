@@ -1,5 +1,6 @@
 """Tokens: how they come, and JSON Web Tokens (RFC 7519), signed in one place, checked in one."""
 
+import hashlib
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
@@ -48,6 +49,11 @@ def is_opaque(token: str) -> bool:
     return token.startswith(API_KEY_PREFIX) or token.count(".") != 2
 
 
+def digest(token: str) -> bytes:
+    """Return what `token` is remembered by, so that what is remembered can be shown to nobody."""
+    return hashlib.sha256(token.encode()).digest()
+
+
 class KeySource(Protocol):
     """Where public keys come from: auth's own store, or its JWKS over HTTP."""
 
@@ -86,24 +92,25 @@ class _Checked:
 class TokenVerifier:
     """Checks tokens: signature, algorithm, issuer, audience, expiry. Revocation is the doors' work.
 
-    Checked tokens are kept, by their text, until they expire or their key is trusted no longer; at
-    most `remembered` of them.
+    Checked tokens are kept, by digest, until they expire or their key is trusted no longer; at most
+    `remembered` of them.
     """
 
     def __init__(self, keys: KeySource, remembered: int = 20_000) -> None:
         self._keys = keys
         self._remembered = remembered
-        self._known: OrderedDict[str, _Checked] = OrderedDict()
+        self._known: OrderedDict[bytes, _Checked] = OrderedDict()
 
     async def verify(self, token: str) -> Identity:
         """Return who `token` speaks for. Raises `Unauthorized` when it does not hold."""
-        known = self._known.get(token)
+        key = digest(token)
+        known = self._known.get(key)
         if known is not None:
             if known.identity.expires_at > time.time() and await self._holds(known):
                 return known.identity
-            self._known.pop(token, None)
+            self._known.pop(key, None)
         checked = await self._check(token)
-        self._known[token] = checked
+        self._known[key] = checked
         if len(self._known) > self._remembered:
             self._known.popitem(last=False)
         return checked.identity

@@ -2,10 +2,11 @@
 
 from pydantic import Field
 
-from common.settings import BusSettings, PeerSettings, RedisSettings
+from common.door.origins import AllowedOrigins
+from common.door.settings import DoorSettings
 
 
-class Settings(BusSettings, RedisSettings, PeerSettings):
+class Settings(DoorSettings):
     """What bounds the relay. Sizes are in bytes, times in seconds."""
 
     port: int = Field(default=8004, ge=0, le=65_535)
@@ -13,9 +14,6 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
     """The address of the executor's API."""
     allowed_origins: str = ""
     """Origins, separated by commas, whose pages may open sockets besides our own; `*` is any."""
-    refused_token_limit: int = Field(default=300, ge=1)
-    """Opaque tokens a minute of one address that may turn out not to hold; then auth is not asked
-    for that address until the minute is over."""
     socket_limit: int = Field(default=5_000, ge=1)
     """Open sockets and streams of this process."""
     workspace_socket_limit: int = Field(default=1_000, ge=1)
@@ -38,7 +36,6 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
     """Messages that the private queue on the bus holds before the oldest falls out."""
 
     @property
-    def origins(self) -> frozenset[str]:
-        """`allowed_origins` as a set, in lower case and without closing slashes."""
-        listed = (origin.strip().rstrip("/").lower() for origin in self.allowed_origins.split(","))
-        return frozenset(origin for origin in listed if origin)
+    def origins(self) -> AllowedOrigins:
+        """`allowed_origins`, parsed."""
+        return AllowedOrigins(self.allowed_origins)

@@ -9,25 +9,27 @@ from fastapi import FastAPI
 
 from common.backends import Backends
 from common.client import ServiceClient, ServiceTokens
+from common.door.credentials import Credentials
+from common.door.doorkeeper import Authenticator, Doorkeeper
+from common.door.messaging import follow_sessions
+from common.door.peers import AuthPeer
+from common.door.refusals import Refusals
+from common.door.revocations import RevocationCheck, RevocationCopy
+from common.door.store import RedisRevocationReader
 from common.http import create_app
 from common.keys import RemoteKeys
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 from events.config import Settings
 from events.domain.connections import Connections
-from events.domain.credentials import Authenticator
 from events.domain.meters import Meters
-from events.domain.refusals import Refusals
 from events.domain.relay import Relay
-from events.domain.revocations import Revocations
-from events.messaging.consumers import EventsSubscription, follow_sessions
+from events.messaging.consumers import EventsSubscription
 from events.peers.executions import ExecutorLog
 from events.routes.sinks import RawSend
 from events.routes.socket import socket_routes
 from events.routes.stream import stream_routes
 from events.routes.use_cases import UseCases
-from events.store.revocations import AuthRevocations, RedisRevocations
-from events.store.tokens import AuthExchange
 
 SERVICE = "events"
 
@@ -54,23 +56,21 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     peers = _peers(settings, telemetry)
     queue = EventsSubscription(bus, settings.relay_queue_length, telemetry)
     relay = Relay(ExecutorLog(peers.executor, peers.tokens), queue, meters)
-    revocations = Revocations(RedisRevocations(redis), AuthRevocations(peers.auth, peers.tokens))
+    door_peer = AuthPeer(peers.auth, peers.tokens, settings.service_secret.current)
+    revocations = RevocationCopy(door_peer)
     verifier = TokenVerifier(RemoteKeys(peers.auth))
-    exchange = AuthExchange(peers.auth, settings.service_secret.current)
-    refusals = Refusals(settings.refused_token_limit)
-    authenticator = Authenticator(verifier, exchange, revocations, refusals)
+    credentials = Credentials(verifier, door_peer, Refusals(settings.refused_token_limit))
+    authenticator = Authenticator(
+        Doorkeeper(credentials), RevocationCheck(revocations, RedisRevocationReader(redis))
+    )
     connections = Connections(settings.socket_limit, settings.workspace_socket_limit, meters)
-    revocations.on_revoked = lambda: connections.end_revoked(
-        revocations.copy.cover, revocations.copy.leaves_key
+    revocations.on_change = lambda: connections.end_revoked(
+        revocations.covers, revocations.leaves_key
     )
     use_cases = UseCases(settings, relay, authenticator, connections, meters)
 
     async def answers() -> None:
         await redis.ping()
-
-    async def reconnected() -> None:
-        revocations.distrust()
-        await asyncio.gather(relay.look_safely(), revocations.refresh())
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -83,14 +83,12 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             open_.push_async_callback(bus.close)
             await queue.open(relay)
             await follow_sessions(bus, revocations)
-            bus.on_reconnect(reconnected)
+            bus.on_reconnect(relay.look_safely)
             open_.push_async_callback(relay.close)
             await open_.enter_async_context(
                 _running(lambda: relay.keep_looking(settings.heads_seconds))
             )
-            await open_.enter_async_context(
-                _running(lambda: revocations.keep_fresh(settings.heads_seconds))
-            )
+            await open_.enter_async_context(_running(revocations.keep_loaded))
             open_.callback(connections.end_all)
             yield
 

@@ -4,12 +4,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 
 from pydantic import Field, field_validator
 
-from common.settings import BusSettings, PeerSettings, RedisSettings
+from common.door.origins import AllowedOrigins
+from common.door.settings import DoorSettings
 
 Network = IPv4Network | IPv6Network
 
 
-class Settings(BusSettings, RedisSettings, PeerSettings):
+class Settings(DoorSettings):
     """Where the services are, and what the door lets through. Sizes are in bytes, times in seconds."""
 
     port: int = Field(default=8000, ge=0, le=65_535)
@@ -31,9 +32,6 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
     """The longest body a client may send."""
     open_route_limit: int = Field(default=60, ge=1)
     """Requests a minute that one address may send to login, refresh, register and the JWKS."""
-    refused_token_limit: int = Field(default=300, ge=1)
-    """Opaque tokens a minute of one address that may turn out not to hold; then auth is not asked
-    for that address until the minute is over."""
     handshake_limit: int = Field(default=3_000, ge=1)
     """WebSockets a minute that one address may open."""
     trusted_proxies: str = ""
@@ -56,9 +54,9 @@ class Settings(BusSettings, RedisSettings, PeerSettings):
         return _networks(self.trusted_proxies)
 
     @property
-    def origins(self) -> frozenset[str]:
-        """`cors_origins` as a set."""
-        return frozenset(o.strip().rstrip("/") for o in self.cors_origins.split(",") if o.strip())
+    def origins(self) -> AllowedOrigins:
+        """`cors_origins`, parsed."""
+        return AllowedOrigins(self.cors_origins)
 
     @property
     def service_urls(self) -> dict[str, str]:

@@ -10,18 +10,21 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.backends import Backends
 from common.client import ServiceClient, ServiceTokens
+from common.door.credentials import Credentials
+from common.door.doorkeeper import Doorkeeper
+from common.door.messaging import follow_sessions
+from common.door.peers import AuthPeer
+from common.door.refusals import Refusals
+from common.door.revocations import RevocationCopy
 from common.keys import RemoteKeys
 from common.logs import bind_service, get_logger
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 from common.watching import BackendWatch
 from gateway.config import Settings
-from gateway.domain.admission import Doorkeeper
-from gateway.domain.credentials import Credentials
-from gateway.domain.plans import Plans
-from gateway.domain.revocations import Revocations
-from gateway.messaging.consumers import follow_sessions
-from gateway.peers.auth import AuthDirectory
+from gateway.domain.admission import AdmissionControl
+from gateway.domain.plans import PlanLimits
+from gateway.peers.auth import AuthPlans
 from gateway.routes.documents import Documents
 from gateway.routes.door import Door, Parts
 from gateway.routes.forwarding import Forwarder, Upstream
@@ -65,23 +68,21 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
     telemetry = Telemetry("gateway", settings.otlp_endpoint)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     tokens = ServiceTokens(auth, "gateway", settings.service_secret.current)
-    directory = AuthDirectory(auth, tokens, settings.service_secret.current)
+    door_peer = AuthPeer(auth, tokens, settings.service_secret.current)
     redis = backends.redis(settings)
     bus = backends.bus(settings, telemetry)
     counters = RedisCounters(redis, telemetry.meter)
-    revocations = Revocations(directory)
-    counters.on_change = revocations.missed
-    verifier = TokenVerifier(RemoteKeys(auth))
+    revocations = RevocationCopy(door_peer)
+    counters.on_change = revocations.reload
+    credentials = Credentials(
+        TokenVerifier(RemoteKeys(auth)), door_peer, Refusals(settings.refused_token_limit)
+    )
     upstreams = _upstreams(settings)
     documents = Documents()
     access_log = AccessLog(pretty=is_pretty(settings.log_format))
     parts = Parts(
-        doorkeeper=Doorkeeper(
-            Credentials(verifier, directory),
-            Plans(directory),
-            revocations,
-            counters,
-            settings.refused_token_limit,
+        admissions=AdmissionControl(
+            Doorkeeper(credentials), PlanLimits(AuthPlans(auth, tokens)), revocations, counters
         ),
         forwarder=Forwarder(upstreams, settings.max_body, documents.methods),
         events=upstreams["events"],
@@ -109,7 +110,7 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
             stack.push_async_callback(bus.close)
             await follow_sessions(bus, revocations)
             for work in (counters.run(), revocations.keep_loaded()):
-                stack.push_async_callback(_ended, asyncio.create_task(work))
+                stack.push_async_callback(_cancel, asyncio.create_task(work))
             stack.callback(access_log.flush)
             await stack.enter_async_context(watch.looking())
             yield
@@ -130,7 +131,7 @@ def _upstreams(settings: Settings) -> dict[str, Upstream]:
     }
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

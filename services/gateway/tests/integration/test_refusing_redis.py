@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 from common.backends import Backends
 from common.settings import RedisSettings
 from devkit.refusing_redis import FAULTS, heal, loading_redis, private_redis
-from gateway.domain.windows import Limits
+from gateway.domain.windows import RateLimits
 from gateway.store.counters import RedisCounters
 
-LIMITS = Limits(per_hour=1_000, per_minute=100)
+LIMITS = RateLimits(per_hour=1_000, per_minute=100)
 
 
 class Counting:

@@ -7,7 +7,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 from redis.crc import key_slot
 
 from common.identity import Identity, Role
-from gateway.domain.windows import Limits
+from gateway.domain.windows import RateLimits
 from gateway.store.counters import RedisCounters
 
 
@@ -31,7 +31,7 @@ async def redis():
     redis = Redis()
     counters = RedisCounters(redis, NoOpMeterProvider().get_meter("test"))
     running = asyncio.create_task(counters.run())
-    limits = Limits(per_hour=10, per_minute=10)
+    limits = RateLimits(per_hour=10, per_minute=10)
     who = Identity("usr_1", "ws_1", Role.OWNER, "ses_1", 1, 2)
     await counters.check("kasal:rate:ws_1", limits, who)
     running.cancel()

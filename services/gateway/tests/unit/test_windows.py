@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.telemetry import Telemetry
-from gateway.domain.windows import HOUR, MINUTE, Limits, LocalUsage, Usage, standings
+from gateway.domain.windows import HOUR, MINUTE, LocalUsage, RateLimits, Usage, standings
 from gateway.store.counters import RedisCounters
 
 START = 1_764_000_000_000
@@ -21,7 +21,7 @@ gaps = st.lists(
     max_size=80,
 )
 limits = st.builds(
-    Limits,
+    RateLimits,
     per_hour=st.one_of(st.none(), st.integers(1, 40)),
     per_minute=st.one_of(st.none(), st.integers(1, 12)),
 )
@@ -38,7 +38,7 @@ def _moments(waits: list[int]) -> list[int]:
 @given(gaps, st.integers(1, 12), st.integers(1, 40))
 def test_no_span_holds_more_than_its_share(waits, per_minute, per_hour):
     usage = Usage()
-    taken = [now for now in _moments(waits) if usage.take(Limits(per_hour, per_minute), now)]
+    taken = [now for now in _moments(waits) if usage.take(RateLimits(per_hour, per_minute), now)]
     for length, limit in ((MINUTE, per_minute), (HOUR, per_hour)):
         for first in range(len(taken)):
             for last in range(first, len(taken)):
@@ -51,7 +51,7 @@ def test_no_span_holds_more_than_its_share(waits, per_minute, per_hour):
 def test_a_fresh_client_gets_exactly_its_limit(limit, late):
     usage = Usage()
     moments = [START, *([START + late] * (2 * limit))]
-    assert sum(usage.take(Limits(per_minute=limit), now) for now in moments) == limit
+    assert sum(usage.take(RateLimits(per_minute=limit), now) for now in moments) == limit
 
 
 @given(gaps, limits)
@@ -98,7 +98,7 @@ def test_redis_counts_as_this_process_does(waits, given_limits, together):
     asyncio.run(_compare(moments, given_limits, together))
 
 
-async def _compare(moments: list[int], given_limits: Limits, together: int) -> None:
+async def _compare(moments: list[int], given_limits: RateLimits, together: int) -> None:
     clock = [0]
     telemetry = Telemetry("test")
     redis = FakeAsyncRedis(server=FakeServer(), decode_responses=True)
@@ -121,7 +121,7 @@ async def _compare(moments: list[int], given_limits: Limits, together: int) -> N
 
 def test_the_least_recent_clients_are_forgotten():
     local = LocalUsage(remembered=2)
-    once = Limits(per_minute=1)
+    once = RateLimits(per_minute=1)
     for key in ("a", "b", "a", "c"):
         local.take(key, once, START)
     assert local.take("a", once, START)[0] is False
@@ -130,5 +130,5 @@ def test_the_least_recent_clients_are_forgotten():
 
 def test_an_unlimited_client_has_nothing_to_be_told():
     usage = Usage()
-    assert usage.take(Limits(), START)
-    assert standings(usage, Limits()) == []
+    assert usage.take(RateLimits(), START)
+    assert standings(usage, RateLimits()) == []

@@ -11,9 +11,9 @@ from redis.exceptions import RedisError
 
 from auth.domain.revoking import user_revoked
 from common.contracts.messages import SessionRevoked
+from common.contracts.revocations import LOADED_KEY, session_key, user_key
 from common.errors import Unavailable
 from common.mongo import Database, Document
-from common.revocations import LOADED_KEY, session_key, user_key
 
 _BATCH = 1_000
 _WITHIN = 2.0

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from common.errors import RateLimited
 from common.identity import Identity
 from events.domain.meters import Meters
-from events.domain.ports import Connection
+from events.domain.ports import ClientConnection
 
 UNAUTHORIZED = 4401
 FORBIDDEN_ORIGIN = 4403
@@ -45,15 +45,15 @@ class Connections:
         self._most = most
         self._most_per_workspace = most_per_workspace
         self._meters = meters
-        self._open: dict[Connection, str | None] = {}
-        self._kinds: dict[Connection, str] = {}
+        self._open: dict[ClientConnection, str | None] = {}
+        self._kinds: dict[ClientConnection, str] = {}
         self._of_workspace: Counter[str] = Counter()
         self.stopping = False
 
     def __len__(self) -> int:
         return len(self._open)
 
-    def admit(self, connection: Connection, kind: str) -> None:
+    def admit(self, connection: ClientConnection, kind: str) -> None:
         """Count a new connection, not yet anyone's. Raises `RateLimited` when there are too many."""
         if len(self._open) >= self._most:
             self._meters.limit_hit("process")
@@ -62,7 +62,7 @@ class Connections:
         self._kinds[connection] = kind
         self._meters.opened(kind)
 
-    def assign(self, connection: Connection, workspace_id: str) -> None:
+    def assign(self, connection: ClientConnection, workspace_id: str) -> None:
         """Count it as this workspace's. Raises `RateLimited` when that has too many."""
         if self._of_workspace[workspace_id] >= self._most_per_workspace:
             self._meters.limit_hit("workspace")
@@ -70,7 +70,7 @@ class Connections:
         self._open[connection] = workspace_id
         self._of_workspace[workspace_id] += 1
 
-    def remove(self, connection: Connection) -> None:
+    def remove(self, connection: ClientConnection) -> None:
         """Count it no more; one that was never admitted is ignored."""
         if connection not in self._open:
             return

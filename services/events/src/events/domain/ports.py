@@ -1,10 +1,9 @@
 """What the relay needs from outside."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from common.contracts.messages import SessionRevoked
 from common.identity import Identity
 from events.domain.event import Batch, Event
 
@@ -67,7 +66,7 @@ class Sink(Protocol):
         """Return when `ready`. Raises `TooSlow` when the client takes too long to read."""
 
 
-class Connection(Protocol):
+class ClientConnection(Protocol):
     """An open socket or stream that can be ended from outside."""
 
     @property
@@ -76,30 +75,6 @@ class Connection(Protocol):
 
     def end(self, code: int, reason: str) -> None:
         """Close it with this WebSocket code. Does not wait."""
-
-
-class RevocationBoard(Protocol):
-    """The revocations in Redis, shared by all doors."""
-
-    async def revoked(self, identity: Identity) -> bool:
-        """Return whether a key covers `identity`.
-
-        Raises `Unavailable` when Redis does not answer or has not been filled by auth.
-        """
-
-
-class RevocationSource(Protocol):
-    """The revocations in auth's database."""
-
-    async def unexpired(self) -> Iterable[SessionRevoked]:
-        """Return all that still matter. Raises `Unavailable` when auth does not answer."""
-
-
-class TokenExchange(Protocol):
-    """Auth's exchange of opaque tokens (API keys, the sandbox token) for short JWTs."""
-
-    async def exchange(self, token: str) -> str:
-        """Return a JWT. Raises `Unauthorized` for a token that is not known."""
 
 
 OnEnd = Callable[[Exception | None], None]

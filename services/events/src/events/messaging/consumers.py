@@ -1,20 +1,14 @@
-"""What this process is sent over the bus: events of watched jobs, and revoked sessions."""
+"""What this process hears over the bus: events of watched jobs."""
 
 import asyncio
 
 from opentelemetry.trace import SpanKind
-from pydantic import ValidationError
 
 from common.bus import Bus, BusUnavailable, Message, Subscription
 from common.contracts.events import TERMINAL_EVENTS
-from common.contracts.messages import SessionRevoked
-from common.contracts.topology import EVENTS, SESSIONS
-from common.logs import get_logger
+from common.contracts.topology import EVENTS
 from common.telemetry import Telemetry, extract
 from events.domain.relay import Relay
-from events.domain.revocations import Revocations
-
-log = get_logger(__name__)
 
 _LAST = frozenset(str(kind) for kind in TERMINAL_EVENTS)
 
@@ -61,20 +55,3 @@ class EventsSubscription:
         if self._queue is None:
             raise BusUnavailable("The queue for events is not open.")
         return self._queue
-
-
-async def follow_sessions(bus: Bus, revocations: Revocations) -> None:
-    """Hand every revoked session to `revocations`, as soon as auth says so."""
-
-    async def handle(message: Message) -> None:
-        try:
-            body = SessionRevoked.model_validate_json(message.body)
-        except ValidationError as fault:
-            log.warning(
-                "a message is no revocation", message_id=message.message_id, reason=str(fault)
-            )
-            revocations.distrust()
-            return
-        revocations.take(body)
-
-    await bus.subscribe(SESSIONS, handle)

@@ -5,7 +5,6 @@ import time
 from typing import Any
 
 from fastapi import APIRouter
-from starlette.types import Scope
 from starlette.websockets import WebSocket
 
 from common.errors import InvalidRequest, KasalError, RateLimited, Unauthorized
@@ -16,11 +15,11 @@ from common.queries import check_none
 from common.requests import current_request_id
 from events.domain import connections as codes
 from events.domain.jobs import checked
-from events.domain.lease import Lease
 from events.domain.ports import TooSlow
+from events.domain.token_lifetime import TokenLifetime
 from events.domain.watch import Watch
 from events.routes import bodies as frames
-from events.routes import origin
+from events.routes import caller
 from events.routes.bodies import Authenticate, BadFrame, Ping, Subscribe, Unsubscribe
 from events.routes.sinks import SocketSink, socket_sink
 from events.routes.use_cases import UseCases
@@ -30,7 +29,6 @@ log = get_logger(__name__)
 SUBPROTOCOL = "kasal.v1"
 PATHS = ("/ws", "/v1/ws", "/api/v1/ws")
 """The gateway asks for the first; an ingress that leads straight here passes on what it got."""
-_BEARER = "bearer."
 
 
 def socket_routes(use_cases: UseCases) -> APIRouter:
@@ -58,21 +56,6 @@ class Gone(Exception):  # noqa: N818 - it says what the client is
     """The client has closed the socket."""
 
 
-def offered_token(scope: Scope) -> str | None:
-    """Return the token of the `Authorization` header or of the subprotocols, if there is one.
-
-    Several `Authorization` headers are no token at all.
-    """
-    given = [value for name, value in scope["headers"] if name == b"authorization"]
-    if given:
-        kind, _, token = given[0].decode("latin-1").partition(" ")
-        return token.strip() if kind.lower() == "bearer" and len(given) == 1 else ""
-    for offer in scope.get("subprotocols", ()):
-        if offer.startswith(_BEARER):
-            return str(offer.removeprefix(_BEARER))
-    return None
-
-
 class SocketSession:
     """One client's socket: who it is, what it watches, and its end."""
 
@@ -80,14 +63,14 @@ class SocketSession:
         self._use_cases = use_cases
         self._websocket = websocket
         self._sink: SocketSink
-        self._lease: Lease | None = None
+        self._lifetime: TokenLifetime | None = None
         self._watches: dict[str, Watch] = {}
         self._closing: asyncio.Task[None] | None = None
         self._allowance = codes.Allowance(use_cases.settings.client_message_limit, time.monotonic())
 
     @property
     def identity(self) -> Identity | None:
-        return self._lease.identity if self._lease is not None else None
+        return self._lifetime.identity if self._lifetime is not None else None
 
     def end(self, code: int, reason: str) -> None:
         """Close with `code`; what the client watches ends at once. Does not wait."""
@@ -131,8 +114,8 @@ class SocketSession:
 
     async def _clean_up(self) -> None:
         self._leave_all()
-        if self._lease is not None:
-            self._lease.close()
+        if self._lifetime is not None:
+            self._lifetime.close()
         self._use_cases.connections.remove(self)
         if self._closing is not None:
             await asyncio.wait({self._closing})
@@ -141,13 +124,19 @@ class SocketSession:
     async def _serve(self) -> None:
         if self._use_cases.connections.stopping:
             raise Closing(codes.RESTART, "the server restarts; come back")
-        if not origin.allowed(self._websocket.headers, self._use_cases.settings.origins):
+        if not caller.is_own_page(self._websocket.scope, self._use_cases.settings.origins):
             raise Closing(codes.FORBIDDEN_ORIGIN, "pages of this origin may not connect")
         self._counted(lambda: self._use_cases.connections.admit(self, "websocket"))
-        token = offered_token(self._websocket.scope)
-        await self._sign_in(await self._first_message() if token is None else token)
+        await self._sign_in(await self._token())
         while self._closing is None:
             await self._answer(await self._receive())
+
+    async def _token(self) -> str:
+        try:
+            token = caller.socket_token(self._websocket.scope)
+        except Unauthorized as fault:
+            raise Closing(codes.UNAUTHORIZED, fault.message) from None
+        return await self._first_message() if token is None else token
 
     def _counted(self, count: Any) -> None:
         try:
@@ -180,7 +169,7 @@ class SocketSession:
 
     async def _sign_in(self, token: str) -> None:
         try:
-            address = origin.address_of(self._websocket.scope)
+            address = caller.client_address(self._websocket.scope)
             identity = await self._use_cases.authenticator.identify(token, address)
         except Unauthorized as fault:
             raise Closing(codes.UNAUTHORIZED, fault.message) from None
@@ -195,10 +184,10 @@ class SocketSession:
         bind_workspace(identity.workspace_id)
 
     def _hold(self, token: str, identity: Identity) -> None:
-        if self._lease is not None:
-            self._lease.close()
+        if self._lifetime is not None:
+            self._lifetime.close()
         ended = (codes.UNAUTHORIZED, "the token has expired")
-        self._lease = Lease(
+        self._lifetime = TokenLifetime(
             self._use_cases.authenticator, token, identity, lambda: self.end(*ended)
         )
 
@@ -237,7 +226,7 @@ class SocketSession:
 
     async def _renew(self, token: str) -> None:
         """Go on with a new token of the same user, before the old one ends."""
-        address = origin.address_of(self._websocket.scope)
+        address = caller.client_address(self._websocket.scope)
         identity = await self._use_cases.authenticator.identify(token, address)
         held = self._known()
         if (identity.workspace_id, identity.user_id) != (held.workspace_id, held.user_id):

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Depends, Header, Path, Query, Request, Response
 from fastapi.security import HTTPBearer
 from starlette.types import Receive, Scope, Send
 
-from common.access import bearer
 from common.errors import Unavailable
 from common.identity import Identity
 from common.logs import bind_workspace, get_logger
@@ -15,12 +14,12 @@ from common.models import ErrorEnvelope
 from events.domain import connections as codes
 from events.domain.event import Batch, Event
 from events.domain.jobs import checked
-from events.domain.lease import Lease
 from events.domain.ports import TooSlow
 from events.domain.relay import Joined
+from events.domain.token_lifetime import TokenLifetime
 from events.domain.watch import Watch
 from events.routes.bodies import AfterSeq
-from events.routes.origin import address_of
+from events.routes.caller import client_address, stream_token
 from events.routes.sinks import Outbox, abort
 from events.routes.use_cases import UseCases
 
@@ -68,8 +67,8 @@ def stream_routes(use_cases: UseCases) -> APIRouter:
         Events that are there already come first, then live ones as they happen. The stream ends
         after `execution_complete`, `error` or `execution_stopped`.
         """
-        token = bearer(request)
-        identity = await use_cases.authenticator.identify(token, address_of(request.scope))
+        token = stream_token(request.scope)
+        identity = await use_cases.authenticator.identify(token, client_address(request.scope))
         bind_workspace(identity.workspace_id)
         stream = EventStream(use_cases, identity, checked(job_id))
         return await stream.open(token, after_seq if last_event_id is None else last_event_id)
@@ -118,12 +117,12 @@ class EventStream(Response):
         self._job_id = job_id
         self._outbox = Outbox(use_cases.settings.slow_client_seconds)
         self._broken = asyncio.Event()
-        self._lease: Lease | None = None
+        self._lifetime: TokenLifetime | None = None
         self._watch: Watch | None = None
 
     @property
     def identity(self) -> Identity | None:
-        return self._lease.identity if self._lease is not None else self._identity
+        return self._lifetime.identity if self._lifetime is not None else self._identity
 
     def end(self, code: int, reason: str) -> None:
         """End the stream after what is queued. HTTP has no closing codes; `code` is only logged."""
@@ -142,7 +141,7 @@ class EventStream(Response):
         try:
             connections.assign(self, self._workspace_id)
             ended = (codes.UNAUTHORIZED, "the token has expired")
-            self._lease = Lease(
+            self._lifetime = TokenLifetime(
                 self._use_cases.authenticator, token, self._identity, lambda: self.end(*ended)
             )
             joined = await self._join(after_seq)
@@ -176,8 +175,8 @@ class EventStream(Response):
 
     def _close(self) -> None:
         self._use_cases.connections.remove(self)
-        if self._lease is not None:
-            self._lease.close()
+        if self._lifetime is not None:
+            self._lifetime.close()
         if self._watch is not None:
             self._use_cases.relay.leave(self._workspace_id, self._job_id, self._watch)
             self._watch = None

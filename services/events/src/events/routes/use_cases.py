@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass
 
+from common.door.doorkeeper import Authenticator
 from events.config import Settings
 from events.domain.connections import Connections
-from events.domain.credentials import Authenticator
 from events.domain.meters import Meters
 from events.domain.relay import Relay
 

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from common.errors import KasalError
 from common.logs import get_logger
 from gateway.domain.ports import PlanSource
-from gateway.domain.windows import TIERS, Limits
+from gateway.domain.windows import TIERS, RateLimits
 
 log = get_logger(__name__)
 
@@ -16,15 +16,15 @@ _ASK_AGAIN_AFTER = 5.0
 _REMEMBERED = 20_000
 
 
-class Plans:
+class PlanLimits:
     """Limits by workspace. While auth is away the last ones known hold, or else the free tier's."""
 
     def __init__(self, source: PlanSource) -> None:
         self._source = source
-        self._known: OrderedDict[str, tuple[Limits, float]] = OrderedDict()
-        self._asking: dict[str, asyncio.Task[Limits]] = {}
+        self._known: OrderedDict[str, tuple[RateLimits, float]] = OrderedDict()
+        self._lookups: dict[str, asyncio.Task[RateLimits]] = {}
 
-    def held(self, workspace_id: str) -> Limits | None:
+    def held(self, workspace_id: str) -> RateLimits | None:
         """Return the limits if they are known and fresh."""
         limits, until = self._known.get(workspace_id, (None, 0.0))
         return limits if until > time.monotonic() else None
@@ -33,24 +33,24 @@ class Plans:
         """Look the limits up again at the workspace's next request."""
         self._known.pop(workspace_id, None)
         # A look-up under way may have read the old ones: it answers its callers and is not kept.
-        self._asking.pop(workspace_id, None)
+        self._lookups.pop(workspace_id, None)
 
-    async def limits(self, workspace_id: str) -> Limits:
+    async def limits(self, workspace_id: str) -> RateLimits:
         """Return the limits of `workspace_id`; many callers at once ask auth once."""
         held = self.held(workspace_id)
         if held is not None:
             return held
-        task = self._asking.get(workspace_id)
+        task = self._lookups.get(workspace_id)
         if task is None:
-            task = self._asking[workspace_id] = asyncio.create_task(self._ask(workspace_id))
-            task.add_done_callback(lambda done: self._asked(workspace_id, done))
+            task = self._lookups[workspace_id] = asyncio.create_task(self._look_up(workspace_id))
+            task.add_done_callback(lambda done: self._drop_lookup(workspace_id, done))
         return await asyncio.shield(task)
 
-    def _asked(self, workspace_id: str, task: asyncio.Task[Limits]) -> None:
-        if self._asking.get(workspace_id) is task:
-            del self._asking[workspace_id]
+    def _drop_lookup(self, workspace_id: str, task: asyncio.Task[RateLimits]) -> None:
+        if self._lookups.get(workspace_id) is task:
+            del self._lookups[workspace_id]
 
-    async def _ask(self, workspace_id: str) -> Limits:
+    async def _look_up(self, workspace_id: str) -> RateLimits:
         try:
             limits, kept = await self._source.limits(workspace_id), _KEPT
         except KasalError as fault:
@@ -59,7 +59,7 @@ class Plans:
             )
             stale = self._known.get(workspace_id)
             limits, kept = (stale[0] if stale else TIERS["free"]), _ASK_AGAIN_AFTER
-        if self._asking.get(workspace_id) is not asyncio.current_task():
+        if self._lookups.get(workspace_id) is not asyncio.current_task():
             return limits
         self._known[workspace_id] = (limits, time.monotonic() + kept)
         self._known.move_to_end(workspace_id)

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from common.door.origins import AllowedOrigins
 from gateway.routes.answers import Headers
 from gateway.routes.visit import Visit
 
@@ -18,15 +19,15 @@ _ACCEPTED = (
 class CrossOrigin:
     """Which origins' pages may call the API. Cookies are never used, so none are allowed."""
 
-    def __init__(self, origins: Collection[str]) -> None:
-        self._origins = frozenset(origins)
+    def __init__(self, origins: AllowedOrigins) -> None:
+        self._origins = origins
 
     def headers(self, visit: Visit) -> Headers:
         """Return the headers of an answer to `visit`; none where its origin is not allowed."""
         if not self._origins:
             return []
         origin = visit.header(b"origin")
-        if not origin or not ({origin, "*"} & self._origins):
+        if not origin or not self._origins.include(origin):
             return [(b"vary", b"Origin")]
         return [
             (b"vary", b"Origin"),

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
+from common.door.presentation import authorization_header, required_token
 from common.errors import (
     InternalError,
     InvalidRequest,
@@ -19,7 +20,7 @@ from common.health import Check, ready
 from common.logs import get_logger
 from gateway.config import Settings
 from gateway.domain.addresses import asked_host, client_address
-from gateway.domain.admission import Admission, Doorkeeper
+from gateway.domain.admission import Admission, AdmissionControl
 from gateway.domain.hosts import AllowedHosts
 from gateway.domain.routing import Target, clean, is_socket, route
 from gateway.routes import sockets
@@ -52,7 +53,7 @@ _NEEDED: frozenset[str] = frozenset()
 class Parts:
     """What the door works with."""
 
-    doorkeeper: Doorkeeper
+    admissions: AdmissionControl
     forwarder: Forwarder
     events: Upstream
     documents: Documents
@@ -67,7 +68,7 @@ class Door:
         self._settings = settings
         self._proxies = settings.proxies
         self._parts = parts
-        self._keeper = parts.doorkeeper
+        self._admissions = parts.admissions
         self._records = parts.records
         self._cors = CrossOrigin(settings.origins)
         self._hosts = AllowedHosts(settings.allowed_hosts.split(","))
@@ -132,7 +133,7 @@ class Door:
             await self._parts.forwarder.forward(visit, target, receive, send)
         finally:
             if target.path == _PLAN:
-                self._keeper.plan_changed(visit.workspace_id)
+                self._admissions.apply_new_plan(visit.workspace_id)
 
     @staticmethod
     def _lost(path: str | None) -> NotFound:
@@ -181,11 +182,11 @@ class Door:
         address = self._address(visit)
         if target.service == "auth":  # which counts wrong passwords by address, and believes ours
             carried["X-Kasal-Service-Secret"] = self._settings.service_secret.current
-        if target.open and not (target.token_checked and visit.authorization()):
+        if target.open and not (target.token_checked and authorization_header(visit.headers)):
             limit = self._settings.open_route_limit
-            admission = await self._keeper.address("open", address, limit)
+            admission = await self._admissions.admit_address("open", address, limit)
         else:
-            admission = await self._keeper.caller(visit.authorization(), address)
+            admission = await self._admissions.admit_caller(required_token(visit.headers), address)
             if admission.jwt is not None:
                 carried["Authorization"] = f"Bearer {admission.jwt}"
             if admission.identity is not None:
@@ -229,8 +230,8 @@ class Door:
                 raise self._maintenance()
             address = self._address(visit)
             limit = self._settings.handshake_limit
-            _let_in(await self._keeper.address("socket", address, limit))
-            visit.authorization()
+            _let_in(await self._admissions.admit_address("socket", address, limit))
+            authorization_header(visit.headers)
             visit.check()
             self._introduce(visit, address)
             visit.carried["X-Forwarded-Host"] = self._host(visit)

@@ -8,7 +8,8 @@ from urllib.parse import quote
 from multidict import CIMultiDict
 from starlette.types import Scope
 
-from common.errors import InvalidRequest, Unauthorized
+from common.door.presentation import HEADERS
+from common.errors import InvalidRequest
 from common.requests import take_request_id
 
 _HOP_BY_HOP = frozenset(
@@ -26,12 +27,11 @@ _HOP_BY_HOP = frozenset(
 )
 """RFC 9110, section 7.6.1, and what older clients send."""
 
-_READ_HERE = frozenset(
+_READ_HERE = HEADERS | frozenset(
     {
         b"accept",
         b"access-control-request-headers",
         b"access-control-request-method",
-        b"authorization",
         b"connection",
         b"content-length",
         b"host",
@@ -135,15 +135,6 @@ class Visit:
     def headers(self, name: bytes) -> list[str]:
         """Return all values of a header that is read at the door."""
         return [value.decode("latin-1") for value in self.asked.get(name, ())]
-
-    def authorization(self) -> str:
-        """Return the one `Authorization` header. Raises `Unauthorized` when there are several."""
-        values = self.asked.get(b"authorization")
-        if values is None:
-            return ""
-        if len(values) > 1:
-            raise Unauthorized("There is more than one Authorization header.")
-        return values[0].decode("latin-1")
 
     def check(self) -> None:
         """Raise `InvalidRequest` when a header cannot be carried on as it is."""

@@ -10,11 +10,12 @@ from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
 from common.backends import takes_writes
+from common.contracts.revocations import LOADED_KEY, session_key, user_key
+from common.door.windows import Window
 from common.identity import Identity
 from common.logs import get_logger
-from common.revocations import LOADED_KEY, session_key, user_key
 from gateway.domain.ports import Counted
-from gateway.domain.windows import Limits, Usage, Window
+from gateway.domain.windows import RateLimits, Usage
 
 log = get_logger(__name__)
 
@@ -97,9 +98,9 @@ return table.concat(out, ' ')
 """
 
 
-class _Asked(NamedTuple):
+class _Request(NamedTuple):
     key: str
-    limits: Limits
+    limits: RateLimits
     identity: Identity | None
     answer: asyncio.Future[Counted | None]
 
@@ -115,7 +116,7 @@ class RedisCounters:
         self._redis = redis
         self._script = redis.register_script(_SCRIPT)
         self._clock = clock
-        self._waiting: list[_Asked] = []
+        self._waiting: list[_Request] = []
         self._wanted = asyncio.Event()
         self._away = False
         self.on_change: Callable[[], None] = lambda: None
@@ -125,12 +126,14 @@ class RedisCounters:
         )
         self._without.add(0)  # there from the start: an alert would not see a first count appear
 
-    async def check(self, key: str, limits: Limits, identity: Identity | None) -> Counted | None:
+    async def check(
+        self, key: str, limits: RateLimits, identity: Identity | None
+    ) -> Counted | None:
         """Look up and count one request; None while Redis is away."""
         counted = None
         if not self._away:
             answer: asyncio.Future[Counted | None] = asyncio.get_running_loop().create_future()
-            self._waiting.append(_Asked(key, limits, identity, answer))
+            self._waiting.append(_Request(key, limits, identity, answer))
             self._wanted.set()
             counted = await answer
         if counted is None:
@@ -143,7 +146,7 @@ class RedisCounters:
             await takes_writes(self._redis)
 
     async def run(self) -> None:
-        """Answer what is asked, until cancelled."""
+        """Answer requests, until cancelled."""
         try:
             while True:
                 await self._wanted.wait()
@@ -151,7 +154,7 @@ class RedisCounters:
                 while self._waiting:
                     await self._answer_next()
                 if self._away:
-                    await self._returned()
+                    await self._wait_for_redis()
         finally:
             self._away = True
             self._give_up(self._waiting)
@@ -160,8 +163,8 @@ class RedisCounters:
         batch, self._waiting = self._waiting[:_LARGEST_BATCH], self._waiting[_LARGEST_BATCH:]
         try:
             async with asyncio.timeout(_TIMEOUT):
-                numbers = await self._ask(batch)
-            self._tell(batch, numbers)
+                numbers = await self._run_script(batch)
+            self._resolve(batch, numbers)
         except Exception as fault:  # noqa: BLE001 - whatever it is, those who wait must be answered
             self._away = True
             log.warning("redis is away: counting and checking alone", reason=repr(fault))
@@ -172,7 +175,7 @@ class RedisCounters:
             self._give_up(batch)
             raise
 
-    async def _ask(self, batch: list[_Asked]) -> list[int]:
+    async def _run_script(self, batch: list[_Request]) -> list[int]:
         keys = [LOADED_KEY]
         arguments: list[Any] = [self._clock()]
         for key, limits, identity, _ in batch:
@@ -189,23 +192,23 @@ class RedisCounters:
         return [int(number) for number in answer.split()]
 
     @staticmethod
-    def _tell(batch: list[_Asked], numbers: list[int]) -> None:
+    def _resolve(batch: list[_Request], numbers: list[int]) -> None:
         now, loaded = numbers[0], numbers[1] == 1
-        for index, asked in enumerate(batch):
-            if asked.answer.done():  # its client went away
+        for index, request in enumerate(batch):
+            if request.answer.done():  # its client went away
                 continue
             at = 2 + index * 8
             revoked, admitted, hs, hc, hp, ms, mc, mp = numbers[at : at + 8]
             usage = Usage(Window(hs, hc, hp), Window(ms, mc, mp), now)
-            asked.answer.set_result(Counted(revoked == 1, admitted == 1, usage, loaded))
+            request.answer.set_result(Counted(revoked == 1, admitted == 1, usage, loaded))
 
     @staticmethod
-    def _give_up(batch: list[_Asked]) -> None:
-        for asked in batch:
-            if not asked.answer.done():
-                asked.answer.set_result(None)
+    def _give_up(batch: list[_Request]) -> None:
+        for request in batch:
+            if not request.answer.done():
+                request.answer.set_result(None)
 
-    async def _returned(self) -> None:
+    async def _wait_for_redis(self) -> None:
         """Wait until Redis takes counts again."""
         while self._away:
             await asyncio.sleep(_PING_EVERY)

@@ -1,21 +1,21 @@
-"""A token that a connection lives on: it ends with the token, or goes on with a new one."""
+"""How long a connection may live on its token."""
 
 import asyncio
 import time
 from collections.abc import Callable
 
+from common.door.doorkeeper import Authenticator
 from common.errors import KasalError, Unauthorized
 from common.identity import Identity
 from common.logs import get_logger
 from common.tokens import is_opaque
-from events.domain.credentials import Authenticator
 
 log = get_logger(__name__)
 
-_TRY_AGAIN = 5.0
+_RETRY_AFTER = 5.0
 
 
-class Lease:
+class TokenLifetime:
     """Calls `on_end` when the token has expired.
 
     An opaque token (API key, sandbox) has no end of its own: it is exchanged again each time its
@@ -34,7 +34,7 @@ class Lease:
         self._token = token
         self._on_end = on_end
         self._renewal: asyncio.Task[None] | None = None
-        self._timer = self._at_end()
+        self._timer = self._timer_to_end()
 
     def close(self) -> None:
         """Watch over it no more."""
@@ -42,11 +42,11 @@ class Lease:
         if self._renewal is not None:
             self._renewal.cancel()
 
-    def _at_end(self) -> asyncio.TimerHandle:
+    def _timer_to_end(self) -> asyncio.TimerHandle:
         left = max(0.0, self.identity.expires_at - time.time())
-        return asyncio.get_running_loop().call_later(left, self._ended)
+        return asyncio.get_running_loop().call_later(left, self._expire)
 
-    def _ended(self) -> None:
+    def _expire(self) -> None:
         if is_opaque(self._token):
             self._renewal = asyncio.create_task(self._renew())
         else:
@@ -55,7 +55,7 @@ class Lease:
     async def _renew(self) -> None:
         try:
             self.identity = await self._authenticator.identify(self._token)
-            self._timer = self._at_end()
+            self._timer = self._timer_to_end()
         except Unauthorized:
             self._on_end()
         except KasalError as fault:
@@ -66,4 +66,4 @@ class Lease:
             self._try_again()
 
     def _try_again(self) -> None:
-        self._timer = asyncio.get_running_loop().call_later(_TRY_AGAIN, self._ended)
+        self._timer = asyncio.get_running_loop().call_later(_RETRY_AFTER, self._expire)

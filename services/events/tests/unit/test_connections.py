@@ -1,4 +1,4 @@
-"""Revocation, limits, and the bounded queue, without a network."""
+"""Open connections: their limits, their ends, and the bounded queue, without a network."""
 
 import asyncio
 from dataclasses import replace
@@ -7,19 +7,15 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from common.contracts.messages import SessionRevoked
-from common.errors import RateLimited, Unauthorized, Unavailable
+from common.door.revocations import RevokedTokens
+from common.errors import RateLimited, Unauthorized
 from common.identity import Identity, Role
-from common.revocations import RevokedTokens
 from common.telemetry import Telemetry
-from common.tokens import sign
-from devkit.identity import KEY_ID
-from events.domain import lease
+from events.domain import token_lifetime
 from events.domain.connections import Connections
-from events.domain.credentials import Authenticator
 from events.domain.event import Batch, Event
 from events.domain.meters import Meters
 from events.domain.ports import TooSlow
-from events.domain.revocations import Revocations
 from events.routes.sinks import Outbox, QueuedSocketSink
 
 NOW = datetime(2024, 1, 15, tzinfo=UTC)
@@ -33,101 +29,13 @@ def revoked(until=timedelta(hours=1), **who) -> SessionRevoked:
     return SessionRevoked(revoked_at=NOW, expires_at=datetime.now(UTC) + until, **who)
 
 
-class Board:
-    def __init__(self) -> None:
-        self.away = False
-        self.during: list[SessionRevoked] = []
-        self.revocations: Revocations
-
-    async def revoked(self, _: Identity) -> bool:
-        if self.away:
-            raise Unavailable("Redis is away")
-        for body in self.during:
-            self.revocations.take(body)
-        return False
-
-    async def unexpired(self) -> list[SessionRevoked]:
-        if self.away:
-            raise Unavailable("auth is away")
-        return []
-
-
-async def test_a_revocation_that_comes_while_redis_is_asked_counts():
-    board = Board()
-    board.revocations = Revocations(board, board)
-    assert not await board.revocations.revoked(identity())
-    board.during = [revoked(session_id="ses_1")]
-    assert await board.revocations.revoked(identity())
-
-
-async def test_nobody_knows():
-    board = Board()
-    board.away = True
-    with pytest.raises(Unavailable):
-        await Revocations(board, board).revoked(identity())
-
-
-async def test_exchanges_of_the_same_token_are_shared_and_failures_are_not_kept(
-    verifier, make_token
-):
-    class Exchange:
-        asked = 0
-        known = False
-
-        async def exchange(self, token: str) -> str:
-            self.asked += 1
-            await asyncio.sleep(0)
-            if not self.known:
-                raise Unauthorized("unknown")
-            return make_token(expires_in=60)
-
-    exchange, board = Exchange(), Board()
-    door = Authenticator(verifier, exchange, Revocations(board, board))
-    told = await asyncio.gather(*[door.identify("key") for _ in range(5)], return_exceptions=True)
-    assert [type(one) for one in told] == [Unauthorized] * 5
-    assert exchange.asked == 1
-    exchange.known = True
-    assert len({(await door.identify("key")).session_id for _ in range(5)}) == 1
-    assert exchange.asked == 2
-    for bad in ("", "x" * 9_000, "é"):
-        with pytest.raises(Unauthorized):
-            await door.identify(bad)
-    assert exchange.asked == 2
-
-
-async def test_an_api_key_works_at_once_after_its_makers_role_changed(verifier, signing_keys):
-    now = int(datetime.now(UTC).timestamp())
-
-    class Exchange:
-        asked, issued_at = 0, now - 5
-
-        async def exchange(self, token: str) -> str:
-            self.asked += 1
-            who = replace(identity("key_1", issued_at=self.issued_at), expires_at=now + 60)
-            return sign(who, KEY_ID, signing_keys.private)
-
-    exchange, board = Exchange(), Board()
-    revocations = Revocations(board, board)
-    door = Authenticator(verifier, exchange, revocations)
-    await door.identify("kasal_k")
-    change = revoked(user_id="usr_1", workspace_id="ws_1")
-    revocations.take(change.model_copy(update={"revoked_at": datetime.fromtimestamp(now, UTC)}))
-    exchange.issued_at = now + 1
-    assert (await door.identify("kasal_k")).issued_at == now + 1
-    assert (await door.identify("kasal_k")).issued_at == now + 1
-    assert exchange.asked == 2
-    revocations.take(revoked(session_id="key_1"))
-    with pytest.raises(Unauthorized, match="revoked"):
-        await door.identify("kasal_k")
-
-
 def test_a_key_whose_rights_changed_comes_back_and_a_revoked_one_does_not(connections):
     copy = RevokedTokens()
     changed, ended, login = (Open(identity(one)) for one in ("key_1", "key_2", "ses_1"))
     for one in (changed, ended, login):
         connections.admit(one, "websocket")
     copy.add([revoked(user_id="usr_1", workspace_id="ws_1"), revoked(session_id="key_2")])
-    connections.end_revoked(copy.cover, copy.leaves_key)
+    connections.end_revoked(copy.covers, copy.leaves_key)
     assert (changed.ends, ended.ends, login.ends) == ([1012], [4401], [4401])
 
 
@@ -220,33 +128,9 @@ async def test_what_comes_after_the_end_is_not_sent():
     assert await outbox.take() == []
 
 
-async def test_a_copy_that_is_distrusted_while_it_is_loaded_is_loaded_again():
-    asked, answering = 0, asyncio.Event()
-
-    class Source:
-        async def unexpired(self) -> list[SessionRevoked]:
-            nonlocal asked
-            asked += 1
-            if asked == 1:
-                await answering.wait()
-                return []  # what was asked for before the message below was lost
-            return [revoked(session_id="ses_1")]
-
-    revocations = Revocations(Board(), Source())
-    loading = asyncio.create_task(revocations.refresh())
-    await asyncio.sleep(0)
-    revocations.distrust()
-    answering.set()
-    await loading
-    await revocations.refresh()
-    assert revocations.copy.cover(identity("ses_1"))
-    await revocations.refresh()
-    assert asked == 2, "and then not for nothing"
-
-
 async def test_an_api_key_whose_renewal_meets_a_bug_is_asked_for_again(monkeypatch):
     """Else nothing would ever end what lives on it."""
-    monkeypatch.setattr(lease, "_TRY_AGAIN", 0.001)
+    monkeypatch.setattr(token_lifetime, "_RETRY_AFTER", 0.001)
     answers = [KeyError("a bug"), Unauthorized("it was deleted")]
 
     class Door:
@@ -255,6 +139,6 @@ async def test_an_api_key_whose_renewal_meets_a_bug_is_asked_for_again(monkeypat
 
     ended = asyncio.Event()
     who = replace(identity(), expires_at=0)
-    held = lease.Lease(Door(), "an API key", who, ended.set)
+    held = token_lifetime.TokenLifetime(Door(), "an API key", who, ended.set)
     await asyncio.wait_for(ended.wait(), 5)
     held.close()

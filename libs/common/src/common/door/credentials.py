@@ -1,0 +1,129 @@
+"""Who a token speaks for: JWTs are checked here, opaque tokens are exchanged at auth."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from dataclasses import dataclass
+from typing import TypeVar
+
+from common.door.ports import TokenExchange
+from common.door.refusals import Refusals
+from common.errors import RateLimited, Unauthorized
+from common.identity import Identity
+from common.tokens import TokenVerifier, digest, is_opaque, passable
+
+ValueT = TypeVar("ValueT")
+
+_REMEMBERED = 10_000
+"""Tokens that were exchanged, and as many that were refused."""
+_RENEW_BEFORE = 10.0
+"""Seconds before its end that an exchanged token is replaced, so that it outlives the request."""
+_REFUSED_FOR = 10.0
+"""Seconds for which a refused token is remembered."""
+_EXCHANGES_AT_ONCE = 50
+_EXCHANGES_WAITING = 1_000
+"""Bounds on what reaches auth, from however many addresses unknown tokens come."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credential:
+    """A checked caller, and the JWT that stands for an opaque token (None for a JWT itself)."""
+
+    identity: Identity
+    jwt: str | None = None
+
+
+class Credentials:
+    """Checks tokens, and remembers for a while what auth said of opaque ones, good or bad.
+
+    They are remembered by digest: what holds a door's memory has no token.
+    """
+
+    def __init__(
+        self, verifier: TokenVerifier, exchange: TokenExchange, refusals: Refusals
+    ) -> None:
+        self._verifier = verifier
+        self._exchange = exchange
+        self._refusals = refusals
+        self._exchanged: OrderedDict[bytes, Credential] = OrderedDict()
+        self._refused: OrderedDict[bytes, float] = OrderedDict()
+        self._exchanging: dict[bytes, asyncio.Task[Credential]] = {}
+        self._room = asyncio.Semaphore(_EXCHANGES_AT_ONCE)
+
+    async def check(self, token: str, address: str | None = None) -> Credential:
+        """Return who `token`, sent from `address`, speaks for; revocation is not looked at here.
+
+        Raises `Unauthorized` when it does not hold, `Unavailable` when auth is needed to know and
+        away, and `RateLimited` when auth would have to be asked and `address` has had too many
+        tokens refused. None stands for a token that was admitted before: nothing is counted.
+        """
+        if not is_opaque(passable(token)):
+            identity = await self._verifier.verify(token)
+            if identity.kind != "access":
+                raise Unauthorized("A service token is not accepted here.")
+            return Credential(identity)
+        try:
+            return await self._redeem(token, address)
+        except Unauthorized:
+            if address is not None:
+                self._refusals.add(address)
+            raise
+
+    def forget(self, token: str, credential: Credential) -> bool:
+        """Forget what an opaque token was exchanged for; False when there is no other to be had.
+
+        Its holder's role may have changed: that ends what was given before, not the API key.
+        """
+        if credential.jwt is None:
+            return False
+        key = digest(token)
+        if self._exchanged.get(key) is credential:
+            del self._exchanged[key]
+        return True
+
+    async def _redeem(self, token: str, address: str | None) -> Credential:
+        key = digest(token)
+        known = self._exchanged.get(key)
+        if known is not None and known.identity.expires_at - _RENEW_BEFORE > time.time():
+            return known
+        if self._refused.get(key, 0.0) > time.monotonic():
+            raise Unauthorized("The token is not valid.")
+        task = self._exchanging.get(key)
+        if task is None:
+            self._limit(address)
+            task = self._exchanging[key] = asyncio.create_task(self._exchange_token(token))
+            task.add_done_callback(lambda done: self._remember(key, done))
+        return await asyncio.shield(task)
+
+    def _limit(self, address: str | None) -> None:
+        if address is not None and self._refusals.exhausted(address):
+            raise RateLimited("Too many tokens from this address were refused.", retry_after=60)
+        if len(self._exchanging) >= _EXCHANGES_WAITING:
+            raise RateLimited("Too many tokens are being checked.", retry_after=5)
+
+    async def _exchange_token(self, token: str) -> Credential:
+        async with self._room:
+            try:
+                jwt = await self._exchange.exchange(token)
+            except Unauthorized:
+                raise Unauthorized("The token is not valid.") from None
+        return Credential(await self._verifier.verify(jwt), jwt)
+
+    def _remember(self, key: bytes, task: asyncio.Task[Credential]) -> None:
+        del self._exchanging[key]
+        if task.cancelled():
+            return
+        fault = task.exception()
+        if fault is None:
+            _keep(self._exchanged, key, task.result())
+        else:
+            self._exchanged.pop(key, None)
+            if isinstance(fault, Unauthorized):
+                _keep(self._refused, key, time.monotonic() + _REFUSED_FOR)
+
+
+def _keep(kept: OrderedDict[bytes, ValueT], key: bytes, value: ValueT) -> None:
+    kept[key] = value
+    kept.move_to_end(key)
+    if len(kept) > _REMEMBERED:
+        kept.popitem(last=False)

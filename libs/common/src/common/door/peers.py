@@ -1,0 +1,43 @@
+"""What a door asks of auth over HTTP; see docs/reference/internal-api.md."""
+
+from pydantic import BaseModel
+
+from common.client import ServiceClient, ServiceTokens, model_from_answer
+from common.contracts.messages import SessionRevoked
+from common.identity import ALL_WORKSPACES
+
+
+class _RevocationsAnswer(BaseModel):
+    revocations: list[SessionRevoked]
+
+
+class _ExchangeAnswer(BaseModel):
+    access_token: str
+
+
+class AuthPeer:
+    """Auth's exchange of opaque tokens and its list of revocations.
+
+    A `TokenExchange` and a `RevocationSource`.
+    """
+
+    def __init__(self, auth: ServiceClient, tokens: ServiceTokens, secret: str) -> None:
+        self._auth = auth
+        self._tokens = tokens
+        self._secret = secret
+
+    async def exchange(self, token: str) -> str:
+        """Return a JWT for an opaque token. Raises `Unauthorized` when it does not hold."""
+        answer = await self._auth.request(
+            "POST",
+            "/internal/tokens/exchange",
+            json={"token": token},
+            headers={"X-Kasal-Service-Secret": self._secret},
+        )
+        return model_from_answer(_ExchangeAnswer, answer, "auth").access_token
+
+    async def revocations(self) -> list[SessionRevoked]:
+        """Return the revocations that have not expired."""
+        token = await self._tokens.token(ALL_WORKSPACES)
+        answer = await self._auth.request("GET", "/internal/revocations", token=token)
+        return model_from_answer(_RevocationsAnswer, answer, "auth").revocations

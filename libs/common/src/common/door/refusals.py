@@ -1,0 +1,47 @@
+"""How many tokens an address may try that do not hold: guessing must not be free at either door."""
+
+from collections import OrderedDict
+from collections.abc import Callable
+
+from common.addresses import counted_as
+from common.door.windows import MINUTE, Window, wall_clock
+
+_REMEMBERED = 50_000
+
+
+class Refusals:
+    """Counts refused tokens by address in a sliding window of a minute, `limit` of each.
+
+    An IPv6 client is counted by its /64. The addresses counted longest ago are forgotten first.
+    """
+
+    def __init__(
+        self,
+        limit: int,
+        clock: Callable[[], int] = wall_clock,
+        remembered: int = _REMEMBERED,
+    ) -> None:
+        self._limit = limit
+        self._clock = clock
+        self._remembered = remembered
+        self._windows: OrderedDict[str, Window] = OrderedDict()
+
+    def exhausted(self, address: str) -> bool:
+        """Return whether `address` may try no other token now; counts nothing."""
+        window = self._windows.get(counted_as(address))
+        return window is not None and not self._has_room(window)
+
+    def add(self, address: str) -> None:
+        """Count one more refused token of `address`, up to the limit."""
+        key = counted_as(address)
+        window = self._windows.pop(key, None) or Window()
+        self._windows[key] = window
+        if self._has_room(window):
+            window.count += 1
+        if len(self._windows) > self._remembered:
+            self._windows.popitem(last=False)
+
+    def _has_room(self, window: Window) -> bool:
+        now = self._clock()
+        window.roll(now, MINUTE)
+        return window.admits(now, MINUTE, self._limit)
