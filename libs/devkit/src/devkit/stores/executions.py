@@ -11,11 +11,11 @@ from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.idempotency.once import KeyTaken, Receipt
 from devkit.stores.receipts import MemoryReceipts
+from executor.domain.api.ports import OpenJobs
 from executor.domain.ending.tallies import CrewStats, Ending, added, tally
 from executor.domain.leases import Signs
 from executor.domain.log.execution import READS, Execution, Step
 from executor.domain.log.records import Record
-from executor.domain.ports import OpenJobs
 
 
 class MemoryExecutions(MemoryReceipts):

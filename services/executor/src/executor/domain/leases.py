@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +11,19 @@ class Signs:
 
     counters: Mapping[str, int]
     full: frozenset[str]
+
+
+class Leases(Protocol):
+    """The workers' counters."""
+
+    async def beat(self, worker_id: str, counter: int, *, full: bool = False) -> Signs:
+        """Raise this worker's counter, say whether it can take no more, and return everybody's."""
+
+    async def counters(self) -> Mapping[str, int]:
+        """Return everybody's counters."""
+
+    async def leave(self, worker_id: str) -> None:
+        """Remove a lease."""
 
 
 @dataclass(slots=True)

@@ -1,10 +1,10 @@
 """What is counted about jobs: plain calls here, OpenTelemetry behind them."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from common.contracts.events import ExecutionStatus
-from executor.domain.api.census import Census
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +17,20 @@ class Unpublished:
     events: int = 0
     jobs: int = 0
     since: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Census:
+    """What was counted. `jobs` are by status, `queues` have messages and consumers by name.
+
+    `oldest_queued` is how many seconds the oldest queued job has waited, 0 without any. What could
+    not be asked is None.
+    """
+
+    jobs: Mapping[str, int] | None = None
+    oldest_queued: float | None = None
+    workers: int | None = None
+    queues: Mapping[str, tuple[int, int]] | None = None
 
 
 class Meters(Protocol):

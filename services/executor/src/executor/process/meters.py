@@ -10,8 +10,7 @@ from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Ob
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.telemetry import Telemetry
-from executor.domain.api.census import Census
-from executor.domain.meters import Unpublished
+from executor.domain.meters import Census, Unpublished
 
 WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600)
 """Seconds that jobs wait and run, as buckets."""

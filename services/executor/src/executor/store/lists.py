@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.cursors import Place
 from common.mongo import Database, Document
+from executor.domain.api.ports import OpenJobs
 from executor.domain.log.execution import Execution
-from executor.domain.ports import OpenJobs
 from executor.store import documents
 from executor.store.newest import ORDER, Newest, just_after
 from executor.store.reach import reaching

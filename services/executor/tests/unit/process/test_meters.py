@@ -5,8 +5,7 @@ import time
 import pytest
 
 from common.contracts.events import ExecutionStatus
-from executor.domain.api.census import Census
-from executor.domain.meters import Meters, NoMeters, Unpublished
+from executor.domain.meters import Census, Meters, NoMeters, Unpublished
 from executor.process.meters import OpenTelemetryMeters
 
 

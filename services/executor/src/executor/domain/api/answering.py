@@ -7,8 +7,8 @@ from common.times import rfc3339, utc_now
 from executor.domain.log import moves
 from executor.domain.log.events import Event
 from executor.domain.log.execution import Execution, Step
+from executor.domain.log.ports import Executions
 from executor.domain.log.questions import Answer, Place, Question, answer_of, checked, question_of
-from executor.domain.ports import Executions
 
 
 async def move(

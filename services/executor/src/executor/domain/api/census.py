@@ -3,18 +3,15 @@
 import asyncio
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.logs import get_logger
 from common.times import utc_now
-from executor.domain.leases import LeaseWatch
-
-if TYPE_CHECKING:
-    from executor.domain.meters import Meters
-    from executor.domain.ports import Executions, Leases, Queues
+from executor.domain.api.ports import Queues
+from executor.domain.leases import Leases, LeaseWatch
+from executor.domain.log.ports import Executions
+from executor.domain.meters import Census, Meters
 
 log = get_logger(__name__)
 
@@ -24,25 +21,11 @@ _SILENCE = 10.0
 """Seconds a worker's counter may stand still. It moves twice a second, so one look is enough."""
 
 
-@dataclass(frozen=True, slots=True)
-class Census:
-    """What was counted. `jobs` are by status, `queues` have messages and consumers by name.
-
-    `oldest_queued` is how many seconds the oldest queued job has waited, 0 without any. What could
-    not be asked is None.
-    """
-
-    jobs: Mapping[str, int] | None = None
-    oldest_queued: float | None = None
-    workers: int | None = None
-    queues: Mapping[str, tuple[int, int]] | None = None
-
-
 class CensusTaker:
     """Counts in the executor's api: of a process that is always there, and not per worker."""
 
     def __init__(
-        self, executions: "Executions", leases: "Leases", queues: "Queues", meters: "Meters"
+        self, executions: Executions, leases: Leases, queues: Queues, meters: Meters
     ) -> None:
         self._executions = executions
         self._leases = leases

@@ -12,9 +12,9 @@ from executor.domain.ending.settlement import Settlement
 from executor.domain.log import moves
 from executor.domain.log.execution import Execution, Step
 from executor.domain.log.outbox import Outbox
+from executor.domain.log.ports import Executions
 from executor.domain.log.questions import Answer
 from executor.domain.meters import Meters, NoMeters
-from executor.domain.ports import Executions
 
 log = get_logger(__name__)
 

@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
+from executor.domain.ending.ports import Counters
 from executor.domain.ending.tallies import estimate
-from executor.domain.ports import Counters
 
 _KEPT = 10.0
 """Seconds that an estimate is good for: a run more or less does not change it much."""

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from common.errors import Conflict, RateLimited
-from executor.domain.ports import Counters, Executions
+from executor.domain.ending.ports import Counters
+from executor.domain.log.ports import Executions
 
 _REMEMBERED = 10_000
 """Workspaces; those asked for longest ago give way, and are counted anew."""

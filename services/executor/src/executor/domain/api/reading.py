@@ -8,12 +8,14 @@ from common.contracts.events import FINAL_STATUSES, EventType, ExecutionStatus
 from common.cursors import check_reach, cursor, place_of
 from executor.domain.api import answering
 from executor.domain.api.control import owned
+from executor.domain.api.ports import ExecutionLists, OpenJobs
+from executor.domain.ending.ports import Counters
 from executor.domain.ending.tallies import CrewStats, Tally, added
 from executor.domain.log.events import Event
 from executor.domain.log.execution import Execution
+from executor.domain.log.ports import Executions
 from executor.domain.log.questions import Question
 from executor.domain.log.records import Record
-from executor.domain.ports import Counters, ExecutionLists, Executions, OpenJobs
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,11 +15,13 @@ from common.times import utc_now
 from common.turns import sent_ahead
 from executor.domain.api.estimates import Estimates
 from executor.domain.api.quotas import Quotas
+from executor.domain.ending.ports import Counters
 from executor.domain.inputs.checks import runnable
+from executor.domain.inputs.ports import Crews
 from executor.domain.log.execution import Execution
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.outbox import Outbox
-from executor.domain.ports import Counters, Crews, Executions
+from executor.domain.log.ports import Executions
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,12 @@ from collections.abc import Sequence
 from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.logs import get_logger
+from executor.domain.ending.ports import Counters
 from executor.domain.ending.tallies import ending_of
 from executor.domain.log.execution import Execution
+from executor.domain.log.ports import Announcements, Executions
 from executor.domain.log.records import Record
 from executor.domain.meters import Unpublished
-from executor.domain.ports import Announcements, Counters, Executions
 
 log = get_logger(__name__)
 

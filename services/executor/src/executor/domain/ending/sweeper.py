@@ -4,7 +4,8 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from executor.domain.ending.settlement import Settlement
-from executor.domain.ports import Executions, Leases
+from executor.domain.leases import Leases
+from executor.domain.log.ports import Executions
 
 _SWEPT = 200
 _GONE = 3_600.0

@@ -9,7 +9,7 @@ from common.contracts.memory import CREW, key_fault, key_input, shelf
 from common.errors import InvalidRequest, several
 from executor.domain.inputs.expansion import oversize, texts
 from executor.domain.inputs.placeholders import names
-from executor.domain.ports import Crews
+from executor.domain.inputs.ports import Crews
 
 
 def placeholders(crew: CrewSnapshot) -> list[str]:

@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from common.errors import Unavailable
 from common.logs import get_logger
 from executor.domain.log.execution import Execution
+from executor.domain.log.ports import Announcements, Executions
 from executor.domain.log.records import Record
-from executor.domain.ports import Announcements, Executions
 
 log = get_logger(__name__)
 

@@ -17,9 +17,9 @@ from executor.domain.log.effects import Effects
 from executor.domain.log.events import Draft
 from executor.domain.log.execution import Execution, Step
 from executor.domain.log.journal import Superseded, TooLarge
+from executor.domain.log.ports import Announcements, Executions
 from executor.domain.log.records import Record, Sealed, json_bytes, seal
 from executor.domain.meters import Meters
-from executor.domain.ports import Announcements, Executions
 
 log = get_logger(__name__)
 

@@ -13,12 +13,13 @@ from common.logs import get_logger
 from common.times import utc_now
 from executor.domain.ending.settlement import Settlement
 from executor.domain.inputs.checks import runnable
+from executor.domain.inputs.ports import Crews
 from executor.domain.log import moves
 from executor.domain.log.appender import carry_out
 from executor.domain.log.execution import READS, Execution, Step
 from executor.domain.log.journal import Superseded, TooLarge
+from executor.domain.log.ports import Executions
 from executor.domain.meters import Meters, NoMeters
-from executor.domain.ports import Crews, Executions
 
 log = get_logger(__name__)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 
 from common.times import utc_now
-from executor.domain.ports import Executions
+from executor.domain.log.ports import Executions
 from executor.domain.worker.intake import Intake
 
 _OVERDUE = timedelta(seconds=5)

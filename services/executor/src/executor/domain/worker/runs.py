@@ -20,8 +20,8 @@ from executor.domain.log.appender import Appender
 from executor.domain.log.events import Event
 from executor.domain.log.execution import Execution
 from executor.domain.log.journal import CrewRunner, Job, Superseded, TooLarge
+from executor.domain.log.ports import Announcements, Executions
 from executor.domain.meters import Meters, Unpublished
-from executor.domain.ports import Announcements, Executions
 from executor.domain.worker.turns import Places
 
 log = get_logger(__name__)

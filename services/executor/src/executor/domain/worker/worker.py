@@ -14,11 +14,11 @@ from common.logs import get_logger
 from common.times import utc_now
 from executor.domain.ending.settlement import Settlement
 from executor.domain.ending.sweeper import Sweeper
-from executor.domain.leases import LeaseWatch
+from executor.domain.leases import Leases, LeaseWatch
 from executor.domain.log import moves
 from executor.domain.log.execution import Execution
+from executor.domain.log.ports import Executions
 from executor.domain.meters import Meters
-from executor.domain.ports import Executions, Leases
 from executor.domain.worker.intake import Intake
 from executor.domain.worker.lookout import Lookout
 from executor.domain.worker.queued import Queued

@@ -10,9 +10,9 @@ from common.errors import Unavailable
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions, MemoryLeases
 from executor.domain.api import census
-from executor.domain.api.census import Census, CensusTaker
+from executor.domain.api.census import CensusTaker
 from executor.domain.log.execution import Execution
-from executor.domain.meters import NoMeters
+from executor.domain.meters import Census, NoMeters
 
 
 class Queues:

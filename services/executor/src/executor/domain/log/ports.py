@@ -1,24 +1,16 @@
-"""What the rules need from outside. Calls raise `Unavailable` while a backend is away.
+"""What keeping the log needs from outside. Calls raise `Unavailable` while a backend is away.
 
-Reads of one job, and pages that would show it, raise `NewerFormat` for a job of a newer format than
-`execution.READS`. Those that find jobs to work on pass it over.
+Reads of one job raise `NewerFormat` for a job of a newer format than `execution.READS`. Those that find
+jobs to work on pass it over.
 """
 
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-from common.contracts.crew import CrewSnapshot, MemorySnapshot
-from common.contracts.events import ExecutionStatus
-from common.cursors import Place
 from common.idempotency.once import Receipt, Receipts
-from executor.domain.ending.tallies import CrewStats, Ending
-from executor.domain.leases import Signs
 from executor.domain.log.execution import Execution, Step
 from executor.domain.log.records import Record
-
-OpenJobs = Mapping[str, datetime]
-"""Jobs that are not closed, and when each was made."""
 
 
 class Executions(Receipts, Protocol):
@@ -101,99 +93,6 @@ class Executions(Receipts, Protocol):
 
     async def live(self) -> Mapping[str, int]:
         """Return how many jobs are queued, running and waiting, over all workspaces; at most 100,000."""
-
-
-class ExecutionLists(Protocol):
-    """Reading executions as lists."""
-
-    async def page(
-        self,
-        workspace_id: str,
-        open_jobs: OpenJobs,
-        *,
-        crew_id: str | None,
-        status: ExecutionStatus | None,
-        skip: int,
-        limit: int,
-        before: Place | None = None,
-    ) -> list[Execution]:
-        """Return heads without tails, newest first, of those made before the place `before`.
-
-        `open_jobs` are the jobs of the same filter and `before` that were open a moment ago.
-        """
-
-    async def open_jobs(
-        self,
-        workspace_id: str,
-        *,
-        crew_id: str | None,
-        status: ExecutionStatus | None,
-        limit: int,
-        before: Place | None = None,
-    ) -> OpenJobs:
-        """Return the jobs that are not closed: most of them the kept counters do not have yet.
-
-        Of each status no more than the newest `limit` are looked at.
-        """
-
-    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
-        """Return status and last `seq` of the jobs that are known."""
-
-
-class Counters(Protocol):
-    """The kept counters: one document per crew."""
-
-    async def count(self, workspace_id: str, crew_id: str, endings: Sequence[Ending]) -> None:
-        """Count each job once, however often it is told."""
-
-    async def of_crew(
-        self, workspace_id: str, crew_id: str, *, recent: bool = False
-    ) -> CrewStats | None:
-        """Return one crew's counters, with `recent` the jobs lately counted too."""
-
-    async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
-        """Return the counters of all crews that have run, with `recent` as in `of_crew`."""
-
-    async def stored(self, workspace_id: str) -> int:
-        """Return about how many bytes the counted jobs of a workspace take."""
-
-
-class Leases(Protocol):
-    """The workers' counters."""
-
-    async def beat(self, worker_id: str, counter: int, *, full: bool = False) -> Signs:
-        """Raise this worker's counter, say whether it can take no more, and return everybody's."""
-
-    async def counters(self) -> Mapping[str, int]:
-        """Return everybody's counters."""
-
-    async def leave(self, worker_id: str) -> None:
-        """Remove a lease."""
-
-
-class Queues(Protocol):
-    """The broker's queues, seen from outside."""
-
-    async def depths(self) -> Mapping[str, tuple[int, int]]:
-        """Return each queue's waiting messages and consumers, by name."""
-
-
-class Crews(Protocol):
-    """The service that owns crews and tools."""
-
-    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
-        """Return the crew as it is now. Raises `NotFound`."""
-
-    async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
-        """Return what the crew remembers on a shelf of its own. Raises `NotFound`."""
-
-    async def tool_credentials(
-        self, workspace_id: str, tool_id: str, endpoint: str
-    ) -> Mapping[str, Any]:
-        """Return what a custom tool signs its calls to `endpoint` with.
-
-        Raises `NotFound`, and `Conflict` when the tool is at another host by now.
-        """
 
 
 class Announcements(Protocol):

@@ -1,0 +1,59 @@
+"""What the API needs from outside, besides the log. Calls raise `Unavailable` while a backend is away.
+
+Pages that would show a job of a newer format than `execution.READS` raise `NewerFormat`.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from common.contracts.events import ExecutionStatus
+from common.cursors import Place
+from executor.domain.log.execution import Execution
+
+OpenJobs = Mapping[str, datetime]
+"""Jobs that are not closed, and when each was made."""
+
+
+class ExecutionLists(Protocol):
+    """Reading executions as lists."""
+
+    async def page(
+        self,
+        workspace_id: str,
+        open_jobs: OpenJobs,
+        *,
+        crew_id: str | None,
+        status: ExecutionStatus | None,
+        skip: int,
+        limit: int,
+        before: Place | None = None,
+    ) -> list[Execution]:
+        """Return heads without tails, newest first, of those made before the place `before`.
+
+        `open_jobs` are the jobs of the same filter and `before` that were open a moment ago.
+        """
+
+    async def open_jobs(
+        self,
+        workspace_id: str,
+        *,
+        crew_id: str | None,
+        status: ExecutionStatus | None,
+        limit: int,
+        before: Place | None = None,
+    ) -> OpenJobs:
+        """Return the jobs that are not closed: most of them the kept counters do not have yet.
+
+        Of each status no more than the newest `limit` are looked at.
+        """
+
+    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
+        """Return status and last `seq` of the jobs that are known."""
+
+
+class Queues(Protocol):
+    """The broker's queues, seen from outside."""
+
+    async def depths(self) -> Mapping[str, tuple[int, int]]:
+        """Return each queue's waiting messages and consumers, by name."""

@@ -1,0 +1,24 @@
+"""What settling ended jobs needs from outside, besides the log. Calls raise `Unavailable`."""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from executor.domain.ending.tallies import CrewStats, Ending
+
+
+class Counters(Protocol):
+    """The kept counters: one document per crew."""
+
+    async def count(self, workspace_id: str, crew_id: str, endings: Sequence[Ending]) -> None:
+        """Count each job once, however often it is told."""
+
+    async def of_crew(
+        self, workspace_id: str, crew_id: str, *, recent: bool = False
+    ) -> CrewStats | None:
+        """Return one crew's counters, with `recent` the jobs lately counted too."""
+
+    async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
+        """Return the counters of all crews that have run, with `recent` as in `of_crew`."""
+
+    async def stored(self, workspace_id: str) -> int:
+        """Return about how many bytes the counted jobs of a workspace take."""

@@ -1,0 +1,15 @@
+"""What a job's inputs are checked against. Calls raise `Unavailable` while a backend is away."""
+
+from typing import Protocol
+
+from common.contracts.crew import CrewSnapshot, MemorySnapshot
+
+
+class Crews(Protocol):
+    """The service that owns crews and tools."""
+
+    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
+        """Return the crew as it is now. Raises `NotFound`."""
+
+    async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
+        """Return what the crew remembers on a shelf of its own. Raises `NotFound`."""
