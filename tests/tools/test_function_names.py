@@ -1,0 +1,38 @@
+"""The check of function names finds participles, and lets verbs, nouns and predicates be."""
+
+import importlib
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(__file__).parents[2] / "tools"
+
+
+@pytest.fixture
+def names(monkeypatch):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    participles = importlib.import_module("function_names").participles
+    return lambda source: [function.name for function in participles(source)]
+
+
+@pytest.mark.parametrize(
+    "name", ["told", "_asked", "task_started", "asked_again", "_made_of", "shortened"]
+)
+def test_participles_are_found(names, name):
+    assert names(f"class A:\n    async def {name}(self) -> str: ...") == [name]
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def tell() -> None: ...",
+        "def need() -> int: ...",
+        "def unsettled_jobs() -> list[str]: ...",
+        "def drop_kept() -> None: ...",
+        "def closed() -> bool: ...",
+        "@property\ndef ended() -> str: ...",
+        "def connection_lost(self, fault) -> None: ...",
+    ],
+)
+def test_verbs_nouns_and_predicates_are_let_be(names, source):
+    assert names(source) == []
