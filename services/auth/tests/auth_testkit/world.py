@@ -1,0 +1,110 @@
+"""Every use case of auth over doubles."""
+
+from auth_testkit.clock import SetClock
+from auth_testkit.doubles import FakeDoors, FakeMint, FakePasswords, FakePost
+from auth_testkit.stores import FakeApiKeys, FakeFailures, FakeSessions, FakeUsers, FakeWorkspaces
+
+from auth.domain.accounts import Accounts
+from auth.domain.attempts import REMEMBERED, Attempts
+from auth.domain.exchange import Exchange
+from auth.domain.inviting import Inviting
+from auth.domain.key_cabinet import KeyCabinet
+from auth.domain.letters import COUNTED_FOR, Letters
+from auth.domain.logins import Lifetimes, Logins
+from auth.domain.memberships import Memberships
+from auth.domain.passwords import PasswordChanges
+from auth.domain.users import User
+from common.identity import Identity, Role
+
+SERVICE_SECRET = "a secret that the services share"
+
+
+SANDBOX_TOKEN = "SANDBOX_TOKEN"
+
+
+class World:
+    """Every use case over fakes that share one clock."""
+
+    def __init__(self) -> None:
+        self.clock = clock = SetClock()
+        self.users = FakeUsers()
+        self.workspaces = FakeWorkspaces()
+        self.sessions = FakeSessions()
+        self.api_keys = FakeApiKeys()
+        self.failures = FakeFailures(clock, REMEMBERED)
+        self.post = FakePost()
+        self.letters = Letters(self.post, FakeFailures(clock, COUNTED_FOR))
+        self.passwords = FakePasswords()
+        self.mint = FakeMint()
+        self.doors = FakeDoors()
+        self.lifetimes = Lifetimes(access=86_400, refresh=2_592_000)
+        self.accounts = Accounts(
+            self.users,
+            self.workspaces,
+            self.passwords,
+            self.letters,
+            open_to_all=True,
+            clock=clock,
+        )
+        attempts = Attempts(self.failures)
+        self.logins = Logins(
+            self.users,
+            self.workspaces,
+            self.sessions,
+            self.passwords,
+            attempts,
+            self.mint,
+            self.doors,
+            self.lifetimes,
+            clock,
+        )
+        self.cabinet = KeyCabinet(self.api_keys, self.doors, clock)
+        self.memberships = Memberships(
+            self.workspaces,
+            self.sessions,
+            self.cabinet,
+            self.doors,
+            plan_changes=True,
+            clock=clock,
+        )
+        self.inviting = Inviting(
+            self.workspaces, self.users, self.accounts, self.logins, self.letters, clock
+        )
+        self.password_changes = PasswordChanges(
+            self.users,
+            self.workspaces,
+            self.sessions,
+            self.passwords,
+            attempts,
+            self.logins,
+            self.cabinet,
+            self.letters,
+            self.doors,
+            clock,
+        )
+        self.exchange = Exchange(
+            self.api_keys,
+            self.workspaces,
+            self.mint,
+            service_secret=SERVICE_SECRET,
+            sandbox_token=SANDBOX_TOKEN,
+            clock=clock,
+        )
+
+    async def owner(self, email: str = "user@example.com") -> Identity:
+        """Return a new owner, logged in."""
+        await self.accounts.register(email, "secure_password", None)
+        tokens = await self.logins.login(email, "secure_password", None)
+        return self.mint.read(tokens.access_token)
+
+    async def add(self, owner: Identity, email: str, role: Role) -> User:
+        """Have somebody, with an account or without, accept an invitation."""
+        invited = await self.inviting.invite(owner, email, role)
+        user, _ = await self.inviting.accept_as(invited.token, "secure_password", None, "local")
+        return user
+
+    async def member(self, owner: Identity, email: str, role: Role) -> Identity:
+        """Return a new member of the owner's workspace, logged in."""
+        await self.add(owner, email, role)
+        tokens = await self.logins.login(email, "secure_password", owner.workspace_id)
+        return self.mint.read(tokens.access_token)

@@ -1,0 +1,135 @@
+"""Crews' stores in memory."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from common.errors import Conflict
+from common.idempotency.once import Receipt
+from crews.domain.activity import Activity
+from crews.domain.crew import Crew, tools_named
+from crews.domain.memory import Memory
+from crews.domain.tools import CustomTool
+from devkit.stores.receipts import MemoryReceipts
+
+
+class CrewsInMemory(MemoryReceipts):
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[str, Crew] = {}
+
+    async def add(self, crew: Crew, receipt: Receipt | None = None) -> None:
+        self.check_free(receipt)
+        if crew.id in self.held:
+            raise Conflict(f"The id {crew.id} is taken.")
+        self.held[crew.id] = crew
+        self.keep(receipt)
+
+    def _found(self, workspace_id: str, found: list[Crew]) -> Crew | None:
+        return next((crew for crew in found if crew.workspace_id == workspace_id), None)
+
+    async def find(self, workspace_id: str, crew_id: str) -> Crew | None:
+        return self._found(workspace_id, [c for c in self.held.values() if c.id == crew_id])
+
+    async def with_agent(self, workspace_id: str, agent_id: str) -> Crew | None:
+        found = [c for c in self.held.values() if any(a.id == agent_id for a in c.agents)]
+        return self._found(workspace_id, found)
+
+    async def with_task(self, workspace_id: str, task_id: str) -> Crew | None:
+        found = [c for c in self.held.values() if any(t.id == task_id for t in c.tasks)]
+        return self._found(workspace_id, found)
+
+    async def replace(self, before: Crew, after: Crew, receipt: Receipt | None = None) -> bool:
+        self.check_free(receipt)
+        if self.held.get(before.id) != before:
+            return False
+        self.held[after.id] = after
+        self.keep(receipt)
+        return True
+
+    async def remove(self, crew: Crew) -> bool:
+        return self.held.pop(crew.id, None) is not None
+
+    async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
+        mine = [crew for crew in self.held.values() if crew.workspace_id == workspace_id]
+        return [crew.id for crew in mine if tool in tools_named(crew)][:most]
+
+
+class ActivitiesInMemory:
+    def __init__(self) -> None:
+        self.held: dict[str, Activity] = {}
+        self.reads = 0
+        self.races = 0
+        """So many replaces are still to find that another was faster."""
+
+    async def add(self, activity: Activity) -> None:
+        self.held.setdefault(activity.crew_id, activity)
+
+    async def of(self, crew_ids: Sequence[str]) -> Mapping[str, Activity]:
+        self.reads += 1
+        return {crew_id: self.held[crew_id] for crew_id in crew_ids if crew_id in self.held}
+
+    async def replace(self, before: Activity, after: Activity) -> bool:
+        self.races -= 1
+        held = self.held.get(before.crew_id)
+        if self.races >= 0 or held is None or held.version != before.version:
+            return False
+        self.held[after.crew_id] = after
+        return True
+
+    async def remove(self, crew_id: str) -> None:
+        self.held.pop(crew_id, None)
+
+
+class MemoriesInMemory:
+    def __init__(self) -> None:
+        self.reads = 0
+        self.held: dict[str, Memory] = {}
+
+    async def add(self, memory: Memory) -> None:
+        self.held.setdefault(memory.id, memory)
+
+    async def find(self, memory_id: str) -> Memory | None:
+        self.reads += 1
+        return self.held.get(memory_id)
+
+    async def newest(self, memory_id: str) -> Memory | None:
+        return self.held.get(memory_id)
+
+    async def clear_keyed(self, crew_id: str, kind: Any, now: Any) -> None:
+        for memory in list(self.held.values()):
+            if memory.crew_id == crew_id and memory.shelf.startswith("key:"):
+                self.held[memory.id] = memory.cleared(kind, now)
+
+    async def discard(self, memory_id: str) -> None:
+        self.held.pop(memory_id, None)
+
+    async def replace(self, memory: Memory) -> bool:
+        held = self.held.get(memory.id)
+        if held is None or held.version != memory.version - 1:
+            return False
+        self.held[memory.id] = memory
+        return True
+
+    async def remove(self, crew_id: str) -> None:
+        self.held = {key: one for key, one in self.held.items() if one.crew_id != crew_id}
+
+
+class ToolsInMemory(MemoryReceipts):
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[str, CustomTool] = {}
+
+    async def add(
+        self,
+        tool: CustomTool,
+        credentials: Mapping[str, str] | None,
+        receipt: Receipt | None = None,
+    ) -> None:
+        self.check_free(receipt)
+        if any(tool.name == one.name for one in await self.all(tool.workspace_id)):
+            raise Conflict("The name is taken.")
+        self.held[tool.id] = tool
+        self.keep(receipt)
+
+    async def all(self, workspace_id: str) -> Sequence[CustomTool]:
+        return [tool for tool in self.held.values() if tool.workspace_id == workspace_id]

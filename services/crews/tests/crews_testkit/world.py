@@ -1,0 +1,24 @@
+"""Crews' use cases over stores in memory."""
+
+from dataclasses import dataclass, field
+
+from crews_testkit.stores import ActivitiesInMemory, CrewsInMemory, MemoriesInMemory, ToolsInMemory
+
+from crews.domain.catalog import Catalog
+from crews.domain.naming import ModelNames
+from crews.models.published import PublishedModels
+
+
+@dataclass
+class World:
+    """The use cases over stores in memory."""
+
+    crews: CrewsInMemory = field(default_factory=CrewsInMemory)
+    activities: ActivitiesInMemory = field(default_factory=ActivitiesInMemory)
+    memories: MemoriesInMemory = field(default_factory=MemoriesInMemory)
+    tools: ToolsInMemory = field(default_factory=ToolsInMemory)
+
+    @property
+    def catalog(self) -> Catalog:
+        models = ModelNames(PublishedModels())
+        return Catalog(self.crews, self.tools, self.activities, self.memories, models)  # type: ignore[arg-type]

@@ -1,0 +1,22 @@
+"""The services behind the gateway, and the backends it shares with them."""
+
+from dataclasses import dataclass, field
+
+from gateway_testkit.auth import AuthService
+from gateway_testkit.services import Service
+
+from common.backends import Backends
+
+
+@dataclass
+class Surroundings:
+    """The services behind the gateway, and the backends it shares with them."""
+
+    auth: AuthService
+    crews: Service
+    executor: Service
+    events: Service
+    backends: Backends = field(default_factory=Backends)
+
+    def __iter__(self):
+        return iter((self.auth, self.crews, self.executor, self.events))
