@@ -1,7 +1,7 @@
-"""Write down which tools are built in, as the executor's modules declare them.
+"""Write down which tools are built in and which model providers there are, as the executor declares them.
 
-Crews offers what this document lists. Tools keep their places in it, for lists are read on by place;
-new ones come last. With `--check` it only says whether the document is up to date.
+Crews offers what these documents list. Entries keep their places, for lists are read on by place; new
+ones come last. With `--check` it only says whether the documents are up to date.
 """
 
 import argparse
@@ -12,7 +12,8 @@ from typing import Any
 
 from openapi import write_or_check
 
-from common.contracts import tools
+from common.contracts import models, tools
+from executor.models.provider import model_providers
 from executor.tools.built_in_tool import built_in_tools
 
 
@@ -21,17 +22,25 @@ def ordered(declared: dict[str, dict[str, Any]], document: Path) -> str:
     listed = [entry["name"] for entry in json.loads(document.read_bytes())]
     kept = [name for name in listed if name in declared]
     added = sorted(declared.keys() - set(kept))
-    return json.dumps([declared[name] for name in [*kept, *added]], indent=2) + "\n"
+    entries = [declared[name] for name in [*kept, *added]]
+    return json.dumps(entries, indent=2, ensure_ascii=False) + "\n"
+
+
+def documents() -> dict[Path, dict[str, dict[str, Any]]]:
+    """Return what each document lists, by name."""
+    declared = {name: asdict(tool.declaration) for name, tool in built_in_tools().items()}
+    providers = {name: asdict(one.declaration) for name, one in model_providers().items()}
+    return {tools.DOCUMENT: declared, models.DOCUMENT: providers}
 
 
 def main() -> None:
-    """Write the document, or check it."""
+    """Write the documents, or check them."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
+    parser.add_argument("--check", action="store_true", help="only say whether they are up to date")
     check = parser.parse_args().check
-    declared = {name: asdict(tool.declaration) for name, tool in built_in_tools().items()}
-    text = ordered(declared, tools.DOCUMENT)
-    write_or_check(tools.DOCUMENT, text, check=check, command="python tools/built_in.py")
+    for document, declared in documents().items():
+        text = ordered(declared, document)
+        write_or_check(document, text, check=check, command="python tools/built_in.py")
 
 
 if __name__ == "__main__":

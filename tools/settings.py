@@ -25,6 +25,7 @@ import executor.config
 import gateway.config
 import kasal_platform.config
 from common.settings import CommonSettings
+from executor.models.provider import model_providers
 
 TARGET = ROOT / "README.md"
 _BEGIN = "<!-- settings: made by tools/settings.py -->"
@@ -48,9 +49,11 @@ _TOPICS = {
     ),
     "Secrets": "secrets_dir service_secret secret_key sandbox_token",
     "Logs and traces": "log_level log_format otlp_endpoint",
-    "Models and tools": (
-        "openai_api_key openai_base_url ollama_base_url anthropic_api_key google_api_key "
-        "model_fallback model_patience tavily_api_key brave_api_key tool_allowed_hosts"
+    "Models and tools": " ".join(
+        [
+            *(one.name for provider in model_providers().values() for one in provider.settings),
+            "model_fallback model_patience tavily_api_key brave_api_key tool_allowed_hosts",
+        ]
     ),
     "Users and tokens": (
         "registration plan_changes access_ttl refresh_ttl signing_key_days smtp_url mail_from demo "
@@ -146,8 +149,12 @@ def _shown(info: FieldInfo) -> str:
 
 
 def _meanings(kind: type[CommonSettings]) -> dict[str, str]:
-    """Return what each field of `kind` means, as the class itself or the nearest base tells it."""
-    told: dict[str, str] = {}
+    """Return what each field of `kind` means, as the class itself or the nearest base tells it.
+
+    Fields that are made, not written, have a description.
+    """
+    fields = kind.model_fields.items()
+    told = {name: field.description for name, field in fields if field.description}
     for base in kind.__mro__:
         if issubclass(base, CommonSettings):
             told = {**dict(_docstrings(base)), **told}
@@ -155,7 +162,11 @@ def _meanings(kind: type[CommonSettings]) -> dict[str, str]:
 
 
 def _docstrings(kind: type) -> Iterator[tuple[str, str]]:
-    [described] = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    try:
+        source = inspect.getsource(kind)
+    except OSError:  # a class that is made, not written
+        return
+    [described] = ast.parse(textwrap.dedent(source)).body
     assert isinstance(described, ast.ClassDef)  # noqa: S101 - the source of a class is one
     for line, below in zip(described.body, described.body[1:], strict=False):
         match line, below:

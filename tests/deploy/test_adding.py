@@ -1,4 +1,4 @@
-"""A built-in tool is one module: shown with a copy of the code to which one file is added."""
+"""A built-in tool or a model provider is one module: shown with a copy of the code to which one file is added."""
 
 import os
 import shutil
@@ -50,6 +50,42 @@ async def main():
 asyncio.run(main())
 """
 
+PROVIDER = '''
+"""A provider that is not there yet."""
+
+from common.contracts.models import ProviderDeclaration
+from executor.models.connections import connect_compatible
+from executor.models.provider import ModelProvider, ProviderSetting
+
+PROVIDER = ModelProvider(
+    ProviderDeclaration("toy", patterns=("(toy-.+)",), shown="toy-…", examples=("toy-large",)),
+    lambda access, timeout: connect_compatible("http://127.0.0.1:9/v1", access.key, timeout),
+    key=ProviderSetting("toy_api_key", "For `toy-*` models.", ("TOY_API_KEY",)),
+)
+'''
+PROVIDER_TRIED = """
+import asyncio
+import os
+
+from common.contracts.models import model_fault
+from executor.config import Settings
+from executor.models.catalogue import Models, ModelSettings
+
+os.environ["TOY_API_KEY"] = "secret"
+given = Settings(mongo_url="mongodb://h", amqp_url="memory://", service_secret="s" * 32)
+
+
+async def main():
+    models = Models(ModelSettings(given.model_access()))
+    model = await models.resolve("toy-1")
+    print(model.label, model.provider, given.model_access()["toy"].key)
+    print(model_fault("toy-1"), model_fault("tou-large"))
+    await models.close()
+
+
+asyncio.run(main())
+"""
+
 
 class Copy:
     """A copy of the services' code, which a test may add files to."""
@@ -87,3 +123,12 @@ def test_a_module_is_all_that_a_built_in_tool_needs(copy: Copy) -> None:
     copy.add("services/executor/src/executor/tools/built_in/length.py", TOOL)
     copy.run(str(ROOT / "tools/built_in.py"))
     assert copy.run("-c", TOOL_TRIED).splitlines() == ["Count letters 5", "4"]
+
+
+def test_a_module_is_all_that_a_model_provider_needs(copy: Copy) -> None:
+    copy.add("services/executor/src/executor/models/providers/toy.py", PROVIDER)
+    copy.run(str(ROOT / "tools/built_in.py"))
+    resolved, checked = copy.run("-c", PROVIDER_TRIED).splitlines()
+    assert resolved == "toy-1 openai-compatible secret"
+    assert checked.startswith("None The model tou-large is not known; did you mean toy-large?")
+    assert "toy-…" in checked

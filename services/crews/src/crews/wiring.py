@@ -9,6 +9,7 @@ from fastapi import FastAPI
 from common import resealing
 from common.backends import Backends
 from common.client import ServiceClient
+from common.contracts.models import PROVIDERS
 from common.http import create_app
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
@@ -69,7 +70,7 @@ def _parts(stores: _Stores, remembering: Remembering, settings: Settings) -> Par
             stores.tools,
             stores.activities,
             stores.memories,
-            ModelNames(PublishedModels(), own_openai=bool(settings.openai_base_url)),
+            ModelNames(PublishedModels(), _own_servers(settings)),
         ),
         crews=stores.crews,
         lists=stores.lists,
@@ -78,6 +79,15 @@ def _parts(stores: _Stores, remembering: Remembering, settings: Settings) -> Par
         toolbox=Toolbox(stores.tools, stores.crews),
         remembering=remembering,
         keys=IdempotencyKeys(settings.secret_key),
+    )
+
+
+def _own_servers(settings: Settings) -> frozenset[str]:
+    """Return the model providers whose place a server of one's own takes."""
+    return frozenset(
+        provider.name
+        for provider in PROVIDERS
+        if provider.own_server and getattr(settings, provider.own_server, None)
     )
 
 

@@ -1,15 +1,21 @@
 """Settings of the executor, for its `api` and its `worker` processes."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, Field, create_model
 
 from common.settings import BusSettings, MongoSettings, PeerSettings
+from executor.models.connections import Access
+from executor.models.provider import ProviderSetting, model_providers
 
 
-class Settings(MongoSettings, BusSettings, PeerSettings):
-    """What the executor reads from the environment. Times are seconds."""
+class ExecutorSettings(MongoSettings, BusSettings, PeerSettings):
+    """What the executor reads from the environment, but for what providers of models declare.
+
+    Times are seconds.
+    """
 
     port: int = Field(default=8003, ge=0, le=65_535)
     crews_url: str = "http://127.0.0.1:8002"
@@ -40,23 +46,6 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     """`offline` has the offline model answer for providers without a key."""
     model_patience: float = Field(default=300.0, gt=0, le=86_400)
     """How long a request to a model is tried again while its provider is away or refuses for now."""
-    openai_base_url: str | None = None
-    """A server that speaks OpenAI's chat protocol, for `gpt-*`, `o*` and `openai:` models."""
-    ollama_base_url: str = "http://127.0.0.1:11434/v1"
-    """The same, for `ollama/<name>` models; Ollama's own by default."""
-    openai_api_key: str | None = Field(
-        default=None, validation_alias=AliasChoices("OPENAI_API_KEY", "openai_api_key")
-    )
-    """For `gpt-*`, `o*` and `openai:` models."""
-    anthropic_api_key: str | None = Field(
-        default=None, validation_alias=AliasChoices("ANTHROPIC_API_KEY", "anthropic_api_key")
-    )
-    """For `claude-*` models."""
-    google_api_key: str | None = Field(
-        default=None,
-        validation_alias=AliasChoices("GOOGLE_API_KEY", "GEMINI_API_KEY", "google_api_key"),
-    )
-    """For `gemini-*` models."""
     tavily_api_key: str | None = Field(
         default=None, validation_alias=AliasChoices("TAVILY_API_KEY", "tavily_api_key")
     )
@@ -74,3 +63,34 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     def allowed_hosts(self) -> list[str]:
         """Return `tool_allowed_hosts` one by one."""
         return [host.strip() for host in self.tool_allowed_hosts.split(",") if host.strip()]
+
+    def model_access(self) -> Mapping[str, Access]:
+        """Return the keys and addresses of model providers, by the providers' names."""
+        return {
+            name: Access(self._value(provider.key), self._value(provider.address))
+            for name, provider in model_providers().items()
+        }
+
+    def _value(self, setting: ProviderSetting | None) -> str | None:
+        return getattr(self, setting.name) if setting is not None else None
+
+
+def _provider_fields() -> dict[str, Any]:
+    return {
+        setting.name: (str | None, _field(setting))
+        for provider in model_providers().values()
+        for setting in provider.settings
+    }
+
+
+def _field(setting: ProviderSetting) -> Any:
+    alias = AliasChoices(*setting.variables, setting.name) if setting.variables else None
+    return Field(default=setting.default, validation_alias=alias, description=setting.meaning)
+
+
+if TYPE_CHECKING:
+    Settings = ExecutorSettings
+else:
+    Settings = create_model(
+        "Settings", __base__=ExecutorSettings, __module__=__name__, **_provider_fields()
+    )

@@ -9,6 +9,7 @@ import pytest
 from aiohttp import web
 
 from executor.models.catalogue import Models, ModelSettings
+from executor.models.connections import Access
 from executor.models.dialogue import Dialogue, Reply, ToolReturn, Topic
 from executor.models.model import ModelFault
 from executor.models.patience import Patience
@@ -81,7 +82,7 @@ async def server():
 @pytest.fixture
 async def model(server):
     patience = Patience(tries=3, longest=2.0, first=0.01)
-    models = Models(ModelSettings(openai_base_url=server.url, timeout=5, patience=patience))
+    models = Models(ModelSettings({"openai": Access(url=server.url)}, timeout=5, patience=patience))
     models.warm_up()
     yield await models.resolve("gpt-4")
     await models.close()
@@ -163,7 +164,7 @@ async def test_a_refusal_that_stays_becomes_a_fault(server, model, answer, code,
 
 async def test_a_server_that_is_not_there_is_unavailable():
     settings = ModelSettings(
-        ollama_base_url="http://127.0.0.1:9/v1", patience=Patience(2, 1.0, 0.01)
+        {"ollama": Access(url="http://127.0.0.1:9/v1")}, patience=Patience(2, 1.0, 0.01)
     )
     models = Models(settings)
     try:
@@ -188,7 +189,7 @@ async def test_cancelling_closes_the_connection_at_once(server, model):
 
 
 async def test_the_key_goes_to_the_server_when_there_is_one(server):
-    models = Models(ModelSettings(openai_base_url=server.url, openai_api_key="sk-mine"))
+    models = Models(ModelSettings({"openai": Access("sk-mine", server.url)}))
     try:
         server.answers = [said("Hello")]
         await (await models.resolve("o3")).request(dialogue(), [])

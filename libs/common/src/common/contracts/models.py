@@ -1,23 +1,59 @@
-"""What models are called: what crews takes, and what the executor finds a provider for."""
+"""How models are called: what crews accepts, and what the executor finds a provider for.
+
+The executor declares each provider in one module, `executor/models/providers/<name>.py`; `make docs`
+writes the declarations to `model_providers.json`, since services know nothing of each other's code.
+"""
 
 import difflib
+import json
 import re
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-Family = Literal["openai", "anthropic", "google", "ollama"]
 OFFLINE = "offline"
 
-FAMILIES: tuple[tuple[Family, re.Pattern[str]], ...] = (
-    ("openai", re.compile(r"(?:openai:)?((?:gpt-|o\d|chatgpt-|ft:gpt-).+|o\d)")),
-    ("openai", re.compile(r"openai:(.+)")),
-    ("anthropic", re.compile(r"(?:anthropic:)?(claude-.+)")),
-    ("google", re.compile(r"(?:google:|google-gla:)?(gemini-.+)")),
-    ("ollama", re.compile(r"ollama[/:](.+)")),
-)
-PROVIDERS = frozenset(
+
+@dataclass(frozen=True)
+class ProviderDeclaration:
+    """A model provider and the names of its models.
+
+    `patterns` match a model's whole name; their group is what the provider itself calls the model.
+    `shown` is how its names look, in a sentence, and `examples` are names to suggest for a typo. Names
+    made of `words` alone need no look at the published ones. `aliases` stand for `name` before a
+    slash. `priced`: prices are published, for the provider's own servers. `own_server` is the setting
+    that names another server, whose models have any names and no published price.
+    """
+
+    name: str
+    patterns: tuple[str, ...]
+    shown: str
+    examples: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
+    aliases: tuple[str, ...] = ()
+    priced: bool = True
+    own_server: str = ""
+
+
+def declared_in(document: Path) -> tuple[ProviderDeclaration, ...]:
+    """Return the providers that `document` lists."""
+    return tuple(_declaration(entry) for entry in json.loads(document.read_bytes()))
+
+
+def _declaration(entry: dict[str, Any]) -> ProviderDeclaration:
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in entry.items()
+    }
+    return ProviderDeclaration(**fields)
+
+
+DOCUMENT = Path(__file__).with_name("model_providers.json")
+PROVIDERS = declared_in(DOCUMENT)
+PROVIDERS_BY_NAME = {provider.name: provider for provider in PROVIDERS}
+PREFIXES = PROVIDERS_BY_NAME.keys() | frozenset(
     [
         "alibaba",
-        "anthropic",
         "azure",
         "bedrock",
         "bedrock-mantle",
@@ -28,7 +64,6 @@ PROVIDERS = frozenset(
         "fireworks",
         "gateway",
         "github",
-        "google",
         "google-cloud",
         "google-decisions",
         "google-gla",
@@ -42,8 +77,6 @@ PROVIDERS = frozenset(
         "mistral",
         "moonshotai",
         "nebius",
-        "ollama",
-        "openai",
         "openai-chat",
         "openai-decisions",
         "openai-responses",
@@ -62,73 +95,49 @@ PROVIDERS = frozenset(
 )
 """Prefixes of other names, `provider:model`; whether there is such a model, the provider knows."""
 
-_NAMED = re.compile(r"([a-z][a-z0-9-]*)(?:/[a-z0-9-]+)?:\S+")
+_PREFIXED = re.compile(r"([a-z][a-z0-9-]*)(?:/[a-z0-9-]+)?:\S+")
 _SLASHED = re.compile(r"([a-z][a-z0-9-]*)/(\S+)")
-_ALIASES = {"gemini": "google"}
-_WELL_KNOWN = [
-    "gpt-4",
-    "gpt-4-turbo",
-    "gpt-4o",
-    "gpt-4o-mini",
-    "gpt-4.1",
-    "gpt-4.1-mini",
-    "gpt-5",
-    "gpt-5-mini",
-    "gpt-3.5-turbo",
-    "o3",
-    "o3-mini",
-    "o4-mini",
-    "chatgpt-4o-latest",
-    "claude-3-opus",
-    "claude-3-5-sonnet-latest",
-    "claude-3-5-haiku-latest",
-    "claude-sonnet-4-6",
-    "claude-opus-4-6",
-    "claude-haiku-4-5",
-    "gemini-2.5-pro",
-    "gemini-2.5-flash",
-    "gemini-2.0-flash",
-    "ollama/llama3.2",
-    "offline",
-]
+_ALIASES = {alias: provider.name for provider in PROVIDERS for alias in provider.aliases}
+_EXAMPLES = [example for provider in PROVIDERS for example in provider.examples] + [OFFLINE]
+_KNOWN = ", ".join([*(one.shown for one in PROVIDERS), OFFLINE, "and provider:model"])
 
 
-def family_of(name: str) -> tuple[Family | None, str]:
-    """Return which family `name` belongs to, and what its provider calls the model."""
-    for family, pattern in FAMILIES:
-        found = pattern.fullmatch(name)
-        if found is not None:
-            return family, found[1]
+def provider_of(
+    name: str, providers: Sequence[ProviderDeclaration] = PROVIDERS
+) -> tuple[str | None, str]:
+    """Return which of `providers` the model `name` belongs to, and what that one calls the model."""
+    for provider in providers:
+        for pattern in provider.patterns:
+            found = re.fullmatch(pattern, name)
+            if found is not None:
+                return provider.name, found[1]
     return None, name
 
 
 def canonical(name: str) -> str:
     """Return how the platform writes `name`: `openai/gpt-4o`, as others have it, is `openai:gpt-4o`."""
     slashed = _SLASHED.fullmatch(name)
-    if slashed is None or slashed[1] == "ollama" or ":" in slashed[1]:
+    if slashed is None or provider_of(name)[0] is not None:
         return name
     provider = _ALIASES.get(slashed[1], slashed[1])
-    return f"{provider}:{slashed[2]}" if provider in PROVIDERS else name
+    return f"{provider}:{slashed[2]}" if provider in PREFIXES else name
 
 
 def model_fault(name: str) -> str | None:
     """Return why no provider can have a model of this name, with what was probably meant."""
-    if name == OFFLINE or family_of(name)[0] is not None:
+    if name == OFFLINE or provider_of(name)[0] is not None:
         return None
-    named = _NAMED.fullmatch(name)
-    if named is not None and named[1] in PROVIDERS:
+    prefixed = _PREFIXED.fullmatch(name)
+    if prefixed is not None and prefixed[1] in PREFIXES:
         return None
-    return f"The model {name[:100]} is not known{_meant(name)} Known are {_KNOWN}"
+    return f"The model {name[:100]} is not known{_suggestion(name)} Known are {_KNOWN}"
 
 
-def _meant(name: str) -> str:
+def _suggestion(name: str) -> str:
     wanted = name.lower()
     prefix, colon, rest = wanted.partition(":")
     if colon:
-        close = difflib.get_close_matches(prefix, sorted(PROVIDERS), 1, 0.6)
+        close = difflib.get_close_matches(prefix, sorted(PREFIXES), 1, 0.6)
         return f"; did you mean {close[0]}:{rest[:80]}?" if close else "."
-    close = difflib.get_close_matches(wanted[:100], _WELL_KNOWN, 1, 0.6)
+    close = difflib.get_close_matches(wanted[:100], _EXAMPLES, 1, 0.6)
     return f"; did you mean {close[0]}?" if close else "."
-
-
-_KNOWN = "gpt-…, o3 and the like, claude-…, gemini-…, ollama/…, offline, and provider:model"

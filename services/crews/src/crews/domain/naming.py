@@ -8,60 +8,33 @@ import re
 from collections.abc import Collection, Iterable, Mapping
 from typing import Protocol
 
-from common.contracts.models import OFFLINE, family_of
+from common.contracts.models import OFFLINE, PROVIDERS, PROVIDERS_BY_NAME, provider_of
 from crews.domain.crew import Crew
-
-Provider = str
 
 
 class PublishedModels(Protocol):
     """What is published of models: their names and whether they have a price. Nothing is asked for."""
 
-    def names(self, provider: Provider) -> Collection[str]: ...
+    def names(self, provider: str) -> Collection[str]: ...
 
-    def priced(self, provider: Provider, model: str) -> bool: ...
+    def priced(self, provider: str, model: str) -> bool: ...
 
 
 _PREFIXED = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9-]+)?:")
 _DIGITS = re.compile(r"[0-9]+")
 _WORD = re.compile(r"[a-z]+")
-_COMMON = frozenset(
-    [
-        "gpt",
-        "o",
-        "chatgpt",
-        "mini",
-        "nano",
-        "turbo",
-        "pro",
-        "latest",
-        "preview",
-        "codex",
-        "audio",
-        "realtime",
-        "search",
-        "image",
-        "claude",
-        "opus",
-        "sonnet",
-        "haiku",
-        "gemini",
-        "flash",
-        "lite",
-        "exp",
-    ]
-)
+_COMMON = frozenset(word for provider in PROVIDERS for word in provider.words)
 """Words that need no look at the published names."""
 _SHORT = 4
 """Words up to this length are taken for another only with one letter's difference."""
 
 
 class ModelNames:
-    """Checks the models of crews. `own_openai`: names of OpenAI's go to a server of one's own."""
+    """Checks the models of crews. `own_servers`: providers whose names go to a server of one's own."""
 
-    def __init__(self, published: PublishedModels, *, own_openai: bool = False) -> None:
+    def __init__(self, published: PublishedModels, own_servers: Collection[str] = ()) -> None:
         self._published = published
-        self._own_openai = own_openai
+        self._own_servers = own_servers
 
     def concern(self, crew: Crew, before: Crew | None) -> bool:
         """Say whether `faults` has to look at what is published, which takes a while at first."""
@@ -79,7 +52,7 @@ class ModelNames:
         for field, name in _models(crew).items():
             meant = None if name in held else self._meant(name)
             if meant is not None:
-                insisted = f"{family_of(name)[0]}:{name}"
+                insisted = f"{provider_of(name)[0]}:{name}"
                 reason = (
                     f"The model {name} is not known; did you mean {meant}? If there is such a model "
                     f"by now, write {insisted}"
@@ -104,28 +77,32 @@ class ModelNames:
                 yield {"field": field if limited else _BUDGET, "reason": reason}
 
     def _without_price(self, name: str) -> str | None:
-        family, model = family_of(name)
-        if family == "ollama":
+        provider, model = provider_of(name)
+        if provider is None:
+            return self._unpublished(re.split("[:/]", name, maxsplit=1)[0], name.partition(":")[2])
+        declared = PROVIDERS_BY_NAME[provider]
+        if not declared.priced:
             return "models of one's own have no published price"
-        if family == "openai" and self._own_openai:
-            return "KASAL_OPENAI_BASE_URL names a server of one's own"
-        provider = family or re.split("[:/]", name, maxsplit=1)[0]
-        bare = model if family else name.partition(":")[2]
-        return None if self._published.priced(provider, bare) else "no price is published"
+        if provider in self._own_servers:
+            return f"KASAL_{declared.own_server.upper()} names a server of one's own"
+        return self._unpublished(provider, model)
+
+    def _unpublished(self, provider: str, model: str) -> str | None:
+        return None if self._published.priced(provider, model) else "no price is published"
 
     def _strange(self, name: str) -> bool:
         """Say whether a name has words that are not seen every day, and no provider in front."""
-        family = family_of(name)[0]
-        if family is None or family == "ollama" or _PREFIXED.match(name):
+        provider = provider_of(name)[0]
+        if provider is None or _PREFIXED.match(name) or provider in self._own_servers:
             return False
-        if family == "openai" and self._own_openai:
+        if not PROVIDERS_BY_NAME[provider].priced:
             return False
         return not _COMMON.issuperset(_WORD.findall(name))
 
     def _meant(self, name: str) -> str | None:
         if not self._strange(name):
             return None
-        names = self._published.names(str(family_of(name)[0]))
+        names = self._published.names(str(provider_of(name)[0]))
         words = _COMMON.union(*(_WORD.findall(one) for one in names))
         if words.issuperset(_WORD.findall(name)):
             return None

@@ -32,8 +32,8 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Provider:
-    """Who refuses: a model's name, its provider's address, the setting of its key, and the key."""
+class ModelAddress:
+    """Who is asked: a model, its provider's address, the setting of its key, and all keys to hide."""
 
     model: str
     url: str = ""
@@ -47,46 +47,44 @@ class Provider:
         return f"The model {shown(self.model, self.keys)}" + (f" ({where})" if where else "")
 
 
-def refusal(fault: Any, provider: Provider, now: datetime) -> Refusal:
+def refusal(fault: Any, asked: ModelAddress, now: datetime) -> Refusal:
     """Return what pydantic-ai's `ModelAPIError` means."""
     from pydantic_ai import exceptions as known
 
     status = getattr(fault, "status_code", None)
-    said = _said(fault, provider)
+    said = _said(fault, asked)
     if isinstance(fault, known.ModelQuotaExceededError):
-        told = "its quota is used up. Raise it at the provider, or use another model"
-        return Refusal(_fault("RATE_LIMIT", provider, f"{told}.{said}"))
+        told = "its quota is used up. Raise it at the asked, or use another model"
+        return Refusal(_fault("RATE_LIMIT", asked, f"{told}.{said}"))
     if status is None:
         if isinstance(fault, known.ModelConnectionError):
             reason = _unreached(fault)
             told = f"cannot be reached ({reason}). Is it running, and is its address right?"
-            return Refusal(_fault("MODEL_UNAVAILABLE", provider, told, colon=False), passing=True)
-        return Refusal(
-            _fault("MODEL_UNAVAILABLE", provider, f"no usable answer.{said}"), passing=True
-        )
-    asked = retry_after(getattr(fault, "headers", None) or {}, now) or _positive(fault.retry_after)
+            return Refusal(_fault("MODEL_UNAVAILABLE", asked, told, colon=False), passing=True)
+        return Refusal(_fault("MODEL_UNAVAILABLE", asked, f"no usable answer.{said}"), passing=True)
+    pause = retry_after(getattr(fault, "headers", None) or {}, now) or _positive(fault.retry_after)
     if isinstance(fault, known.ModelRateLimitError) or status == 429:
-        return Refusal(_fault("RATE_LIMIT", provider, f"rate limit exceeded.{said}"), True, asked)
+        return Refusal(_fault("RATE_LIMIT", asked, f"rate limit exceeded.{said}"), True, pause)
     if status in _PASSING or (status >= 500 and status not in _LASTING):
         told = f"answered {status}.{said}"
-        fault_ = _fault("MODEL_UNAVAILABLE", provider, told, colon=False)
-        return Refusal(fault_, True, asked, shape=status in _SHAPE)
-    return Refusal(_lasting(fault, status, provider, said), shape=status in _SHAPE)
+        fault_ = _fault("MODEL_UNAVAILABLE", asked, told, colon=False)
+        return Refusal(fault_, True, pause, shape=status in _SHAPE)
+    return Refusal(_lasting(fault, status, asked, said), shape=status in _SHAPE)
 
 
-def _lasting(fault: Any, status: int, provider: Provider, said: str) -> ModelFault:
+def _lasting(fault: Any, status: int, asked: ModelAddress, said: str) -> ModelFault:
     words = f"{fault.provider_error_code} {fault.provider_error_type}".casefold()
     if any(word in words for word in _FILTERS):
         told = f"its provider's filter lets nothing through of this request.{said}"
-        return _fault("CONTENT_FILTERED", provider, told)
-    return _fault("MODEL_ERROR", provider, f"{_meaning(fault, status, provider)}.{said}")
+        return _fault("CONTENT_FILTERED", asked, told)
+    return _fault("MODEL_ERROR", asked, f"{_meaning(fault, status, asked)}.{said}")
 
 
-def _meaning(fault: Any, status: int, provider: Provider) -> str:
+def _meaning(fault: Any, status: int, asked: ModelAddress) -> str:
     from pydantic_ai import exceptions as known
 
     if status == 401 or isinstance(fault, known.ModelAuthenticationError):
-        where = f": set a valid one in {provider.setting}" if provider.setting else ""
+        where = f": set a valid one in {asked.setting}" if asked.setting else ""
         what = "does not accept the key" if status != 403 else "does not let this key use the model"
         return f"its provider {what}{where} and start the workers again"
     if isinstance(fault, known.ModelContextWindowExceededError):
@@ -98,15 +96,15 @@ def _meaning(fault: Any, status: int, provider: Provider) -> str:
     return f"its provider refused the request with {status}"
 
 
-def _fault(code: str, provider: Provider, told: str, *, colon: bool = True) -> ModelFault:
-    return ModelFault(code, f"{provider.name}{':' if colon else ''} {told}")
+def _fault(code: str, asked: ModelAddress, told: str, *, colon: bool = True) -> ModelFault:
+    return ModelFault(code, f"{asked.name}{':' if colon else ''} {told}")
 
 
-def _said(fault: Any, provider: Provider) -> str:
+def _said(fault: Any, asked: ModelAddress) -> str:
     """Return what the provider says of it, as a sentence to put behind ours."""
-    text = shown(_message(fault.body), provider.keys)
+    text = shown(_message(fault.body), asked.keys)
     if not text and getattr(fault, "status_code", None) is None:
-        text = shown(str(fault), provider.keys)
+        text = shown(str(fault), asked.keys)
     return f" It says: {text}" if text else ""
 
 

@@ -15,7 +15,7 @@ from executor.models.dialogue import Dialogue, Finish, Reply, Tokens
 from executor.models.model import Listener, ModelFault, Unheard
 from executor.models.patience import Patience
 from executor.models.prices import price
-from executor.models.refusals import Provider, Refusal, refusal
+from executor.models.refusals import ModelAddress, Refusal, refusal
 from executor.models.traits import Traits
 from executor.tools.spec import ToolSpec
 
@@ -41,7 +41,7 @@ class RemoteModel:
         patience: Patience,
         meters: Meters,
         traits: Traits,
-        provider: Provider | None = None,
+        address: ModelAddress | None = None,
     ) -> None:
         self.label = label
         self.provider = str(native.system)
@@ -49,7 +49,7 @@ class RemoteModel:
         self._patience = patience
         self._meters = meters
         self._traits = traits
-        self._who = provider or Provider(label, str(getattr(native, "base_url", "") or ""))
+        self._address = address or ModelAddress(label, str(getattr(native, "base_url", "") or ""))
         self._refused: set[bytes] = set()
 
     def price(self, tokens: Tokens) -> float | None:
@@ -89,7 +89,9 @@ class RemoteModel:
 
     def _nothing(self, reply: Reply) -> ModelFault:
         reason = f" ({reply.reason})" if reply.reason else ""
-        return ModelFault("MODEL_UNAVAILABLE", f"{self._who.name} answered with nothing{reason}.")
+        return ModelFault(
+            "MODEL_UNAVAILABLE", f"{self._address.name} answered with nothing{reason}."
+        )
 
     def _given_up(self, failed: Refusal, tries: int) -> ModelFault:
         fault, longest = failed.fault, self._patience.longest
@@ -154,19 +156,17 @@ class RemoteModel:
                 ),
             )
         except ModelAPIError as fault:
-            raise _Failed(refusal(fault, self._who, utc_now())) from fault
+            raise _Failed(refusal(fault, self._address, utc_now())) from fault
         except (UnexpectedModelBehavior, UserError) as fault:
             raise _Failed(self._not_understood(fault)) from fault
         except Exception as fault:
             log.exception("a model's library failed", model=self.label)
-            told = f"{self._who.name} failed ({type(fault).__name__})."
+            told = f"{self._address.name} failed ({type(fault).__name__})."
             raise ModelFault("MODEL_ERROR", told) from fault
         return await self._translated(response, dialogue, tools)
 
     def _not_understood(self, fault: Exception) -> Refusal:
-        told = (
-            f"{self._who.name}: its answer is not as its protocol has it ({type(fault).__name__})."
-        )
+        told = f"{self._address.name}: its answer is not as its protocol has it ({type(fault).__name__})."
         return Refusal(ModelFault("MODEL_ERROR", told), shape=True)
 
     async def _translated(

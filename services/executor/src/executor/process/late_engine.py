@@ -76,11 +76,7 @@ class LateEngine:
         given = self._settings
         models = Models(
             ModelSettings(
-                openai_api_key=given.openai_api_key,
-                openai_base_url=given.openai_base_url,
-                anthropic_api_key=given.anthropic_api_key,
-                google_api_key=given.google_api_key,
-                ollama_base_url=given.ollama_base_url,
+                given.model_access(),
                 patience=Patience(longest=given.model_patience),
                 fallback="offline" if given.model_fallback == "offline" else None,
             ),
@@ -102,5 +98,5 @@ class LateEngine:
 
 def _secrets(given: Settings) -> list[str]:
     """Return what no tool may tell a model: the keys of providers and the platform's own."""
-    keys = (given.openai_api_key, given.anthropic_api_key, given.google_api_key)
-    return [*(key for key in keys if key), *given.service_secret.all]
+    keys = [access.key for access in given.model_access().values() if access.key]
+    return [*keys, *given.service_secret.all]

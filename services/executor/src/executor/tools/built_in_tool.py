@@ -1,14 +1,13 @@
 """What a module in `built_in` declares: how a tool is shown to people and models, and how it is made."""
 
-import importlib
-import pkgutil
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from common.contracts.tools import ToolDeclaration
+from common.registry import values_in
 from executor.tools import built_in
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient
@@ -46,15 +45,7 @@ class BuiltInTool:
 
 def built_in_tools(package: ModuleType = built_in) -> Mapping[str, BuiltInTool]:
     """Return the tools that the modules of `package` declare, by name."""
-    return {tool.declaration.name: tool for tool in _declared(package)}
-
-
-def _declared(package: ModuleType) -> Iterator[BuiltInTool]:
-    for module in pkgutil.iter_modules(package.__path__, f"{package.__name__}."):
-        tool = importlib.import_module(module.name).TOOL
-        if not isinstance(tool, BuiltInTool):
-            raise TypeError(f"{module.name}.TOOL is not a BuiltInTool")
-        yield tool
+    return {tool.declaration.name: tool for tool in values_in(package, "TOOL", BuiltInTool)}
 
 
 def parameters(required: str, **properties: dict[str, Any]) -> dict[str, Any]:

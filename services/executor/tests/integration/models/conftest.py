@@ -13,6 +13,7 @@ import pytest
 from aiohttp import web
 
 from executor.models.catalogue import Models, ModelSettings
+from executor.models.connections import Access
 from executor.models.dialogue import Dialogue, Topic
 from executor.models.patience import Patience
 
@@ -120,7 +121,7 @@ async def server() -> Any:
 @pytest.fixture
 async def models(server: Server) -> Any:
     patience = Patience(longest=0.3, first=0.01)
-    made = Models(ModelSettings(openai_base_url=server.url, timeout=5, patience=patience))
+    made = Models(ModelSettings({"openai": Access(url=server.url)}, timeout=5, patience=patience))
     made.warm_up()
     yield made
     await made.close()

@@ -7,6 +7,7 @@ import pytest
 from aiohttp import web
 
 from executor.models.catalogue import Models, ModelSettings
+from executor.models.connections import Access
 from executor.models.dialogue import Finish, Reply
 from executor.models.model import ModelFault
 from executor.models.patience import Patience
@@ -87,9 +88,9 @@ async def provider(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("OPENAI_BASE_URL", f"{url}/v1")
     monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", url)
-    models = Models(
-        ModelSettings("k", None, "k", "k", timeout=6, patience=Patience(longest=0.3, first=0.01))
-    )
+    access = {name: Access("k") for name in ("openai", "anthropic", "google")}
+    patience = Patience(longest=0.3, first=0.01)
+    models = Models(ModelSettings(access, timeout=6, patience=patience))
     models.warm_up()
     yield models, answers, asked
     await models.close()

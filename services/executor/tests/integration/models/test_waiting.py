@@ -8,6 +8,7 @@ from email.utils import format_datetime
 import pytest
 
 from executor.models.catalogue import Models, ModelSettings
+from executor.models.connections import Access
 from executor.models.model import ModelFault, Unheard
 from executor.models.patience import Patience
 
@@ -31,7 +32,7 @@ def refused(status, message="Not now", **headers):
 
 
 async def asked(server, talk, patience):
-    models = Models(ModelSettings(openai_base_url=server.url, timeout=5, patience=patience))
+    models = Models(ModelSettings({"openai": Access(url=server.url)}, timeout=5, patience=patience))
     heard = Heard()
     try:
         model = await models.resolve("openai:fake")
@@ -133,7 +134,7 @@ async def test_patience_ends(server, talk):
 
 async def test_waiting_ends_at_once_when_it_is_cut_off(server, talk):
     server.answers = [refused(429, **{"Retry-After": "60"})]
-    models = Models(ModelSettings(openai_base_url=server.url, timeout=5))
+    models = Models(ModelSettings({"openai": Access(url=server.url)}, timeout=5))
     heard = Heard()
     try:
         model = await models.resolve("openai:fake")
@@ -151,7 +152,9 @@ async def test_waiting_ends_at_once_when_it_is_cut_off(server, talk):
 
 async def test_an_address_where_nobody_is_is_told_without_its_credentials(talk):
     url = "http://user:secret@127.0.0.1:9/v1"
-    settings = ModelSettings(openai_base_url=url, patience=Patience(longest=0.2, first=0.05))
+    settings = ModelSettings(
+        {"openai": Access(url=url)}, patience=Patience(longest=0.2, first=0.05)
+    )
     models = Models(settings)
     try:
         with pytest.raises(ModelFault) as fault:

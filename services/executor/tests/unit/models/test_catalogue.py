@@ -4,13 +4,15 @@ import sys
 
 import pytest
 
-from executor.models.catalogue import Models, ModelSettings, family_of
+from common.contracts.models import provider_of
+from executor.models.catalogue import Models, ModelSettings
+from executor.models.connections import Access
 from executor.models.model import ModelFault
 from executor.models.offline import OfflineModel
 
 
 @pytest.mark.parametrize(
-    ("name", "family", "model"),
+    ("name", "provider", "model"),
     [
         ("gpt-4", "openai", "gpt-4"),
         ("openai:gpt-4o", "openai", "gpt-4o"),
@@ -28,8 +30,8 @@ from executor.models.offline import OfflineModel
         ("other-gpt-4", None, "other-gpt-4"),
     ],
 )
-def test_a_name_belongs_to_a_family(name, family, model):
-    assert family_of(name) == (family, model)
+def test_a_name_belongs_to_a_provider(name, provider, model):
+    assert provider_of(name) == (provider, model)
 
 
 @pytest.fixture
@@ -82,24 +84,24 @@ async def test_offline_is_always_there_and_stands_for_nobody(catalogue):
 
 
 @pytest.mark.parametrize(
-    ("settings", "name"),
+    ("access", "name"),
     [
-        ({"openai_api_key": "k"}, "gpt-4"),
-        ({"openai_base_url": "http://127.0.0.1:9/v1"}, "gpt-4"),
-        ({"anthropic_api_key": "k"}, "claude-3-opus"),
-        ({"google_api_key": "k"}, "gemini-pro"),
+        ({"openai": Access("k")}, "gpt-4"),
+        ({"openai": Access(url="http://127.0.0.1:9/v1")}, "gpt-4"),
+        ({"anthropic": Access("k")}, "claude-3-opus"),
+        ({"google": Access("k")}, "gemini-pro"),
         ({}, "ollama/llama3"),
     ],
 )
-async def test_with_a_key_the_providers_model_answers(catalogue, settings, name):
-    models = catalogue(fallback="offline", **settings)
+async def test_with_a_key_the_providers_model_answers(catalogue, access, name):
+    models = catalogue(fallback="offline", access=access)
     model = await models.resolve(name)
     assert (model.label, model.stands_for) == (name, None)
     assert await models.resolve(name) is model
 
 
 def test_keys_are_not_shown():
-    settings = ModelSettings(openai_api_key="sk-1", anthropic_api_key="sk-2", google_api_key="sk-3")
+    settings = ModelSettings({"openai": Access("sk-1"), "anthropic": Access("sk-2")})
     assert "sk-" not in repr(settings)
 
 

@@ -1,0 +1,110 @@
+"""Connections to model providers, one per provider and process, made when first needed.
+
+Connecting imports a provider's library, which takes a second or so: do it on a thread.
+"""
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from secrets import token_hex
+from typing import Any
+
+from executor.models.traits import Traits
+
+
+class MissingKey(Exception):  # noqa: N818 - it says what is missing
+    """The provider has no key in this process's environment."""
+
+
+class UnknownModel(Exception):  # noqa: N818
+    """There is no such provider or model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """How this process reaches a provider: its key, and the address of another server than its own."""
+
+    key: str | None = field(default=None, repr=False)
+    url: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A connection to one provider. `model` returns pydantic-ai's model of a name."""
+
+    model: Callable[[str], Any]
+    close: Callable[[], Awaitable[None]]
+    traits: Traits
+
+
+AS_REGISTERED = {"json_schema_transformer": None}
+"""Has pydantic-ai send schemas to OpenAI's protocols as they are."""
+_NO_TAG = f"\0{token_hex(16)}\0"
+_NO_TAGS = {"thinking_tags": (_NO_TAG, _NO_TAG)}
+"""Has it leave thoughts in answers to us: it splits at tags in code, too.
+
+What no answer can hold: at each tag it copies the rest of the answer, and makes a part of it.
+"""
+
+
+def connect_compatible(url: str, key: str | None, timeout: float) -> Connection:
+    """Connect to a server that speaks OpenAI's chat completions."""
+    from openai import AsyncOpenAI
+    from pydantic_ai.models.openai import OpenAIChatModel
+    from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
+
+    from executor.models.client import BoundedClient
+
+    http = BoundedClient(timeout, mends=True)
+    client = AsyncOpenAI(
+        base_url=url, api_key=key or "none", max_retries=0, timeout=timeout, http_client=http
+    )
+    provider = OpenAICompatibleProvider("openai-compatible", openai_client=client)
+    traits = Traits(priced=False, tagged=True, beside_tools=False, one_shape=True)
+
+    def model(name: str) -> Any:
+        traits_of_all = profile(AS_REGISTERED | _NO_TAGS | {"supports_json_schema_output": True})
+        return OpenAIChatModel(name, provider=provider, profile=traits_of_all)
+
+    return Connection(model, client.close, traits)
+
+
+def connect_by_name(name: str) -> Connection:
+    """Connect to any provider pydantic-ai knows; its key comes from the provider's own variable.
+
+    Raises `UnknownModel` or `MissingKey`.
+    """
+    from pydantic_ai.exceptions import UserError
+    from pydantic_ai.models import infer_model
+    from pydantic_ai.providers import infer_provider, infer_provider_class
+
+    try:
+        infer_provider_class(name)
+    except (ValueError, ImportError) as fault:
+        raise UnknownModel(_line(fault)) from None
+    try:
+        provider = infer_provider(name)
+    except (UserError, ImportError, ValueError) as fault:
+        raise MissingKey(_line(fault)) from None
+
+    def model(full_name: str) -> Any:
+        try:
+            return infer_model(full_name, lambda _: provider)
+        except (UserError, ImportError, ValueError) as fault:
+            raise UnknownModel(_line(fault)) from None
+
+    async def close() -> None:
+        async with provider:
+            pass
+
+    return Connection(model, close, Traits(tagged=True, shapes=False))
+
+
+def profile(traits: Mapping[str, Any]) -> Any:
+    """Return pydantic-ai's profile of a model with these traits."""
+    from pydantic_ai.profiles import ModelProfile
+
+    return ModelProfile(**traits)  # type: ignore[typeddict-item]
+
+
+def _line(fault: Exception) -> str:
+    return " ".join(str(fault).split())[:300]

@@ -1,0 +1,64 @@
+"""What a module in `providers` declares: the names of a provider's models, its settings, its client."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+
+from common.contracts.models import ProviderDeclaration
+from common.registry import values_in
+from executor.models import providers
+from executor.models.connections import Access, Connection
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSetting:
+    """A setting of the executor that one provider needs.
+
+    `name` is its name in lower case, without the platform's prefix. `variables` are the environment
+    variables that hold it, where they are not `KASAL_` and the name.
+    """
+
+    name: str
+    meaning: str
+    variables: tuple[str, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelProvider:
+    """A provider of models. `connect` takes how to reach it and a timeout in seconds.
+
+    `library` is what requests to it import first, which a worker does while it warms up.
+    """
+
+    declaration: ProviderDeclaration
+    connect: Callable[[Access, float], Connection]
+    key: ProviderSetting | None = None
+    address: ProviderSetting | None = None
+    library: str = ""
+
+    @property
+    def name(self) -> str:
+        """The provider's name, as settings, traces and prices have it."""
+        return self.declaration.name
+
+    @property
+    def settings(self) -> tuple[ProviderSetting, ...]:
+        """The settings it needs."""
+        return tuple(one for one in (self.key, self.address) if one is not None)
+
+    @property
+    def key_variable(self) -> str:
+        """The environment variable that holds its key, or nothing where it needs none."""
+        return self.key.variables[0] if self.key is not None else ""
+
+    def completed(self, given: Access | None) -> Access:
+        """Return `given` with the provider's usual address where it has none."""
+        given = given or Access()
+        default = self.address.default if self.address is not None else None
+        return Access(given.key, given.url or default)
+
+
+def model_providers(package: ModuleType = providers) -> Mapping[str, ModelProvider]:
+    """Return the providers that the modules of `package` declare, by name."""
+    return {one.name: one for one in values_in(package, "PROVIDER", ModelProvider)}

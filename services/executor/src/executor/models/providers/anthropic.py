@@ -1,0 +1,42 @@
+"""Anthropic."""
+
+from common.contracts.models import ProviderDeclaration
+from executor.models.connections import Access, Connection
+from executor.models.provider import ModelProvider, ProviderSetting
+from executor.models.traits import Traits
+
+
+def connect(access: Access, timeout: float) -> Connection:
+    """Connect to Anthropic."""
+    from anthropic import AsyncAnthropic
+    from pydantic_ai.models.anthropic import AnthropicModel
+    from pydantic_ai.providers.anthropic import AnthropicProvider
+
+    from executor.models.client import BoundedClient
+
+    client = AsyncAnthropic(
+        api_key=access.key or "",
+        max_retries=0,
+        timeout=timeout,
+        http_client=BoundedClient(timeout),
+    )
+    provider = AnthropicProvider(anthropic_client=client)
+    traits = Traits(beside_tools=False, closed=True)
+    return Connection(lambda name: AnthropicModel(name, provider=provider), client.close, traits)
+
+
+PROVIDER = ModelProvider(
+    ProviderDeclaration(
+        "anthropic",
+        patterns=(r"(?:anthropic:)?(claude-.+)",),
+        shown="claude-…",
+        examples=(
+            "claude-3-opus", "claude-3-5-sonnet-latest", "claude-3-5-haiku-latest",
+            "claude-sonnet-4-6", "claude-opus-4-6", "claude-haiku-4-5",
+        ),
+        words=("claude", "opus", "sonnet", "haiku"),
+    ),
+    connect,
+    key=ProviderSetting("anthropic_api_key", "For `claude-*` models.", ("ANTHROPIC_API_KEY",)),
+    library="pydantic_ai.models.anthropic",
+)  # fmt: skip

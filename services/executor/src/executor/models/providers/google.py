@@ -1,0 +1,36 @@
+"""Google's Gemini API."""
+
+from common.contracts.models import ProviderDeclaration
+from executor.models.connections import Access, Connection
+from executor.models.provider import ModelProvider, ProviderSetting
+from executor.models.traits import Traits
+
+
+def connect(access: Access, timeout: float) -> Connection:
+    """Connect to the Gemini API."""
+    from pydantic_ai.models.google import GoogleModel
+    from pydantic_ai.providers.google import GoogleProvider
+
+    from executor.models.client import BoundedClient
+
+    http = BoundedClient(timeout)
+    provider = GoogleProvider(api_key=access.key or "", http_client=http)
+    traits = Traits(beside_tools=False)
+    return Connection(lambda name: GoogleModel(name, provider=provider), http.aclose, traits)
+
+
+PROVIDER = ModelProvider(
+    ProviderDeclaration(
+        "google",
+        patterns=(r"(?:google:|google-gla:)?(gemini-.+)",),
+        shown="gemini-…",
+        examples=("gemini-2.5-pro", "gemini-2.5-flash", "gemini-2.0-flash"),
+        words=("gemini", "flash", "lite", "exp"),
+        aliases=("gemini",),
+    ),
+    connect,
+    key=ProviderSetting(
+        "google_api_key", "For `gemini-*` models.", ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+    ),
+    library="pydantic_ai.models.google",
+)

@@ -1,0 +1,27 @@
+"""Ollama, which runs models on one's own machines."""
+
+from common.contracts.models import ProviderDeclaration
+from executor.models.connections import Access, Connection, connect_compatible
+from executor.models.provider import ModelProvider, ProviderSetting
+
+
+def connect(access: Access, timeout: float) -> Connection:
+    """Connect to Ollama, which wants a key but takes any."""
+    return connect_compatible(access.url or "", "ollama", timeout)
+
+
+PROVIDER = ModelProvider(
+    ProviderDeclaration(
+        "ollama",
+        patterns=(r"ollama[/:](.+)",),
+        shown="ollama/…",
+        examples=("ollama/llama3.2",),
+        priced=False,
+    ),
+    connect,
+    address=ProviderSetting(
+        "ollama_base_url",
+        "The server of `ollama/<name>` models, which speaks OpenAI's chat protocol; by default Ollama's own.",
+        default="http://127.0.0.1:11434/v1",
+    ),
+)
