@@ -45,7 +45,7 @@ from executor.process.late_engine import LateEngine
 from executor.process.meters import OpenTelemetryMeters
 from executor.process.worker import WorkerProcess
 from executor.routes import analytics, executions, internal
-from executor.routes.access import UseCases
+from executor.routes.use_cases import ExecutorUseCases
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
@@ -150,7 +150,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     )
     app.state.telemetry = held.telemetry
     app.state.bus = held.bus
-    app.state.use_cases = UseCases(
+    app.state.use_cases = ExecutorUseCases(
         Submission(log_store, held.crews, counters, outbox, quotas),
         Control(log_store, outbox, settlement, meters),
         Reading(log_store, MongoExecutionLists(held.database), counters),

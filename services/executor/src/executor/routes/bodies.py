@@ -1,0 +1,280 @@
+"""The bodies of requests and answers, and how the domain's values become answers."""
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+from pydantic import Field
+
+from common.contracts.events import ExecutionStatus
+from common.contracts.ids import id_of
+from common.models import AnswerModel, CursorPage, NextPage, RequestModel, Timestamp, text
+from executor.domain.api.reading import TraceRow
+from executor.domain.api.submission import Accepted
+from executor.domain.ending.tallies import CrewStats, Tally
+from executor.domain.log.execution import Execution
+from executor.domain.log.questions import Answer, Kind, Outcome, Question
+
+_Words: Any = text(50_000)
+_Remark: Any = text(4_000)
+_QuestionId: Any = text(100)
+_CrewId: Any = id_of("crew_id")
+_SHARE = Field(ge=0, le=1, description="Completed runs among all that have ended")
+_SECONDS = Field(ge=0, description="Seconds from start to end")
+
+
+class StartExecution(RequestModel):
+    crew_id: _CrewId
+    inputs: dict[str, Any] = Field(
+        default={}, description="What fills in the placeholders `{name}` of the crew's texts"
+    )
+
+
+class ExecutionAccepted(AnswerModel):
+    job_id: str
+    status: Literal["queued"]
+    estimated_duration: Annotated[int, Field(description="Seconds")]
+
+
+class ExecutionError(AnswerModel):
+    code: str
+    message: str
+
+
+class TaskProgress(AnswerModel):
+    task_id: str
+    status: str
+    output: Any = None
+
+
+class UsageAnswer(AnswerModel):
+    requests: int
+    input_tokens: int
+    output_tokens: int
+    cost_usd: float | None
+
+
+class ExecutionSummary(AnswerModel):
+    job_id: str
+    crew_id: str
+    status: ExecutionStatus
+    progress: Annotated[int, Field(ge=0, le=100)]
+    current_task: str | None
+    created_at: Timestamp
+    started_at: Timestamp | None
+    finished_at: Timestamp | None
+    attempt: int
+
+
+class QuestionView(AnswerModel):
+    question_id: str
+    task_id: str | None
+    agent: Annotated[str, Field(description="Who asks; empty for jobs of older versions")]
+    kind: Kind
+    prompt: str
+    answer: Annotated[Any, Field(description="Of a review: what goes on as it is if approved")] = (
+        None
+    )
+    asked_at: Timestamp
+
+
+class ExecutionDetail(ExecutionSummary):
+    last_seq: int
+    questions: Annotated[list[QuestionView], Field(description="What the job waits for")]
+    result: Any = None
+    error: ExecutionError | None
+    tasks: list[TaskProgress]
+    usage: UsageAnswer
+
+
+class ExecutionList(AnswerModel):
+    executions: list[ExecutionSummary]
+    total: int
+    page: int
+    page_size: int
+    next: NextPage
+
+
+class TraceEntry(AnswerModel):
+    timestamp: Timestamp
+    agent: str
+    action: str
+    result: Any
+    seq: int
+    type: str
+    task_id: str | None
+
+
+class TraceList(AnswerModel):
+    traces: list[TraceEntry]
+    last_seq: Annotated[int, Field(description="The job's newest event")]
+    next_after_seq: Annotated[
+        int | None, Field(description="What to ask for next; null when this was all there is")
+    ]
+
+
+class ExecutionStopped(AnswerModel):
+    job_id: str
+    status: Literal["stopped"]
+
+
+class ExecutionInput(RequestModel):
+    outcome: Annotated[
+        Outcome,
+        Field(
+            description="`approved` keeps the reviewed answer as it is, `rejected` ends the job, "
+            "`answered` says in `input` what should change (or what came of a call of unknown "
+            "outcome), `retry` has such a call made again. A text alone is never an approval"
+        ),
+    ] = "answered"
+    input: Annotated[_Words | None, Field(description="Needed by `answered`")] = None
+    comment: Annotated[_Remark | None, Field(description="Kept with the answer")] = None
+    question_id: Annotated[
+        _QuestionId | None,
+        Field(description="Which question this answers; without it the open one"),
+    ] = None
+
+    def as_answer(self) -> Answer:
+        """Return what the caller says to the question."""
+        return Answer(self.outcome, self.input, self.comment)
+
+
+class InputTaken(AnswerModel):
+    job_id: str
+    status: Annotated[ExecutionStatus, Field(description="What the job is now")]
+
+
+class ListExecutions(CursorPage):
+    crew_id: Annotated[_CrewId | None, Query()] = None
+    status: ExecutionStatus | None = None
+
+
+class ListTraces(RequestModel):
+    after_seq: Annotated[int, Query(ge=0, le=2**53, description="Only events after this one")] = 0
+    limit: Annotated[int, Query(ge=1, le=500)] = 100
+
+
+class UsageFigures(AnswerModel):
+    period: str
+    executions: Annotated[int, Field(description="Runs that ended in the period")]
+    tokens_used: int
+    success_rate: Annotated[float, _SHARE]
+    avg_duration: Annotated[float, _SECONDS]
+
+
+class CrewFigures(AnswerModel):
+    crew_id: str
+    executions: int
+    success_rate: Annotated[float, _SHARE]
+    avg_duration: Annotated[float, _SECONDS]
+
+
+class PerformanceFigures(AnswerModel):
+    crews: list[CrewFigures]
+
+
+class Head(AnswerModel):
+    job_id: str
+    workspace_id: str
+    status: str
+    last_seq: int
+
+
+class HeadsWanted(RequestModel):
+    job_ids: Annotated[list[str], Field(max_length=5_000)]
+
+
+class ShortHead(AnswerModel):
+    status: str
+    last_seq: int
+
+
+class Heads(AnswerModel):
+    heads: dict[str, ShortHead]
+
+
+def execution_accepted(accepted: Accepted) -> ExecutionAccepted:
+    """Return the answer to whoever submitted a job."""
+    return ExecutionAccepted(
+        job_id=accepted.job.job_id,
+        status="queued",
+        estimated_duration=accepted.estimated_duration,
+    )
+
+
+def execution_summary(job: Execution) -> ExecutionSummary:
+    """Return a job as lists show it."""
+    return ExecutionSummary(**_summary_fields(job))
+
+
+def _summary_fields(job: Execution) -> dict[str, Any]:
+    state = job.state
+    return {
+        "job_id": job.job_id,
+        "crew_id": job.crew_id,
+        "status": job.status,
+        "progress": state.progress,
+        "current_task": state.current_task,
+        "created_at": job.created_at,
+        "started_at": state.started_at,
+        "finished_at": state.finished_at,
+        "attempt": job.attempt,
+    }
+
+
+def execution_detail(job: Execution, questions: Sequence[Question]) -> ExecutionDetail:
+    """Return a job with all that its owner may see, and the questions that it waits for."""
+    state = job.state
+    return ExecutionDetail(
+        **_summary_fields(job),
+        last_seq=job.seq,
+        questions=[QuestionView(**asdict(question)) for question in questions],
+        result=state.result,
+        error=None if state.error is None else ExecutionError(**state.error),
+        tasks=[
+            TaskProgress(task_id=task.task_id, status=task.status, output=task.output)
+            for task in state.tasks
+        ],
+        usage=UsageAnswer(
+            requests=state.usage.requests,
+            input_tokens=state.usage.input_tokens,
+            output_tokens=state.usage.output_tokens,
+            cost_usd=state.usage.cost_usd,
+        ),
+    )
+
+
+def trace_entry(row: TraceRow) -> TraceEntry:
+    """Return an event as traces show it."""
+    return TraceEntry(
+        timestamp=row.event.timestamp,
+        agent=row.agent,
+        action=row.action,
+        result=row.result,
+        seq=row.event.seq,
+        type=row.event.type.value,
+        task_id=row.task_id,
+    )
+
+
+def usage_figures(period: str, tally: Tally) -> UsageFigures:
+    """Return the figures of a period."""
+    return UsageFigures(
+        period=period,
+        executions=tally.executions,
+        tokens_used=tally.tokens,
+        success_rate=tally.success_rate,
+        avg_duration=tally.avg_duration,
+    )
+
+
+def crew_figures(crew: CrewStats) -> CrewFigures:
+    """Return the figures of a crew over all months."""
+    total = crew.total
+    return CrewFigures(
+        crew_id=crew.crew_id,
+        executions=total.executions,
+        success_rate=total.success_rate,
+        avg_duration=total.avg_duration,
+    )

@@ -1,0 +1,32 @@
+"""The use cases that the routes call; `wiring` puts them on the application."""
+
+from dataclasses import dataclass
+from typing import Annotated
+
+from fastapi import Depends, Request
+
+from common.idempotency.keys import IdempotencyKeys
+from executor.domain.api.control import Control
+from executor.domain.api.reading import Reading
+from executor.domain.api.submission import Submission
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutorUseCases:
+    submission: Submission
+    control: Control
+    reading: Reading
+    keys: IdempotencyKeys
+
+
+async def use_cases(request: Request) -> ExecutorUseCases:
+    """Return the use cases of the application that serves `request`.
+
+    It is a coroutine because FastAPI would call a function on another thread.
+    """
+    held: ExecutorUseCases = request.app.state.use_cases
+    return held
+
+
+Use = Annotated[ExecutorUseCases, Depends(use_cases)]
+"""Parameter type of what the routes use."""
