@@ -13,6 +13,7 @@ from redis.exceptions import ConnectionError  # noqa: A004 - Redis' own, not Pyt
 
 from common.bus import Bus
 from common.bus.memory import MemoryBroker, MemoryBus
+from common.mongo import is_away
 from common.settings import BusSettings, RedisSettings
 from common.telemetry import Telemetry
 
@@ -33,10 +34,10 @@ class Backends:
     def bus(self, settings: BusSettings, telemetry: Telemetry) -> Bus:
         """Return a bus that is not yet started."""
         if settings.amqp_url.startswith("memory://"):
-            return MemoryBus(self._broker, telemetry)
+            return MemoryBus(self._broker, telemetry, is_away)
         from common.bus.rabbitmq import RabbitBus
 
-        return RabbitBus(settings.amqp_url, telemetry)
+        return RabbitBus(settings.amqp_url, telemetry, is_away)
 
     def redis(self, settings: RedisSettings) -> Redis:
         """Return a client; it connects when first used, and gives up on a call after 0.5 s."""

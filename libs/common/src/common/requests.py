@@ -4,7 +4,6 @@ Plain ASGI, since Starlette's `BaseHTTPMiddleware` costs a task per request and 
 """
 
 import contextlib
-import re
 import time
 from collections.abc import Sequence
 from contextvars import ContextVar
@@ -25,16 +24,13 @@ from common.errors import (
     UnsupportedMediaType,
     envelope,
 )
-from common.ids import new_id
+from common.ids import is_request_id, new_id
 from common.logs import bind_service, get_logger
 from common.starting import start_plainly
-from common.telemetry import Telemetry, extract, untraced
+from common.telemetry import SECONDS, Telemetry, extract, untraced
 
 log = get_logger(__name__)
 
-_WELL_FORMED = re.compile(r"[A-Za-z0-9._:-]{8,128}")
-# As OpenTelemetry's semantic conventions have it; the SDK's own are made for milliseconds.
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 _request_id: ContextVar[str] = ContextVar("kasal_request_id", default="")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
@@ -53,11 +49,6 @@ def header(scope: Scope, name: bytes) -> str:
         if key == name:
             return str(value.decode("latin-1"))
     return ""
-
-
-def is_request_id(given: str) -> bool:
-    """Return whether `given` is a well-formed request id, fit for logs and headers."""
-    return _WELL_FORMED.fullmatch(given) is not None
 
 
 def take_request_id(given: str) -> str:

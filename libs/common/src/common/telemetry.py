@@ -37,6 +37,9 @@ from prometheus_client import CollectorRegistry
 _PROPAGATOR = TraceContextTextMapPropagator()
 _IDS = RandomIdGenerator()
 _PROCESS = "kasal.process"
+SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+"""Buckets of durations, as OpenTelemetry's semantic conventions have them; the SDK's own are made for
+milliseconds."""
 _FLUSH_WITHIN = 1.0
 """Seconds a process that ends waits for its last spans to be taken."""
 

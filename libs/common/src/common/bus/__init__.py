@@ -56,11 +56,20 @@ class DeadLetter(Exception):  # noqa: N818 - it names what becomes of the messag
 BodyT = TypeVar("BodyT", bound=BusMessage)
 Handler = Callable[[Message], Awaitable[None]]
 """Handles one message. Returning acknowledges it. `DeadLetter` moves it to the dead-letter queue
-with its reason. `Unavailable`, `UpstreamTimeout` and what `mongo.is_away` knows say that a
+with its reason. `Unavailable`, `UpstreamTimeout` and what the bus was told of a database driver say that a
 backend is away: the message is tried again until it is back. Any other exception counts against the
 message: it is tried again after a growing delay and is a dead letter at the `delivery_limit`-th
 failure. The tries come from the same consumer, unless it is paused, cancelled or dies in between. A
 message of a type that the queue does not accept is a dead letter without a call."""
+
+
+IsAway = Callable[[Exception], bool]
+"""Whether an exception of a database driver says that the database is away."""
+
+
+def never_away(_: Exception) -> bool:
+    """The `IsAway` of a process without a database."""
+    return False
 
 
 class Consumer(Protocol):

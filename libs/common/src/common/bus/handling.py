@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from opentelemetry.trace import SpanKind, Status, StatusCode
 
-from common.bus import DeadLetter, Handler, Message
+from common.bus import DeadLetter, Handler, IsAway, Message
 from common.contracts.topology import (
     HEADER_ATTEMPTS,
     HEADER_DEAD_FROM,
@@ -20,10 +20,9 @@ from common.contracts.topology import (
 )
 from common.errors import Unavailable, UpstreamTimeout
 from common.formats import NewerFormat
+from common.ids import is_request_id
 from common.logs import bound, get_logger
-from common.mongo import is_away
-from common.requests import SECONDS, is_request_id
-from common.telemetry import Telemetry, extract, inject, is_traced
+from common.telemetry import SECONDS, Telemetry, extract, inject, is_traced
 
 log = get_logger(__name__)
 
@@ -47,10 +46,12 @@ class Returned(Exception):  # noqa: N818 - it names what becomes of the message
 class Handling:
     """Calls handlers for one bus, and records what it publishes and consumes.
 
-    `system` names the bus in spans.
+    `system` names the bus in spans. `store_is_away` knows the exceptions of a database driver that
+    say so.
     """
 
-    def __init__(self, telemetry: Telemetry, system: str) -> None:
+    def __init__(self, telemetry: Telemetry, system: str, store_is_away: IsAway) -> None:
+        self._store_is_away = store_is_away
         self._telemetry = telemetry
         self._tracer = telemetry.tracer
         self._system = system
@@ -151,7 +152,7 @@ class Handling:
             except DeadLetter as fault:
                 return self._dead_letter(queue, message, str(fault))
             except Exception as fault:
-                if _a_backend_is_away(fault):
+                if self._is_backend_away(fault):
                     log.warning(
                         "a message waits for a backend", queue=queue.name, reason=str(fault)
                     )
@@ -167,6 +168,11 @@ class Handling:
                 raise Returned(message)
             self._retried.add(1, self._received.of(queue.name))
             tries = min(tries + 1, 16)
+
+    def _is_backend_away(self, fault: Exception) -> bool:
+        if isinstance(fault, NewerFormat):  # this process never reads it, and others wait behind it
+            return False
+        return isinstance(fault, (Unavailable, UpstreamTimeout)) or self._store_is_away(fault)
 
     def _count_taken(self, queue: Queue, message: Message) -> None:
         self._consumed.add(1, self._received.of(queue.name))
@@ -228,12 +234,6 @@ class Handling:
             HEADER_KEY: message.routing_key,
         }
         return replace(message, headers={**message.headers, **reasons})
-
-
-def _a_backend_is_away(fault: Exception) -> bool:
-    if isinstance(fault, NewerFormat):  # this process will never read it, and others wait behind it
-        return False
-    return isinstance(fault, (Unavailable, UpstreamTimeout)) or is_away(fault)
 
 
 class _Labels:

@@ -5,7 +5,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from common.bus import BusUnavailable, Consumer, Depth, Handler, Message, Subscription
+from common.bus import (
+    BusUnavailable,
+    Consumer,
+    Depth,
+    Handler,
+    IsAway,
+    Message,
+    Subscription,
+    never_away,
+)
 from common.bus.handling import STOP_GRACE, Handling, Returned
 from common.bus.topics import TopicTable
 from common.bus.workers import Backlog, Workers
@@ -148,9 +157,11 @@ class _MemorySubscription:
 class MemoryBus:
     """A service's side of the broker in this process."""
 
-    def __init__(self, broker: MemoryBroker, telemetry: Telemetry) -> None:
+    def __init__(
+        self, broker: MemoryBroker, telemetry: Telemetry, store_is_away: IsAway = never_away
+    ) -> None:
         self._broker = broker
-        self._handling = Handling(telemetry, "memory")
+        self._handling = Handling(telemetry, "memory", store_is_away)
         self._started = False
         self._consumers: list[_MemoryConsumer] = []
         self._subscriptions: list[_MemorySubscription] = []

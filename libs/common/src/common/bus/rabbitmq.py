@@ -4,7 +4,16 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
-from common.bus import BusUnavailable, Consumer, Depth, Handler, Message, Subscription
+from common.bus import (
+    BusUnavailable,
+    Consumer,
+    Depth,
+    Handler,
+    IsAway,
+    Message,
+    Subscription,
+    never_away,
+)
 from common.bus.handling import STOP_GRACE, Handling
 from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, properties_of, unless_lost
 from common.bus.rabbitmq_queues import Attached, RabbitConsumer, RabbitSubscription
@@ -33,8 +42,8 @@ class RabbitBus:
     broker has been away for longer, calls fail at once.
     """
 
-    def __init__(self, url: str, telemetry: Telemetry) -> None:
-        self.handling = Handling(telemetry, "rabbitmq")
+    def __init__(self, url: str, telemetry: Telemetry, store_is_away: IsAway = never_away) -> None:
+        self.handling = Handling(telemetry, "rabbitmq", store_is_away)
         self.link: Link | None = None
         self._url = url
         self._name = telemetry.service

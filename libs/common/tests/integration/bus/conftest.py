@@ -9,6 +9,7 @@ import pytest
 from common.bus import Bus, Message
 from common.bus.memory import MemoryBroker, MemoryBus
 from common.bus.rabbitmq import RabbitBus
+from common.mongo import is_away
 from common.telemetry import Telemetry
 
 
@@ -53,7 +54,9 @@ async def make_bus(request: pytest.FixtureRequest) -> AsyncIterator[Callable[...
             if telemetry is None:
                 telemetry = Telemetry("tested")
                 stack.callback(telemetry.close)
-            bus: Bus = RabbitBus(url, telemetry) if url else MemoryBus(broker, telemetry)
+            bus: Bus = (
+                RabbitBus(url, telemetry, is_away) if url else MemoryBus(broker, telemetry, is_away)
+            )
             await bus.start()
             stack.push_async_callback(bus.close)
             return bus
