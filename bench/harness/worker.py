@@ -52,7 +52,7 @@ from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
 from executor.models.dialogue import Dialogue, Reply, Tokens
 from executor.models.model import Listener, Unheard
-from executor.models.patience import Patience
+from executor.models.patience import ModelPatience
 from executor.models.remote import RemoteModel
 from executor.models.traits import Traits
 from executor.store.counters import MongoCounters
@@ -103,7 +103,9 @@ class LibraryModels:
             return ModelResponse(parts=[TextPart(ANSWER)])
 
         native = FunctionModel(answer, model_name="local")
-        self._model = RemoteModel("local", native, Patience(), NoMeters(), Traits(priced=False))
+        self._model = RemoteModel(
+            "local", native, ModelPatience(), NoMeters(), Traits(priced=False)
+        )
 
     async def resolve(self, name: str) -> RemoteModel:
         return self._model

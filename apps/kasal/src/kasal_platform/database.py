@@ -8,7 +8,6 @@ nothing; the services connect again by themselves, and runs wait for it (`KASAL_
 
 import asyncio
 import contextlib
-import itertools
 import os
 import shutil
 import struct
@@ -23,6 +22,7 @@ from urllib.parse import urlsplit
 import bson
 
 from common.logs import get_logger
+from common.process.backoff import Backoff
 from kasal_platform.local.program import LocalProgram, ProgramFailed
 
 log = get_logger(__name__)
@@ -52,7 +52,7 @@ _PANIC = 1
 _ROOM = 16 * 1024 * 1024
 """Bytes without which it is not started again."""
 _PROBE = 1024 * 1024
-_NO_ROOM_PAUSES = (0.5, 1.0, 2.0, 5.0)
+_NO_ROOM = Backoff((0.5, 1.0, 2.0, 5.0))
 _NO_FLAGS_ONE_BODY = b"\0\0\0\0\0"
 _WRITE = bson.encode(
     {
@@ -229,7 +229,7 @@ class Database:
     async def _until_room(self) -> bool:
         """Wait until there is room for it; say whether that was needed."""
         waited = False
-        pauses = itertools.chain(_NO_ROOM_PAUSES, itertools.repeat(_NO_ROOM_PAUSES[-1]))
+        pauses = _NO_ROOM.pauses()
         while not await asyncio.to_thread(self._room):
             if not waited:
                 log.error(

@@ -5,6 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
+from common.process.backoff import Backoff
 from kasal_platform.local.program import ProgramFailed
 from kasal_platform.parts import StackFailed
 
@@ -12,7 +13,7 @@ WELL_AFTER = 60.0
 """Seconds after which a part that ends is taken for one that had begun well."""
 MOST_TRIES = 6
 """How often in a row a part may end sooner than that before it is given up."""
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
+_BACKOFF = Backoff.doubling(0.5, 30.0)
 
 Tell = Callable[[str], None]
 
@@ -59,7 +60,7 @@ class Keeper:
                     f"start, now because it {why}"
                 )
                 return
-            pause = min(_FIRST_PAUSE * 2 ** (tries - 1), _LONGEST_PAUSE)
+            pause = _BACKOFF.pause(tries)
             self._tell(f"{part.name} {why}; it is started again in {pause:g} s")
             await self._sleep(pause)
 

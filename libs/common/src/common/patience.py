@@ -55,7 +55,7 @@ class Flow:
         self._unsent = self.transport.get_write_buffer_size()
 
 
-class Patience:
+class SlowClients:
     """Breaks off the connections of one server whose clients have had their time."""
 
     def __init__(self) -> None:

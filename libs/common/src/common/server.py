@@ -17,7 +17,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.patience import Patience
+from common.patience import SlowClients
 from common.protocol import Protocol
 from common.settings import CommonSettings
 from common.socket_protocol import SocketProtocol
@@ -33,7 +33,7 @@ class Server(uvicorn.Server):
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
-        self._patience = Patience()
+        self._patience = SlowClients()
 
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -14,6 +14,7 @@ from common.bus import rabbitmq as module
 from common.bus.rabbitmq import RabbitBus
 from common.bus.workers import Backlog, Workers
 from common.contracts.topology import EVENTS, JOBS_QUEUE
+from common.process.backoff import Backoff
 from common.telemetry import Telemetry
 
 
@@ -82,8 +83,7 @@ class Broker:
 def broker(monkeypatch: pytest.MonkeyPatch) -> Broker:
     made = Broker()
     monkeypatch.setattr(module.Link, "open", made.open)
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.001)
-    monkeypatch.setattr(module, "_LONGEST_PAUSE", 0.01)
+    monkeypatch.setattr(module, "_BACKOFF", Backoff.doubling(0.001, 0.01))
     return made
 
 
@@ -195,8 +195,7 @@ async def test_what_could_not_be_attached_in_time_is_attached_to_a_new_connectio
 async def test_connections_that_are_lost_at_once_are_not_made_again_and_again_without_a_pause(
     bus, broker, monkeypatch
 ):
-    monkeypatch.setattr(module, "_FIRST_PAUSE", 0.05)
-    monkeypatch.setattr(module, "_LONGEST_PAUSE", 0.2)
+    monkeypatch.setattr(module, "_BACKOFF", Backoff.doubling(0.05, 0.2))
     opened = broker.open
 
     async def doomed(*given: Any) -> Link:

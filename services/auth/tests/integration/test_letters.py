@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from auth.config import Settings
 from auth.messaging.smtp import SmtpPost, SmtpServer
+from common.process.backoff import Backoff
 
 USER, PASSWORD = "kasal@example.com", "p@ss/w:rd"
 LOGIN = "kasal%40example.com:p%40ss%2Fw%3Ard@"
@@ -98,7 +99,7 @@ async def serving(tls=None, **more):
 
 @contextlib.asynccontextmanager
 async def posting(url):
-    post = SmtpPost(SmtpServer(url, "Kasal <kasal@example.com>"), pause=0.01)
+    post = SmtpPost(SmtpServer(url, "Kasal <kasal@example.com>"), backoff=Backoff((0.01,)))
     running = asyncio.create_task(post.run())
     try:
         yield post

@@ -12,7 +12,7 @@ from executor.models.catalogue import Models, ModelSettings
 from executor.models.connections import Access
 from executor.models.dialogue import Dialogue, Reply, ToolReturn, Topic
 from executor.models.model import ModelFault
-from executor.models.patience import Patience
+from executor.models.patience import ModelPatience
 from executor.tools.spec import ToolSpec
 
 
@@ -81,7 +81,7 @@ async def server():
 
 @pytest.fixture
 async def model(server):
-    patience = Patience(tries=3, longest=2.0, first=0.01)
+    patience = ModelPatience(tries=3, longest=2.0, first=0.01)
     models = Models(ModelSettings({"openai": Access(url=server.url)}, timeout=5, patience=patience))
     models.warm_up()
     yield await models.resolve("gpt-4")
@@ -164,7 +164,7 @@ async def test_a_refusal_that_stays_becomes_a_fault(server, model, answer, code,
 
 async def test_a_server_that_is_not_there_is_unavailable():
     settings = ModelSettings(
-        {"ollama": Access(url="http://127.0.0.1:9/v1")}, patience=Patience(2, 1.0, 0.01)
+        {"ollama": Access(url="http://127.0.0.1:9/v1")}, patience=ModelPatience(2, 1.0, 0.01)
     )
     models = Models(settings)
     try:

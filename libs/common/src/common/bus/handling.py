@@ -22,12 +22,12 @@ from common.errors import Unavailable, UpstreamTimeout
 from common.formats import NewerFormat
 from common.ids import is_request_id
 from common.logs import bound, get_logger
+from common.process.backoff import Backoff
 from common.telemetry import SECONDS, Telemetry, extract, inject, is_traced
 
 log = get_logger(__name__)
 
-_FIRST_DELAY = 0.1
-_LONGEST_DELAY = 5.0
+_BACKOFF = Backoff.doubling(0.1, 5.0)
 _LONGEST_REASON = 1_000
 
 
@@ -164,10 +164,10 @@ class Handling:
                 if queue.dead_letters and failures >= queue.delivery_limit:
                     return self._dead_letter(queue, message, f"failed {failures} times: {fault!r}")
             message = replace(message, deliveries=message.deliveries + 1)
-            if await _stopped(stopping, min(_FIRST_DELAY * 2**tries, _LONGEST_DELAY)):
+            tries += 1
+            if await _stopped(stopping, _BACKOFF.pause(tries)):
                 raise Returned(message)
             self._retried.add(1, self._received.of(queue.name))
-            tries = min(tries + 1, 16)
 
     def _is_backend_away(self, fault: Exception) -> bool:
         if isinstance(fault, NewerFormat):  # this process never reads it, and others wait behind it

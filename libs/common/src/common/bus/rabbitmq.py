@@ -20,14 +20,14 @@ from common.bus.rabbitmq_queues import Attached, RabbitConsumer, RabbitSubscript
 from common.cancellation import told_to_stop
 from common.contracts.topology import DEAD_LETTERS, Exchange, Queue
 from common.logs import get_logger
+from common.process.backoff import Backoff
 from common.telemetry import Telemetry
 
 log = get_logger(__name__)
 
 T = TypeVar("T")
 
-_FIRST_PAUSE = 0.1
-_LONGEST_PAUSE = 2.0
+_BACKOFF = Backoff.doubling(0.1, 2.0)
 _STEADY = 5.0
 """Seconds that a connection must have held to be made again without a pause."""
 _ATTACH_WITHIN = 30.0
@@ -186,7 +186,7 @@ class RabbitBus:
             self._patient_until = asyncio.get_running_loop().time() + ANSWER_WITHIN
 
     async def _keep_connected(self) -> None:
-        pause, away, loop = _FIRST_PAUSE, False, asyncio.get_running_loop()
+        failures, away, loop = 0, False, asyncio.get_running_loop()
         while not told_to_stop():  # the client library may make another fault of a cancellation
             began = loop.time()
             link = await self._tried(quietly=away)
@@ -197,10 +197,10 @@ class RabbitBus:
                 await self._used(link)
             away = True
             if link is not None and loop.time() - began >= _STEADY:
-                pause = _FIRST_PAUSE
+                failures = 0
             else:
-                await asyncio.sleep(pause)
-                pause = min(pause * 2, _LONGEST_PAUSE)
+                failures += 1
+                await asyncio.sleep(_BACKOFF.pause(failures))
 
     async def _tried(self, *, quietly: bool) -> Link | None:
         try:

@@ -16,6 +16,7 @@ from common.contracts.topology import (
 )
 from common.errors import Unavailable
 from common.formats import NewerFormat
+from common.process.backoff import Backoff
 
 JOB = "job.submitted.v1"
 
@@ -50,7 +51,7 @@ async def test_a_message_that_always_fails_is_a_dead_letter_with_its_reason(make
 async def test_what_only_newer_code_could_handle_does_not_hold_up_the_rest(
     make_inbox, job, bus, monkeypatch
 ):
-    monkeypatch.setattr("common.bus.handling._FIRST_DELAY", 0.001)
+    monkeypatch.setattr("common.bus.handling._BACKOFF", Backoff.doubling(0.001, 5.0))
     too_new = NewerFormat("The crew was written by a newer version.")
     inbox, dead = make_inbox(*[too_new] * JOBS_QUEUE.delivery_limit), make_inbox()
     await bus.consume(JOBS_QUEUE, inbox)
@@ -120,7 +121,7 @@ async def test_a_body_that_is_too_long_is_a_dead_letter_without_a_call(make_inbo
 async def test_a_backend_that_is_away_is_not_held_against_the_message(
     make_inbox, job, bus, monkeypatch, fault
 ):
-    monkeypatch.setattr("common.bus.handling._FIRST_DELAY", 0.001)
+    monkeypatch.setattr("common.bus.handling._BACKOFF", Backoff.doubling(0.001, 5.0))
     inbox = make_inbox(*[fault] * (JOBS_QUEUE.delivery_limit + 2))
     await bus.consume(JOBS_QUEUE, inbox)
     await bus.publish(JOBS, JOB, job())

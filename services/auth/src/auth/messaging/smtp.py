@@ -10,6 +10,7 @@ from email.utils import formatdate, make_msgid
 from urllib.parse import unquote, urlsplit
 
 from common.logs import get_logger
+from common.process.backoff import Backoff
 
 log = get_logger(__name__)
 
@@ -17,8 +18,7 @@ MOST_WAITING = 1_000
 """Letters that wait for the server; beyond it new ones are dropped, and that is logged."""
 _TIMEOUT = 15.0
 _TRIES = 4
-_PAUSE = 2.0
-"""Seconds before the second try; doubled for each further one."""
+_BACKOFF = Backoff.doubling(2.0, 8.0)
 _LONGEST_SUBJECT = 150
 
 
@@ -76,9 +76,9 @@ class SmtpPost:
 
     sends = True
 
-    def __init__(self, server: SmtpServer, pause: float = _PAUSE) -> None:
+    def __init__(self, server: SmtpServer, backoff: Backoff = _BACKOFF) -> None:
         self._server = server
-        self._pause = pause
+        self._backoff = backoff
         self._waiting: asyncio.Queue[EmailMessage] = asyncio.Queue(MOST_WAITING)
 
     def send(self, to: str, subject: str, text: str) -> None:
@@ -114,7 +114,7 @@ class SmtpPost:
                     log.warning("a letter could not be sent", reason=repr(fault), tries=tries)
                     return
                 log.warning("a letter is sent again later", reason=repr(fault), tries=tries)
-                await asyncio.sleep(self._pause * 2 ** (tries - 1))
+                await asyncio.sleep(self._backoff.pause(tries))
             else:
                 return
 

@@ -20,7 +20,7 @@ from executor.models.connections import (
     connect_by_name,
 )
 from executor.models.model import Model, ModelFault
-from executor.models.patience import Patience
+from executor.models.patience import ModelPatience
 from executor.models.provider import ModelProvider, model_providers
 from executor.models.refusals import ModelAddress
 from executor.models.remote import RemoteModel
@@ -44,7 +44,7 @@ class ModelSettings:
     access: Mapping[str, Access] = field(default_factory=dict)
     fallback: Literal["offline"] | None = None
     timeout: float = 300.0
-    patience: Patience = field(default_factory=Patience)
+    patience: ModelPatience = field(default_factory=ModelPatience)
 
 
 class Models:

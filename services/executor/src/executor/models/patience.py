@@ -1,17 +1,19 @@
 """How long a model is waited for: our own pauses, and what its provider asks for."""
 
 import math
-import random
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
+from common.process.backoff import Backoff
+
+_JITTER = 0.2
 _MILLISECONDS = ("retry-after-ms", "x-ms-retry-after-ms")
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class ModelPatience:
     """For how many seconds after its first failure a request is tried again, and how often at most.
 
     Pauses begin with `first` seconds and double up to `most`.
@@ -30,8 +32,7 @@ class Patience:
         """
         if tries >= self.tries or left <= 0:
             return None
-        own = min(self.most, self.first * 2.0 ** min(tries - 1, 30))
-        own *= random.uniform(0.8, 1.2)  # noqa: S311
+        own = Backoff.doubling(self.first, self.most, _JITTER).pause(tries)
         if asked is not None and asked > own:
             return asked if asked <= left else None
         return min(own, left)

@@ -13,7 +13,7 @@ from executor.domain.meters import Meters
 from executor.models import declared, translation
 from executor.models.dialogue import Dialogue, Finish, Reply, Tokens
 from executor.models.model import Listener, ModelFault, Unheard
-from executor.models.patience import Patience
+from executor.models.patience import ModelPatience
 from executor.models.prices import price
 from executor.models.refusals import ModelAddress, Refusal, refusal
 from executor.models.traits import Traits
@@ -38,7 +38,7 @@ class RemoteModel:
         self,
         label: str,
         native: Any,
-        patience: Patience,
+        patience: ModelPatience,
         meters: Meters,
         traits: Traits,
         address: ModelAddress | None = None,

@@ -10,6 +10,9 @@ from pydantic import ValidationError
 from common.client import ServiceClient, ServiceTokens
 from common.contracts.crew import CrewSnapshot, MemorySnapshot
 from common.errors import Unavailable
+from common.process.backoff import Backoff
+
+_BACKOFF = Backoff.doubling(0.1, 1.0)
 
 
 class CrewsOverHttp:
@@ -51,15 +54,15 @@ class CrewsOverHttp:
     async def _awaited(self, workspace_id: str, path: str) -> Any:
         """Ask until there is an answer: crews that starts again is no failure of an agent's tool."""
         loop = asyncio.get_running_loop()
-        until, pause = loop.time() + self._patience, 0.1
+        until, failures = loop.time() + self._patience, 0
         while True:
             try:
                 return await self._get(workspace_id, path)
             except Unavailable:
-                if loop.time() + pause > until:
+                failures += 1
+                if loop.time() + _BACKOFF.pause(failures) > until:
                     raise
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, 1.0)
+            await asyncio.sleep(_BACKOFF.pause(failures))
 
     async def _get(self, workspace_id: str, path: str) -> Any:
         token = await self._tokens.token(workspace_id)

@@ -69,7 +69,7 @@ class LateEngine:
     def _make(self) -> "tuple[Engine, Models, Toolbox]":
         from executor.engine.runner import Engine
         from executor.models.catalogue import Models, ModelSettings
-        from executor.models.patience import Patience
+        from executor.models.patience import ModelPatience
         from executor.tools.built_in_tool import ToolSettings
         from executor.tools.toolbox import Toolbox
 
@@ -77,7 +77,7 @@ class LateEngine:
         models = Models(
             ModelSettings(
                 given.model_access(),
-                patience=Patience(longest=given.model_patience),
+                patience=ModelPatience(longest=given.model_patience),
                 fallback="offline" if given.model_fallback == "offline" else None,
             ),
             self._meters,

@@ -14,8 +14,9 @@ from pymongo.errors import DuplicateKeyError
 
 from common.idempotency.once import KEPT_FOR, Receipt
 from common.mongo import Database, Document, ensure_index
+from common.process.backoff import Backoff
 
-_PAUSES = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+_BACKOFF = Backoff((0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0))
 """Seconds between looks for the job of a twin that is about to store it."""
 
 
@@ -86,7 +87,7 @@ class MongoReceiptBook:
                 return None
 
     async def _soon_stored(self, job_id: str) -> bool:
-        for pause in _PAUSES:
+        for pause in _BACKOFF.steps:
             if await self._stored(job_id):
                 return True
             await asyncio.sleep(pause)

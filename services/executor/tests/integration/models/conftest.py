@@ -15,7 +15,7 @@ from aiohttp import web
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.connections import Access
 from executor.models.dialogue import Dialogue, Topic
-from executor.models.patience import Patience
+from executor.models.patience import ModelPatience
 
 _SENDABLE = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -120,7 +120,7 @@ async def server() -> Any:
 
 @pytest.fixture
 async def models(server: Server) -> Any:
-    patience = Patience(longest=0.3, first=0.01)
+    patience = ModelPatience(longest=0.3, first=0.01)
     made = Models(ModelSettings({"openai": Access(url=server.url)}, timeout=5, patience=patience))
     made.warm_up()
     yield made

@@ -5,7 +5,7 @@ import pytest
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.connections import Access
 from executor.models.model import ModelFault, Unheard
-from executor.models.patience import Patience
+from executor.models.patience import ModelPatience
 
 
 class Heard(Unheard):
@@ -164,7 +164,9 @@ async def test_replies_that_are_paid_for_are_not_asked_for_again_and_again(
 
 async def test_an_error_in_a_good_answer_of_another_protocol_is_an_error(server, talk, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url.removesuffix("/v1"))
-    settings = ModelSettings({"anthropic": Access("k")}, patience=Patience(longest=0.1, first=0.01))
+    settings = ModelSettings(
+        {"anthropic": Access("k")}, patience=ModelPatience(longest=0.1, first=0.01)
+    )
     server.strict = False
     server.answers = [
         {"type": "error", "error": {"type": "overloaded_error", "message": "Slow down, please"}}

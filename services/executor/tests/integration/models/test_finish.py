@@ -10,7 +10,7 @@ from executor.models.catalogue import Models, ModelSettings
 from executor.models.connections import Access
 from executor.models.dialogue import Finish, Reply
 from executor.models.model import ModelFault
-from executor.models.patience import Patience
+from executor.models.patience import ModelPatience
 
 TEXT = "Half of an ans"
 
@@ -89,7 +89,7 @@ async def provider(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", url)
     access = {name: Access("k") for name in ("openai", "anthropic", "google")}
-    patience = Patience(longest=0.3, first=0.01)
+    patience = ModelPatience(longest=0.3, first=0.01)
     models = Models(ModelSettings(access, timeout=6, patience=patience))
     models.warm_up()
     yield models, answers, asked

@@ -14,7 +14,7 @@ from devkit.loop_lag import loop_lag
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.connections import Access
 from executor.models.model import ModelFault
-from executor.models.patience import Patience
+from executor.models.patience import ModelPatience
 from executor.tools.spec import ToolSpec
 
 TOOL = ToolSpec("calculator", "Calculates", {})
@@ -90,7 +90,7 @@ async def serve(handler: Any, timeout: float = 5) -> tuple[Models, web.AppRunner
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    patience = Patience(tries=1)
+    patience = ModelPatience(tries=1)
     return Models(
         ModelSettings({"openai": Access(url=url)}, timeout=timeout, patience=patience)
     ), runner

@@ -10,7 +10,7 @@ import pytest
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.connections import Access
 from executor.models.model import ModelFault, Unheard
-from executor.models.patience import Patience
+from executor.models.patience import ModelPatience
 
 
 class Heard(Unheard):
@@ -46,7 +46,7 @@ async def asked(server, talk, patience):
 @pytest.mark.parametrize("status", [408, 409, 425, 429, 500, 502, 503, 504, 520, 529])
 async def test_what_may_pass_is_asked_for_again_and_told(server, talk, kit, status):
     server.answers = [refused(status), kit.said("Hello")]
-    reply, heard = await asked(server, talk, Patience(longest=5, first=0.01))
+    reply, heard = await asked(server, talk, ModelPatience(longest=5, first=0.01))
     assert reply.text == "Hello"
     [(why, seconds)] = heard.waited
     assert "openai:fake" in why
@@ -58,7 +58,7 @@ async def test_what_may_pass_is_asked_for_again_and_told(server, talk, kit, stat
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 451, 501])
 async def test_what_will_not_pass_is_not(server, talk, status):
     server.answers = [refused(status)]
-    fault, heard = await asked(server, talk, Patience(longest=5, first=0.01))
+    fault, heard = await asked(server, talk, ModelPatience(longest=5, first=0.01))
     assert fault.code == "MODEL_ERROR"
     assert "Not now" in fault.message
     assert (heard.requests, heard.waited) == (1, [])
@@ -67,7 +67,7 @@ async def test_what_will_not_pass_is_not(server, talk, status):
 async def test_a_quota_that_is_used_up_is_not(server, talk):
     body = {"error": {"message": "Pay first", "code": "insufficient_quota"}}
     server.answers = [(429, body, {})]
-    fault, heard = await asked(server, talk, Patience(longest=5, first=0.01))
+    fault, heard = await asked(server, talk, ModelPatience(longest=5, first=0.01))
     assert fault.code == "RATE_LIMIT"
     assert "quota" in fault.message
     assert heard.requests == 1
@@ -83,7 +83,7 @@ def date(seconds):
 async def test_no_word_of_a_provider_makes_us_ask_faster(server, talk, told):
     told = date(-100) if told == "in the past" else told
     server.answers = [refused(429, **{"Retry-After": told})]
-    _, heard = await asked(server, talk, Patience(tries=4, longest=5, first=0.05))
+    _, heard = await asked(server, talk, ModelPatience(tries=4, longest=5, first=0.05))
     pauses = [seconds for _, seconds in heard.waited]
     assert len(pauses) == 3
     assert all(
@@ -101,7 +101,7 @@ async def test_what_a_provider_asks_for_is_waited(server, talk, kit, headers, le
         headers = {"Retry-After": date(2)}
     server.answers = [refused(503, **headers), kit.said("Hello")]
     begun = time.monotonic()
-    reply, heard = await asked(server, talk, Patience(longest=5, first=0.01))
+    reply, heard = await asked(server, talk, ModelPatience(longest=5, first=0.01))
     assert reply.text == "Hello"
     assert heard.waited[0][1] >= least
     assert time.monotonic() - begun >= least
@@ -109,7 +109,7 @@ async def test_what_a_provider_asks_for_is_waited(server, talk, kit, headers, le
 
 async def test_more_than_the_patience_is_not_waited_and_said(server, talk):
     server.answers = [refused(429, **{"Retry-After": "31"})]
-    fault, heard = await asked(server, talk, Patience(longest=30, first=0.01))
+    fault, heard = await asked(server, talk, ModelPatience(longest=30, first=0.01))
     assert fault.code == "RATE_LIMIT"
     assert "31 s" in fault.message
     assert "KASAL_MODEL_PATIENCE" in fault.message
@@ -119,7 +119,7 @@ async def test_more_than_the_patience_is_not_waited_and_said(server, talk):
 async def test_a_provider_that_comes_back_is_not_given_up(server, talk, kit):
     until = time.monotonic() + 0.8
     server.answers = [lambda _: refused(503) if time.monotonic() < until else kit.said("Hello")]
-    reply, heard = await asked(server, talk, Patience(longest=10, first=0.05, most=0.2))
+    reply, heard = await asked(server, talk, ModelPatience(longest=10, first=0.05, most=0.2))
     assert reply.text == "Hello"
     assert len(heard.waited) >= 4
 
@@ -127,7 +127,7 @@ async def test_a_provider_that_comes_back_is_not_given_up(server, talk, kit):
 async def test_patience_ends(server, talk):
     server.answers = [refused(503)]
     begun = time.monotonic()
-    fault, _ = await asked(server, talk, Patience(longest=0.5, first=0.05))
+    fault, _ = await asked(server, talk, ModelPatience(longest=0.5, first=0.05))
     assert fault.code == "MODEL_UNAVAILABLE"
     assert 0.4 < time.monotonic() - begun < 2
 
@@ -153,7 +153,7 @@ async def test_waiting_ends_at_once_when_it_is_cut_off(server, talk):
 async def test_an_address_where_nobody_is_is_told_without_its_credentials(talk):
     url = "http://user:secret@127.0.0.1:9/v1"
     settings = ModelSettings(
-        {"openai": Access(url=url)}, patience=Patience(longest=0.2, first=0.05)
+        {"openai": Access(url=url)}, patience=ModelPatience(longest=0.2, first=0.05)
     )
     models = Models(settings)
     try:

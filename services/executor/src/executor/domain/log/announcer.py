@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from common.errors import Unavailable
 from common.logs import get_logger
+from common.process.backoff import Backoff
 from executor.domain.log.execution import Execution
 from executor.domain.log.ports import Announcements, Executions
 from executor.domain.log.records import Record
@@ -17,7 +18,7 @@ log = get_logger(__name__)
 _BATCH = 100
 _HELD = 1_000
 """Events kept in memory while the bus is away; the rest is read from the log again."""
-_PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
+_BACKOFF = Backoff((0.1, 0.5, 1.0, 2.0, 5.0))
 """Seconds between two tries while the bus is away."""
 
 
@@ -87,8 +88,8 @@ class Announcer:
                 self.waits_since = time.monotonic() if self.waiting else None
             except Unavailable as fault:
                 self._tell(fault, tries)
-                await asyncio.sleep(_PAUSES[min(tries, len(_PAUSES) - 1)])
                 tries += 1
+                await asyncio.sleep(_BACKOFF.pause(tries))
 
     def _tell(self, fault: Unavailable, tries: int) -> None:
         if not tries:  # once an outage, not once a try

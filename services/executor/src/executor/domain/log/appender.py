@@ -10,6 +10,7 @@ from common.contracts.events import TERMINAL_EVENTS, EventType
 from common.errors import Unavailable
 from common.formats import NewerFormat
 from common.logs import get_logger
+from common.process.backoff import Backoff
 from common.times import utc_now
 from executor.domain.log import moves
 from executor.domain.log.announcer import Announcer
@@ -34,7 +35,7 @@ _OUTPUTS = 6 * 1024 * 1024
 """Bytes of all of a job's outputs, which its document holds: MongoDB's has 16 MiB at most."""
 _TAIL_EVENTS, _TAIL_BYTES = 64, 256 * 1024
 """A tail longer than this is copied to the traces while the job still runs."""
-_PAUSES = (0.05, 0.2, 0.5, 1.0, 2.0)
+_BACKOFF = Backoff((0.05, 0.2, 0.5, 1.0, 2.0))
 _SURE_FOR = 1.0
 """Seconds for which a write shows that the job is still this writer's, whatever slept since."""
 _PROOFS = 3
@@ -266,7 +267,7 @@ async def patiently(call: Callable[[int], Awaitable[ResultT]], patience: float) 
         except NewerFormat as fault:
             raise Superseded(str(fault)) from fault
         except Unavailable:
-            pause = _PAUSES[min(tries, len(_PAUSES) - 1)]
+            pause = _BACKOFF.pause(tries + 1)
             if asyncio.get_running_loop().time() + pause > until:
                 raise
             tries += 1

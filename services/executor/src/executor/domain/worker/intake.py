@@ -10,6 +10,7 @@ from common.contracts.events import ExecutionStatus
 from common.contracts.messages import JobSubmitted
 from common.errors import InvalidRequest, KasalError, NotFound
 from common.logs import get_logger
+from common.process.backoff import Backoff
 from common.times import utc_now
 from executor.domain.ending.settlement import Settlement
 from executor.domain.inputs.checks import runnable
@@ -23,7 +24,7 @@ from executor.domain.meters import Meters, NoMeters
 
 log = get_logger(__name__)
 
-_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 30.0
+_BACKOFF = Backoff.doubling(1.0, 30.0)
 _PATIENCE = 10.0
 
 
@@ -34,7 +35,7 @@ class ForeignJob(Exception):  # noqa: N818 - it names the message, not a fault o
 @dataclass(slots=True)
 class _Delay:
     until: float
-    pause: float
+    failures: int
     workspace_id: str
 
 
@@ -97,7 +98,7 @@ class Intake:
     @property
     def delayed(self) -> Counter[str]:
         """How many queued jobs of each workspace wait here for crews to answer."""
-        long_ago = asyncio.get_running_loop().time() - 2 * _LONGEST_PAUSE
+        long_ago = asyncio.get_running_loop().time() - 2 * _BACKOFF.steps[-1]
         # A job that was stopped, or taken by another worker, is not asked about again.
         self._delays = {j: delay for j, delay in self._delays.items() if delay.until > long_ago}
         return Counter(delay.workspace_id for delay in self._delays.values())
@@ -163,8 +164,9 @@ class Intake:
             )
             return None
         except KasalError as fault:  # crews is away, or does not take this service for what it is
-            pause = min(delay.pause * 2, _LONGEST_PAUSE) if delay else _FIRST_PAUSE
-            self._delays[job.job_id] = _Delay(now + pause, pause, job.workspace_id)
+            failures = delay.failures + 1 if delay else 1
+            until = now + _BACKOFF.pause(failures)
+            self._delays[job.job_id] = _Delay(until, failures, job.workspace_id)
             log.warning("a job waits for its crew", job_id=job.job_id, reason=str(fault))
             return None
         self._delays.pop(job.job_id, None)

@@ -7,6 +7,7 @@ import pytest
 
 from common.contracts.events import EventType
 from common.errors import Unavailable
+from common.process.backoff import Backoff
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import announcer
@@ -30,7 +31,7 @@ class Bus:
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(announcer, "_PAUSES", (0.001,))
+    monkeypatch.setattr(announcer, "_BACKOFF", Backoff((0.001,)))
     monkeypatch.setattr(announcer, "_HELD", 10)
     monkeypatch.setattr(announcer, "_BATCH", 4)
 

@@ -7,6 +7,7 @@ import pytest
 
 from common.contracts.events import EventType, ExecutionStatus
 from common.errors import Unavailable
+from common.process.backoff import Backoff
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import appender, moves
@@ -62,8 +63,8 @@ def bus():
 
 @pytest.fixture(autouse=True)
 def quick(monkeypatch):
-    monkeypatch.setattr(appender, "_PAUSES", (0.001,))
-    monkeypatch.setattr("executor.domain.log.announcer._PAUSES", (0.001,))
+    monkeypatch.setattr(appender, "_BACKOFF", Backoff((0.001,)))
+    monkeypatch.setattr("executor.domain.log.announcer._BACKOFF", Backoff((0.001,)))
 
 
 @pytest.fixture
