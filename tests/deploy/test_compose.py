@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from common.settings import CommonSettings
-from executor.process.worker import worker as process
+from executor.process import worker as process
 
 ROOT = Path(__file__).parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
