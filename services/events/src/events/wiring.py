@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 from common.backends import Backends
 from common.client import ServiceClient, ServiceTokens
-from common.door.credentials import Credentials
+from common.door.credentials import CredentialCheck
 from common.door.doorkeeper import Authenticator, Doorkeeper
 from common.door.messaging import follow_sessions
 from common.door.peers import AuthPeer
@@ -59,7 +59,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     door_peer = AuthPeer(peers.auth, peers.tokens, settings.service_secret.current)
     revocations = RevocationCopy(door_peer)
     verifier = TokenVerifier(RemoteKeys(peers.auth))
-    credentials = Credentials(verifier, door_peer, Refusals(settings.refused_token_limit))
+    credentials = CredentialCheck(verifier, door_peer, Refusals(settings.refused_token_limit))
     authenticator = Authenticator(
         Doorkeeper(credentials), RevocationCheck(revocations, RedisRevocationReader(redis))
     )

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.backends import Backends
 from common.client import ServiceClient, ServiceTokens
-from common.door.credentials import Credentials
+from common.door.credentials import CredentialCheck
 from common.door.doorkeeper import Doorkeeper
 from common.door.messaging import follow_sessions
 from common.door.peers import AuthPeer
@@ -25,10 +25,12 @@ from gateway.config import Settings
 from gateway.domain.admission import AdmissionControl
 from gateway.domain.plans import PlanLimits
 from gateway.peers.auth import AuthPlans
+from gateway.peers.upstreams import ServiceUpstream
 from gateway.routes.documents import Documents
-from gateway.routes.door import Door, Parts
-from gateway.routes.forwarding import Forwarder, Upstream
+from gateway.routes.door import Door
+from gateway.routes.forwarding import Forwarder
 from gateway.routes.records import AccessLog, Records, is_pretty
+from gateway.routes.use_cases import UseCases
 from gateway.store.counters import RedisCounters
 
 log = get_logger(__name__)
@@ -74,13 +76,13 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
     counters = RedisCounters(redis, telemetry.meter)
     revocations = RevocationCopy(door_peer)
     counters.on_change = revocations.reload
-    credentials = Credentials(
+    credentials = CredentialCheck(
         TokenVerifier(RemoteKeys(auth)), door_peer, Refusals(settings.refused_token_limit)
     )
     upstreams = _upstreams(settings)
     documents = Documents()
     access_log = AccessLog(pretty=is_pretty(settings.log_format))
-    parts = Parts(
+    use_cases = UseCases(
         admissions=AdmissionControl(
             Doorkeeper(credentials), PlanLimits(AuthPlans(auth, tokens)), revocations, counters
         ),
@@ -95,7 +97,7 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
         },
     )
 
-    watch = BackendWatch(telemetry, parts.checks)
+    watch = BackendWatch(telemetry, use_cases.checks)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -115,18 +117,18 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
             await stack.enter_async_context(watch.looking())
             yield
 
-    app = Gateway(Door(settings, parts), lifespan)
+    app = Gateway(Door(settings, use_cases), lifespan)
     app.state.telemetry = telemetry
     return app
 
 
-def _upstreams(settings: Settings) -> dict[str, Upstream]:
+def _upstreams(settings: Settings) -> dict[str, ServiceUpstream]:
     # A stream or socket holds its connection for as long as it lasts: events gets as many as come.
     connections = dict.fromkeys(settings.service_urls, settings.upstream_connections) | {
         "events": 0
     }
     return {
-        name: Upstream(name, url, settings.upstream_timeout, connections[name])
+        name: ServiceUpstream(name, url, settings.upstream_timeout, connections[name])
         for name, url in settings.service_urls.items()
     }
 

@@ -9,16 +9,16 @@ import pytest
 
 from common.addresses import counted_as
 from common.contracts.messages import SessionRevoked
-from common.door.credentials import Credentials
+from common.door.credentials import CredentialCheck
 from common.door.doorkeeper import Doorkeeper
 from common.door.refusals import Refusals
 from common.door.revocations import RevocationCopy
 from common.errors import Unauthorized, Unavailable
-from gateway.domain.addresses import LOCAL, asked_host, client_address
+from gateway.domain.addresses import LOCAL, client_address, requested_host
 from gateway.domain.admission import AdmissionControl
 from gateway.domain.plans import PlanLimits
 from gateway.domain.ports import Counted
-from gateway.domain.windows import TIERS, RateLimits, Usage
+from gateway.domain.windows import TIERS, RateLimits, WindowUsage
 
 
 class PlanSource:
@@ -110,8 +110,8 @@ def test_whose_address_counts(peer, forwarded, address):
         ("10.0.0.1", "app.example", "app.example"),
     ],
 )
-def test_which_host_was_asked(peer, forwarded, host):
-    assert asked_host(peer, "gateway:8000", forwarded, PROXIES) == host
+def test_which_host_was_requested(peer, forwarded, host):
+    assert requested_host(peer, "gateway:8000", forwarded, PROXIES) == host
 
 
 def test_an_ipv6_client_cannot_change_its_address():
@@ -144,7 +144,7 @@ class RevocationList:
         return self.listed
 
 
-EMPTIED = Counted(revoked=False, admitted=True, usage=Usage(), complete=False)
+EMPTIED = Counted(revoked=False, admitted=True, usage=WindowUsage(), complete=False)
 
 
 @pytest.mark.parametrize("counted", [None, EMPTIED])
@@ -160,7 +160,7 @@ async def test_nobody_is_let_in_on_a_copy_that_was_never_loaded(
     copy.on_change = loaded.set
     plans = PlanSource()
     plans.found = RateLimits(100, 100)
-    keeper = Doorkeeper(Credentials(verifier, NoExchange(), Refusals(1)))
+    keeper = Doorkeeper(CredentialCheck(verifier, NoExchange(), Refusals(1)))
     control = AdmissionControl(keeper, PlanLimits(plans), copy, NoRedis(counted))
     token = make_token(session_id="ses_out")
     with pytest.raises(Unavailable):
@@ -193,12 +193,12 @@ class Door:
 
     async def check(self, key, limits, identity):
         revoked = identity.session_id == "key_1"
-        return Counted(revoked=revoked, admitted=True, usage=Usage(), complete=True)
+        return Counted(revoked=revoked, admitted=True, usage=WindowUsage(), complete=True)
 
 
 async def test_a_key_that_redis_finds_revoked_is_exchanged_once_more(verifier, make_token):
     door, plans = Door(make_token), PlanSource()
-    keeper = Doorkeeper(Credentials(verifier, door, Refusals(1)))
+    keeper = Doorkeeper(CredentialCheck(verifier, door, Refusals(1)))
     copy = RevocationCopy(RevocationList())
     control = AdmissionControl(keeper, PlanLimits(plans), copy, door)
     for _ in range(2):

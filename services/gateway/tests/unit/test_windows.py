@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from common.telemetry import Telemetry
-from gateway.domain.windows import HOUR, MINUTE, LocalUsage, RateLimits, Usage, standings
+from gateway.domain.windows import HOUR, MINUTE, LocalUsage, RateLimits, WindowUsage, standings
 from gateway.store.counters import RedisCounters
 
 START = 1_764_000_000_000
@@ -37,7 +37,7 @@ def _moments(waits: list[int]) -> list[int]:
 
 @given(gaps, st.integers(1, 12), st.integers(1, 40))
 def test_no_span_holds_more_than_its_share(waits, per_minute, per_hour):
-    usage = Usage()
+    usage = WindowUsage()
     taken = [now for now in _moments(waits) if usage.take(RateLimits(per_hour, per_minute), now)]
     for length, limit in ((MINUTE, per_minute), (HOUR, per_hour)):
         for first in range(len(taken)):
@@ -49,14 +49,14 @@ def test_no_span_holds_more_than_its_share(waits, per_minute, per_hour):
 
 @given(st.integers(1, 50), st.integers(0, MINUTE - 1))
 def test_a_fresh_client_gets_exactly_its_limit(limit, late):
-    usage = Usage()
+    usage = WindowUsage()
     moments = [START, *([START + late] * (2 * limit))]
     assert sum(usage.take(RateLimits(per_minute=limit), now) for now in moments) == limit
 
 
 @given(gaps, limits)
 def test_whoever_waits_as_told_is_let_in(waits, given_limits):
-    usage = Usage()
+    usage = WindowUsage()
     for now in _moments(waits):
         admitted = usage.take(given_limits, now)
         told = standings(usage, given_limits)
@@ -64,9 +64,9 @@ def test_whoever_waits_as_told_is_let_in(waits, given_limits):
             continue
         wait = max(standing.wait for standing in told)
         assert wait >= 1
-        later = Usage(_copy(usage.hour), _copy(usage.minute))
+        later = WindowUsage(_copy(usage.hour), _copy(usage.minute))
         assert later.take(given_limits, now + wait * 1_000)
-        early = Usage(_copy(usage.hour), _copy(usage.minute))
+        early = WindowUsage(_copy(usage.hour), _copy(usage.minute))
         assert not early.take(given_limits, now + max(0, (wait - 1) * 1_000 - 1))
 
 
@@ -76,9 +76,9 @@ def _copy(window):
 
 @given(gaps, limits)
 def test_what_is_told_fits_what_is_done(waits, given_limits):
-    usage = Usage()
+    usage = WindowUsage()
     for now in _moments(waits):
-        before = standings(Usage(_copy(usage.hour), _copy(usage.minute), now), given_limits)
+        before = standings(WindowUsage(_copy(usage.hour), _copy(usage.minute), now), given_limits)
         admitted = usage.take(given_limits, now)
         after = standings(usage, given_limits)
         for standing in after:
@@ -129,6 +129,6 @@ def test_the_least_recent_clients_are_forgotten():
 
 
 def test_an_unlimited_client_has_nothing_to_be_told():
-    usage = Usage()
+    usage = WindowUsage()
     assert usage.take(RateLimits(), START)
     assert standings(usage, RateLimits()) == []

@@ -33,7 +33,7 @@ class Credential:
     jwt: str | None = None
 
 
-class Credentials:
+class CredentialCheck:
     """Checks tokens, and remembers for a while what auth said of opaque ones, good or bad.
 
     They are remembered by digest: what holds a door's memory has no token.

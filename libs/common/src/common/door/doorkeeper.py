@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
-from common.door.credentials import Credential, Credentials
+from common.door.credentials import Credential, CredentialCheck
 from common.door.revocations import RevocationCheck, TokenRevoked
 from common.identity import Identity
 
@@ -13,7 +13,7 @@ ResultT = TypeVar("ResultT")
 class Doorkeeper:
     """Checks a caller's token, then whether it was revoked."""
 
-    def __init__(self, credentials: Credentials) -> None:
+    def __init__(self, credentials: CredentialCheck) -> None:
         self._credentials = credentials
 
     async def admit(

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from common.door import credentials as module
-from common.door.credentials import Credentials
+from common.door.credentials import CredentialCheck
 from common.door.refusals import Refusals
 from common.errors import RateLimited, Unauthorized, Unavailable
 
@@ -14,8 +14,8 @@ ADDRESS = "192.0.2.1"
 
 
 @pytest.fixture
-def credentials(verifier, auth) -> Credentials:
-    return Credentials(verifier, auth, Refusals(3))
+def credentials(verifier, auth) -> CredentialCheck:
+    return CredentialCheck(verifier, auth, Refusals(3))
 
 
 async def test_many_callers_with_one_key_cost_one_exchange(credentials, auth):

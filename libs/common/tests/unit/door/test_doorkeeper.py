@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.door.credentials import Credentials
+from common.door.credentials import CredentialCheck
 from common.door.doorkeeper import Authenticator, Doorkeeper
 from common.door.refusals import Refusals
 from common.door.revocations import RevocationCheck, RevocationCopy
@@ -30,7 +30,7 @@ def copy(auth) -> RevocationCopy:
 
 @pytest.fixture
 def door(verifier, auth, copy) -> Authenticator:
-    keeper = Doorkeeper(Credentials(verifier, auth, Refusals(2)))
+    keeper = Doorkeeper(CredentialCheck(verifier, auth, Refusals(2)))
     return Authenticator(keeper, RevocationCheck(copy, EmptyRedis()))
 
 

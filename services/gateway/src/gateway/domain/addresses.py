@@ -20,31 +20,31 @@ def client_address(
     """
     if peer is None:
         return LOCAL
-    if not trusted or not _within(peer, trusted):
+    if not trusted or not _is_within(peer, trusted):
         return peer
     found = peer
     for entry in reversed([part.strip() for value in forwarded for part in value.split(",")]):
-        address = _parsed(entry)
+        address = _parse(entry)
         if address is None:
             break
         found = str(address)
-        if not _within(entry, trusted):
+        if not _is_within(entry, trusted):
             break
     return found
 
 
-def asked_host(
+def requested_host(
     peer: str | None,
     host: str,
     forwarded: str,
     trusted: Sequence[IPv4Network | IPv6Network],
 ) -> str:
     """Return the host the client asked: `Host` or, from a trusted proxy, its `X-Forwarded-Host`."""
-    believed = forwarded and peer is not None and _within(peer, trusted)
+    believed = forwarded and peer is not None and _is_within(peer, trusted)
     return forwarded if believed else host
 
 
-def _parsed(text: str) -> IPv4Address | IPv6Address | None:
+def _parse(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address, without a port, as IPv4 where it is one that IPv6 carries."""
     ported = _WITH_PORT.fullmatch(text)
     try:
@@ -54,6 +54,6 @@ def _parsed(text: str) -> IPv4Address | IPv6Address | None:
     return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address
 
 
-def _within(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
-    parsed = _parsed(text)
+def _is_within(text: str, networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    parsed = _parse(text)
     return parsed is not None and any(parsed in network for network in networks)

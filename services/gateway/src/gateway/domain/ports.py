@@ -1,10 +1,13 @@
 """What the door needs from outside."""
 
+from collections.abc import AsyncIterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
+from multidict import CIMultiDict
+
 from common.identity import Identity
-from gateway.domain.windows import RateLimits, Usage
+from gateway.domain.windows import RateLimits, WindowUsage
 
 
 class PlanSource(Protocol):
@@ -20,7 +23,7 @@ class Counted:
 
     revoked: bool
     admitted: bool
-    usage: Usage
+    usage: WindowUsage
     complete: bool
     """Whether the revocations there are known to be complete."""
 
@@ -32,3 +35,95 @@ class SharedCounters(Protocol):
         self, key: str, limits: RateLimits, identity: Identity | None
     ) -> Counted | None:
         """Look up and count one request in one round trip; None while the counters are away."""
+
+
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class UpstreamAnswer(Protocol):
+    """A service's answer, whose body has not been read. To be released in the end."""
+
+    @property
+    def status(self) -> int: ...
+
+    @property
+    def headers(self) -> Headers: ...
+
+    @property
+    def length(self) -> int | None:
+        """How many bytes the body has, where the service says so."""
+
+    async def read(self) -> bytes:
+        """Return the whole body. Raises `Unavailable` or `UpstreamTimeout`."""
+
+    async def read_part(self) -> bytes:
+        """Return what has come of the body, at its end nothing. Raises as `read`."""
+
+    def drop(self) -> None:
+        """Close the connection: the body, which may have no end, is not wanted."""
+
+    def release(self) -> None:
+        """Give the connection back."""
+
+
+class SocketClosed(Exception):  # noqa: N818 - it names what happened
+    """A WebSocket has ended.
+
+    `code` is None where the other side gave none; `by_us` says that our own side closed it.
+    """
+
+    def __init__(self, code: int | None, reason: str, *, by_us: bool = False) -> None:
+        super().__init__(reason)
+        self.code = code
+        self.reason = reason
+        self.by_us = by_us
+
+
+class UpstreamSocket(Protocol):
+    """A WebSocket to a service."""
+
+    @property
+    def protocol(self) -> str | None:
+        """The subprotocol that the service chose."""
+
+    async def receive(self) -> str | bytes:
+        """Return the next message. Raises `SocketClosed`."""
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message, no faster than the service reads. Raises a `KasalError` once it is gone."""
+
+    async def close(self, code: int, reason: str = "") -> None:
+        """Close it; a second time does nothing. Raises a `KasalError` when the service is gone."""
+
+
+class Upstream(Protocol):
+    """A service that requests are passed on to."""
+
+    @property
+    def name(self) -> str: ...
+
+    async def request(
+        self,
+        method: str,
+        target: str,
+        headers: CIMultiDict[str],
+        data: bytes | AsyncIterable[bytes] | None,
+        *,
+        streamed: bool,
+    ) -> UpstreamAnswer:
+        """Send a request and return the answer. Raises `Unavailable` or `UpstreamTimeout`.
+
+        `target` is the path and query as they came; `streamed` that the answer may have no end.
+        """
+
+    async def socket(
+        self, target: str, headers: CIMultiDict[str], protocols: Sequence[str]
+    ) -> UpstreamSocket:
+        """Open a WebSocket.
+
+        Raises the error that the service answers the handshake with, `Unavailable` or
+        `UpstreamTimeout`.
+        """
+
+    async def ping(self) -> None:
+        """Return if the service can answer requests; raises otherwise."""

@@ -28,7 +28,7 @@ TIERS = {
 
 
 @dataclass(slots=True)
-class Usage:
+class WindowUsage:
     """What one client has used: its two windows, and the moment they were looked at."""
 
     hour: Window = field(default_factory=Window)
@@ -62,7 +62,7 @@ class Standing:
     """Seconds until a request fits, 0 if one does now."""
 
 
-def standings(usage: Usage, limits: RateLimits) -> list[Standing]:
+def standings(usage: WindowUsage, limits: RateLimits) -> list[Standing]:
     """Return how each limited window of `usage` stands, the tightest first."""
     found = []
     for name, window, length, limit in (
@@ -88,13 +88,13 @@ class LocalUsage:
 
     def __init__(self, remembered: int = 50_000) -> None:
         self._remembered = remembered
-        self._known: OrderedDict[str, Usage] = OrderedDict()
+        self._known: OrderedDict[str, WindowUsage] = OrderedDict()
 
-    def take(self, key: str, limits: RateLimits, now: int) -> tuple[bool, Usage]:
+    def take(self, key: str, limits: RateLimits, now: int) -> tuple[bool, WindowUsage]:
         """Count one request of `key` if it fits; return whether it does, and what is used."""
         usage = self._known.get(key)
         if usage is None:
-            usage = self._known[key] = Usage()
+            usage = self._known[key] = WindowUsage()
             if len(self._known) > self._remembered:
                 self._known.popitem(last=False)
         else:

@@ -117,7 +117,7 @@ class Records:
             otel_context.attach(set_span_in_context(span, parent))
         bind_contextvars(service="gateway", request_id=visit.request_id)
 
-    def limited(self, window: str) -> None:
+    def count_limited(self, window: str) -> None:
         """Count a request that was refused because `window` is spent."""
         self._limited.add(1, {"window": window})
 

@@ -3,15 +3,14 @@
 import asyncio
 import contextlib
 
-import aiohttp
-from starlette.types import Message, Receive, Send
+from starlette.types import Receive, Send
 
-from common.errors import KasalError, from_status
+from common.errors import InvalidRequest, KasalError, Unavailable, UpstreamTimeout
 from common.logs import get_logger
 from common.queries import check_none
 from common.requests import unsaid
+from gateway.domain.ports import SocketClosed, Upstream, UpstreamSocket
 from gateway.routes.answers import failure
-from gateway.routes.forwarding import Upstream
 from gateway.routes.visit import Visit
 
 log = get_logger(__name__)
@@ -45,9 +44,9 @@ async def relay(visit: Visit, upstream: Upstream, receive: Receive, send: Send) 
     Raises a `KasalError` while the handshake is not answered.
     """
     await receive()  # websocket.connect
-    socket = await _connected(visit, upstream)
+    socket = await _connect(visit, upstream)
     visit.status = 101
-    inward: asyncio.Task[None] | None = None
+    incoming: asyncio.Task[None] | None = None
     try:
         await send(
             {
@@ -56,70 +55,60 @@ async def relay(visit: Visit, upstream: Upstream, receive: Receive, send: Send) 
                 "headers": visit.extra,
             }
         )
-        inward = asyncio.create_task(_inward(receive, socket))
-        await _outward(socket, send)
-        await inward  # it is told of the end too, and carries the client's own close
+        incoming = asyncio.create_task(_carry_in(receive, socket))
+        await _carry_out(socket, send)
+        await incoming  # it sees the end too, and carries the client's own close
     except OSError:
         pass  # the client is gone
     finally:
-        if inward is not None:
-            inward.cancel()
+        if incoming is not None:
+            incoming.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await inward
-        await socket.close(code=1001)
+                await incoming
+        with contextlib.suppress(KasalError):
+            await socket.close(1001)
 
 
-async def _connected(visit: Visit, upstream: Upstream) -> aiohttp.ClientWebSocketResponse[bool]:
+async def _connect(visit: Visit, upstream: Upstream) -> UpstreamSocket:
     for name in _HANDSHAKE:
         visit.carried.popall(name, None)
     try:
         return await upstream.socket(
             "/ws" + visit.query_text(), visit.carried, visit.scope["subprotocols"]
         )
-    except aiohttp.WSServerHandshakeError as fault:
-        if fault.status == 400:  # its words do not reach us here
-            check_none(visit.scope["query_string"])
-        raise from_status(fault.status) from None
-    except (aiohttp.ClientError, OSError) as fault:
-        log.warning("the events service cannot be reached", reason=repr(fault))
-        raise upstream.fault(fault) from None
+    except InvalidRequest:
+        check_none(visit.scope["query_string"])  # the service's words do not reach us here
+        raise
+    except (Unavailable, UpstreamTimeout) as fault:
+        log.warning("the events service cannot be reached", reason=repr(fault.__cause__ or fault))
+        raise
 
 
-async def _inward(receive: Receive, socket: aiohttp.ClientWebSocketResponse[bool]) -> None:
+async def _carry_in(receive: Receive, socket: UpstreamSocket) -> None:
     """Carry the client's frames to the service, and its close."""
     try:
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
-                reason = str(message.get("reason") or "").encode()
-                await socket.close(code=_sendable(message.get("code", 1005), 1000), message=reason)
-                return
-            if message.get("text") is not None:
-                await socket.send_str(message["text"])
-            else:
-                await socket.send_bytes(message["bytes"])
-    except (aiohttp.ClientError, OSError):
-        return  # the service is gone; the other direction sees it too and tells the client
+                code = _sendable(message.get("code", 1005), 1000)
+                return await socket.close(code, str(message.get("reason") or ""))
+            text = message.get("text")
+            await socket.send(message["bytes"] if text is None else text)
+    except KasalError:
+        return None  # the service is gone; the other direction sees it too and tells the client
 
 
-async def _outward(socket: aiohttp.ClientWebSocketResponse[bool], send: Send) -> None:
+async def _carry_out(socket: UpstreamSocket, send: Send) -> None:
     """Carry the service's frames to the client, no faster than it reads, and its close."""
-    while True:
-        frame = await socket.receive()
-        if frame.type is aiohttp.WSMsgType.TEXT:
-            await send({"type": "websocket.send", "text": frame.data})
-        elif frame.type is aiohttp.WSMsgType.BINARY:
-            await send({"type": "websocket.send", "bytes": frame.data})
-        elif frame.type is aiohttp.WSMsgType.CLOSE:
-            return await send(_close(_sendable(frame.data, _RESTART), str(frame.extra or "")))
-        elif frame.type is aiohttp.WSMsgType.CLOSING:
-            return None  # the client has closed
-        else:
-            return await send(_close(_RESTART, "The service restarts; come back."))
-
-
-def _close(code: int, reason: str) -> Message:
-    return {"type": "websocket.close", "code": code, "reason": reason}
+    try:
+        while True:
+            message = await socket.receive()
+            kind = "text" if isinstance(message, str) else "bytes"
+            await send({"type": "websocket.send", kind: message})
+    except SocketClosed as end:
+        if not end.by_us:  # then it was the client
+            code = _sendable(end.code, _RESTART)
+            await send({"type": "websocket.close", "code": code, "reason": end.reason})
 
 
 def _sendable(code: int | None, otherwise: int) -> int:

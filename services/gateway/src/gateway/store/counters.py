@@ -15,7 +15,7 @@ from common.door.windows import Window
 from common.identity import Identity
 from common.logs import get_logger
 from gateway.domain.ports import Counted
-from gateway.domain.windows import RateLimits, Usage
+from gateway.domain.windows import RateLimits, WindowUsage
 
 log = get_logger(__name__)
 
@@ -199,7 +199,7 @@ class RedisCounters:
                 continue
             at = 2 + index * 8
             revoked, admitted, hs, hc, hp, ms, mc, mp = numbers[at : at + 8]
-            usage = Usage(Window(hs, hc, hp), Window(ms, mc, mp), now)
+            usage = WindowUsage(Window(hs, hc, hp), Window(ms, mc, mp), now)
             request.answer.set_result(Counted(revoked == 1, admitted == 1, usage, loaded))
 
     @staticmethod
