@@ -20,7 +20,7 @@ import gateway.config
 from common.bus.rabbitmq_link import ANSWER_WITHIN
 from common.settings import CommonSettings
 from events.routes.socket import PATHS
-from executor.process.worker import worker as process
+from executor.process import worker as process
 
 K8S = Path(__file__).parents[2] / "deploy" / "k8s"
 

@@ -11,7 +11,7 @@ import pytest
 from common.contracts.topology import CREWS_EVENTS_QUEUE, TASK_STATE_EVENTS
 from events.config import Settings as EventsSettings
 from executor.config import Settings as ExecutorSettings
-from executor.domain.worker.worker import lookout
+from executor.domain.worker import lookout
 from gateway.config import Settings as GatewaySettings
 
 ROOT = Path(__file__).parents[2]
