@@ -14,7 +14,7 @@ from common.mongo import database as database_of
 from common.settings import BusSettings, MongoSettings
 from common.telemetry import Telemetry
 from common.times import utc_now
-from crews.domain.composing import new_crew
+from crews.domain.composition import new_crew
 from crews.domain.crew import Crew
 from crews.domain.drafts import CrewDraft
 from crews.store.documents import crew_document

@@ -10,24 +10,24 @@ from pymongo.errors import PyMongoError
 from redis.asyncio import Redis
 
 from auth.config import Settings
-from auth.domain.accounts import Accounts
-from auth.domain.attempts import REMEMBERED, Attempts
+from auth.domain.accounts.accounts import Accounts
+from auth.domain.accounts.attempts import REMEMBERED, Attempts
+from auth.domain.accounts.passwords import PasswordChanges, new_reset_token
 from auth.domain.errands import Errands
-from auth.domain.exchange import Exchange
-from auth.domain.inviting import Inviting
-from auth.domain.key_cabinet import KeyCabinet
 from auth.domain.letters import COUNTED_FOR, Letters
-from auth.domain.logins import Lifetimes, Logins
-from auth.domain.memberships import Memberships
-from auth.domain.passwords import PasswordChanges, new_reset_token
+from auth.domain.logins.logins import Lifetimes, Logins
 from auth.domain.ports import Announcer, Post, Revocations
-from auth.domain.signing import READ_EVERY, KeyRing
+from auth.domain.tokens.issuer import Exchange
+from auth.domain.tokens.signing import READ_EVERY, KeyRing
+from auth.domain.tokens.workspace_keys import KeyCabinet
+from auth.domain.workspaces.invitations import Inviting
+from auth.domain.workspaces.memberships import Memberships
+from auth.mail.smtp import NoPost, SmtpPost, SmtpServer
 from auth.messaging.publishers import DoorAnnouncer
-from auth.messaging.smtp import NoPost, SmtpPost, SmtpServer
 from auth.routes import auth, internal, invitations, passwords, workspace
-from auth.routes.parts import Parts
+from auth.routes.use_cases import Parts
+from auth.store.api_keys import MongoApiKeys
 from auth.store.failures import CountedFailures
-from auth.store.keys import MongoApiKeys
 from auth.store.migrations import SCHEMA
 from auth.store.passwords import Argon2Passwords
 from auth.store.revocations import MongoRevocations, RedisRevocations

@@ -7,11 +7,11 @@ from typing import Any
 
 from auth_testkit.clock import SetClock
 
-from auth.domain.belongings import Belonging
-from auth.domain.keys import ApiKey
-from auth.domain.sessions import Session
-from auth.domain.users import User, account_of
-from auth.domain.workspaces import Workspace
+from auth.domain.accounts.users import User, account_of
+from auth.domain.logins.sessions import Session
+from auth.domain.tokens.api_keys import ApiKey
+from auth.domain.workspaces.belongings import Belonging
+from auth.domain.workspaces.workspaces import Workspace
 from common.errors import Conflict
 from common.idempotency.once import Receipt
 from devkit.stores.receipts import MemoryReceipts

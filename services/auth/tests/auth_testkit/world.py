@@ -4,16 +4,16 @@ from auth_testkit.clock import SetClock
 from auth_testkit.doubles import FakeDoors, FakeMint, FakePasswords, FakePost
 from auth_testkit.stores import FakeApiKeys, FakeFailures, FakeSessions, FakeUsers, FakeWorkspaces
 
-from auth.domain.accounts import Accounts
-from auth.domain.attempts import REMEMBERED, Attempts
-from auth.domain.exchange import Exchange
-from auth.domain.inviting import Inviting
-from auth.domain.key_cabinet import KeyCabinet
+from auth.domain.accounts.accounts import Accounts
+from auth.domain.accounts.attempts import REMEMBERED, Attempts
+from auth.domain.accounts.passwords import PasswordChanges
+from auth.domain.accounts.users import User
 from auth.domain.letters import COUNTED_FOR, Letters
-from auth.domain.logins import Lifetimes, Logins
-from auth.domain.memberships import Memberships
-from auth.domain.passwords import PasswordChanges
-from auth.domain.users import User
+from auth.domain.logins.logins import Lifetimes, Logins
+from auth.domain.tokens.issuer import Exchange
+from auth.domain.tokens.workspace_keys import KeyCabinet
+from auth.domain.workspaces.invitations import Inviting
+from auth.domain.workspaces.memberships import Memberships
 from common.identity import Identity, Role
 
 SERVICE_SECRET = "a secret that the services share"

@@ -8,14 +8,14 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from auth.domain.keys import made
-from auth.domain.revoking import REVOKED_FOR, session_revoked, user_revoked
-from auth.domain.sessions import opened
-from auth.domain.signing import made as made_key
+from auth.domain.logins.revocations import REVOKED_FOR, session_revoked, user_revoked
+from auth.domain.logins.sessions import opened
+from auth.domain.tokens.api_keys import made
+from auth.domain.tokens.signing import made as made_key
 from auth.store import failures as failures_store
 from auth.store import passwords as passwords_store
+from auth.store.api_keys import MongoApiKeys
 from auth.store.failures import CountedFailures
-from auth.store.keys import MongoApiKeys
 from auth.store.migrations import indexes
 from auth.store.passwords import Argon2Passwords
 from auth.store.revocations import MongoRevocations, RedisRevocations

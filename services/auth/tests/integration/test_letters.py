@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from pydantic import ValidationError
 
 from auth.config import Settings
-from auth.messaging.smtp import SmtpPost, SmtpServer
+from auth.mail.smtp import SmtpPost, SmtpServer
 from common.process.backoff import Backoff
 
 USER, PASSWORD = "kasal@example.com", "p@ss/w:rd"

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from redis.exceptions import RedisError
 
-from auth.domain.revoking import session_revoked
+from auth.domain.logins.revocations import session_revoked
 from auth.store.failures import CountedFailures
 from auth.store.revocations import RedisRevocations
 from common.backends import Backends, takes_writes

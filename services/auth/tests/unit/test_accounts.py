@@ -5,9 +5,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth.config import Settings
-from auth.domain.accounts import Accounts
-from auth.domain.revoking import LONGEST_ACCESS
-from auth.domain.users import account_of, check_password, checked_email
+from auth.domain.accounts.accounts import Accounts
+from auth.domain.accounts.users import account_of, check_password, checked_email
+from auth.domain.logins.revocations import LONGEST_ACCESS
 from common.errors import Forbidden, InvalidRequest
 from common.identity import Role
 

@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from auth.domain.revoking import session_revoked
+from auth.domain.logins.revocations import session_revoked
 from auth.messaging.publishers import DoorAnnouncer
 from common.bus import BusUnavailable, decode
 from common.contracts.messages import SessionRevoked

@@ -2,7 +2,7 @@
 
 import pytest
 
-from auth.domain.keys import MOST_KEYS
+from auth.domain.tokens.api_keys import MOST_KEYS
 from common.errors import Conflict, Forbidden, NotFound, Unauthorized
 from common.identity import Role
 

@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from auth.domain.belongings import MOST_BELONGINGS
-from auth.domain.invitations import HOLDS_FOR, MOST_INVITATIONS
+from auth.domain.workspaces.belongings import MOST_BELONGINGS
+from auth.domain.workspaces.invitation import HOLDS_FOR, MOST_INVITATIONS
 from common.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized
 from common.identity import Role
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from auth.domain.attempts import ACCOUNT, ADDRESS, PAIR
+from auth.domain.accounts.attempts import ACCOUNT, ADDRESS, PAIR
 from common.errors import NotFound, RateLimited, Unauthorized
 from common.identity import Role
 

@@ -2,9 +2,9 @@
 
 import pytest
 
-from auth.domain import passwords as changes
-from auth.domain.attempts import PAIR
-from auth.domain.passwords import RESET_HOLDS, new_reset_token
+from auth.domain.accounts import passwords as changes
+from auth.domain.accounts.attempts import PAIR
+from auth.domain.accounts.passwords import RESET_HOLDS, new_reset_token
 from common.errors import Forbidden, InvalidRequest, NotFound, RateLimited, Unauthorized
 from common.identity import Role
 

@@ -17,7 +17,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from auth.domain.sessions import GRACE, MOST_SIBLINGS, RefreshToken
+from auth.domain.logins.sessions import GRACE, MOST_SIBLINGS, RefreshToken
 from common.errors import Forbidden, Unauthorized
 from common.identity import Role
 

@@ -5,7 +5,7 @@ import json
 import pytest
 from pydantic import BaseModel
 
-from auth.domain.users import User
+from auth.domain.accounts.users import User
 from common.errors import Conflict, Unauthorized, Unavailable
 from common.idempotency.keys import GivenKey, IdempotencyKeys
 from common.idempotency.once import Replayed

@@ -6,8 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.domain.revoking import LONGEST_ACCESS
-from auth.domain.signing import KNOWN_BEFORE, READ_EVERY, KeyRing, SigningKey, outdated, signer
+from auth.domain.logins.revocations import LONGEST_ACCESS
+from auth.domain.tokens.signing import (
+    KNOWN_BEFORE,
+    READ_EVERY,
+    KeyRing,
+    SigningKey,
+    outdated,
+    signer,
+)
 from common.errors import Unauthorized, Unavailable
 from common.identity import Identity, Role
 from common.times import utc_now

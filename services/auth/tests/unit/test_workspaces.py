@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auth.domain.revoking import REVOKED_FOR
-from auth.domain.workspaces import MOST_MEMBERS, Limits, Member, Workspace
+from auth.domain.logins.revocations import REVOKED_FOR
+from auth.domain.workspaces.workspaces import MOST_MEMBERS, Limits, Member, Workspace
 from common.errors import Conflict, Forbidden, InvalidRequest, KasalError, NotFound, Unauthorized
 from common.identity import Role
 

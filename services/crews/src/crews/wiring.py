@@ -22,16 +22,16 @@ from common.sealing import Sealer
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 from crews.config import Settings
-from crews.domain.catalog import Catalog
-from crews.domain.demo import Demo
+from crews.domain.crew_catalog import Catalog
+from crews.domain.demo_crew import Demo
 from crews.domain.following import Following
-from crews.domain.naming import ModelNames
+from crews.domain.model_names import ModelNames
 from crews.domain.remembering import Remembering
-from crews.domain.toolbox import Toolbox
+from crews.domain.tool_catalog import Toolbox
 from crews.messaging.consumers import Consumers
-from crews.models.published import PublishedModels
+from crews.models.price_list import PublishedModels
 from crews.routes import agents, crews, internal, memory, tasks, tools
-from crews.routes.parts import Parts
+from crews.routes.use_cases import Parts
 from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
 from crews.store.lists import MongoLists

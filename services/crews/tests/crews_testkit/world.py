@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from crews_testkit.stores import ActivitiesInMemory, CrewsInMemory, MemoriesInMemory, ToolsInMemory
 
-from crews.domain.catalog import Catalog
-from crews.domain.naming import ModelNames
-from crews.models.published import PublishedModels
+from crews.domain.crew_catalog import Catalog
+from crews.domain.model_names import ModelNames
+from crews.models.price_list import PublishedModels
 
 
 @dataclass

@@ -13,7 +13,7 @@ from common.mongo import connect, database
 from common.settings import MongoSettings
 from common.times import utc_now
 from crews.domain.activity import Activity, JobEvent
-from crews.domain.composing import new_crew
+from crews.domain.composition import new_crew
 from crews.domain.crew import Crew
 from crews.domain.drafts import CrewDraft
 from crews.domain.ports import Stretch

@@ -8,7 +8,7 @@ import pytest
 
 from common.errors import Conflict
 from common.times import utc_now
-from crews.domain.composing import new_crew
+from crews.domain.composition import new_crew
 from crews.domain.drafts import CrewDraft
 from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews

@@ -7,7 +7,7 @@ import pytest
 from common.cursors import cursor_at
 from common.times import utc_now
 from crews.domain.activity import Activity, JobEvent
-from crews.domain.composing import new_crew
+from crews.domain.composition import new_crew
 from crews.domain.crew import Crew
 from crews.domain.drafts import CrewDraft
 from crews.store.activities import _document

@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 from crews.domain.crew import MOST_AGENTS, MOST_BYTES
-from crews.domain.demo import CREW_ID, Demo
+from crews.domain.demo_crew import CREW_ID, Demo
 from crews.domain.drafts import (
     AgentChanges,
     AgentRequest,
@@ -16,7 +16,7 @@ from crews.domain.drafts import (
     TaskChanges,
     TaskRequest,
 )
-from crews.domain.toolbox import Toolbox
+from crews.domain.tool_catalog import Toolbox
 from crews.domain.tools import ToolDraft
 from crews.routes.bodies import crew_view
 

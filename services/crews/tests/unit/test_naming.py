@@ -8,8 +8,8 @@ from common.contracts.crew import Budget, Configuration
 from common.errors import InvalidRequest
 from crews.domain.crew import Agent, Crew
 from crews.domain.drafts import AgentChanges, AgentRequest, CrewChanges, CrewDraft
-from crews.domain.naming import ModelNames
-from crews.models.published import PublishedModels
+from crews.domain.model_names import ModelNames
+from crews.models.price_list import PublishedModels
 from devkit.loop_lag import loop_lag
 
 

@@ -2,10 +2,10 @@
 
 from datetime import timedelta
 
-from auth.domain.invitations import Invitation
+from auth.domain.accounts.users import account_of
 from auth.domain.ports import Failures, Post
-from auth.domain.users import account_of
-from auth.domain.workspaces import Workspace
+from auth.domain.workspaces.invitation import Invitation
+from auth.domain.workspaces.workspaces import Workspace
 
 MOST_A_DAY = 200
 """Invitations a day that one workspace sends by mail; more are handed over by the inviter."""

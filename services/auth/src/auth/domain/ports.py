@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Protocol
 
-from auth.domain.belongings import Belonging
-from auth.domain.keys import ApiKey
-from auth.domain.sessions import Session
-from auth.domain.users import User
-from auth.domain.workspaces import Workspace
+from auth.domain.accounts.users import User
+from auth.domain.logins.sessions import Session
+from auth.domain.tokens.api_keys import ApiKey
+from auth.domain.workspaces.belongings import Belonging
+from auth.domain.workspaces.workspaces import Workspace
 from common.contracts.messages import SessionRevoked
 from common.idempotency.once import Receipt, Receipts
 from common.identity import Identity

@@ -4,13 +4,13 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
-from auth.domain.accounts import Registered as RegisteredUser
-from auth.domain.belongings import Belonging
-from auth.domain.key_cabinet import Made
-from auth.domain.keys import ApiKey
-from auth.domain.logins import Tokens
-from auth.domain.users import User, account_of
-from auth.domain.workspaces import Workspace
+from auth.domain.accounts.accounts import Registered as RegisteredUser
+from auth.domain.accounts.users import User, account_of
+from auth.domain.logins.logins import Tokens
+from auth.domain.tokens.api_keys import ApiKey
+from auth.domain.tokens.workspace_keys import Made
+from auth.domain.workspaces.belongings import Belonging
+from auth.domain.workspaces.workspaces import Workspace
 from auth.routes.bodies import (
     ApiKeyList,
     ApiKeyMade,
@@ -30,7 +30,7 @@ from auth.routes.bodies import (
     SwitchRequest,
     WorkspaceView,
 )
-from auth.routes.parts import SECRET, ClientAddress, Use
+from auth.routes.use_cases import SECRET, ClientAddress, Use
 from common.access import Admin, Viewer
 from common.cursors import Spot, milliseconds
 from common.idempotency.header import IdempotencyKey, creating

@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from auth.domain.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
-from auth.domain.workspaces import Tier
+from auth.domain.accounts.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
+from auth.domain.workspaces.workspaces import Tier
 from common.contracts.ids import id_of
 from common.contracts.texts import line
 from common.models import AnswerModel, NextPage, RequestModel, Timestamp

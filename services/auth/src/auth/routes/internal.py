@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Header, Request
 
-from auth.domain.exchange import EXCHANGED_TTL, SERVICE_TTL
+from auth.domain.tokens.issuer import EXCHANGED_TTL, SERVICE_TTL
 from auth.routes.bodies import ExchangeRequest, Plan, ServiceTokenRequest, ShortToken
-from auth.routes.parts import Use
+from auth.routes.use_cases import Use
 from auth.routes.workspace import plan_of
 from common.access import Overseer, bearer
 from common.errors import Forbidden

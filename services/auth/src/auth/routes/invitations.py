@@ -4,8 +4,8 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from auth.domain.invitations import Invitation
-from auth.domain.inviting import Invited
+from auth.domain.workspaces.invitation import Invitation
+from auth.domain.workspaces.invitations import Invited
 from auth.routes.auth import me_of
 from auth.routes.bodies import (
     Acceptance,
@@ -16,7 +16,7 @@ from auth.routes.bodies import (
     Me,
     MemberRequest,
 )
-from auth.routes.parts import SECRET, ClientAddress, Use
+from auth.routes.use_cases import SECRET, ClientAddress, Use
 from common.access import Admin, caller_of
 from common.errors import Conflict, InvalidRequest
 from common.idempotency.header import IdempotencyKey, creating

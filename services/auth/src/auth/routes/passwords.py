@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 
 from auth.routes.bodies import Forgotten, Noted, PasswordChange, PasswordReset
-from auth.routes.parts import ClientAddress, Use
+from auth.routes.use_cases import ClientAddress, Use
 from common.access import Viewer
 from common.models import failures
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from auth.domain.workspaces import Limits, Member, Workspace
+from auth.domain.workspaces.workspaces import Limits, Member, Workspace
 from auth.routes.bodies import (
     LimitsBody,
     MemberList,
@@ -13,7 +13,7 @@ from auth.routes.bodies import (
     PlanRequest,
     RoleRequest,
 )
-from auth.routes.parts import Use
+from auth.routes.use_cases import Use
 from common.access import Admin, Owner, Viewer
 from common.cursors import Spot, milliseconds
 from common.identity import ROLES

@@ -9,7 +9,7 @@ from datetime import timedelta
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from auth.domain.sessions import hashed
+from auth.domain.logins.sessions import hashed
 from common.logs import get_logger
 
 log = get_logger(__name__)

@@ -1,6 +1,6 @@
 """The schema of auth's database; see docs/reference/schema.md before you change it."""
 
-from auth.domain.users import account_of
+from auth.domain.accounts.users import account_of
 from common.idempotency import receipts
 from common.migrations import Schema, Step
 from common.mongo import Database, ensure_index

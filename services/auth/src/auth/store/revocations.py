@@ -9,7 +9,7 @@ from datetime import datetime
 from redis.asyncio import Redis
 from redis.exceptions import RedisError
 
-from auth.domain.revoking import user_revoked
+from auth.domain.logins.revocations import user_revoked
 from common.contracts.messages import SessionRevoked
 from common.contracts.revocations import LOADED_KEY, session_key, user_key
 from common.errors import Unavailable

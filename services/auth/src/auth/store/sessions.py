@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import datetime
 
-from auth.domain.revoking import REVOKED_FOR
-from auth.domain.sessions import Session, Unused
+from auth.domain.logins.revocations import REVOKED_FOR
+from auth.domain.logins.sessions import Session, Unused
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.mongo import Database, Document

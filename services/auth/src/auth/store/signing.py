@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 from pymongo.errors import DuplicateKeyError
 
-from auth.domain.signing import SigningKey
+from auth.domain.tokens.signing import SigningKey
 from common.mongo import Database, Document
 from common.resealing import Resealed, resealed
 from common.sealing import CannotOpen, Sealer

@@ -7,10 +7,10 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from auth.domain.belongings import MOST_LISTED, Belonging
-from auth.domain.invitations import Invitation
-from auth.domain.users import User, account_of
-from auth.domain.workspaces import Limits, Member, ShutOut, Workspace
+from auth.domain.accounts.users import User, account_of
+from auth.domain.workspaces.belongings import MOST_LISTED, Belonging
+from auth.domain.workspaces.invitation import Invitation
+from auth.domain.workspaces.workspaces import Limits, Member, ShutOut, Workspace
 from common.errors import Conflict
 from common.formats import FIELD as FORMAT
 from common.formats import format_of

@@ -10,7 +10,7 @@ from common.models import CursorPage, failures
 from crews.domain.crew import Agent
 from crews.domain.drafts import AgentChanges, AgentRequest, CrewId
 from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view
-from crews.routes.parts import IfMatch, Use, condition, entry_tag, number_of, part_of, place_in
+from crews.routes.use_cases import IfMatch, Use, condition, entry_tag, number_of, part_of, place_in
 
 router = APIRouter(tags=["Agents"])
 

@@ -11,7 +11,7 @@ from common.models import AnswerModel, NextPage, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.origins import Fate, masked
-from crews.domain.toolbox import Changed
+from crews.domain.tool_catalog import Changed
 from crews.domain.tools import CustomTool, ToolDraft
 
 CrewState = Literal["configuring", "active"]

@@ -18,7 +18,7 @@ from crews.routes.bodies import (
     crew_summary,
     crew_view,
 )
-from crews.routes.parts import LOOKED, IfMatch, Use, condition, crew_tag, number_of, part_of
+from crews.routes.use_cases import LOOKED, IfMatch, Use, condition, crew_tag, number_of, part_of
 
 router = APIRouter(tags=["Crews"])
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path
 from common.access import PeerService
 from common.contracts.crew import CrewSnapshot, MemorySnapshot
 from common.contracts.memory import SHELF
-from crews.routes.parts import Use
+from crews.routes.use_cases import Use
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 

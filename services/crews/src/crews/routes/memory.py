@@ -12,7 +12,7 @@ from common.errors import InvalidRequest
 from common.models import failures
 from crews.domain.memory import MemoryKind
 from crews.routes.bodies import ClearRequest, InsightView, MemoryView, ShortTermView
-from crews.routes.parts import Use
+from crews.routes.use_cases import Use
 
 router = APIRouter(tags=["Memory"])
 

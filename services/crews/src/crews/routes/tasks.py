@@ -11,7 +11,7 @@ from crews.domain.activity import TaskStatus
 from crews.domain.crew import Crew, Task
 from crews.domain.drafts import AgentId, CrewId, TaskChanges, TaskRequest
 from crews.routes.bodies import Created, TaskList, TaskView, Updated, task_view
-from crews.routes.parts import (
+from crews.routes.use_cases import (
     LOOKED,
     IfMatch,
     Use,

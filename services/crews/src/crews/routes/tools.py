@@ -20,7 +20,7 @@ from crews.routes.bodies import (
     tool_updated,
     tool_view,
 )
-from crews.routes.parts import Use
+from crews.routes.use_cases import Use
 
 router = APIRouter(tags=["Tools"])
 _OWN = 1_000

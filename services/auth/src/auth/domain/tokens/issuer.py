@@ -2,10 +2,10 @@
 
 import hmac
 
-from auth.domain import sandbox
-from auth.domain.identities import member_identity
+from auth.domain.logins.sessions import hashed
 from auth.domain.ports import ApiKeys, Clock, TokenMint, Workspaces
-from auth.domain.sessions import hashed
+from auth.domain.tokens import sandbox
+from auth.domain.tokens.identities import member_identity
 from common.errors import Unauthorized
 from common.identity import Identity, Role, TokenKind
 from common.rotation import RotatingSecret

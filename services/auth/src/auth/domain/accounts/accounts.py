@@ -2,12 +2,12 @@
 
 from datetime import datetime
 
-from auth.domain import sandbox
-from auth.domain.attempts import NOWHERE, place_of
+from auth.domain.accounts.attempts import NOWHERE, place_of
+from auth.domain.accounts.users import User, check_password, checked_email
 from auth.domain.letters import Letters
 from auth.domain.ports import Clock, Passwords, Users, Workspaces
-from auth.domain.users import User, check_password, checked_email
-from auth.domain.workspaces import Member, Tier, Workspace
+from auth.domain.tokens import sandbox
+from auth.domain.workspaces.workspaces import Member, Tier, Workspace
 from common.errors import Conflict, Forbidden, NotFound
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.identity import Identity, Role

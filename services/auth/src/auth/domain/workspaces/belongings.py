@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from auth.domain.users import User
-from auth.domain.workspaces import Tier
+from auth.domain.accounts.users import User
+from auth.domain.workspaces.workspaces import Tier
 from common.identity import Role
 
 MOST_BELONGINGS = 100

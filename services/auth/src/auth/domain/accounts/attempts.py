@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
+from auth.domain.logins.sessions import hashed
 from auth.domain.ports import Failures
-from auth.domain.sessions import hashed
 from common.errors import RateLimited
 
 NOWHERE = "local"

@@ -20,8 +20,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from jwt.algorithms import ECAlgorithm
 
+from auth.domain.logins.revocations import LONGEST_ACCESS
 from auth.domain.ports import Clock
-from auth.domain.revoking import LONGEST_ACCESS
 from common.errors import Unavailable
 from common.identity import ALGORITHM, Identity
 from common.ids import new_id

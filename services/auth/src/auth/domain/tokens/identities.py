@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from auth.domain.workspaces import Workspace
+from auth.domain.workspaces.workspaces import Workspace
 from common.identity import Identity, Role
 
 

@@ -5,17 +5,17 @@ from typing import Annotated
 
 from fastapi import Depends, Request, Response
 
-from auth.domain.accounts import Accounts
-from auth.domain.attempts import NOWHERE
+from auth.domain.accounts.accounts import Accounts
+from auth.domain.accounts.attempts import NOWHERE
+from auth.domain.accounts.passwords import PasswordChanges
 from auth.domain.errands import Errands
-from auth.domain.exchange import Exchange
-from auth.domain.inviting import Inviting
-from auth.domain.key_cabinet import KeyCabinet
-from auth.domain.logins import Logins
-from auth.domain.memberships import Memberships
-from auth.domain.passwords import PasswordChanges
+from auth.domain.logins.logins import Logins
 from auth.domain.ports import Revocations
-from auth.domain.signing import KeyRing
+from auth.domain.tokens.issuer import Exchange
+from auth.domain.tokens.signing import KeyRing
+from auth.domain.tokens.workspace_keys import KeyCabinet
+from auth.domain.workspaces.invitations import Inviting
+from auth.domain.workspaces.memberships import Memberships
 from common.addresses import counted_as
 from common.idempotency.keys import IdempotencyKeys
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from auth.domain.keys import MOST_KEYS, ApiKey, made
+from auth.domain.logins.revocations import session_revoked
 from auth.domain.ports import Announcer, ApiKeys, Clock
-from auth.domain.revoking import session_revoked
-from auth.domain.sandbox import refuse_sandbox
+from auth.domain.tokens.api_keys import MOST_KEYS, ApiKey, made
+from auth.domain.tokens.sandbox import refuse_sandbox
 from common.errors import Conflict, NotFound
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.identity import Identity, Role

@@ -12,11 +12,11 @@ from common.cursors import Part, Scope, Spot, cursor_at, spot_of
 from common.idempotency.keys import IdempotencyKeys
 from common.models import CursorPage
 from crews.domain.activity import TaskStatus
-from crews.domain.catalog import Catalog, Matches, anything
 from crews.domain.crew import Agent, Crew, Task
+from crews.domain.crew_catalog import Catalog, Matches, anything
 from crews.domain.ports import Activities, Crews, CustomTools, Lists, Stretch
 from crews.domain.remembering import Remembering
-from crews.domain.toolbox import Toolbox
+from crews.domain.tool_catalog import Toolbox
 
 T = TypeVar("T")
 

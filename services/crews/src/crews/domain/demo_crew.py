@@ -2,8 +2,8 @@
 
 from common.contracts.crew import Configuration
 from common.times import utc_now
-from crews.domain.catalog import Catalog
 from crews.domain.crew import Agent, Crew, Task
+from crews.domain.crew_catalog import Catalog
 from crews.domain.ports import Crews
 
 CREW_ID = "crew_abc123"

@@ -6,8 +6,8 @@ from datetime import datetime
 
 from pymongo.errors import DuplicateKeyError
 
-from auth.domain.keys import ApiKey
-from auth.domain.revoking import REVOKED_FOR
+from auth.domain.logins.revocations import REVOKED_FOR
+from auth.domain.tokens.api_keys import ApiKey
 from common.idempotency.once import KeyTaken, Receipt
 from common.idempotency.receipts import MongoReceipts, kept
 from common.identity import ROLES

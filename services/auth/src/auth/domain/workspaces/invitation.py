@@ -5,8 +5,8 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from auth.domain.sessions import hashed
-from auth.domain.users import account_of
+from auth.domain.accounts.users import account_of
+from auth.domain.logins.sessions import hashed
 from common.errors import InvalidRequest
 from common.identity import Role
 from common.ids import new_id

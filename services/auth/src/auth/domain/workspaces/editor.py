@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 from auth.domain.ports import Workspaces
-from auth.domain.workspaces import Workspace
+from auth.domain.workspaces.workspaces import Workspace
 from common.errors import Conflict, NotFound
 from common.idempotency.once import Receipt
 

@@ -4,13 +4,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
-from auth.domain.accounts import home_of
-from auth.domain.attempts import NOWHERE, Attempt, Attempts, place_of
-from auth.domain.belongings import Belonging, entered_first
-from auth.domain.identities import member_identity
-from auth.domain.ports import Announcer, Clock, Passwords, Sessions, TokenMint, Users, Workspaces
-from auth.domain.revoking import session_revoked
-from auth.domain.sessions import (
+from auth.domain.accounts.accounts import home_of
+from auth.domain.accounts.attempts import NOWHERE, Attempt, Attempts, place_of
+from auth.domain.accounts.users import User, account_of
+from auth.domain.logins.revocations import session_revoked
+from auth.domain.logins.sessions import (
     MOST_SIBLINGS,
     RefreshToken,
     Session,
@@ -19,7 +17,9 @@ from auth.domain.sessions import (
     opened,
     rotated,
 )
-from auth.domain.users import User, account_of
+from auth.domain.ports import Announcer, Clock, Passwords, Sessions, TokenMint, Users, Workspaces
+from auth.domain.tokens.identities import member_identity
+from auth.domain.workspaces.belongings import Belonging, entered_first
 from common.errors import Forbidden, NotFound, Unauthorized, Unavailable
 from common.identity import Identity
 from common.times import utc_now

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from auth.domain.changes import Changes
-from auth.domain.key_cabinet import KeyCabinet
+from auth.domain.logins.revocations import user_revoked
+from auth.domain.logins.sessions import is_login
 from auth.domain.ports import Announcer, Clock, Sessions, Workspaces
-from auth.domain.revoking import user_revoked
-from auth.domain.sandbox import refuse_sandbox
-from auth.domain.sessions import is_login
-from auth.domain.workspaces import Limits, Member, Tier, Workspace
+from auth.domain.tokens.sandbox import refuse_sandbox
+from auth.domain.tokens.workspace_keys import KeyCabinet
+from auth.domain.workspaces.editor import Changes
+from auth.domain.workspaces.workspaces import Limits, Member, Tier, Workspace
 from common.errors import Forbidden, InvalidRequest
 from common.identity import Identity, Role
 from common.times import utc_now

@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from auth.domain.sessions import hashed
+from auth.domain.logins.sessions import hashed
 from common.identity import Role
 from common.ids import new_id
 from common.tokens import API_KEY_PREFIX

@@ -4,8 +4,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
-from auth.domain.invitations import MOST_INVITATIONS, Invitation, InvitationToken, not_valid
-from auth.domain.revoking import REVOKED_FOR
+from auth.domain.logins.revocations import REVOKED_FOR
+from auth.domain.workspaces.invitation import (
+    MOST_INVITATIONS,
+    Invitation,
+    InvitationToken,
+    not_valid,
+)
 from common.errors import Conflict, Forbidden, NotFound, Unauthorized
 from common.identity import Role
 

@@ -18,7 +18,7 @@ from common.idempotency.once import Once, Receipt, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
 from crews.domain.activity import Activity
-from crews.domain.composing import changed_crew, given, new_crew
+from crews.domain.composition import changed_crew, given, new_crew
 from crews.domain.crew import (
     Agent,
     Crew,
@@ -38,7 +38,7 @@ from crews.domain.drafts import (
     TaskRequest,
 )
 from crews.domain.memory import Memory, memory_id
-from crews.domain.naming import ModelNames
+from crews.domain.model_names import ModelNames
 from crews.domain.ports import Activities, Crews, CustomTools, Memories
 from crews.domain.schemas import schema_faults
 

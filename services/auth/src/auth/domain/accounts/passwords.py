@@ -3,15 +3,15 @@
 import secrets
 from datetime import datetime, timedelta
 
-from auth.domain.attempts import Attempt, Attempts
-from auth.domain.changes import Changes
-from auth.domain.key_cabinet import KeyCabinet
+from auth.domain.accounts.attempts import Attempt, Attempts
+from auth.domain.accounts.users import User, check_password
 from auth.domain.letters import Letters
-from auth.domain.logins import Logins
+from auth.domain.logins.logins import Logins
+from auth.domain.logins.revocations import session_revoked, user_revoked
+from auth.domain.logins.sessions import hashed
 from auth.domain.ports import Announcer, Clock, Passwords, Sessions, Users, Workspaces
-from auth.domain.revoking import session_revoked, user_revoked
-from auth.domain.sessions import hashed
-from auth.domain.users import User, check_password
+from auth.domain.tokens.workspace_keys import KeyCabinet
+from auth.domain.workspaces.editor import Changes
 from common.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from common.identity import Identity
 from common.times import utc_now

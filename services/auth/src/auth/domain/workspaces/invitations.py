@@ -4,16 +4,16 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from auth.domain.accounts import Accounts
-from auth.domain.belongings import MOST_BELONGINGS
-from auth.domain.changes import Changes
-from auth.domain.invitations import Invitation, InvitationToken, made, not_valid
+from auth.domain.accounts.accounts import Accounts
+from auth.domain.accounts.users import User, checked_email
 from auth.domain.letters import Letters
-from auth.domain.logins import Logins
+from auth.domain.logins.logins import Logins
 from auth.domain.ports import Clock, Users, Workspaces
-from auth.domain.sandbox import refuse_sandbox
-from auth.domain.users import User, checked_email
-from auth.domain.workspaces import Member, Workspace
+from auth.domain.tokens.sandbox import refuse_sandbox
+from auth.domain.workspaces.belongings import MOST_BELONGINGS
+from auth.domain.workspaces.editor import Changes
+from auth.domain.workspaces.invitation import Invitation, InvitationToken, made, not_valid
+from auth.domain.workspaces.workspaces import Member, Workspace
 from common.errors import Conflict, Forbidden, Unauthorized
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.identity import Identity, Role
