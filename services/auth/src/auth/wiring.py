@@ -16,16 +16,16 @@ from auth.domain.accounts.passwords import PasswordChanges, new_reset_token
 from auth.domain.errands import Errands
 from auth.domain.letters import COUNTED_FOR, Letters
 from auth.domain.logins.logins import Lifetimes, Logins
-from auth.domain.ports import Announcer, Post, Revocations
-from auth.domain.tokens.issuer import Exchange
+from auth.domain.ports import Post, RevocationAnnouncer, Revocations
+from auth.domain.tokens.issuer import TokenIssuer
 from auth.domain.tokens.signing import READ_EVERY, KeyRing
-from auth.domain.tokens.workspace_keys import KeyCabinet
-from auth.domain.workspaces.invitations import Inviting
+from auth.domain.tokens.workspace_keys import WorkspaceKeys
+from auth.domain.workspaces.invitations import Invitations
 from auth.domain.workspaces.memberships import Memberships
 from auth.mail.smtp import NoPost, SmtpPost, SmtpServer
 from auth.messaging.publishers import DoorAnnouncer
 from auth.routes import auth, internal, invitations, passwords, workspace
-from auth.routes.use_cases import Parts
+from auth.routes.use_cases import AuthUseCases
 from auth.store.api_keys import MongoApiKeys
 from auth.store.failures import CountedFailures
 from auth.store.migrations import SCHEMA
@@ -96,7 +96,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     announcer = DoorAnnouncer(RedisRevocations(redis), bus, revocations)
     key_ring = KeyRing(stores.signing_keys)
     post = _post(settings)
-    parts = _parts(settings, stores, redis, revocations, announcer, key_ring, post)
+    use_cases = _use_cases(settings, stores, redis, revocations, announcer, key_ring, post)
 
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -109,7 +109,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             await closing.enter_async_context(sweeping(*keepers))
             closing.push_async_callback(bus.close)
             await bus.start()
-            works = [announcer.keep(), _keep_keys(key_ring, settings), parts.errands.run()]
+            works = [announcer.keep(), _keep_keys(key_ring, settings), use_cases.errands.run()]
             if isinstance(post, SmtpPost):
                 closing.push_async_callback(post.close, settings.shutdown_grace)
                 works.append(post.run())
@@ -124,7 +124,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         except CannotOpen as fault:
             raise CannotStart(f"The signing keys cannot be read: {fault}") from fault
         if settings.sandbox_token is not None:
-            await parts.accounts.ensure_sandbox()
+            await use_cases.accounts.ensure_sandbox()
 
     async def ask_redis() -> None:
         await takes_writes(redis)
@@ -144,8 +144,8 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         needed={"mongo"},  # revocations are brought to Redis and the bus later, logins counted here
         verifier=TokenVerifier(key_ring),
     )
-    app.state.parts = parts
-    app.state.accounts = parts.accounts
+    app.state.use_cases = use_cases
+    app.state.accounts = use_cases.accounts
     app.state.telemetry = telemetry
     return app
 
@@ -167,15 +167,15 @@ async def reset_token(settings: MongoSettings, email: str) -> str:
         await client.close()
 
 
-def _parts(
+def _use_cases(
     settings: Settings,
     stores: Stores,
     redis: Redis,
     revocations: Revocations,
-    announcer: Announcer,
+    announcer: RevocationAnnouncer,
     key_ring: KeyRing,
     post: Post,
-) -> Parts:
+) -> AuthUseCases:
     users, workspaces, sessions = stores.users, stores.workspaces, stores.sessions
     hashes = Argon2Passwords()
     attempts = Attempts(CountedFailures(redis, REMEMBERED))
@@ -183,26 +183,34 @@ def _parts(
     accounts = Accounts(users, workspaces, hashes, letters, open_to_all=settings.registration)
     lifetimes = Lifetimes(settings.access_ttl, settings.refresh_ttl)
     logins = Logins(users, workspaces, sessions, hashes, attempts, key_ring, announcer, lifetimes)
-    cabinet = KeyCabinet(stores.api_keys, announcer)
-    return Parts(
+    workspace_keys = WorkspaceKeys(stores.api_keys, announcer)
+    return AuthUseCases(
         accounts=accounts,
         logins=logins,
         memberships=Memberships(
-            workspaces, sessions, cabinet, announcer, plan_changes=settings.plan_changes
+            workspaces, sessions, workspace_keys, announcer, plan_changes=settings.plan_changes
         ),
-        inviting=Inviting(workspaces, users, accounts, logins, letters),
+        invitations=Invitations(workspaces, users, accounts, logins, letters),
         passwords=PasswordChanges(
-            users, workspaces, sessions, hashes, attempts, logins, cabinet, letters, announcer
+            users,
+            workspaces,
+            sessions,
+            hashes,
+            attempts,
+            logins,
+            workspace_keys,
+            letters,
+            announcer,
         ),
         errands=Errands(),
-        exchange=Exchange(
+        issuer=TokenIssuer(
             stores.api_keys,
             workspaces,
             key_ring,
             service_secret=settings.service_secret,
             sandbox_token=settings.sandbox_token,
         ),
-        cabinet=cabinet,
+        workspace_keys=workspace_keys,
         revocations=revocations,
         key_ring=key_ring,
         keys=IdempotencyKeys(settings.secret_key),

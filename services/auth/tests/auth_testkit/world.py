@@ -10,9 +10,9 @@ from auth.domain.accounts.passwords import PasswordChanges
 from auth.domain.accounts.users import User
 from auth.domain.letters import COUNTED_FOR, Letters
 from auth.domain.logins.logins import Lifetimes, Logins
-from auth.domain.tokens.issuer import Exchange
-from auth.domain.tokens.workspace_keys import KeyCabinet
-from auth.domain.workspaces.invitations import Inviting
+from auth.domain.tokens.issuer import TokenIssuer
+from auth.domain.tokens.workspace_keys import WorkspaceKeys
+from auth.domain.workspaces.invitations import Invitations
 from auth.domain.workspaces.memberships import Memberships
 from common.identity import Identity, Role
 
@@ -58,16 +58,16 @@ class World:
             self.lifetimes,
             clock,
         )
-        self.cabinet = KeyCabinet(self.api_keys, self.doors, clock)
+        self.workspace_keys = WorkspaceKeys(self.api_keys, self.doors, clock)
         self.memberships = Memberships(
             self.workspaces,
             self.sessions,
-            self.cabinet,
+            self.workspace_keys,
             self.doors,
             plan_changes=True,
             clock=clock,
         )
-        self.inviting = Inviting(
+        self.inviting = Invitations(
             self.workspaces, self.users, self.accounts, self.logins, self.letters, clock
         )
         self.password_changes = PasswordChanges(
@@ -77,12 +77,12 @@ class World:
             self.passwords,
             attempts,
             self.logins,
-            self.cabinet,
+            self.workspace_keys,
             self.letters,
             self.doors,
             clock,
         )
-        self.exchange = Exchange(
+        self.exchange = TokenIssuer(
             self.api_keys,
             self.workspaces,
             self.mint,

@@ -9,7 +9,7 @@ from common.identity import Role
 
 async def test_a_key_speaks_for_its_maker_with_its_own_role(world):
     owner = await world.owner()
-    key, secret = await world.cabinet.make(owner, "ci", Role.EDITOR)
+    key, secret = await world.workspace_keys.make(owner, "ci", Role.EDITOR)
 
     identity = world.mint.read(await world.exchange.opaque(secret))
 
@@ -24,7 +24,7 @@ async def test_a_key_speaks_for_its_maker_with_its_own_role(world):
 async def test_a_key_never_has_more_than_its_maker_has_now(world):
     owner = await world.owner()
     admin = await world.member(owner, "b@example.com", Role.ADMIN)
-    _, secret = await world.cabinet.make(admin, "ci", Role.ADMIN)
+    _, secret = await world.workspace_keys.make(admin, "ci", Role.ADMIN)
     before = world.mint.read(await world.exchange.opaque(secret))
 
     await world.memberships.set_role(owner, admin.user_id, Role.VIEWER)
@@ -37,7 +37,7 @@ async def test_a_key_never_has_more_than_its_maker_has_now(world):
 async def test_a_removed_members_keys_are_dead_and_stay_so(world):
     owner = await world.owner()
     admin = await world.member(owner, "b@example.com", Role.ADMIN)
-    _, secret = await world.cabinet.make(admin, "ci", Role.ADMIN)
+    _, secret = await world.workspace_keys.make(admin, "ci", Role.ADMIN)
 
     await world.memberships.remove(owner, admin.user_id)
     world.clock.advance(seconds=1)
@@ -50,7 +50,7 @@ async def test_a_removed_members_keys_are_dead_and_stay_so(world):
 async def test_a_key_of_an_earlier_membership_stays_dead(world):
     owner = await world.owner()
     admin = await world.member(owner, "b@example.com", Role.ADMIN)
-    key, secret = await world.cabinet.make(admin, "ci", Role.ADMIN)
+    key, secret = await world.workspace_keys.make(admin, "ci", Role.ADMIN)
     await world.memberships.remove(owner, admin.user_id)
     world.api_keys.held[key.id] = key  # as if the process had died before it was revoked
     world.clock.advance(seconds=1)
@@ -63,7 +63,7 @@ async def test_a_key_of_an_earlier_membership_stays_dead(world):
 async def test_a_key_whose_maker_is_gone_is_dead_before_it_is_removed(world):
     owner = await world.owner()
     admin = await world.member(owner, "b@example.com", Role.ADMIN)
-    key, secret = await world.cabinet.make(admin, "ci", Role.ADMIN)
+    key, secret = await world.workspace_keys.make(admin, "ci", Role.ADMIN)
     await world.memberships.remove(owner, admin.user_id)
     world.api_keys.held[key.id] = key  # as if the process had died in between
 
@@ -73,10 +73,10 @@ async def test_a_key_whose_maker_is_gone_is_dead_before_it_is_removed(world):
 
 async def test_a_revoked_key_ends_with_the_tokens_it_was_exchanged_for(world):
     owner = await world.owner()
-    key, secret = await world.cabinet.make(owner, "ci", Role.EDITOR)
+    key, secret = await world.workspace_keys.make(owner, "ci", Role.EDITOR)
     token = world.mint.read(await world.exchange.opaque(secret))
 
-    await world.cabinet.revoke(owner, key.id)
+    await world.workspace_keys.revoke(owner, key.id)
 
     assert world.doors.refuse(token)
     assert not world.doors.refuse(owner)
@@ -89,13 +89,13 @@ async def test_keys_are_bounded_in_role_in_number_and_to_their_workspace(world):
     admin = await world.member(owner, "b@example.com", Role.ADMIN)
     stranger = await world.owner("stranger@example.com")
     with pytest.raises(Forbidden):
-        await world.cabinet.make(admin, "too much", Role.OWNER)
+        await world.workspace_keys.make(admin, "too much", Role.OWNER)
     for number in range(MOST_KEYS):
-        key, _ = await world.cabinet.make(owner, str(number), Role.VIEWER)
+        key, _ = await world.workspace_keys.make(owner, str(number), Role.VIEWER)
     with pytest.raises(Conflict):
-        await world.cabinet.make(owner, "one more", Role.VIEWER)
+        await world.workspace_keys.make(owner, "one more", Role.VIEWER)
     with pytest.raises(NotFound):
-        await world.cabinet.revoke(stranger, key.id)
+        await world.workspace_keys.revoke(stranger, key.id)
 
 
 @pytest.mark.parametrize(
@@ -114,8 +114,8 @@ async def test_the_sandbox_token_leads_to_the_sandbox_and_to_nobodys_keys(world)
     user, workspace = await world.accounts.me(caller)
     assert (user.name, workspace.tier) == ("Sandbox", "free")
     for refused in (
-        world.cabinet.make(caller, "mine", Role.VIEWER),
-        world.cabinet.revoke(caller, "key_x"),
+        world.workspace_keys.make(caller, "mine", Role.VIEWER),
+        world.workspace_keys.revoke(caller, "key_x"),
         world.inviting.invite(caller, "me@example.com", Role.ADMIN),
         world.inviting.withdraw(caller, "inv_x"),
         world.inviting.accept(caller, "ws_x.inv_x.secret"),

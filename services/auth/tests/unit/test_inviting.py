@@ -129,7 +129,7 @@ async def test_nobody_invites_above_their_own_role_nor_those_who_are_in(world):
 async def test_an_api_key_accepts_nothing(world):
     owner, bea = await world.owner(), await world.owner("bea@example.com")
     invited = await world.inviting.invite(owner, "bea@example.com", Role.ADMIN)
-    _, secret = await world.cabinet.make(bea, "ci", Role.OWNER)
+    _, secret = await world.workspace_keys.make(bea, "ci", Role.OWNER)
     key = world.mint.read(await world.exchange.opaque(secret))
     with pytest.raises(Forbidden):
         await world.inviting.accept(key, invited.token)

@@ -56,7 +56,7 @@ async def test_the_present_password_is_asked_for_and_cannot_be_guessed(world):
 
 async def test_an_api_key_and_an_ended_login_change_no_password(world):
     owner = await world.owner()
-    _, secret = await world.cabinet.make(owner, "ci", Role.OWNER)
+    _, secret = await world.workspace_keys.make(owner, "ci", Role.OWNER)
     key = world.mint.read(await world.exchange.opaque(secret))
     with pytest.raises(Forbidden):
         await world.password_changes.change(key, OLD, NEW, "home")
@@ -134,7 +134,7 @@ async def test_who_is_unknown_gets_no_letter_and_nobody_too_many(world):
 async def test_a_reset_ends_the_keys_of_whoever_had_the_account_before(world):
     await world.accounts.register("user@example.com", OLD, None)
     squatter, _ = await logged_in(world)
-    _, kept = await world.cabinet.make(squatter, "for later", Role.OWNER)
+    _, kept = await world.workspace_keys.make(squatter, "for later", Role.OWNER)
     await world.exchange.opaque(kept)
     token = await new_reset_token(world.users, "user@example.com", world.clock)
 
@@ -143,7 +143,7 @@ async def test_a_reset_ends_the_keys_of_whoever_had_the_account_before(world):
     with pytest.raises(Unauthorized):
         await world.exchange.opaque(kept)
     mine, _ = await logged_in(world, NEW)
-    assert await world.cabinet.all(mine) == []
+    assert await world.workspace_keys.all(mine) == []
 
 
 async def test_a_reset_that_was_cut_off_can_be_repeated(world, monkeypatch):

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth.domain.logins.revocations import REVOKED_FOR
-from auth.domain.workspaces.workspaces import MOST_MEMBERS, Limits, Member, Workspace
+from auth.domain.workspaces.workspaces import MOST_MEMBERS, Member, PlanLimits, Workspace
 from common.errors import Conflict, Forbidden, InvalidRequest, KasalError, NotFound, Unauthorized
 from common.identity import Role
 
@@ -93,10 +93,10 @@ def test_a_workspace_has_only_so_many_seats():
 @pytest.mark.parametrize(
     ("tier", "limits", "effective"),
     [
-        ("free", None, Limits(1_000, 100)),
-        ("pro", None, Limits(10_000, 1_000)),
+        ("free", None, PlanLimits(1_000, 100)),
+        ("pro", None, PlanLimits(10_000, 1_000)),
         ("enterprise", None, None),
-        ("enterprise", Limits(5, 2), Limits(5, 2)),
+        ("enterprise", PlanLimits(5, 2), PlanLimits(5, 2)),
     ],
 )
 def test_limits_follow_the_tier(tier, limits, effective):
@@ -106,7 +106,7 @@ def test_limits_follow_the_tier(tier, limits, effective):
 async def test_only_an_enterprise_has_limits_of_its_own(world):
     owner = await world.owner()
     with pytest.raises(InvalidRequest) as refused:
-        await world.memberships.set_plan(owner, "pro", Limits(1, 1))
+        await world.memberships.set_plan(owner, "pro", PlanLimits(1, 1))
     assert refused.value.details["field"] == "limits"
 
 
@@ -159,7 +159,7 @@ async def test_a_member_may_leave_and_the_last_owner_may_not(world):
 async def test_a_key_of_low_role_does_not_remove_its_maker(world):
     owner = await world.owner()
     admin = await world.member(owner, "b@example.com", Role.ADMIN)
-    _, secret = await world.cabinet.make(admin, "ci", Role.VIEWER)
+    _, secret = await world.workspace_keys.make(admin, "ci", Role.VIEWER)
     key = world.mint.read(await world.exchange.opaque(secret))
     with pytest.raises(Forbidden):
         await world.memberships.remove(key, admin.user_id)

@@ -22,16 +22,16 @@ from common.sealing import Sealer
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 from crews.config import Settings
-from crews.domain.crew_catalog import Catalog
-from crews.domain.demo_crew import Demo
+from crews.domain.crew_catalog import CrewCatalog
+from crews.domain.demo_crew import DemoCrew
 from crews.domain.following import Following
 from crews.domain.model_names import ModelNames
 from crews.domain.remembering import Remembering
-from crews.domain.tool_catalog import Toolbox
+from crews.domain.tool_catalog import ToolCatalog
 from crews.messaging.consumers import Consumers
-from crews.models.price_list import PublishedModels
+from crews.models.price_list import PriceList
 from crews.routes import agents, crews, internal, memory, tasks, tools
-from crews.routes.use_cases import Parts
+from crews.routes.use_cases import CrewsUseCases
 from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
 from crews.store.lists import MongoLists
@@ -63,20 +63,20 @@ def _stores(held: Database, settings: Settings) -> _Stores:
     )
 
 
-def _parts(stores: _Stores, remembering: Remembering, settings: Settings) -> Parts:
-    return Parts(
-        catalog=Catalog(
+def _use_cases(stores: _Stores, remembering: Remembering, settings: Settings) -> CrewsUseCases:
+    return CrewsUseCases(
+        catalog=CrewCatalog(
             stores.crews,
             stores.tools,
             stores.activities,
             stores.memories,
-            ModelNames(PublishedModels(), _own_servers(settings)),
+            ModelNames(PriceList(), _own_servers(settings)),
         ),
         crews=stores.crews,
         lists=stores.lists,
         activities=stores.activities,
         tools=stores.tools,
-        toolbox=Toolbox(stores.tools, stores.crews),
+        tool_catalog=ToolCatalog(stores.tools, stores.crews),
         remembering=remembering,
         keys=IdempotencyKeys(settings.secret_key),
     )
@@ -145,7 +145,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         needed={"mongo"},  # what runs send waits on the bus; nobody's request does
         verifier=TokenVerifier(RemoteKeys(auth)),
     )
-    app.state.parts = _parts(stores, remembering, settings)
-    app.state.demo = Demo(app.state.parts.catalog, stores.crews)
+    app.state.use_cases = _use_cases(stores, remembering, settings)
+    app.state.demo = DemoCrew(app.state.use_cases.catalog, stores.crews)
     app.state.telemetry = telemetry
     return app

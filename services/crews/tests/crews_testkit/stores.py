@@ -8,7 +8,7 @@ from common.idempotency.once import Receipt
 from crews.domain.activity import Activity
 from crews.domain.crew import Crew, tools_named
 from crews.domain.memory import Memory
-from crews.domain.tools import CustomTool
+from crews.domain.tools import RegisteredTool
 from devkit.stores.receipts import MemoryReceipts
 
 
@@ -117,11 +117,11 @@ class MemoriesInMemory:
 class ToolsInMemory(MemoryReceipts):
     def __init__(self) -> None:
         super().__init__()
-        self.held: dict[str, CustomTool] = {}
+        self.held: dict[str, RegisteredTool] = {}
 
     async def add(
         self,
-        tool: CustomTool,
+        tool: RegisteredTool,
         credentials: Mapping[str, str] | None,
         receipt: Receipt | None = None,
     ) -> None:
@@ -131,5 +131,5 @@ class ToolsInMemory(MemoryReceipts):
         self.held[tool.id] = tool
         self.keep(receipt)
 
-    async def all(self, workspace_id: str) -> Sequence[CustomTool]:
+    async def all(self, workspace_id: str) -> Sequence[RegisteredTool]:
         return [tool for tool in self.held.values() if tool.workspace_id == workspace_id]

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 
 from crews_testkit.stores import ActivitiesInMemory, CrewsInMemory, MemoriesInMemory, ToolsInMemory
 
-from crews.domain.crew_catalog import Catalog
+from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.model_names import ModelNames
-from crews.models.price_list import PublishedModels
+from crews.models.price_list import PriceList
 
 
 @dataclass
@@ -19,6 +19,6 @@ class World:
     tools: ToolsInMemory = field(default_factory=ToolsInMemory)
 
     @property
-    def catalog(self) -> Catalog:
-        models = ModelNames(PublishedModels())
-        return Catalog(self.crews, self.tools, self.activities, self.memories, models)  # type: ignore[arg-type]
+    def catalog(self) -> CrewCatalog:
+        models = ModelNames(PriceList())
+        return CrewCatalog(self.crews, self.tools, self.activities, self.memories, models)  # type: ignore[arg-type]

@@ -185,8 +185,8 @@ async def test_a_day_later_the_key_is_new(service, bodies, database, route, swep
     there = await count(service, route)
     await age(database, hours=24)
     if swept:
-        await service.app.state.parts.crews.forget(utc_now())
-        await service.app.state.parts.tools.forget(utc_now())
+        await service.app.state.use_cases.crews.forget(utc_now())
+        await service.app.state.use_cases.tools.forget(utc_now())
         for name in ("crews", "tools"):
             assert await database[name].find_one({"idempotency": {"$exists": True}}) is None
     other = changed(bodies[route])

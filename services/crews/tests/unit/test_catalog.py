@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from common.errors import Conflict, InvalidRequest, NotFound, PreconditionFailed
 from crews.domain.crew import MOST_AGENTS, MOST_BYTES
-from crews.domain.demo_crew import CREW_ID, Demo
+from crews.domain.demo_crew import CREW_ID, DemoCrew
 from crews.domain.drafts import (
     AgentChanges,
     AgentRequest,
@@ -16,7 +16,7 @@ from crews.domain.drafts import (
     TaskChanges,
     TaskRequest,
 )
-from crews.domain.tool_catalog import Toolbox
+from crews.domain.tool_catalog import ToolCatalog
 from crews.domain.tools import ToolDraft
 from crews.routes.bodies import crew_view
 
@@ -227,7 +227,7 @@ async def test_the_snapshot_has_the_tools_that_are_named(world: Any, body: Any) 
 
 
 async def test_the_demo_is_made_once_and_restored(world: Any) -> None:
-    demo = Demo(world.catalog, world.crews)
+    demo = DemoCrew(world.catalog, world.crews)
     await demo.ensure(WS)
     whole = world.crews.held[CREW_ID]
     assert {"web_search", "calculator"} <= set(whole.agents[0].tools)
@@ -306,7 +306,7 @@ async def test_an_unknown_tool_is_told_what_there_is(
     draft = ToolDraft(
         name="crm_api", description="d", endpoint="https://a.example", auth_type="bearer"
     )
-    await Toolbox(world.tools, world.crews).register(WS, draft)
+    await ToolCatalog(world.tools, world.crews).register(WS, draft)
     body["agents"][0]["tools"] = [tool]
     told = await refused(world.catalog.create(WS, CrewDraft(**body)))
     assert told["field"] == "agents.0.tools.0"
@@ -316,11 +316,11 @@ async def test_an_unknown_tool_is_told_what_there_is(
 
 
 async def test_a_crew_says_what_it_lacks(world: Any, body: Any) -> None:
-    toolbox = Toolbox(world.tools, world.crews)
+    tool_catalog = ToolCatalog(world.tools, world.crews)
     draft = ToolDraft(
         name="crm_api", description="d", endpoint="https://a.example", auth_type="bearer"
     )
-    tool = await toolbox.register(WS, draft)
+    tool = await tool_catalog.register(WS, draft)
     body.update(process="sequential", tasks=[])
     body["agents"][0]["tools"] = ["crm_api"]
     crew = await world.catalog.create(WS, CrewDraft(**body))

@@ -9,7 +9,7 @@ from common.errors import InvalidRequest
 from crews.domain.crew import Agent, Crew
 from crews.domain.drafts import AgentChanges, AgentRequest, CrewChanges, CrewDraft
 from crews.domain.model_names import ModelNames
-from crews.models.price_list import PublishedModels
+from crews.models.price_list import PriceList
 from devkit.loop_lag import loop_lag
 
 
@@ -62,7 +62,7 @@ async def test_names_that_may_be_are_taken(world: Any, name: str) -> None:
 
 
 async def test_with_a_server_of_ones_own_openai_names_are_taken_as_they_are(world: Any) -> None:
-    names = ModelNames(PublishedModels(), {"openai"})
+    names = ModelNames(PriceList(), {"openai"})
     crew = await world.catalog.create("ws_1", draft("gpt-4"))
     mine = crew.model_copy(update={"agents": (_like(crew, "gpt-4oo"),)})
     assert names.faults(mine, None) == []

@@ -112,7 +112,7 @@ class Revocations(Protocol):
     async def unexpired(self, now: datetime) -> Sequence[SessionRevoked]: ...
 
 
-class Announcer(Protocol):
+class RevocationAnnouncer(Protocol):
     """Tells the doors of a revocation.
 
     Never fails: what does not get through is logged, and the doors learn it from auth later.

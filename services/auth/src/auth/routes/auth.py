@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from auth.domain.accounts.accounts import Registered as RegisteredUser
 from auth.domain.accounts.users import User, account_of
-from auth.domain.logins.logins import Tokens
+from auth.domain.logins.logins import TokenPair
 from auth.domain.tokens.api_keys import ApiKey
 from auth.domain.tokens.workspace_keys import Made
 from auth.domain.workspaces.belongings import Belonging
@@ -18,9 +18,9 @@ from auth.routes.bodies import (
     ApiKeyView,
     BelongingList,
     BelongingView,
-    Credentials,
     KeySet,
     LoggedIn,
+    LoginRequest,
     LogoutRequest,
     Me,
     Refreshed,
@@ -62,11 +62,11 @@ def _registered(made: RegisteredUser) -> Registered:
 
 
 @router.post("/auth/login", dependencies=SECRET, summary="Login with credentials")
-async def login(body: Credentials, use: Use, address: ClientAddress) -> LoggedIn:
+async def login(body: LoginRequest, use: Use, address: ClientAddress) -> LoggedIn:
     return _logged_in(await use.logins.login(body.email, body.password, body.workspace_id, address))
 
 
-def _logged_in(tokens: Tokens) -> LoggedIn:
+def _logged_in(tokens: TokenPair) -> LoggedIn:
     return LoggedIn(
         access_token=tokens.access_token,
         expires_in=tokens.expires_in,
@@ -151,7 +151,7 @@ async def switch(body: SwitchRequest, caller: Viewer, use: Use) -> LoggedIn:
 async def list_api_keys(
     caller: Admin, page: Annotated[CursorPage, Query()], use: Use
 ) -> ApiKeyList:
-    keys = await use.cabinet.all(caller)
+    keys = await use.workspace_keys.all(caller)
     part = page.part(keys, lambda key: (0, key.id), ("api-keys", caller.workspace_id))
     return ApiKeyList(
         api_keys=[ApiKeyView(**_fields(key)) for key in part.shown],
@@ -173,7 +173,7 @@ async def create_api_key(
     body: ApiKeyRequest, caller: Admin, use: Use, key: IdempotencyKey
 ) -> ApiKeyMade:
     once = use.keys.once_for(caller.user_id, key, caller.workspace_id, body, _key_made)
-    return _key_made(await use.cabinet.make(caller, body.name, ROLES[body.role], once))
+    return _key_made(await use.workspace_keys.make(caller, body.name, ROLES[body.role], once))
 
 
 def _key_made(made: Made) -> ApiKeyMade:
@@ -193,7 +193,7 @@ def _fields(key: ApiKey) -> dict[str, Any]:
 
 @router.delete("/auth/api-keys/{key_id}", status_code=204, summary="Revoke an API key")
 async def delete_api_key(key_id: str, caller: Admin, use: Use) -> None:
-    await use.cabinet.revoke(caller, key_id)
+    await use.workspace_keys.revoke(caller, key_id)
 
 
 @router.get("/.well-known/jwks.json", summary="Public signing keys (RFC 7517)")

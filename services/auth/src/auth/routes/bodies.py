@@ -41,7 +41,7 @@ class Registered(AnswerModel):
     workspace_id: str
 
 
-class Credentials(RequestModel):
+class LoginRequest(RequestModel):
     email: Email
     password: Secret
     workspace_id: WorkspaceId | None = None

@@ -19,15 +19,15 @@ Secret = Annotated[str, Header(alias="X-Kasal-Service-Secret")]
 
 @router.post("/tokens/service")
 async def service_token(body: ServiceTokenRequest, use: Use, secret: Secret = "") -> ShortToken:
-    use.exchange.check_secret(secret)
-    token = use.exchange.service_token(body.service, body.workspace_id)
+    use.issuer.check_secret(secret)
+    token = use.issuer.service_token(body.service, body.workspace_id)
     return ShortToken(access_token=token, expires_in=SERVICE_TTL)
 
 
 @router.post("/tokens/exchange")
 async def exchange_token(body: ExchangeRequest, use: Use, secret: Secret = "") -> ShortToken:
-    use.exchange.check_secret(secret)
-    token = await use.exchange.opaque(body.token)
+    use.issuer.check_secret(secret)
+    token = await use.issuer.opaque(body.token)
     return ShortToken(access_token=token, expires_in=EXCHANGED_TTL)
 
 

@@ -68,14 +68,14 @@ async def _invited(
 ) -> InvitationMade:
     once = use.keys.once_for(caller.user_id, key, caller.workspace_id, body, _made)
     role = ROLES[body.role]
-    return _made(await use.inviting.invite(caller, body.email, role, body.name, once))
+    return _made(await use.invitations.invite(caller, body.email, role, body.name, once))
 
 
 @router.get("/workspace/invitations", summary="List invitations that wait")
 async def list_invitations(
     caller: Admin, page: Annotated[CursorPage, Query()], use: Use
 ) -> InvitationList:
-    waiting = await use.inviting.waiting(caller)
+    waiting = await use.invitations.waiting(caller)
     part = page.part(waiting, lambda one: (0, one.id), ("invitations", caller.workspace_id))
     return InvitationList(
         invitations=[InvitationView(**_fields(one)) for one in part.shown],
@@ -93,7 +93,7 @@ async def list_invitations(
     summary="Withdraw an invitation",
 )
 async def withdraw_invitation(invitation_id: str, caller: Admin, use: Use) -> None:
-    await use.inviting.withdraw(caller, invitation_id)
+    await use.invitations.withdraw(caller, invitation_id)
 
 
 @router.post(
@@ -111,9 +111,9 @@ async def accept_invitation(
     """
     caller = await caller_of(request)
     if caller is not None:
-        user, workspace = await use.inviting.accept(caller, body.token)
+        user, workspace = await use.invitations.accept(caller, body.token)
     elif body.password is not None:
-        user, workspace = await use.inviting.accept_as(
+        user, workspace = await use.invitations.accept_as(
             body.token, body.password, body.name, address
         )
     else:

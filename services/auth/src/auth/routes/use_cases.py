@@ -11,37 +11,37 @@ from auth.domain.accounts.passwords import PasswordChanges
 from auth.domain.errands import Errands
 from auth.domain.logins.logins import Logins
 from auth.domain.ports import Revocations
-from auth.domain.tokens.issuer import Exchange
+from auth.domain.tokens.issuer import TokenIssuer
 from auth.domain.tokens.signing import KeyRing
-from auth.domain.tokens.workspace_keys import KeyCabinet
-from auth.domain.workspaces.invitations import Inviting
+from auth.domain.tokens.workspace_keys import WorkspaceKeys
+from auth.domain.workspaces.invitations import Invitations
 from auth.domain.workspaces.memberships import Memberships
 from common.addresses import counted_as
 from common.idempotency.keys import IdempotencyKeys
 
 
 @dataclass(frozen=True)
-class Parts:
+class AuthUseCases:
     accounts: Accounts
     logins: Logins
     memberships: Memberships
-    inviting: Inviting
+    invitations: Invitations
     passwords: PasswordChanges
     errands: Errands
-    exchange: Exchange
-    cabinet: KeyCabinet
+    issuer: TokenIssuer
+    workspace_keys: WorkspaceKeys
     revocations: Revocations
     key_ring: KeyRing
     keys: IdempotencyKeys
 
 
-def parts(request: Request) -> Parts:
+def use_cases(request: Request) -> AuthUseCases:
     """Return what the application was wired with."""
-    held: Parts = request.app.state.parts
+    held: AuthUseCases = request.app.state.use_cases
     return held
 
 
-Use = Annotated[Parts, Depends(parts)]
+Use = Annotated[AuthUseCases, Depends(use_cases)]
 """Parameter type of what the routes use."""
 
 
@@ -52,7 +52,7 @@ def _address(request: Request, use: Use) -> str:
     anybody else the address of the connection counts.
     """
     told = request.headers.get("x-forwarded-for")
-    if told and use.exchange.is_service(request.headers.get("x-kasal-service-secret", "")):
+    if told and use.issuer.is_service(request.headers.get("x-kasal-service-secret", "")):
         return counted_as(told)
     return counted_as(request.client.host) if request.client else NOWHERE
 

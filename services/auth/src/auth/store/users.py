@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from auth.domain.accounts.users import User, account_of
 from auth.domain.workspaces.belongings import MOST_LISTED, Belonging
 from auth.domain.workspaces.invitation import Invitation
-from auth.domain.workspaces.workspaces import Limits, Member, ShutOut, Workspace
+from auth.domain.workspaces.workspaces import Member, PlanLimits, ShutOut, Workspace
 from common.errors import Conflict
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
@@ -177,7 +177,7 @@ def _workspace(document: Document) -> Workspace:
         id=document["_id"],
         name=document["name"],
         tier=document["tier"],
-        limits=None if limits is None else Limits(**limits),
+        limits=None if limits is None else PlanLimits(**limits),
         members=tuple(
             Member(**{**member, "role": ROLES[member["role"]]}) for member in document["members"]
         ),

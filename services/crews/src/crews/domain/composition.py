@@ -9,10 +9,10 @@ from common.ids import new_id
 from crews.domain.crew import Agent, Crew, Task, check, named, refuse, repeated
 from crews.domain.drafts import (
     AgentDraft,
+    CatalogInput,
     ConfigurationDraft,
     CrewChanges,
     CrewDraft,
-    Draft,
     TaskChanges,
     TaskDraft,
 )
@@ -180,7 +180,7 @@ def _merged(held: Configuration, draft: ConfigurationDraft) -> Configuration:
     return Configuration.model_validate(merged)
 
 
-def given(changes: Draft) -> dict[str, Any]:
+def given(changes: CatalogInput) -> dict[str, Any]:
     """Return the fields that `changes` really sets. Those that cannot be empty ignore null."""
     emptied = {"agent_id", "guardrail", "name", "output_schema", "timeout"}
     if not isinstance(changes, TaskChanges):

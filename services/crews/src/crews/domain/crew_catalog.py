@@ -39,7 +39,7 @@ from crews.domain.drafts import (
 )
 from crews.domain.memory import Memory, memory_id
 from crews.domain.model_names import ModelNames
-from crews.domain.ports import Activities, Crews, CustomTools, Memories
+from crews.domain.ports import Activities, CrewStore, CustomTools, Memories
 from crews.domain.schemas import schema_faults
 
 _RACES = 5
@@ -53,12 +53,12 @@ def anything(_: Crew) -> bool:
     return True
 
 
-class Catalog:
+class CrewCatalog:
     """Makes, changes and removes crews and what is in them."""
 
     def __init__(
         self,
-        crews: Crews,
+        crews: CrewStore,
         tools: CustomTools,
         activities: Activities,
         memories: Memories,

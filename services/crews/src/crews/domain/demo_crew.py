@@ -3,16 +3,16 @@
 from common.contracts.crew import Configuration
 from common.times import utc_now
 from crews.domain.crew import Agent, Crew, Task
-from crews.domain.crew_catalog import Catalog
-from crews.domain.ports import Crews
+from crews.domain.crew_catalog import CrewCatalog
+from crews.domain.ports import CrewStore
 
 CREW_ID = "crew_abc123"
 
 
-class Demo:
+class DemoCrew:
     """Makes the demo's data."""
 
-    def __init__(self, catalog: Catalog, crews: Crews) -> None:
+    def __init__(self, catalog: CrewCatalog, crews: CrewStore) -> None:
         self._catalog = catalog
         self._crews = crews
 

@@ -58,7 +58,7 @@ JsonSchema = Annotated[dict[str, Any] | None, AfterValidator(_schema)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 
 
-class Draft(BaseModel):
+class CatalogInput(BaseModel):
     """Base of what callers send. Unknown fields are refused: a typing error must not pass unseen.
 
     `READ_ONLY` fields are in what the platform answers: sent back with the rest, they are left out.
@@ -81,7 +81,7 @@ _OF_CREWS = frozenset(
 )
 
 
-class AgentDraft(Draft):
+class AgentDraft(CatalogInput):
     READ_ONLY = frozenset({"crew_id", "status"})
 
     id: AgentId | None = None
@@ -94,7 +94,7 @@ class AgentDraft(Draft):
     tools: Tools = []
 
 
-class _TaskExtras(Draft):
+class _TaskExtras(CatalogInput):
     name: TaskName | None = None
     tools: Tools = []
     async_execution: bool = False
@@ -125,12 +125,12 @@ class TaskDraft(_TaskExtras):
     context: InnerContext = []
 
 
-class BudgetDraft(Draft):
+class BudgetDraft(CatalogInput):
     max_tokens: int | None = Field(default=None, ge=1, le=10**12)
     max_cost_usd: float | None = Field(default=None, gt=0, le=10**9)
 
 
-class MemorySwitchesDraft(Draft):
+class MemorySwitchesDraft(CatalogInput):
     """What runs keep for later ones: nothing unless it is switched on."""
 
     short_term: bool = False
@@ -143,7 +143,7 @@ class MemorySwitchesDraft(Draft):
     )
 
 
-class ConfigurationDraft(Draft):
+class ConfigurationDraft(CatalogInput):
     """What the crew runs under. Times are seconds; what is left out keeps its default."""
 
     manager_model: Model | None = None
@@ -159,7 +159,7 @@ class ConfigurationDraft(Draft):
     verbose: bool = False
 
 
-class CrewDraft(Draft):
+class CrewDraft(CatalogInput):
     READ_ONLY = _OF_CREWS
 
     name: Name
@@ -170,7 +170,7 @@ class CrewDraft(Draft):
     configuration: ConfigurationDraft = ConfigurationDraft()
 
 
-class CrewChanges(Draft):
+class CrewChanges(CatalogInput):
     """Any subset of a crew. A list replaces the old one; entries with an `id` keep it."""
 
     READ_ONLY = _OF_CREWS
@@ -183,7 +183,7 @@ class CrewChanges(Draft):
     configuration: ConfigurationDraft | None = None
 
 
-class AgentRequest(Draft):
+class AgentRequest(CatalogInput):
     READ_ONLY = frozenset({"id", "status"})
 
     crew_id: CrewId
@@ -195,7 +195,7 @@ class AgentRequest(Draft):
     tools: Tools = []
 
 
-class AgentChanges(Draft):
+class AgentChanges(CatalogInput):
     READ_ONLY = frozenset({"id", "status", "crew_id"})
 
     name: Name | None = None
@@ -218,7 +218,7 @@ class TaskRequest(_TaskExtras):
     context: Context = []
 
 
-class TaskChanges(Draft):
+class TaskChanges(CatalogInput):
     READ_ONLY = frozenset({"id", "status", "crew_id"})
 
     name: TaskName | None = None

@@ -6,19 +6,10 @@ published: its words are spelt otherwise, not its numbers. `provider:model` is a
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from typing import Protocol
 
 from common.contracts.models import OFFLINE, PROVIDERS, PROVIDERS_BY_NAME, provider_of
 from crews.domain.crew import Crew
-
-
-class PublishedModels(Protocol):
-    """What is published of models: their names and whether they have a price. Nothing is asked for."""
-
-    def names(self, provider: str) -> Collection[str]: ...
-
-    def priced(self, provider: str, model: str) -> bool: ...
-
+from crews.domain.ports import PublishedModels
 
 _PREFIXED = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9-]+)?:")
 _DIGITS = re.compile(r"[0-9]+")

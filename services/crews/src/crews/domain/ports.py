@@ -1,6 +1,6 @@
 """What the rules of crews need from outside."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Generic, Protocol, TypeVar
@@ -9,12 +9,12 @@ from common.idempotency.once import Receipt, Receipts
 from crews.domain.activity import Activity, TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.memory import Memory, MemoryKind
-from crews.domain.tools import CustomTool
+from crews.domain.tools import RegisteredTool
 
 T = TypeVar("T")
 
 
-class Crews(Receipts, Protocol):
+class CrewStore(Receipts, Protocol):
     """The crew documents, with the receipts of the requests that made them and what is in them."""
 
     async def add(self, crew: Crew, receipt: Receipt | None = None) -> None:
@@ -130,21 +130,21 @@ class Memories(Protocol):
 class CustomTools(Receipts, Protocol):
     async def add(
         self,
-        tool: CustomTool,
+        tool: RegisteredTool,
         credentials: Mapping[str, str] | None,
         receipt: Receipt | None = None,
     ) -> None:
         """Store a tool and its credentials, sealed. Raises `Conflict` for a taken name or key."""
 
-    async def find(self, workspace_id: str, tool_id: str) -> CustomTool | None: ...
+    async def find(self, workspace_id: str, tool_id: str) -> RegisteredTool | None: ...
 
-    async def all(self, workspace_id: str) -> Sequence[CustomTool]:
+    async def all(self, workspace_id: str) -> Sequence[RegisteredTool]:
         """Return the workspace's tools, oldest first."""
 
     async def replace(
         self,
-        before: CustomTool,
-        after: CustomTool,
+        before: RegisteredTool,
+        after: RegisteredTool,
         credentials: Mapping[str, str] | None,
         *,
         keep: bool,
@@ -158,5 +158,15 @@ class CustomTools(Receipts, Protocol):
 
     async def credentials(
         self, workspace_id: str, tool_id: str
-    ) -> tuple[CustomTool, Mapping[str, str]]:
+    ) -> tuple[RegisteredTool, Mapping[str, str]]:
         """Return the tool as it is, with its opened credentials. Raises `NotFound`."""
+
+
+class PublishedModels(Protocol):
+    """What providers publish about their models: names and prices. It makes no request."""
+
+    def names(self, provider: str) -> Collection[str]:
+        """Return the names of the provider's models; none for an unknown provider."""
+
+    def priced(self, provider: str, model: str) -> bool:
+        """Return whether a model has a published price."""

@@ -11,9 +11,9 @@ from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
 from crews.domain.origins import Fate, harmless, origin, unmasked
-from crews.domain.ports import Crews, CustomTools
+from crews.domain.ports import CrewStore, CustomTools
 from crews.domain.schemas import schema_faults
-from crews.domain.tools import CustomTool, ToolChanges, ToolDraft, check_credentials
+from crews.domain.tools import RegisteredTool, ToolChanges, ToolDraft, check_credentials
 
 _RACES = 5
 _USERS_NAMED = 20
@@ -23,26 +23,26 @@ _USERS_NAMED = 20
 class Changed:
     """A tool after a change, and what that has done to its keys."""
 
-    tool: CustomTool
+    tool: RegisteredTool
     credentials: Fate
     dropped_headers: tuple[str, ...] = ()
     dropped_query: tuple[str, ...] = ()
 
 
-class Toolbox:
+class ToolCatalog:
     """Registers, changes and removes a workspace's own tools."""
 
-    def __init__(self, tools: CustomTools, crews: Crews) -> None:
+    def __init__(self, tools: CustomTools, crews: CrewStore) -> None:
         self._tools = tools
         self._crews = crews
 
     async def register(
-        self, workspace_id: str, draft: ToolDraft, once: Once[CustomTool] | None = None
-    ) -> CustomTool:
+        self, workspace_id: str, draft: ToolDraft, once: Once[RegisteredTool] | None = None
+    ) -> RegisteredTool:
         """Store a new tool. Raises `Conflict` for a name that is taken, and as `at_most_once`."""
         _check_name(draft.name)
         await _check_parameters(draft.parameters)
-        tool = CustomTool(
+        tool = RegisteredTool(
             id=new_id("tool_custom"),
             workspace_id=workspace_id,
             created_at=utc_now(),
@@ -53,13 +53,13 @@ class Toolbox:
             },
         )
 
-        async def make() -> CustomTool:
+        async def make() -> RegisteredTool:
             await self._tools.add(tool, draft.credentials, receipt_of(once, tool))
             return tool
 
         return await at_most_once(once, self._tools, make)
 
-    async def find(self, workspace_id: str, tool_id: str) -> CustomTool:
+    async def find(self, workspace_id: str, tool_id: str) -> RegisteredTool:
         """Return the tool. Raises `NotFound`."""
         tool = await self._tools.find(workspace_id, tool_id)
         if tool is None:
@@ -86,7 +86,7 @@ class Toolbox:
 
     async def credentials(
         self, workspace_id: str, tool_id: str, endpoint: str | None
-    ) -> tuple[CustomTool, Mapping[str, str]]:
+    ) -> tuple[RegisteredTool, Mapping[str, str]]:
         """Return what a call to `endpoint` is signed with: only where the tool still is there.
 
         Raises `NotFound`, and `Conflict` for a run that began before the tool moved elsewhere.
@@ -105,16 +105,16 @@ class Toolbox:
         if not await self._tools.remove(workspace_id, tool_id):
             raise NotFound(f"There is no tool {tool_id}.")
 
-    async def _check_unused(self, tool: CustomTool) -> None:
+    async def _check_unused(self, tool: RegisteredTool) -> None:
         users = await self._crews.using(tool.workspace_id, tool.name, _USERS_NAMED)
         if users:
             raise Conflict(f"The tool {tool.name} is used by crews.", details={"crews": [*users]})
 
 
-def _changed(tool: CustomTool, changes: ToolChanges) -> Changed:
+def _changed(tool: RegisteredTool, changes: ToolChanges) -> Changed:
     given = changes.model_dump(exclude_unset=True, exclude={"credentials"})
     values = {k: v for k, v in given.items() if v is not None or k == "parameters"}
-    changed = CustomTool.model_validate({**tool.model_dump(), **values})
+    changed = RegisteredTool.model_validate({**tool.model_dump(), **values})
     moved = changed.origin != tool.origin
     wanted = unmasked(changed.headers, {} if moved else tool.headers)
     if moved and changes.headers is None:
@@ -132,7 +132,9 @@ def _changed(tool: CustomTool, changes: ToolChanges) -> Changed:
     return Changed(kept, fate, dropped, tuple(lost))
 
 
-def _fate(tool: CustomTool, changed: CustomTool, changes: ToolChanges, *, moved: bool) -> Fate:
+def _fate(
+    tool: RegisteredTool, changed: RegisteredTool, changes: ToolChanges, *, moved: bool
+) -> Fate:
     if changes.credentials:
         return "replaced"
     if not tool.has_credentials:

@@ -15,7 +15,7 @@ from pydantic import (
 )
 
 from common.contracts.crew import ToolSnapshot
-from crews.domain.drafts import Draft, JsonSchema
+from crews.domain.drafts import CatalogInput, JsonSchema
 from crews.domain.origins import Origin, endpoint_fault, origin
 
 AuthType = Literal["none", "bearer", "api_key", "basic"]
@@ -69,7 +69,7 @@ Credentials = Annotated[
 _OF_TOOLS = frozenset({"id", "tool_id", "status", "has_credentials", "warnings", "created_at"})
 
 
-class ToolDraft(Draft):
+class ToolDraft(CatalogInput):
     READ_ONLY = _OF_TOOLS
 
     name: ToolName
@@ -88,7 +88,7 @@ class ToolDraft(Draft):
         return self
 
 
-class ToolChanges(Draft):
+class ToolChanges(CatalogInput):
     READ_ONLY = _OF_TOOLS
 
     name: ToolName | None = None
@@ -102,7 +102,7 @@ class ToolChanges(Draft):
     idempotent: bool | None = None
 
 
-class CustomTool(BaseModel):
+class RegisteredTool(BaseModel):
     """A registered tool; its credentials are kept apart from it, sealed."""
 
     model_config = ConfigDict(frozen=True)

@@ -8,8 +8,8 @@ from functools import cache
 from typing import Any
 
 
-class PublishedModels:
-    """Fulfils `naming.PublishedModels`, with the lookup that runs are priced by."""
+class PriceList:
+    """Implements `PriceList` with the lookup that prices runs."""
 
     def names(self, provider: str) -> Collection[str]:
         """Return what the provider's models are called; none of a provider that is not known."""

@@ -12,7 +12,7 @@ from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.origins import Fate, masked
 from crews.domain.tool_catalog import Changed
-from crews.domain.tools import CustomTool, ToolDraft
+from crews.domain.tools import RegisteredTool, ToolDraft
 
 CrewState = Literal["configuring", "active"]
 AgentState = Literal["ready", "busy"]
@@ -170,7 +170,7 @@ class ClearRequest(RequestModel):
     type: Literal["short_term", "long_term", "all"]
 
 
-def tool_view(tool: CustomTool) -> ToolView:
+def tool_view(tool: RegisteredTool) -> ToolView:
     """Return the tool as it is served, without any of its keys."""
     shown = tool.model_dump(exclude={"workspace_id", "headers", "endpoint"})
     return ToolView(
@@ -181,7 +181,7 @@ def tool_view(tool: CustomTool) -> ToolView:
     )
 
 
-def tool_registered(draft: ToolDraft, tool: CustomTool) -> ToolRegistered:
+def tool_registered(draft: ToolDraft, tool: RegisteredTool) -> ToolRegistered:
     """Return what was made of `draft`, with what has to be given anew: masks stand for no value."""
     told = []
     headers = [name for name in draft.headers if name not in tool.headers]
@@ -210,7 +210,7 @@ def tool_updated(changed: Changed) -> ToolUpdated:
     return ToolUpdated(id=changed.tool.id, credentials=changed.credentials, warnings=warnings)
 
 
-def _warnings(tool: CustomTool) -> list[str]:
+def _warnings(tool: RegisteredTool) -> list[str]:
     if not tool.lacks_credentials:
         return []
     return [f"It has no credentials, and {tool.auth_type} needs some: its calls will fail."]

@@ -28,5 +28,5 @@ async def crew_memory(
 async def tool_credentials(
     tool_id: str, caller: PeerService, use: Use, endpoint: str | None = None
 ) -> dict[str, Any]:
-    tool, credentials = await use.toolbox.credentials(caller.workspace_id, tool_id, endpoint)
+    tool, credentials = await use.tool_catalog.credentials(caller.workspace_id, tool_id, endpoint)
     return {"tool_id": tool_id, "auth_type": tool.auth_type, "credentials": dict(credentials)}

@@ -66,18 +66,18 @@ async def register_tool(
 ) -> ToolRegistered:
     told = partial(tool_registered, body)
     once = use.keys.once(key, caller.workspace_id, body, told)
-    return told(await use.toolbox.register(caller.workspace_id, body, once))
+    return told(await use.tool_catalog.register(caller.workspace_id, body, once))
 
 
 @router.get("/tools/custom/{tool_id}", summary="Get custom tool")
 async def get_tool(tool_id: str, caller: Viewer, use: Use) -> ToolView:
-    tool = await use.toolbox.find(caller.workspace_id, tool_id)
+    tool = await use.tool_catalog.find(caller.workspace_id, tool_id)
     return tool_view(tool)
 
 
 @router.put("/tools/custom/{tool_id}", responses=failures(409), summary="Update custom tool")
 async def update_tool(tool_id: str, body: ToolChanges, caller: Admin, use: Use) -> ToolUpdated:
-    return tool_updated(await use.toolbox.update(caller.workspace_id, tool_id, body))
+    return tool_updated(await use.tool_catalog.update(caller.workspace_id, tool_id, body))
 
 
 @router.delete(
@@ -87,4 +87,4 @@ async def update_tool(tool_id: str, body: ToolChanges, caller: Admin, use: Use) 
     summary="Delete custom tool",
 )
 async def delete_tool(tool_id: str, caller: Admin, use: Use) -> None:
-    await use.toolbox.remove(caller.workspace_id, tool_id)
+    await use.tool_catalog.remove(caller.workspace_id, tool_id)

@@ -13,22 +13,22 @@ from common.idempotency.keys import IdempotencyKeys
 from common.models import CursorPage
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
-from crews.domain.crew_catalog import Catalog, Matches, anything
-from crews.domain.ports import Activities, Crews, CustomTools, Lists, Stretch
+from crews.domain.crew_catalog import CrewCatalog, Matches, anything
+from crews.domain.ports import Activities, CrewStore, CustomTools, Lists, Stretch
 from crews.domain.remembering import Remembering
-from crews.domain.tool_catalog import Toolbox
+from crews.domain.tool_catalog import ToolCatalog
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
-class Parts:
-    catalog: Catalog
-    crews: Crews
+class CrewsUseCases:
+    catalog: CrewCatalog
+    crews: CrewStore
     lists: Lists
     activities: Activities
     tools: CustomTools
-    toolbox: Toolbox
+    tool_catalog: ToolCatalog
     remembering: Remembering
     keys: IdempotencyKeys
 
@@ -46,12 +46,12 @@ LOOKED = (
 """What clients are told of filters that no index knows."""
 
 
-def _parts(request: Request) -> Parts:
-    held: Parts = request.app.state.parts
+def _use_cases(request: Request) -> CrewsUseCases:
+    held: CrewsUseCases = request.app.state.use_cases
     return held
 
 
-Use = Annotated[Parts, Depends(_parts)]
+Use = Annotated[CrewsUseCases, Depends(_use_cases)]
 IfMatch = Annotated[
     str | None, Header(alias="If-Match", description="Only if the ETag still is one of these")
 ]

@@ -17,7 +17,7 @@ from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.ports import Activities, Stretch
 from crews.store.documents import crew_of
 from crews.store.totals import MongoTotals, Totals
-from crews.store.windows import LOOKED_AT, Place, Windows, newest, numbered
+from crews.store.windows import LOOKED_AT, EntryRef, Windows, newest, numbered
 
 _FEW = 100
 """Crews with tasks of a status: of so many all tasks are read."""
@@ -62,7 +62,7 @@ class MongoLists:
         skip: int,
         limit: int,
         before: int | None,
-    ) -> Stretch[Place]:
+    ) -> Stretch[EntryRef]:
         total = sum(
             totals.counts[one] for one in ("active", "configuring") if status in {None, one}
         )
@@ -87,7 +87,7 @@ class MongoLists:
         skip: int,
         limit: int,
         before: int | None,
-    ) -> Stretch[Place]:
+    ) -> Stretch[EntryRef]:
         top = _below(totals, "crews", None)
         places, rest = await self._windows.crews(equal, top, LOOKED_AT, name)
         total = len(places)
@@ -119,13 +119,13 @@ class MongoLists:
 
     async def _inside(
         self, workspace_id: str, array: str, skip: int, limit: int, before: int | None
-    ) -> Stretch[Place]:
+    ) -> Stretch[EntryRef]:
         totals = await self._totals.of(workspace_id)
         total = totals.counts[array]
         if before is None and skip >= total:
             return Stretch([], total)
         check_reach(skip)
-        places: list[Place] = []
+        places: list[EntryRef] = []
         top = _below(totals, array, before)
         async for _, rows in self._windows.inside(workspace_id, array, top):
             places += newest(_places(rows, array))
@@ -135,7 +135,7 @@ class MongoLists:
 
     async def _in_state(
         self, workspace_id: str, status: TaskStatus, skip: int, limit: int, before: int | None
-    ) -> Stretch[Place]:
+    ) -> Stretch[EntryRef]:
         if status != "created":
             shown = await self._activities.showing(workspace_id, status, _FEW + 1)
             if len(shown) <= _FEW:
@@ -151,16 +151,16 @@ class MongoLists:
             places, rest = await self._looked_at(workspace_id, status, below, limit + 1)
         return _stretch(places, total, skip, limit, rest)
 
-    async def _of_crews(self, crew_ids: Sequence[str], status: TaskStatus) -> list[Place]:
+    async def _of_crews(self, crew_ids: Sequence[str], status: TaskStatus) -> list[EntryRef]:
         """Return the places of all tasks in this state that these crews have."""
         rows = await self._windows.numbers_of(crew_ids) if crew_ids else []
         return newest(await self._fitting(rows, status))
 
     async def _looked_at(
         self, workspace_id: str, status: TaskStatus, below: int, count: int
-    ) -> tuple[list[Place], int | None]:
+    ) -> tuple[list[EntryRef], int | None]:
         """Return so many tasks of this state at least, of the newest looked at, and what is left."""
-        places: list[Place] = []
+        places: list[EntryRef] = []
         looked = 0
         async for number, rows in self._windows.inside(workspace_id, "tasks", below):
             places += newest(await self._fitting(rows, status))
@@ -169,16 +169,16 @@ class MongoLists:
                 return places, number
         return places, None
 
-    async def _fitting(self, rows: Sequence[Document], status: TaskStatus) -> list[Place]:
+    async def _fitting(self, rows: Sequence[Document], status: TaskStatus) -> list[EntryRef]:
         statuses = await self._activities.statuses([row["_id"] for row in rows])
         return [
-            Place(task["number"], row["_id"])
+            EntryRef(task["number"], row["_id"])
             for row in rows
             for task in row["tasks"]
             if statuses.get(row["_id"], {}).get(task["id"], "created") == status
         ]
 
-    async def _entries(self, found: Stretch[Place], array: str) -> Stretch[Any]:
+    async def _entries(self, found: Stretch[EntryRef], array: str) -> Stretch[Any]:
         crews = await self._whole(found.entries)
         shown = [
             (crews[place.crew_id], entry)
@@ -189,7 +189,7 @@ class MongoLists:
         ]
         return Stretch(shown, found.total, found.end)
 
-    async def _whole(self, places: Sequence[Place]) -> Mapping[str, Crew]:
+    async def _whole(self, places: Sequence[EntryRef]) -> Mapping[str, Crew]:
         ids = list({place.crew_id for place in places})
         found = await self._crews.find({"_id": {"$in": ids}}, WITHOUT).to_list() if ids else []
         # One deleted meanwhile may have left its idempotency receipts there.
@@ -203,13 +203,13 @@ def _below(totals: Totals, kind: str, before: int | None) -> int:
 
 
 def _stretch(
-    places: Sequence[Place], total: int, skip: int, limit: int, rest: int | None = None
-) -> Stretch[Place]:
+    places: Sequence[EntryRef], total: int, skip: int, limit: int, rest: int | None = None
+) -> Stretch[EntryRef]:
     """Return what is wanted of `places`; `rest` is the number that the list goes on below of."""
     shown = places[skip : skip + limit]
     more = shown and len(places) > skip + limit
     return Stretch(shown, total, shown[-1].number if more else rest)
 
 
-def _places(rows: Sequence[Document], array: str) -> Collection[Place]:
+def _places(rows: Sequence[Document], array: str) -> Collection[EntryRef]:
     return [numbered(entry, row) for row in rows for entry in row[array]]

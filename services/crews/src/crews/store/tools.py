@@ -13,7 +13,7 @@ from common.mongo import Database, Document
 from common.resealing import Resealed, resealed
 from common.sealing import CannotOpen, Sealer
 from common.times import utc_now
-from crews.domain.tools import CustomTool
+from crews.domain.tools import RegisteredTool
 from crews.store.documents import as_text, from_text
 
 _MOST = 20_000
@@ -42,7 +42,7 @@ class MongoCustomTools:
 
     async def add(
         self,
-        tool: CustomTool,
+        tool: RegisteredTool,
         credentials: Mapping[str, str] | None,
         receipt: Receipt | None = None,
     ) -> None:
@@ -59,18 +59,18 @@ class MongoCustomTools:
         except DuplicateKeyError:
             raise _taken(tool) from None
 
-    async def find(self, workspace_id: str, tool_id: str) -> CustomTool | None:
+    async def find(self, workspace_id: str, tool_id: str) -> RegisteredTool | None:
         document = await self._tools.find_one({"_id": tool_id, "workspace_id": workspace_id})
         return None if document is None else _tool(document)
 
-    async def all(self, workspace_id: str) -> Sequence[CustomTool]:
+    async def all(self, workspace_id: str) -> Sequence[RegisteredTool]:
         found = await self._tools.find({"workspace_id": workspace_id}).limit(_MOST).to_list()
         return sorted(map(_tool, found), key=lambda tool: tool.id)
 
     async def replace(
         self,
-        before: CustomTool,
-        after: CustomTool,
+        before: RegisteredTool,
+        after: RegisteredTool,
         credentials: Mapping[str, str] | None,
         *,
         keep: bool,
@@ -102,7 +102,7 @@ class MongoCustomTools:
 
     async def credentials(
         self, workspace_id: str, tool_id: str
-    ) -> tuple[CustomTool, Mapping[str, str]]:
+    ) -> tuple[RegisteredTool, Mapping[str, str]]:
         document = await self._tools.find_one({"_id": tool_id, "workspace_id": workspace_id})
         if document is None:
             raise NotFound(f"There is no tool {tool_id}.")
@@ -124,17 +124,17 @@ class MongoCustomTools:
         return self._sealer.seal(orjson.dumps(dict(credentials)), tool_id)
 
 
-def _document(tool: CustomTool) -> Document:
+def _document(tool: RegisteredTool) -> Document:
     fields = tool.model_dump(exclude={"has_credentials"})
     texts = {name: as_text(fields[name]) for name in _AS_TEXT}
     return {"_id": fields.pop("id"), **fields, **texts}
 
 
-def _tool(document: Document) -> CustomTool:
+def _tool(document: Document) -> RegisteredTool:
     values = {name: from_text(document[name]) for name in _AS_TEXT}
     values["has_credentials"] = document["sealed"] is not None
-    return CustomTool.model_validate({**document, **values, "id": document["_id"]})
+    return RegisteredTool.model_validate({**document, **values, "id": document["_id"]})
 
 
-def _taken(tool: CustomTool) -> Conflict:
+def _taken(tool: RegisteredTool) -> Conflict:
     return Conflict(f"This workspace has a tool named {tool.name} already.", field="name")

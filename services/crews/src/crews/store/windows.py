@@ -14,7 +14,7 @@ _LISTED = 1_024
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class EntryRef:
     """Where an entry is found."""
 
     number: int
@@ -27,7 +27,7 @@ class Windows:
     def __init__(self, database: Database) -> None:
         self._crews = database["crews"]
 
-    async def between(self, equal: Document, numbers: range, most: int) -> list[Place]:
+    async def between(self, equal: Document, numbers: range, most: int) -> list[EntryRef]:
         """Return the newest crews with these fields that have one of `numbers`."""
         if not numbers:
             return []
@@ -35,9 +35,9 @@ class Windows:
 
     async def crews(
         self, equal: Document, below: int, most: int, name: str | None = None
-    ) -> tuple[list[Place], int | None]:
+    ) -> tuple[list[EntryRef], int | None]:
         """Look at so many crews below a number; return those that fit, and what is left to look at."""
-        places: list[Place] = []
+        places: list[EntryRef] = []
         left, width = most, _FIRST
         while below > 1:
             low = max(1, below - width)
@@ -73,14 +73,14 @@ class Windows:
         return await self._crews.find(query, _numbers("tasks")).to_list()
 
 
-def newest(places: Iterable[Place]) -> list[Place]:
+def newest(places: Iterable[EntryRef]) -> list[EntryRef]:
     """Return `places`, the highest number first."""
     return sorted(places, key=lambda place: place.number, reverse=True)
 
 
-def numbered(entry: Document, crew: Document) -> Place:
+def numbered(entry: Document, crew: Document) -> EntryRef:
     """Return the place of a crew, or of what it has in it."""
-    return Place(entry["number"], crew["_id"])
+    return EntryRef(entry["number"], crew["_id"])
 
 
 def _numbers(array: str) -> Document:

@@ -9,9 +9,9 @@ from auth.domain.letters import Letters
 from auth.domain.logins.logins import Logins
 from auth.domain.logins.revocations import session_revoked, user_revoked
 from auth.domain.logins.sessions import hashed
-from auth.domain.ports import Announcer, Clock, Passwords, Sessions, Users, Workspaces
-from auth.domain.tokens.workspace_keys import KeyCabinet
-from auth.domain.workspaces.editor import Changes
+from auth.domain.ports import Clock, Passwords, RevocationAnnouncer, Sessions, Users, Workspaces
+from auth.domain.tokens.workspace_keys import WorkspaceKeys
+from auth.domain.workspaces.editor import WorkspaceEditor
 from common.errors import Conflict, InvalidRequest, NotFound, Unauthorized
 from common.identity import Identity
 from common.times import utc_now
@@ -35,19 +35,19 @@ class PasswordChanges:
         passwords: Passwords,
         attempts: Attempts,
         logins: Logins,
-        cabinet: KeyCabinet,
+        workspace_keys: WorkspaceKeys,
         letters: Letters,
-        announcer: Announcer,
+        announcer: RevocationAnnouncer,
         clock: Clock = utc_now,
     ) -> None:
         self._users = users
         self._workspaces = workspaces
-        self._changes = Changes(workspaces)
+        self._editor = WorkspaceEditor(workspaces)
         self._sessions = sessions
         self._passwords = passwords
         self._attempts = attempts
         self._logins = logins
-        self._cabinet = cabinet
+        self._workspace_keys = workspace_keys
         self._letters = letters
         self._announcer = announcer
         self._clock = clock
@@ -111,7 +111,7 @@ class PasswordChanges:
 
     async def _end_keys(self, user_id: str) -> None:
         for belonging in await self._workspaces.of_user(user_id):
-            await self._cabinet.revoke_all_of(belonging.workspace_id, user_id)
+            await self._workspace_keys.revoke_all_of(belonging.workspace_id, user_id)
 
     async def _end(self, user_id: str, keep: str | None) -> None:
         now = self._clock()
@@ -125,7 +125,7 @@ class PasswordChanges:
     async def _shut_out(self, user_id: str) -> None:
         """End all access tokens of a user, in every workspace."""
         for belonging in await self._workspaces.of_user(user_id):
-            changed = await self._changes.make(
+            changed = await self._editor.change(
                 belonging.workspace_id,
                 lambda workspace: workspace.with_shut_out(user_id, self._clock()),
             )

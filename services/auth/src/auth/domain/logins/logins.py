@@ -17,7 +17,15 @@ from auth.domain.logins.sessions import (
     opened,
     rotated,
 )
-from auth.domain.ports import Announcer, Clock, Passwords, Sessions, TokenMint, Users, Workspaces
+from auth.domain.ports import (
+    Clock,
+    Passwords,
+    RevocationAnnouncer,
+    Sessions,
+    TokenMint,
+    Users,
+    Workspaces,
+)
 from auth.domain.tokens.identities import member_identity
 from auth.domain.workspaces.belongings import Belonging, entered_first
 from common.errors import Forbidden, NotFound, Unauthorized, Unavailable
@@ -31,7 +39,7 @@ _RACES = MOST_SIBLINGS + 5
 
 
 @dataclass(frozen=True, slots=True)
-class Tokens:
+class TokenPair:
     """What a login or a refresh gives. Lifetimes are seconds."""
 
     access_token: str
@@ -59,7 +67,7 @@ class Logins:
         passwords: Passwords,
         attempts: Attempts,
         mint: TokenMint,
-        announcer: Announcer,
+        announcer: RevocationAnnouncer,
         lifetimes: Lifetimes,
         clock: Clock = utc_now,
     ) -> None:
@@ -76,7 +84,7 @@ class Logins:
 
     async def login(
         self, email: str, password: str, workspace_id: str | None, address: str = NOWHERE
-    ) -> Tokens:
+    ) -> TokenPair:
         """Return tokens for a workspace of the user's: the one named, else their own.
 
         Raises `Unauthorized` with the same text, after the same time, whether the e-mail address or
@@ -119,7 +127,7 @@ class Logins:
             raise Unauthorized("You are not a member of any workspace.")
         return user.home
 
-    async def _opened(self, user: User, workspace_id: str) -> tuple[Tokens, str]:
+    async def _opened(self, user: User, workspace_id: str) -> tuple[TokenPair, str]:
         now = self._clock()
         workspace = await self._workspaces.find(workspace_id)
         if workspace is None or not workspace.has(user.id):
@@ -131,7 +139,7 @@ class Logins:
         await self._sessions.add(session)
         return self._tokens(identity, refresh_token), session.id
 
-    async def switch(self, caller: Identity, workspace_id: str) -> Tokens:
+    async def switch(self, caller: Identity, workspace_id: str) -> TokenPair:
         """Return tokens for another workspace of the caller's, as a login does.
 
         The login they came with goes on. Raises `NotFound`, and `Forbidden` without a login.
@@ -164,7 +172,7 @@ class Logins:
         if session is None or not session.usable(self._clock()):
             raise Unauthorized("This login has ended.")
 
-    async def refresh(self, text: str) -> Tokens:
+    async def refresh(self, text: str) -> TokenPair:
         """Use a refresh token, once. An old one ends the whole session. Raises `Unauthorized`."""
         token = RefreshToken.read(text)
         if token is None:
@@ -216,8 +224,8 @@ class Logins:
         await self._sessions.revoke(session_id, now)
         await self._announcer.announce(session_revoked(session_id, now))
 
-    def _tokens(self, identity: Identity, refresh_token: RefreshToken) -> Tokens:
-        return Tokens(
+    def _tokens(self, identity: Identity, refresh_token: RefreshToken) -> TokenPair:
+        return TokenPair(
             access_token=self._mint.mint(identity),
             expires_in=self._lifetimes.access,
             refresh_token=str(refresh_token),

@@ -17,7 +17,7 @@ EXCHANGED_TTL = 60
 _NOT_VALID = "The token is not valid."
 
 
-class Exchange:
+class TokenIssuer:
     """Gives short-lived tokens."""
 
     def __init__(

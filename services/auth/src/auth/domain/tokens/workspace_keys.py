@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from auth.domain.logins.revocations import session_revoked
-from auth.domain.ports import Announcer, ApiKeys, Clock
+from auth.domain.ports import ApiKeys, Clock, RevocationAnnouncer
 from auth.domain.tokens.api_keys import MOST_KEYS, ApiKey, made
 from auth.domain.tokens.sandbox import refuse_sandbox
 from common.errors import Conflict, NotFound
@@ -15,10 +15,12 @@ Made = tuple[ApiKey, str]
 """A new key and its secret."""
 
 
-class KeyCabinet:
+class WorkspaceKeys:
     """The API keys of the caller's workspace."""
 
-    def __init__(self, keys: ApiKeys, announcer: Announcer, clock: Clock = utc_now) -> None:
+    def __init__(
+        self, keys: ApiKeys, announcer: RevocationAnnouncer, clock: Clock = utc_now
+    ) -> None:
         self._keys = keys
         self._announcer = announcer
         self._clock = clock

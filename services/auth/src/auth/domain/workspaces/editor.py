@@ -10,7 +10,7 @@ from common.idempotency.once import Receipt
 _RACES = 10
 
 
-class Changes:
+class WorkspaceEditor:
     """Reads workspaces, and stores what becomes of them."""
 
     def __init__(self, workspaces: Workspaces) -> None:
@@ -23,19 +23,19 @@ class Changes:
             raise NotFound(f"There is no workspace {workspace_id}.")
         return found
 
-    async def make(
+    async def change(
         self,
         workspace_id: str,
-        change: Callable[[Workspace], Workspace],
+        edit: Callable[[Workspace], Workspace],
         receipt: Receipt | None = None,
     ) -> Workspace:
-        """Return the workspace as `change` made and the store has taken it.
+        """Store what `edit` makes of the workspace, and return it.
 
-        `change` is asked again about a newer state when somebody else was faster. Raises `Conflict`
-        when that happens again and again, and what `change` raises.
+        `edit` runs again on the newer state when somebody else was faster. Raises `Conflict` when
+        that keeps happening, and whatever `edit` raises.
         """
         for _ in range(_RACES):
-            changed = change(await self.find(workspace_id))
+            changed = edit(await self.find(workspace_id))
             if await self._workspaces.replace(changed, receipt):
                 return changed
         raise Conflict("The workspace is being changed from several places at once.")

@@ -11,7 +11,7 @@ from auth.domain.logins.logins import Logins
 from auth.domain.ports import Clock, Users, Workspaces
 from auth.domain.tokens.sandbox import refuse_sandbox
 from auth.domain.workspaces.belongings import MOST_BELONGINGS
-from auth.domain.workspaces.editor import Changes
+from auth.domain.workspaces.editor import WorkspaceEditor
 from auth.domain.workspaces.invitation import Invitation, InvitationToken, made, not_valid
 from auth.domain.workspaces.workspaces import Member, Workspace
 from common.errors import Conflict, Forbidden, Unauthorized
@@ -29,7 +29,7 @@ class Invited:
     mailed: bool
 
 
-class Inviting:
+class Invitations:
     """Nobody becomes a member but by accepting: with the token, and as the holder of the address.
 
     What is answered to the inviter does not depend on whether the address has an account.
@@ -45,7 +45,7 @@ class Inviting:
         clock: Clock = utc_now,
     ) -> None:
         self._workspaces = workspaces
-        self._changes = Changes(workspaces)
+        self._editor = WorkspaceEditor(workspaces)
         self._users = users
         self._accounts = accounts
         self._logins = logins
@@ -55,7 +55,7 @@ class Inviting:
     async def waiting(self, caller: Identity) -> Sequence[Invitation]:
         """Return the invitations that wait to be accepted, newest first."""
         now = self._clock()
-        workspace = await self._changes.find(caller.workspace_id)
+        workspace = await self._editor.find(caller.workspace_id)
         waiting = [one for one in workspace.invitations if now < one.expires_at]
         return sorted(waiting, key=lambda one: one.id, reverse=True)
 
@@ -81,7 +81,7 @@ class Inviting:
             invitation, token = made(caller.workspace_id, address, name, role, caller.user_id, now)
             mailed = await self._letters.may_invite(caller.workspace_id, address)
             invited = Invited(invitation, str(token), mailed)
-            changed = await self._changes.make(
+            changed = await self._editor.change(
                 caller.workspace_id,
                 lambda workspace: workspace.with_invitation(invitation, now),
                 receipt_of(once, invited),
@@ -95,7 +95,7 @@ class Inviting:
     async def withdraw(self, caller: Identity, invitation_id: str) -> None:
         """Take an invitation back. Raises `NotFound`."""
         refuse_sandbox(caller)
-        await self._changes.make(
+        await self._editor.change(
             caller.workspace_id,
             lambda workspace: workspace.without_invitation(invitation_id, self._clock()),
         )
@@ -159,4 +159,4 @@ class Inviting:
             member = Member(user.id, user.email, user.name, invitation.role, now)
             return workspace.with_accepted(invitation, member)
 
-        return await self._changes.make(token.workspace_id, joining)
+        return await self._editor.change(token.workspace_id, joining)

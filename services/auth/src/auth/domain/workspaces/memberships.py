@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from auth.domain.logins.revocations import user_revoked
 from auth.domain.logins.sessions import is_login
-from auth.domain.ports import Announcer, Clock, Sessions, Workspaces
+from auth.domain.ports import Clock, RevocationAnnouncer, Sessions, Workspaces
 from auth.domain.tokens.sandbox import refuse_sandbox
-from auth.domain.tokens.workspace_keys import KeyCabinet
-from auth.domain.workspaces.editor import Changes
-from auth.domain.workspaces.workspaces import Limits, Member, Tier, Workspace
+from auth.domain.tokens.workspace_keys import WorkspaceKeys
+from auth.domain.workspaces.editor import WorkspaceEditor
+from auth.domain.workspaces.workspaces import Member, PlanLimits, Tier, Workspace
 from common.errors import Forbidden, InvalidRequest
 from common.identity import Identity, Role
 from common.times import utc_now
@@ -21,22 +21,22 @@ class Memberships:
         self,
         workspaces: Workspaces,
         sessions: Sessions,
-        cabinet: KeyCabinet,
-        announcer: Announcer,
+        workspace_keys: WorkspaceKeys,
+        announcer: RevocationAnnouncer,
         *,
         plan_changes: bool,
         clock: Clock = utc_now,
     ) -> None:
-        self._changes = Changes(workspaces)
+        self._editor = WorkspaceEditor(workspaces)
         self._sessions = sessions
-        self._cabinet = cabinet
+        self._workspace_keys = workspace_keys
         self._announcer = announcer
         self._plan_changes = plan_changes
         self._clock = clock
 
     async def workspace(self, workspace_id: str) -> Workspace:
         """Return the workspace. Raises `NotFound`."""
-        return await self._changes.find(workspace_id)
+        return await self._editor.find(workspace_id)
 
     async def members(self, caller: Identity) -> Sequence[Member]:
         """Return the members of the caller's workspace, newest first."""
@@ -53,7 +53,7 @@ class Memberships:
         member = (await self.workspace(caller.workspace_id)).member(user_id)
         if member.role is role and role <= caller.role:
             return member
-        changed = await self._changes.make(
+        changed = await self._editor.change(
             caller.workspace_id,
             lambda workspace: workspace.with_role(user_id, role, caller.role, self._clock()),
         )
@@ -69,7 +69,7 @@ class Memberships:
         leaving = user_id == caller.user_id and is_login(caller)
         if not leaving:
             caller.require(Role.ADMIN)
-        changed = await self._changes.make(
+        changed = await self._editor.change(
             caller.workspace_id,
             lambda workspace: workspace.without_member(
                 user_id, workspace.role_of(user_id) if leaving else caller.role, self._clock()
@@ -77,7 +77,7 @@ class Memberships:
         )
         await self._sessions.end_in(changed.id, user_id, self._clock())
         await self._shut_out(changed, user_id)
-        await self._cabinet.revoke_all_of(changed.id, user_id)
+        await self._workspace_keys.revoke_all_of(changed.id, user_id)
 
     async def _shut_out(self, workspace: Workspace, user_id: str) -> None:
         for out in workspace.shut_outs:
@@ -86,13 +86,13 @@ class Memberships:
                     user_revoked(workspace.id, user_id, out.at, out.until)
                 )
 
-    async def set_plan(self, caller: Identity, tier: Tier, limits: Limits | None) -> Workspace:
+    async def set_plan(self, caller: Identity, tier: Tier, limits: PlanLimits | None) -> Workspace:
         """Change the plan. Raises `Forbidden` where the operator does not allow it."""
         if not self._plan_changes:
             raise Forbidden("The plan is changed by this installation's operator.")
         if limits is not None and tier != "enterprise":
             reason = "Only the tier enterprise has limits of its own"
             raise InvalidRequest("Invalid plan", field="limits", reason=reason)
-        return await self._changes.make(
+        return await self._editor.change(
             caller.workspace_id, lambda workspace: workspace.with_plan(tier, limits)
         )

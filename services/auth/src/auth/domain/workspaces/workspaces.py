@@ -26,7 +26,7 @@ MOST_MEMBERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class PlanLimits:
     """Requests an enterprise workspace may make, where its owner or operator set a bound."""
 
     per_hour: int
@@ -58,7 +58,7 @@ class Workspace:
     id: str
     name: str
     tier: Tier
-    limits: Limits | None
+    limits: PlanLimits | None
     members: tuple[Member, ...]
     created_at: datetime
     shut_outs: tuple[ShutOut, ...] = ()
@@ -86,10 +86,10 @@ class Workspace:
         """Return the earliest second of issue whose tokens hold for the user."""
         return max((out.at + 1 for out in self.shut_outs if out.user_id == user_id), default=0)
 
-    def effective_limits(self) -> Limits | None:
+    def effective_limits(self) -> PlanLimits | None:
         """Return the rate limits that hold, None for unlimited."""
         by_tier = TIER_LIMITS[self.tier]
-        return self.limits if by_tier is None else Limits(*by_tier)
+        return self.limits if by_tier is None else PlanLimits(*by_tier)
 
     def with_member(self, member: Member) -> "Workspace":
         """Add a member. Raises `Conflict` when the person is one already, or all seats are taken."""
@@ -173,7 +173,7 @@ class Workspace:
         """End a member's tokens; they stay a member."""
         return self._changed(shut_outs=self._shut_out(user_id, now))
 
-    def with_plan(self, tier: Tier, limits: Limits | None) -> "Workspace":
+    def with_plan(self, tier: Tier, limits: PlanLimits | None) -> "Workspace":
         return self._changed(tier=tier, limits=limits)
 
     def _shut_out(self, user_id: str, now: datetime) -> tuple[ShutOut, ...]:
