@@ -41,8 +41,8 @@ _VALIDATION = {"HTTPValidationError", "ValidationError"}
 
 _DUMMY = {
     "mongo_url": "mongodb://127.0.0.1:27017",
-    "amqp_url": "memory://",
-    "redis_url": "memory://",
+    "amqp_url": "amqp://127.0.0.1",
+    "redis_url": "redis://127.0.0.1",
     "service_secret": "only for reading the routes",
     "secret_key": "only for reading the routes, and long enough for it",
 }

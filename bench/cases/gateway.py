@@ -51,7 +51,10 @@ async def _pair(folder: Path, redis_url: str) -> AsyncIterator[_Pair]:
     }
     with (folder / "gateway.log").open("wb") as log:
         gateway = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "gateway", "serve"), env=environment, stdout=log, stderr=log
+            *(sys.executable, "-m", "devkit.service", "gateway"),
+            env=environment,
+            stdout=log,
+            stderr=log,
         )
     try:
         await ready(f"http://127.0.0.1:{gateway_port}/readyz", gateway)

@@ -26,7 +26,6 @@ from bench.harness.processes import cpu_seconds, scratch
 from bench.harness.replies import REPLY, REPORT, RESULT, TOOL, ReportModel, write_file
 from bench.harness.report import Report
 from bench.harness.worker import WORKSPACE, LocalModel, OneCrew, Side, side
-from common.bus.memory import MemoryBus
 from common.identity import Identity, Role
 from common.logs import configure_logging
 from devkit.commands import Commands
@@ -34,6 +33,7 @@ from executor.tools.built_in_tool import ToolSettings
 from executor.tools.toolbox import Toolbox
 from gateway.domain.windows import RateLimits
 from gateway.store.counters import RedisCounters
+from kasal_platform.embedded.bus import InProcessBus
 from kasal_platform.local import finding, secantus
 from kasal_platform.local.program import LocalProgram
 
@@ -46,20 +46,20 @@ REQUESTS = 20_000
 def _listening() -> Iterator[tuple[Commands, dict[str, list[int]]]]:
     """Give what is asked of MongoDB from here on, and the bytes published to each exchange."""
     commands, sent = Commands(), defaultdict[str, list[int]](list)
-    client, publish = common.mongo.Client, MemoryBus.publish
+    client, publish = common.mongo.Client, InProcessBus.publish
 
     def listened(*args: Any, event_listeners: Any = (), **options: Any) -> Any:
         return client(*args, event_listeners=[*event_listeners, commands], **options)
 
-    async def noted(bus: MemoryBus, exchange: Any, key: str, message: Any) -> None:
+    async def noted(bus: InProcessBus, exchange: Any, key: str, message: Any) -> None:
         sent[exchange.name].append(len(message.body))
         await publish(bus, exchange, key, message)
 
-    common.mongo.Client, MemoryBus.publish = listened, noted  # type: ignore[misc, assignment]
+    common.mongo.Client, InProcessBus.publish = listened, noted  # type: ignore[misc, assignment]
     try:
         yield commands, sent
     finally:
-        common.mongo.Client, MemoryBus.publish = client, publish  # type: ignore[misc, method-assign]
+        common.mongo.Client, InProcessBus.publish = client, publish  # type: ignore[misc, method-assign]
 
 
 @contextlib.asynccontextmanager

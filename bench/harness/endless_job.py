@@ -13,7 +13,6 @@ from contextlib import AsyncExitStack
 from bench.harness import fan_out_servers
 from bench.harness.worker import CREW, WORKSPACE, OneCrew
 from bench.harness.workload import INPUTS
-from common.backends import Backends
 from common.contracts.events import EventType
 from common.logs import configure_logging
 from common.mongo import connect, database
@@ -29,6 +28,7 @@ from executor.messaging.publishers import BusAnnouncements
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.wiring import SERVICE, build_worker
+from kasal_platform.embedded.backends import InProcessBackends
 
 BACKLOG, RATE = 10_000, 1_000
 _TOGETHER = 10
@@ -67,7 +67,7 @@ class Talker:
 
 async def main() -> None:
     configure_logging("WARNING", "json")
-    settings, backends, talker = load(Settings), Backends(), Talker()
+    settings, backends, talker = load(Settings), InProcessBackends(), Talker()
     stop = asyncio.Event()
     async with AsyncExitStack() as stack:
         client = connect(settings)

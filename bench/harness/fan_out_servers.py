@@ -121,13 +121,13 @@ async def broadcast_server() -> None:
 
 
 async def relay_server() -> None:
-    from common.backends import Backends
     from common.bus import Message
     from common.contracts.topology import EVENTS
     from common.telemetry import Telemetry
     from devkit.identity import LocalKeys, TokenMaker
     from events.config import Settings
     from events.wiring import build_app
+    from kasal_platform.embedded.backends import InProcessBackends
 
     keys = LocalKeys()
     make_token = TokenMaker(keys)
@@ -144,7 +144,7 @@ async def relay_server() -> None:
             service_secret="a-secret-of-the-bench",
             slow_client_seconds=60,
         )
-        backends = Backends()
+        backends = InProcessBackends()
         bus = backends.bus(settings, Telemetry("bench"))
         await bus.start()
         bound = listening()

@@ -6,7 +6,6 @@ from datetime import timedelta
 
 from bench.harness.worker import CREW, WORKSPACE, OneCrew
 from bench.harness.workload import ANSWER, PARTS
-from common.backends import Backends
 from common.contracts.events import EventType, ExecutionStatus
 from common.ids import new_id
 from common.mongo import Database, connect
@@ -29,6 +28,7 @@ from executor.messaging.publishers import BusAnnouncements
 from executor.store.counters import MongoCounters
 from executor.store.documents import new_document
 from executor.store.executions import MongoExecutions
+from kasal_platform.embedded.backends import InProcessBackends
 
 __all__ = [
     "CREW",
@@ -72,7 +72,7 @@ async def emptied(settings: MongoSettings) -> AsyncIterator[None]:
 
 async def traces(settings: MongoSettings, events: int) -> str:
     """Store a job that has ended with so many events, as a worker writes it; return its id."""
-    bus = Backends().bus(BusSettings(amqp_url="memory://"), Telemetry("bench"))
+    bus = InProcessBackends().bus(BusSettings(amqp_url="memory://"), Telemetry("bench"))
     await bus.start()
     async with database(settings, "executor") as store:
         executions, announcements = MongoExecutions(store), BusAnnouncements(bus)

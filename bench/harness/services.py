@@ -70,7 +70,10 @@ async def serving(
     given = {**os.environ, **environment, "KASAL_PORT": str(port)}
     with (folder / f"{log or name}.log").open("wb") as written:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", name, "serve"), env=given, stdout=written, stderr=written
+            *(sys.executable, "-m", "devkit.service", name),
+            env=given,
+            stdout=written,
+            stderr=written,
         )
     try:
         await ready(f"http://127.0.0.1:{port}/readyz", process)

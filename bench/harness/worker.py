@@ -26,7 +26,6 @@ from pymongo import AsyncMongoClient
 
 from bench.harness.processes import cpu_seconds
 from bench.harness.workload import ANSWER, INPUTS, LATENCY, PARTS
-from common.backends import Backends
 from common.bus import Bus, Message
 from common.contracts.crew import (
     AgentSnapshot,
@@ -60,6 +59,7 @@ from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes
 from executor.tools.spec import ToolSpec
 from executor.wiring import SERVICE, build_worker
+from kasal_platform.embedded.backends import InProcessBackends
 from kasal_platform.local import secantus
 from kasal_platform.local.program import LocalProgram
 
@@ -250,7 +250,7 @@ async def side(
         service_secret="a-secret-of-the-bench",
         migrate_on_start=True,
     )
-    backends = Backends()
+    backends = InProcessBackends()
     engine = Engine(models, tools or NoTools(), NoMemory())
     worker = build_worker(settings, backends, runner=engine)
     mongo: AsyncMongoClient[dict[str, Any]] = connect(settings)

@@ -21,10 +21,10 @@ import executor.config
 import executor.wiring
 import gateway.config
 import gateway.wiring
-from common.backends import Backends
 from common.server import metrics_app
 from common.telemetry import Telemetry
 from devkit.promql import asked
+from kasal_platform.embedded.backends import InProcessBackends
 
 ROOT = Path(__file__).parents[2]
 HERE = ROOT / "deploy/observability"
@@ -107,7 +107,7 @@ def exported() -> set[str]:
 
 
 def _telemetries() -> list[Telemetry]:
-    backends, built = Backends(), []
+    backends, built = InProcessBackends(), []
     for service in (auth, crews, events, executor, gateway):
         fields = service.config.Settings.model_fields
         given = {name: value for name, value in SETTINGS.items() if name in fields}

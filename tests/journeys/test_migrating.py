@@ -34,8 +34,8 @@ def call(mongo_url: str, prefix: str) -> Call:
         "KASAL_MONGO_DATABASE_PREFIX": prefix,
     }
     serving = {
-        "KASAL_AMQP_URL": "memory://",
-        "KASAL_REDIS_URL": "memory://",
+        "KASAL_AMQP_URL": "amqp://127.0.0.1:1",
+        "KASAL_REDIS_URL": "redis://127.0.0.1:1",
         "KASAL_SERVICE_SECRET": "a secret of the tests",
         "KASAL_SECRET_KEY": "another secret of the tests",
         "KASAL_LOG_LEVEL": "WARNING",

@@ -10,10 +10,10 @@ from events_testkit.platform import SECRET, FakePlatform, event
 from events_testkit.sockets import closed, drained, hear, hear_end, say, until
 from events_testkit.world import World, Worlds
 
-from common.backends import Backends
 from common.telemetry import Telemetry
 from devkit.identity import LocalKeys, TokenMaker
 from devkit.serving import served
+from kasal_platform.embedded.backends import InProcessBackends
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def world_of(platform: FakePlatform, make_token: TokenMaker) -> Worlds:
         from events.config import Settings
         from events.wiring import build_app
 
-        backends = Backends()
+        backends = InProcessBackends()
         async with AsyncExitStack() as stack:
             peers = await stack.enter_async_context(served(platform.app))
             chosen = {

@@ -18,8 +18,8 @@ from kasal_platform.local import secantus
 from kasal_platform.local.program import LocalProgram, ProgramFailed
 
 if TYPE_CHECKING:
-    from kasal_platform.database import Database
-    from kasal_platform.platform import Platform
+    from kasal_platform.embedded.database import Database
+    from kasal_platform.embedded.platform import Platform
 
 log = get_logger(__name__)
 
@@ -89,8 +89,8 @@ async def _serve(
     # make stays for good; looking through it for garbage again and again was a quarter of the time.
     gc.disable()
     from kasal_platform import demo
-    from kasal_platform.database import Database
-    from kasal_platform.platform import Platform, PlatformFailed
+    from kasal_platform.embedded.database import Database
+    from kasal_platform.embedded.platform import Platform, PlatformFailed
 
     gc.freeze()
     gc.enable()

@@ -10,7 +10,7 @@ from common.errors import KasalError
 from common.identity import Role
 from common.logs import get_logger
 from kasal_platform.config import Settings
-from kasal_platform.platform import Platform
+from kasal_platform.embedded.platform import Platform
 
 WORKSPACE = "ws_demo"
 CREW = "crew_abc123"

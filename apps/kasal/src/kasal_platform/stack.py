@@ -21,7 +21,7 @@ from common.server import on_stop_signal, run
 from common.settings import load
 from executor.config import Settings as ExecutorSettings
 from kasal_platform.config import Settings, secrets_in
-from kasal_platform.database import Database
+from kasal_platform.embedded.database import Database
 from kasal_platform.keeping import Keeper, Kept
 from kasal_platform.local import finding
 from kasal_platform.local.program import LocalProgram, ProgramFailed, free_port

@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 
 from common.mongo import Document, Serving, connect, is_away
 from common.settings import MongoSettings
-from kasal_platform.database import Database, Unheard, line
+from kasal_platform.embedded.database import Database, Unheard, line
 from kasal_platform.local import secantus
 
 

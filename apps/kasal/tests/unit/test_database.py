@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kasal_platform.database import MOST_RESTARTS, WITHIN, Ask, Database, Unheard, silent
+from kasal_platform.embedded.database import MOST_RESTARTS, WITHIN, Ask, Database, Unheard, silent
 from kasal_platform.local.program import ProgramFailed
 
 LIMIT = 20.0

@@ -3,7 +3,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.bus.topics import TopicTable
+from kasal_platform.embedded.topics import TopicTable
 
 WORDS = st.sampled_from(["a", "b", "job_1"])
 KEYS = st.lists(WORDS, min_size=1, max_size=4).map(".".join)

@@ -1,10 +1,10 @@
-"""Where a service's connections come from: real backends by URL, or the embedded ones by `memory://`.
+"""Where a service's connections come from: its bus and its Redis, by the URLs of its settings.
 
-One `Backends` is made per process. In the embedded form all five services are handed the same one,
-so that they share one in-process broker and one in-process Redis.
+One `Backends` is made per process. `kasal-platform run`, where all services share a process, hands them
+one of its own, whose bus and Redis live in that process.
 """
 
-from typing import TYPE_CHECKING
+import sys
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -12,37 +12,30 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError  # noqa: A004 - Redis' own, not Python's
 
 from common.bus import Bus
-from common.bus.memory import MemoryBroker, MemoryBus
 from common.mongo import is_away
 from common.settings import BusSettings, RedisSettings
 from common.telemetry import Telemetry
 
-if TYPE_CHECKING:
-    from fakeredis import FakeServer
-
-
+IN_PROCESS = "memory://"
+"""What the URL of a bus or a Redis inside the process begins with."""
 _PROBE = "kasal:probe"
 
 
 class Backends:
     """Makes a bus and a Redis client for each service that asks."""
 
-    def __init__(self) -> None:
-        self._broker = MemoryBroker()
-        self._redis: FakeServer | None = None
-
     def bus(self, settings: BusSettings, telemetry: Telemetry) -> Bus:
         """Return a bus that is not yet started."""
-        if settings.amqp_url.startswith("memory://"):
-            return MemoryBus(self._broker, telemetry, is_away)
+        if settings.amqp_url.startswith(IN_PROCESS):
+            sys.exit(_refusal("KASAL_AMQP_URL", "a RabbitMQ (amqp://...)"))
         from common.bus.rabbitmq import RabbitBus
 
         return RabbitBus(settings.amqp_url, telemetry, is_away)
 
     def redis(self, settings: RedisSettings) -> Redis:
         """Return a client; it connects when first used, and gives up on a call after 0.5 s."""
-        if settings.redis_url.startswith("memory://"):
-            return self._in_process_redis()
+        if settings.redis_url.startswith(IN_PROCESS):
+            sys.exit(_refusal("KASAL_REDIS_URL", "a Redis (redis://...)"))
         return Redis.from_url(
             settings.redis_url,
             socket_timeout=0.5,
@@ -52,13 +45,12 @@ class Backends:
             retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
         )
 
-    def _in_process_redis(self) -> Redis:
-        from fakeredis import FakeAsyncRedis, FakeServer
 
-        if self._redis is None:
-            self._redis = FakeServer()
-        client: Redis = FakeAsyncRedis(server=self._redis, decode_responses=True)
-        return client
+def _refusal(variable: str, server: str) -> str:
+    return (
+        f"{variable} is wrong: {IN_PROCESS} would be for this process alone; name {server}, "
+        "or start all services in one process with `kasal-platform run`"
+    )
 
 
 async def takes_writes(redis: Redis) -> None:

@@ -19,7 +19,6 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 import common.mongo
-from common.backends import Backends
 from common.mongo import Client, Database, connect, database
 from common.settings import MongoSettings
 from common.telemetry import Telemetry
@@ -29,6 +28,7 @@ from devkit.identity import LocalKeys, TokenMaker
 from devkit.plans import Plans
 from devkit.serving import Served, served
 from devkit.work import Work
+from kasal_platform.embedded.backends import InProcessBackends
 from kasal_platform.local import finding
 from kasal_platform.local.program import ProgramFailed
 
@@ -187,9 +187,9 @@ async def amqp_url(amqp_server: str) -> str:
 
 
 @pytest.fixture
-def backends() -> Backends:
+def backends() -> InProcessBackends:
     """The embedded backends of one test: give services `memory://` URLs and this."""
-    return Backends()
+    return InProcessBackends()
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from gateway_testkit.auth import AuthService
 from gateway_testkit.services import Service
 
-from common.backends import Backends
+from kasal_platform.embedded.backends import InProcessBackends
 
 
 @dataclass
@@ -16,7 +16,7 @@ class Surroundings:
     crews: Service
     executor: Service
     events: Service
-    backends: Backends = field(default_factory=Backends)
+    backends: InProcessBackends = field(default_factory=InProcessBackends)
 
     def __iter__(self):
         return iter((self.auth, self.crews, self.executor, self.events))

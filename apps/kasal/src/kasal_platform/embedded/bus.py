@@ -16,13 +16,13 @@ from common.bus import (
     never_away,
 )
 from common.bus.handling import STOP_GRACE, Handling, Returned
-from common.bus.topics import TopicTable
 from common.bus.workers import Backlog, Workers
 from common.contracts.topology import DEAD_LETTERS, EXCHANGES, QUEUES, Exchange, Queue
 from common.telemetry import Telemetry
+from kasal_platform.embedded.topics import TopicTable
 
 
-class MemoryBroker:
+class InProcessBroker:
     """What the buses of one process share: exchanges with their bindings, and the queues."""
 
     def __init__(self) -> None:
@@ -58,10 +58,10 @@ def _pattern(exchange: Exchange, key: str) -> str:
     return "#" if exchange.kind == "fanout" else key
 
 
-class _MemoryConsumer:
+class _Consumer:
     def __init__(
         self,
-        broker: MemoryBroker,
+        broker: InProcessBroker,
         handling: Handling,
         queue: Queue,
         handler: Handler,
@@ -112,10 +112,10 @@ class _MemoryConsumer:
         await self.workers.finish(grace)
 
 
-class _MemorySubscription:
+class _Subscription:
     def __init__(
         self,
-        broker: MemoryBroker,
+        broker: InProcessBroker,
         handling: Handling,
         exchange: Exchange,
         handler: Handler,
@@ -154,17 +154,17 @@ class _MemorySubscription:
         await self.workers.finish(grace)
 
 
-class MemoryBus:
+class InProcessBus:
     """A service's side of the broker in this process."""
 
     def __init__(
-        self, broker: MemoryBroker, telemetry: Telemetry, store_is_away: IsAway = never_away
+        self, broker: InProcessBroker, telemetry: Telemetry, store_is_away: IsAway = never_away
     ) -> None:
         self._broker = broker
         self._handling = Handling(telemetry, "memory", store_is_away)
         self._started = False
-        self._consumers: list[_MemoryConsumer] = []
-        self._subscriptions: list[_MemorySubscription] = []
+        self._consumers: list[_Consumer] = []
+        self._subscriptions: list[_Subscription] = []
 
     async def start(self) -> None:
         self._started = True
@@ -172,7 +172,7 @@ class MemoryBus:
     async def close(self) -> None:
         for subscription in self._subscriptions:
             subscription.drop()
-        attached: list[_MemoryConsumer | _MemorySubscription]
+        attached: list[_Consumer | _Subscription]
         attached = [*self._consumers, *self._subscriptions]
         await asyncio.gather(*(one.finish(STOP_GRACE) for one in attached))
         self._consumers.clear()
@@ -195,7 +195,7 @@ class MemoryBus:
 
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 1) -> Consumer:
         await self.ping()
-        consumer = _MemoryConsumer(self._broker, self._handling, queue, handler, prefetch)
+        consumer = _Consumer(self._broker, self._handling, queue, handler, prefetch)
         consumer.start()
         self._consumers.append(consumer)
         return consumer
@@ -204,9 +204,7 @@ class MemoryBus:
         self, exchange: Exchange, handler: Handler, *, max_length: int = 10_000
     ) -> Subscription:
         await self.ping()
-        subscription = _MemorySubscription(
-            self._broker, self._handling, exchange, handler, max_length
-        )
+        subscription = _Subscription(self._broker, self._handling, exchange, handler, max_length)
         if exchange.kind == "fanout":
             await subscription.bind("")
         subscription.workers.start()

@@ -21,7 +21,6 @@ import executor.config
 import executor.wiring
 import gateway.config
 import gateway.wiring
-from common.backends import Backends
 from common.logs import bind_service, get_logger
 from common.server import Server, bind_unix, metrics_app, server_for
 from common.settings import load
@@ -29,6 +28,7 @@ from common.starting import CannotStart, refusal
 from common.telemetry import Telemetry
 from executor.process.worker import WorkerProcess
 from kasal_platform.config import Secrets, Settings
+from kasal_platform.embedded.backends import InProcessBackends
 
 _INNER = ("auth", "crews", "executor", "events")
 
@@ -59,7 +59,7 @@ class Platform:
         prepare: Callable[["Platform"], Awaitable[None]] | None = None,
     ) -> None:
         self._prepare = prepare
-        self.backends = Backends()
+        self.backends = InProcessBackends()
         self._settings = settings
         self._entry = entry
         self._metrics = metrics

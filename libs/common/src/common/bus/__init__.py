@@ -1,4 +1,4 @@
-"""The message bus as services see it. `bus.rabbitmq` and `bus.memory` are its two forms.
+"""The message bus as services see it. `bus.rabbitmq` is the form of it that services use.
 
 Publishing is confirmed: when `publish` returns, the broker has the message. Delivery is at least
 once: a handler may see the same `message_id` again and must not mind.

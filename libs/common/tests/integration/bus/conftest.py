@@ -7,10 +7,10 @@ from contextlib import AsyncExitStack
 import pytest
 
 from common.bus import Bus, Message
-from common.bus.memory import MemoryBroker, MemoryBus
 from common.bus.rabbitmq import RabbitBus
 from common.mongo import is_away
 from common.telemetry import Telemetry
+from kasal_platform.embedded.bus import InProcessBroker, InProcessBus
 
 
 class Inbox:
@@ -42,7 +42,7 @@ class Inbox:
 @pytest.fixture(params=["memory", "rabbitmq"])
 async def make_bus(request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Awaitable[Bus]]]:
     """Make started buses over one broker; they are closed after the test."""
-    broker = MemoryBroker()
+    broker = InProcessBroker()
     url = request.getfixturevalue("amqp_server") if request.param == "rabbitmq" else ""
     if url:
         from devkit.broker import purge
@@ -55,7 +55,9 @@ async def make_bus(request: pytest.FixtureRequest) -> AsyncIterator[Callable[...
                 telemetry = Telemetry("tested")
                 stack.callback(telemetry.close)
             bus: Bus = (
-                RabbitBus(url, telemetry, is_away) if url else MemoryBus(broker, telemetry, is_away)
+                RabbitBus(url, telemetry, is_away)
+                if url
+                else InProcessBus(broker, telemetry, is_away)
             )
             await bus.start()
             stack.push_async_callback(bus.close)
