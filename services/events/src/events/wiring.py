@@ -22,10 +22,10 @@ from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 from events.config import Settings
 from events.domain.connections import Connections
-from events.domain.meters import Meters
 from events.domain.relay import Relay
 from events.messaging.consumers import EventsSubscription
 from events.peers.executions import ExecutorLog
+from events.process.meters import OpenTelemetryRelayMeters
 from events.routes.sinks import RawSend
 from events.routes.socket import socket_routes
 from events.routes.stream import stream_routes
@@ -50,7 +50,7 @@ def _peers(settings: Settings, telemetry: Telemetry) -> _Peers:
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the service's application; its connections open and close with its lifespan."""
     telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
-    meters = Meters(telemetry.meter)
+    meters = OpenTelemetryRelayMeters(telemetry.meter)
     bus = backends.bus(settings, telemetry)
     redis = backends.redis(settings)
     peers = _peers(settings, telemetry)

@@ -12,8 +12,8 @@ from websockets.frames import Frame, Opcode
 from common.errors import NotFound
 from events.config import Settings
 from events.domain.event import Batch, Event, from_facts, parse, runs
-from events.domain.jobs import checked
-from events.routes import bodies as frames
+from events.domain.jobs import valid_job_id
+from events.routes import bodies
 from events.routes.sinks import framed
 from events.routes.stream import sse
 
@@ -31,9 +31,9 @@ NEARLY = st.fixed_dictionaries(
 @given(st.text() | (JSON | NEARLY).map(json.dumps))
 def test_whatever_a_client_says_is_understood_or_refused_with_a_frame(text):
     try:
-        frames.read(text)
-    except frames.BadFrame as fault:
-        told = orjson.loads(frames.fault(fault, fault.job_id))
+        bodies.parse_message(text)
+    except bodies.BadMessage as fault:
+        told = orjson.loads(bodies.error_message(fault, fault.job_id))
         assert (told["type"], told["code"]) == ("error", "VALIDATION_ERROR")
         assert "seq" not in told
 
@@ -104,7 +104,7 @@ def test_a_batch_is_encoded_once():
 @pytest.mark.parametrize("job_id", ["", "job_", "crew_1", "job_a.b", "job_*", "job_1\n", "job_é"])
 def test_names_that_cannot_be_a_jobs(job_id):
     with pytest.raises(NotFound):
-        checked(job_id)
+        valid_job_id(job_id)
 
 
 def test_settings_name_their_origins(monkeypatch):

@@ -14,9 +14,10 @@ from common.telemetry import Telemetry
 from events.domain import token_lifetime
 from events.domain.connections import Connections
 from events.domain.event import Batch, Event
-from events.domain.meters import Meters
 from events.domain.ports import TooSlow
-from events.routes.sinks import Outbox, QueuedSocketSink
+from events.process.meters import OpenTelemetryRelayMeters
+from events.routes.send_buffer import SendBuffer
+from events.routes.sinks import QueuedSocketSink
 
 NOW = datetime(2024, 1, 15, tzinfo=UTC)
 
@@ -50,7 +51,7 @@ class Open:
 
 @pytest.fixture
 def connections(telemetry: Telemetry) -> Connections:
-    return Connections(3, 2, Meters(telemetry.meter))
+    return Connections(3, 2, OpenTelemetryRelayMeters(telemetry.meter))
 
 
 def test_connections_are_counted_and_given_back(connections):
@@ -81,19 +82,19 @@ def test_only_the_revoked_are_ended_and_all_on_stop(connections):
     assert (unknown.ends, stays.ends) == ([1012], [1012])
 
 
-async def test_an_outbox_is_full_until_its_chunks_are_sent():
-    outbox = Outbox(0.01)
-    outbox.put(b"x" * 70_000)
-    assert not outbox.ready
-    chunks = await outbox.take()
+async def test_an_buffer_is_full_until_its_chunks_are_sent():
+    buffer = SendBuffer(0.01)
+    buffer.put(b"x" * 70_000)
+    assert not buffer.ready
+    chunks = await buffer.take()
     with pytest.raises(TooSlow):
-        await outbox.drained()
-    outbox.sent(chunks)
-    await outbox.drained()
-    outbox.put(b"last")
-    outbox.finish()
-    assert await outbox.take() == [b"last"]
-    assert await outbox.take() == []
+        await buffer.drained()
+    buffer.free(chunks)
+    await buffer.drained()
+    buffer.put(b"last")
+    buffer.finish()
+    assert await buffer.take() == [b"last"]
+    assert await buffer.take() == []
 
 
 async def test_on_another_server_frames_go_one_by_one_through_asgi_and_then_the_close():
@@ -117,15 +118,15 @@ async def test_on_another_server_frames_go_one_by_one_through_asgi_and_then_the_
 
 async def test_what_comes_after_the_end_is_not_sent():
     """Else a slow reader of a busy job would go on reading with a token that was revoked."""
-    outbox = Outbox(1.0)
-    outbox.put(b"before")
-    outbox.finish()
-    outbox.put(b"after")
-    chunks = await outbox.take()
+    buffer = SendBuffer(1.0)
+    buffer.put(b"before")
+    buffer.finish()
+    buffer.put(b"after")
+    chunks = await buffer.take()
     assert chunks == [b"before"]
-    outbox.put(b"and more")
-    outbox.sent(chunks)
-    assert await outbox.take() == []
+    buffer.put(b"and more")
+    buffer.free(chunks)
+    assert await buffer.take() == []
 
 
 async def test_an_api_key_whose_renewal_meets_a_bug_is_asked_for_again(monkeypatch):

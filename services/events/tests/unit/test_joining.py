@@ -14,9 +14,9 @@ from common.errors import InvalidRequest, NotFound, Unavailable
 from common.telemetry import Telemetry
 from events.domain.event import Batch, Event
 from events.domain.feed import Feed
-from events.domain.meters import Meters
-from events.domain.ports import Head, LogPage, TooSlow
+from events.domain.ports import LogHead, LogPage, TooSlow
 from events.domain.relay import Relay
+from events.process.meters import OpenTelemetryRelayMeters
 
 WORKSPACE, JOB = "ws_1", "job_1"
 KEY = f"{WORKSPACE}.{JOB}.progress"
@@ -39,8 +39,8 @@ class Log:
         self.over = self.events[-1].terminal
 
     @property
-    def _head(self) -> Head:
-        return Head("completed" if self.over else "running", len(self.events))
+    def _head(self) -> LogHead:
+        return LogHead("completed" if self.over else "running", len(self.events))
 
     async def _answer(self) -> None:
         if self.away:
@@ -55,7 +55,7 @@ class Log:
         await asyncio.sleep(0)
         return page
 
-    async def heads(self, job_ids: Any) -> dict[str, Head]:
+    async def heads(self, job_ids: Any) -> dict[str, LogHead]:
         await self._answer()
         return {JOB: self._head} if JOB in job_ids else {}
 
@@ -116,7 +116,9 @@ class Scene:
         self.log = Log()
         self.bindings = Bindings()
         self.telemetry = Telemetry("test")
-        self.relay = Relay(self.log, self.bindings, Meters(self.telemetry.meter), patience=0)
+        self.relay = Relay(
+            self.log, self.bindings, OpenTelemetryRelayMeters(self.telemetry.meter), patience=0
+        )
         self.clients: list[Client] = []
 
     async def do(self, step: tuple[str, int]) -> None:  # noqa: C901 - a list of steps
@@ -315,7 +317,7 @@ async def test_a_broker_that_is_away_is_asked_once_a_look_however_many_jobs_are_
     jobs = [f"job_{number}" for number in range(5)]
 
     async def page(*_: Any) -> LogPage:
-        return LogPage([], Head("running", 0))
+        return LogPage([], LogHead("running", 0))
 
     scene.log.page = page
     joined = [await scene.relay.join(WORKSPACE, j, 0, Client(0), lambda _: None) for j in jobs]
@@ -334,7 +336,7 @@ async def test_a_broker_that_is_away_is_asked_once_a_look_however_many_jobs_are_
 async def test_what_is_kept_for_clients_at_many_places_of_a_log_is_bounded():
     """Each place is a batch of its own, with all that follows it as it is sent."""
     scene = Scene()
-    feed = Feed(WORKSPACE, JOB, scene.log, Meters(scene.telemetry.meter))
+    feed = Feed(WORKSPACE, JOB, scene.log, OpenTelemetryRelayMeters(scene.telemetry.meter))
     events = [Event(seq, "progress", b"x" * 1_000) for seq in range(1, 251)]
     for event in events:
         feed.arrive(event)

@@ -5,8 +5,7 @@ from collections.abc import Callable
 
 from common.errors import RateLimited
 from common.identity import Identity
-from events.domain.meters import Meters
-from events.domain.ports import ClientConnection
+from events.domain.ports import ClientConnection, RelayMeters
 
 UNAUTHORIZED = 4401
 FORBIDDEN_ORIGIN = 4403
@@ -41,7 +40,7 @@ class Allowance:
 class Connections:
     """Counts connections per workspace and in all, and ends those whose token was revoked."""
 
-    def __init__(self, most: int, most_per_workspace: int, meters: Meters) -> None:
+    def __init__(self, most: int, most_per_workspace: int, meters: RelayMeters) -> None:
         self._most = most
         self._most_per_workspace = most_per_workspace
         self._meters = meters
@@ -56,16 +55,16 @@ class Connections:
     def admit(self, connection: ClientConnection, kind: str) -> None:
         """Count a new connection, not yet anyone's. Raises `RateLimited` when there are too many."""
         if len(self._open) >= self._most:
-            self._meters.limit_hit("process")
+            self._meters.count_limit_hit("process")
             raise RateLimited("This server has as many connections as it takes.", retry_after=5)
         self._open[connection] = None
         self._kinds[connection] = kind
-        self._meters.opened(kind)
+        self._meters.count_opened(kind)
 
     def assign(self, connection: ClientConnection, workspace_id: str) -> None:
         """Count it as this workspace's. Raises `RateLimited` when that has too many."""
         if self._of_workspace[workspace_id] >= self._most_per_workspace:
-            self._meters.limit_hit("workspace")
+            self._meters.count_limit_hit("workspace")
             raise RateLimited("This workspace has too many open connections.", retry_after=5)
         self._open[connection] = workspace_id
         self._of_workspace[workspace_id] += 1
@@ -75,7 +74,7 @@ class Connections:
         if connection not in self._open:
             return
         workspace_id = self._open.pop(connection)
-        self._meters.closed(self._kinds.pop(connection))
+        self._meters.count_closed(self._kinds.pop(connection))
         if workspace_id is not None:
             self._of_workspace[workspace_id] -= 1
             if not self._of_workspace[workspace_id]:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from itertools import islice
 
 from events.domain.event import Batch, Event, runs
-from events.domain.meters import Meters
-from events.domain.ports import ExecutionLog, Head, LogPage
+from events.domain.ports import ExecutionLog, LogHead, LogPage, RelayMeters
 from events.domain.watch import Watch
 
 PAGE = 200
@@ -32,7 +31,9 @@ class Feed:
     clients that fall behind together cost the store one read and not one each.
     """
 
-    def __init__(self, workspace_id: str, job_id: str, log: ExecutionLog, meters: Meters) -> None:
+    def __init__(
+        self, workspace_id: str, job_id: str, log: ExecutionLog, meters: RelayMeters
+    ) -> None:
         self.workspace_id = workspace_id
         self.job_id = job_id
         self.key = f"{workspace_id}.{job_id}"
@@ -90,17 +91,17 @@ class Feed:
         if batch.first <= self.head:
             batch = batch.since(self.head + 1)
         elif batch.first > self.head + 1:
-            self._meters.gap_healed()
+            self._meters.count_healed_gap()
         self.head = batch.last
         self._keep(batch.events)
         sent = 0
         for watch in tuple(self.watches):
             sent += watch.offer(batch)
         if sent:
-            self._meters.relayed(sent)
+            self._meters.count_relayed(sent)
         return sent
 
-    def learn(self, head: Head) -> bool:
+    def learn(self, head: LogHead) -> bool:
         """Take note of where the store stands, and wake the watches that are behind.
 
         Returns whether that was news.

@@ -4,7 +4,7 @@ from common.contracts.ids import id_fault
 from common.errors import NotFound
 
 
-def checked(job_id: str) -> str:
+def valid_job_id(job_id: str) -> str:
     """Return `job_id` if it can name a job.
 
     Raises `NotFound`: nothing else may reach a routing key, where `*` and `#` have a meaning, or a

@@ -9,7 +9,7 @@ from events.domain.event import Batch, Event
 
 
 @dataclass(frozen=True, slots=True)
-class Head:
+class LogHead:
     """Where a job's log stands: its status, and the `seq` of its last event (0 before any)."""
 
     status: str
@@ -21,7 +21,7 @@ class LogPage:
     """Events in rising order from the one asked for, and the head at the time of reading."""
 
     events: Sequence[Event]
-    head: Head
+    head: LogHead
 
 
 class ExecutionLog(Protocol):
@@ -34,7 +34,7 @@ class ExecutionLog(Protocol):
     async def page(self, workspace_id: str, job_id: str, after_seq: int, limit: int) -> LogPage:
         """Return at most `limit` events that follow `after_seq`."""
 
-    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, Head]:
+    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, LogHead]:
         """Return the heads of these jobs, of any workspace; unknown ones are left out."""
 
 
@@ -75,6 +75,35 @@ class ClientConnection(Protocol):
 
     def end(self, code: int, reason: str) -> None:
         """Close it with this WebSocket code. Does not wait."""
+
+
+LIMITS = ("process", "workspace", "subscriptions")
+"""Whose connections, or that a socket watches as many jobs as it may."""
+
+
+class RelayMeters(Protocol):
+    """What is counted, for `/metrics`. Nothing is counted per frame."""
+
+    def count_opened(self, kind: str) -> None:
+        """Count a new connection, a `websocket` or `sse`."""
+
+    def count_closed(self, kind: str) -> None:
+        """Count it no more."""
+
+    def count_relayed(self, frames: int) -> None:
+        """Count live events, once for each client."""
+
+    def count_slow_client(self) -> None:
+        """Count a client that was closed for reading too slowly."""
+
+    def count_limit_hit(self, limit: str) -> None:
+        """Count a refusal; `limit` is one of `LIMITS`."""
+
+    def count_healed_gap(self) -> None:
+        """Count events that did not come over the bus and were read from the store."""
+
+    def observe_watched(self, count: Callable[[], int]) -> None:
+        """Report `count()` as the number of watched jobs."""
 
 
 OnEnd = Callable[[Exception | None], None]

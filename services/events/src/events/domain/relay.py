@@ -9,8 +9,7 @@ from common.errors import InvalidRequest, KasalError
 from common.logs import get_logger
 from events.domain.event import Batch, Event, parse
 from events.domain.feed import Feed
-from events.domain.meters import Meters
-from events.domain.ports import Bindings, ExecutionLog, Head, OnEnd, Sink
+from events.domain.ports import Bindings, ExecutionLog, LogHead, OnEnd, RelayMeters, Sink
 from events.domain.watch import Watch
 
 log = get_logger(__name__)
@@ -23,7 +22,7 @@ class Joined:
     """A watch that is ready to `start` with `first`, and the job's head when it joined."""
 
     watch: Watch
-    head: Head
+    head: LogHead
     first: Batch | None
 
     @property
@@ -41,7 +40,7 @@ class Relay:
     """
 
     def __init__(
-        self, stored: ExecutionLog, bindings: Bindings, meters: Meters, patience: float = 0.1
+        self, stored: ExecutionLog, bindings: Bindings, meters: RelayMeters, patience: float = 0.1
     ) -> None:
         self._log = stored
         self._bindings = bindings
@@ -170,7 +169,7 @@ class Relay:
             await asyncio.sleep(self._patience)
         for feed, head in found:
             if feed.learn(head):
-                self._meters.gap_healed()
+                self._meters.count_healed_gap()
             feed.nudge()
             feed.forget()
 

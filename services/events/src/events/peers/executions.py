@@ -7,7 +7,7 @@ from common.client import ServiceClient, ServiceTokens
 from common.errors import Unavailable
 from common.identity import ALL_WORKSPACES
 from events.domain.event import from_facts
-from events.domain.ports import Head, LogPage
+from events.domain.ports import LogHead, LogPage
 
 
 class ExecutorLog:
@@ -27,7 +27,7 @@ class ExecutorLog:
             raise _unreadable() from fault
         return LogPage(events, _head(told))
 
-    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, Head]:
+    async def heads(self, job_ids: Sequence[str]) -> Mapping[str, LogHead]:
         """Return the heads of these jobs; unknown ones are left out."""
         told = await self._executor.request(
             "POST",
@@ -45,9 +45,9 @@ class ExecutorLog:
         return await self._executor.request("GET", path, token=token, params=params)
 
 
-def _head(told: Any) -> Head:
+def _head(told: Any) -> LogHead:
     try:
-        return Head(status=str(told["status"]), last_seq=int(told["last_seq"]))
+        return LogHead(status=str(told["status"]), last_seq=int(told["last_seq"]))
     except (KeyError, TypeError, ValueError) as fault:
         raise _unreadable() from fault
 

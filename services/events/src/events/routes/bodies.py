@@ -1,4 +1,4 @@
-"""What client and server say to each other besides events."""
+"""The messages of the WebSocket besides events."""
 
 from typing import Annotated, Any, Literal
 
@@ -16,37 +16,39 @@ JobId = Annotated[str, Field(min_length=1, max_length=_LONGEST_ID)]
 AfterSeq = Annotated[int, Field(ge=0, le=_LARGEST)]
 
 
-class _ClientFrame(BaseModel):
+class _ClientMessage(BaseModel):
     """Unknown fields are ignored, so that newer clients can talk to older servers."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
 
-class Authenticate(_ClientFrame):
+class Authenticate(_ClientMessage):
     type: Literal["authenticate"]
     token: str = Field(min_length=1, max_length=LONGEST_TOKEN)
 
 
-class Subscribe(_ClientFrame):
+class Subscribe(_ClientMessage):
     type: Literal["subscribe"]
     job_id: JobId
     after_seq: AfterSeq = 0
 
 
-class Unsubscribe(_ClientFrame):
+class Unsubscribe(_ClientMessage):
     type: Literal["unsubscribe"]
     job_id: JobId
 
 
-class Ping(_ClientFrame):
+class Ping(_ClientMessage):
     type: Literal["ping"]
 
 
-ClientFrame = Authenticate | Subscribe | Unsubscribe | Ping
-_FRAMES: TypeAdapter[ClientFrame] = TypeAdapter(Annotated[ClientFrame, Field(discriminator="type")])
+ClientMessage = Authenticate | Subscribe | Unsubscribe | Ping
+_MESSAGES: TypeAdapter[ClientMessage] = TypeAdapter(
+    Annotated[ClientMessage, Field(discriminator="type")]
+)
 
 
-class BadFrame(InvalidRequest):
+class BadMessage(InvalidRequest):
     """A message that cannot be understood. `job_id` is the job it names, if it names one."""
 
     def __init__(self, message: str, field: str | None, reason: str, job_id: str | None) -> None:
@@ -54,52 +56,52 @@ class BadFrame(InvalidRequest):
         self.job_id = job_id
 
 
-def read(text: str) -> ClientFrame:
-    """Return what the client said. Raises `BadFrame`."""
+def parse_message(text: str) -> ClientMessage:
+    """Return the client's message. Raises `BadMessage`."""
     try:
-        said = orjson.loads(text)
+        raw = orjson.loads(text)
     except (orjson.JSONDecodeError, RecursionError, UnicodeEncodeError):
-        raise BadFrame(
+        raise BadMessage(
             "The message is not JSON.", None, "It cannot be read as JSON", None
         ) from None
     try:
-        return _FRAMES.validate_python(said)
+        return _MESSAGES.validate_python(raw)
     except ValidationError as fault:
-        raise _bad(said, fault.errors(include_url=False, include_context=False)) from None
+        raise _bad_message(raw, fault.errors(include_url=False, include_context=False)) from None
 
 
-def _bad(said: Any, errors: Any) -> BadFrame:
+def _bad_message(raw: Any, errors: Any) -> BadMessage:
     first = errors[0]
     kinds = {"authenticate", "subscribe", "unsubscribe", "ping"}
     path = [str(part) for part in first["loc"] if part not in kinds]
-    field = ".".join(path) or ("type" if isinstance(said, dict) else None)
+    field = ".".join(path) or ("type" if isinstance(raw, dict) else None)
     reason = str(first["msg"])
     if first["type"] in {"union_tag_invalid", "union_tag_not_found"}:
         reason = "It must be authenticate, subscribe, unsubscribe or ping"
     place = f"{field}: {reason}" if field else reason
-    named = said.get("job_id") if isinstance(said, dict) else None
+    named = raw.get("job_id") if isinstance(raw, dict) else None
     job_id = named if isinstance(named, str) and len(named) <= _LONGEST_ID else None
-    return BadFrame(f"The message does not fit: {place}.", field, reason, job_id)
+    return BadMessage(f"The message does not fit: {place}.", field, reason, job_id)
 
 
-def subscribed(job_id: str, status: str, last_seq: int) -> bytes:
+def subscribed_message(job_id: str, status: str, last_seq: int) -> bytes:
     return orjson.dumps(
         {"type": "subscribed", "job_id": job_id, "status": status, "last_seq": last_seq}
     )
 
 
-def unsubscribed(job_id: str) -> bytes:
+def unsubscribed_message(job_id: str) -> bytes:
     return orjson.dumps({"type": "unsubscribed", "job_id": job_id})
 
 
 PONG = orjson.dumps({"type": "pong"})
 
 
-def fault(error: KasalError, job_id: str | None = None) -> bytes:
-    """Return `error` as a frame. It has no `seq`: only an `error` with one is a job's end."""
-    told: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
+def error_message(error: KasalError, job_id: str | None = None) -> bytes:
+    """Return `error` as a message. It has no `seq`: only an `error` with one is a job's end."""
+    body: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
     if job_id is not None:
-        told["job_id"] = job_id
+        body["job_id"] = job_id
     if error.details:
-        told["details"] = error.details
-    return orjson.dumps(told)
+        body["details"] = error.details
+    return orjson.dumps(body)

@@ -7,11 +7,10 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from events.domain.event import Batch, Event
-from events.domain.ports import Sink, TooSlow
+from events.domain.ports import Sink
+from events.routes.send_buffer import SendBuffer, wait_for_client
 
 _RAW_SEND = "kasal.raw_send"
-_QUEUE_BYTES = 65_536
-"""What a queued sink holds before it is not `ready`: the same as uvicorn's transports."""
 _ABORT_AFTER = 10.0
 """Seconds that a closed client has to take what is still on its way to it."""
 
@@ -106,7 +105,7 @@ class TransportSink:
         """Return when `ready`."""
         if self._writable.is_set():
             return
-        await _in_time(self._writable, self._slow_after)
+        await wait_for_client(self._writable, self._slow_after)
 
     async def reply(self, frame: bytes) -> None:
         """Send one frame."""
@@ -125,94 +124,35 @@ class TransportSink:
         """Nothing is held here."""
 
 
-async def _in_time(event: asyncio.Event, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await event.wait()
-    except TimeoutError:
-        raise TooSlow(f"the client did not read for {seconds:g} s") from None
-
-
-class Outbox:
-    """Chunks on their way to a client, bounded by `ready`."""
-
-    def __init__(self, slow_after: float) -> None:
-        self._slow_after = slow_after
-        self._chunks: list[bytes] = []
-        self._unsent = 0
-        self._filled = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
-        self.finished = False
-
-    @property
-    def ready(self) -> bool:
-        return self._room.is_set()
-
-    async def drained(self) -> None:
-        """Return when `ready`."""
-        if not self._room.is_set():
-            await _in_time(self._room, self._slow_after)
-
-    def put(self, chunk: bytes) -> None:
-        """Queue `chunk`; once finished, nothing."""
-        if self.finished:
-            return
-        self._chunks.append(chunk)
-        self._unsent += len(chunk)
-        self._filled.set()
-        if self._unsent >= _QUEUE_BYTES:
-            self._room.clear()
-
-    def finish(self) -> None:
-        """Take nothing more; `take` returns what is there, then an empty list."""
-        self.finished = True
-        self._filled.set()
-
-    async def take(self) -> list[bytes]:
-        """Return all chunks, waiting for the first; to be followed by `sent`."""
-        if not self.finished:
-            await self._filled.wait()
-        chunks, self._chunks = self._chunks, []
-        self._filled.clear()
-        return chunks
-
-    def sent(self, chunks: list[bytes]) -> None:
-        """Make room for as much as these were."""
-        self._unsent -= sum(map(len, chunks))
-        if self._unsent < _QUEUE_BYTES:
-            self._room.set()
-
-
 class QueuedSocketSink:
     """Frames sent by plain ASGI, for any other server: a bounded queue and a task that empties it."""
 
     def __init__(self, send: Send, slow_after: float) -> None:
         self._send = send
-        self._outbox = Outbox(slow_after)
+        self._buffer = SendBuffer(slow_after)
         self._pump = asyncio.create_task(self._run())
 
     @property
     def ready(self) -> bool:
-        return self._outbox.ready
+        return self._buffer.ready
 
     def write(self, batch: Batch) -> None:
         """Queue the batch."""
         for event in batch.events:
-            self._outbox.put(event.body)
+            self._buffer.put(event.body)
 
     async def drained(self) -> None:
         """Return when `ready`."""
-        await self._outbox.drained()
+        await self._buffer.drained()
 
     async def reply(self, frame: bytes) -> None:
         """Queue one frame."""
         await self.drained()
-        self._outbox.put(frame)
+        self._buffer.put(frame)
 
     async def close(self, code: int, reason: str) -> None:
         """Close behind what is queued, or without it when that takes too long."""
-        self._outbox.finish()
+        self._buffer.finish()
         await asyncio.wait({self._pump}, timeout=1.0)
         self._pump.cancel()
         try:
@@ -226,7 +166,7 @@ class QueuedSocketSink:
         self._pump.cancel()
 
     async def _run(self) -> None:
-        while chunks := await self._outbox.take():
+        while chunks := await self._buffer.take():
             for chunk in chunks:
                 await self._send({"type": "websocket.send", "text": chunk.decode()})
-            self._outbox.sent(chunks)
+            self._buffer.free(chunks)

@@ -13,14 +13,15 @@ from common.logs import bind_workspace, get_logger
 from common.models import ErrorEnvelope
 from events.domain import connections as codes
 from events.domain.event import Batch, Event
-from events.domain.jobs import checked
+from events.domain.jobs import valid_job_id
 from events.domain.ports import TooSlow
 from events.domain.relay import Joined
 from events.domain.token_lifetime import TokenLifetime
 from events.domain.watch import Watch
 from events.routes.bodies import AfterSeq
 from events.routes.caller import client_address, stream_token
-from events.routes.sinks import Outbox, abort
+from events.routes.send_buffer import SendBuffer
+from events.routes.sinks import abort
 from events.routes.use_cases import UseCases
 
 log = get_logger(__name__)
@@ -70,7 +71,7 @@ def stream_routes(use_cases: UseCases) -> APIRouter:
         token = stream_token(request.scope)
         identity = await use_cases.authenticator.identify(token, client_address(request.scope))
         bind_workspace(identity.workspace_id)
-        stream = EventStream(use_cases, identity, checked(job_id))
+        stream = EventStream(use_cases, identity, valid_job_id(job_id))
         return await stream.open(token, after_seq if last_event_id is None else last_event_id)
 
     return router
@@ -84,22 +85,22 @@ def sse(event: Event) -> bytes:
 
 
 class StreamSink:
-    """An outbox of events in the SSE format."""
+    """A buffer of events in the SSE format."""
 
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
+    def __init__(self, buffer: SendBuffer) -> None:
+        self._buffer = buffer
 
     @property
     def ready(self) -> bool:
-        return self._outbox.ready
+        return self._buffer.ready
 
     def write(self, batch: Batch) -> None:
         """Queue the batch."""
-        self._outbox.put(batch.encoded(sse))
+        self._buffer.put(batch.encoded(sse))
 
     async def drained(self) -> None:
         """Return when `ready`."""
-        await self._outbox.drained()
+        await self._buffer.drained()
 
 
 class EventStream(Response):
@@ -115,7 +116,7 @@ class EventStream(Response):
         self._workspace_id = identity.workspace_id
         self._identity = identity
         self._job_id = job_id
-        self._outbox = Outbox(use_cases.settings.slow_client_seconds)
+        self._buffer = SendBuffer(use_cases.settings.slow_client_seconds)
         self._broken = asyncio.Event()
         self._lifetime: TokenLifetime | None = None
         self._watch: Watch | None = None
@@ -127,7 +128,7 @@ class EventStream(Response):
     def end(self, code: int, reason: str) -> None:
         """End the stream after what is queued. HTTP has no closing codes; `code` is only logged."""
         log.info("a stream ends", job_id=self._job_id, code=code, reason=reason)
-        self._outbox.finish()
+        self._buffer.finish()
 
     async def open(self, token: str, after_seq: int) -> Response:
         """Join the job, and return this response - or an empty one when nothing will come.
@@ -151,12 +152,12 @@ class EventStream(Response):
         if joined.over:
             self._close()
             return Response(status_code=204)
-        self._outbox.put(_RETRY)
+        self._buffer.put(_RETRY)
         joined.watch.start(joined.first)
         return self
 
     async def _join(self, after_seq: int) -> Joined:
-        sink = StreamSink(self._outbox)
+        sink = StreamSink(self._buffer)
         relay = self._use_cases.relay
         joined = await relay.join(
             self._workspace_id, self._job_id, after_seq, sink, self._watch_ended
@@ -166,10 +167,10 @@ class EventStream(Response):
 
     def _watch_ended(self, reason: Exception | None) -> None:
         if reason is None:
-            self._outbox.finish()
+            self._buffer.finish()
             return
         if isinstance(reason, TooSlow):
-            self._use_cases.meters.slow_client_closed()
+            self._use_cases.meters.count_slow_client()
         log.warning("a stream is broken off", job_id=self._job_id, reason=str(reason))
         self._broken.set()
 
@@ -206,17 +207,17 @@ class EventStream(Response):
             if not chunks:
                 break
             await send({"type": "http.response.body", "body": b"".join(chunks), "more_body": True})
-            self._outbox.sent(chunks)
+            self._buffer.free(chunks)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _next(self) -> list[bytes]:
         """Return what is to be sent next: events, a heartbeat, or nothing at the end."""
         try:
             async with asyncio.timeout(self._use_cases.settings.heartbeat_seconds):
-                return await self._outbox.take()
+                return await self._buffer.take()
         except TimeoutError:
-            self._outbox.put(_HEARTBEAT)
-            return await self._outbox.take()
+            self._buffer.put(_HEARTBEAT)
+            return await self._buffer.take()
 
 
 async def _disconnected(receive: Receive) -> None:

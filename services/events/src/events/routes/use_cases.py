@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from common.door.doorkeeper import Authenticator
 from events.config import Settings
 from events.domain.connections import Connections
-from events.domain.meters import Meters
+from events.domain.ports import RelayMeters
 from events.domain.relay import Relay
 
 
@@ -15,4 +15,4 @@ class UseCases:
     relay: Relay
     authenticator: Authenticator
     connections: Connections
-    meters: Meters
+    meters: RelayMeters

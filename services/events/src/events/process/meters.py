@@ -1,15 +1,14 @@
-"""What is counted, for `/metrics`."""
+"""What is counted, for `/metrics`, by OpenTelemetry."""
 
 from collections.abc import Callable, Iterable
 
 from opentelemetry.metrics import CallbackOptions, Meter, Observation
 
-LIMITS = ("process", "workspace", "subscriptions")
-"""Whose connections, or that a socket watches as many jobs as it may."""
+from events.domain.ports import LIMITS
 
 
-class Meters:
-    """The instruments of this service. None is touched per frame."""
+class OpenTelemetryRelayMeters:
+    """The `RelayMeters` of a process. None is touched per frame."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -37,23 +36,23 @@ class Meters:
         for limit in LIMITS:
             self._limits.add(0, {"limit": limit})
 
-    def opened(self, kind: str) -> None:
+    def count_opened(self, kind: str) -> None:
         self._open.add(1, {"kind": kind})
 
-    def closed(self, kind: str) -> None:
+    def count_closed(self, kind: str) -> None:
         self._open.add(-1, {"kind": kind})
 
-    def relayed(self, frames: int) -> None:
+    def count_relayed(self, frames: int) -> None:
         self._relayed.add(frames)
 
-    def slow_client_closed(self) -> None:
+    def count_slow_client(self) -> None:
         self._slow.add(1)
 
-    def limit_hit(self, limit: str) -> None:
+    def count_limit_hit(self, limit: str) -> None:
         """Count a refusal; `limit` is one of `LIMITS`."""
         self._limits.add(1, {"limit": limit})
 
-    def gap_healed(self) -> None:
+    def count_healed_gap(self) -> None:
         self._gaps.add(1)
 
     def observe_watched(self, count: Callable[[], int]) -> None:
