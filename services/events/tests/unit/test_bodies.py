@@ -14,7 +14,7 @@ from events.config import Settings
 from events.domain.event import Batch, Event, from_facts, parse, runs
 from events.domain.jobs import valid_job_id
 from events.routes import bodies
-from events.routes.sinks import framed
+from events.routes.sinks import text_frame_of
 from events.routes.stream import sse
 
 JSON = st.recursive(
@@ -40,13 +40,13 @@ def test_whatever_a_client_says_is_understood_or_refused_with_a_frame(text):
 
 @given(st.binary(max_size=200) | st.integers(0, 3).map(lambda n: b"x" * (n * 32_767 + 100)))
 def test_frames_built_here_are_those_of_the_protocol(body):
-    assert framed(body) == Frame(Opcode.TEXT, body).serialize(mask=False)
+    assert text_frame_of(body) == Frame(Opcode.TEXT, body).serialize(mask=False)
 
 
 def test_frames_of_the_bounds():
     for size in (125, 126, 127, 65_535, 65_536):
         body = b"x" * size
-        assert framed(body) == Frame(Opcode.TEXT, body).serialize(mask=False)
+        assert text_frame_of(body) == Frame(Opcode.TEXT, body).serialize(mask=False)
 
 
 def test_an_event_over_several_lines_stays_one_in_sse():

@@ -88,9 +88,9 @@ async def test_an_buffer_is_full_until_its_chunks_are_sent():
     assert not buffer.ready
     chunks = await buffer.take()
     with pytest.raises(TooSlow):
-        await buffer.drained()
+        await buffer.wait_until_ready()
     buffer.free(chunks)
-    await buffer.drained()
+    await buffer.wait_until_ready()
     buffer.put(b"last")
     buffer.finish()
     assert await buffer.take() == [b"last"]

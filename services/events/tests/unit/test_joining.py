@@ -97,7 +97,7 @@ class Client:
         assert self.ready, "nothing is written past the bound"
         self.got += [event.seq for event in batch.events]
 
-    async def drained(self) -> None:
+    async def wait_until_ready(self) -> None:
         await self.reading.wait()
 
     async def join(self, relay: Relay) -> None:
@@ -243,7 +243,7 @@ async def test_the_last_event_is_passed_on_at_once_with_what_waits_before_it():
 
 async def test_a_client_that_never_reads_is_reported_once():
     class Stuck(Client):
-        async def drained(self) -> None:
+        async def wait_until_ready(self) -> None:
             if not self.ready:
                 raise TooSlow("it does not read")
 

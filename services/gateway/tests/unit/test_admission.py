@@ -68,7 +68,7 @@ async def test_a_look_up_under_way_while_the_plan_changes_is_not_kept():
     await asked.wait()
     answer.set()
     assert (await early, await late) == (RateLimits(5, 1), RateLimits(50, 10))
-    assert plans.held("ws") == RateLimits(50, 10)
+    assert plans.known_limits("ws") == RateLimits(50, 10)
     assert source.asked == 2
 
 

@@ -38,11 +38,11 @@ class Window:
         if self.count == 0 and self.previous == 0:  # begun anew by whoever comes now
             self.start = now
 
-    def used(self, now: int, length: int) -> float:
+    def usage(self, now: int, length: int) -> float:
         return self.previous * (1 - (now - self.start) / length) + self.count
 
     def admits(self, now: int, length: int, limit: int | None) -> bool:
-        return limit is None or self.used(now, length) + 1 <= limit
+        return limit is None or self.usage(now, length) + 1 <= limit
 
     def wait(self, now: int, length: int, limit: int) -> int:
         """Return the milliseconds until one more request fits, if none comes before."""

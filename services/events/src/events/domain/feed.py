@@ -145,7 +145,7 @@ class Feed:
 
     async def _fetch(self, seq: int) -> LogPage:
         page = await self._log.page(self.workspace_id, self.job_id, seq - 1, PAGE)
-        events = _consecutive(page.events, seq)
+        events = _without_gaps(page.events, seq)
         if events:
             self._keep_read(events)
         self.learn(page.head)
@@ -184,6 +184,6 @@ class Feed:
             self._drop_kept()
 
 
-def _consecutive(events: Sequence[Event], seq: int) -> list[Event]:
+def _without_gaps(events: Sequence[Event], seq: int) -> list[Event]:
     """Return the events that follow each other from `seq` on."""
     return [event for wanted, event in enumerate(events, seq) if event.seq == wanted]

@@ -62,7 +62,7 @@ class Sink(Protocol):
     def write(self, batch: Batch) -> None:
         """Send the batch, without waiting. To be called when `ready`."""
 
-    async def drained(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Return when `ready`. Raises `TooSlow` when the client takes too long to read."""
 
 
@@ -102,7 +102,7 @@ class RelayMeters(Protocol):
     def count_healed_gap(self) -> None:
         """Count events that did not come over the bus and were read from the store."""
 
-    def observe_watched(self, count: Callable[[], int]) -> None:
+    def observe_job_count(self, count: Callable[[], int]) -> None:
         """Report `count()` as the number of watched jobs."""
 
 

@@ -48,7 +48,7 @@ class Relay:
         self._patience = patience
         self._feeds: dict[str, Feed] = {}
         self._unbinding: set[asyncio.Task[None]] = set()
-        meters.observe_watched(lambda: len(self._feeds))
+        meters.observe_job_count(lambda: len(self._feeds))
 
     async def join(
         self, workspace_id: str, job_id: str, after_seq: int, sink: Sink, on_end: OnEnd
@@ -143,13 +143,13 @@ class Relay:
     def deliver(self, routing_key: str, body: bytes) -> bool:
         """Take one message from the bus. Returns True when the caller should let others run."""
         feed = self._feeds.get(routing_key.rpartition(".")[0])
-        event = _parsed(routing_key, body, feed) if feed is not None else None
+        event = _event_of_message(routing_key, body, feed) if feed is not None else None
         return feed is not None and event is not None and feed.arrive(event)
 
     def deliver_last(self, routing_key: str, body: bytes) -> int:
         """Take a job's last event from the bus and pass it on at once. Returns the frames sent."""
         feed = self._feeds.get(routing_key.rpartition(".")[0])
-        event = _parsed(routing_key, body, feed) if feed is not None else None
+        event = _event_of_message(routing_key, body, feed) if feed is not None else None
         return 0 if feed is None or event is None else feed.arrive_last(event)
 
     async def look(self) -> None:
@@ -193,7 +193,7 @@ class Relay:
         await asyncio.gather(*self._unbinding, return_exceptions=True)
 
 
-def _parsed(routing_key: str, body: bytes, feed: Feed) -> Event | None:
+def _event_of_message(routing_key: str, body: bytes, feed: Feed) -> Event | None:
     try:
         return parse(body, feed.job_id)
     except ValueError as fault:

@@ -74,7 +74,7 @@ class Watch:
             if batch is not None:
                 await self._send_in_pieces(batch)
             while not self._ended and self.next <= self._feed.head:
-                found = self._feed.recent(self.next) or await self._stored()
+                found = self._feed.recent(self.next) or await self._read_stored()
                 if found is None:
                     return  # not readable yet; the next look at the heads comes back to it
                 await self._send_in_pieces(found)
@@ -89,13 +89,13 @@ class Watch:
         finally:
             self._reading = None
 
-    async def _stored(self) -> Batch | None:
+    async def _read_stored(self) -> Batch | None:
         page = await self._feed.read(self.next)
         return Batch(page.events) if page.events else None
 
     async def _send_in_pieces(self, batch: Batch) -> None:
         for piece in batch.pieces(_PIECE):
-            await self._sink.drained()
+            await self._sink.wait_until_ready()
             if self._ended:
                 return
             self._send(piece)

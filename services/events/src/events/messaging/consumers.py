@@ -45,13 +45,13 @@ class EventsSubscription:
 
     async def bind(self, key: str) -> None:
         """Return when the broker has said yes."""
-        await self._opened().bind(key)
+        await self._require_queue().bind(key)
 
     async def unbind(self, key: str) -> None:
         """Be sent them no more."""
-        await self._opened().unbind(key)
+        await self._require_queue().unbind(key)
 
-    def _opened(self) -> Subscription:
+    def _require_queue(self) -> Subscription:
         if self._queue is None:
             raise BusUnavailable("The queue for events is not open.")
         return self._queue

@@ -55,7 +55,7 @@ class OpenTelemetryRelayMeters:
     def count_healed_gap(self) -> None:
         self._gaps.add(1)
 
-    def observe_watched(self, count: Callable[[], int]) -> None:
+    def observe_job_count(self, count: Callable[[], int]) -> None:
         """Report `count()` as the number of watched jobs."""
 
         def observe(_: CallbackOptions) -> Iterable[Observation]:

@@ -33,7 +33,7 @@ class SendBuffer:
     def ready(self) -> bool:
         return self._has_room.is_set()
 
-    async def drained(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Return when `ready`."""
         if not self._has_room.is_set():
             await wait_for_client(self._has_room, self._slow_after)

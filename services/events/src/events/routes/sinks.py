@@ -62,10 +62,10 @@ def socket_sink(scope: Scope, send: Send, slow_after: float) -> SocketSink:
 
 def text_frame(event: Event) -> bytes:
     """Return the event as a WebSocket text frame (RFC 6455, section 5.2), unmasked and whole."""
-    return framed(event.body)
+    return text_frame_of(event.body)
 
 
-def framed(body: bytes) -> bytes:
+def text_frame_of(body: bytes) -> bytes:
     """Return `body`, which is UTF-8, as a WebSocket text frame."""
     size = len(body)
     if size < 126:
@@ -101,7 +101,7 @@ class TransportSink:
         if not self._protocol.close_sent and not self._transport.is_closing():
             self._transport.write(frames)
 
-    async def drained(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Return when `ready`."""
         if self._writable.is_set():
             return
@@ -109,8 +109,8 @@ class TransportSink:
 
     async def reply(self, frame: bytes) -> None:
         """Send one frame."""
-        await self.drained()
-        self._put(framed(frame))
+        await self.wait_until_ready()
+        self._put(text_frame_of(frame))
 
     async def close(self, code: int, reason: str) -> None:
         """Send a close frame, even to a client that does not read."""
@@ -141,13 +141,13 @@ class QueuedSocketSink:
         for event in batch.events:
             self._buffer.put(event.body)
 
-    async def drained(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Return when `ready`."""
-        await self._buffer.drained()
+        await self._buffer.wait_until_ready()
 
     async def reply(self, frame: bytes) -> None:
         """Queue one frame."""
-        await self.drained()
+        await self.wait_until_ready()
         self._buffer.put(frame)
 
     async def close(self, code: int, reason: str) -> None:

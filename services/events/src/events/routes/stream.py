@@ -98,9 +98,9 @@ class StreamSink:
         """Queue the batch."""
         self._buffer.put(batch.encoded(sse))
 
-    async def drained(self) -> None:
+    async def wait_until_ready(self) -> None:
         """Return when `ready`."""
-        await self._buffer.drained()
+        await self._buffer.wait_until_ready()
 
 
 class EventStream(Response):
@@ -160,12 +160,12 @@ class EventStream(Response):
         sink = StreamSink(self._buffer)
         relay = self._use_cases.relay
         joined = await relay.join(
-            self._workspace_id, self._job_id, after_seq, sink, self._watch_ended
+            self._workspace_id, self._job_id, after_seq, sink, self._end_watch
         )
         self._watch = joined.watch
         return joined
 
-    def _watch_ended(self, reason: Exception | None) -> None:
+    def _end_watch(self, reason: Exception | None) -> None:
         if reason is None:
             self._buffer.finish()
             return
@@ -184,7 +184,7 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         pump = asyncio.create_task(self._pump(send))
-        gone = asyncio.create_task(_disconnected(receive))
+        gone = asyncio.create_task(_wait_for_disconnect(receive))
         guard = asyncio.create_task(self._break_off(scope, pump))
         try:
             await asyncio.wait({pump, gone}, return_when=asyncio.FIRST_COMPLETED)
@@ -220,7 +220,7 @@ class EventStream(Response):
             return await self._buffer.take()
 
 
-async def _disconnected(receive: Receive) -> None:
+async def _wait_for_disconnect(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
 

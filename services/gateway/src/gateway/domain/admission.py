@@ -62,7 +62,7 @@ class AdmissionControl:
         if self._revocations.covers(identity):
             raise TokenRevoked
         workspace = identity.workspace_id
-        limits = self._plans.held(workspace) or await self._plans.limits(workspace)
+        limits = self._plans.known_limits(workspace) or await self._plans.limits(workspace)
         counted = await self._count(f"kasal:rate:{workspace}", limits, identity)
         if counted.revoked or self._revocations.covers(identity):  # it may have come meanwhile
             raise TokenRevoked

@@ -24,7 +24,7 @@ class PlanLimits:
         self._known: OrderedDict[str, tuple[RateLimits, float]] = OrderedDict()
         self._lookups: dict[str, asyncio.Task[RateLimits]] = {}
 
-    def held(self, workspace_id: str) -> RateLimits | None:
+    def known_limits(self, workspace_id: str) -> RateLimits | None:
         """Return the limits if they are known and fresh."""
         limits, until = self._known.get(workspace_id, (None, 0.0))
         return limits if until > time.monotonic() else None
@@ -37,7 +37,7 @@ class PlanLimits:
 
     async def limits(self, workspace_id: str) -> RateLimits:
         """Return the limits of `workspace_id`; many callers at once ask auth once."""
-        held = self.held(workspace_id)
+        held = self.known_limits(workspace_id)
         if held is not None:
             return held
         task = self._lookups.get(workspace_id)

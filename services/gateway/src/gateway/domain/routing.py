@@ -61,7 +61,7 @@ def clean(raw_path: bytes) -> str | None:
     path = raw_path.decode("ascii")
     if _PLAIN.fullmatch(path):
         return path
-    path = _ESCAPE.sub(_unescaped, path)
+    path = _ESCAPE.sub(_unescape, path)
     if not _ALLOWED.fullmatch(path) or _REFUSED_ESCAPES.search(path):
         return None
     if any(segment in {".", ".."} for segment in path.split("/")):
@@ -69,7 +69,7 @@ def clean(raw_path: bytes) -> str | None:
     return path
 
 
-def _unescaped(found: re.Match[str]) -> str:
+def _unescape(found: re.Match[str]) -> str:
     byte = int(found[1], 16)
     return chr(byte) if byte in _UNRESERVED else found[0].upper()
 

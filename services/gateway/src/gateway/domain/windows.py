@@ -76,7 +76,7 @@ def standings(usage: WindowUsage, limits: RateLimits) -> list[Standing]:
 
 
 def _standing(name: str, window: Window, length: int, limit: int, now: int) -> Standing:
-    remaining = max(0, math.floor(limit - window.used(now, length)))
+    remaining = max(0, math.floor(limit - window.usage(now, length)))
     wait = window.wait(now, length, limit)
     ends = window.start + length - now
     seconds = math.ceil(max(ends, wait) / 1000)

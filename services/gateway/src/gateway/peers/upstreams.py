@@ -187,7 +187,7 @@ class ServiceSocket:
 
     async def send(self, message: str | bytes) -> None:
         """Send a message, no faster than the service reads."""
-        with self._translated():
+        with self._translate_errors():
             if isinstance(message, str):
                 await self._socket.send_str(message)
             else:
@@ -195,11 +195,11 @@ class ServiceSocket:
 
     async def close(self, code: int, reason: str = "") -> None:
         """Close it; a second time does nothing."""
-        with self._translated():
+        with self._translate_errors():
             await self._socket.close(code=code, message=reason.encode())
 
     @contextmanager
-    def _translated(self) -> Iterator[None]:
+    def _translate_errors(self) -> Iterator[None]:
         try:
             yield
         except (aiohttp.ClientError, OSError) as fault:
