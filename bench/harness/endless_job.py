@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from bench.harness import fan_out_servers
 from bench.harness.worker import CREW, WORKSPACE, OneCrew
 from bench.harness.workload import INPUTS
-from common.contracts.events import EventType
+from common.contracts.events import ExecutionComplete, ToolResult
 from common.logs import configure_logging
 from common.mongo import connect, database
 from common.settings import load
@@ -21,7 +21,7 @@ from common.telemetry import Telemetry
 from executor.config import Settings
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.submission import Submission
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.journal import Job, Journal
 from executor.domain.log.outbox import Outbox
 from executor.messaging.publishers import BusAnnouncements
@@ -55,13 +55,13 @@ class Talker:
             self._say(journal, _TOGETHER)
             due += _TOGETHER / RATE
             await asyncio.sleep(max(0.0, due - loop.time()))
-        journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": "enough"}))
+        journal.append(EventDraft(ExecutionComplete(result="enough")))
         await journal.flush()
         self.ended.set()
 
     def _say(self, journal: Journal, many: int) -> None:
-        fields = {"task_id": "task_0", "agent": "Researcher", "action": "search", "result": _RESULT}
-        journal.append(*(Draft(EventType.TOOL_RESULT, fields) for _ in range(many)))
+        result = ToolResult(task_id="task_0", agent="Researcher", action="search", result=_RESULT)
+        journal.append(*(EventDraft(result) for _ in range(many)))
         self.said += many
 
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from bench.harness.worker import CREW, WORKSPACE, OneCrew
 from bench.harness.workload import ANSWER, PARTS
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import ExecutionComplete, ExecutionStatus, ToolResult
 from common.ids import new_id
 from common.mongo import Database, connect
 from common.mongo import database as database_of
@@ -21,7 +21,7 @@ from crews.store.totals import MongoTotals
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log import moves
 from executor.domain.log.appender import Appender
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.meters import NoMeters
 from executor.messaging.publishers import BusAnnouncements
@@ -111,12 +111,12 @@ async def jobs(settings: MongoSettings, count: int) -> None:
 
 
 async def _written(journal: Appender, events: int) -> None:
-    fields = {"task_id": "task_0", "agent": PARTS[0].role, "action": "web_search", "result": ANSWER}
+    result = ToolResult(task_id="task_0", agent=PARTS[0].role, action="web_search", result=ANSWER)
     for first in range(0, events, _AT_ONCE):
         many = min(_AT_ONCE, events - first)
-        journal.append(*(Draft(EventType.TOOL_RESULT, fields) for _ in range(many)))
+        journal.append(*(EventDraft(result) for _ in range(many)))
         await journal.flush()
-    journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": ANSWER}))
+    journal.append(EventDraft(ExecutionComplete(result=ANSWER)))
     await journal.flush()
     if not await journal.announcer.drained(30):
         raise SystemExit("the events were not published")

@@ -2,8 +2,15 @@
 
 from collections.abc import Awaitable, Callable
 
-from common.contracts.events import EventType
-from executor.domain.log.events import Draft
+from common.contracts.events import (
+    EventType,
+    ExecutionComplete,
+    LlmCall,
+    ModelUsage,
+    TaskComplete,
+    TaskStart,
+)
+from executor.domain.log.events import EventDraft, ReplyKept, StoredReply
 from executor.domain.log.journal import Job, Journal
 
 Hook = Callable[[str], Awaitable[None]]
@@ -21,22 +28,19 @@ class ScriptedRunner:
 
     async def run(self, job: Job, journal: Journal) -> None:
         self.started.append((job.job_id, job.attempt))
-        begun = {e.fields["task_id"] for e in job.history if e.type == EventType.TASK_START}
-        done = {e.fields["task_id"] for e in job.history if e.type == EventType.TASK_COMPLETE}
+        begun = {e.body.task_id for e in job.history if e.type == EventType.TASK_START}
+        done = {e.body.task_id for e in job.history if e.type == EventType.TASK_COMPLETE}
         for task in job.snapshot.tasks:
             if task.id in done:
                 continue
             if task.id not in begun:
-                journal.append(Draft(EventType.TASK_START, {"task_id": task.id, "agent": "Ann"}))
+                journal.append(EventDraft(TaskStart(task_id=task.id, agent="Ann")))
             await journal.flush()
             if self.before_task is not None:
                 await self.before_task(task.id)
-            usage = {"requests": 1, "input_tokens": 10, "output_tokens": 5}
-            call = {"task_id": task.id, "agent": "Ann", "action": "offline", "usage": usage}
-            journal.append(
-                Draft(EventType.LLM_CALL, call, private={"reply": "secret"}),
-                Draft(
-                    EventType.TASK_COMPLETE, {"task_id": task.id, "agent": "Ann", "result": "ok"}
-                ),
-            )
-        journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": "all ok"}))
+            usage = ModelUsage(input_tokens=10, output_tokens=5)
+            call = LlmCall(task_id=task.id, agent="Ann", action="offline", usage=usage)
+            kept = ReplyKept(scope="", reply=StoredReply(text="secret"))
+            done = TaskComplete(task_id=task.id, agent="Ann", result="ok")
+            journal.append(EventDraft(call, kept), EventDraft(done))
+        journal.append(EventDraft(ExecutionComplete(result="all ok")))

@@ -1,10 +1,21 @@
 """Trace events: what a job's stream is made of, on the WebSocket, in SSE and on the bus alike.
 
-One event is one flat JSON object, serialised once by the executor and passed on byte for byte:
-`type, job_id, seq, timestamp, attempt` and the fields of its type.
+On the wire an event is one flat JSON object: its header (`type, job_id, seq, timestamp, attempt`) and
+the fields of its type. The executor serialises it once; everyone passes the same bytes on. Here each
+type is a class, its *body*; `Event` is a body with its header.
+
+Readers must accept what newer versions write: unknown fields are ignored, an unknown type becomes an
+`UnknownEvent`. Events of older versions lack newer fields, so every field added later has a default.
 """
 
+from collections.abc import Mapping
+from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Any, Literal, get_args
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+from msgspec.structs import asdict
 
 
 class EventType(StrEnum):
@@ -24,10 +35,339 @@ class EventType(StrEnum):
     EXECUTION_STOPPED = "execution_stopped"
 
 
+QuestionKind = Literal["review", "unknown_outcome"]
+Outcome = Literal["approved", "rejected", "answered", "retry"]
+
+TaskId = Annotated[str, Meta(description="The task of the crew that the event is about")]
+Agent = Annotated[str, Meta(description="Name of the agent at work")]
+Code = Annotated[
+    str, Meta(description="What went wrong, as a word for programs, such as `TIMEOUT`")
+]
+Comment = Annotated[str, Meta(description="What the person said about it")]
+
+
+class Header(Struct, frozen=True):
+    """What every event has."""
+
+    job_id: Annotated[str, Meta(description="The job that the event belongs to")]
+    seq: Annotated[
+        int,
+        Meta(
+            ge=1,
+            description="Number of the event in its job: 1, 2, 3 … with no gap and no repeat, "
+            "across crashes and attempts",
+        ),
+    ]
+    timestamp: Annotated[
+        datetime, Meta(tz=True, description="When it happened: RFC 3339, UTC, in milliseconds")
+    ]
+    attempt: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description="How often a worker had claimed the job: 1 in its first run, higher after "
+            "each resume, 0 if it ended before any worker took it",
+        ),
+    ]
+
+
+class Body(Struct, frozen=True, kw_only=True, tag_field="type"):
+    """Base of the event types: the fields that an event has besides its header."""
+
+    @property
+    def type(self) -> str:
+        return str(self.__struct_config__.tag)
+
+
+class TerminalBody(Body, frozen=True, kw_only=True):
+    """Base of the terminal events. Exactly one of them is the last event of every job."""
+
+
+class ExecutionStart(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_START.value):
+    """A worker has claimed the job for the first time."""
+
+    crew: Annotated[str, Meta(description="Name of the crew")] = ""
+    crew_id: Annotated[str, Meta(description="Id of the crew")] = ""
+    tasks_count: Annotated[int, Meta(ge=0, description="How many tasks the crew has")] = 0
+    tasks: Annotated[list[str], Meta(description="Ids of the crew's tasks, in their order")] = []
+
+
+class ExecutionResumed(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_RESUMED.value):
+    """Another worker has claimed the job and goes on with what is not done yet."""
+
+    reason: Annotated[
+        str,
+        Meta(
+            description="`worker_lost`: its worker died; `handed_over`: its worker was shut down; "
+            "`input_received`: a person has answered"
+        ),
+    ] = ""
+
+
+class TaskStart(Body, frozen=True, kw_only=True, tag=EventType.TASK_START.value):
+    """Work on a task begins. It comes once for each task, also if another worker resumes it."""
+
+    task_id: TaskId
+    agent: Agent = ""
+    description: Annotated[str, Meta(description="What is to be done, cut to 160 characters")] = ""
+
+
+class ModelUsage(Struct, frozen=True, kw_only=True):
+    """What requests to a model used."""
+
+    requests: Annotated[
+        int, Meta(ge=0, description="Requests sent, including those that had to be repeated")
+    ] = 1
+    input_tokens: Annotated[int, Meta(ge=0, description="Tokens of the prompts")] = 0
+    output_tokens: Annotated[int, Meta(ge=0, description="Tokens of the replies")] = 0
+    cost_usd: Annotated[
+        float | None, Meta(description="US dollars; null if the model's price is not known")
+    ] = None
+    estimated: (
+        Annotated[
+            bool,
+            Meta(description="The provider did not say how much was used: the tokens are a guess"),
+        ]
+        | UnsetType
+    ) = UNSET
+
+    def plus(self, other: "ModelUsage") -> "ModelUsage":
+        """Return the sum of both. Its cost is unknown only if both costs are."""
+        costs = [cost for cost in (self.cost_usd, other.cost_usd) if cost is not None]
+        return ModelUsage(
+            requests=self.requests + other.requests,
+            input_tokens=self.input_tokens + other.input_tokens,
+            output_tokens=self.output_tokens + other.output_tokens,
+            cost_usd=round(sum(costs), 9) if costs else None,
+            estimated=True if True in (self.estimated, other.estimated) else UNSET,
+        )
+
+
+class LlmCall(Body, frozen=True, kw_only=True, tag=EventType.LLM_CALL.value):
+    """A model has replied, or was asked without a reply (`finish_reason` is then `cut_off`)."""
+
+    task_id: TaskId
+    agent: Agent = ""
+    action: Annotated[str, Meta(description="The model that was asked")] = ""
+    result: Annotated[
+        str,
+        Meta(description="The reply, cut to 500 characters, or `calls` and the tools it calls"),
+    ] = ""
+    finish_reason: (
+        Annotated[
+            str,
+            Meta(
+                description="Why the reply ended: `stop`, `tool_call`, `length`, `content_filter`, "
+                "`refusal`, `error`, `other`, or `cut_off` if there was none"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    usage: Annotated[ModelUsage, Meta(description="What the requests used")] | UnsetType = UNSET
+
+
+class ToolCall(Body, frozen=True, kw_only=True, tag=EventType.TOOL_CALL.value):
+    """An agent calls a tool. The event is stored before the call is made."""
+
+    task_id: TaskId
+    agent: Agent = ""
+    action: Annotated[str, Meta(description="Name of the tool")] = ""
+    result: Annotated[
+        str, Meta(description="The arguments as JSON text, cut to 500 characters")
+    ] = ""
+
+
+class ToolResult(Body, frozen=True, kw_only=True, tag=EventType.TOOL_RESULT.value):
+    """A tool has answered."""
+
+    task_id: TaskId
+    agent: Agent = ""
+    action: Annotated[str, Meta(description="Name of the tool")] = ""
+    result: Annotated[str, Meta(description="What the tool returned, cut to 2,000 characters")] = ""
+    failed: (
+        Annotated[bool, Meta(description="The call failed, and `result` says why")] | UnsetType
+    ) = UNSET
+
+
+class ProgressUpdate(Body, frozen=True, kw_only=True, tag=EventType.PROGRESS.value):
+    """How far the job is."""
+
+    progress: Annotated[int, Meta(ge=0, le=100, description="Percent of the tasks that are done")]
+    current_task: (
+        Annotated[
+            str | None,
+            Meta(description="What is being worked on, cut to 160 characters; null between tasks"),
+        ]
+        | UnsetType
+    ) = UNSET
+
+
+class InputRequired(Body, frozen=True, kw_only=True, tag=EventType.INPUT_REQUIRED.value):
+    """The job waits for a person: answer with `POST /executions/{job_id}/input`."""
+
+    question_id: Annotated[str, Meta(description="Names the question in the answer")] = ""
+    kind: (
+        Annotated[
+            QuestionKind,
+            Meta(
+                description="`review`: may this answer be used? `unknown_outcome`: a worker was lost "
+                "during a tool call, and nobody knows whether the call was made"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    task_id: TaskId | UnsetType = UNSET
+    agent: Agent = ""
+    prompt: Annotated[str, Meta(description="The question, as a person reads it")] = ""
+    answer: Annotated[
+        Any, Meta(description="In a review: the whole answer that will be used if approved")
+    ] = UNSET
+
+
+class InputReceived(Body, frozen=True, kw_only=True, tag=EventType.INPUT_RECEIVED.value):
+    """A person has answered."""
+
+    question_id: Annotated[str, Meta(description="The question that this answers")] | UnsetType = (
+        UNSET
+    )
+    task_id: TaskId | UnsetType = UNSET
+    outcome: (
+        Annotated[
+            Outcome,
+            Meta(
+                description="`approved`: use the answer; `rejected`: end the job; `answered`: the text "
+                "in `input` says what to change, or what came of the call; `retry`: make the call again"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    input: Annotated[str, Meta(description="The person's text")] | UnsetType = UNSET
+    comment: Comment | UnsetType = UNSET
+    by: Annotated[str, Meta(description="Id of the user who answered")] | UnsetType = UNSET
+
+
+class TaskComplete(Body, frozen=True, kw_only=True, tag=EventType.TASK_COMPLETE.value):
+    """A task is done."""
+
+    task_id: TaskId
+    agent: Agent = ""
+    result: Annotated[
+        Any, Meta(description="The task's output: a text, or JSON if the task has a schema for it")
+    ] = None
+
+
+class RunWarning(Body, frozen=True, kw_only=True, tag=EventType.WARNING.value):
+    """Something is not as it should be, but the run goes on."""
+
+    message: Annotated[str, Meta(description="What it is, as a sentence for people")] = ""
+    code: Code = ""
+
+
+class RunError(TerminalBody, frozen=True, kw_only=True, tag=EventType.ERROR.value):
+    """The job has failed."""
+
+    message: Annotated[str, Meta(description="Why, as a sentence for people")] = ""
+    code: Code = "INTERNAL_ERROR"
+    task_id: TaskId | UnsetType = UNSET
+    comment: Comment | UnsetType = UNSET
+
+
+class ExecutionComplete(
+    TerminalBody, frozen=True, kw_only=True, tag=EventType.EXECUTION_COMPLETE.value
+):
+    """The job is done."""
+
+    result: Annotated[Any, Meta(description="The output of the crew's last task")] = None
+
+
+class ExecutionStop(TerminalBody, frozen=True, kw_only=True, tag=EventType.EXECUTION_STOPPED.value):
+    """The job was stopped before it was done."""
+
+    reason: Annotated[str, Meta(description="Why; `requested` if a user stopped it")] = ""
+
+
+class UnknownEvent(Struct, frozen=True):
+    """An event of a type that this version does not know: a newer one wrote it."""
+
+    type: str
+    fields: Mapping[str, Any]
+
+
+KnownBody = (
+    ExecutionStart
+    | ExecutionResumed
+    | TaskStart
+    | LlmCall
+    | ToolCall
+    | ToolResult
+    | ProgressUpdate
+    | InputRequired
+    | InputReceived
+    | TaskComplete
+    | RunWarning
+    | RunError
+    | ExecutionComplete
+    | ExecutionStop
+)
+EventBody = KnownBody | UnknownEvent
+
+
+class Event(Struct, frozen=True):
+    """One event of a job: when and where in its stream, and what happened."""
+
+    job_id: str
+    seq: int
+    timestamp: datetime
+    attempt: int
+    body: EventBody
+
+    @property
+    def type(self) -> str:
+        return self.body.type
+
+
+BODIES: Mapping[str, type[KnownBody]] = {
+    str(body.__struct_config__.tag): body for body in get_args(KnownBody)
+}
+"""The class of each event type, in the order in which a run may write them."""
+
 TERMINAL_EVENTS = frozenset(
-    {EventType.ERROR, EventType.EXECUTION_COMPLETE, EventType.EXECUTION_STOPPED}
+    EventType(name) for name, body in BODIES.items() if issubclass(body, TerminalBody)
 )
 """Exactly one of these is the last event of every job."""
+
+HEADER_FIELDS = ("type", *Header.__struct_fields__)
+
+
+class _Start(Header, frozen=True):
+    type: str
+
+
+_START = msgspec.json.Decoder(_Start)
+_DECODERS = {name: msgspec.json.Decoder(body) for name, body in BODIES.items()}
+_ANYTHING = msgspec.json.Decoder(dict[str, Any])
+
+
+def read_event(frame: bytes | str) -> Event:
+    """Return the event that `frame` is the JSON of. Raises `ValueError` when it is none."""
+    start = _START.decode(frame)
+    return Event(
+        start.job_id, start.seq, start.timestamp, start.attempt, read_body(start.type, frame)
+    )
+
+
+def read_body(kind: str, frame: bytes | str) -> EventBody:
+    """Return what an event of the type `kind` says. Raises `ValueError`."""
+    decoder = _DECODERS.get(kind)
+    if decoder is not None:
+        return decoder.decode(frame)
+    fields = _ANYTHING.decode(frame)
+    return UnknownEvent(kind, {n: value for n, value in fields.items() if n not in HEADER_FIELDS})
+
+
+def set_fields(value: Struct) -> dict[str, Any]:
+    """Return the fields of `value` that are set, as they are written."""
+    return {name: held for name, held in asdict(value).items() if held is not UNSET}
 
 
 class ExecutionStatus(StrEnum):

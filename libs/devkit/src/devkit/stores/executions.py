@@ -91,7 +91,7 @@ class MemoryExecutions(MemoryReceipts):
 
     async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
         found = [record for seq, record in self.traces[job_id].items() if after < seq <= upto]
-        return [replace(record, private=None) for record in found]
+        return [record.public() for record in found]
 
     async def flushed(self, execution: Execution) -> None:
         self.writes += 1

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contracts.crew import TaskSnapshot
+from common.contracts.events import ModelUsage
 from executor.domain.inputs.placeholders import as_text
+from executor.domain.log.events import MISMATCH
 from executor.engine import spans
 from executor.engine.faults import Asked, NeedsInput, RunFault
-from executor.engine.history import MISMATCH, Place
+from executor.engine.history import CallPlace
 from executor.engine.ports import Tool
 from executor.engine.shared import Shared, as_run_fault
 from executor.engine.together import Together
@@ -87,8 +89,8 @@ class Desk:
 
     def _replied(
         self, speaker: Speaker, model: Model, turn: int, reply: Reply, wire: Wire
-    ) -> Mapping[str, Any]:
-        places = [Place(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
+    ) -> ModelUsage:
+        places = [CallPlace(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
         calls = [self._number(place, reply) for place in places]
         usage = wire.usage(reply)
         self.shared.trace.replied(
@@ -106,7 +108,7 @@ class Desk:
         if usage is not None:
             self.shared.cut_off(self.task.id, speaker.agent, speaker.model, usage)
 
-    def _number(self, place: Place, reply: Reply) -> Numbered:
+    def _number(self, place: CallPlace, reply: Reply) -> Numbered:
         self.record.last_call += 1
         number, request = self.record.last_call, reply.calls[place.entry]
         self.record.calls[place] = (number, request.name)
@@ -131,7 +133,7 @@ class Desk:
         )
 
     def _numbered(self, speaker: Speaker, turn: int, entry: int, reply: Reply) -> Numbered:
-        place, request = Place(speaker.scope, turn, entry), reply.calls[entry]
+        place, request = CallPlace(speaker.scope, turn, entry), reply.calls[entry]
         known = self.record.calls.get(place)
         if known is None:
             call = self._number(place, reply)

@@ -7,20 +7,43 @@ call number 3 delegated to, `g` a guardrail's.
 """
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
+
+from msgspec import UNSET
 
 from common.contracts.crew import CrewSnapshot
-from common.contracts.events import EventType
-from executor.domain.log.events import Event
-from executor.domain.log.questions import Outcome, answer_of
+from common.contracts.events import (
+    ExecutionResumed,
+    ExecutionStart,
+    InputReceived,
+    InputRequired,
+    LlmCall,
+    ModelUsage,
+    Outcome,
+    RunWarning,
+    TaskComplete,
+    TaskStart,
+    ToolCall,
+    ToolResult,
+)
+from executor.domain.log.events import (
+    MISMATCH,
+    CallKept,
+    LogEntry,
+    QuestionKept,
+    ReplyKept,
+    ResultKept,
+    ResumeKept,
+)
+from executor.domain.log.questions import answer_of
 from executor.engine.faults import RunFault
 from executor.models.dialogue import Reply
 from executor.tools.spec import Failed
 
-MISMATCH = "HISTORY_MISMATCH"
+PartT = TypeVar("PartT")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +60,7 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class CallPlace:
     """Where a tool call was asked for: the `entry`th of the `turn`th reply in a scope."""
 
     scope: str
@@ -74,10 +97,10 @@ class Spent:
     cost_usd: float = 0.0
     requests: int = 0
 
-    def add(self, usage: Mapping[str, Any]) -> None:
-        self.requests += int(usage.get("requests", 1))
-        self.tokens += int(usage.get("input_tokens", 0)) + int(usage.get("output_tokens", 0))
-        self.cost_usd += float(usage.get("cost_usd") or 0.0)
+    def add(self, usage: ModelUsage) -> None:
+        self.requests += usage.requests
+        self.tokens += usage.input_tokens + usage.output_tokens
+        self.cost_usd += usage.cost_usd or 0.0
 
 
 @dataclass(slots=True)
@@ -92,7 +115,7 @@ class TaskRecord:
     finished_at: datetime | None = None
     output: Output | None = None
     replies: dict[str, list[Reply]] = field(default_factory=dict)
-    calls: dict[Place, tuple[int, str]] = field(default_factory=dict)
+    calls: dict[CallPlace, tuple[int, str]] = field(default_factory=dict)
     results: dict[int, str] = field(default_factory=dict)
     verdicts: dict[int, Verdict] = field(default_factory=dict)
     doubtful: set[int] = field(default_factory=set)
@@ -114,128 +137,119 @@ class Progress:
     spent: Spent = field(default_factory=Spent)
     warned: set[tuple[str, str]] = field(default_factory=set)
     asked: int = 0
-    question: Event | None = None
+    question: LogEntry | None = None
 
 
-def fold(history: Sequence[Event], snapshot: CrewSnapshot) -> Progress:
+def fold(history: Sequence[LogEntry], snapshot: CrewSnapshot) -> Progress:
     """Return what `history` says is done of `snapshot`'s tasks.
 
     Raises `RunFault` (`HISTORY_MISMATCH`) for a history of other tasks or one that cannot be read.
     """
     progress = Progress({task.id: TaskRecord(task.id) for task in snapshot.tasks})
-    for event in history:
-        apply = _APPLIERS.get(event.type)
-        if progress.started_at is None:
-            progress.started_at = event.timestamp
-        if apply is None:
-            continue
+    if history:
+        progress.started_at = history[0].timestamp
+    for entry in history:
         try:
-            apply(progress, event)
-        except (AttributeError, KeyError, TypeError, ValueError) as fault:
+            _apply(progress, entry)
+        except (KeyError, TypeError, ValueError) as fault:
             raise RunFault(
-                MISMATCH, f"The event {event.seq} of this job's history cannot be read."
+                MISMATCH, f"The event {entry.seq} of this job's history cannot be read."
             ) from fault
     return progress
 
 
-def _record(progress: Progress, event: Event) -> TaskRecord:
-    task_id = str(event.fields["task_id"])
-    record = progress.tasks.get(task_id)
+def _apply(progress: Progress, entry: LogEntry) -> None:  # noqa: C901 - a case for each type
+    match entry.body:
+        case ExecutionStart(tasks=tasks):
+            _check_tasks(progress, tasks)
+        case ExecutionResumed():
+            _resume(progress, entry)
+        case TaskStart(task_id=task_id):
+            record = _record(progress, task_id)
+            record.started_at = record.started_at or entry.timestamp
+        case LlmCall() as call:
+            _add_reply(progress, call, _kept(entry, ReplyKept))
+        case ToolCall() as call:
+            _add_call(_record(progress, call.task_id), call.action, _kept(entry, CallKept))
+        case ToolResult(task_id=task_id):
+            _add_result(_record(progress, task_id), _kept(entry, ResultKept))
+        case TaskComplete(task_id=task_id, result=result):
+            record = _record(progress, task_id)
+            record.output = Output.of(result)
+            record.finished_at = entry.timestamp
+        case InputRequired():
+            _record(progress, entry.body.task_id)
+            progress.asked += 1
+            progress.question = entry
+        case InputReceived():
+            _answer(progress, entry)
+        case RunWarning(code=code, message=message):
+            progress.warned.add((code, message))
+        case _:  # nothing is to be done again, or not, because of it
+            pass
+
+
+def _record(progress: Progress, task_id: object) -> TaskRecord:
+    record = progress.tasks.get(str(task_id))
     if record is None:
         raise RunFault(MISMATCH, f"The history names the task {task_id}, which the crew has not.")
     return record
 
 
-def _begun(progress: Progress, event: Event) -> None:
-    told = event.fields.get("tasks")
-    if told is not None and set(told) != set(progress.tasks):
+def _kept(entry: LogEntry, part: type[PartT]) -> PartT:
+    if not isinstance(entry.private, part):
+        raise TypeError(f"the event {entry.seq} has no {part.__name__}")
+    return entry.private
+
+
+def _check_tasks(progress: Progress, tasks: Sequence[str]) -> None:
+    if tasks and set(tasks) != set(progress.tasks):
         raise RunFault(MISMATCH, "The history began with other tasks than the crew has now.")
 
 
-def _resumed(progress: Progress, event: Event) -> None:
-    whole = bool((event.private or {}).get("whole"))
+def _resume(progress: Progress, entry: LogEntry) -> None:
+    whole = isinstance(entry.private, ResumeKept) and entry.private.whole is True
     for record in progress.tasks.values():
         if whole:  # what the last attempt had not begun is as open as it was for that one
             for number, verdict in record.verdicts.items():
-                if verdict.attempt == event.attempt - 2:
-                    record.verdicts[number] = replace(verdict, attempt=event.attempt - 1)
+                if verdict.attempt == entry.attempt - 2:
+                    record.verdicts[number] = replace(verdict, attempt=entry.attempt - 1)
         else:
             numbers = {number for number, _ in record.calls.values()}
             record.doubtful |= numbers - record.results.keys()
 
 
-def _started(progress: Progress, event: Event) -> None:
-    record = _record(progress, event)
-    record.started_at = record.started_at or event.timestamp
+def _add_reply(progress: Progress, call: LlmCall, kept: ReplyKept) -> None:
+    record = _record(progress, call.task_id)
+    if kept.cut_off is not True:
+        if kept.scope is UNSET or kept.reply is UNSET:
+            raise ValueError("a reply without its text")
+        record.replies.setdefault(kept.scope, []).append(Reply.load(kept.reply))
+    progress.spent.add(ModelUsage() if call.usage is UNSET else call.usage)
 
 
-def _replied(progress: Progress, event: Event) -> None:
-    record = _record(progress, event)
-    kept = event.private or {}
-    if not kept.get("cut_off"):
-        record.replies.setdefault(str(kept["scope"]), []).append(Reply.load(kept["reply"]))
-    progress.spent.add(event.fields.get("usage") or {})
+def _add_call(record: TaskRecord, tool: str, kept: CallKept) -> None:
+    record.calls[CallPlace(kept.scope, kept.turn, kept.entry)] = (kept.call, tool)
+    record.last_call = max(record.last_call, kept.call)
 
 
-def _called(progress: Progress, event: Event) -> None:
-    record = _record(progress, event)
-    kept = event.private or {}
-    number = int(kept["call"])
-    place = Place(str(kept["scope"]), int(kept["turn"]), int(kept["entry"]))
-    record.calls[place] = (number, str(event.fields["action"]))
-    record.last_call = max(record.last_call, number)
+def _add_result(record: TaskRecord, kept: ResultKept) -> None:
+    record.results[kept.call] = Failed(kept.text) if kept.failed is True else kept.text
 
 
-def _resulted(progress: Progress, event: Event) -> None:
-    kept = event.private or {}
-    text = str(kept["text"])
-    known = _record(progress, event).results
-    known[int(kept["call"])] = Failed(text) if kept.get("failed") else text
-
-
-def _completed(progress: Progress, event: Event) -> None:
-    record = _record(progress, event)
-    record.output = Output.of(event.fields.get("result"))
-    record.finished_at = event.timestamp
-
-
-def _asked(progress: Progress, event: Event) -> None:
-    _record(progress, event)
-    progress.asked += 1
-    progress.question = event
-
-
-def _answered(progress: Progress, event: Event) -> None:
+def _answer(progress: Progress, entry: LogEntry) -> None:
     asked, progress.question = progress.question, None
-    if asked is None:
+    if asked is None or not isinstance(asked.body, InputRequired):
         raise ValueError("an answer without a question")
-    record, said = _record(progress, asked), answer_of(event)
-    call, text = (asked.private or {}).get("call"), said.input or ""
-    if call is None:
-        shown = Output.of(asked.fields["answer"]) if "answer" in asked.fields else None
-        record.reviews.append(Review(said.outcome, text, shown))
-    else:
+    record, said = _record(progress, asked.body.task_id), answer_of(entry)
+    text = said.input or ""
+    if isinstance(asked.private, QuestionKept):
         again = said.outcome == "retry" or text.strip().casefold() == "retry"
-        record.verdicts[int(call)] = Verdict(text, again, event.attempt)
-    # By the clocks of two machines; a wait of less than nothing would shorten the time limits.
-    waited = max(event.timestamp - asked.timestamp, timedelta())
+        record.verdicts[asked.private.call] = Verdict(text, again, entry.attempt)
+    else:
+        shown = None if asked.body.answer is UNSET else Output.of(asked.body.answer)
+        record.reviews.append(Review(said.outcome, text, shown))
+    # Never negative, even if the clocks of the two machines disagree: it extends the time limits.
+    waited = max(entry.timestamp - asked.timestamp, timedelta())
     record.waited += waited
     progress.waited += waited
-
-
-def _warned(progress: Progress, event: Event) -> None:
-    progress.warned.add((str(event.fields.get("code")), str(event.fields.get("message"))))
-
-
-_APPLIERS: Mapping[EventType, Callable[[Progress, Event], None]] = {
-    EventType.EXECUTION_START: _begun,
-    EventType.EXECUTION_RESUMED: _resumed,
-    EventType.TASK_START: _started,
-    EventType.LLM_CALL: _replied,
-    EventType.TOOL_CALL: _called,
-    EventType.TOOL_RESULT: _resulted,
-    EventType.TASK_COMPLETE: _completed,
-    EventType.INPUT_REQUIRED: _asked,
-    EventType.INPUT_RECEIVED: _answered,
-    EventType.WARNING: _warned,
-}

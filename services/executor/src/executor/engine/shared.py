@@ -8,6 +8,7 @@ from typing import Any
 from opentelemetry.trace import Tracer
 
 from common.contracts.crew import AgentSnapshot, Configuration, TaskSnapshot, ToolSnapshot
+from common.contracts.events import ModelUsage
 from executor.domain.log.journal import Job
 from executor.domain.meters import Meters
 from executor.engine.budget import Reserve
@@ -40,7 +41,7 @@ class Shared:
     reserve: Reserve = field(init=False)
     _resolved: dict[str, Model] = field(default_factory=dict)
     _tools: dict[str, Tool | None] = field(default_factory=dict)
-    _lost: dict[tuple[str, str, str], dict[str, Any]] = field(default_factory=dict)
+    _lost: dict[tuple[str, str, str], ModelUsage] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reserve = Reserve(self.configuration.budget, self.progress.spent)
@@ -118,12 +119,12 @@ class Shared:
         self.progress.warned.add((WAITING, f"{told} {message}"))
         self.trace.warned(WAITING, message)
 
-    def count(self, usage: Mapping[str, Any], model: str) -> None:
+    def count(self, usage: ModelUsage, model: str) -> None:
         """Add what one reply used; warn where a bound on costs cannot be kept, or is estimated."""
         self.progress.spent.add(usage)
-        if usage["cost_usd"] is None:
+        if usage.cost_usd is None:
             self._unpriced(model)
-        if usage.get("estimated"):
+        if usage.estimated is True:
             told = f"The model {model} does not say what its replies use: it is estimated."
             self.warn("USAGE_ESTIMATED", told)
 
@@ -132,14 +133,12 @@ class Shared:
             told = f"The price of the model {model} is not known: max_cost_usd leaves it out. "
             self.warn("COST_UNKNOWN", f"{told}Set max_tokens, which bounds it all the same.")
 
-    def cut_off(self, task_id: str, agent: str, model: str, usage: Mapping[str, Any]) -> None:
+    def cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
         """Count requests to which no reply came; they are told of when the run ends."""
         self.progress.spent.add(usage)
-        known = self._lost.setdefault((task_id, agent, model), {**usage, "requests": 0})
-        fresh = known["requests"] == 0
-        known["requests"] += usage["requests"]
-        for name in () if fresh else ("input_tokens", "output_tokens", "cost_usd"):
-            known[name] = (known[name] or 0) + (usage[name] or 0)
+        key = (task_id, agent, model)
+        known = self._lost.get(key)
+        self._lost[key] = usage if known is None else known.plus(usage)
 
     def tell_cut_off(self) -> None:
         """Write down the requests to which no reply came."""

@@ -1,17 +1,38 @@
 """What a run writes down: one method per kind of event, with what is public and what is kept."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any
 
-from common.contracts.events import EventType
+from msgspec import UNSET
+
+from common.contracts.events import (
+    ExecutionComplete,
+    InputRequired,
+    KnownBody,
+    LlmCall,
+    ModelUsage,
+    ProgressUpdate,
+    RunError,
+    RunWarning,
+    TaskComplete,
+    TaskStart,
+    ToolCall,
+    ToolResult,
+)
 from executor.domain.inputs.placeholders import as_text
-from executor.domain.log.events import Draft
+from executor.domain.log.events import (
+    CallKept,
+    EventDraft,
+    Private,
+    QuestionKept,
+    ReplyKept,
+    ResultKept,
+)
 from executor.domain.log.journal import Journal
 from executor.engine.faults import Asked, RunFault
-from executor.engine.history import Output, Place
+from executor.engine.history import CallPlace, Output
 from executor.models.dialogue import Reply, ToolRequest
 from executor.tools.spec import Failed
 
@@ -26,7 +47,7 @@ class Numbered:
     """A tool call with its number in the task, which its idempotency key is made of."""
 
     number: int
-    place: Place
+    place: CallPlace
     request: ToolRequest
 
 
@@ -51,17 +72,15 @@ class Trace:
         return self._journal.effect()
 
     def task_started(self, task_id: str, agent: str, description: str) -> None:
-        fields = {"task_id": task_id, "agent": agent, "description": shortened(description, _TITLE)}
-        self._journal.append(Draft(EventType.TASK_START, fields))
+        told = shortened(description, _TITLE)
+        self._write(TaskStart(task_id=task_id, agent=agent, description=told))
 
     def task_completed(self, task_id: str, agent: str, output: Output) -> None:
-        fields = {"task_id": task_id, "agent": agent, "result": output.value}
-        self._journal.append(Draft(EventType.TASK_COMPLETE, fields))
+        self._write(TaskComplete(task_id=task_id, agent=agent, result=output.value))
 
     def progressed(self, percent: int, current_task: str | None) -> None:
         told = None if current_task is None else shortened(current_task, _TITLE)
-        fields = {"progress": percent, "current_task": told}
-        self._journal.append(Draft(EventType.PROGRESS, fields))
+        self._write(ProgressUpdate(progress=percent, current_task=told))
 
     def replied(
         self,
@@ -71,76 +90,73 @@ class Trace:
         scope: str,
         reply: Reply,
         calls: Sequence[Numbered],
-        usage: Mapping[str, Any],
+        usage: ModelUsage,
     ) -> None:
         """Write a model's reply and the tool calls it asks for, together."""
-        fields = {
-            "task_id": task_id,
-            "agent": agent,
-            "action": model,
-            "result": _said(reply),
-            "finish_reason": reply.finish.value,
-            "usage": usage,
-        }
-        kept = {"scope": scope, "reply": reply.dump()}
-        drafts = [_called(task_id, agent, call) for call in calls]
+        body = LlmCall(
+            task_id=task_id,
+            agent=agent,
+            action=model,
+            result=_said(reply),
+            finish_reason=reply.finish.value,
+            usage=usage,
+        )
+        drafts = [_draft_call(task_id, agent, call) for call in calls]
         self._replied = True
-        self._journal.append(Draft(EventType.LLM_CALL, fields, kept), *drafts)
+        self._journal.append(EventDraft(body, ReplyKept(scope=scope, reply=reply.dump())), *drafts)
 
-    def cut_off(self, task_id: str, agent: str, model: str, usage: Mapping[str, Any]) -> None:
+    def cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
         """Write what requests used to which no reply came."""
-        fields = {
-            "task_id": task_id,
-            "agent": agent,
-            "action": model,
-            "result": "no reply",
-            "finish_reason": "cut_off",
-            "usage": usage,
-        }
-        self._journal.append(Draft(EventType.LLM_CALL, fields, {"cut_off": True}))
+        body = LlmCall(
+            task_id=task_id,
+            agent=agent,
+            action=model,
+            result="no reply",
+            finish_reason="cut_off",
+            usage=usage,
+        )
+        self._write(body, ReplyKept(cut_off=True))
 
     def called(self, task_id: str, agent: str, call: Numbered) -> None:
         """Write one tool call, before it is made."""
-        self._journal.append(_called(task_id, agent, call))
+        self._journal.append(_draft_call(task_id, agent, call))
 
     def resulted(self, task_id: str, agent: str, call: Numbered, text: str) -> None:
-        fields: dict[str, Any] = {
-            "task_id": task_id,
-            "agent": agent,
-            "action": call.request.name,
-            "result": shortened(text, _RESULT),
-        }
-        kept: dict[str, Any] = {"call": call.number, "text": text}
-        if isinstance(text, Failed):
-            fields["failed"] = kept["failed"] = True
-        self._journal.append(Draft(EventType.TOOL_RESULT, fields, kept))
+        failed = True if isinstance(text, Failed) else UNSET
+        body = ToolResult(
+            task_id=task_id,
+            agent=agent,
+            action=call.request.name,
+            result=shortened(text, _RESULT),
+            failed=failed,
+        )
+        self._write(body, ResultKept(call=call.number, text=text, failed=failed))
 
     def input_required(self, job_id: str, asked: Asked, number: int) -> None:
         """Write a question to people; `number` of them were asked before."""
-        kind = "review" if asked.call is None else "unknown_outcome"
-        fields = {
-            "question_id": _question_id(job_id, number),
-            "kind": kind,
-            "task_id": asked.task_id,
-            "agent": asked.agent,
-            "prompt": asked.prompt,
-        }
-        if asked.call is None:
-            fields["answer"] = asked.answer
-        kept = None if asked.call is None else {"call": asked.call}
-        self._journal.append(Draft(EventType.INPUT_REQUIRED, fields, kept))
+        review = asked.call is None
+        body = InputRequired(
+            question_id=_question_id(job_id, number),
+            kind="review" if review else "unknown_outcome",
+            task_id=asked.task_id,
+            agent=asked.agent,
+            prompt=asked.prompt,
+            answer=asked.answer if review else UNSET,
+        )
+        self._write(body, None if asked.call is None else QuestionKept(call=asked.call))
 
     def warned(self, code: str, message: str) -> None:
-        self._journal.append(Draft(EventType.WARNING, {"message": message, "code": code}))
+        self._write(RunWarning(message=message, code=code))
 
     def failed(self, fault: RunFault) -> None:
-        fields = {"message": fault.message, "code": fault.code}
-        if fault.task_id is not None:
-            fields["task_id"] = fault.task_id
-        self._journal.append(Draft(EventType.ERROR, fields))
+        task_id = UNSET if fault.task_id is None else fault.task_id
+        self._write(RunError(message=fault.message, code=fault.code, task_id=task_id))
 
     def completed(self, output: Output) -> None:
-        self._journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": output.value}))
+        self._write(ExecutionComplete(result=output.value))
+
+    def _write(self, body: KnownBody, private: Private | None = None) -> None:
+        self._journal.append(EventDraft(body, private))
 
 
 def _question_id(job_id: str, number: int) -> str:
@@ -149,16 +165,16 @@ def _question_id(job_id: str, number: int) -> str:
     return f"question_{hashlib.blake2s(told, digest_size=10).hexdigest()}"
 
 
-def _called(task_id: str, agent: str, call: Numbered) -> Draft:
-    fields = {
-        "task_id": task_id,
-        "agent": agent,
-        "action": call.request.name,
-        "result": shortened(_written(call.request), _ARGUMENTS),
-    }
+def _draft_call(task_id: str, agent: str, call: Numbered) -> EventDraft:
+    body = ToolCall(
+        task_id=task_id,
+        agent=agent,
+        action=call.request.name,
+        result=shortened(_written(call.request), _ARGUMENTS),
+    )
     place = call.place
-    kept = {"call": call.number, "scope": place.scope, "turn": place.turn, "entry": place.entry}
-    return Draft(EventType.TOOL_CALL, fields, kept)
+    kept = CallKept(call=call.number, scope=place.scope, turn=place.turn, entry=place.entry)
+    return EventDraft(body, kept)
 
 
 def _written(request: ToolRequest) -> str:

@@ -1,8 +1,10 @@
 """The requests that one reply takes, as a run tells of them and counts them."""
 
 from dataclasses import dataclass, field
-from typing import Any
 
+from msgspec import UNSET
+
+from common.contracts.events import ModelUsage
 from executor.engine.shared import Shared
 from executor.models.dialogue import Reply, Tokens
 
@@ -32,12 +34,12 @@ class Wire:
         """The last request was refused or did not get through: it used nothing that is known."""
         self.under_way = False
 
-    def usage(self, reply: Reply) -> dict[str, Any]:
+    def usage(self, reply: Reply) -> ModelUsage:
         """Return what `reply` and all that was asked for it used, as its event tells it."""
         used = _sum(self.used, reply.tokens)
         return _usage(max(1, self.requests), used)
 
-    def cut_off(self, read: int) -> dict[str, Any] | None:
+    def cut_off(self, read: int) -> ModelUsage | None:
         """Return what was used although no reply came; None when nothing was asked.
 
         `read` is about how many tokens the request has that was under way.
@@ -50,14 +52,14 @@ class Wire:
         return _usage(self.requests, used)
 
 
-def _usage(requests: int, tokens: Tokens) -> dict[str, Any]:
-    usage = {
-        "requests": requests,
-        "input_tokens": tokens.input,
-        "output_tokens": tokens.output,
-        "cost_usd": tokens.cost_usd,
-    }
-    return usage | {"estimated": True} if tokens.estimated else usage
+def _usage(requests: int, tokens: Tokens) -> ModelUsage:
+    return ModelUsage(
+        requests=requests,
+        input_tokens=tokens.input,
+        output_tokens=tokens.output,
+        cost_usd=tokens.cost_usd,
+        estimated=True if tokens.estimated else UNSET,
+    )
 
 
 def _sum(one: Tokens, other: Tokens) -> Tokens:

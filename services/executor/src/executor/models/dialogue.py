@@ -1,6 +1,6 @@
 """What a run and a model say to each other, free of any provider's library.
 
-All of it is plain data: a reply can be stored as JSON (`dump`) and read back (`load`) by another
+All of it is plain data: a reply can be stored (`dump`) and read back (`load`) by another
 worker, which goes on as if it had heard it itself.
 """
 
@@ -8,6 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Literal
+
+from msgspec import UNSET
+
+from executor.domain.log.events import StoredCall, StoredReply
 
 Purpose = Literal["work", "manage", "judge"]
 
@@ -71,43 +75,43 @@ class Reply:
     reason: str = ""
     left_out: int = 0
 
-    def dump(self) -> dict[str, Any]:
-        """Return the reply as JSON-able data, without its tokens."""
-        dumped: dict[str, Any] = {"text": self.text}
-        if self.calls:
-            dumped["calls"] = [_dumped(call) for call in self.calls]
-        if self.raw is not None:
-            dumped["raw"] = self.raw
-        if self.finish not in {Finish.STOP, Finish.CALLS}:
-            dumped["finish"] = self.finish.value
-        if self.reason:
-            dumped["reason"] = self.reason
-        return dumped
+    def dump(self) -> StoredReply:
+        """Return the reply as the log stores it, without its tokens."""
+        usual = self.finish in {Finish.STOP, Finish.CALLS}
+        return StoredReply(
+            text=self.text,
+            calls=[_dumped(call) for call in self.calls] or UNSET,
+            raw=UNSET if self.raw is None else self.raw,
+            finish=UNSET if usual else self.finish.value,
+            reason=self.reason or UNSET,
+        )
 
     @classmethod
-    def load(cls, dumped: Mapping[str, Any]) -> "Reply":
-        """Return the reply that `dump` was made of. Raises `KeyError` or `TypeError`."""
-        calls = tuple(_loaded(call) for call in dumped.get("calls", ()))
+    def load(cls, stored: StoredReply) -> "Reply":
+        """Return the reply that `dump` was made of. Raises `ValueError`."""
+        calls = () if stored.calls is UNSET else tuple(map(_loaded, stored.calls))
         usual = Finish.CALLS if calls else Finish.STOP
         return cls(
-            text=str(dumped["text"]),
+            text=stored.text,
             calls=calls,
-            raw=dumped.get("raw"),
-            finish=Finish(dumped.get("finish", usual)),
-            reason=str(dumped.get("reason", "")),
+            raw=None if stored.raw is UNSET else stored.raw,
+            finish=usual if stored.finish is UNSET else Finish(stored.finish),
+            reason="" if stored.reason is UNSET else stored.reason,
         )
 
 
-def _dumped(call: ToolRequest) -> dict[str, Any]:
-    dumped = {"id": call.id, "name": call.name, "arguments": call.arguments}
-    if call.arguments is None:
-        dumped |= {"broken": call.broken, "fault": call.fault}
-    return dumped
+def _dumped(call: ToolRequest) -> StoredCall:
+    if call.arguments is not None:
+        return StoredCall(id=call.id, name=call.name, arguments=dict(call.arguments))
+    return StoredCall(
+        id=call.id, name=call.name, arguments=None, broken=call.broken, fault=call.fault
+    )
 
 
-def _loaded(call: Mapping[str, Any]) -> ToolRequest:
-    broken, fault = str(call.get("broken", "")), str(call.get("fault", ""))
-    return ToolRequest(call["id"], call["name"], call["arguments"], broken, fault)
+def _loaded(call: StoredCall) -> ToolRequest:
+    broken = "" if call.broken is UNSET else call.broken
+    fault = "" if call.fault is UNSET else call.fault
+    return ToolRequest(call.id, call.name, call.arguments, broken, fault)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 from pydantic import Field
 
-from common.contracts.events import ExecutionStatus
+from common.contracts.events import ExecutionStatus, Outcome, QuestionKind
 from common.contracts.ids import id_of
 from common.models import AnswerModel, CursorPage, NextPage, RequestModel, Timestamp, text
 from executor.domain.api.reading import TraceRow
 from executor.domain.api.submission import Accepted
 from executor.domain.ending.tallies import CrewStats, Tally
 from executor.domain.log.execution import Execution
-from executor.domain.log.questions import Answer, Kind, Outcome, Question
+from executor.domain.log.questions import Answer, Question
 
 _Words: Any = text(50_000)
 _Remark: Any = text(4_000)
@@ -71,7 +71,7 @@ class QuestionView(AnswerModel):
     question_id: str
     task_id: str | None
     agent: Annotated[str, Field(description="Who asks; empty for jobs of older versions")]
-    kind: Kind
+    kind: QuestionKind
     prompt: str
     answer: Annotated[Any, Field(description="Of a review: what goes on as it is if approved")] = (
         None
@@ -248,12 +248,12 @@ def execution_detail(job: Execution, questions: Sequence[Question]) -> Execution
 def trace_entry(row: TraceRow) -> TraceEntry:
     """Return an event as traces show it."""
     return TraceEntry(
-        timestamp=row.event.timestamp,
+        timestamp=row.entry.timestamp,
         agent=row.agent,
         action=row.action,
         result=row.result,
-        seq=row.event.seq,
-        type=row.event.type.value,
+        seq=row.entry.seq,
+        type=row.entry.type,
         task_id=row.task_id,
     )
 

@@ -10,14 +10,14 @@ from typing import Any
 import orjson
 
 from common.contracts.crew import CrewSnapshot
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import EventType, ExecutionStatus, ModelUsage
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.idempotency.receipts import WITHOUT
 from common.mongo import Document
 from executor.domain.log.execution import READS, Execution, Step
-from executor.domain.log.projection import State, TaskState, Usage
-from executor.domain.log.questions import Place
+from executor.domain.log.projection import State, TaskState
+from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record, json_bytes
 from executor.store.newest import marked
 
@@ -112,16 +112,14 @@ def update(step: Step) -> Document:
 
 
 def record_document(record: Record) -> Document:
-    document: Document = {"seq": record.seq, "type": record.type.value, "frame": record.frame}
+    document: Document = {"seq": record.seq, "type": record.type, "frame": record.frame}
     if record.private is not None:
         document["private"] = record.private
     return document
 
 
 def record(document: Mapping[str, Any]) -> Record:
-    return Record(
-        document["seq"], EventType(document["type"]), document["frame"], document.get("private")
-    )
+    return Record(document["seq"], document["type"], document["frame"], document.get("private"))
 
 
 def state_document(state: State) -> Document:
@@ -165,7 +163,7 @@ def _task(task: TaskState) -> Document:
     }
 
 
-def _question(place: Place) -> Document:
+def _question(place: QuestionPlace) -> Document:
     return {"question_id": place.question_id, "asked": place.asked, "answered": place.answered}
 
 
@@ -190,13 +188,13 @@ def _state(document: Mapping[str, Any]) -> State:
             TaskState(task["task_id"], task["status"], _unpacked(task["output"]))
             for task in document["tasks"]
         ),
-        usage=Usage(**document["usage"]),
+        usage=ModelUsage(**document["usage"]),
         result=_unpacked(document["result"]),
         error=_unpacked(document["error"]),
         started_at=document["started_at"],
         finished_at=document["finished_at"],
         last=None if last is None else EventType(last),
-        questions=tuple(Place(**place) for place in document.get("questions", ())),
+        questions=tuple(QuestionPlace(**place) for place in document.get("questions", ())),
     )
 
 

@@ -3,13 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-import orjson
-
 from common.contracts.events import TERMINAL_EVENTS, EventType
-from executor.domain.log.events import Draft, Event
-from executor.domain.log.records import json_bytes
+from executor.domain.log.events import EventDraft, LogEntry
+from executor.domain.log.records import number
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -17,14 +16,14 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 class Ledger:
     """An in-memory journal. `writes` are the groups of events that went out together."""
 
-    def __init__(self, history: Sequence[Event], attempt: int) -> None:
+    def __init__(self, history: Sequence[LogEntry], attempt: int) -> None:
         self.events = list(history)
         self.attempt = attempt
-        self.writes: list[list[Event]] = []
+        self.writes: list[list[LogEntry]] = []
         self.flushes = 0
-        self._open: list[Event] | None = None
+        self._open: list[LogEntry] | None = None
 
-    def append(self, *drafts: Draft) -> None:
+    def append(self, *drafts: EventDraft) -> None:
         loop = asyncio.get_running_loop()
         if self._open is None:
             self._open = []
@@ -33,11 +32,10 @@ class Ledger:
         for draft in drafts:
             if self.events and self.events[-1].type in TERMINAL_EVENTS | {EventType.INPUT_REQUIRED}:
                 return
-            fields = orjson.loads(json_bytes(dict(draft.fields)))
-            private = None if draft.private is None else orjson.loads(json_bytes(draft.private))
             seq = len(self.events) + 1
             at = START + timedelta(seconds=seq)
-            event = Event(seq, draft.type, at, self.attempt, fields, private)
+            (record,) = number([draft], "job_1", seq - 1, self.attempt, at)
+            event = replace(record, known=None).entry()  # as another worker reads it
             self.events.append(event)
             self._open.append(event)
 

@@ -10,9 +10,9 @@ from executor_testkit.engine.models import Script
 from executor_testkit.engine.tools import Drawer
 
 from common.contracts.crew import CrewSnapshot
-from common.contracts.events import EventType
+from common.contracts.events import EventType, ExecutionResumed, ExecutionStart
 from common.contracts.messages import MemoryRemembered
-from executor.domain.log.events import Event
+from executor.domain.log.events import LogEntry, ResumeKept
 from executor.domain.log.journal import Job
 from executor.engine.runner import Engine
 
@@ -39,22 +39,22 @@ class Stage:
     whole: bool = False
     """Whether the last worker handed its job over with no effect cut off half-way."""
 
-    def job(self, crew: CrewSnapshot, history: Sequence[Event] = (), **inputs: Any) -> Job:
+    def job(self, crew: CrewSnapshot, history: Sequence[LogEntry] = (), **inputs: Any) -> Job:
         attempt = 1 + sum(event.type == EventType.EXECUTION_RESUMED for event in history)
-        kind = EventType.EXECUTION_RESUMED if history else EventType.EXECUTION_START
+        body = ExecutionResumed() if history else ExecutionStart()
         attempt += bool(history)
         at = START + timedelta(seconds=len(history) + 1)
-        private = {"whole": True} if history and self.whole else None
-        claim = Event(len(history) + 1, kind, at, attempt, private=private)
+        private = ResumeKept(whole=True) if history and self.whole else None
+        claim = LogEntry(len(history) + 1, at, attempt, body, private)
         return Job("job_1", "ws_1", crew.id, attempt, inputs, crew, [*history, claim])
 
     async def run(
-        self, crew: CrewSnapshot, history: Sequence[Event] = (), **inputs: Any
-    ) -> list[Event]:
+        self, crew: CrewSnapshot, history: Sequence[LogEntry] = (), **inputs: Any
+    ) -> list[LogEntry]:
         return (await self.ledger(crew, history, **inputs)).events
 
     async def ledger(
-        self, crew: CrewSnapshot, history: Sequence[Event] = (), **inputs: Any
+        self, crew: CrewSnapshot, history: Sequence[LogEntry] = (), **inputs: Any
     ) -> Ledger:
         job = self.job(crew, history, **inputs)
         ledger = self.ledger_of(job)
@@ -103,5 +103,5 @@ def make_crew(tasks: int = 3, **given: Any) -> CrewSnapshot:
     return CrewSnapshot.model_validate({**crew, **given})
 
 
-def types(events: Sequence[Event]) -> list[str]:
-    return [event.type.value for event in events]
+def types(events: Sequence[LogEntry]) -> list[str]:
+    return [event.type for event in events]

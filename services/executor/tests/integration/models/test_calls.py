@@ -3,7 +3,9 @@
 import json
 
 import pytest
+from msgspec.json import decode, encode
 
+from executor.domain.log.events import StoredReply
 from executor.models.dialogue import Reply, ToolReturn
 from executor.tools.spec import ToolSpec
 
@@ -28,7 +30,7 @@ async def there_and_back(server, model, talk, kit, *turns, stored=False):
         reply = await model.request(dialogue, [TOOL, OTHER])
         taken.append(reply.calls)
         if stored:
-            reply = Reply.load(json.loads(json.dumps(reply.dump())))
+            reply = Reply.load(decode(encode(reply.dump()), type=StoredReply))
         results = tuple(ToolReturn(one.id, one.name, "r \ud83d") for one in reply.calls)
         dialogue.turns += [reply, results]
     assert (await model.request(dialogue, [TOOL, OTHER])).text == "done"
@@ -189,7 +191,7 @@ async def test_calls_with_thoughts_are_shown_again_clean_too(server, model, talk
         reply = await model.request(dialogue, [TOOL])
         assert reply.raw is not None
         if stored:
-            reply = Reply.load(json.loads(json.dumps(reply.dump())))
+            reply = Reply.load(decode(encode(reply.dump()), type=StoredReply))
         results = tuple(ToolReturn(one.id, one.name, "r") for one in reply.calls)
         dialogue.turns += [reply, results]
     assert (await model.request(dialogue, [TOOL])).text == "done"

@@ -5,7 +5,9 @@ from typing import Any
 
 import pytest
 from aiohttp import web
+from msgspec.json import decode, encode
 
+from executor.domain.log.events import StoredReply
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.connections import Access
 from executor.models.dialogue import Finish, Reply
@@ -41,7 +43,7 @@ async def test_servers_of_the_chat_protocol(
     server.answers = [kit.said(TEXT, **given)]
     reply = await model.request(talk(), [])
     if stored:
-        reply = Reply.load(json.loads(json.dumps(reply.dump())))
+        reply = Reply.load(decode(encode(reply.dump()), type=StoredReply))
     assert (reply.text, len(server.asked)) == (text, 1)
     assert (stored and reply.finish in {finish, Finish.STOP}) or reply.finish is finish
     assert reply.reason == reason

@@ -4,12 +4,12 @@ from collections.abc import Callable
 
 import pytest
 
-from common.contracts.events import EventType
+from common.contracts.events import ToolCall
 from common.ids import new_id
 from common.times import utc_now
 from devkit.stores.executions import MemoryCounters, MemoryExecutions, MemoryLeases
 from executor.domain.log import moves
-from executor.domain.log.events import Draft
+from executor.domain.log.events import CallKept, EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import number
 from executor.store.counters import MongoCounters
@@ -80,7 +80,7 @@ def claimed(executions):
 
 @pytest.fixture
 def append(executions):
-    async def write(job: Execution, *drafts: Draft, copied: int = 0) -> Execution:
+    async def write(job: Execution, *drafts: EventDraft, copied: int = 0) -> Execution:
         records = number(drafts, job.job_id, job.seq, job.attempt, utc_now())
         step = moves.append(job, records, copied=copied, published=job.seq)
         assert await executions.apply(step)
@@ -90,10 +90,12 @@ def append(executions):
 
 
 @pytest.fixture
-def start() -> Callable[..., Draft]:
+def start() -> Callable[..., EventDraft]:
     """Make the first event of a task."""
 
-    def draft(task: str = "task_1") -> Draft:
-        return Draft(EventType.TASK_START, {"task_id": task, "agent": "Ann"}, {"hidden": [1]})
+    def draft(task: str = "task_1") -> EventDraft:
+        return EventDraft(
+            ToolCall(task_id=task, agent="Ann"), CallKept(call=1, scope="", turn=0, entry=0)
+        )
 
     return draft

@@ -6,12 +6,20 @@ from datetime import timedelta
 
 import pytest
 
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import (
+    ExecutionComplete,
+    ExecutionStatus,
+    InputRequired,
+    LlmCall,
+    ModelUsage,
+    ProgressUpdate,
+    TaskComplete,
+)
 from common.idempotency.once import Receipt
 from common.ids import new_id
 from common.times import utc_now
 from executor.domain.log import moves
-from executor.domain.log.events import Draft
+from executor.domain.log.events import CallKept, EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.questions import Answer, question_of
@@ -19,8 +27,8 @@ from executor.domain.log.records import number
 from executor.store.executions import MongoExecutions
 
 
-def large() -> Draft:
-    return Draft(EventType.PROGRESS, {"text": "x" * 7_000_000})
+def large() -> EventDraft:
+    return EventDraft(ProgressUpdate(progress=1, current_task="x" * 7_000_000))
 
 
 def receipt(key: str) -> Receipt:
@@ -77,10 +85,10 @@ async def test_steps_are_read_back_as_the_writer_has_them(
 ):
     job = await claimed(await new_job())
     job = await append(job, start(), start("task_2"))
-    result = {"result": {"a.b": ["\x00", 2**60]}, "task_id": "task_1", "agent": "Ann"}
-    job = await append(job, Draft(EventType.TASK_COMPLETE, result), copied=2)
-    job = await append(job, Draft(EventType.LLM_CALL, {"usage": {"input_tokens": 3}}))
-    job = await append(job, Draft(EventType.EXECUTION_COMPLETE, {"result": "done"}))
+    done = TaskComplete(task_id="task_1", agent="Ann", result={"a.b": ["\x00", 2**60]})
+    job = await append(job, EventDraft(done), copied=2)
+    job = await append(job, EventDraft(LlmCall(task_id="task_1", usage=ModelUsage(input_tokens=3))))
+    job = await append(job, EventDraft(ExecutionComplete(result="done")))
     assert await executions.find(job.job_id) == job
     assert job.state.tasks[0].output == {"a.b": ["\x00", 2**60]}
 
@@ -109,7 +117,7 @@ async def test_events_are_read_from_traces_and_tail_alike(
     assert [record.seq for record in job.tail] == [5, 6, 7]
     everything = await executions.records(job.job_id, 0, 100)
     assert [record.seq for record in everything] == [1, 2, 3, 4, 5, 6, 7]
-    assert everything[1].event().private == {"hidden": [1]}
+    assert everything[1].entry().private == CallKept(call=1, scope="", turn=0, entry=0)
     assert [r.seq for r in await executions.records(job.job_id, 2, 3)] == [3, 4, 5]
     assert [r.seq for r in await executions.records(job.job_id, 5, 500)] == [6, 7]
     assert await executions.records(job.job_id, 7, 10) == []
@@ -138,9 +146,7 @@ async def test_who_may_claim_what(executions, new_job, claimed):
 
 
 async def test_an_ended_job_is_open_until_it_is_closed(executions, lists, new_job, claimed, append):
-    job = await append(
-        await claimed(await new_job()), Draft(EventType.EXECUTION_COMPLETE, {"result": 1})
-    )
+    job = await append(await claimed(await new_job()), EventDraft(ExecutionComplete(result=1)))
     stopped = await new_job()
     assert await executions.apply(moves.stop(stopped, utc_now()))
     assert [j.job_id for j in await executions.unsettled([], 10)] == [stopped.job_id]
@@ -164,12 +170,12 @@ async def test_an_ended_job_is_open_until_it_is_closed(executions, lists, new_jo
 async def test_a_waiting_jobs_tail_is_flushed_only_if_it_has_not_moved(
     executions, new_job, claimed, append
 ):
-    asked = Draft(EventType.INPUT_REQUIRED, {"task_id": "task_1", "prompt": "?"})
+    asked = EventDraft(InputRequired(task_id="task_1", prompt="?"))
     job = await append(await claimed(await new_job()), asked)
     assert (job.status, job.owner) == (ExecutionStatus.WAITING_FOR_INPUT, None)
     (waiting,) = await executions.waiting(10)
     assert waiting.job_id == job.job_id
-    question = question_of(waiting.tail[-1].event())
+    question = question_of(waiting.tail[-1].entry())
     answer = moves.answer(waiting, question, Answer("approved"), "usr_1", utc_now())
     assert await executions.apply(answer)
     await executions.copy({job.job_id: waiting.tail})
@@ -248,7 +254,7 @@ async def test_a_jobs_receipt_outlives_its_run(executions, new_job, claimed, app
     kept = receipt("k1")
     job = replace(await new_job(), job_id=new_id("job"))
     assert await executions.insert(job, kept)
-    job = await append(await claimed(job), Draft(EventType.EXECUTION_COMPLETE, {"result": "done"}))
+    job = await append(await claimed(job), EventDraft(ExecutionComplete(result="done")))
     await executions.close([job.job_id])
     assert await executions.receipt("k1", utc_now()) == kept
     assert await executions.receipt("k1", kept.until) is None

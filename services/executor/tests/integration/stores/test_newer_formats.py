@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import ExecutionStatus, InputRequired
 from common.formats import NewerFormat
 from common.times import utc_now
 from executor.domain.log import execution, moves
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import READS, Execution
 from executor.domain.log.records import number
 
@@ -22,7 +22,7 @@ def newer(executions, database, new_job, claimed, append):
         if status != ExecutionStatus.QUEUED:
             job = await claimed(job)
         if status == ExecutionStatus.WAITING_FOR_INPUT:
-            job = await append(job, Draft(EventType.INPUT_REQUIRED, {"prompt": "?"}))
+            job = await append(job, EventDraft(InputRequired(prompt="?")))
         elif status == ExecutionStatus.STOPPED:
             assert await executions.apply(moves.stop(job, utc_now()))
         if database is None:
@@ -38,7 +38,7 @@ def newer(executions, database, new_job, claimed, append):
 
 async def append_question(executions, job: Execution) -> Execution:
     asked = number(
-        [Draft(EventType.INPUT_REQUIRED, {"prompt": "?"})],
+        [EventDraft(InputRequired(prompt="?"))],
         job.job_id,
         job.seq,
         job.attempt,

@@ -55,7 +55,7 @@ def ended(executions, eventually):
 @pytest.fixture
 def log_of(executions):
     async def read(job_id: str):
-        return [record.event() for record in await executions.records(job_id, 0, 500)]
+        return [record.entry() for record in await executions.records(job_id, 0, 500)]
 
     return read
 

@@ -3,10 +3,10 @@
 import pytest
 
 from common.bus import Message
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import EventType, ExecutionStatus, LlmCall, TaskStart
 from common.contracts.messages import JobSubmitted
 from common.contracts.topology import JOBS
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 
 
 @pytest.mark.parametrize(
@@ -92,8 +92,8 @@ async def test_a_run_that_makes_too_much_ends_the_job_once(
 
         async def run(self, job, journal):
             Verbose.attempts += 1
-            journal.append(Draft(EventType.TASK_START, {"task_id": "task_1"}))
-            journal.append(Draft(EventType.LLM_CALL, {"result": "x" * 3_000_000}))
+            journal.append(EventDraft(TaskStart(task_id="task_1")))
+            journal.append(EventDraft(LlmCall(task_id="task_1", result="x" * 3_000_000)))
             await journal.flush()
 
     await workers.start(Verbose())

@@ -3,10 +3,10 @@
 import asyncio
 
 from common.bus import Message, encode
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import EventType, ExecutionComplete, ExecutionStatus, InputRequired
 from common.contracts.topology import EVENTS, JOBS
 from common.times import utc_now
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 
 
 async def test_a_submitted_job_runs_to_its_end(
@@ -154,11 +154,10 @@ async def test_a_person_answers_and_the_job_goes_on(
         async def run(self, job, journal):
             answers = [e for e in job.history if e.type == EventType.INPUT_RECEIVED]
             if answers:
-                result = {"result": answers[0].fields["input"]}
-                journal.append(Draft(EventType.EXECUTION_COMPLETE, result))
+                journal.append(EventDraft(ExecutionComplete(result=answers[0].body.input)))
             else:
-                asked = {"task_id": "task_1", "prompt": "Really?"}
-                journal.append(Draft(EventType.INPUT_REQUIRED, asked))
+                asked = InputRequired(task_id="task_1", prompt="Really?")
+                journal.append(EventDraft(asked))
             await journal.flush()
 
     await workers.start(Asking())
@@ -187,7 +186,7 @@ async def test_a_person_answers_and_the_job_goes_on(
     assert job.state.result == "Yes."
     log = await log_of(job_id)
     assert_whole(log, EventType.EXECUTION_COMPLETE)
-    assert [e.fields["reason"] for e in log if e.type == EventType.EXECUTION_RESUMED] == [
+    assert [e.body.reason for e in log if e.type == EventType.EXECUTION_RESUMED] == [
         "input_received"
     ]
 

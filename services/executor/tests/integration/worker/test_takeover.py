@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import EventType, ExecutionComplete, ExecutionStatus
 from common.times import utc_now
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import READS
 from executor.domain.worker.intake import _new
 
@@ -36,10 +36,10 @@ async def test_a_killed_workers_job_goes_on_in_another_with_no_second_task_start
     assert (job.attempt, job.lost_claims) == (2, 0)  # it has got further since
     log = await log_of(job_id)
     assert_whole(log, EventType.EXECUTION_COMPLETE)
-    starts = [event.fields["task_id"] for event in log if event.type == EventType.TASK_START]
+    starts = [event.body.task_id for event in log if event.type == EventType.TASK_START]
     assert starts == ["task_1", "task_2", "task_3"]
     resumed = [event for event in log if event.type == EventType.EXECUTION_RESUMED]
-    assert [event.fields["reason"] for event in resumed] == ["worker_lost"]
+    assert [event.body.reason for event in resumed] == ["worker_lost"]
 
 
 async def test_a_job_that_kills_its_workers_is_given_up_and_the_one_beside_it_is_not(
@@ -54,7 +54,7 @@ async def test_a_job_that_kills_its_workers_is_given_up_and_the_one_beside_it_is
                 killing.set()
                 await asyncio.Event().wait()
             await asyncio.sleep(0.3)  # it never gets that far beside the other
-            journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": "alive"}))
+            journal.append(EventDraft(ExecutionComplete(result="alive")))
             await journal.flush()
 
     async def killer():

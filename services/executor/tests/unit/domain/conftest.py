@@ -6,12 +6,12 @@ from datetime import timedelta
 import pytest
 from opentelemetry.trace import NoOpTracer
 
-from common.contracts.events import EventType
+from common.contracts.events import TaskStart
 from common.errors import Unavailable
 from common.times import utc_now
 from devkit.stores.executions import MemoryCounters, MemoryExecutions, MemoryLeases
 from executor.domain.ending.settlement import Settlement
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.meters import NoMeters
 from executor.domain.worker.intake import Intake
@@ -56,7 +56,7 @@ class Waiting:
     """A run that never comes to an end by itself."""
 
     async def run(self, job, journal):
-        journal.append(Draft(EventType.TASK_START, {"task_id": "task_1"}))
+        journal.append(EventDraft(TaskStart(task_id="task_1")))
         await journal.flush()
         await asyncio.Event().wait()
 

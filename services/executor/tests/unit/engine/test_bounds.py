@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from common.contracts.crew import AgentSnapshot
+from common.contracts.events import ExecutionComplete
 from executor.engine.coworkers import Coworkers, Unclear
 from executor.tools.spec import Failed
 
@@ -36,13 +37,13 @@ async def test_of_one_reply_so_many_calls_are_made_and_the_others_are_said(stage
         "end" if dialogue.results() else kit.calls(*[("t", {"x": 1})] * 300)
     )
     events = await stage.run(kit.crew(1, tools_1=["t"]))
-    assert events[-1].fields == {"result": "end"}
+    assert events[-1].body == ExecutionComplete(result="end")
     assert (tool.made, tool.most) == (32, 8)
     results = [e for e in events if e.type == "tool_result"]
     assert len(results) == 300
-    refused = [e for e in results if e.fields.get("failed")]
+    refused = [e for e in results if getattr(e.body, "failed", None)]
     assert len(refused) == 268
-    assert "at most" in refused[0].fields["result"]
+    assert "at most" in refused[0].body.result
 
 
 async def test_unsafe_calls_of_one_reply_are_bounded_too(stage, kit):
@@ -67,7 +68,7 @@ async def test_a_manager_hands_on_only_so_much_in_one_reply(stage, kit):
     stage.script.say = say
     crew = kit.crew(2, process="hierarchical", configuration={"max_iterations": 2})
     events = await stage.run(crew)
-    assert events[-1].fields == {"result": "end"}
+    assert events[-1].body == ExecutionComplete(result="end")
     assert working.most <= 8
     assert working.made == 16, "eight for each of two tasks"
 
@@ -85,7 +86,7 @@ async def test_a_long_answer_of_a_coworker_is_cut_with_a_mark(stage, kit):
 
     stage.script.say = say
     events = await stage.run(kit.crew(1, process="hierarchical"))
-    assert "[cut: 500,000 characters in all]" in events[-1].fields["result"]
+    assert "[cut: 500,000 characters in all]" in events[-1].body.result
 
 
 async def test_a_failure_is_marked_and_a_text_like_one_is_not(stage, kit):
@@ -98,8 +99,8 @@ async def test_a_failure_is_marked_and_a_text_like_one_is_not(stage, kit):
     )
     crew = kit.crew(1, tools_1=["bad", "log"])
     events = await stage.run(crew)
-    results = {e.fields["action"]: e for e in events if e.type == "tool_result"}
-    assert {n: e.fields.get("failed", False) for n, e in results.items()} == {
+    results = {e.body.action: e for e in events if e.type == "tool_result"}
+    assert {n: e.body.failed is True for n, e in results.items()} == {
         "bad": True,
         "log": False,
         "gone": True,
@@ -160,4 +161,4 @@ async def test_work_for_the_second_of_two_of_one_name_goes_to_it(stage, kit):
 
     stage.script.say = say
     events = await stage.run(crew)
-    assert events[-1].fields == {"result": "You are Role 2"}
+    assert events[-1].body == ExecutionComplete(result="You are Role 2")

@@ -8,11 +8,11 @@ from executor.models.dialogue import Reply, Tokens
 
 
 def last(events):
-    return events[-1].type.value, events[-1].fields.get("code")
+    return events[-1].type, getattr(events[-1].body, "code", None)
 
 
 def codes(events):
-    return [event.fields["code"] for event in events if event.type == "warning"]
+    return [event.body.code for event in events if event.type == "warning"]
 
 
 async def test_a_manager_that_delegates_hundreds_of_times_keeps_to_the_budget(stage, kit):
@@ -45,8 +45,8 @@ async def test_requests_at_once_do_not_all_pass(stage, kit):
     )
     events = await stage.run(crew)
     assert last(events) == ("error", "BUDGET_EXCEEDED")
-    used = [e.fields["usage"] for e in events if e.type == "llm_call"]
-    assert sum(u["input_tokens"] + u["output_tokens"] for u in used) <= 1_000
+    used = [e.body.usage for e in events if e.type == "llm_call"]
+    assert sum(u.input_tokens + u.output_tokens for u in used) <= 1_000
     assert len(stage.script.requests) <= 6
     assert most < 6
 
@@ -65,7 +65,7 @@ async def test_costs_are_set_aside_too(stage, kit):
     events = await stage.run(kit.crew(4, configuration={"budget": {"max_cost_usd": 1}}))
     assert last(events) == ("error", "BUDGET_EXCEEDED")
     assert len(stage.script.requests) == 2
-    assert "0.4" in events[-1].fields["message"]
+    assert "0.4" in events[-1].body.message
 
 
 async def test_a_cost_that_is_not_known_is_warned_of_before_the_first_request(stage, kit):
@@ -82,7 +82,7 @@ async def test_estimated_tokens_are_warned_of_once_and_bound(stage, kit):
     events = await stage.run(kit.crew(4, configuration={"budget": {"max_tokens": 100}}))
     assert last(events) == ("error", "BUDGET_EXCEEDED")
     assert codes(events) == ["USAGE_ESTIMATED"]
-    assert next(e for e in events if e.type == "llm_call").fields["usage"]["estimated"]
+    assert next(e for e in events if e.type == "llm_call").body.usage.estimated is True
 
 
 async def test_one_reply_may_use_up_a_budget_and_says_so(stage, kit):

@@ -2,6 +2,8 @@
 
 import asyncio
 
+from common.contracts.events import ExecutionComplete
+
 
 async def test_tasks_beside_each_other_overlap_and_are_awaited_where_they_are_needed(stage, kit):
     both = asyncio.Barrier(2)
@@ -19,7 +21,7 @@ async def test_tasks_beside_each_other_overlap_and_are_awaited_where_they_are_ne
     last = stage.script.requests[-1][1]
     assert "<Work 1>" in last
     assert "<Work 2>" in last
-    assert events[-1].fields == {"result": "<Work 3>"}
+    assert events[-1].body == ExecutionComplete(result="<Work 3>")
 
 
 async def test_without_context_a_task_builds_on_the_last_one_that_was_waited_for(stage, kit):
@@ -46,5 +48,5 @@ async def test_a_failing_task_ends_what_runs_beside_it(stage, kit):
     stage.script.say = say
     crew = kit.crew(2, task_1={"async_execution": True, "max_retries": 0})
     events = await asyncio.wait_for(stage.run(crew), 5)
-    assert events[-1].fields["code"] == "OUTPUT_INVALID"
+    assert events[-1].body.code == "OUTPUT_INVALID"
     assert cut.is_set()

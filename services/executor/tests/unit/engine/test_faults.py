@@ -5,14 +5,17 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from msgspec import structs
 
+from common.contracts.events import ExecutionStart
+from executor.domain.log.events import QuestionKept, ReplyKept, StoredReply
 from executor.domain.log.journal import Superseded
 from executor.engine.runner import Engine
 from executor.models.dialogue import Reply
 
 
 def last(events):
-    return events[-1].type.value, events[-1].fields.get("code")
+    return events[-1].type, getattr(events[-1].body, "code", None)
 
 
 async def test_an_agent_that_only_calls_tools_is_stopped(stage, kit):
@@ -21,7 +24,7 @@ async def test_an_agent_that_only_calls_tools_is_stopped(stage, kit):
     crew = kit.crew(1, tools_1=["t"], configuration={"max_iterations": 3})
     events = await stage.run(crew)
     assert last(events) == ("error", "MAX_ITERATIONS")
-    assert events[-1].fields["task_id"] == "task_1"
+    assert events[-1].body.task_id == "task_1"
     assert len(stage.script.requests) == 3
 
 
@@ -85,8 +88,8 @@ async def test_a_history_of_other_calls_than_the_replies_ask_for_is_refused(stag
     crew = kit.crew(1, tools_1=["t"])
     history = await stage.run(crew)
     place = kit.types(history).index("tool_call")
-    fields = {**history[place].fields, "action": "other"}
-    history[place] = replace(history[place], fields=fields)
+    other = structs.replace(history[place].body, action="other")
+    history[place] = replace(history[place], body=other)
     assert last(await stage.run(crew, history[: place + 1])) == ("error", "HISTORY_MISMATCH")
 
 
@@ -98,8 +101,8 @@ async def test_a_history_of_another_crew_is_refused(stage, kit):
 
 @pytest.mark.parametrize(
     ("place", "private"),
-    [("llm_call", None), ("llm_call", {"scope": ""}), ("llm_call", {"scope": "", "reply": []}),
-     ("llm_call", [])],
+    [("llm_call", None), ("llm_call", ReplyKept(scope="")), ("llm_call", QuestionKept(call=1)),
+     ("llm_call", ReplyKept(scope="", reply=StoredReply(text="x", finish="unheard of")))],
 )  # fmt: skip
 async def test_a_history_that_cannot_be_read_is_refused(stage, kit, place, private):
     history = await stage.run(kit.crew(1))
@@ -110,7 +113,7 @@ async def test_a_history_that_cannot_be_read_is_refused(stage, kit, place, priva
 
 async def test_a_history_that_began_with_other_tasks_is_refused(stage, kit):
     history = await stage.run(kit.crew(1))
-    history[0] = replace(history[0], fields={"tasks": ["task_1", "task_2"]})
+    history[0] = replace(history[0], body=ExecutionStart(tasks=["task_1", "task_2"]))
     assert last(await stage.run(kit.crew(1), history[:2])) == ("error", "HISTORY_MISMATCH")
 
 
@@ -118,7 +121,7 @@ async def test_a_bound_on_costs_that_cannot_be_kept_is_warned_of_once(stage, kit
     stage.script.say, stage.script.price = lambda *_: Reply("done"), None
     budget = {"max_cost_usd": 1}
     events = await stage.run(kit.crew(2, configuration={"budget": budget}))
-    assert [e.fields["code"] for e in events if e.type == "warning"] == ["COST_UNKNOWN"]
+    assert [e.body.code for e in events if e.type == "warning"] == ["COST_UNKNOWN"]
 
 
 async def test_a_task_cannot_build_on_a_later_one(stage, kit):

@@ -2,6 +2,8 @@
 
 import pytest
 
+from common.contracts.events import ExecutionComplete
+
 
 def managed(kit, coworker="agent 2", work="Find out"):
     """A manager that delegates once and reports; a coworker that uses a tool and answers."""
@@ -33,9 +35,9 @@ async def test_the_manager_delegates_and_answers_for_the_task(stage, kit):
     stage.drawer.tools = {"t": lambda _: "gold"}
     stage.script.say = managed(kit)
     events = await stage.run(crew(kit))
-    assert events[-1].fields == {"result": "reported: found gold"}
+    assert events[-1].body == ExecutionComplete(result="reported: found gold")
     assert {model for model, _ in stage.script.requests} == {"boss", "m"}
-    told = [(e.type.value, e.fields["agent"]) for e in events[1:10] if "agent" in e.fields]
+    told = [(e.type, e.body.agent) for e in events[1:10] if hasattr(e.body, "agent")]
     assert told == [
         ("task_start", "Manager"),
         ("llm_call", "Manager"),
@@ -68,9 +70,7 @@ async def test_the_manager_knows_the_agents_and_who_is_meant(stage, kit):
 async def test_an_unknown_coworker_is_a_result(stage, kit):
     stage.script.say = managed(kit, coworker="Nobody")
     events = await stage.run(crew(kit, 2))
-    assert (
-        "there is no coworker Nobody. There are: Agent 1, Agent 2." in events[-1].fields["result"]
-    )
+    assert "there is no coworker Nobody. There are: Agent 1, Agent 2." in events[-1].body.result
 
 
 async def test_a_coworker_going_in_circles_is_a_result(stage, kit):
@@ -85,7 +85,7 @@ async def test_a_coworker_going_in_circles_is_a_result(stage, kit):
     given = kit.crew(2, process="hierarchical", tools_2=["t"], configuration={"max_iterations": 3})
     events = await stage.run(given)
     assert events[-1].type == "execution_complete"
-    assert "3 times without an answer" in events[-1].fields["result"]
+    assert "3 times without an answer" in events[-1].body.result
 
 
 @pytest.mark.parametrize("description", ["Work it out: 6 * 7"])
@@ -102,8 +102,8 @@ async def test_offline_a_manager_delegates_once_and_answers(stage, kit, descript
         update={"agents": [a.model_copy(update={"model": "offline"}) for a in given.agents]}
     )
     events = await stage.run(given)
-    assert "From delegate_work" in events[-1].fields["result"]
-    assert "6 * 7 is 42" in next(e.fields["result"] for e in events if e.type == "task_complete")
+    assert "From delegate_work" in events[-1].body.result
+    assert "6 * 7 is 42" in next(e.body.result for e in events if e.type == "task_complete")
 
 
 async def test_a_task_of_nobody_is_the_managers_to_hand_out(stage, kit):
@@ -112,5 +112,5 @@ async def test_a_task_of_nobody_is_the_managers_to_hand_out(stage, kit):
     given = crew(kit)
     tasks = [task.model_copy(update={"agent_id": None}) for task in given.tasks]
     events = await stage.run(given.model_copy(update={"tasks": tasks}))
-    assert events[-1].fields == {"result": "reported: found gold"}
+    assert events[-1].body == ExecutionComplete(result="reported: found gold")
     assert "Meant for this task" not in stage.script.dialogues[0].opening

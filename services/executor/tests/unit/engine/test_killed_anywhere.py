@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from opentelemetry.trace import NoOpTracer
 
-from common.contracts.events import ExecutionStatus
+from common.contracts.events import TERMINAL_EVENTS, ExecutionStatus, set_fields
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import appender, moves
@@ -184,25 +184,25 @@ class World:
         """Answer as someone would who can look up what the tools have done."""
         job = self.store.jobs[JOB]
         (asked,) = await self.store.records(JOB, job.seq - 1, 1)
-        fields, private = asked.event().fields, asked.event().private
-        question = question_of(asked.event())
+        shown, private = asked.entry().body, asked.entry().private
+        question = question_of(asked.entry())
         said = Answer("approved")
         if private is None:
-            dice = random.Random(f"{self.seed}:{fields['answer']}")
+            dice = random.Random(f"{self.seed}:{shown.answer}")
             said = dice.choice([said, said, *NO_YES])
-            self.reviewed.append((fields["task_id"], fields["answer"], said.outcome))
+            self.reviewed.append((shown.task_id, shown.answer, said.outcome))
         else:
-            key = f"{JOB}:{fields['task_id']}:{private['call']}"
-            assert key in fields["prompt"]
+            key = f"{JOB}:{shown.task_id}:{private.call}"
+            assert key in shown.prompt
             called = next(
-                record.event()
+                record.entry()
                 for record in await self.store.records(JOB, 0, 10_000)
                 if record.type == "tool_call"
-                and record.event().fields["task_id"] == fields["task_id"]
-                and record.event().private["call"] == private["call"]
+                and record.entry().body.task_id == shown.task_id
+                and record.entry().private.call == private.call
             )
             made = self.made(UNSAFE)[key]
-            text = f"pay {json.loads(called.fields['result'])['x']}" if made else "Retry"
+            text = f"pay {json.loads(called.body.result)['x']}" if made else "Retry"
             said = checked(Answer("answered", text), question)
         step = moves.answer(job, question, said, "usr_1", utc_now())
         assert await self.store.apply(step)
@@ -217,12 +217,12 @@ class World:
                 await self.answered()
             if self.store.jobs[JOB].final:
                 break
-        return [record.event() for record in await self.store.records(JOB, 0, 10_000)]
+        return [record.entry() for record in await self.store.records(JOB, 0, 10_000)]
 
 
 def said(event):
     # Questions that only a crash raises are counted too: the ids of others differ by them.
-    fields = [item for item in event.fields.items() if item[0] != "question_id"]
+    fields = [item for item in set_fields(event.body).items() if item[0] != "question_id"]
     return f"{event.type} {sorted(fields, key=str)}"
 
 
@@ -242,7 +242,7 @@ def by_task(events):
     told = defaultdict(Counter)
     for event in events:
         if event.type != "progress":  # what comes first of what runs at once is open
-            told[event.fields.get("task_id")][said(event)] += 1
+            told[getattr(event.body, "task_id", None)][said(event)] += 1
     return told
 
 
@@ -281,17 +281,17 @@ def only_approved_texts_went_through(shape, found):
     reviewed = {f"task_{n}" for n, task in enumerate(shape["tasks"], 1) if task.get("human_input")}
     approved = {}
     for event in found:
-        if event.type == "input_required" and event.fields["kind"] == "review":
-            shown, answer = event.fields, None
+        if event.type == "input_required" and event.body.kind == "review":
+            shown, answer = event.body, None
         elif event.type == "input_received" and shown is not None:
-            assert event.fields["question_id"] == shown["question_id"]
-            answer, task_id = event.fields["outcome"], shown["task_id"]
-            approved[task_id] = shown["answer"] if answer == "approved" else None
+            assert event.body.question_id == shown.question_id
+            answer, task_id = event.body.outcome, shown.task_id
+            approved[task_id] = shown.answer if answer == "approved" else None
             shown = None
-        elif event.type == "task_complete" and event.fields["task_id"] in reviewed:
-            assert event.fields["result"] == approved[event.fields["task_id"]] is not None
+        elif event.type == "task_complete" and event.body.task_id in reviewed:
+            assert event.body.result == approved[event.body.task_id] is not None
     if answer == "rejected":
-        assert found[-1].fields["code"] == "REJECTED"
+        assert found[-1].body.code == "REJECTED"
 
 
 async def killed_and_resumed(kit, shape, seed, kills):
@@ -300,11 +300,11 @@ async def killed_and_resumed(kit, shape, seed, kills):
     found = await world.to_end(kills)
 
     assert [event.seq for event in found] == list(range(1, len(found) + 1))
-    assert [event.seq for event in found if event.terminal] == [len(found)]
+    assert [event.seq for event in found if event.type in TERMINAL_EVENTS] == [len(found)]
     assert all(count == 1 for count in Counter(world.used_keys()).values())
     if shape["policy"] != "retry":
         assert set(world.made(UNSAFE).values()) <= {1}
-    if found[-1].fields.get("code") == "OUTCOME_UNKNOWN":
+    if getattr(found[-1].body, "code", None) == "OUTCOME_UNKNOWN":
         assert shape["policy"] == "fail"
         return
     assert found[-1].type == expected[-1].type
@@ -312,7 +312,7 @@ async def killed_and_resumed(kit, shape, seed, kills):
     beside = any(task.get("async_execution") for task in shape["tasks"])
     if beside and found[-1].type == "error":  # how far the others had come by then is open
         return
-    assert found[-1].fields == expected[-1].fields
+    assert found[-1].body == expected[-1].body
     assert by_task(of_the_run(found)) == by_task(of_the_run(expected))
     if shape["process"] == "sequential" and not beside:
         kinds = {"task_start", "llm_call", "task_complete", "progress", "input_required"}

@@ -114,16 +114,16 @@ async def test_a_cut_context_is_warned_of(stage, kit):
     stage.script.say = lambda _, dialogue, __: "z" * 50_000
     crew = kit.crew(3, task_3={"context": ["task_1", "task_2"]})
     events = await stage.run(crew)
-    warnings = [e.fields for e in events if e.type == "warning"]
-    assert [w["code"] for w in warnings] == ["CONTEXT_CUT"]
-    assert "task_3" in warnings[0]["message"]
+    warnings = [e.body for e in events if e.type == "warning"]
+    assert [w.code for w in warnings] == ["CONTEXT_CUT"]
+    assert "task_3" in warnings[0].message
     assert stage.script.dialogues[2].opening.count("[cut: 50,000 characters in all]") == 2
 
 
 async def test_a_run_whose_inputs_would_fill_in_too_much_ends_at_once(stage, kit):
     crew = kit.crew(1, task_1={"description": "{a}" * 6_000})
     events = await stage.run(crew, a="x" * 150_000)
-    assert events[-1].fields["code"] == "INPUTS_TOO_LARGE"
+    assert events[-1].body.code == "INPUTS_TOO_LARGE"
     assert stage.script.requests == []
 
 

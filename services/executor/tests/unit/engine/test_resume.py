@@ -7,8 +7,8 @@ from datetime import timedelta
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from common.contracts.events import EventType
-from executor.domain.log.events import Event
+from common.contracts.events import InputReceived, set_fields
+from executor.domain.log.events import LogEntry
 from executor.engine.history import fold
 
 REPLIED = "llm_call"
@@ -44,10 +44,10 @@ def of_the_run(events):
         if event.type not in {"execution_start", "execution_resumed"}:
             kept.append(
                 (
-                    event.type.value,
-                    tuple(sorted(event.fields.items(), key=str))
+                    event.type,
+                    tuple(sorted(set_fields(event.body).items(), key=str))
                     if event.type != REPLIED
-                    else event.fields["result"],
+                    else event.body.result,
                 )
             )
     return Counter(map(str, kept))
@@ -93,15 +93,15 @@ async def cut_and_resumed(kit, shape, data):
     for _ in range(data.draw(st.integers(1, 3))):
         cut = data.draw(st.integers(1, len(history) - 1))
         history = await stage.run(crew, history[:cut])
-    assert history[-1].fields == whole[-1].fields
+    assert history[-1].body == whole[-1].body
     expected, found = of_the_run(whole), of_the_run(history)
     lost = expected - found
     assert not found - expected
     assert all("'progress'" in entry for entry in lost), lost
-    starts = [event.fields["task_id"] for event in history if event.type == "task_start"]
+    starts = [event.body.task_id for event in history if event.type == "task_start"]
     assert sorted(starts) == ["task_1", "task_2", "task_3"]
-    keys = [e.private["call"] for e in history if e.type == "tool_call"]
-    tasks = [e.fields["task_id"] for e in history if e.type == "tool_call"]
+    keys = [e.private.call for e in history if e.type == "tool_call"]
+    tasks = [e.body.task_id for e in history if e.type == "tool_call"]
     assert len(set(zip(tasks, keys, strict=True))) == len(keys)
 
 
@@ -118,17 +118,15 @@ async def unsafe_and_cut(kit, shape, data):
     cut = data.draw(st.integers(1, len(whole) - 1))
     before = whole[:cut]
     made = [key for name, key in stage.drawer.calls if name == "pay"]
-    known = {event.private["call"] for event in before if event.type == "tool_call"}
+    known = {event.private.call for event in before if event.type == "tool_call"}
     stage.drawer.calls.clear()
     after = await stage.run(crew, before)
     again = {key for name, key in stage.drawer.calls if name == "pay"}
-    written = {
-        f"job_1:{e.fields['task_id']}:{e.private['call']}" for e in before if e.type == "tool_call"
-    }
+    written = {f"job_1:{e.body.task_id}:{e.private.call}" for e in before if e.type == "tool_call"}
     assert not again & written, (made, known)
     assert after[-1].type in {"execution_complete", "error"}
     if after[-1].type == "error":
-        assert after[-1].fields["code"] == "OUTCOME_UNKNOWN"
+        assert after[-1].body.code == "OUTCOME_UNKNOWN"
 
 
 async def test_a_finished_task_is_not_asked_for_again(kit):
@@ -161,6 +159,6 @@ async def test_an_answer_by_a_slower_clock_does_not_shorten_the_time_limits(stag
     asked = await stage.run(crew)
     assert kit.types(asked)[-1] == "input_required"
     at = asked[-1].timestamp - timedelta(hours=1)
-    answer = Event(len(asked) + 1, EventType.INPUT_RECEIVED, at, 1, {"input": "good"})
+    answer = LogEntry(len(asked) + 1, at, 1, InputReceived(input="good"))
     record = fold([*asked, answer], crew).tasks["task_1"]
     assert ([review.text for review in record.reviews], record.waited) == (["good"], timedelta())

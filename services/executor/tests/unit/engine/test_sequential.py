@@ -1,5 +1,9 @@
 """A sequential crew, from its first event to its last."""
 
+from msgspec import UNSET
+
+from common.contracts.events import ExecutionComplete
+
 
 async def test_a_crew_runs_task_by_task_to_its_end(stage, kit):
     stage.script.say = lambda _m, dialogue, _t: f"answer to: {dialogue.topic.description}"
@@ -8,9 +12,9 @@ async def test_a_crew_runs_task_by_task_to_its_end(stage, kit):
     assert kit.types(ledger.events) == [
         "execution_start", *(["task_start", *step] * 3), "execution_complete"
     ]  # fmt: skip
-    assert ledger.events[-1].fields == {"result": "answer to: Work 3"}
-    assert [e.fields["progress"] for e in ledger.events if e.type == "progress"] == [33, 66, 100]
-    assert all("current_task" in e.fields for e in ledger.events if e.type == "progress")
+    assert ledger.events[-1].body == ExecutionComplete(result="answer to: Work 3")
+    assert [e.body.progress for e in ledger.events if e.type == "progress"] == [33, 66, 100]
+    assert all(e.body.current_task is not UNSET for e in ledger.events if e.type == "progress")
 
 
 async def test_the_end_of_a_task_and_the_start_of_the_next_are_one_write(stage, kit):
@@ -36,6 +40,6 @@ async def test_the_offline_model_names_itself(stage, kit):
     )
     events = await stage.run(crew)
     assert kit.types(events)[2:4] == ["warning", "llm_call"]
-    assert events[2].fields["code"] == "MODEL_FALLBACK"
-    assert events[3].fields["action"] == "offline (for keyless)"
-    assert events[-1].fields["result"].startswith("[offline]")
+    assert events[2].body.code == "MODEL_FALLBACK"
+    assert events[3].body.action == "offline (for keyless)"
+    assert events[-1].body.result.startswith("[offline]")

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from common.contracts.crew import ToolSnapshot
-from common.contracts.events import EventType
-from executor.domain.log.events import Event
+from common.contracts.events import ExecutionComplete, InputReceived
+from executor.domain.log.events import LogEntry
 
 
 def once(kit, *wanted):
@@ -24,10 +24,10 @@ async def test_a_tool_is_called_and_its_result_is_in_the_next_request(stage, kit
     stage.script.say = once(kit, ("t", {"x": 1}))
     events = await stage.run(kit.crew(1, tools_1=["t"]))
     assert kit.types(events)[2:5] == ["llm_call", "tool_call", "tool_result"]
-    assert events[2].fields["result"] == "calls t"
-    assert events[3].fields["action"] == "t"
-    assert events[4].fields["result"] == "got 1"
-    assert events[-1].fields["result"] == "got 1"
+    assert events[2].body.result == "calls t"
+    assert events[3].body.action == "t"
+    assert events[4].body.result == "got 1"
+    assert events[-1].body.result == "got 1"
     assert stage.drawer.calls == [("t", "job_1:task_1:1")]
 
 
@@ -53,7 +53,7 @@ async def test_safe_calls_run_at_once_and_keep_their_order(stage, kit):
     stage.drawer.tools = {"a": first, "b": second}
     stage.script.say = once(kit, ("a", {}), ("b", {}))
     events = await stage.run(kit.crew(1, tools_1=["a", "b"]))
-    assert events[-1].fields["result"] == "one two"
+    assert events[-1].body.result == "one two"
 
 
 @pytest.mark.parametrize("kind", ["unsafe", "writing"])
@@ -90,13 +90,13 @@ async def test_a_call_that_cannot_be_made_is_a_result(stage, kit, wanted, told):
     stage.script.say = once(kit, wanted)
     events = await stage.run(kit.crew(1, tools_1=["t"]))
     assert events[-1].type == "execution_complete"
-    assert events[-1].fields["result"].startswith(told)
+    assert events[-1].body.result.startswith(told)
     assert stage.drawer.calls == []
 
 
 async def test_an_unknown_tool_of_an_agent_is_warned_of_and_left_out(stage, kit):
     events = await stage.run(kit.crew(1, tools_1=["gone"]))
-    assert [e.fields["code"] for e in events if e.type == "warning"] == ["TOOL_UNKNOWN"]
+    assert [e.body.code for e in events if e.type == "warning"] == ["TOOL_UNKNOWN"]
     assert events[-1].type == "execution_complete"
 
 
@@ -114,7 +114,7 @@ async def test_a_safe_call_of_unknown_outcome_is_repeated_with_its_key(stage, ki
     crew, history = await cut_inside_the_call(stage, kit)
     events = await stage.run(crew, history)
     assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
-    assert events[-1].fields == {"result": "paid"}
+    assert events[-1].body == ExecutionComplete(result="paid")
 
 
 async def test_an_unsafe_call_of_unknown_outcome_ends_the_run_and_is_named(stage, kit):
@@ -122,8 +122,8 @@ async def test_an_unsafe_call_of_unknown_outcome_ends_the_run_and_is_named(stage
     crew, history = await cut_inside_the_call(stage, kit)
     events = await stage.run(crew, history)
     assert stage.drawer.calls == []
-    assert events[-1].fields["code"] == "OUTCOME_UNKNOWN"
-    assert "job_1:task_1:1" in events[-1].fields["message"]
+    assert events[-1].body.code == "OUTCOME_UNKNOWN"
+    assert "job_1:task_1:1" in events[-1].body.message
 
 
 async def test_a_call_of_unknown_outcome_names_its_host_and_no_keys(stage, kit):
@@ -131,7 +131,7 @@ async def test_a_call_of_unknown_outcome_names_its_host_and_no_keys(stage, kit):
     crew, history = await cut_inside_the_call(stage, kit)
     own = ToolSnapshot(name="pay", endpoint="https://me:hidden@pay.example/{id}?key=hidden")
     events = await stage.run(crew.model_copy(update={"tools": [own]}), history)
-    message = events[-1].fields["message"]
+    message = events[-1].body.message
     assert "the tool pay (pay.example:443)" in message
     assert "hidden" not in message
 
@@ -141,7 +141,7 @@ async def test_an_unsafe_call_that_a_stopping_worker_did_not_begin_is_simply_mad
     crew, history = await cut_inside_the_call(stage, kit)
     events = await stage.run(crew, history)
     assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
-    assert events[-1].fields == {"result": "paid"}
+    assert events[-1].body == ExecutionComplete(result="paid")
 
 
 async def test_a_doubtful_call_stays_so_when_the_next_worker_hands_over_before_it(stage, kit):
@@ -151,7 +151,7 @@ async def test_a_doubtful_call_stays_so_when_the_next_worker_hands_over_before_i
     stage.whole = True
     events = await stage.run(crew, lost)
     assert stage.drawer.calls == []
-    assert events[-1].fields["code"] == "OUTCOME_UNKNOWN"
+    assert events[-1].body.code == "OUTCOME_UNKNOWN"
 
 
 async def test_a_persons_word_outlives_a_hand_over(stage, kit):
@@ -160,7 +160,7 @@ async def test_a_persons_word_outlives_a_hand_over(stage, kit):
     stage.whole = True
     events = await stage.run(crew, told)
     assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
-    assert events[-1].fields == {"result": "paid"}
+    assert events[-1].body == ExecutionComplete(result="paid")
 
 
 def with_policy(crew, policy):
@@ -171,8 +171,8 @@ def with_policy(crew, policy):
 def answered(kit, history, text):
     """Return `history` with a person's answer, as the API stores it."""
     seq, at = len(history) + 1, history[-1].timestamp
-    fields = {"task_id": history[-1].fields["task_id"], "input": text}
-    return [*history, Event(seq, EventType.INPUT_RECEIVED, at, history[-1].attempt, fields)]
+    said = InputReceived(task_id=history[-1].body.task_id, input=text)
+    return [*history, LogEntry(seq, at, history[-1].attempt, said)]
 
 
 async def asked(stage, kit):
@@ -187,16 +187,16 @@ async def test_a_crew_may_have_an_unsafe_call_made_again(stage, kit):
     crew, history = await cut_inside_the_call(stage, kit)
     events = await stage.run(with_policy(crew, "retry"), history)
     assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
-    assert events[-1].fields == {"result": "paid"}
+    assert events[-1].body == ExecutionComplete(result="paid")
 
 
 async def test_a_crew_may_have_a_person_asked_about_a_call(stage, kit):
     _, events = await asked(stage, kit)
     assert stage.drawer.calls == []
     assert events[-1].type == "input_required"
-    assert events[-1].fields["task_id"] == "task_1"
+    assert events[-1].body.task_id == "task_1"
     for told in ("job_1:task_1:1", "pay", "retry"):
-        assert told in events[-1].fields["prompt"]
+        assert told in events[-1].body.prompt
 
 
 @pytest.mark.parametrize("text", ["retry", " Retry\n"])
@@ -204,16 +204,16 @@ async def test_the_person_has_the_call_made_again(stage, kit, text):
     crew, events = await asked(stage, kit)
     events = await stage.run(crew, answered(kit, events, text))
     assert stage.drawer.calls == [("pay", "job_1:task_1:1")]
-    assert events[-1].fields == {"result": "paid"}
+    assert events[-1].body == ExecutionComplete(result="paid")
 
 
 async def test_what_else_the_person_says_is_the_calls_result(stage, kit):
     crew, events = await asked(stage, kit)
     events = await stage.run(crew, answered(kit, events, "paid, I looked"))
     assert stage.drawer.calls == []
-    assert events[-1].fields == {"result": "paid, I looked"}
+    assert events[-1].body == ExecutionComplete(result="paid, I looked")
     result = next(event for event in events if event.type == "tool_result")
-    assert result.fields["result"] == "paid, I looked"
+    assert result.body.result == "paid, I looked"
 
 
 async def test_a_person_is_asked_again_when_the_worker_is_lost_again(stage, kit):
@@ -236,7 +236,7 @@ async def test_a_call_after_the_unknown_one_was_not_begun_and_is_simply_made(sta
     stage.drawer.calls.clear()
     events = await stage.run(crew, answered(kit, events, "paid one"))
     assert stage.drawer.calls == [("pay", "job_1:task_1:2")]
-    assert events[-1].fields == {"result": "paid one paid 2"}
+    assert events[-1].body == ExecutionComplete(result="paid one paid 2")
 
 
 async def test_a_coworker_goes_on_while_another_waits_for_a_person(stage, kit):
@@ -263,14 +263,14 @@ async def test_a_coworker_goes_on_while_another_waits_for_a_person(stage, kit):
     crew = with_policy(kit.crew(2, process="hierarchical", **names), "ask")
     events = await stage.run(crew)
     place = next(
-        n for n, e in enumerate(events) if e.type == "tool_call" and e.fields["action"] == "pay"
+        n for n, e in enumerate(events) if e.type == "tool_call" and e.body.action == "pay"
     )
     stage.drawer.calls.clear()
     events = await stage.run(crew, events[: place + 1])
     assert events[-1].type == "input_required"
     assert len(stage.drawer.calls) == 1
     results = [event for event in events if event.type == "tool_result"]
-    assert any(event.fields["result"] == "paid 2" for event in results)
+    assert any(event.body.result == "paid 2" for event in results)
 
 
 async def test_long_results_are_short_in_public_and_whole_for_the_run(stage, kit):
@@ -278,6 +278,6 @@ async def test_long_results_are_short_in_public_and_whole_for_the_run(stage, kit
     stage.script.say = once(kit, ("t", {}))
     events = await stage.run(kit.crew(1, tools_1=["t"]))
     result = next(e for e in events if e.type == "tool_result")
-    assert len(result.fields["result"]) == 2_000
-    assert result.private["text"] == "x" * 5_000
-    assert events[-1].fields["result"] == "x" * 5_000
+    assert len(result.body.result) == 2_000
+    assert result.private.text == "x" * 5_000
+    assert events[-1].body.result == "x" * 5_000

@@ -6,6 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from common.contracts.events import ExecutionComplete
 from executor.engine import prompts
 from executor.engine.verdicts import verdict_of
 
@@ -142,7 +143,7 @@ async def test_an_unclear_judge_is_asked_again_and_never_passes(stage, kit):
     said = iter(["answer", "PASS or FAIL", "PASS? No.", "FAIL: rude", "kind", "Verdict: PASS"])
     stage.script.say = lambda *_: next(said)
     events = await stage.run(kit.crew(1, task_1={"guardrail": "Be kind."}))
-    assert events[-1].fields == {"result": "kind"}
+    assert events[-1].body == ExecutionComplete(result="kind")
     told = [turn for turn in stage.script.dialogues[1].turns if isinstance(turn, str)]
     assert told == [prompts.UNCLEAR, prompts.UNCLEAR]
 
@@ -152,8 +153,8 @@ async def test_a_judge_that_stays_unclear_ends_the_run(stage, kit):
         "I would not say PASS" if dialogue.topic.purpose == "judge" else "answer"
     )
     events = await stage.run(kit.crew(1, task_1={"guardrail": "Be kind."}))
-    assert events[-1].fields["code"] == "GUARDRAIL_UNCLEAR"
-    assert "I would not say PASS" in events[-1].fields["message"]
+    assert events[-1].body.code == "GUARDRAIL_UNCLEAR"
+    assert "I would not say PASS" in events[-1].body.message
     assert len(stage.script.requests) == 4
 
 
@@ -162,6 +163,6 @@ async def test_a_judge_is_asked_for_json_where_the_model_can(stage, kit):
         '{"verdict": "pass", "reason": ""}' if dialogue.topic.purpose == "judge" else "answer"
     )
     events = await stage.run(kit.crew(1, task_1={"guardrail": "Be kind."}))
-    assert events[-1].fields == {"result": "answer"}
+    assert events[-1].body == ExecutionComplete(result="answer")
     schema = stage.script.dialogues[1].topic.output_schema
     assert schema["properties"]["verdict"]["enum"] == ["pass", "fail"]

@@ -22,11 +22,11 @@ async def test_each_wait_is_told_before_it(stage, kit):
 
     stage.script.say = say
     events = await stage.run(kit.crew(1))
-    fields = [event.fields for event in warnings(events)]
-    assert [one["code"] for one in fields] == ["MODEL_WAITING"] * 3
-    assert fields[0]["message"] == "The model m answered 503 (0). It is asked again in 2.0 s."
+    told = [event.body for event in warnings(events)]
+    assert [one.code for one in told] == ["MODEL_WAITING"] * 3
+    assert told[0].message == "The model m answered 503 (0). It is asked again in 2.0 s."
     call = next(event for event in events if event.type == "llm_call")
-    assert call.fields["usage"]["requests"] == 4
+    assert call.body.usage.requests == 4
     assert kit.types(events).index("warning") < kit.types(events).index("llm_call")
 
 
@@ -38,7 +38,7 @@ async def test_waits_do_not_fill_a_log(stage, kit):
 
     stage.script.say = say
     events = await stage.run(kit.crew(3))
-    told = [event.fields["message"] for event in warnings(events)]
+    told = [event.body.message for event in warnings(events)]
     assert len(told) == 51
     assert "not told" in told[-1]
 
@@ -75,6 +75,6 @@ async def test_a_tasks_time_limit_ends_a_wait(stage, kit):
 
     stage.script.say = lambda *_: wait()
     events = await stage.run(kit.crew(1, task={"timeout": 2.0}))
-    assert events[-1].fields["code"] == "TIMEOUT"
+    assert events[-1].body.code == "TIMEOUT"
     cut = [event for event in events if event.type == "llm_call"]
-    assert [event.fields["usage"]["requests"] for event in cut] == [1]
+    assert [event.body.usage.requests for event in cut] == [1]

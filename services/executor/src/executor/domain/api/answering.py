@@ -2,13 +2,23 @@
 
 from typing import NoReturn
 
+from msgspec import UNSET, UnsetType
+
+from common.contracts.events import InputReceived
 from common.errors import Conflict, NotFound
 from common.times import rfc3339, utc_now
 from executor.domain.log import moves
-from executor.domain.log.events import Event
+from executor.domain.log.events import LogEntry
 from executor.domain.log.execution import Execution, Step
 from executor.domain.log.ports import Executions
-from executor.domain.log.questions import Answer, Place, Question, answer_of, checked, question_of
+from executor.domain.log.questions import (
+    Answer,
+    Question,
+    QuestionPlace,
+    answer_of,
+    checked,
+    question_of,
+)
 
 
 async def move(
@@ -34,7 +44,7 @@ async def open_question(executions: Executions, job: Execution) -> Question | No
     return None if place is None else question_of(await _event(executions, job, place.asked))
 
 
-def _place(job: Execution, question_id: str | None) -> Place:
+def _place(job: Execution, question_id: str | None) -> QuestionPlace:
     known = {place.question_id: place for place in (*job.state.questions, job.asks) if place}
     if question_id is not None and question_id not in known:
         raise NotFound(
@@ -52,12 +62,17 @@ def _place(job: Execution, question_id: str | None) -> Place:
     return place
 
 
-async def _event(executions: Executions, job: Execution, seq: int) -> Event:
+async def _event(executions: Executions, job: Execution, seq: int) -> LogEntry:
     (record,) = await executions.records(job.job_id, seq - 1, 1)
-    return record.event()
+    return record.entry()
 
 
-def _refuse(job: Execution, question: Question, first: Event) -> NoReturn:
+def _who(entry: LogEntry) -> str | None:
+    by = entry.body.by if isinstance(entry.body, InputReceived) else UNSET
+    return None if isinstance(by, UnsetType) else by
+
+
+def _refuse(job: Execution, question: Question, first: LogEntry) -> NoReturn:
     given = answer_of(first).fields
     raise Conflict(
         f"The question {question.question_id} of the job {job.job_id} was answered before, and "
@@ -67,7 +82,7 @@ def _refuse(job: Execution, question: Question, first: Event) -> NoReturn:
             "question_id": question.question_id,
             "answer": {
                 **given,
-                "by": first.fields.get("by"),
+                "by": _who(first),
                 "answered_at": rfc3339(first.timestamp),
             },
         },

@@ -4,14 +4,22 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from common.contracts.events import FINAL_STATUSES, EventType, ExecutionStatus
+from msgspec import UNSET
+
+from common.contracts.events import (
+    FINAL_STATUSES,
+    EventBody,
+    ExecutionStart,
+    ExecutionStatus,
+    UnknownEvent,
+)
 from common.cursors import check_reach, cursor, place_of
 from executor.domain.api import answering
 from executor.domain.api.control import owned
 from executor.domain.api.ports import ExecutionLists, OpenJobs
 from executor.domain.ending.ports import Counters
 from executor.domain.ending.tallies import CrewStats, Tally, added
-from executor.domain.log.events import Event
+from executor.domain.log.events import LogEntry
 from executor.domain.log.execution import Execution
 from executor.domain.log.ports import Executions
 from executor.domain.log.questions import Question
@@ -145,7 +153,7 @@ class Reading:
 class TraceRow:
     """An event as the traces show it: who did what, and what came of it."""
 
-    event: Event
+    entry: LogEntry
     agent: str
     action: str
     result: Any
@@ -155,18 +163,27 @@ class TraceRow:
 _RESULT_FIELDS = ("result", "message", "reason", "prompt", "input", "outcome", "current_task")
 
 
-def trace_row(event: Event) -> TraceRow:
-    """Return `event` as a row of the traces. What no agent did is the platform's, `system`."""
-    fields = event.fields
-    result = next((fields[name] for name in _RESULT_FIELDS if fields.get(name) is not None), None)
-    if result is None and event.type == EventType.EXECUTION_START:
-        count = fields.get("tasks_count")
-        result = f"{fields.get('crew')}: {count} {'task' if count == 1 else 'tasks'}"
-    task_id = fields.get("task_id")
+def trace_row(entry: LogEntry) -> TraceRow:
+    """Return `entry` as a row of the traces. What no agent did is the platform's, `system`."""
+    body = entry.body
+    told = (_field(body, name) for name in _RESULT_FIELDS)
+    result = next((value for value in told if value is not None), "")
+    if isinstance(body, ExecutionStart):
+        count = body.tasks_count
+        result = f"{body.crew}: {count} {'task' if count == 1 else 'tasks'}"
+    task_id = _field(body, "task_id")
     return TraceRow(
-        event,
-        str(fields.get("agent") or "system"),
-        str(fields.get("action") or event.type.value),
-        "" if result is None else result,
+        entry,
+        str(_field(body, "agent") or "system"),
+        str(_field(body, "action") or body.type),
+        result,
         None if task_id is None else str(task_id),
     )
+
+
+def _field(body: EventBody, name: str) -> Any:
+    """Return the field `name` of an event of any type, None where it is not there."""
+    if isinstance(body, UnknownEvent):
+        return body.fields.get(name)
+    value = getattr(body, name, None)
+    return None if value is UNSET else value

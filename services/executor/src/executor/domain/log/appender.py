@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import TypeVar
 
-from common.contracts.events import TERMINAL_EVENTS, EventType
+from common.contracts.events import TERMINAL_EVENTS, EventType, RunError
 from common.errors import Unavailable
 from common.formats import NewerFormat
 from common.logs import get_logger
@@ -15,7 +15,7 @@ from common.times import utc_now
 from executor.domain.log import moves
 from executor.domain.log.announcer import Announcer
 from executor.domain.log.effects import Effects
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution, Step
 from executor.domain.log.journal import Superseded, TooLarge
 from executor.domain.log.ports import Announcements, Executions
@@ -74,7 +74,7 @@ class Appender:
         self.announcer = Announcer(job, executions, bus)
         self.announcer.put(())
 
-    def append(self, *drafts: Draft) -> None:
+    def append(self, *drafts: EventDraft) -> None:
         """Put events in line; after the one that ends the run, nothing is taken any more.
 
         Raises `TypeError` for an event that JSON cannot hold, `TooLarge` for one of too many bytes
@@ -95,7 +95,7 @@ class Appender:
             self._writer = asyncio.create_task(self._write(), name=f"append {self.job.job_id}")
             self._writer.add_done_callback(self._written)
 
-    def _sealed(self, draft: Draft) -> Sealed:
+    def _sealed(self, draft: EventDraft) -> Sealed:
         sealed = seal(draft, self._now())
         if sealed.size > _LARGEST:
             raise TooLarge(
@@ -211,7 +211,7 @@ class Appender:
         What is in line is left out if it is that which cannot be written. Raises as `flush` does.
         """
         try:
-            self.append(Draft(EventType.ERROR, {"code": code, "message": message}))
+            self.append(EventDraft(RunError(code=code, message=message)))
             await self.flush()
         except (Superseded, Unavailable):
             raise

@@ -1,37 +1,131 @@
-"""The events a run writes down: drafts before they are stored, events after."""
+"""The events of a job's log: drafts before they are stored, entries after.
+
+What another worker needs to go on from an event is its private part: it is stored beside the event
+and never served. Each type of event that has one has a class for it here.
+"""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from common.contracts.events import TERMINAL_EVENTS, EventType
+from msgspec import UNSET, Struct, UnsetType
+
+from common.contracts.events import EventBody, EventType, KnownBody
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """An event that has no number and no time yet.
+class StoredCall(Struct, frozen=True, kw_only=True):
+    """A tool call that a reply asks for.
 
-    `fields` are served as they are, beside `type, job_id, seq, timestamp, attempt`. `private` is
-    what another worker needs to go on from here (model replies, tool results); it is never served.
+    `arguments` is None if they could not be used: `broken` is then what the model sent, cut, and
+    `fault` what is wrong with it.
     """
 
-    type: EventType
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    private: Mapping[str, Any] | None = None
+    id: str
+    name: str
+    arguments: dict[str, Any] | None
+    broken: str | UnsetType = UNSET
+    fault: str | UnsetType = UNSET
+
+
+class StoredReply(Struct, frozen=True, kw_only=True):
+    """A model's reply. `raw` is what its provider wants to see again beyond text and calls.
+
+    What is empty is not set; nor is `finish` where it follows from `calls`.
+    """
+
+    text: str
+    calls: list[StoredCall] | UnsetType = UNSET
+    raw: Any = UNSET
+    finish: str | UnsetType = UNSET
+    reason: str | UnsetType = UNSET
+
+
+class ReplyKept(Struct, frozen=True, kw_only=True):
+    """Of `llm_call`: the whole reply, and the scope of the dialogue that it belongs to.
+
+    With `cut_off` there was no reply, and the other two are not set.
+    """
+
+    scope: str | UnsetType = UNSET
+    reply: StoredReply | UnsetType = UNSET
+    cut_off: bool | UnsetType = UNSET
+
+
+class CallKept(Struct, frozen=True, kw_only=True):
+    """Of `tool_call`: the call's number in its task, and where it was asked for.
+
+    That is the `entry`th call of the `turn`th reply in `scope`.
+    """
+
+    call: int
+    scope: str
+    turn: int
+    entry: int
+
+
+class ResultKept(Struct, frozen=True, kw_only=True):
+    """Of `tool_result`: the number of the call that it answers, and the whole text."""
+
+    call: int
+    text: str
+    failed: bool | UnsetType = UNSET
+
+
+class ResumeKept(Struct, frozen=True, kw_only=True):
+    """Of `execution_resumed`: `whole` if the last worker left no call cut off half-way."""
+
+    whole: bool | UnsetType = UNSET
+
+
+class QuestionKept(Struct, frozen=True, kw_only=True):
+    """Of `input_required`: the number of the call of unknown outcome that is asked about."""
+
+    call: int
+
+
+Private = ReplyKept | CallKept | ResultKept | ResumeKept | QuestionKept
+
+PRIVATE_PARTS: Mapping[str, type[Private]] = {
+    EventType.LLM_CALL: ReplyKept,
+    EventType.TOOL_CALL: CallKept,
+    EventType.TOOL_RESULT: ResultKept,
+    EventType.EXECUTION_RESUMED: ResumeKept,
+    EventType.INPUT_REQUIRED: QuestionKept,
+}
+"""The class of the private part by the type of its event."""
+
+
+MISMATCH = "HISTORY_MISMATCH"
+"""Code of the error of a run whose history does not fit it, or cannot be read."""
+
+
+class UnreadableEvent(ValueError):  # noqa: N818 - it names the thing
+    """A stored event is not what its type says it is."""
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class EventDraft:
+    """An event that has no number and no time yet, with its private part."""
+
+    body: KnownBody
+    private: Private | None = None
+
+    @property
+    def type(self) -> str:
+        return self.body.type
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
     """A stored event. `seq` counts 1, 2, 3 … within the job."""
 
     seq: int
-    type: EventType
     timestamp: datetime
     attempt: int
-    fields: Mapping[str, Any] = field(default_factory=dict)
-    private: Mapping[str, Any] | None = None
+    body: EventBody
+    private: Private | None = None
 
     @property
-    def terminal(self) -> bool:
-        return self.type in TERMINAL_EVENTS
+    def type(self) -> str:
+        return self.body.type

@@ -12,7 +12,7 @@ from typing import Any
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from executor.domain.log.projection import State
-from executor.domain.log.questions import Place
+from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record
 
 READS = 2
@@ -96,12 +96,12 @@ class Execution:
         return self.status in FINAL_STATUSES
 
     @property
-    def asks(self) -> Place | None:
+    def asks(self) -> QuestionPlace | None:
         """Where the question that the job waits for stands in its log: it is the newest event."""
         if self.status != ExecutionStatus.WAITING_FOR_INPUT:
             return None
         newest = self.state.questions[-1:]
-        return newest[0] if newest else Place(f"question_{self.seq}", self.seq)
+        return newest[0] if newest else QuestionPlace(f"question_{self.seq}", self.seq)
 
     @property
     def error_code(self) -> str:
@@ -170,7 +170,7 @@ def step(before: Execution, records: tuple[Record, ...], **changes: Any) -> Step
     state = before.state
     written = changes.pop("format", WRITES)
     for record in records:
-        state = state.with_event(record.event())
+        state = state.with_entry(record.entry())
     status = state.status(before.status)
     if before.final or (status not in _MOVES[before.status] and status != before.status):
         raise ForbiddenMove(f"The job {before.job_id} cannot go from {before.status} to {status}.")

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from common.contracts.crew import CrewSnapshot
-from executor.domain.log.events import Draft, Event
+from executor.domain.log.events import EventDraft, LogEntry
 
 
 class Superseded(Exception):  # noqa: N818 - it says what happened to the writer
@@ -24,7 +24,7 @@ class Journal(Protocol):
     error) follows from the events alone; the journal derives it and stores both in one write.
     """
 
-    def append(self, *drafts: Draft) -> None:
+    def append(self, *drafts: EventDraft) -> None:
         """Put events in line.
 
         They are stored in order; those put in line with no await between them, and those that wait
@@ -61,7 +61,7 @@ class Job:
     attempt: int
     inputs: Mapping[str, Any]
     snapshot: CrewSnapshot
-    history: Sequence[Event]
+    history: Sequence[LogEntry]
 
 
 class CrewRunner(Protocol):

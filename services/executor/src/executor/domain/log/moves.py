@@ -4,9 +4,19 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from msgspec import UNSET, UnsetType
+
 from common.contracts.crew import CrewSnapshot
-from common.contracts.events import EventType, ExecutionStatus
-from executor.domain.log.events import Draft
+from common.contracts.events import (
+    EventType,
+    ExecutionResumed,
+    ExecutionStart,
+    ExecutionStatus,
+    ExecutionStop,
+    InputReceived,
+    RunError,
+)
+from executor.domain.log.events import EventDraft, ResumeKept
 from executor.domain.log.execution import ANSWERS, Execution, Step, step
 from executor.domain.log.questions import Answer, Question
 from executor.domain.log.records import Record, number
@@ -46,28 +56,27 @@ def claim(
     return step(job, records, owner=owner, attempt=attempt, lost_claims=lost_claims, snapshot=crew)
 
 
-def _started(crew_id: str, crew: CrewSnapshot) -> Draft:
+def _started(crew_id: str, crew: CrewSnapshot) -> EventDraft:
     tasks = [task.id for task in crew.tasks]
-    fields = {"crew": crew.name, "crew_id": crew_id, "tasks_count": len(tasks), "tasks": tasks}
-    return Draft(EventType.EXECUTION_START, fields)
+    return EventDraft(
+        ExecutionStart(crew=crew.name, crew_id=crew_id, tasks_count=len(tasks), tasks=tasks)
+    )
 
 
-def _resumed(job: Execution, *, lost: bool) -> Draft:
+def _resumed(job: Execution, *, lost: bool) -> EventDraft:
     if job.state.last == EventType.INPUT_RECEIVED:
         reason = "input_received"
     else:
         reason = "worker_lost" if lost else "handed_over"
     whole = not lost and job.handed_over == job.attempt
-    return Draft(
-        EventType.EXECUTION_RESUMED, {"reason": reason}, {"whole": True} if whole else None
-    )
+    return EventDraft(ExecutionResumed(reason=reason), ResumeKept(whole=True) if whole else None)
 
 
 def refuse(
     job: Execution, owner: str | None, now: datetime, *, code: str, message: str, **changes: Any
 ) -> Step:
     """Return the step that ends `job` as failed."""
-    draft = Draft(EventType.ERROR, {"code": code, "message": message})
+    draft = EventDraft(RunError(code=code, message=message))
     return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=owner, **changes)
 
 
@@ -82,7 +91,7 @@ def hand_back(job: Execution, *, published: int, whole: bool = False) -> Step:
 
 def stop(job: Execution, now: datetime, reason: str = "requested") -> Step:
     """Return the step that ends `job` as stopped."""
-    draft = Draft(EventType.EXECUTION_STOPPED, {"reason": reason})
+    draft = EventDraft(ExecutionStop(reason=reason))
     return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=None)
 
 
@@ -91,12 +100,21 @@ def answer(job: Execution, question: Question, said: Answer, by: str, now: datet
 
     One that rejects ends the job.
     """
-    task = {} if question.task_id is None else {"task_id": question.task_id}
-    told = {"question_id": question.question_id, **task, **said.fields, "by": by}
-    drafts = [Draft(EventType.INPUT_RECEIVED, told)]
+    task_id = _set(question.task_id)
+    told = InputReceived(
+        question_id=question.question_id,
+        task_id=task_id,
+        outcome=said.outcome,
+        input=_set(said.input),
+        comment=_set(said.comment),
+        by=by,
+    )
+    drafts = [EventDraft(told)]
     if said.outcome == "rejected":
-        fault = {"code": "REJECTED", "message": _rejection(question, said)}
-        drafts.append(Draft(EventType.ERROR, {**fault, **task, **_comment(said)}))
+        message, comment = _rejection(question, said), _set(said.comment)
+        drafts.append(
+            EventDraft(RunError(code="REJECTED", message=message, task_id=task_id, comment=comment))
+        )
     records = number(drafts, job.job_id, job.seq, job.attempt, now)
     return step(job, records, owner=None, format=max(job.format, ANSWERS))
 
@@ -107,8 +125,8 @@ def _rejection(question: Question, said: Answer) -> str:
     return f"The {what} of the task {question.task_id} was rejected{why}"
 
 
-def _comment(said: Answer) -> dict[str, str]:
-    return {} if said.comment is None else {"comment": said.comment}
+def _set(text: str | None) -> str | UnsetType:
+    return UNSET if text is None else text
 
 
 def append(job: Execution, records: Sequence[Record], *, copied: int, published: int) -> Step:

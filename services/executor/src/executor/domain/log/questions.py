@@ -3,17 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
+from msgspec import UNSET, UnsetType
+
+from common.contracts.events import InputReceived, InputRequired, Outcome, QuestionKind
 from common.errors import InvalidRequest
-from executor.domain.log.events import Event
-
-Kind = Literal["review", "unknown_outcome"]
-Outcome = Literal["approved", "rejected", "answered", "retry"]
+from executor.domain.log.events import LogEntry, QuestionKept
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class QuestionPlace:
     """Where a question stands in its job's log: the `seq` that asked it, and the one that answered."""
 
     question_id: str
@@ -26,7 +26,7 @@ class Question:
     """What a person is asked. `answer` is what is to be reviewed, as it will go on if approved."""
 
     question_id: str
-    kind: Kind
+    kind: QuestionKind
     task_id: str | None
     agent: str
     prompt: str
@@ -43,41 +43,46 @@ class Answer:
     comment: str | None = None
 
     @property
-    def fields(self) -> dict[str, Any]:
+    def fields(self) -> dict[str, str]:
+        """What was said, as the fields of an event or an answer over HTTP have it."""
         told = {"outcome": self.outcome, "input": self.input, "comment": self.comment}
         return {name: value for name, value in told.items() if value is not None}
 
 
-def question_id_of(event: Event) -> str:
-    """Return the id of the question that `event` asks. Old events do not name one."""
-    return str(event.fields.get("question_id") or f"question_{event.seq}")
+def question_id_of(entry: LogEntry) -> str:
+    """Return the id of the question that `entry` asks. Old events do not name one."""
+    known = entry.body.question_id if isinstance(entry.body, InputRequired) else ""
+    return known or f"question_{entry.seq}"
 
 
-def question_of(event: Event) -> Question:
-    """Return the question that the `input_required` `event` asks."""
-    fields = event.fields
-    unknown = fields.get("kind") == "unknown_outcome" or "call" in (event.private or {})
-    task_id = fields.get("task_id")
+def question_of(entry: LogEntry) -> Question:
+    """Return the question that the `input_required` event `entry` asks."""
+    asked = entry.body
+    if not isinstance(asked, InputRequired):
+        raise TypeError(f"The event {entry.seq} asks nothing.")
+    unknown = asked.kind == "unknown_outcome" or isinstance(entry.private, QuestionKept)
     return Question(
-        question_id=question_id_of(event),
+        question_id=question_id_of(entry),
         kind="unknown_outcome" if unknown else "review",
-        task_id=None if task_id is None else str(task_id),
-        agent=str(fields.get("agent") or ""),
-        prompt=str(fields.get("prompt") or ""),
-        answer=fields.get("answer"),
-        asked_at=event.timestamp,
+        task_id=_set(asked.task_id),
+        agent=asked.agent,
+        prompt=asked.prompt,
+        answer=None if asked.answer is UNSET else asked.answer,
+        asked_at=entry.timestamp,
     )
 
 
-def answer_of(event: Event) -> Answer:
-    """Return the answer that the `input_received` `event` is. Old events hold a text alone."""
-    fields = event.fields
-    comment, told = fields.get("comment"), fields.get("input")
-    return Answer(
-        fields.get("outcome") or "answered",
-        None if told is None else str(told),
-        None if comment is None else str(comment),
-    )
+def answer_of(entry: LogEntry) -> Answer:
+    """Return the answer that the `input_received` event `entry` is. Old events hold a text alone."""
+    said = entry.body
+    if not isinstance(said, InputReceived):
+        raise TypeError(f"The event {entry.seq} answers nothing.")
+    outcome = "answered" if said.outcome is UNSET else said.outcome
+    return Answer(outcome, _set(said.input), _set(said.comment))
+
+
+def _set(text: str | UnsetType) -> str | None:
+    return None if isinstance(text, UnsetType) else text
 
 
 def checked(answer: Answer, question: Question) -> Answer:

@@ -1,26 +1,38 @@
 """Events as they are stored and sent: serialised once, passed on byte for byte."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import orjson
+from msgspec import Struct
 
-from common.contracts.events import TERMINAL_EVENTS, EventType
-from executor.domain.log.events import Draft, Event
+from common.contracts.events import TERMINAL_EVENTS, read_event, set_fields
+from executor.domain.log.events import (
+    PRIVATE_PARTS,
+    EventDraft,
+    LogEntry,
+    Private,
+    UnreadableEvent,
+)
 
-_HEADER = ("type", "job_id", "seq", "timestamp", "attempt")
+_PRIVATE_DECODERS = {name: msgspec.json.Decoder(part) for name, part in PRIVATE_PARTS.items()}
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A numbered event. `frame` is its public JSON; `private` (JSON) is never served."""
+    """A numbered event. `frame` is its public JSON; `private` (JSON) is never served.
+
+    `known` is the same as a value, where the process that made the record has it at hand.
+    """
 
     seq: int
-    type: EventType
+    type: str
     frame: bytes
     private: bytes | None = None
+    known: LogEntry | None = field(default=None, compare=False, repr=False)
 
     @property
     def terminal(self) -> bool:
@@ -30,33 +42,50 @@ class Record:
     def size(self) -> int:
         return len(self.frame) + len(self.private or b"")
 
-    def event(self) -> Event:
-        fields: dict[str, Any] = orjson.loads(self.frame)
-        timestamp = datetime.fromisoformat(fields["timestamp"])
-        attempt = int(fields["attempt"])
-        for name in _HEADER:
-            fields.pop(name, None)
-        private = orjson.loads(self.private) if self.private is not None else None
-        return Event(self.seq, self.type, timestamp, attempt, fields, private)
+    def entry(self) -> LogEntry:
+        """Return the event as a value. Raises `UnreadableEvent`."""
+        if self.known is not None:
+            return self.known
+        try:
+            event = read_event(self.frame)
+            private = self._private_part()
+        except ValueError as fault:
+            raise UnreadableEvent(
+                f"The event {self.seq} of this job's history cannot be read."
+            ) from fault
+        return LogEntry(self.seq, event.timestamp, event.attempt, event.body, private)
+
+    def _private_part(self) -> Private | None:
+        decoder = _PRIVATE_DECODERS.get(self.type)
+        return None if self.private is None or decoder is None else decoder.decode(self.private)
+
+    def public(self) -> "Record":
+        """Return the record without its private part."""
+        return Record(self.seq, self.type, self.frame)
 
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A draft already serialised, waiting for its number."""
+    """A draft already serialised, waiting for its number.
 
-    type: EventType
+    `exact` says that the bytes hold what `draft` does: nothing had to be made storable.
+    """
+
+    draft: EventDraft
     timestamp: datetime
     fields: bytes
     private: bytes | None
+    exact: bool
 
     @property
     def size(self) -> int:
         return len(self.fields) + len(self.private or b"")
 
     def numbered(self, job_id: str, seq: int, attempt: int) -> Record:
+        draft = self.draft
         head = orjson.dumps(
             {
-                "type": self.type,
+                "type": draft.type,
                 "job_id": job_id,
                 "seq": seq,
                 "timestamp": _milliseconds(self.timestamp),
@@ -64,18 +93,26 @@ class Sealed:
             }
         )
         frame = head if self.fields == b"{}" else head[:-1] + b"," + self.fields[1:]
-        return Record(seq, self.type, frame, self.private)
+        known = None
+        if self.exact:
+            known = LogEntry(seq, self.timestamp, attempt, draft.body, draft.private)
+        return Record(seq, draft.type, frame, self.private, known)
 
 
-def seal(draft: Draft, now: datetime) -> Sealed:
+def seal(draft: EventDraft, now: datetime) -> Sealed:
     """Serialise `draft`. Raises `TypeError` for what is not JSON."""
-    fields = {name: value for name, value in draft.fields.items() if name not in _HEADER}
-    private = None if draft.private is None else json_bytes(draft.private)
-    return Sealed(draft.type, now, json_bytes(fields), private)
+    fields, exact = _serialised(draft.body)
+    private = None
+    if draft.private is not None:
+        private, same = _serialised(draft.private)
+        exact = exact and same
+    # As precise as the frame has it: whoever reads it back gets the same time.
+    moment = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    return Sealed(draft, moment, fields, private, exact)
 
 
 def number(
-    drafts: Sequence[Draft], job_id: str, after: int, attempt: int, now: datetime
+    drafts: Sequence[EventDraft], job_id: str, after: int, attempt: int, now: datetime
 ) -> tuple[Record, ...]:
     """Return `drafts` as the events after the one numbered `after`."""
     return tuple(
@@ -89,13 +126,26 @@ def json_bytes(value: Any) -> bytes:
 
     Raises `TypeError` for what JSON cannot hold at all.
     """
+    return _serialised(value)[0]
+
+
+def _serialised(value: Any) -> tuple[bytes, bool]:
+    """Return `value` as JSON, and whether that could be done without changing anything."""
     try:
-        return orjson.dumps(value)
+        return orjson.dumps(value, default=_fields), True
     except TypeError:
-        return orjson.dumps(_clean(value))
+        return orjson.dumps(_clean(value)), False
+
+
+def _fields(value: Any) -> dict[str, Any]:
+    if isinstance(value, Struct):
+        return set_fields(value)
+    raise TypeError(f"{type(value).__name__} is not JSON")
 
 
 def _clean(value: Any) -> Any:
+    if isinstance(value, Struct):
+        return _clean(set_fields(value))
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode("utf-8")
     if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:

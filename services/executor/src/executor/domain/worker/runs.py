@@ -17,7 +17,7 @@ from common.telemetry import extract
 from common.turns import sent_ahead
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log.appender import Appender
-from executor.domain.log.events import Event
+from executor.domain.log.events import MISMATCH, LogEntry, UnreadableEvent
 from executor.domain.log.execution import Execution
 from executor.domain.log.journal import CrewRunner, Job, Superseded, TooLarge
 from executor.domain.log.ports import Announcements, Executions
@@ -264,6 +264,11 @@ class Runs:
                 journal.announcer.stop()
 
     async def _execute(self, job: Execution, journal: Appender) -> None:
+        try:
+            history = await self._history(job)
+        except UnreadableEvent as fault:
+            await journal.fail(MISMATCH, str(fault))
+            return
         work = Job(
             job_id=job.job_id,
             workspace_id=job.workspace_id,
@@ -271,7 +276,7 @@ class Runs:
             attempt=job.attempt,
             inputs=job.inputs,
             snapshot=_snapshot(job),
-            history=await self._history(job),
+            history=history,
         )
         try:
             runner = await self._runner()
@@ -287,13 +292,13 @@ class Runs:
             log.exception("a run failed with a bug", job_id=job.job_id)
             await journal.fail("INTERNAL_ERROR", "The run failed with an internal error.")
 
-    async def _history(self, job: Execution) -> Sequence[Event]:
+    async def _history(self, job: Execution) -> Sequence[LogEntry]:
         if job.tail and job.tail[0].seq == 1:
-            return [record.event() for record in job.tail]
-        history: list[Event] = []
+            return [record.entry() for record in job.tail]
+        history: list[LogEntry] = []
         while len(history) < job.seq:
             page = await self._executions.records(job.job_id, len(history), _PAGE)
-            history += [record.event() for record in page if record.seq <= job.seq]
+            history += [record.entry() for record in page if record.seq <= job.seq]
             if not page:
                 raise RuntimeError(f"The log of {job.job_id} ends before event {job.seq}.")
         return history

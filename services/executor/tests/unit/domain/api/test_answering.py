@@ -4,13 +4,13 @@ import asyncio
 
 import pytest
 
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import ExecutionStatus, InputRequired, set_fields
 from common.errors import Conflict, InvalidRequest, NotFound
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.api.control import Control
 from executor.domain.log import moves
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft, QuestionKept
 from executor.domain.log.execution import ANSWERS, Execution
 from executor.domain.log.questions import Answer
 from executor.domain.log.records import number
@@ -47,7 +47,7 @@ class Asking:
         claim = moves.claim(self.job, "worker_1", utc_now(), lost=False, limit=3)
         assert await self.store.apply(claim)
         job = claim.after
-        draft = Draft(EventType.INPUT_REQUIRED, {"prompt": "?", **fields}, private)
+        draft = EventDraft(InputRequired(prompt="?", **fields), private)
         records = number([draft], job.job_id, job.seq, job.attempt, utc_now())
         assert await self.store.apply(moves.append(job, records, copied=0, published=0))
 
@@ -57,7 +57,7 @@ class Asking:
 
     async def newest(self):
         records = await self.store.records("job_1", 0, 100)
-        return [(record.type.value, record.event().fields) for record in records]
+        return [(record.type, set_fields(record.entry().body)) for record in records]
 
 
 @pytest.fixture
@@ -178,6 +178,6 @@ async def test_a_question_of_an_older_version_has_an_id_and_is_answered(asking):
     await asking.ask(task_id="t1")
     assert asking.job.asks.question_id == "question_2"
     await asking.say("approved", question_id="question_2")
-    await asking.ask(private={"call": 1}, task_id="t1")
+    await asking.ask(private=QuestionKept(call=1), task_id="t1")
     assert (await asking.say("answered", "retry")).status == ExecutionStatus.RUNNING
     assert (await asking.newest())[-1][1]["outcome"] == "retry"

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 import pytest
 
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import ExecutionStatus, ProgressUpdate
 from common.times import utc_now
 from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.api.reading import Reading
 from executor.domain.ending.tallies import Ending
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import Record, number
 
@@ -70,7 +70,7 @@ async def test_a_page_is_one_head_and_one_bounded_window(
     after: int, limit: int, wanted: list[int], windows: list[tuple[int, int]]
 ) -> None:
     executions = Asked()
-    drafts = [Draft(EventType.PROGRESS, {"progress": n}) for n in range(9)]
+    drafts = [EventDraft(ProgressUpdate(progress=n)) for n in range(9)]
     records = number(drafts, "job_1", 0, 1, utc_now())
     job = Execution(job_id="job_1", workspace_id="ws_1", crew_id="crew_1", created_at=utc_now())
     await executions.insert(replace(job, seq=9, tail=records[6:]))

@@ -4,14 +4,14 @@ import asyncio
 
 import pytest
 
-from common.contracts.events import EventType
+from common.contracts.events import ExecutionComplete
 from common.errors import Unavailable
 from common.times import utc_now
 from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.ending import settlement
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log import moves
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import number
 
@@ -31,7 +31,7 @@ def ended(job_id, crew):
     now = utc_now()
     job = Execution(job_id, "ws_1", "crew_1", now, snapshot=crew)
     job = moves.claim(job, "worker_1", now, lost=False, limit=5).after
-    records = number([Draft(EventType.EXECUTION_COMPLETE, {"result": "tea"})], job_id, 1, 1, now)
+    records = number([EventDraft(ExecutionComplete(result="tea"))], job_id, 1, 1, now)
     return moves.append(job, records, copied=0, published=0).after
 
 

@@ -5,14 +5,14 @@ import time
 
 import pytest
 
-from common.contracts.events import EventType
+from common.contracts.events import ProgressUpdate
 from common.errors import Unavailable
 from common.process.backoff import Backoff
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import announcer
 from executor.domain.log.announcer import Announcer
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import number
 
@@ -39,7 +39,7 @@ def quick(monkeypatch):
 async def test_no_event_is_left_out_when_more_came_than_are_kept_while_the_bus_was_away():
     store, bus, now = MemoryExecutions(), Bus(), utc_now()
     job = Execution("job_1", "ws_1", "crew_1", now)
-    drafts = [Draft(EventType.PROGRESS, {"progress": n}) for n in range(40)]
+    drafts = [EventDraft(ProgressUpdate(progress=n)) for n in range(40)]
     events = number(drafts, "job_1", 0, 1, now)
     await store.copy({"job_1": events})
     store.jobs["job_1"] = Execution("job_1", "ws_1", "crew_1", now, seq=len(events))
@@ -57,7 +57,7 @@ async def test_no_event_is_left_out_when_more_came_than_are_kept_while_the_bus_w
 
 async def test_the_announcer_tells_how_much_waits_and_since_when():
     store, bus, now = MemoryExecutions(), Bus(), utc_now()
-    events = number([Draft(EventType.PROGRESS, {"progress": n}) for n in range(3)], "j", 0, 1, now)
+    events = number([EventDraft(ProgressUpdate(progress=n)) for n in range(3)], "j", 0, 1, now)
     outbox = Announcer(Execution("job_1", "ws_1", "crew_1", now), store, bus)
     assert (outbox.waiting, outbox.waits_since) == (0, None)
     before = time.monotonic()
@@ -76,7 +76,7 @@ async def test_the_announcer_tells_how_much_waits_and_since_when():
 async def test_an_event_that_is_stored_as_the_last_one_is_confirmed_is_published_too():
     """Both come in the same turn of the loop: the one before it is through, its task not yet gone."""
     store, bus, now = MemoryExecutions(), Bus(), utc_now()
-    drafts = [Draft(EventType.PROGRESS, {"progress": n}) for n in range(2)]
+    drafts = [EventDraft(ProgressUpdate(progress=n)) for n in range(2)]
     first, second = number(drafts, "job_1", 0, 1, now)
     outbox = Announcer(Execution("job_1", "ws_1", "crew_1", now), store, bus)
     confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()

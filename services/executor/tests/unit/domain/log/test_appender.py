@@ -5,14 +5,21 @@ from dataclasses import replace
 
 import pytest
 
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import (
+    EventType,
+    ExecutionComplete,
+    ExecutionStatus,
+    ProgressUpdate,
+    TaskComplete,
+    TaskStart,
+)
 from common.errors import Unavailable
 from common.process.backoff import Backoff
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import appender, moves
 from executor.domain.log.appender import Appender
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.log.journal import Superseded, TooLarge
 from executor.domain.meters import NoMeters
@@ -80,10 +87,10 @@ async def journal(store, bus, make_crew):
 
 
 def start(n=1):
-    return Draft(EventType.TASK_START, {"task_id": f"t{n}"})
+    return EventDraft(TaskStart(task_id=f"t{n}"))
 
 
-DONE = Draft(EventType.EXECUTION_COMPLETE, {"result": "x"})
+DONE = EventDraft(ExecutionComplete(result="x"))
 
 
 async def test_events_with_no_await_between_them_are_one_write(journal, store, bus):
@@ -282,7 +289,7 @@ async def test_no_effect_begins_once_they_are_closed_and_those_under_way_end(jou
 
 
 def output(size, task="t1"):
-    return Draft(EventType.TASK_COMPLETE, {"task_id": task, "result": "x" * size})
+    return EventDraft(TaskComplete(task_id=task, result="x" * size))
 
 
 async def test_an_event_that_is_too_large_is_refused_and_the_job_can_be_ended(journal, store):
@@ -310,7 +317,7 @@ async def test_all_outputs_together_have_a_bound_over_all_attempts(journal, stor
 
 async def test_large_events_go_out_in_several_writes(journal, store):
     for n in range(4):
-        journal.append(Draft(EventType.PROGRESS, {"text": "x" * 600_000, "progress": n}))
+        journal.append(EventDraft(ProgressUpdate(current_task="x" * 600_000, progress=n)))
     await journal.flush()
     assert store.applied == 4
     assert store.jobs["job_1"].seq == 5

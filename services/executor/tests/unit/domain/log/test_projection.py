@@ -4,23 +4,37 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from common.contracts.events import EventType, ExecutionStatus
-from executor.domain.log.events import Event
-from executor.domain.log.projection import State, Usage, fold
+from common.contracts.events import (
+    ExecutionComplete,
+    ExecutionStart,
+    ExecutionStatus,
+    ExecutionStop,
+    InputReceived,
+    InputRequired,
+    LlmCall,
+    ModelUsage,
+    ProgressUpdate,
+    RunError,
+    TaskComplete,
+    TaskStart,
+    UnknownEvent,
+)
+from executor.domain.log.events import LogEntry
+from executor.domain.log.projection import State, fold
 
 START = datetime(2026, 1, 15, 14, tzinfo=UTC)
 
 
 def events(*given):
     return [
-        Event(seq, kind, START + timedelta(seconds=seq), 1, fields)
-        for seq, (kind, fields) in enumerate(given, start=1)
+        LogEntry(seq, START + timedelta(seconds=seq), 1, body)
+        for seq, body in enumerate(given, start=1)
     ]
 
 
 BEGUN = (
-    (EventType.EXECUTION_START, {"crew": "c", "tasks_count": 2, "tasks": ["t1", "t2"]}),
-    (EventType.TASK_START, {"task_id": "t1", "agent": "a", "description": "Analyzing data"}),
+    ExecutionStart(crew="c", tasks_count=2, tasks=["t1", "t2"]),
+    TaskStart(task_id="t1", agent="a", description="Analyzing data"),
 )
 
 
@@ -43,9 +57,9 @@ def test_progress_only_rises():
     state = fold(
         events(
             *BEGUN,
-            (EventType.PROGRESS, {"progress": 65, "current_task": "Writing"}),
-            (EventType.PROGRESS, {"progress": 30}),
-            (EventType.TASK_COMPLETE, {"task_id": "t1", "result": "done"}),
+            ProgressUpdate(progress=65, current_task="Writing"),
+            ProgressUpdate(progress=30),
+            TaskComplete(task_id="t1", result="done"),
         )
     )
     assert (state.progress, state.current_task) == (65, "Writing")
@@ -53,28 +67,29 @@ def test_progress_only_rises():
 
 
 def test_usage_is_the_sum_of_the_calls():
-    usage = {"requests": 1, "input_tokens": 10, "output_tokens": 2, "cost_usd": 0.25}
+    usage = ModelUsage(input_tokens=10, output_tokens=2, cost_usd=0.25)
     state = fold(
         events(
             *BEGUN,
-            (EventType.LLM_CALL, {"usage": usage}),
-            (EventType.LLM_CALL, {"usage": usage}),
-            (EventType.TASK_COMPLETE, {"task_id": "t1", "usage": usage}),
+            LlmCall(task_id="t1", usage=usage),
+            LlmCall(task_id="t1", usage=usage),
+            LlmCall(task_id="t1"),
+            TaskComplete(task_id="t1"),
         )
     )
-    assert state.usage == Usage(2, 20, 4, 0.5)
+    assert state.usage == ModelUsage(requests=2, input_tokens=20, output_tokens=4, cost_usd=0.5)
 
 
 @pytest.mark.parametrize(
-    ("kind", "fields", "status", "left"),
+    ("ending", "status", "left"),
     [
-        (EventType.EXECUTION_COMPLETE, {"result": {"a": 1}}, "completed", "completed"),
-        (EventType.ERROR, {"code": "RATE_LIMIT", "message": "later"}, "failed", "failed"),
-        (EventType.EXECUTION_STOPPED, {"reason": "requested"}, "stopped", "stopped"),
+        (ExecutionComplete(result={"a": 1}), "completed", "completed"),
+        (RunError(code="RATE_LIMIT", message="later"), "failed", "failed"),
+        (ExecutionStop(reason="requested"), "stopped", "stopped"),
     ],
 )
-def test_an_end_closes_what_was_running(kind, fields, status, left):
-    state = fold(events(*BEGUN, (kind, fields)))
+def test_an_end_closes_what_was_running(ending, status, left):
+    state = fold(events(*BEGUN, ending))
     assert state.status(ExecutionStatus.RUNNING) == status
     assert [task.status for task in state.tasks] == [left, "pending"]
     assert state.finished_at == START + timedelta(seconds=3)
@@ -82,12 +97,17 @@ def test_an_end_closes_what_was_running(kind, fields, status, left):
 
 
 def test_a_failed_job_says_why():
-    state = fold(events(*BEGUN, (EventType.ERROR, {"code": "RATE_LIMIT", "message": "later"})))
+    state = fold(events(*BEGUN, RunError(code="RATE_LIMIT", message="later")))
     assert state.error == {"code": "RATE_LIMIT", "message": "later"}
 
 
 def test_waiting_for_a_person_and_going_on():
-    asked = fold(events(*BEGUN, (EventType.INPUT_REQUIRED, {"task_id": "t1"})))
+    asked = fold(events(*BEGUN, InputRequired(task_id="t1")))
     assert asked.status(ExecutionStatus.RUNNING) == ExecutionStatus.WAITING_FOR_INPUT
-    answered = asked.with_event(events((EventType.INPUT_RECEIVED, {"input": "yes"}))[0])
+    answered = asked.with_entry(events(InputReceived(input="yes"))[0])
     assert answered.status(ExecutionStatus.RUNNING) == ExecutionStatus.RUNNING
+
+
+def test_an_event_of_a_newer_version_changes_nothing():
+    newer = UnknownEvent("model_switched", {"task_id": "t1", "to": "other"})
+    assert fold(events(*BEGUN, newer)) == fold(events(*BEGUN))

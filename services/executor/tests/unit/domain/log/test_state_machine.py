@@ -25,14 +25,23 @@ from hypothesis.stateful import (
 )
 
 from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import (
+    ExecutionComplete,
+    ExecutionStatus,
+    InputRequired,
+    LlmCall,
+    ProgressUpdate,
+    RunError,
+    TaskComplete,
+    TaskStart,
+)
 from common.contracts.messages import JobSubmitted
 from common.times import utc_now
 from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.ending.settlement import Settlement
 from executor.domain.ending.tallies import ending_of
 from executor.domain.log import moves
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import _MOVES, Execution, ForbiddenMove, Step
 from executor.domain.log.projection import fold
 from executor.domain.log.questions import Answer, question_of
@@ -124,10 +133,10 @@ class JobMachine(RuleBasedStateMachine):
     def a_writer_prepares_an_append(self, data: Any, copy: bool) -> Any:
         owner = data.draw(st.sampled_from(sorted(self.writers)))
         belief = self.writers[owner]
-        kinds = data.draw(st.lists(st.sampled_from(_KINDS), min_size=1, max_size=3))
+        steps = data.draw(st.lists(st.sampled_from(_STEPS), min_size=1, max_size=3))
         last = data.draw(st.sampled_from([None, None, *_ENDS]))
-        drafts = [Draft(kind, {"task_id": "t1", "progress": 5}) for kind in kinds]
-        drafts += [] if last is None else [Draft(last, {"code": "X", "message": "m"})]
+        drafts = [EventDraft(body) for body in steps]
+        drafts += [] if last is None else [EventDraft(last)]
         records = number(drafts, JOB, belief.seq, belief.attempt, utc_now())
         copied = 0
         if copy and belief.tail:
@@ -202,7 +211,7 @@ class JobMachine(RuleBasedStateMachine):
             return None
         (asked,) = self.now(self.store.records(job.job_id, job.asks.asked - 1, 1))
         said = Answer(outcome, "more" if outcome == "answered" else None)
-        return "", moves.answer(job, question_of(asked.event()), said, "usr_1", utc_now())
+        return "", moves.answer(job, question_of(asked.entry()), said, "usr_1", utc_now())
 
     @rule(move=consumes(prepared))
     def a_prepared_move_is_written(self, move: Any) -> None:
@@ -264,7 +273,7 @@ class JobMachine(RuleBasedStateMachine):
     @invariant()
     def the_state_is_the_fold_of_the_log(self) -> None:
         job = self.job()
-        log = [record.event() for record in self.log()]
+        log = [record.entry() for record in self.log()]
         assert fold(log) == job.state
         assert job.state.status(S.QUEUED) == job.status
 
@@ -289,8 +298,13 @@ class JobMachine(RuleBasedStateMachine):
             assert self.now(self.counters.of_crew("ws_1", "crew_1")).total.executions == 1
 
 
-_KINDS = [EventType.TASK_START, EventType.LLM_CALL, EventType.PROGRESS, EventType.TASK_COMPLETE]
-_ENDS = [EventType.EXECUTION_COMPLETE, EventType.ERROR, EventType.INPUT_REQUIRED]
+_STEPS = [
+    TaskStart(task_id="t1"),
+    LlmCall(task_id="t1"),
+    ProgressUpdate(progress=5),
+    TaskComplete(task_id="t1"),
+]
+_ENDS = [ExecutionComplete(), RunError(code="X", message="m"), InputRequired(task_id="t1")]
 
 TestJobMachine = JobMachine.TestCase
 TestJobMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)

@@ -4,18 +4,18 @@ import asyncio
 
 import pytest
 
-from common.contracts.events import EventType, ExecutionStatus
+from common.contracts.events import ExecutionComplete, ExecutionStatus, ToolResult
 from common.errors import Unavailable
 from common.times import utc_now
 from executor.domain.log import moves
-from executor.domain.log.events import Draft
+from executor.domain.log.events import EventDraft
 
 
 class Done:
     """A run that ends at once."""
 
     async def run(self, job, journal):
-        journal.append(Draft(EventType.EXECUTION_COMPLETE, {"result": "tea"}))
+        journal.append(EventDraft(ExecutionComplete(result="tea")))
 
 
 async def done():
@@ -66,7 +66,7 @@ class Paying:
         async with journal.effect():
             self.begun.set()
             await self.end.wait()
-        journal.append(Draft(EventType.TOOL_RESULT, {"task_id": "task_1"}))
+        journal.append(EventDraft(ToolResult(task_id="task_1")))
         await journal.flush()
         await asyncio.Event().wait()
 
