@@ -12,8 +12,8 @@ from common.contracts.events import (
     InputRequired,
     LlmCall,
     ModelUsage,
-    ProgressUpdate,
     TaskComplete,
+    ToolResult,
 )
 from common.idempotency.once import Receipt
 from common.ids import new_id
@@ -28,7 +28,7 @@ from executor.store.executions import MongoExecutions
 
 
 def large() -> EventDraft:
-    return EventDraft(ProgressUpdate(progress=1, current_task="x" * 7_000_000))
+    return EventDraft(ToolResult(task_id="task_1", result="x" * 7_000_000))
 
 
 def receipt(key: str) -> Receipt:
