@@ -42,3 +42,52 @@ async def test_a_batch_that_fails_fails_those_in_it_only() -> None:
     with pytest.raises(ValueError, match="does not fit"):
         await batches.add("a", 1)
     await batches.add("a", 2)
+
+
+class Written:
+    """What was applied, batch by batch."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[int]] = []
+
+    async def apply(self, _: str, items: list[int]) -> None:
+        self.batches.append(list(items))
+
+
+async def test_items_that_may_wait_are_written_with_the_one_that_may_not() -> None:
+    written = Written()
+    batches: Batches[str, int] = Batches(written.apply, 0, patience=60)
+    waiting = [asyncio.create_task(batches.add("a", n, may_wait=True)) for n in (1, 2)]
+    await asyncio.sleep(0)
+    assert written.batches == []
+    async with asyncio.timeout(5):
+        await batches.add("a", 3)
+        await asyncio.gather(*waiting)
+    assert written.batches == [[1, 2, 3]]
+
+
+async def test_items_that_may_wait_do_not_wait_for_ever() -> None:
+    written = Written()
+    batches: Batches[str, int] = Batches(written.apply, 0, patience=0.01)
+    async with asyncio.timeout(5):
+        await batches.add("a", 1, may_wait=True)
+    assert written.batches == [[1]]
+
+
+async def test_a_key_that_was_just_written_waits_for_its_pace_and_others_do_not() -> None:
+    written = Written()
+    batches: Batches[str, int] = Batches(written.apply, 0, pace=60)
+    async with asyncio.timeout(5):
+        await batches.add("a", 1)
+        again = asyncio.create_task(batches.add("a", 2))
+        await batches.add("b", 3)
+    assert written.batches == [[1], [3]]
+    again.cancel()
+
+
+async def test_a_batch_that_is_full_waits_for_nothing() -> None:
+    written = Written()
+    batches: Batches[str, int] = Batches(written.apply, 60, pace=60, patience=60, most=3)
+    async with asyncio.timeout(5):
+        await asyncio.gather(*(batches.add("a", n, may_wait=True) for n in (1, 2, 3)))
+    assert written.batches == [[1, 2, 3]]

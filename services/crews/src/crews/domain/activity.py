@@ -43,6 +43,11 @@ class JobEvent(BaseModel):
     timestamp: AwareDatetime
     task_id: str | None = Field(default=None, pattern=r"^task_[A-Za-z0-9_-]{1,60}$")
 
+    @property
+    def ends(self) -> bool:
+        """Whether it is the last of its run."""
+        return self.type in _ENDS
+
 
 class Mark(BaseModel):
     """What a run last did to a task or, as `Run.end`, to itself."""

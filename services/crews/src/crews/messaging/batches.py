@@ -1,44 +1,90 @@
 """Gathering what comes for one thing within a moment, so that it is written as one."""
 
 import asyncio
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 ItemT = TypeVar("ItemT")
 
+_REMEMBERED = 1_000
+"""Keys of which it is known when they were last applied; one that is forgotten does not wait."""
+
+
+@dataclass(eq=False)
+class _Batch(Generic[ItemT]):
+    items: list[ItemT] = field(default_factory=list)
+    due: asyncio.Event = field(default_factory=asyncio.Event)
+    timer: asyncio.TimerHandle | None = None
+
+    def apply_by(self, moment: float) -> None:
+        """Let it be due at `moment`, by the loop's clock, if that is sooner than it would be."""
+        if self.timer is not None and self.timer.when() <= moment:
+            return
+        if self.timer is not None:
+            self.timer.cancel()
+        self.timer = asyncio.get_running_loop().call_at(moment, self.due.set)
+
 
 class Batches(Generic[KeyT, ItemT]):
-    """Calls `apply` with what was added for one key since `linger` seconds.
+    """Calls `apply` with what was added for one key.
 
-    For one key it is called once at a time: what comes meanwhile is the next batch. A backlog, as an
-    outage leaves it, would otherwise be many writers of one document that make each other fail.
+    It is called `linger` seconds after the first item, but not within `pace` seconds of the call before
+    for that key; with nothing but items that may wait, `patience` seconds after the first; and at once when
+    there are `most`. For one key it is called once at a time: what comes meanwhile is the next batch. A
+    backlog, as an outage leaves it, would otherwise be many writers of one document that make each other fail.
     """
 
     def __init__(
-        self, apply: Callable[[KeyT, list[ItemT]], Awaitable[None]], linger: float
+        self,
+        apply: Callable[[KeyT, list[ItemT]], Awaitable[None]],
+        linger: float,
+        *,
+        pace: float = 0.0,
+        patience: float = 0.0,
+        most: int = 500,
     ) -> None:
         self._apply = apply
         self._linger = linger
-        self._open: dict[KeyT, tuple[list[ItemT], asyncio.Task[None]]] = {}
+        self._pace = pace
+        self._patience = patience
+        self._most = most
+        self._open: dict[KeyT, tuple[_Batch[ItemT], asyncio.Task[None]]] = {}
         self._applying: dict[KeyT, asyncio.Task[None]] = {}
+        self._applied: OrderedDict[KeyT, float] = OrderedDict()
 
-    async def add(self, key: KeyT, item: ItemT) -> None:
+    async def add(self, key: KeyT, item: ItemT, *, may_wait: bool = False) -> None:
         """Return when `item` has been applied with its batch; raises what that raises."""
         if key not in self._open:
-            items: list[ItemT] = []
-            self._open[key] = (items, asyncio.create_task(self._later(key, items)))
-        items, applied = self._open[key]
-        items.append(item)
+            fresh: _Batch[ItemT] = _Batch()
+            self._open[key] = fresh, asyncio.create_task(self._later(key, fresh))
+        batch, applied = self._open[key]
+        batch.items.append(item)
+        batch.apply_by(self._due(key, may_wait=may_wait))
+        if len(batch.items) >= self._most:
+            batch.due.set()
         await asyncio.shield(applied)
 
-    async def _later(self, key: KeyT, items: list[ItemT]) -> None:
-        await asyncio.sleep(self._linger)
+    def _due(self, key: KeyT, *, may_wait: bool) -> float:
+        now = asyncio.get_running_loop().time()
+        paced = self._applied.get(key, float("-inf")) + self._pace
+        return max(now + (max(self._patience, self._linger) if may_wait else self._linger), paced)
+
+    async def _later(self, key: KeyT, batch: _Batch[ItemT]) -> None:
+        await batch.due.wait()
         while key in self._applying:
             await asyncio.wait({self._applying[key]})
-        applied = self._open.pop(key)[1]
-        self._applying[key] = applied
+        self._applying[key] = self._open.pop(key)[1]
         try:
-            await self._apply(key, items)
+            await self._apply(key, batch.items)
         finally:
             del self._applying[key]
+            self._remember(key)
+
+    def _remember(self, key: KeyT) -> None:
+        self._applied[key] = asyncio.get_running_loop().time()
+        self._applied.move_to_end(key)
+        if len(self._applied) > _REMEMBERED:
+            self._applied.popitem(last=False)

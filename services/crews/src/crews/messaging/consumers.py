@@ -15,7 +15,10 @@ from crews.domain.following import Following
 from crews.domain.remembering import Remembering
 from crews.messaging.batches import Batches
 
-_PREFETCH = 64
+_PREFETCH = 1_000
+"""Messages that wait for their batch at a time."""
+_PACE = 0.5
+"""Seconds between two writes of what a crew's runs have done, but for the end of a run after a rest."""
 
 _Crew = tuple[str, str]
 """A workspace's id and a crew's."""
@@ -34,7 +37,7 @@ class Consumers:
             await remembering.remember(*shelf, told)
 
         self._bus = bus
-        self._events: Batches[_Crew, JobEvent] = Batches(heard, linger)
+        self._events: Batches[_Crew, JobEvent] = Batches(heard, linger, pace=_PACE, patience=_PACE)
         self._memories: Batches[tuple[str, str, str], MemoryRemembered] = Batches(remember, linger)
 
     async def start(self) -> None:
@@ -48,9 +51,8 @@ class Consumers:
             first = fault.errors()[0]
             path = ".".join(str(part) for part in first["loc"]) or "body"
             raise DeadLetter(f"it is not a trace event: {path}: {first['msg']}") from None
-        await self._events.add(
-            (_header(message, HEADER_WORKSPACE), _header(message, HEADER_CREW)), event
-        )
+        crew = (_header(message, HEADER_WORKSPACE), _header(message, HEADER_CREW))
+        await self._events.add(crew, event, may_wait=not event.ends)
 
     async def _memory(self, message: Message) -> None:
         told = decode(message, MemoryRemembered)

@@ -42,7 +42,7 @@ class MongoCounters:
                 for ending in endings:
                     if ending.job_id not in known:
                         await self._add(key, workspace_id, crew_id, [ending])
-            self._since_pruned[key] += 1
+            self._since_pruned[key] += len(endings)
             if self._since_pruned[key] >= _PRUNE_EVERY:
                 del self._since_pruned[key]
                 await self._prune(key)

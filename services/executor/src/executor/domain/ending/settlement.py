@@ -24,6 +24,8 @@ from executor.domain.meters import Unpublished
 log = get_logger(__name__)
 
 _BATCH = 100
+_LINGER = 0.25
+"""Seconds for which ended jobs are gathered: one write counts all of a crew, one command closes all."""
 _PAUSE = 2.0
 """Seconds until a job that could not be settled is tried again."""
 _PAGE = 500
@@ -32,14 +34,26 @@ _HELD = 10_000
 
 
 class Settlement:
-    """Settles ended jobs in the background, from `start` to `stop`."""
+    """Settles ended jobs in the background, from `start` to `stop`.
 
-    def __init__(self, executions: Executions, counters: Counters, bus: Announcements) -> None:
+    Those that end within `linger` seconds are settled together: nobody waits for it.
+    """
+
+    def __init__(
+        self,
+        executions: Executions,
+        counters: Counters,
+        bus: Announcements,
+        linger: float = _LINGER,
+    ) -> None:
         self._executions = executions
         self._counters = counters
         self._bus = bus
+        self._linger = linger
         self._waiting: dict[str, Execution] = {}
         self._wake = asyncio.Event()
+        self._enough = asyncio.Event()
+        self._stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
         self._task: asyncio.Task[None] | None = None
@@ -53,6 +67,8 @@ class Settlement:
         """Settle what is waiting, for at most `grace` seconds."""
         for timer in self._later:
             timer.cancel()
+        self._stopping = True
+        self._enough.set()
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._idle.wait()
@@ -68,6 +84,8 @@ class Settlement:
         self._since.setdefault(job.job_id, time.monotonic())
         self._idle.clear()
         self._wake.set()
+        if len(self._waiting) >= _BATCH:
+            self._enough.set()
 
     def unpublished(self) -> Unpublished:
         """Return how many ended jobs are not settled yet, and since when the first of them waits."""
@@ -80,6 +98,7 @@ class Settlement:
     async def _work(self) -> None:
         while not told_to_stop():
             await self._wake.wait()
+            await self._gather()
             self._wake.clear()
             while self._waiting:
                 batch = list(self._waiting.values())[:_BATCH]
@@ -92,6 +111,15 @@ class Settlement:
                 for job in left:
                     self._again(job)
             self._idle.set()
+
+    async def _gather(self) -> None:
+        """Wait for more jobs, until there are enough of them or the settlement is to stop."""
+        if self._stopping or len(self._waiting) >= _BATCH:
+            return
+        self._enough.clear()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._linger):
+                await self._enough.wait()
 
     def _again(self, job: Execution) -> None:
         def add() -> None:

@@ -33,6 +33,8 @@ _LARGEST = 2 * 1024 * 1024
 """Bytes of one event."""
 _OUTPUTS = 6 * 1024 * 1024
 """Bytes of all of a job's outputs, which its document holds: MongoDB's has 16 MiB at most."""
+_TURNS = 3
+"""Turns of the loop before a write: a run whose models answer at once gets further in them."""
 _TAIL_EVENTS, _TAIL_BYTES = 64, 256 * 1024
 """A tail longer than this is copied to the traces while the job still runs."""
 _BACKOFF = Backoff((0.05, 0.2, 0.5, 1.0, 2.0))
@@ -152,6 +154,8 @@ class Appender:
 
     async def _write(self) -> None:
         try:
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
             while self._line:
                 await self._commit(self._numbered(self._batch()))
                 await self._shorten()

@@ -80,3 +80,27 @@ async def test_while_the_bus_is_away_no_more_jobs_are_kept_than_it_may(
         await asyncio.sleep(0.001)
     assert settling.unpublished().jobs == 10
     assert sum(settling.holds(f"job_{n}") for n in range(25)) == 10
+
+
+async def test_jobs_that_end_within_a_moment_are_counted_and_closed_by_one_write_each(
+    bus, make_crew
+):
+    bus.away = False
+    counted, closed = [], []
+
+    class Counters(MemoryCounters):
+        async def count(self, workspace_id, crew_id, endings):
+            counted.append([ending.job_id for ending in endings])
+
+    class Executions(MemoryExecutions):
+        async def close(self, job_ids, *, keep_tails=False):
+            closed.append(list(job_ids))
+
+    settling = Settlement(Executions(), Counters(), bus, linger=60)
+    settling.start()
+    for n in (1, 2, 3):
+        settling.add(ended(f"job_{n}", make_crew()))
+        await asyncio.sleep(0)
+    assert not closed
+    await settling.stop(5)  # which waits for nothing more
+    assert counted == closed == [["job_1", "job_2", "job_3"]]
