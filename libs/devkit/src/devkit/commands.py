@@ -27,11 +27,15 @@ def shard_keys(service: str) -> dict[str, str]:
 
 @dataclass(frozen=True)
 class Asked:
-    """One query, or one part of a write command. `by` is what it selects by; None inserts."""
+    """One query, or one part of a write command. `by` is what it selects by; None inserts.
+
+    `service` is the last part of the database's name.
+    """
 
     command: str
     collection: str
     by: Mapping[str, Any] | None = field(hash=False, compare=False)
+    service: str = ""
 
     @property
     def shape(self) -> str:
@@ -62,7 +66,8 @@ class Commands(monitoring.CommandListener):
         if not isinstance(collection, str):
             return
         parts = list(_parts(name, command))
-        self.asked += [Asked(name, collection, by) for by in parts]
+        service = event.database_name.rpartition("_")[2]
+        self.asked += [Asked(name, collection, by, service) for by in parts]
         if parts:
             self.counted[f"{name} {collection}"] += 1
 
