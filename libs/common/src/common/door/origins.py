@@ -23,8 +23,8 @@ class AllowedOrigins:
     def admit(self, origin: str, hosts: Iterable[str]) -> bool:
         """Return whether a page of `origin` may open a connection to us.
 
-        `hosts` are the names by which the client asked us. Without an origin (it is no browser),
-        with one of these hosts' own, and with one that is listed it may.
+        `hosts` are the names by which the client called us. A client without an origin (it is no
+        browser) may, a page of one of these hosts, and a page of a listed origin.
         """
         if not _normal(origin) or self.include(origin):
             return True

@@ -122,7 +122,7 @@ class RevocationCopy:
         """
         while True:
             if await self._is_outdated(prune_every):
-                # Before auth is asked: what is lost meanwhile has it loaded once more.
+                # Cleared first: what is lost while auth answers has it loaded once more.
                 self._outdated.clear()
                 await self._load()
                 await asyncio.sleep(pause)

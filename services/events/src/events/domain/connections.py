@@ -87,7 +87,7 @@ class Connections:
     ) -> None:
         """Close (4401) every connection whose token `covers` names.
 
-        Whose API key is still good, and only has other rights now, is told to come back (1012).
+        A client whose API key still holds, with other rights, is sent 1012 to come back.
         """
         for connection in tuple(self._open):
             identity = connection.identity
@@ -99,7 +99,7 @@ class Connections:
                 connection.end(UNAUTHORIZED, "the token has been revoked")
 
     def end_all(self) -> None:
-        """Tell every client to come back (1012): this process stops."""
+        """Close every connection with 1012, come back: this process stops."""
         self.stopping = True
         for connection in tuple(self._open):
             connection.end(RESTART, "the server restarts; come back")

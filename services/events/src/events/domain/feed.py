@@ -10,7 +10,7 @@ from events.domain.ports import ExecutionLog, LogHead, LogPage, RelayMeters
 from events.domain.watch import Watch
 
 PAGE = 200
-"""Events asked of the store at a time."""
+"""Events read from the store at a time."""
 _KEPT_BYTES = 262_144
 """Of the newest events, for clients that fall behind a little. Shared by all of a job's clients."""
 _PLACES = 8
@@ -118,7 +118,7 @@ class Feed:
             watch.look()
 
     def recent(self, seq: int) -> Batch | None:
-        """Return the kept events from `seq` on, or None when the store has to be asked."""
+        """Return the kept events from `seq` on, or None when only the store has them."""
         found = self._slices.get(seq)
         if found is None and self._kept and self._kept[0].seq <= seq <= self._kept[-1].seq:
             start = seq - self._kept[0].seq

@@ -18,7 +18,7 @@ class LogHead:
 
 @dataclass(frozen=True, slots=True)
 class LogPage:
-    """Events in rising order from the one asked for, and the head at the time of reading."""
+    """Events in rising order, and the head at the time of reading."""
 
     events: Sequence[Event]
     head: LogHead

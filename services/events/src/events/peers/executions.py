@@ -20,23 +20,23 @@ class ExecutorLog:
     async def page(self, workspace_id: str, job_id: str, after_seq: int, limit: int) -> LogPage:
         """Return at most `limit` events that follow `after_seq`."""
         bounds = {"after_seq": str(after_seq), "limit": str(limit)}
-        told = await self._get(workspace_id, f"/internal/executions/{job_id}/events", bounds)
+        answer = await self._get(workspace_id, f"/internal/executions/{job_id}/events", bounds)
         try:
-            events = [from_facts(facts) for facts in told["events"]]
+            events = [from_facts(facts) for facts in answer["events"]]
         except (KeyError, TypeError, ValueError) as fault:
             raise _unreadable() from fault
-        return LogPage(events, _head(told))
+        return LogPage(events, _head(answer))
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, LogHead]:
         """Return the heads of these jobs; unknown ones are left out."""
-        told = await self._executor.request(
+        answer = await self._executor.request(
             "POST",
             "/internal/executions/heads",
             token=await self._tokens.token(ALL_WORKSPACES),
             json={"job_ids": list(job_ids)},
         )
         try:
-            return {str(job_id): _head(facts) for job_id, facts in told["heads"].items()}
+            return {str(job_id): _head(facts) for job_id, facts in answer["heads"].items()}
         except (KeyError, TypeError, AttributeError) as fault:
             raise _unreadable() from fault
 
@@ -45,9 +45,9 @@ class ExecutorLog:
         return await self._executor.request("GET", path, token=token, params=params)
 
 
-def _head(told: Any) -> LogHead:
+def _head(answer: Any) -> LogHead:
     try:
-        return LogHead(status=str(told["status"]), last_seq=int(told["last_seq"]))
+        return LogHead(status=str(answer["status"]), last_seq=int(answer["last_seq"]))
     except (KeyError, TypeError, ValueError) as fault:
         raise _unreadable() from fault
 

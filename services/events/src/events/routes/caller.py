@@ -1,4 +1,4 @@
-"""What a connection tells of its caller: token, origin, address."""
+"""What a connection says of its caller: token, origin, address."""
 
 from starlette.types import Scope
 
@@ -23,7 +23,7 @@ def stream_token(scope: Scope) -> str:
 def is_own_page(scope: Scope, origins: AllowedOrigins) -> bool:
     """Return whether a request comes from no browser, a page of our own host, or an allowed one.
 
-    Our own is the host that was asked: as the client named it to us or, behind the gateway, to that.
+    Our own host is the one that the client named: to us or, behind the gateway, to that.
     """
     forwarded = header(scope, b"x-forwarded-host").split(",")[0]
     return origins.admit(header(scope, b"origin"), (header(scope, b"host"), forwarded))

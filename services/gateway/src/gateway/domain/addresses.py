@@ -1,4 +1,4 @@
-"""Which address a request comes from, as far as that can be believed."""
+"""Which address and which host a request comes from and names, as far as that can be trusted."""
 
 import re
 from collections.abc import Sequence
@@ -7,13 +7,13 @@ from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_add
 LOCAL = "local"
 """Stands for a peer that has no address (a Unix socket)."""
 _WITH_PORT = re.compile(r"\[([0-9A-Fa-f:.]+)\](?::[0-9]{1,5})?|([0-9.]+):[0-9]{1,5}")
-"""How some proxies write whom they speak for."""
+"""How some proxies write the address of their client."""
 
 
 def client_address(
     peer: str | None, forwarded: Sequence[str], trusted: Sequence[IPv4Network | IPv6Network]
 ) -> str:
-    """Return the client's address: the peer's or, where that is a trusted proxy, what it tells.
+    """Return the client's address: the peer's or, where that is a trusted proxy, the one it forwards.
 
     `forwarded` are the `X-Forwarded-For` values in order. They are read from the right, and the
     first that is no trusted proxy counts; everything left of it may be made up.
@@ -39,7 +39,7 @@ def requested_host(
     forwarded: str,
     trusted: Sequence[IPv4Network | IPv6Network],
 ) -> str:
-    """Return the host the client asked: `Host` or, from a trusted proxy, its `X-Forwarded-Host`."""
+    """Return the host that the client named: `Host` or, from a trusted proxy, its `X-Forwarded-Host`."""
     believed = forwarded and peer is not None and _is_within(peer, trusted)
     return forwarded if believed else host
 

@@ -16,7 +16,7 @@ from gateway.domain.windows import LocalUsage, RateLimits, Standing, standings
 
 @dataclass(frozen=True, slots=True)
 class Admission:
-    """What the door found.
+    """What the gateway finds out about a request.
 
     `jwt` stands in for an opaque token; `windows` are the limited ones, the tightest first.
     """
@@ -30,7 +30,7 @@ class Admission:
 class AdmissionControl:
     """Admits callers by token and open requests by address.
 
-    The shared counters are asked once per request. While they are away, revocations come from the
+    It asks the shared counters once per request. While they are away, revocations come from the
     door's own copy and the windows are this process's alone. Nobody is let in on a copy that was
     never loaded.
     """

@@ -1,4 +1,4 @@
-"""Under which names the platform may be asked, so that no page can make itself one of them.
+"""The host names that the platform answers to, so that no page can pass for one of them.
 
 A page of `evil.example` whose name suddenly leads to 127.0.0.1 (DNS rebinding) is of the same origin
 as what listens there: only the `Host` it asks tells it apart.

@@ -28,7 +28,7 @@ _JWKS = "/.well-known/jwks.json"
 _LONGEST = 2_048
 
 _PLAIN = re.compile(r"(?:/[A-Za-z0-9_-][A-Za-z0-9._~-]*)+")
-"""Nearly every path that is asked for; anything else is looked at closely."""
+"""Nearly every path that clients request; anything else is checked closely."""
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})")
 _UNRESERVED = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _ALLOWED = re.compile(r"(?:/(?:[A-Za-z0-9._~!$&'()*+,;=:@-]|%[0-9A-F]{2})+)+")
@@ -37,7 +37,7 @@ _REFUSED_ESCAPES = re.compile(r"%(?:2F|5C|25|[01][0-9A-F]|7F)")
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where a request goes: the service, the path it is asked for, and how."""
+    """Where a request goes: the service, the path there, and how."""
 
     service: str
     path: str

@@ -112,7 +112,7 @@ class ServiceUpstream:
 
 
 def upstream_error(service: str, fault: BaseException) -> Unavailable | UpstreamTimeout:
-    """Return what a client is told when a call to `service` ended in `fault`."""
+    """Return the error for the client when a call to `service` ended in `fault`."""
     details = {"service": service}
     if isinstance(fault, TimeoutError) and not isinstance(fault, aiohttp.ConnectionTimeoutError):
         return UpstreamTimeout(f"The service {service} did not answer in time.", details=details)

@@ -21,7 +21,7 @@ _LINGER_BYTES = 64 * 1024 * 1024
 
 
 async def give(send: Send, visit: Visit, status: int, headers: Headers, body: bytes = b"") -> None:
-    """Send a whole answer. A HEAD request is told the length, not the body."""
+    """Send a whole answer. A HEAD request gets the length, not the body."""
     visit.status = status
     if status not in {204, 304}:
         headers.append((b"content-length", b"%d" % len(body)))
@@ -70,7 +70,7 @@ async def _throw_away(receive: Receive) -> None:
 
 
 def failure(visit: Visit, error: KasalError) -> tuple[Headers, bytes]:
-    """Return the headers and the body that tell of `error`."""
+    """Return the headers and the body that describe `error`."""
     as_problem = "application/problem+json" in visit.accept
     made = problem(error, visit.request_id) if as_problem else envelope(error, visit.request_id)
     headers = [_PROBLEM if as_problem else _JSON]
@@ -82,14 +82,14 @@ def failure(visit: Visit, error: KasalError) -> tuple[Headers, bytes]:
 
 
 def allow(methods: Sequence[str]) -> tuple[bytes, bytes]:
-    """Return the header that tells the methods of a route; `OPTIONS` is everywhere."""
+    """Return the header that names the methods of a route; `OPTIONS` is everywhere."""
     return (b"allow", ", ".join([*methods, "OPTIONS"]).encode())
 
 
 def rate_headers(windows: Sequence[Standing]) -> Headers:
     """Return the rate-limit headers for `windows`, the tightest first; none for no limit.
 
-    `X-RateLimit-*` tell of the tightest, its reset in Unix seconds. `RateLimit` and
+    `X-RateLimit-*` describe the tightest, its reset in Unix seconds. `RateLimit` and
     `RateLimit-Policy` are those of draft-ietf-httpapi-ratelimit-headers-10, for all of them.
     """
     if not windows:

@@ -1,4 +1,4 @@
-"""Letting a request in: its host, its address, its token and limits, and what its service is told."""
+"""Letting a request in: its host, its address, its token and limits, and the headers for its service."""
 
 from common.door.presentation import authorization_header, required_token
 from common.errors import InvalidRequest, RateLimited

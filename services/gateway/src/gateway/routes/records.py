@@ -101,10 +101,10 @@ class Records:
         )
 
     def begin(self, visit: Visit) -> None:
-        """Open the span; `visit.traceparent` is what services are told to continue."""
-        told = visit.header(b"traceparent")
-        parent = extract({"traceparent": told}) if told else _NOTHING
-        if not told and visit.path in PROBES:
+        """Open the span; `visit.traceparent` is what services continue."""
+        traceparent = visit.header(b"traceparent")
+        parent = extract({"traceparent": traceparent}) if traceparent else _NOTHING
+        if not traceparent and visit.path in PROBES:
             parent = untraced()
         span: Span = self._tracer.start_span(visit.method, parent, kind=SpanKind.SERVER)
         context = span.get_span_context()
@@ -112,7 +112,7 @@ class Records:
             flags = int(context.trace_flags)
             visit.traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags:02x}"
         visit.span = span
-        # What the door itself asks of auth is part of the trace, and of the request in its log.
+        # What the gateway itself asks auth is part of the trace, and of the request in its log.
         if context.trace_flags.sampled:
             otel_context.attach(set_span_in_context(span, parent))
         bind_contextvars(service="gateway", request_id=visit.request_id)
@@ -132,7 +132,7 @@ class Records:
         span: Span = visit.span
         if span.is_recording():
             span.update_name(f"{attributes['http.request.method']} {visit.route}".strip())
-            span.set_attributes({**attributes, **_facts(visit)})
+            span.set_attributes({**attributes, **_span_attributes(visit)})
             if visit.status >= 500:
                 span.set_status(Status(StatusCode.ERROR))
         span.end()
@@ -141,14 +141,14 @@ class Records:
             self._log.add(visit, seconds)
 
 
-def _facts(visit: Visit) -> dict[str, str]:
-    facts = {
+def _span_attributes(visit: Visit) -> dict[str, str]:
+    attributes = {
         "url.path": visit.path,
         "url.scheme": visit.scope["scheme"],
         "kasal.request_id": visit.request_id,
     }
     workspace = visit.workspace_id
-    return {**facts, "kasal.workspace_id": workspace} if workspace else facts
+    return {**attributes, "kasal.workspace_id": workspace} if workspace else attributes
 
 
 def is_pretty(log_format: str) -> bool:

@@ -16,7 +16,7 @@ from gateway.routes.visit import Visit
 log = get_logger(__name__)
 
 _RESTART = 1012
-"""What a client is told when the service behind is lost: come back (RFC 6455 registry)."""
+"""Sent to a client when the service behind is lost: come back (RFC 6455 registry)."""
 _OWN_TO_THE_PROTOCOL = frozenset({1004, 1005, 1006, 1015})
 """Codes that may not be sent in a frame (RFC 6455, section 7.4.1)."""
 _HANDSHAKE = (

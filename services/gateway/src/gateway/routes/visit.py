@@ -1,4 +1,4 @@
-"""One request at the door: what its headers say, what is carried on, and what is told in the log."""
+"""One request at the door: what its headers say, what is carried on, and what is logged."""
 
 import time
 from collections.abc import Sequence
@@ -51,7 +51,7 @@ _NOT_CARRIED = _HOP_BY_HOP | {
     b"host",
     b"traceparent",
     b"x-request-id",
-    # Says where a request comes from or who sent it: ours to tell.
+    # Says where a request comes from or who sent it: that is for us to say.
     b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
@@ -61,7 +61,7 @@ _NOT_CARRIED = _HOP_BY_HOP | {
     b"x-real-ip",
     b"true-client-ip",
     b"x-client-ip",
-    # Would change what is asked for.
+    # Would change what is requested.
     b"x-http-method-override",
     b"x-method-override",
     b"x-original-url",
@@ -74,8 +74,8 @@ class Visit:
     """A request while it is being served. `extra` are headers for whatever it is answered with."""
 
     __slots__ = (
+        "_read_here",
         "accept",
-        "asked",
         "carried",
         "extra",
         "method",
@@ -99,7 +99,7 @@ class Visit:
         self.path: str = scope["path"]
         client = scope.get("client")
         self.peer: str | None = client[0] if client else None
-        self.asked: dict[bytes, list[bytes]] = {}
+        self._read_here: dict[bytes, list[bytes]] = {}
         self.carried: CIMultiDict[str] = CIMultiDict()
         self.status = 0
         self.route = ""
@@ -112,29 +112,29 @@ class Visit:
         self.extra: list[tuple[bytes, bytes]] = [(b"x-request-id", self.request_id.encode())]
 
     def _read(self, headers: Sequence[tuple[bytes, bytes]]) -> None:
-        asked, carried, unreadable = self.asked, self.carried, ""
+        read_here, carried, unreadable = self._read_here, self.carried, ""
         for name, value in headers:
             if name in _READ_HERE:
-                asked.setdefault(name, []).append(value)
+                read_here.setdefault(name, []).append(value)
             if name in _NOT_CARRIED or name.startswith(_NOT_CARRIED_PREFIXES):
                 continue
             try:
                 carried.add(name.decode("ascii"), value.decode())
             except UnicodeDecodeError:
                 unreadable = name.decode("ascii", "replace")
-        for value in asked.get(b"connection", ()):
+        for value in read_here.get(b"connection", ()):
             for named in value.decode("latin-1").split(","):
                 carried.popall(named.strip(), None)
         self.unreadable = unreadable
 
     def header(self, name: bytes) -> str:
         """Return a header that is read at the door; an empty text when it is missing."""
-        values = self.asked.get(name)
+        values = self._read_here.get(name)
         return values[0].decode("latin-1") if values else ""
 
     def headers(self, name: bytes) -> list[str]:
         """Return all values of a header that is read at the door."""
-        return [value.decode("latin-1") for value in self.asked.get(name, ())]
+        return [value.decode("latin-1") for value in self._read_here.get(name, ())]
 
     def check(self) -> None:
         """Raise `InvalidRequest` when a header cannot be carried on as it is."""
