@@ -99,7 +99,7 @@ async def _watch(stack: Stack, rounds: int, report: Report) -> None:
         user = User(base, http)
         await user.register(stack.urls["KASAL_AUTH_URL"])
         crew_id = await user.crew()
-        async with user.socket() as socket:
+        async with user.connect() as socket:
             await _alternate(bus, Watcher(user, socket, crew_id), rounds, report)
     await bus.close()
 

@@ -143,7 +143,7 @@ class Bench:
             aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
         ):
             user = User(platform.base, http)
-            await user.login("user@example.com", "secure_password")
+            await user.log_in("user@example.com", "secure_password")
             crew_id = await user.crew("gpt-4")
             await asyncio.sleep(_SETTLING)
             warm = [await user.start(crew_id) for _ in range(5)]
@@ -193,7 +193,7 @@ class _Stop:
 
 
 async def _stop(user: User, model: HeldModel, job_id: str) -> _Stop:
-    async with user.socket() as socket:
+    async with user.connect() as socket:
         await socket.send_json({"type": "subscribe", "job_id": job_id})
         while orjson.loads(await socket.receive_str())["type"] != "task_start":
             pass

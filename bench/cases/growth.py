@@ -38,7 +38,7 @@ class Reader:
     async def __call__(self, job_id: str) -> None:
         if next(self._counted) % _WATCHED:
             return
-        async with self._user.socket() as socket, asyncio.timeout(30):
+        async with self._user.connect() as socket, asyncio.timeout(30):
             await socket.send_json({"type": "subscribe", "job_id": job_id, "after_seq": 0})
             while orjson.loads(await socket.receive_str())["type"] != "execution_complete":
                 pass

@@ -93,7 +93,7 @@ class Ours:
         """Return seconds to the next event and to the model's next call, and tasks done again."""
         self._model.next_job()
         crew_id = await self._user.crew("gpt-4")  # with no memory of an earlier run in its prompts
-        async with self._user.socket() as socket, asyncio.timeout(_PATIENCE):
+        async with self._user.connect() as socket, asyncio.timeout(_PATIENCE):
             job_id = await self._user.start(crew_id)
             await socket.send_json({"type": "subscribe", "job_id": job_id})
             await self._model.held.wait()

@@ -100,7 +100,7 @@ async def _watched(user: User, crew_id: str) -> None:
     left = iter(range(JOBS))
 
     async def watch() -> None:
-        async with user.socket() as socket:
+        async with user.connect() as socket:
             for _ in left:
                 await _to_its_end(socket, await user.start(crew_id))
 
@@ -145,7 +145,7 @@ async def _take(costs: Costs, user: User, crews: list[str]) -> None:
         await user.call("GET", "/auth/me")
 
     async def open_one(_: int) -> None:
-        async with user.socket():
+        async with user.connect():
             pass
 
     await costs.idle()

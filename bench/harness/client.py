@@ -2,31 +2,13 @@
 
 import secrets
 from collections.abc import Sequence
-from typing import Any
-
-import aiohttp
-import orjson
 
 from bench.harness.workload import INPUTS, PARTS
+from kasal_platform.api_client import ApiClient
 
 
-class User:
-    """Someone with a token."""
-
-    def __init__(self, base: str, http: aiohttp.ClientSession) -> None:
-        self.base = base
-        self.http = http
-        self.headers: dict[str, str] = {}
-
-    async def call(self, method: str, path: str, body: Any = None) -> Any:
-        """Send a request; return the decoded answer. Ends the bench if it is refused."""
-        async with self.http.request(
-            method, self.base + path, json=body, headers=self.headers
-        ) as answer:
-            raw = await answer.read()
-        if answer.status >= 400:
-            raise SystemExit(f"{method} {path} was answered {answer.status}: {raw.decode()}")
-        return orjson.loads(raw) if raw else None
+class User(ApiClient):
+    """Someone with a token, and the crew of the workload."""
 
     async def register(self, auth: str) -> None:
         """Make a workspace without limits and log in.
@@ -35,14 +17,12 @@ class User:
         """
         credentials = {"email": f"{secrets.token_hex(6)}@example.com", "password": "a long one 17"}
         await self.call("POST", "/auth/register", credentials)
-        await self.login(**credentials)
+        await self.log_in(**credentials)
         plan = {"tier": "enterprise"}
-        async with self.http.put(f"{auth}/workspace/plan", json=plan, headers=self.headers) as told:
-            told.raise_for_status()
-
-    async def login(self, email: str, password: str) -> None:
-        answer = await self.call("POST", "/auth/login", {"email": email, "password": password})
-        self.headers = {"Authorization": f"Bearer {answer['access_token']}"}
+        async with self.http.put(
+            f"{auth}/workspace/plan", json=plan, headers=self.headers
+        ) as answer:
+            answer.raise_for_status()
 
     async def crew(self, model: str = "offline", tools: Sequence[str] = ()) -> str:
         """Make the workload's crew, whose agents have `tools`; return its id."""
@@ -73,6 +53,3 @@ class User:
     async def start(self, crew_id: str) -> str:
         body = {"crew_id": crew_id, "inputs": INPUTS}
         return str((await self.call("POST", "/executions", body))["job_id"])
-
-    def socket(self) -> Any:
-        return self.http.ws_connect(self.base + "/ws", headers=self.headers)

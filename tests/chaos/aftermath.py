@@ -5,10 +5,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from chaos.client import TERMINAL, Client, Watcher
+from chaos.client import PatientClient, Watcher
 from chaos.report import Report
 from chaos.script import CrewScript, done_twice, left_out
 from common.bus.dead_letters import listed
+from common.contracts.events import TERMINAL_EVENTS
 from kasal_platform.stack import Stack
 
 _CAUGHT_UP_WITHIN = 30.0
@@ -45,7 +46,12 @@ class Aftermath:
     """Compares what was sent and shown with what is stored, and writes what is wrong into a report."""
 
     def __init__(
-        self, client: Client, stack: Stack, crews: list[Crew], sent: list[Sent], report: Report
+        self,
+        client: PatientClient,
+        stack: Stack,
+        crews: list[Crew],
+        sent: list[Sent],
+        report: Report,
     ) -> None:
         self._client = client
         self._stack = stack
@@ -83,7 +89,7 @@ class Aftermath:
         broken = list(watcher.problems)
         if [event["seq"] for event in log] != list(range(1, len(log) + 1)):
             broken.append(f"stored as {[event['seq'] for event in log]}")
-        ends = [event for event in log if event["type"] in TERMINAL]
+        ends = [event for event in log if event["type"] in TERMINAL_EVENTS]
         if len(ends) != 1 or ends[0] is not log[-1]:
             broken.append(f"it has the ends {ends}")
         elif watcher.over:

@@ -14,7 +14,7 @@ from typing import Any
 import aiohttp
 
 from chaos.aftermath import Aftermath, Crew, Sent
-from chaos.client import Client, Refused, Watcher
+from chaos.client import PatientClient, Watcher
 from chaos.faults import Chaos, Fault
 from chaos.report import Report, errors_in, resume_times
 from chaos.script import APPEND, CHARGE, CREWS, LOOK_UP, CrewScript
@@ -25,6 +25,7 @@ from common.contracts.messages import JobSubmitted
 from common.contracts.topology import JOBS
 from common.ids import new_id
 from common.telemetry import Telemetry
+from kasal_platform.api_client import ApiError
 from kasal_platform.config import Settings
 from kasal_platform.stack import Stack, stack_in
 
@@ -69,7 +70,7 @@ async def run(options: Options, folder: Path) -> Report:
                 cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
             ) as http,
         ):
-            client = Client(stack.urls["KASAL_GATEWAY_URL"] + "/api/v1", http)
+            client = PatientClient(stack.urls["KASAL_GATEWAY_URL"] + "/api/v1", http)
             journey = Journey(options, folder, stack, client, outside)
             await journey.prepare()
             await journey.travel()
@@ -82,7 +83,7 @@ class Journey:
     """One journey; see the module."""
 
     def __init__(
-        self, options: Options, folder: Path, stack: Stack, client: Client, outside: Outside
+        self, options: Options, folder: Path, stack: Stack, client: PatientClient, outside: Outside
     ) -> None:
         self._options = options
         self._folder = folder
@@ -102,8 +103,7 @@ class Journey:
         client = self._client
         credentials = {"email": f"{secrets.token_hex(6)}@example.com", "password": "a long one 17"}
         await client.call("POST", "/auth/register", credentials)
-        told = await client.call("POST", "/auth/login", credentials)
-        client.headers = {"Authorization": f"Bearer {told['access_token']}"}
+        await client.log_in(**credentials)
         await client.call("PUT", "/workspace/plan", {"tier": "enterprise"})
         me = await client.call("GET", "/auth/me")
         self._workspace_id, self._user_id = me["workspace"]["id"], me["id"]
@@ -178,7 +178,7 @@ class Journey:
                 group.create_task(job.watcher.to_end())
                 if stop:
                     group.create_task(self._stop(job, chance.uniform(0.3, 4)))
-        except* (Refused, TimeoutError) as faults:
+        except* (ApiError, TimeoutError) as faults:
             self._report.problems += [f"job {job.n} {job.job_id}: {f!r}" for f in faults.exceptions]
 
     async def _submit(self, job: Sent) -> None:
@@ -209,7 +209,7 @@ class Journey:
         try:
             await self._client.call("POST", f"/executions/{job.job_id}/stop")
             job.stopped = True
-        except Refused as refused:
+        except ApiError as refused:
             if refused.status == 404 and job.watcher is not None and not job.watcher.events:
                 return await self._stop(job, 0.5)  # still on its way over the bus
             if refused.status != 409:

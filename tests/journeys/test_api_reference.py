@@ -169,7 +169,7 @@ async def test_executions(user: Any) -> None:
 async def test_the_websocket_client_of_the_document(user: Any) -> None:
     crew_id = await user.crew("Say hello")
     job_id = await user.start(crew_id)
-    async with user.socket() as socket:
+    async with user.connect() as socket:
         await socket.send_str(json.dumps({"type": "subscribe", "job_id": job_id}))
         first = await socket.receive_json()
         assert first["type"] == "subscribed"

@@ -15,6 +15,9 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from journeys.model import ScriptedModel
+from journeys.platforms import Platform
+from journeys.users import User, registered
 from pymongo import MongoClient
 from redis import Redis
 
@@ -35,7 +38,6 @@ class Site:
     folder: Path
     given: dict[str, str]
     model: Any
-    journeys: Any
 
     @asynccontextmanager
     async def platform(self, prefix: str) -> AsyncIterator[Any]:
@@ -50,7 +52,7 @@ class Site:
         given = {**os.environ, **self.given}
         async with stack_in(Settings(port=0), self.folder, given, extra) as stack:
             base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"
-            yield self.journeys.Platform("stack", base, self.folder, self.model, stack=stack)
+            yield Platform("stack", base, self.folder, self.model, stack=stack)
 
     async def tool(self, prefix: str, *arguments: str) -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
@@ -67,12 +69,12 @@ class Site:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def site(
-    tmp_path: Path, mongo_url: str, redis_url: str, amqp_url: str, journeys: Any
+    tmp_path: Path, mongo_url: str, redis_url: str, amqp_url: str
 ) -> AsyncIterator[Site]:
-    model = journeys.ScriptedModel()
+    model = ScriptedModel()
     await model.start()
     given = {"KASAL_MONGO_URL": mongo_url, "KASAL_REDIS_URL": redis_url, "KASAL_AMQP_URL": amqp_url}
-    yield Site(tmp_path, given, model, journeys)
+    yield Site(tmp_path, given, model)
     await model.close()
 
 
@@ -81,7 +83,7 @@ async def test_a_platform_is_brought_back_from_a_backup_made_while_it_worked(sit
     folder = site.folder / "saved"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         async with site.platform(old) as platform:
-            user = await site.journeys.registered(site.journeys.User(platform, http))
+            user = await registered(User(platform, http))
             quick = await user.crew("Say one thing", "Say another", model="gpt-4")
             done = await user.finished(await user.start(quick))
             held = await user.start(

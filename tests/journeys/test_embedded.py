@@ -13,6 +13,11 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from journeys.model import ScriptedModel
+from journeys.platforms import Platform, ended, printed
+from journeys.users import User
+
+from kasal_platform.local.program import free_port
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 
@@ -20,10 +25,9 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platfor
 class Home:
     """A data folder, a port and a model, on which the platform is started again and again."""
 
-    def __init__(self, folder: Path, port: int, journeys: Any, model: Any) -> None:
+    def __init__(self, folder: Path, port: int, model: Any) -> None:
         self.folder = folder
         self.port = port
-        self.journeys = journeys
         self.model = model
 
     @property
@@ -48,8 +52,8 @@ class Home:
 
     async def user(self, http: aiohttp.ClientSession) -> Any:
         base = f"http://127.0.0.1:{self.port}/api/v1"
-        platform = self.journeys.Platform("embedded", base, self.folder, self.model)
-        person = self.journeys.User(platform, http, "user@example.com", "secure_password")
+        platform = Platform("embedded", base, self.folder, self.model)
+        person = User(platform, http, "user@example.com", "secure_password")
         await person.login()
         return person
 
@@ -59,16 +63,16 @@ class Home:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def home(tmp_path: Path, journeys: Any) -> AsyncIterator[Home]:
-    model = journeys.ScriptedModel()
+async def home(tmp_path: Path) -> AsyncIterator[Home]:
+    model = ScriptedModel()
     await model.start()
-    yield Home(tmp_path, journeys.free_port(), journeys, model)
+    yield Home(tmp_path, free_port(), model)
     await model.close()
 
 
-async def test_a_job_outlives_a_killed_platform(home: Home, journeys: Any) -> None:
+async def test_a_job_outlives_a_killed_platform(home: Home) -> None:
     first = await home.start()
-    lines = await journeys.printed(first, "Kasal is up")
+    lines = await printed(first, "Kasal is up")
     assert any("execution_complete" in line for line in lines)
     async with aiohttp.ClientSession() as http:
         user = await home.user(http)
@@ -80,7 +84,7 @@ async def test_a_job_outlives_a_killed_platform(home: Home, journeys: Any) -> No
     home.model.release("crash")
 
     second = await home.start()
-    lines = await journeys.printed(second, "Kasal is up")
+    lines = await printed(second, "Kasal is up")
     assert not any("execution_complete" in line for line in lines), "the demo runs once"
     async with aiohttp.ClientSession() as http:
         user = await home.user(http)
@@ -88,7 +92,7 @@ async def test_a_job_outlives_a_killed_platform(home: Home, journeys: Any) -> No
         assert events[-1]["type"] == "execution_complete"
         assert [event["type"] for event in events].count("task_start") == 3
         assert (await user.call("GET", "/executions/job_qwerty123"))["status"] == "completed"
-    assert await journeys.ended(second) == 0
+    assert await ended(second) == 0
 
 
 async def test_a_taken_port_is_one_line(home: Home) -> None:
@@ -102,9 +106,9 @@ async def test_a_taken_port_is_one_line(home: Home) -> None:
     assert str(home.port) in said.decode()
 
 
-async def test_a_dead_database_ends_the_platform_with_one_line(home: Home, journeys: Any) -> None:
+async def test_a_dead_database_ends_the_platform_with_one_line(home: Home) -> None:
     process = await home.start()
-    await journeys.printed(process, "Kasal is up")
+    await printed(process, "Kasal is up")
     os.kill(home.database_pid, signal.SIGKILL)
     _, said = await asyncio.wait_for(process.communicate(), timeout=30)
     assert process.returncode == 1
@@ -112,9 +116,9 @@ async def test_a_dead_database_ends_the_platform_with_one_line(home: Home, journ
     assert "Traceback" not in said.decode()
 
 
-async def test_a_job_outlives_a_database_that_locks_up(home: Home, journeys: Any) -> None:
+async def test_a_job_outlives_a_database_that_locks_up(home: Home) -> None:
     process = await home.start(KASAL_DATABASE_SILENCE="2")
-    await journeys.printed(process, "Kasal is up")
+    await printed(process, "Kasal is up")
     async with aiohttp.ClientSession() as http:
         user = await home.user(http)
         crew_id = await user.crew("Before", "Then hold:lock", "After", model="gpt-4")
@@ -153,7 +157,7 @@ async def test_a_wrong_setting_is_one_line(home: Home) -> None:
 
 
 async def test_who_may_log_in_can_as_soon_as_it_is_ready_and_only_at_its_own_host(
-    home: Home, journeys: Any
+    home: Home,
 ) -> None:
     process = await home.start()
     base = f"http://127.0.0.1:{home.port}"

@@ -9,6 +9,8 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from journeys.model import ScriptedModel
+from journeys.platforms import SETTINGS, embedded_platform
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 
@@ -22,17 +24,17 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def platform(journeys: Any, disk: Path) -> AsyncIterator[Any]:
-    model = journeys.ScriptedModel()
+async def platform(disk: Path) -> AsyncIterator[Any]:
+    model = ScriptedModel()
     await model.start()
     extra = {
-        **journeys.SETTINGS,
+        **SETTINGS,
         "KASAL_OPENAI_BASE_URL": model.url,
         "OPENAI_API_KEY": "",
         "KASAL_DEMO": "false",
         "KASAL_DATABASE_SILENCE": "1",
     }
-    async with journeys.embedded_platform(disk, model, extra) as running:
+    async with embedded_platform(disk, model, extra) as running:
         yield running
     await model.close()
 

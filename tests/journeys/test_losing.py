@@ -15,7 +15,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from chaos.client import Client, Watcher
+from chaos.client import PatientClient, Watcher
+from journeys.model import ScriptedModel
+from journeys.platforms import SETTINGS, Platform
 from redis.asyncio import Redis
 
 from kasal_platform.config import Settings
@@ -78,13 +80,13 @@ async def payments() -> AsyncIterator[Payments]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def platform(
-    journeys: Any, payments: Payments, tmp_path_factory: pytest.TempPathFactory
+    payments: Payments, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Any]:
     folder = tmp_path_factory.mktemp("losing")
-    model = journeys.ScriptedModel()
+    model = ScriptedModel()
     await model.start()
     extra = {
-        **journeys.SETTINGS,
+        **SETTINGS,
         "KASAL_OPENAI_BASE_URL": model.url,
         "OPENAI_API_KEY": "",
         "KASAL_LOG_FORMAT": "json",
@@ -94,7 +96,7 @@ async def platform(
     async with stack_in(Settings(port=0), folder, {}, extra, own_backends=True) as stack:
         base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"
         amqp_url = stack.urls["KASAL_AMQP_URL"]
-        yield journeys.Platform("stack", base, folder, model, amqp_url, stack)
+        yield Platform("stack", base, folder, model, amqp_url, stack)
     await model.close()
 
 
@@ -327,12 +329,12 @@ async def log_line(log: Any, job_id: str, words: tuple[str, ...]) -> None:
 async def test_a_restart_of_everything_under_load_loses_nothing(user: Any, platform: Any) -> None:
     crew_id = await user.crew("First hold:rolling", "Second", "Third", model="gpt-4")
     jobs = [await user.start(crew_id) for _ in range(12)]
-    client = Client(platform.base, user.http)
-    client.headers = user.headers
+    client = PatientClient(platform.base, user.http)
+    client.token = user.token
     watchers = [Watcher(client, job, random.Random(job)) for job in jobs]
     watching = [asyncio.create_task(watcher.to_end()) for watcher in watchers]
     await platform.model.held("rolling")
-    async with user.socket() as socket:
+    async with user.connect() as socket:
         await socket.send_json({"type": "subscribe", "job_id": jobs[0]})
         assert (await socket.receive_json())["type"] == "subscribed"
         await restart(platform, "events")
@@ -433,7 +435,7 @@ async def test_a_stopped_worker_ends_a_call_that_must_not_be_made_twice(
 
 
 async def until_resumed(user: Any, job_id: str) -> float:
-    async with user.socket() as socket:
+    async with user.connect() as socket:
         await socket.send_json({"type": "subscribe", "job_id": job_id})
         async with asyncio.timeout(30):
             while True:

@@ -15,6 +15,9 @@ import pytest
 import pytest_asyncio
 import yaml
 from aiohttp import web
+from journeys.model import ScriptedModel
+from journeys.platforms import embedded_platform, stack_platform
+from journeys.users import User, read_events
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
@@ -155,13 +158,12 @@ def shape(request: pytest.FixtureRequest) -> str:
 async def story(
     shape: str,
     collector: Collector,
-    journeys: Any,
     request: pytest.FixtureRequest,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[Story]:
     """A platform of its own, one job on it, and the platform's end."""
     folder = tmp_path_factory.mktemp(f"observed-{shape}")
-    model = journeys.ScriptedModel()
+    model = ScriptedModel()
     await model.start()
     metrics_port = free_port() if shape == "embedded" else 0
     extra = {
@@ -181,13 +183,13 @@ async def story(
     told = Story(shape, secrets.token_hex(16), "", "", [], [], {}, [MODEL_KEY, SANDBOX])
     try:
         if shape == "embedded":
-            async with journeys.embedded_platform(folder, model, extra) as platform:
+            async with embedded_platform(folder, model, extra) as platform:
                 ports = {"embedded": metrics_port}
-                await _live(told, collector, platform, journeys, ports)
+                await _live(told, collector, platform, ports)
         else:
-            async with journeys.stack_platform(folder, model, extra) as platform:
+            async with stack_platform(folder, model, extra) as platform:
                 ports = {p.name: p.metrics_port for p in platform.stack.processes.values()}
-                await _live(told, collector, platform, journeys, ports)
+                await _live(told, collector, platform, ports)
     finally:
         await model.close()
     told.spans = list(collector.spans)
@@ -196,13 +198,11 @@ async def story(
     yield told
 
 
-async def _live(
-    told: Story, collector: Collector, platform: Any, journeys: Any, ports: dict[str, int]
-) -> None:
+async def _live(told: Story, collector: Collector, platform: Any, ports: dict[str, int]) -> None:
     """Register, make a crew with a custom tool, run it, be refused once, read the metrics."""
     model = platform.model
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-        user = journeys.User(platform, http, f"{secrets.token_hex(6)}@example.com")
+        user = User(platform, http, f"{secrets.token_hex(6)}@example.com")
         user.password = f"pass-{secrets.token_hex(8)}"
         credentials = {"email": user.email, "password": user.password}
         registered = await user.call("POST", "/auth/register", credentials, expect=201)
@@ -237,7 +237,7 @@ async def _live(
         body = {"crew_id": crew_id, "inputs": {}}
         started = await user.call("POST", "/executions", body, expect=202, headers=headers)
         told.job_id = started["job_id"]
-        await _watched(user, model, journeys, told.job_id)
+        await _watched(user, model, told.job_id)
         await _remembered(user, crew_id)
         assert collector.shown == [f"Bearer {TOOL_SECRET}"]
         await _refused(user)
@@ -247,14 +247,14 @@ async def _live(
                 told.metrics[name] = await answer.text()
 
 
-async def _watched(user: Any, model: Any, journeys: Any, job_id: str) -> None:
+async def _watched(user: Any, model: Any, job_id: str) -> None:
     """Watch the job live from the middle of it to its end."""
     await model.held("crm")
-    async with user.socket() as socket:
+    async with user.connect() as socket:
         await socket.send_json({"type": "subscribe", "job_id": job_id})
         assert (await socket.receive_json())["type"] == "subscribed"
         model.release("crm")
-        await journeys.read_events(socket)
+        await read_events(socket)
 
 
 async def _refused(user: Any) -> None:

@@ -11,6 +11,9 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
+from journeys.model import ScriptedModel
+from journeys.platforms import SETTINGS, Platform
+from journeys.users import User, registered
 
 from kasal_platform.config import Settings
 from kasal_platform.local.program import free_port
@@ -58,11 +61,11 @@ async def vault() -> AsyncIterator[Vault]:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def platform(journeys: Any, vault: Vault, tmp_path: Any) -> AsyncIterator[Any]:
-    model = journeys.ScriptedModel()
+async def platform(vault: Vault, tmp_path: Any) -> AsyncIterator[Any]:
+    model = ScriptedModel()
     await model.start()
     extra = {
-        **journeys.SETTINGS,
+        **SETTINGS,
         "KASAL_OPENAI_BASE_URL": model.url,
         "OPENAI_API_KEY": "",
         "KASAL_LOG_FORMAT": "json",
@@ -70,7 +73,7 @@ async def platform(journeys: Any, vault: Vault, tmp_path: Any) -> AsyncIterator[
     }
     async with stack_in(Settings(port=0), tmp_path, os.environ, extra) as stack:
         base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"
-        yield journeys.Platform("stack", base, tmp_path, model, stack=stack)
+        yield Platform("stack", base, tmp_path, model, stack=stack)
     await model.close()
 
 
@@ -118,14 +121,12 @@ async def said_by(stack: Stack, service: str, verb: str) -> tuple[int, str, str]
 
 
 @pytest.mark.timeout(300)
-async def test_both_secrets_rotate_while_people_work(
-    journeys: Any, platform: Any, vault: Vault
-) -> None:
+async def test_both_secrets_rotate_while_people_work(platform: Any, vault: Vault) -> None:
     stack = platform.stack
     environment = stack.processes["auth"].environment
     old = {name: environment[name] for name in NEW}
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
-        user = await journeys.registered(journeys.User(platform, http))
+        user = await registered(User(platform, http))
         first_token = user.token
         tool = {
             "name": "vault",

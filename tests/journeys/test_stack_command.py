@@ -12,6 +12,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from journeys.platforms import printed
 
 from kasal_platform.local.program import free_port
 
@@ -20,7 +21,7 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platfor
 
 @pytest_asyncio.fixture(scope="module", loop_scope="session")
 async def command(
-    journeys: Any, tmp_path_factory: pytest.TempPathFactory
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """The running command, and what it has printed when it was up."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith("KASAL_")}
@@ -35,7 +36,7 @@ async def command(
         stdout=asyncio.subprocess.PIPE,
     )
     try:
-        yield process, "\n".join(await journeys.printed(process, "Press Ctrl-C to stop"))
+        yield process, "\n".join(await printed(process, "Press Ctrl-C to stop"))
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
@@ -56,13 +57,11 @@ async def test_it_says_how_to_log_in(command: Any) -> None:
 
 
 @pytest.mark.parametrize("name", ["worker-1", "gateway"])
-async def test_a_process_that_was_killed_is_started_again(
-    command: Any, journeys: Any, name: str
-) -> None:
+async def test_a_process_that_was_killed_is_started_again(command: Any, name: str) -> None:
     process, told = command
     pid, port = map(int, re.search(rf"{name} +pid (\d+) +port (\d+)", told).groups())
     os.kill(pid, signal.SIGKILL)
-    lines = await journeys.printed(process, f"{name} is up again")
+    lines = await printed(process, f"{name} is up again")
     assert any(line.startswith(f"{name} was ended by signal 9 (see ") for line in lines)
     url = f"http://127.0.0.1:{port}/readyz"
     async with aiohttp.ClientSession() as http, http.get(url) as answer:
@@ -70,12 +69,12 @@ async def test_a_process_that_was_killed_is_started_again(
     assert process.returncode is None
 
 
-async def test_a_backend_that_was_killed_is_started_again(command: Any, journeys: Any) -> None:
+async def test_a_backend_that_was_killed_is_started_again(command: Any) -> None:
     process, told = command
     data = Path(re.search(r"Logs +(\S+)", told)[1])
     pid = int((data / "mongo" / "pid").read_text().split()[0])
     os.kill(pid, signal.SIGKILL)
-    await journeys.printed(process, "mongo is up again")
+    await printed(process, "mongo is up again")
 
 
 async def test_it_ends_when_told_to(command: Any) -> None:

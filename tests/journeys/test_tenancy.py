@@ -36,7 +36,7 @@ async def test_a_strangers_ids_answer_404_everywhere(user: Any, stranger: Any) -
     for path, plural in (("/crews", "crews"), ("/agents", "agents"), ("/executions", "executions")):
         listed = await stranger.call("GET", path, expect=200)
         assert (listed[plural], listed["total"]) == ([], 0)
-    async with stranger.socket() as socket:
+    async with stranger.connect() as socket:
         await socket.send_json({"type": "subscribe", "job_id": job_id})
         told = await socket.receive_json()
         assert (told["type"], told["code"]) == ("error", "NOT_FOUND")
@@ -124,7 +124,7 @@ async def test_an_api_key_works_at_once_with_its_makers_new_role(user: Any, stra
         assert (await stranger.call("GET", "/auth/me", expect=200))["role"] is not None
         await user.call("PUT", f"/workspace/members/{member['id']}", {"role": role}, expect=200)
         assert (await stranger.call("GET", "/auth/me", expect=200))["role"] == role
-        async with stranger.socket() as socket:
+        async with stranger.connect() as socket:
             await socket.send_json({"type": "ping"})
             assert (await socket.receive_json())["type"] == "pong"
     stranger.token = before

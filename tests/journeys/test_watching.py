@@ -42,28 +42,28 @@ async def test_live_late_and_resumed_streams_are_the_same(user: Any) -> None:
 
 
 async def test_three_ways_to_show_a_token(user: Any) -> None:
-    async with user.socket() as socket:
+    async with user.connect() as socket:
         await socket.send_json({"type": "ping"})
         assert (await socket.receive_json())["type"] == "pong"
     protocols = ("kasal.v1", f"bearer.{user.token}")
-    async with user.socket(headers={}, protocols=protocols) as socket:
+    async with user.connect(headers={}, protocols=protocols) as socket:
         assert socket.protocol == "kasal.v1"
         await socket.send_json({"type": "ping"})
         assert (await socket.receive_json())["type"] == "pong"
-    async with user.socket(headers={}) as socket:
+    async with user.connect(headers={}) as socket:
         await socket.send_json({"type": "authenticate", "token": user.token})
         await socket.send_json({"type": "ping"})
         kinds = [(await socket.receive_json())["type"]]
         while kinds[-1] != "pong":
             kinds.append((await socket.receive_json())["type"])
-    async with user.socket(headers={"Authorization": "Bearer nonsense"}) as socket:
+    async with user.connect(headers={"Authorization": "Bearer nonsense"}) as socket:
         message = await socket.receive()
         assert socket.close_code == 4401, message
 
 
 async def test_the_platforms_own_pages_may_connect(user: Any) -> None:
     origin = str(URL(user.platform.base).origin())
-    async with user.socket(headers={**user.headers, "Origin": origin}) as socket:
+    async with user.connect(headers={**user.headers, "Origin": origin}) as socket:
         await socket.send_json({"type": "ping"})
         assert await socket.receive_json() == {"type": "pong"}
 
@@ -73,14 +73,14 @@ async def test_a_token_longer_than_any_of_ours_is_refused_for_good(user: Any) ->
     async with user.http.get(f"{user.platform.base}/crews", headers=headers) as answer:
         assert answer.status == 401
         assert answer.headers["WWW-Authenticate"] == "Bearer"
-    async with user.socket(headers=headers) as socket:
+    async with user.connect(headers=headers) as socket:
         await socket.receive()
         assert socket.close_code == 4401
 
 
 async def test_a_foreign_origin_is_refused(user: Any) -> None:
     headers = {**user.headers, "Origin": "https://evil.example"}
-    async with user.socket(headers=headers) as socket:
+    async with user.connect(headers=headers) as socket:
         await socket.receive()
         assert socket.close_code == 4403
 
@@ -96,7 +96,7 @@ async def test_bad_frames_get_an_answer_and_the_socket_lives(user: Any) -> None:
         '{"type": "subscribe", "job_id": 7}',
         '{"type": "subscribe", "job_id": "job_x", "after_seq": -1}',
     ]
-    async with user.socket() as socket:
+    async with user.connect() as socket:
         for frame in bad:
             await socket.send_str(frame)
             told = await socket.receive_json()
@@ -108,7 +108,7 @@ async def test_bad_frames_get_an_answer_and_the_socket_lives(user: Any) -> None:
 
 
 async def test_logout_closes_open_sockets(user: Any) -> None:
-    async with user.socket() as socket:
+    async with user.connect() as socket:
         await socket.send_json({"type": "ping"})
         assert (await socket.receive_json())["type"] == "pong"
         await user.call("POST", "/auth/logout", expect=204)

@@ -1,0 +1,110 @@
+"""A client of the platform's public API: a token, JSON over HTTP, and a job's events over a WebSocket.
+
+The demo uses it, and so do tests and benches.
+"""
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import Any
+
+import aiohttp
+import orjson
+
+from common.contracts.events import TERMINAL_EVENTS
+
+
+@dataclass(frozen=True)
+class ApiResponse:
+    """What the platform returned: the status, the headers (names in any case) and the raw body."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    def json(self) -> Any:
+        """Return the decoded body; None without one."""
+        return orjson.loads(self.body) if self.body else None
+
+
+class ApiError(Exception):
+    """The platform refused a request."""
+
+    def __init__(self, request: str, response: ApiResponse) -> None:
+        super().__init__(f"{request}: {response.status} {response.body.decode(errors='replace')}")
+        self.response = response
+
+    @property
+    def status(self) -> int:
+        return self.response.status
+
+
+class ApiClient:
+    """One user of the platform at `base`, which ends with `/api/v1`. Anonymous until `token` is set."""
+
+    def __init__(self, base: str, http: aiohttp.ClientSession) -> None:
+        self.base = base
+        self.http = http
+        self.token = ""
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What each request carries."""
+        return {"Authorization": f"Bearer {self.token}"} if self.token else {}
+
+    async def send(
+        self, method: str, path: str, body: Any = None, *, key: str = "", **options: Any
+    ) -> ApiResponse:
+        """Send `body` as JSON and return the response, whatever its status.
+
+        `key` goes out as `Idempotency-Key`: the request may then be repeated. `options` are aiohttp's
+        for a request. Raises `aiohttp.ClientError` and `TimeoutError`.
+        """
+        headers = {**self.headers, **options.pop("headers", {})}
+        if key:
+            headers["Idempotency-Key"] = key
+        async with self.http.request(
+            method, self.base + path, json=body, headers=headers, **options
+        ) as response:
+            return ApiResponse(response.status, response.headers, await response.read())
+
+    async def call(
+        self, method: str, path: str, body: Any = None, *, key: str = "", **options: Any
+    ) -> Any:
+        """Send a request as `send` does; return the decoded body. Raises `ApiError` from 400 on."""
+        response = await self.send(method, path, body, key=key, **options)
+        if response.status >= 400:
+            raise ApiError(f"{method} {path}", response)
+        return response.json()
+
+    async def log_in(self, email: str, password: str) -> dict[str, Any]:
+        """Log in, use the access token from now on, and return the answer. Raises `ApiError`."""
+        credentials = {"email": email, "password": password}
+        answer: dict[str, Any] = await self.call("POST", "/auth/login", credentials)
+        self.token = answer["access_token"]
+        return answer
+
+    def connect(
+        self, **options: Any
+    ) -> AbstractAsyncContextManager[aiohttp.ClientWebSocketResponse]:
+        """Open a WebSocket: `async with client.connect() as socket:`. `options` are aiohttp's."""
+        headers = options.pop("headers", self.headers)
+        return self.http.ws_connect(f"{self.base}/ws", headers=headers, **options)
+
+    async def events(self, job_id: str, after_seq: int = 0) -> AsyncIterator[dict[str, Any]]:
+        """Yield a job's events after `after_seq` up to its last, or until the socket closes."""
+        async with self.connect() as socket:
+            await subscribe(socket, job_id, after_seq)
+            async for frame in socket:
+                event = orjson.loads(frame.data)
+                if "seq" in event:
+                    yield event
+                    if event["type"] in TERMINAL_EVENTS:
+                        return
+
+
+async def subscribe(
+    socket: aiohttp.ClientWebSocketResponse, job_id: str, after_seq: int = 0
+) -> None:
+    """Ask for a job's events after `after_seq`."""
+    await socket.send_json({"type": "subscribe", "job_id": job_id, "after_seq": after_seq})
