@@ -108,7 +108,7 @@ async def test_a_platform_is_brought_back_from_a_backup_made_while_it_worked(sit
         site.model.release("held")
 
         async with site.platform(new) as platform:
-            user.platform = platform
+            user.move_to(platform)
             assert (await user.call("GET", "/auth/me", expect=200))["email"] == user.email
             await user.login()  # the password, and a token signed by a key that could be opened
             await _is_whole(user, quick, done, before, held, meanwhile)

@@ -27,6 +27,10 @@ class User(ApiClient):
         self.answer: ApiResponse | None = None
         """The answer to the last request."""
 
+    def move_to(self, platform: Platform) -> None:
+        """Ask another platform from now on."""
+        self.platform, self.base = platform, platform.base
+
     async def call(
         self, method: str, path: str, body: Any = None, *, expect: int | None = None, **options: Any
     ) -> Any:
