@@ -1,4 +1,4 @@
-"""A built-in tool or a model provider is one module: shown with a copy of the code to which one file is added."""
+"""A built-in tool or a model provider is one module, a field one line: shown on a copy of the code."""
 
 import os
 import shutil
@@ -85,6 +85,56 @@ async def main():
 
 asyncio.run(main())
 """
+TASK_FIELDS = """
+    mood: Annotated[str, text(10)] = "calm"
+    hints: JsonSchema = None
+"""
+AGENT_FIELDS = """
+    accent: Annotated[str, text(10)] | None = None
+"""
+FIELDS_TRIED = """
+from datetime import UTC, datetime
+
+from pydantic import ValidationError
+
+from common.contracts.crew import AgentSnapshot, TaskSnapshot
+from crews.domain.composition import given, new_crew
+from crews.domain.crew import Agent, Task
+from crews.domain.drafts import AgentChanges, AgentRequest, CrewDraft, TaskChanges, TaskRequest
+from crews.routes.bodies import agent_view, task_view
+from crews.store.documents import crew_document, crew_of
+
+agent = {"role": "Writer", "goal": "Write", "model": "offline", "accent": "Scots"}
+task = {"description": "Write", "expected_output": "A text", "mood": "merry", "hints": {"$a.b": 1}}
+crew = new_crew(CrewDraft(name="C", agents=[agent], tasks=[task]), "ws_1", datetime.now(UTC))
+stored = crew_document(crew)
+assert stored["tasks"][0]["hints"] == '{"$a.b": 1}'
+assert crew_of(stored) == crew
+shown = task_view(crew, crew.tasks[0], {})
+print("view", shown.mood, shown.hints, agent_view(crew, crew.agents[0], {}).accent)
+runs = TaskSnapshot.model_validate(crew.tasks[0].model_dump())
+print("snapshot", runs.mood, AgentSnapshot.model_validate(crew.agents[0].model_dump()).accent)
+print("request", TaskRequest(**task).mood, AgentRequest(crew_id="crew_1", **agent).accent)
+print("change", given(TaskChanges(mood="sad"), Task), given(AgentChanges(accent=None), Agent))
+print("null", given(TaskChanges(mood=None, hints=None), Task))
+for kind, sent in ((TaskRequest, task), (TaskChanges, {})):
+    try:
+        kind(**{**sent, "mood": "more than ten letters"})
+    except ValidationError as fault:
+        print("refused", fault.errors()[0]["loc"])
+del stored["tasks"][0]["mood"], stored["tasks"][0]["hints"], stored["agents"][0]["accent"]
+print("older", crew_of(stored).tasks[0].mood, crew_of(stored).agents[0].accent)
+"""
+FIELDS_SEEN = """\
+view merry {'$a.b': 1} Scots
+snapshot merry Scots
+request merry Scots
+change {'mood': 'sad'} {'accent': None}
+null {'hints': None}
+refused ('mood',)
+refused ('mood',)
+older calm None
+"""
 
 
 class Copy:
@@ -99,6 +149,11 @@ class Copy:
 
     def add(self, path: str, text: str) -> None:
         (self.folder / path).write_text(text)
+
+    def insert(self, path: str, before: str, text: str) -> None:
+        whole = (self.folder / path).read_text()
+        assert whole.count(before) == 1
+        (self.folder / path).write_text(whole.replace(before, text + before))
 
     def run(self, *command: str) -> str:
         """Run Python on the copy. Returns what it prints."""
@@ -132,3 +187,11 @@ def test_a_module_is_all_that_a_model_provider_needs(copy: Copy) -> None:
     assert resolved == "toy-1 openai-compatible secret"
     assert checked.startswith("None The model tou-large is not known; did you mean toy-large?")
     assert "toy-…" in checked
+
+
+def test_a_line_is_all_that_a_field_of_a_task_or_an_agent_needs(copy: Copy) -> None:
+    declarations = "libs/common/src/common/contracts/crew_fields.py"
+    copy.insert(declarations, "\n\nclass TaskFields", AGENT_FIELDS.rstrip())
+    with (copy.folder / declarations).open("a") as end:
+        end.write(TASK_FIELDS.lstrip("\n"))
+    assert copy.run("-c", FIELDS_TRIED) == FIELDS_SEEN

@@ -8,6 +8,8 @@ from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.contracts.crew_fields import AgentFields, TaskFields
+from common.contracts.fields import plain
 from common.contracts.memory import CREW, SCOPE, SHELF
 
 Process = Literal["sequential", "hierarchical"]
@@ -104,37 +106,24 @@ def lacks(process: Process, agents: Iterable[_Agent], tasks: Sequence[_Task]) ->
     ]
 
 
-class AgentSnapshot(_Part):
+class _Identified(_Part):
     id: str
+
+
+@plain
+class AgentSnapshot(AgentFields, _Identified):
+    """An agent as it is stored and run."""
+
     name: str
-    role: str
-    goal: str
-    backstory: str = ""
-    model: str
-    tools: list[str] = []
 
 
-class TaskSnapshot(_Part):
-    """A task. `context` holds texts and ids of tasks whose outputs it reads. `timeout` in seconds.
+@plain
+class TaskSnapshot(TaskFields, _Identified):
+    """A task as it is stored and run. `timeout` is in seconds.
 
     `max_reviews` says how often a person may send its answer back, with `human_input`.
     Only in a hierarchical crew may `agent_id` be None: its manager finds somebody.
     """
-
-    id: str
-    name: str | None = None
-    description: str
-    expected_output: str
-    agent_id: str | None = None
-    context: list[str] = []
-    tools: list[str] = []
-    async_execution: bool = False
-    output_schema: dict[str, Any] | None = None
-    human_input: bool = False
-    guardrail: str | None = None
-    max_retries: int = 2
-    max_reviews: int = 5
-    timeout: float | None = None
 
 
 class Insight(_Part):

@@ -4,7 +4,10 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from pydantic import BaseModel
+
 from common.contracts.crew import Configuration
+from common.contracts.fields import allows_none
 from common.ids import new_id
 from crews.domain.crew import Agent, Crew, Task, check, named, refuse, repeated
 from crews.domain.drafts import (
@@ -13,7 +16,6 @@ from crews.domain.drafts import (
     ConfigurationDraft,
     CrewChanges,
     CrewDraft,
-    TaskChanges,
     TaskDraft,
 )
 
@@ -155,7 +157,7 @@ def _agent_id(index: int, draft: TaskDraft, agents: Sequence[Agent]) -> str | No
 
 def _context(
     index: int, drafts: Sequence[TaskDraft], ids: Sequence[str], held: Sequence[str]
-) -> tuple[str, ...]:
+) -> list[str]:
     """Return the context with the ids of the tasks that it names, by their index or their name."""
     entries = drafts[index].context
     for place, entry in enumerate(entries):
@@ -180,13 +182,10 @@ def _merged(held: Configuration, draft: ConfigurationDraft) -> Configuration:
     return Configuration.model_validate(merged)
 
 
-def given(changes: CatalogInput) -> dict[str, Any]:
-    """Return the fields that `changes` really sets. Those that cannot be empty ignore null."""
-    emptied = {"agent_id", "guardrail", "name", "output_schema", "timeout"}
-    if not isinstance(changes, TaskChanges):
-        emptied = set()
+def given(changes: CatalogInput, kept: type[BaseModel]) -> dict[str, Any]:
+    """Return the fields that `changes` sets. Null counts only where `kept`, what is stored, takes it."""
     return {
         name: getattr(changes, name)
         for name in changes.model_fields_set
-        if getattr(changes, name) is not None or name in emptied
+        if getattr(changes, name) is not None or allows_none(kept.model_fields[name])
     }

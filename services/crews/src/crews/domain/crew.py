@@ -8,7 +8,14 @@ from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict
 
-from common.contracts.crew import Configuration, Lack, Process, lacks
+from common.contracts.crew import (
+    AgentSnapshot,
+    Configuration,
+    Lack,
+    Process,
+    TaskSnapshot,
+    lacks,
+)
 from common.contracts.texts import look
 from common.errors import Conflict, NotFound, several
 
@@ -23,43 +30,15 @@ _NAMELIKE = re.compile(
 _INVALID = "Invalid crew configuration"
 
 
-class Agent(BaseModel):
-    """A member of a crew. `number` counts the workspace's agents as they come; the store gives it."""
+class Agent(AgentSnapshot):
+    """An agent of a crew. `number` counts the workspace's agents in order; the store assigns it."""
 
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    name: str
-    role: str
-    goal: str
-    backstory: str = ""
-    model: str
-    tools: tuple[str, ...] = ()
     number: int = 0
 
 
-class Task(BaseModel):
-    """A task. `context` holds texts and ids of earlier tasks; `timeout` is in seconds.
+class Task(TaskSnapshot):
+    """A task of a crew. `number` counts the workspace's tasks in order; the store assigns it."""
 
-    `number` counts the workspace's tasks as they come; the store gives it.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    id: str
-    name: str | None = None
-    description: str
-    expected_output: str
-    agent_id: str | None = None
-    context: tuple[str, ...] = ()
-    tools: tuple[str, ...] = ()
-    async_execution: bool = False
-    output_schema: dict[str, Any] | None = None
-    human_input: bool = False
-    guardrail: str | None = None
-    max_retries: int = 2
-    max_reviews: int = 5
-    timeout: float | None = None
     number: int = 0
 
 
@@ -99,7 +78,7 @@ class Crew(BaseModel):
         ids = [one.id for one in self.tasks]
         place = ids.index(task.id) if task.id in ids else len(ids)
         names = {one.name: one.id for one in self.tasks[:place] if one.name is not None}
-        held = self.tasks[place].context if place < len(ids) else ()
+        held = self.tasks[place].context if place < len(ids) else []
         there = [one.name for one in (*self.tasks, task) if one.name is not None]
         context = named(task.context, names, held, "context", there)
         return task.model_copy(update={"context": context})
@@ -235,7 +214,7 @@ def named(
     taken: Collection[str],
     field: str,
     there: Collection[str],
-) -> tuple[str, ...]:
+) -> list[str]:
     """Return `context` with ids for the `names` of earlier tasks; what is in `taken` stays.
 
     A word that looks like the name of a task and names none is a mistake, not a text: it is written
@@ -250,7 +229,7 @@ def named(
         and _may_be_name(entry, there)
     ]
     refuse(faults)
-    return tuple(names.get(entry, entry) for entry in context)
+    return [names.get(entry, entry) for entry in context]
 
 
 def _may_be_name(entry: str, names: Iterable[str]) -> bool:

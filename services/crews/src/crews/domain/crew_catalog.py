@@ -162,7 +162,9 @@ class CrewCatalog:
     ) -> None:
         await self._change(
             lambda: self.find_by_agent(workspace_id, agent_id),
-            lambda crew: crew.with_agent(_with(crew.agent(agent_id), given(changes)), utc_now()),
+            lambda crew: crew.with_agent(
+                _with(crew.agent(agent_id), given(changes, Agent)), utc_now()
+            ),
             matches,
             at=lambda crew: f"agents.{crew.agents.index(crew.agent(agent_id))}.",
         )
@@ -205,7 +207,7 @@ class CrewCatalog:
     ) -> None:
         await self._change(
             lambda: self.find_by_task(workspace_id, task_id),
-            lambda crew: crew.with_task(_with(crew.task(task_id), given(changes)), utc_now()),
+            lambda crew: crew.with_task(_with(crew.task(task_id), given(changes, Task)), utc_now()),
             matches,
             at=lambda crew: f"tasks.{crew.tasks.index(crew.task(task_id))}.",
         )

@@ -53,7 +53,7 @@ def _crew(workspace_id: str) -> Crew:
                 goal="Find out what is known about {topic}",
                 backstory="Reads everything, believes half of it",
                 model="gpt-4",
-                tools=("web_search", "calculator"),
+                tools=["web_search", "calculator"],
             ),
             Agent(
                 id="agent_010",
@@ -82,7 +82,7 @@ def _crew(workspace_id: str) -> Crew:
                 description="Analyze the report for what must be done by {deadline}",
                 expected_output="Three points",
                 agent_id="agent_010",
-                context=("task_001",),
+                context=["task_001"],
             ),
             Task(
                 id="task_011",

@@ -15,7 +15,8 @@ from pydantic import (
 )
 
 from common.contracts.crew import ToolSnapshot
-from crews.domain.drafts import CatalogInput, JsonSchema
+from common.contracts.crew_fields import JsonSchema
+from crews.domain.drafts import CatalogInput
 from crews.domain.origins import Origin, endpoint_fault, origin
 
 AuthType = Literal["none", "bearer", "api_key", "basic"]

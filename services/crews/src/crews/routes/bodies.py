@@ -5,7 +5,8 @@ from typing import Any, Literal
 from pydantic import Field
 
 from common.contracts import query_keys
-from common.contracts.crew import Configuration, Lack
+from common.contracts.crew import AgentSnapshot, Configuration, Lack, TaskSnapshot
+from common.contracts.fields import complete
 from common.contracts.query_keys import MASK
 from common.models import AnswerModel, NextPage, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
@@ -28,33 +29,14 @@ class Updated(AnswerModel):
     updated: Literal[True] = True
 
 
-class AgentView(AnswerModel):
-    id: str
-    name: str
-    role: str
-    goal: str
-    backstory: str
-    model: str
-    tools: list[str]
+@complete
+class AgentView(AgentSnapshot):
     crew_id: str
     status: AgentState
 
 
-class TaskView(AnswerModel):
-    id: str
-    name: str | None
-    description: str
-    expected_output: str
-    agent_id: str | None
-    context: list[str]
-    tools: list[str]
-    async_execution: bool
-    output_schema: dict[str, Any] | None
-    human_input: bool
-    guardrail: str | None
-    max_retries: int
-    max_reviews: int
-    timeout: float | None
+@complete
+class TaskView(TaskSnapshot):
     crew_id: str
     status: TaskStatus
 

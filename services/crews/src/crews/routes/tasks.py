@@ -5,11 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Response
 
 from common.access import Editor, Viewer
+from common.contracts.crew_fields import AgentId
 from common.idempotency.header import IdempotencyKey, creating
 from common.models import CursorPage, failures
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Crew, Task
-from crews.domain.drafts import AgentId, CrewId, TaskChanges, TaskRequest
+from crews.domain.drafts import CrewId, TaskChanges, TaskRequest
 from crews.routes.bodies import Created, TaskList, TaskView, Updated, task_view
 from crews.routes.use_cases import (
     LOOKED,

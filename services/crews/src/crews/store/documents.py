@@ -1,19 +1,22 @@
 """Crews as MongoDB documents.
 
-JSON Schemas are kept as text: their keys (`$ref`, `a.b`) and numbers of any size have no faithful
-form in BSON.
+JSON objects of the callers' are stored as text: BSON has no faithful form of their keys (`$ref`, `a.b`) and
+of numbers of any size.
 """
 
 import json
 from typing import Any
 
+from common.contracts.fields import json_objects
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.mongo import Document
-from crews.domain.crew import Crew
+from crews.domain.crew import Crew, Task
 
 NEWEST = 1
 """The newest format of these documents that this code reads, and the one it writes."""
+
+_AS_TEXT = json_objects(Task)
 
 
 def crew_document(crew: Crew) -> Document:
@@ -21,7 +24,7 @@ def crew_document(crew: Crew) -> Document:
     fields = crew.model_dump()
     fields["_id"] = fields.pop("id")
     for task in fields["tasks"]:
-        task["output_schema"] = as_text(task["output_schema"])
+        task.update({name: as_text(task[name]) for name in _AS_TEXT})
     if crew.tasks:  # left out when there are none: the index on it is unique, and sparse
         fields["task_ids"] = [task.id for task in crew.tasks]
     return {**fields, "status": crew.status, FORMAT: NEWEST}
@@ -42,7 +45,8 @@ def crew_of(document: Document) -> Crew:
     """Return the crew that `document` holds. Raises `NewerFormat`."""
     format_of(document, NEWEST, f"The crew {document['_id']}")
     tasks = [
-        {**task, "output_schema": from_text(task["output_schema"])} for task in document["tasks"]
+        {**task, **{name: from_text(task[name]) for name in _AS_TEXT & task.keys()}}
+        for task in document["tasks"]
     ]
     configuration = _with_safe_memory(document["configuration"])
     return Crew.model_validate(

@@ -1,0 +1,86 @@
+"""What an agent and a task are made of: each field is declared here, once.
+
+Requests, changes, answers, the stored document and the snapshot that a run reads derive from these two classes
+(`common.contracts.fields`). A new field needs a default, or else crews stored before it cannot be read.
+"""
+
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StringConstraints
+
+from common.contracts.fields import Fields
+from common.contracts.ids import id_of
+from common.contracts.models import canonical, model_fault
+from common.contracts.texts import line
+from common.schemas.checking import form_fault
+
+
+def text(longest: int, shortest: int = 1) -> Any:
+    """Return the rule for a text: stripped, `shortest` to `longest` characters."""
+    return StringConstraints(strip_whitespace=True, min_length=shortest, max_length=longest)
+
+
+def _storable_schema(value: dict[str, Any] | None) -> dict[str, Any] | None:
+    """Refuse a schema that cannot even be stored; whether a run can use it is checked off the event loop."""
+    fault = None if value is None else form_fault(value)
+    if fault is not None:
+        raise ValueError(fault.reason)
+    return value
+
+
+def _model_name(value: str) -> str:
+    name = canonical(value)
+    fault = model_fault(name)
+    if fault is not None:
+        raise ValueError(fault)
+    return name
+
+
+Name = Annotated[str, text(200), AfterValidator(line)]
+TaskName = Annotated[str, text(100), AfterValidator(line)]
+Goal = Annotated[str, text(4_000)]
+Guardrail = Annotated[str, text(4_000)]
+Backstory = Annotated[str, text(10_000, shortest=0)]
+Model = Annotated[str, text(200), AfterValidator(_model_name)]
+Words = Annotated[str, text(20_000)]
+ExpectedOutput = Annotated[str, text(20_000, shortest=0)]
+Tools = Annotated[list[Annotated[str, text(100)]], Field(max_length=50, fail_fast=True)]
+Context = Annotated[list[Words], Field(max_length=50, fail_fast=True)]
+AgentId: Any = id_of("agent_id")
+JsonSchema = Annotated[dict[str, Any] | None, AfterValidator(_storable_schema)]
+Retries = Annotated[int, Field(ge=0, le=10)]
+Reviews = Annotated[int, Field(ge=0, le=50)]
+Seconds = Annotated[float, Field(gt=0, le=86_400)]
+
+
+class AgentFields(Fields):
+    """An agent. One that is sent without a name is called by its role."""
+
+    name: Name | None = None
+    role: Name
+    goal: Goal
+    backstory: Backstory = ""
+    model: Model
+    tools: Tools = Field(default=[])
+
+
+class TaskFields(Fields):
+    """A task. `context` holds texts, and ids of earlier tasks whose outputs it reads."""
+
+    name: TaskName | None = None
+    description: Words
+    expected_output: ExpectedOutput
+    agent_id: AgentId | None = None
+    context: Context = Field(default=[])
+    tools: Tools = Field(default=[])
+    async_execution: bool = False
+    output_schema: JsonSchema = None
+    human_input: bool = False
+    guardrail: Guardrail | None = None
+    max_retries: Retries = 2
+    max_reviews: Reviews = Field(
+        default=5,
+        description="How often a person may have the answer written anew, with `human_input`; once more "
+        "ends the job with `REVIEWS_EXHAUSTED`",
+    )
+    timeout: Seconds | None = None
