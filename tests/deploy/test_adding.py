@@ -32,7 +32,7 @@ import asyncio
 from pathlib import Path
 
 from common.contracts.crew import ToolSnapshot
-from crews.domain.crew_catalog import BUILT_IN_BY_NAME
+from crews.domain.snapshots import BUILT_IN_BY_NAME
 from crews.routes.tools import BUILT_IN_TOOLS
 from executor.tools.built_in_tool import ToolSettings
 from executor.tools.call import Call

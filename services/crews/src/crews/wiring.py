@@ -22,11 +22,15 @@ from common.sealing import Sealer
 from common.telemetry import Telemetry
 from common.tokens import TokenVerifier
 from crews.config import Settings
+from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew_catalog import CrewCatalog
+from crews.domain.crew_editor import CrewEditor
 from crews.domain.demo_crew import DemoCrew
 from crews.domain.following import Following
 from crews.domain.model_names import ModelNames
 from crews.domain.remembering import Remembering
+from crews.domain.snapshots import Snapshots
+from crews.domain.task_catalog import TaskCatalog
 from crews.domain.tool_catalog import ToolCatalog
 from crews.messaging.consumers import Consumers
 from crews.models.price_list import PriceList
@@ -64,14 +68,13 @@ def _stores(held: Database, settings: Settings) -> _Stores:
 
 
 def _use_cases(stores: _Stores, remembering: Remembering, settings: Settings) -> CrewsUseCases:
+    models = ModelNames(PriceList(), _own_servers(settings))
+    editor = CrewEditor(stores.crews, stores.tools, models)
     return CrewsUseCases(
-        catalog=CrewCatalog(
-            stores.crews,
-            stores.tools,
-            stores.activities,
-            stores.memories,
-            ModelNames(PriceList(), _own_servers(settings)),
-        ),
+        crew_catalog=CrewCatalog(editor, stores.crews, stores.activities, stores.memories),
+        agent_catalog=AgentCatalog(editor, stores.crews),
+        task_catalog=TaskCatalog(editor, stores.crews),
+        snapshots=Snapshots(editor, stores.tools, stores.memories),
         crews=stores.crews,
         lists=stores.lists,
         activities=stores.activities,
@@ -146,6 +149,6 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         verifier=TokenVerifier(RemoteKeys(auth)),
     )
     app.state.use_cases = _use_cases(stores, remembering, settings)
-    app.state.demo = DemoCrew(app.state.use_cases.catalog, stores.crews)
+    app.state.demo = DemoCrew(app.state.use_cases.crew_catalog, stores.crews)
     app.state.telemetry = telemetry
     return app

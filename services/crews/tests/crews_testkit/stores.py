@@ -6,8 +6,9 @@ from typing import Any
 from common.errors import Conflict
 from common.idempotency.once import Receipt
 from crews.domain.activity import Activity
-from crews.domain.crew import Crew, tools_named
+from crews.domain.crew import Crew
 from crews.domain.memory import Memory
+from crews.domain.tool_names import tool_names
 from crews.domain.tools import RegisteredTool
 from devkit.stores.receipts import MemoryReceipts
 
@@ -51,7 +52,7 @@ class CrewsInMemory(MemoryReceipts):
 
     async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
         mine = [crew for crew in self.held.values() if crew.workspace_id == workspace_id]
-        return [crew.id for crew in mine if tool in tools_named(crew)][:most]
+        return [crew.id for crew in mine if tool in tool_names(crew)][:most]
 
 
 class ActivitiesInMemory:

@@ -4,8 +4,12 @@ from dataclasses import dataclass, field
 
 from crews_testkit.stores import ActivitiesInMemory, CrewsInMemory, MemoriesInMemory, ToolsInMemory
 
+from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew_catalog import CrewCatalog
+from crews.domain.crew_editor import CrewEditor
 from crews.domain.model_names import ModelNames
+from crews.domain.snapshots import Snapshots
+from crews.domain.task_catalog import TaskCatalog
 from crews.models.price_list import PriceList
 
 
@@ -19,6 +23,21 @@ class World:
     tools: ToolsInMemory = field(default_factory=ToolsInMemory)
 
     @property
+    def editor(self) -> CrewEditor:
+        return CrewEditor(self.crews, self.tools, ModelNames(PriceList()))  # type: ignore[arg-type]
+
+    @property
     def catalog(self) -> CrewCatalog:
-        models = ModelNames(PriceList())
-        return CrewCatalog(self.crews, self.tools, self.activities, self.memories, models)  # type: ignore[arg-type]
+        return CrewCatalog(self.editor, self.crews, self.activities, self.memories)  # type: ignore[arg-type]
+
+    @property
+    def agents(self) -> AgentCatalog:
+        return AgentCatalog(self.editor, self.crews)  # type: ignore[arg-type]
+
+    @property
+    def tasks(self) -> TaskCatalog:
+        return TaskCatalog(self.editor, self.crews)  # type: ignore[arg-type]
+
+    @property
+    def snapshots(self) -> Snapshots:
+        return Snapshots(self.editor, self.tools, self.memories)  # type: ignore[arg-type]

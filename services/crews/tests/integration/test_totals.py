@@ -9,6 +9,7 @@ import pytest
 from common.errors import Conflict
 from common.times import utc_now
 from crews.domain.composition import new_crew
+from crews.domain.crew_changes import change
 from crews.domain.drafts import CrewDraft
 from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
@@ -74,7 +75,7 @@ async def test_numbers_rise_and_stay(stores: Stores) -> None:
     first, second = await stores.add(), await stores.add()
     assert (first.number, second.number) == (1, 2)
     assert (first.agents[0].number, second.agents[0].number) == (1, 2)
-    changed = first.changed(utc_now(), name="Other")
+    changed = change(first, utc_now(), name="Other")
     assert await stores.crews.replace(first, changed)
     assert not await stores.crews.replace(first, changed)
     held = await stores.crews.find("ws_1", first.id)
@@ -120,7 +121,7 @@ async def many(mongo_database: Callable[[str], Any], crew_body: Any) -> Stores:
         await made.crews.remove(crew)
     for crew in crews[5::9]:
         if (held := await made.crews.find("ws_1", crew.id)) is not None:
-            assert await made.crews.replace(held, held.changed(utc_now(), tasks=()))
+            assert await made.crews.replace(held, change(held, utc_now(), tasks=()))
     return made
 
 

@@ -102,12 +102,12 @@ async def test_each_way_of_saving_a_crew_is_looked_at(world: Any) -> None:
         {"crew_id": paid.id, "role": "R", "goal": "G", "model": "ollama/x"}
     )
     with pytest.raises(InvalidRequest) as refused:
-        await world.catalog.add_agent("ws_1", local)
+        await world.agents.add("ws_1", local)
     assert refused.value.details["field"] == "model"
     for name in ("ollama/x", "gpt-4oo"):
         changes = AgentChanges(model=name)
         with pytest.raises(InvalidRequest) as refused:
-            await world.catalog.update_agent("ws_1", paid.agents[0].id, changes)
+            await world.agents.update("ws_1", paid.agents[0].id, changes)
         assert refused.value.details["field"] == "model"
 
 

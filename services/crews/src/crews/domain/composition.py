@@ -9,7 +9,10 @@ from pydantic import BaseModel
 from common.contracts.crew import Configuration
 from common.contracts.fields import allows_none
 from common.ids import new_id
-from crews.domain.crew import Agent, Crew, Task, check, named, refuse, repeated
+from crews.domain.context import resolved_context
+from crews.domain.crew import Agent, Crew, Task
+from crews.domain.crew_changes import change
+from crews.domain.crew_rules import check, repeated_ids
 from crews.domain.drafts import (
     AgentDraft,
     CatalogInput,
@@ -18,6 +21,7 @@ from crews.domain.drafts import (
     CrewDraft,
     TaskDraft,
 )
+from crews.domain.faults import refuse
 
 
 def new_crew(draft: CrewDraft, workspace_id: str, now: datetime) -> Crew:
@@ -46,7 +50,7 @@ def _with_ids_of_its_own(draft: CrewDraft) -> CrewDraft:
     So what was read of one crew makes another.
     """
     for field, drafts in (("agents", draft.agents), ("tasks", draft.tasks)):
-        refuse(list(repeated(field, [one.id for one in drafts if one.id is not None])))
+        refuse(list(repeated_ids(field, [one.id for one in drafts if one.id is not None])))
     agents = {one.id: new_id("agent") for one in draft.agents if one.id is not None}
     tasks = {one.id: new_id("task") for one in draft.tasks if one.id is not None}
 
@@ -82,7 +86,7 @@ def changed_crew(crew: Crew, changes: CrewChanges, now: datetime) -> Crew:
         values["tasks"] = tasks_of(changes.tasks, agents, crew.tasks)
     if changes.configuration is not None:
         values["configuration"] = _merged(crew.configuration, changes.configuration)
-    return crew.changed(now, **values)
+    return change(crew, now, **values)
 
 
 def agents_of(drafts: Sequence[AgentDraft], before: Sequence[Agent] | None) -> tuple[Agent, ...]:
@@ -167,7 +171,7 @@ def _context(
     texts = [ids[entry] if isinstance(entry, int) else entry for entry in entries]
     names = {one.name: ids[n] for n, one in enumerate(drafts[:index]) if one.name is not None}
     there = [one.name for one in drafts if one.name is not None]
-    return named(texts, names, {*ids, *held}, f"tasks.{index}.context", there)
+    return resolved_context(texts, names, {*ids, *held}, f"tasks.{index}.context", there)
 
 
 def _configuration(draft: ConfigurationDraft) -> Configuration:

@@ -4,6 +4,7 @@ from common.contracts.crew import Configuration
 from common.times import utc_now
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.crew_catalog import CrewCatalog
+from crews.domain.crew_changes import change
 from crews.domain.ports import CrewStore
 
 CREW_ID = "crew_abc123"
@@ -31,8 +32,8 @@ class DemoCrew:
         agents = [one for one in whole.agents if one.id not in there]
         tasks = [one for one in whole.tasks if one.id not in there]
         if agents or tasks:
-            restored = held.changed(
-                utc_now(), agents=(*held.agents, *agents), tasks=(*held.tasks, *tasks)
+            restored = change(
+                held, utc_now(), agents=(*held.agents, *agents), tasks=(*held.tasks, *tasks)
             )
             await self._crews.replace(held, restored)
 

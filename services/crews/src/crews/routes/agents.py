@@ -47,7 +47,7 @@ async def create_agent(
     body: AgentRequest, caller: Editor, use: Use, key: IdempotencyKey
 ) -> Created:
     once = use.keys.once(key, caller.workspace_id, body, _created)
-    return _created(await use.catalog.add_agent(caller.workspace_id, body, once))
+    return _created(await use.agent_catalog.add(caller.workspace_id, body, once))
 
 
 def _created(agent: Agent) -> Created:
@@ -56,7 +56,7 @@ def _created(agent: Agent) -> Created:
 
 @router.get("/agents/{agent_id}", summary="Get agent details")
 async def get_agent(agent_id: str, caller: Viewer, response: Response, use: Use) -> AgentView:
-    crew = await use.catalog.find_by_agent(caller.workspace_id, agent_id)
+    crew = await use.agent_catalog.crew_of(caller.workspace_id, agent_id)
     agent = crew.agent(agent_id)
     response.headers["ETag"] = entry_tag(agent)
     return agent_view(crew, agent, await use.statuses(crew))
@@ -67,7 +67,7 @@ async def update_agent(
     agent_id: str, body: AgentChanges, caller: Editor, use: Use, if_match: IfMatch = None
 ) -> Updated:
     matches = condition(if_match, lambda crew: entry_tag(crew.agent(agent_id)))
-    await use.catalog.update_agent(caller.workspace_id, agent_id, body, matches)
+    await use.agent_catalog.update(caller.workspace_id, agent_id, body, matches)
     return Updated(id=agent_id)
 
 
@@ -76,4 +76,4 @@ async def update_agent(
 )
 async def delete_agent(agent_id: str, caller: Editor, use: Use, if_match: IfMatch = None) -> None:
     matches = condition(if_match, lambda crew: entry_tag(crew.agent(agent_id)))
-    await use.catalog.delete_agent(caller.workspace_id, agent_id, matches)
+    await use.agent_catalog.delete(caller.workspace_id, agent_id, matches)

@@ -57,7 +57,7 @@ async def create_crew(
     body: CrewDraft, caller: Editor, use: Use, key: IdempotencyKey
 ) -> CrewCreated:
     once = use.keys.once(key, caller.workspace_id, body, _created)
-    return _created(await use.catalog.create(caller.workspace_id, body, once))
+    return _created(await use.crew_catalog.create(caller.workspace_id, body, once))
 
 
 def _created(crew: Crew) -> CrewCreated:
@@ -66,16 +66,16 @@ def _created(crew: Crew) -> CrewCreated:
 
 @router.get("/crews/{crew_id}", summary="Get crew details")
 async def get_crew(crew_id: str, caller: Viewer, response: Response, use: Use) -> CrewView:
-    crew = await use.catalog.find(caller.workspace_id, crew_id)
+    crew = await use.crew_catalog.find(caller.workspace_id, crew_id)
     response.headers["ETag"] = crew_tag(crew)
-    return crew_view(crew, await use.statuses(crew), await use.catalog.missing(crew))
+    return crew_view(crew, await use.statuses(crew), await use.snapshots.missing(crew))
 
 
 @router.put("/crews/{crew_id}", responses=failures(409, 412), summary="Update crew configuration")
 async def update_crew(
     crew_id: str, body: CrewChanges, caller: Editor, use: Use, if_match: IfMatch = None
 ) -> Updated:
-    await use.catalog.update(caller.workspace_id, crew_id, body, condition(if_match, crew_tag))
+    await use.crew_catalog.update(caller.workspace_id, crew_id, body, condition(if_match, crew_tag))
     return Updated(id=crew_id)
 
 
@@ -83,4 +83,4 @@ async def update_crew(
     "/crews/{crew_id}", status_code=204, responses=failures(409, 412), summary="Delete crew"
 )
 async def delete_crew(crew_id: str, caller: Editor, use: Use, if_match: IfMatch = None) -> None:
-    await use.catalog.delete(caller.workspace_id, crew_id, condition(if_match, crew_tag))
+    await use.crew_catalog.delete(caller.workspace_id, crew_id, condition(if_match, crew_tag))

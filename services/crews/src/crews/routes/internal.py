@@ -14,14 +14,14 @@ router = APIRouter(prefix="/internal", include_in_schema=False)
 
 @router.get("/crews/{crew_id}/snapshot")
 async def crew_snapshot(crew_id: str, caller: PeerService, use: Use) -> CrewSnapshot:
-    return await use.catalog.snapshot(caller.workspace_id, crew_id)
+    return await use.snapshots.snapshot(caller.workspace_id, crew_id)
 
 
 @router.get("/crews/{crew_id}/memory/{shelf}")
 async def crew_memory(
     crew_id: str, shelf: Annotated[str, Path(pattern=SHELF)], caller: PeerService, use: Use
 ) -> MemorySnapshot:
-    return await use.catalog.remembered(caller.workspace_id, crew_id, shelf)
+    return await use.snapshots.memory(caller.workspace_id, crew_id, shelf)
 
 
 @router.get("/tools/{tool_id}/credentials")

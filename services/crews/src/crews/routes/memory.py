@@ -50,7 +50,7 @@ Which = Annotated[Shelf, Query()]
 async def get_memory(crew_id: str, caller: Viewer, use: Use, which: Which) -> MemoryView:
     scope = which.scope
     if scope is None:
-        crew = await use.catalog.find(caller.workspace_id, crew_id)
+        crew = await use.crew_catalog.find(caller.workspace_id, crew_id)
         scope = crew.configuration.memory.scope
     memory = await use.remembering.memory(caller.workspace_id, crew_id, _shelf(scope, which))
     return MemoryView(
@@ -89,7 +89,7 @@ async def _clear(caller: Editor, crew_id: str, kind: MemoryKind, use: Use, which
     """Clear one memory, or without a choice all that are the crew's: its own and every key's."""
     shelf = None
     if which.scope is not None or which.key is not None:
-        crew = await use.catalog.find(caller.workspace_id, crew_id)
+        crew = await use.crew_catalog.find(caller.workspace_id, crew_id)
         shelf = _shelf(which.scope or crew.configuration.memory.scope, which)
     await use.remembering.clear(caller.workspace_id, crew_id, kind, shelf)
 

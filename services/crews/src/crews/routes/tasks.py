@@ -79,7 +79,7 @@ async def _of_crew(workspace_id: str, query: TaskQuery, use: Use) -> list[tuple[
 @router.post("/tasks", status_code=201, responses=creating(201), summary="Create task")
 async def create_task(body: TaskRequest, caller: Editor, use: Use, key: IdempotencyKey) -> Created:
     once = use.keys.once(key, caller.workspace_id, body, _created)
-    return _created(await use.catalog.add_task(caller.workspace_id, body, once))
+    return _created(await use.task_catalog.add(caller.workspace_id, body, once))
 
 
 def _created(task: Task) -> Created:
@@ -88,7 +88,7 @@ def _created(task: Task) -> Created:
 
 @router.get("/tasks/{task_id}", summary="Get task details")
 async def get_task(task_id: str, caller: Viewer, response: Response, use: Use) -> TaskView:
-    crew = await use.catalog.find_by_task(caller.workspace_id, task_id)
+    crew = await use.task_catalog.crew_of(caller.workspace_id, task_id)
     task = crew.task(task_id)
     response.headers["ETag"] = entry_tag(task)
     return task_view(crew, task, await use.statuses(crew))
@@ -99,7 +99,7 @@ async def update_task(
     task_id: str, body: TaskChanges, caller: Editor, use: Use, if_match: IfMatch = None
 ) -> Updated:
     matches = condition(if_match, lambda crew: entry_tag(crew.task(task_id)))
-    await use.catalog.update_task(caller.workspace_id, task_id, body, matches)
+    await use.task_catalog.update(caller.workspace_id, task_id, body, matches)
     return Updated(id=task_id)
 
 
@@ -108,4 +108,4 @@ async def update_task(
 )
 async def delete_task(task_id: str, caller: Editor, use: Use, if_match: IfMatch = None) -> None:
     matches = condition(if_match, lambda crew: entry_tag(crew.task(task_id)))
-    await use.catalog.delete_task(caller.workspace_id, task_id, matches)
+    await use.task_catalog.delete(caller.workspace_id, task_id, matches)

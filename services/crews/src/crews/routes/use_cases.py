@@ -12,10 +12,14 @@ from common.cursors import Part, Scope, Spot, cursor_at, spot_of
 from common.idempotency.keys import IdempotencyKeys
 from common.models import CursorPage
 from crews.domain.activity import TaskStatus
+from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew import Agent, Crew, Task
-from crews.domain.crew_catalog import CrewCatalog, Matches, anything
+from crews.domain.crew_catalog import CrewCatalog
+from crews.domain.crew_editor import Matches, anything
 from crews.domain.ports import Activities, CrewStore, CustomTools, Lists, Stretch
 from crews.domain.remembering import Remembering
+from crews.domain.snapshots import Snapshots
+from crews.domain.task_catalog import TaskCatalog
 from crews.domain.tool_catalog import ToolCatalog
 
 T = TypeVar("T")
@@ -23,7 +27,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class CrewsUseCases:
-    catalog: CrewCatalog
+    crew_catalog: CrewCatalog
+    agent_catalog: AgentCatalog
+    task_catalog: TaskCatalog
+    snapshots: Snapshots
     crews: CrewStore
     lists: Lists
     activities: Activities

@@ -1,0 +1,99 @@
+"""Reading a crew and storing it changed, while others may change it too."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from common.contracts.tools import BUILT_IN_BY_NAME
+from common.errors import Conflict, NotFound, PreconditionFailed
+from common.idempotency.once import Receipt
+from crews.domain.crew import Crew
+from crews.domain.faults import refuse
+from crews.domain.model_names import ModelNames
+from crews.domain.ports import CrewStore, CustomTools
+from crews.domain.schemas import new_schemas, schema_faults
+from crews.domain.tool_names import tool_faults
+
+_RACES = 5
+Matches = Callable[[Crew], bool]
+"""Says whether `If-Match` names what is stored; it is asked again after a race."""
+Finder = Callable[[], Awaitable[Crew]]
+
+
+def anything(_: Crew) -> bool:
+    """The condition of a caller who sent no `If-Match`."""
+    return True
+
+
+class CrewEditor:
+    """Finds crews, checks them as a whole and stores their changes."""
+
+    def __init__(self, crews: CrewStore, tools: CustomTools, models: ModelNames) -> None:
+        self._crews = crews
+        self._tools = tools
+        self._models = models
+
+    async def find(self, workspace_id: str, crew_id: str) -> Crew:
+        """Return the crew. Raises `NotFound`."""
+        return _present(await self._crews.find(workspace_id, crew_id), "crew", crew_id)
+
+    async def find_by_agent(self, workspace_id: str, agent_id: str) -> Crew:
+        """Return the crew that has the agent. Raises `NotFound`."""
+        return _present(await self._crews.with_agent(workspace_id, agent_id), "agent", agent_id)
+
+    async def find_by_task(self, workspace_id: str, task_id: str) -> Crew:
+        """Return the crew that has the task. Raises `NotFound`."""
+        return _present(await self._crews.with_task(workspace_id, task_id), "task", task_id)
+
+    async def check(self, crew: Crew, before: Crew | None = None, at: str = "") -> None:
+        """Raise `InvalidRequest` for models, tools or schemas of `crew` that cannot be used.
+
+        What was accepted `before` is not checked again; `at` as in `crew_rules.check`.
+        """
+        if self._models.concern(crew, before):
+            refuse(await asyncio.to_thread(self._models.faults, crew, before), at)
+        if tool_faults(crew, BUILT_IN_BY_NAME):
+            own = {tool.name for tool in await self._tools.all(crew.workspace_id)}
+            refuse(tool_faults(crew, own | BUILT_IN_BY_NAME.keys()), at)
+        refuse(await schema_faults(new_schemas(crew, before)), at)
+
+    async def edit(
+        self,
+        find: Finder,
+        change: Callable[[Crew], Crew],
+        matches: Matches = anything,
+        at: Callable[[Crew], str] = lambda _: "",
+        receipt: Receipt | None = None,
+    ) -> Crew:
+        """Store what `change` makes of the crew that `find` returns, again after each lost race.
+
+        Raises `PreconditionFailed` unless it `matches`, and `Conflict` after too many races.
+        """
+        for _ in range(_RACES):
+            crew = await find()
+            require(crew, matches)
+            changed = change(crew)
+            await self.check(changed, crew, at(crew))
+            if await self._crews.replace(crew, changed, receipt):
+                return changed
+        raise Conflict("The crew is being changed from several places at once.")
+
+    async def remove(self, workspace_id: str, crew_id: str, matches: Matches) -> None:
+        """Remove the crew. Raises `NotFound`, and as `edit` does."""
+        for _ in range(_RACES):
+            crew = await self.find(workspace_id, crew_id)
+            require(crew, matches)
+            if await self._crews.remove(crew):
+                return
+        raise Conflict(f"The crew {crew_id} is being changed from several places at once.")
+
+
+def require(crew: Crew, matches: Matches) -> None:
+    """Raise `PreconditionFailed` unless the crew is the one that the caller has read."""
+    if not matches(crew):
+        raise PreconditionFailed("It has changed since it was read; read it again.")
+
+
+def _present(crew: Crew | None, kind: str, its_id: str) -> Crew:
+    if crew is None:
+        raise NotFound(f"There is no {kind} {its_id}.")
+    return crew

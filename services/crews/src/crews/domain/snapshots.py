@@ -1,0 +1,96 @@
+"""What a run is given of a crew, and what a crew lacks for its runs."""
+
+from common.contracts.crew import (
+    AgentSnapshot,
+    CrewSnapshot,
+    Lack,
+    MemorySnapshot,
+    TaskSnapshot,
+    ToolSnapshot,
+)
+from common.contracts.memory import key_input
+from common.contracts.tools import BUILT_IN_BY_NAME
+from crews.domain.crew import Crew
+from crews.domain.crew_editor import CrewEditor
+from crews.domain.memory import memory_id
+from crews.domain.ports import CustomTools, Memories
+from crews.domain.tool_names import tool_faults, tool_names
+from crews.domain.tools import RegisteredTool
+
+
+class Snapshots:
+    """Takes snapshots of crews for the executor."""
+
+    def __init__(self, editor: CrewEditor, tools: CustomTools, memories: Memories) -> None:
+        self._editor = editor
+        self._tools = tools
+        self._memories = memories
+
+    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
+        """Return the crew as a run sees it. Raises `NotFound`."""
+        crew = await self._editor.find(workspace_id, crew_id)
+        switches = crew.configuration.memory
+        memory = MemorySnapshot()
+        if switches.used and key_input(switches.scope) is None:
+            memory = await self.memory(workspace_id, crew_id, switches.scope)
+        return CrewSnapshot(
+            id=crew.id,
+            workspace_id=crew.workspace_id,
+            name=crew.name,
+            description=crew.description,
+            process=crew.process,
+            status=crew.status,
+            agents=[AgentSnapshot.model_validate(agent.model_dump()) for agent in crew.agents],
+            tasks=[TaskSnapshot.model_validate(task.model_dump()) for task in crew.tasks],
+            tools=await self._tools_of(crew),
+            configuration=crew.configuration,
+            memory=memory,
+        )
+
+    async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
+        """Return what a run is given from one of the crew's memories."""
+        memory = await self._memories.newest(memory_id(workspace_id, crew_id, shelf))
+        if memory is None or memory.workspace_id != workspace_id:
+            return MemorySnapshot(shelf=shelf)
+        return memory.snapshot()
+
+    async def missing(self, crew: Crew) -> list[Lack]:
+        """Return what the crew still needs: to be active, and for its tools to work."""
+        own = tool_names(crew) - BUILT_IN_BY_NAME.keys()
+        if not own:
+            return crew.lacks
+        there = {tool.name: tool for tool in await self._tools.all(crew.workspace_id)}
+        gone = [
+            Lack(field=fault["field"], reason=fault["reason"])
+            for fault in tool_faults(crew, there.keys() | BUILT_IN_BY_NAME.keys())
+        ]
+        unsigned = [
+            _missing_credentials(there[name])
+            for name in sorted(own & there.keys())
+            if there[name].lacks_credentials
+        ]
+        return [*crew.lacks, *gone, *unsigned]
+
+    async def _tools_of(self, crew: Crew) -> list[ToolSnapshot]:
+        named = tool_names(crew)
+        own = named - BUILT_IN_BY_NAME.keys()
+        built_in = [
+            ToolSnapshot(
+                name=tool.name,
+                description=tool.description,
+                parameters=tool.parameters,
+                idempotent=tool.idempotent,
+            )
+            for name, tool in BUILT_IN_BY_NAME.items()
+            if name in named
+        ]
+        custom = await self._tools.all(crew.workspace_id) if own else []
+        return built_in + [tool.snapshot() for tool in custom if tool.name in own]
+
+
+def _missing_credentials(tool: RegisteredTool) -> Lack:
+    return Lack(
+        field=f"tools.{tool.name}.credentials",
+        reason=f"The credentials of the tool {tool.name} are missing: its calls fail until "
+        f"PUT /tools/custom/{tool.id} gives some",
+    )

@@ -1,0 +1,39 @@
+"""The tools that a crew names."""
+
+import difflib
+from collections.abc import Collection
+
+from crews.domain.crew import Crew
+from crews.domain.faults import Fault
+
+_SAME_TOOLS = {
+    "serper_dev": "web_search", "serperdevtool": "web_search", "duckduckgo": "web_search",
+    "scrape_website": "web_fetch", "scrapewebsitetool": "web_fetch",
+    "filereadtool": "file_reader", "file_read": "file_reader", "directoryreadtool": "file_reader",
+}  # fmt: skip
+"""Names that other platforms give to our built-in tools."""
+
+
+def _unknown_tool(name: str, there: Collection[str]) -> str:
+    close = difflib.get_close_matches(name, list(there), 1, 0.6)
+    meant = _SAME_TOOLS.get(name.lower()) or (close[0] if close else None)
+    hint = f"; did you mean {meant}?" if meant else ""
+    return f"There is no tool {name}{hint}. There are {', '.join(sorted(there))[:500]}"
+
+
+def tool_faults(crew: Crew, there: Collection[str]) -> list[Fault]:
+    """Return a fault for each tool that an agent or a task names and that is not `there`."""
+    named = [("agents", i, agent.tools) for i, agent in enumerate(crew.agents)]
+    named += [("tasks", i, task.tools) for i, task in enumerate(crew.tasks)]
+    return [
+        {"field": f"{field}.{index}.tools.{place}", "reason": _unknown_tool(name, there)}
+        for field, index, tools in named
+        for place, name in enumerate(tools)
+        if name not in there
+    ]
+
+
+def tool_names(crew: Crew) -> set[str]:
+    """Return the names of all tools that the crew's agents and tasks may call."""
+    by_agents = {name for agent in crew.agents for name in agent.tools}
+    return by_agents | {name for task in crew.tasks for name in task.tools}
