@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pymongo.errors import PyMongoError
 
 from common import server
+from common.errors import Unavailable
 from common.logs import configure_logging, get_logger
 from common.mongo import Collection, Database, connect
 from common.mongo import database as mongo_database
@@ -80,7 +81,7 @@ def run(service: str, reseal: Reseal) -> None:
 
     try:
         server.run(work)
-    except PyMongoError as fault:
+    except (PyMongoError, Unavailable) as fault:
         sys.exit(f"Nothing more is sealed anew in {service}; run it again: {fault}")
     for one in done:
         sys.stdout.write(f"{one}\n")

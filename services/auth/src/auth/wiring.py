@@ -6,7 +6,6 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from fastapi import FastAPI
-from pymongo.errors import PyMongoError
 from redis.asyncio import Redis
 
 from auth.config import Settings
@@ -37,7 +36,6 @@ from auth.store.users import MongoUsers, MongoWorkspaces
 from common import resealing
 from common.backends import Backends, takes_writes
 from common.cancellation import told_to_stop
-from common.errors import Unavailable
 from common.http import create_app
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
@@ -161,8 +159,6 @@ async def reset_token(settings: MongoSettings, email: str) -> str:
     client = connect(settings)
     try:
         return await new_reset_token(MongoUsers(database(client, settings, "auth")), email)
-    except PyMongoError as fault:
-        raise Unavailable(f"The database does not answer: {fault}") from fault
     finally:
         await client.close()
 

@@ -12,8 +12,10 @@ from common.idempotency.once import KeyTaken, Receipt
 from common.idempotency.receipts import MongoReceipts, kept
 from common.identity import ROLES
 from common.mongo import Database, Document
+from common.stores import mongo_store
 
 
+@mongo_store
 class MongoApiKeys:
     """The collection `api_keys`. A revoked one removes itself when its revocation has expired."""
 

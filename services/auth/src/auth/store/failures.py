@@ -1,16 +1,19 @@
 """Counts of failed logins, in Redis; in this process alone while Redis is away or refuses writes."""
 
 import asyncio
+import contextlib
 import time
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
+from redis.asyncio.client import Pipeline
 
 from auth.domain.logins.sessions import hashed
+from common.errors import Unavailable
 from common.logs import get_logger
+from common.stores import redis_errors
 
 log = get_logger(__name__)
 
@@ -34,12 +37,12 @@ class CountedFailures:
     async def seen(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
         keys = [_key(one) for one in counted]
         try:
-            async with asyncio.timeout(_WITHIN), self._redis.pipeline(transaction=True) as pipe:
+            async with self._pipeline() as pipe:
                 for key in keys:
                     pipe.get(key)
                     pipe.pttl(key)
                 told = await pipe.execute()
-        except (RedisError, OSError):
+        except Unavailable:
             return [self._seen_here(key) for key in keys]
         pairs = zip(keys, told[::2], told[1::2], strict=True)
         return [self._together(key, int(count or 0), left) for key, count, left in pairs]
@@ -53,13 +56,13 @@ class CountedFailures:
     async def add(self, counted: Sequence[str]) -> None:
         keys = [_key(one) for one in counted]
         try:
-            async with asyncio.timeout(_WITHIN), self._redis.pipeline(transaction=True) as pipe:
+            async with self._pipeline() as pipe:
                 for key in keys:
                     pipe.incr(key)
                     pipe.pexpire(key, int(self._window * 1_000))
                 await pipe.execute()
-        except (RedisError, OSError) as fault:
-            log.warning("failed logins are counted in this process alone", reason=str(fault))
+        except Unavailable as fault:
+            log.warning("failed logins are counted in this process alone", reason=fault.message)
             for key in keys:
                 self._count_here(key)
 
@@ -67,10 +70,17 @@ class CountedFailures:
         key = _key(counted)
         self._local.pop(key, None)
         try:
-            async with asyncio.timeout(_WITHIN):
-                await self._redis.delete(key)
-        except (RedisError, OSError) as fault:
-            log.warning("a count of failed logins could not be cleared", reason=str(fault))
+            async with self._pipeline() as pipe:
+                pipe.delete(key)
+                await pipe.execute()
+        except Unavailable as fault:
+            log.warning("a count of failed logins could not be cleared", reason=fault.message)
+
+    @contextlib.asynccontextmanager
+    async def _pipeline(self) -> AsyncIterator[Pipeline]:
+        with redis_errors():
+            async with asyncio.timeout(_WITHIN), self._redis.pipeline(transaction=True) as pipe:
+                yield pipe
 
     def _seen_here(self, key: str) -> tuple[int, float]:
         count, at = self._local.get(key, (0, 0.0))

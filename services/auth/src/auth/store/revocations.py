@@ -1,19 +1,17 @@
 """What is revoked, read from the documents it is part of, and the doors' copy of it in Redis."""
 
 import asyncio
-import contextlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
 
 from redis.asyncio import Redis
-from redis.exceptions import RedisError
 
 from auth.domain.logins.revocations import user_revoked
 from common.contracts.messages import SessionRevoked
 from common.contracts.revocations import LOADED_KEY, session_key, user_key
-from common.errors import Unavailable
 from common.mongo import Database, Document
+from common.stores import mongo_store, redis_store
 
 _BATCH = 1_000
 _WITHIN = 2.0
@@ -26,6 +24,7 @@ end
 """A refill reads and writes while new revocations come in: the later one must win."""
 
 
+@mongo_store
 class MongoRevocations:
     """Revoked sessions, API keys and members, from the collections of each."""
 
@@ -56,6 +55,7 @@ def _ended(document: Document) -> SessionRevoked:
     )
 
 
+@redis_store
 class RedisRevocations:
     """The revocations in Redis, under the keys of docs/reference/internal-api.md.
 
@@ -68,7 +68,7 @@ class RedisRevocations:
     async def write(self, revocations: Sequence[SessionRevoked]) -> None:
         """Write revocations; those that have expired are left out."""
         for start in range(0, len(revocations), _BATCH):
-            async with _reached(), self._redis.pipeline(transaction=False) as pipe:
+            async with asyncio.timeout(_WITHIN), self._redis.pipeline(transaction=False) as pipe:
                 for revocation in revocations[start : start + _BATCH]:
                     left = round(revocation.expires_at.timestamp() - time.time())
                     if left > 0:
@@ -78,21 +78,12 @@ class RedisRevocations:
 
     async def loaded(self) -> bool:
         """Say whether this Redis has been filled since it was last empty."""
-        async with _reached():
+        async with asyncio.timeout(_WITHIN):
             return bool(await self._redis.exists(LOADED_KEY))
 
     async def mark_loaded(self) -> None:
-        async with _reached():
-            await self._redis.set(LOADED_KEY, "1")
-
-
-@contextlib.asynccontextmanager
-async def _reached() -> AsyncIterator[None]:
-    try:
         async with asyncio.timeout(_WITHIN):
-            yield
-    except (RedisError, OSError) as fault:
-        raise Unavailable(f"Redis does not answer: {fault}") from fault
+            await self._redis.set(LOADED_KEY, "1")
 
 
 def _key(revocation: SessionRevoked) -> str:

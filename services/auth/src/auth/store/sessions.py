@@ -9,6 +9,7 @@ from auth.domain.logins.sessions import Session, Unused
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.mongo import Database, Document
+from common.stores import mongo_store
 
 NEWEST = 2
 """The newest format of these documents that this code reads.
@@ -18,6 +19,7 @@ written wherever it suffices, and format 2, with `unused`, for tokens of several
 """
 
 
+@mongo_store
 class MongoSessions:
     """The collection `sessions`. One that is revoked has `revoked_at` and `revoked_until`."""
 

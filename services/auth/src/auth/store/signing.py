@@ -15,8 +15,10 @@ from auth.domain.tokens.signing import SigningKey
 from common.mongo import Database, Document
 from common.resealing import Resealed, resealed
 from common.sealing import CannotOpen, Sealer
+from common.stores import mongo_store
 
 
+@mongo_store
 class MongoSigningKeys:
     """The collection `signing_keys`, unique by number, so that two processes make one first key."""
 

@@ -18,8 +18,10 @@ from common.idempotency import receipts
 from common.idempotency.once import KeyTaken, Receipt
 from common.identity import ROLES
 from common.mongo import Database, Document
+from common.stores import mongo_store
 
 
+@mongo_store
 class MongoUsers:
     """The collection `users`; an account is unique by its folded address."""
 
@@ -105,6 +107,7 @@ NEWEST = 1
 """The newest format of workspaces that this code reads, and the one it writes."""
 
 
+@mongo_store
 class MongoWorkspaces:
     """The collection `workspaces`, each with its members: what changes together is one document."""
 

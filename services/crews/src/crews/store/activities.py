@@ -7,12 +7,14 @@ from pymongo.errors import DuplicateKeyError
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.mongo import Database, Document
+from common.stores import mongo_store
 from crews.domain.activity import Activity, TaskStatus
 
 NEWEST = 1
 """The newest format of these documents that this code reads, and the one it writes."""
 
 
+@mongo_store
 class MongoActivities:
     """The collection `activities`: one bounded document per crew."""
 

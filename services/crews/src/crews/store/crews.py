@@ -9,12 +9,14 @@ from common.errors import Conflict
 from common.idempotency import receipts
 from common.idempotency.once import KeyTaken, Receipt
 from common.mongo import Database, Document
+from common.stores import mongo_store
 from common.times import utc_now
 from crews.domain.crew import Crew, Entry
 from crews.store.documents import crew_changes, crew_document, crew_of
 from crews.store.totals import Announcement, MongoTotals, counts_of
 
 
+@mongo_store
 class MongoCrews:
     """The collection `crews`: a crew is one document with its agents and tasks.
 

@@ -12,6 +12,7 @@ from typing import Any
 from common.cursors import check_reach
 from common.idempotency.receipts import WITHOUT
 from common.mongo import Database, Document
+from common.stores import mongo_store
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.ports import Activities, Stretch
@@ -23,6 +24,7 @@ _FEW = 100
 """Crews with tasks of a status: of so many all tasks are read."""
 
 
+@mongo_store
 class MongoLists:
     """Fulfils `Lists`."""
 

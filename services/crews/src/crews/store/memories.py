@@ -9,6 +9,7 @@ from common.formats import FIELD as FORMAT
 from common.formats import format_of
 from common.logs import get_logger
 from common.mongo import Database, Document
+from common.stores import mongo_store
 from common.times import utc_now
 from crews.domain.memory import FOR_SNAPSHOT, Entry, Memory, MemoryKind
 
@@ -18,6 +19,7 @@ NEWEST = 1
 """The newest format of these documents that this code reads, and the one it writes."""
 
 
+@mongo_store
 class MongoMemories:
     """The collection `memories`. A crew has at most `key_limit` that are kept apart by a key."""
 

@@ -12,6 +12,7 @@ from common.idempotency.once import Receipt
 from common.mongo import Database, Document
 from common.resealing import Resealed, resealed
 from common.sealing import CannotOpen, Sealer
+from common.stores import mongo_store
 from common.times import utc_now
 from crews.domain.tools import RegisteredTool
 from crews.store.documents import as_text, from_text
@@ -22,6 +23,7 @@ _AS_TEXT = ("parameters", "headers")
 """Fields whose keys are the callers' own, which BSON does not take as they come."""
 
 
+@mongo_store
 class MongoCustomTools:
     """The collection `tools`; names are unique within a workspace.
 
