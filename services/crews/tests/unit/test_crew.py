@@ -6,7 +6,7 @@ import pytest
 from crews_testkit.faults import refused
 
 from common.errors import InvalidRequest
-from crews.domain.crew import MOST_AGENTS, MOST_BYTES
+from crews.domain.crew_rules import MOST_AGENTS, MOST_BYTES
 from crews.domain.drafts import (
     AgentRequest,
     CrewChanges,
@@ -32,7 +32,7 @@ async def test_tasks_name_agents_and_each_other_inside_a_crew(world: Any, body: 
     crew = await world.catalog.create(WS, CrewDraft(**body))
     assert crew.status == "active"
     assert [task.agent_id for task in crew.tasks] == [agent.id for agent in crew.agents]
-    assert crew.tasks[1].context == (crew.tasks[0].id, "Keep it short")
+    assert crew.tasks[1].context == [crew.tasks[0].id, "Keep it short"]
     assert crew.agents[0].name == "Content Writer"
 
 
@@ -69,7 +69,7 @@ async def test_a_task_of_nobody_leaves_the_crew_configuring(world: Any, body: An
     crew = await world.catalog.create(WS, CrewDraft(**body))
     assert crew.status == "configuring"
     changes = TaskChanges(agent_id=crew.agents[0].id)
-    await world.catalog.update_task(WS, crew.tasks[0].id, changes)
+    await world.tasks.update(WS, crew.tasks[0].id, changes)
     assert world.crews.held[crew.id].status == "active"
 
 
@@ -77,23 +77,23 @@ async def test_a_manager_finds_somebody_for_a_task_of_nobody(world: Any, body: A
     del body["tasks"][0]["agent"]
     crew = await world.catalog.create(WS, CrewDraft(**body))
     assert crew.status == "active"
-    assert (await world.catalog.snapshot(WS, crew.id)).tasks[0].agent_id is None
+    assert (await world.snapshots.snapshot(WS, crew.id)).tasks[0].agent_id is None
     alone = TaskRequest(crew_id=crew.id, name="last", description="d", expected_output="e")
-    assert (await world.catalog.add_task(WS, alone)).agent_id is None
-    await world.catalog.update_task(WS, crew.tasks[1].id, TaskChanges(agent_id=None))
+    assert (await world.tasks.add(WS, alone)).agent_id is None
+    await world.tasks.update(WS, crew.tasks[1].id, TaskChanges(agent_id=None))
     assert [task.agent_id for task in world.crews.held[crew.id].tasks] == [None] * 3
     after = await world.catalog.update(WS, crew.id, CrewChanges(process="sequential"))
     assert after.status == "configuring"
     nowhere = TaskRequest(description="d", expected_output="e")
     with pytest.raises(InvalidRequest, match="Invalid task"):
-        await world.catalog.add_task(WS, nowhere)
+        await world.tasks.add(WS, nowhere)
 
 
 async def test_a_task_may_not_name_later_ones(world: Any, body: Any) -> None:
     crew = await world.catalog.create(WS, CrewDraft(**body))
     first, second = crew.tasks
     changes = TaskChanges(context=[second.id])
-    told = await refused(world.catalog.update_task(WS, first.id, changes))
+    told = await refused(world.tasks.update(WS, first.id, changes))
     assert told["field"] == "context.0"
     turned = [
         {"id": task.id, "description": "d", "agent": 0, "context": list(task.context)}
@@ -108,16 +108,16 @@ async def test_sizes_are_bounded(world: Any, body: Any) -> None:
     new = AgentRequest(crew_id=crew.id, role="r", goal="g", model="offline")
     for number in range(MOST_AGENTS - 2):
         named = new.model_copy(update={"name": f"agent {number}"})
-        await world.catalog.add_agent(WS, named)
-    assert (await refused(world.catalog.add_agent(WS, new)))["field"] == "agents"
+        await world.agents.add(WS, named)
+    assert (await refused(world.agents.add(WS, new)))["field"] == "agents"
     large = TaskRequest(
         agent_id=crew.agents[0].id,
         description="d",
         expected_output="e",
         context=["x" * 20_000] * (MOST_BYTES // 20_000 - 1),
     )
-    await world.catalog.add_task(WS, large)
-    assert (await refused(world.catalog.add_task(WS, large)))["field"] == "body"
+    await world.tasks.add(WS, large)
+    assert (await refused(world.tasks.add(WS, large)))["field"] == "body"
 
 
 async def test_context_may_name_earlier_tasks(world: Any, body: Any) -> None:
@@ -125,16 +125,18 @@ async def test_context_may_name_earlier_tasks(world: Any, body: Any) -> None:
     body["tasks"][1]["context"] = ["research", "Previous analysis from Q3"]
     crew = await world.catalog.create(WS, CrewDraft(**body))
     first = crew.tasks[0].id
-    assert crew.tasks[1].context == (first, "Previous analysis from Q3")
+    assert crew.tasks[1].context == [first, "Previous analysis from Q3"]
     third = TaskRequest(crew_id=crew.id, description="d", expected_output="e", context=["research"])
-    await world.catalog.add_task(WS, third)
-    assert world.crews.held[crew.id].tasks[2].context == (first,)
+    await world.tasks.add(WS, third)
+    assert world.crews.held[crew.id].tasks[2].context == [
+        first,
+    ]
     misspelt = third.model_copy(update={"context": ["reserch"]})
-    told = await refused(world.catalog.add_task(WS, misspelt))
+    told = await refused(world.tasks.add(WS, misspelt))
     assert told["field"] == "context.0"
     assert "did you mean research" in told["reason"]
     own = TaskChanges(name="own", context=["own"])
-    assert (await refused(world.catalog.update_task(WS, first, own)))["field"] == "context.0"
+    assert (await refused(world.tasks.update(WS, first, own)))["field"] == "context.0"
 
 
 async def test_two_agents_of_one_name_have_no_manager(world: Any, body: Any) -> None:
@@ -176,9 +178,9 @@ async def test_a_crew_says_what_it_lacks(world: Any, body: Any) -> None:
     body.update(process="sequential", tasks=[])
     body["agents"][0]["tools"] = ["crm_api"]
     crew = await world.catalog.create(WS, CrewDraft(**body))
-    told = [one.field for one in await world.catalog.missing(crew)]
+    told = [one.field for one in await world.snapshots.missing(crew)]
     assert told == ["tasks", "tools.crm_api.credentials"]
     crew = await world.catalog.update(WS, crew.id, CrewChanges(tasks=[{"description": "d"}]))
     del world.tools.held[tool.id]
-    told = [one.field for one in await world.catalog.missing(crew)]
+    told = [one.field for one in await world.snapshots.missing(crew)]
     assert told == ["tasks.0.agent_id", "agents.0.tools.0"]

@@ -19,8 +19,8 @@ async def test_the_demo_is_made_once_and_restored(world: Any) -> None:
     await demo.ensure(WS)
     assert world.crews.held[CREW_ID] == whole
     await world.catalog.update(WS, CREW_ID, CrewChanges(name="Mine"))
-    await world.catalog.delete_task(WS, "task_011")
-    await world.catalog.delete_agent(WS, "agent_011")
+    await world.tasks.delete(WS, "task_011")
+    await world.agents.delete(WS, "agent_011")
     await demo.ensure(WS)
     restored = world.crews.held[CREW_ID]
     assert (restored.name, restored.status) == ("Mine", "active")

@@ -44,23 +44,23 @@ async def test_configuration_is_merged(world: Any, body: Any) -> None:
 async def test_what_is_in_use_stays(world: Any, body: Any) -> None:
     crew = await world.catalog.create(WS, CrewDraft(**body))
     with pytest.raises(Conflict):
-        await world.catalog.delete_agent(WS, crew.agents[0].id)
+        await world.agents.delete(WS, crew.agents[0].id)
     with pytest.raises(Conflict):
-        await world.catalog.delete_task(WS, crew.tasks[0].id)
-    await world.catalog.delete_task(WS, crew.tasks[1].id)
-    await world.catalog.delete_agent(WS, crew.agents[1].id)
-    await world.catalog.delete_task(WS, crew.tasks[0].id)
+        await world.tasks.delete(WS, crew.tasks[0].id)
+    await world.tasks.delete(WS, crew.tasks[1].id)
+    await world.agents.delete(WS, crew.agents[1].id)
+    await world.tasks.delete(WS, crew.tasks[0].id)
     with pytest.raises(Conflict):
-        await world.catalog.delete_agent(WS, crew.agents[0].id)
+        await world.agents.delete(WS, crew.agents[0].id)
 
 
 async def test_single_entries_have_their_own_paths(world: Any, body: Any) -> None:
     crew = await world.catalog.create(WS, CrewDraft(**body))
     agent = crew.agents[1]
-    told = await refused(world.catalog.update_agent(WS, agent.id, AgentChanges(tools=["no"])))
+    told = await refused(world.agents.update(WS, agent.id, AgentChanges(tools=["no"])))
     assert told["field"] == "tools.0"
     task = TaskRequest(agent_id=agent.id, description="d", expected_output="e", context=["task_no"])
-    assert (await refused(world.catalog.add_task(WS, task)))["field"] == "context.0"
+    assert (await refused(world.tasks.add(WS, task)))["field"] == "context.0"
 
 
 async def test_a_condition_is_asked_of_what_is_stored(world: Any, body: Any) -> None:
@@ -77,13 +77,13 @@ async def test_another_workspace_sees_nothing(world: Any, body: Any) -> None:
     other, agent, task = "ws_2", crew.agents[0].id, crew.tasks[0].id
     for call in (
         world.catalog.find(other, crew.id),
-        world.catalog.find_by_agent(other, agent),
-        world.catalog.find_by_task(other, task),
+        world.agents.crew_of(other, agent),
+        world.tasks.crew_of(other, task),
         world.catalog.update(other, crew.id, CrewChanges(name="n")),
         world.catalog.delete(other, crew.id),
-        world.catalog.delete_agent(other, agent),
-        world.catalog.delete_task(other, task),
-        world.catalog.snapshot(other, crew.id),
+        world.agents.delete(other, agent),
+        world.tasks.delete(other, task),
+        world.snapshots.snapshot(other, crew.id),
     ):
         with pytest.raises(NotFound):
             await call
@@ -99,7 +99,7 @@ async def test_a_crew_takes_all_that_is_its_own_with_it(world: Any, body: Any) -
 async def test_the_snapshot_has_the_tools_that_are_named(world: Any, body: Any) -> None:
     body["agents"][0]["tools"] = ["web_search"]
     crew = await world.catalog.create(WS, CrewDraft(**body))
-    snapshot = await world.catalog.snapshot(WS, crew.id)
+    snapshot = await world.snapshots.snapshot(WS, crew.id)
     assert [(tool.name, tool.tool_id) for tool in snapshot.tools] == [("web_search", None)]
     assert (snapshot.status, snapshot.process) == ("active", "hierarchical")
     assert snapshot.tasks[1].context[0] == snapshot.tasks[0].id
@@ -108,22 +108,22 @@ async def test_the_snapshot_has_the_tools_that_are_named(world: Any, body: Any) 
 async def test_what_was_read_of_a_crew_makes_another(world: Any, body: Any) -> None:
     body["tasks"][0]["name"] = "research"
     crew = await world.catalog.create(WS, CrewDraft(**body))
-    shown = crew_view(crew, {}, await world.catalog.missing(crew)).model_dump(mode="json")
+    shown = crew_view(crew, {}, await world.snapshots.missing(crew)).model_dump(mode="json")
     other = await world.catalog.create(WS, CrewDraft(**shown))
     assert other.id != crew.id
     assert [task.agent_id for task in other.tasks] == [agent.id for agent in other.agents]
-    assert other.tasks[1].context == (other.tasks[0].id, "Keep it short")
+    assert other.tasks[1].context == [other.tasks[0].id, "Keep it short"]
     old = {one.id for one in (*crew.agents, *crew.tasks)}
     assert old.isdisjoint({one.id for one in (*other.agents, *other.tasks)})
     after = await world.catalog.update(WS, crew.id, CrewChanges(**shown))
     unmoved = {"version", "updated_at"}
     assert after.model_dump(exclude=unmoved) == crew.model_dump(exclude=unmoved)
     agent, task = shown["agents"][0], shown["tasks"][1]
-    await world.catalog.update_agent(WS, agent["id"], AgentChanges(**agent))
-    await world.catalog.update_task(WS, task["id"], TaskChanges(**task))
+    await world.agents.update(WS, agent["id"], AgentChanges(**agent))
+    await world.tasks.update(WS, task["id"], TaskChanges(**task))
     assert world.crews.held[crew.id].model_dump(exclude=unmoved) == crew.model_dump(exclude=unmoved)
-    assert (await world.catalog.add_task(WS, TaskRequest(**task))).id != task["id"]
+    assert (await world.tasks.add(WS, TaskRequest(**task))).id != task["id"]
     renamed = {**agent, "name": "Another"}
-    assert (await world.catalog.add_agent(WS, AgentRequest(**renamed))).id != agent["id"]
+    assert (await world.agents.add(WS, AgentRequest(**renamed))).id != agent["id"]
     twice = {**shown, "agents": [shown["agents"][0]] * 2, "tasks": []}
     assert (await refused(world.catalog.create(WS, CrewDraft(**twice))))["field"] == "agents.1.id"
