@@ -23,11 +23,11 @@ help: ## show this list
 
 .PHONY: run
 run: .venv/installed-run ## start the whole platform in one process on http://127.0.0.1:8000
-	@exec $(PY) -m kasal_platform
+	@exec .venv/bin/kasal-platform run
 
 .PHONY: stack
 stack: .venv/installed-dev ## start every service as its own process over RabbitMQ and Redis
-	@exec $(PY) -m kasal_platform.stack
+	@exec .venv/bin/kasal-platform stack
 
 .PHONY: up
 up: ## start everything as containers (needs Docker with Compose; docs/how-to/compose.md)
@@ -115,15 +115,27 @@ k8s-secrets: ## make the secrets of deploy/k8s/overlays/local
 
 .PHONY: backup
 backup: .venv/installed-run ## save the databases of KASAL_MONGO_URL, else of the stopped make run, in FOLDER
-	@$(PY) tools/backup.py save $(FOLDER)
+	@.venv/bin/kasal-platform backup $(FOLDER)
 
 .PHONY: restore
 restore: .venv/installed-run ## bring them back from FOLDER (DROP=1: over what there is)
-	@$(PY) tools/backup.py restore $(FOLDER) $(if $(DROP),--drop)
+	@.venv/bin/kasal-platform restore $(FOLDER) $(if $(DROP),--drop)
 
 .PHONY: dead-letters
 dead-letters: .venv/installed-dev ## show the dead letters of KASAL_AMQP_URL (REPLAY=1 sends them back)
-	$(PY) tools/dead_letters.py $(if $(REPLAY),replay)
+	@.venv/bin/kasal-platform dead-letters $(if $(REPLAY),replay)
+
+.PHONY: demo
+demo: .venv/installed-run ## make the demo user and crew on the running platform, and show one run
+	@.venv/bin/kasal-platform demo
+
+.PHONY: migrate
+migrate: .venv/installed-run ## bring the databases of KASAL_MONGO_URL, else of the stopped make run, to this version
+	@.venv/bin/kasal-platform migrate
+
+.PHONY: doctor
+doctor: .venv/installed-run ## say what is there and what is missing to run the platform
+	@.venv/bin/kasal-platform doctor
 
 .PHONY: observability-check
 observability-check: .venv/installed-dev ## alert rules and dashboards tried on a real Prometheus (Debian, root: installs it)

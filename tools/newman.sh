@@ -22,7 +22,7 @@ fi
 
 port=$($python -c 'from kasal_platform.local.program import free_port; print(free_port())')
 root=http://127.0.0.1:$port
-KASAL_PORT=$port KASAL_DATA_DIR=$folder/data $python -m kasal_platform >"$folder/log" 2>&1 &
+KASAL_PORT=$port KASAL_DATA_DIR=$folder/data $python -m kasal_platform run >"$folder/log" 2>&1 &
 platform=$!
 until grep -q "Kasal is up" "$folder/log"; do
 	kill -0 "$platform" 2>/dev/null || { cat "$folder/log" >&2; exit 1; }

@@ -103,7 +103,10 @@ class Bench:
         with (self.folder / "log").open("ab") as log:
             started = time.monotonic()
             process = await asyncio.create_subprocess_exec(
-                *(str(self.python), "-m", "kasal_platform"), env=environment, stdout=log, stderr=log
+                *(str(self.python), "-m", "kasal_platform", "run"),
+                env=environment,
+                stdout=log,
+                stderr=log,
             )
         root = f"http://127.0.0.1:{port}"
         try:

@@ -61,6 +61,7 @@ async def embedded_platform(
         sys.executable,
         "-m",
         "kasal_platform",
+        "run",
         env=environment,
         stdout=asyncio.subprocess.PIPE,
         stderr=log,

@@ -1,7 +1,6 @@
 """The platform is backed up while it works, lost as a whole, and brought back from the backup."""
 
 import asyncio
-import importlib
 import os
 import secrets
 import sys
@@ -22,6 +21,7 @@ from pymongo import MongoClient
 from redis import Redis
 
 from devkit.broker import purge
+from kasal_platform.backup import plan
 from kasal_platform.config import Settings
 from kasal_platform.stack import stack_in
 
@@ -57,7 +57,7 @@ class Site:
     async def tool(self, prefix: str, *arguments: str) -> tuple[int, str, str]:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
-            *("tools/backup.py", *arguments),
+            *("-m", "kasal_platform", *arguments),
             cwd=ROOT,
             env={**os.environ, **self.given, "KASAL_MONGO_DATABASE_PREFIX": prefix},
             stdout=asyncio.subprocess.PIPE,
@@ -91,7 +91,7 @@ async def test_a_platform_is_brought_back_from_a_backup_made_while_it_worked(sit
             )
             await site.model.held("held")
             before = await user.call("GET", f"/executions/{done['job_id']}/traces", expect=200)
-            saving = asyncio.create_task(site.tool(old, "save", str(folder)))
+            saving = asyncio.create_task(site.tool(old, "backup", str(folder)))
             meanwhile = [await user.start(quick) for _ in range(JOBS_MEANWHILE)]
             assert (await saving)[::2] == (0, "")
             for job_id in meanwhile:
@@ -162,8 +162,8 @@ async def test_a_restore_goes_over_nothing_and_a_backup_must_be_whole(site: Site
         for service in ("auth", "crews", "executor"):
             schema = {"_id": "schema", "version": 1, "oldest": 0, "lock": {"by": "x", "beat": 1}}
             client[prefix + service]["schema"].insert_one(schema)
-        assert (await site.tool(prefix, "save", str(folder)))[0] == 0
-        status, _, faults = await site.tool(prefix, "save", str(folder))
+        assert (await site.tool(prefix, "backup", str(folder)))[0] == 0
+        status, _, faults = await site.tool(prefix, "backup", str(folder))
         assert (status, faults) == (1, f"{folder} is there already: name a new folder.\n")
 
         users.insert_one({"_id": "usr_2", "account": "b@example.com"})
@@ -182,15 +182,7 @@ async def test_a_restore_goes_over_nothing_and_a_backup_must_be_whole(site: Site
         assert users.count_documents({}) == 1
 
 
-@pytest.fixture
-def plan(monkeypatch: pytest.MonkeyPatch) -> Any:
-    monkeypatch.syspath_prepend(str(ROOT / "tools"))
-    return importlib.import_module("backup_plan")
-
-
-async def test_what_moves_during_a_backup_is_settled_and_told_again(
-    mongo_url: str, plan: Any
-) -> None:
+async def test_what_moves_during_a_backup_is_settled_and_told_again(mongo_url: str) -> None:
     now = datetime.now(UTC)
     with MongoClient(mongo_url, tz_aware=True) as client:
         held = client[f"backup_{secrets.token_hex(4)}_executor"]
@@ -222,7 +214,7 @@ async def test_what_moves_during_a_backup_is_settled_and_told_again(
         assert beginning.trace({"job_id": "of a job that came later", "seq": 1}) is None
 
 
-async def test_executions_are_saved_before_their_traces_and_leases_not_at_all(plan: Any) -> None:
+async def test_executions_are_saved_before_their_traces_and_leases_not_at_all() -> None:
     names = ["workers", "counters", "traces", "schema", "executions", "something_new"]
     assert plan.ordered("executor", names) == [
         *("executions", "traces", "counters", "schema", "something_new"),

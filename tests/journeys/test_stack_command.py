@@ -31,7 +31,7 @@ async def command(
         "KASAL_DATA_DIR": str(tmp_path_factory.mktemp("stack")),
     }
     process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "kasal_platform.stack"),
+        *(sys.executable, "-m", "kasal_platform", "stack"),
         env=environment,
         stdout=asyncio.subprocess.PIPE,
     )
@@ -54,6 +54,32 @@ async def test_it_says_how_to_log_in(command: Any) -> None:
         signed = {"Authorization": f"Bearer {token}"}
         async with http.get(f"{base}/crews", headers=signed) as answer:
             assert answer.status == 200
+
+
+async def test_the_demo_shows_a_run_of_its_crew(command: Any) -> None:
+    _, said = command
+    url = re.search(r"API +(\S+)/api/v1", said)[1]
+    demo = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "kasal_platform", "demo", url),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    shown, faults = await asyncio.wait_for(demo.communicate(), timeout=60)
+    assert (demo.returncode, faults.decode()) == (0, "")
+    assert "Tea Shop Crew" in shown.decode()
+    assert "execution_complete" in shown.decode()
+
+
+async def test_a_demo_of_no_platform_is_one_line() -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    demo = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "kasal_platform", "demo", url),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    shown, faults = await asyncio.wait_for(demo.communicate(), timeout=60)
+    assert (demo.returncode, shown, faults.decode().count("\n")) == (1, b"", 1)
+    assert faults.decode().startswith(f"The demo cannot be shown on {url}: ")
 
 
 @pytest.mark.parametrize("name", ["worker-1", "gateway"])

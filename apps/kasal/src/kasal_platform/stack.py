@@ -1,36 +1,21 @@
-"""`make stack`: the distributed form without containers, one process per service and two workers.
-
-RabbitMQ, Redis and MongoDB come from KASAL_AMQP_URL, KASAL_REDIS_URL and KASAL_MONGO_URL where they
-are set, else from where `make test` finds them (SecantusDB stands in for MongoDB).
-"""
+"""The distributed form without containers: one process per service and two workers."""
 
 import asyncio
 import contextlib
-import json
-import os
-import sys
-import tempfile
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Self
 
-import aiohttp
-
-from common.logs import configure_logging
-from common.server import on_stop_signal, run
-from common.settings import load
 from executor.config import Settings as ExecutorSettings
 from kasal_platform.config import Settings, secrets_in
 from kasal_platform.embedded.database import Database
-from kasal_platform.keeping import Keeper, Kept
+from kasal_platform.keeping import Kept
 from kasal_platform.local import finding
-from kasal_platform.local.program import LocalProgram, ProgramFailed, free_port
-from kasal_platform.parts import Backend, Part, Process, StackFailed
+from kasal_platform.local.program import LocalProgram, free_port
+from kasal_platform.parts import Backend, Part, Process
 
 _SERVICES = ("auth", "crews", "executor", "events", "gateway")
 _LEAST_WORKERS = 2
-_PATIENCE = 3.0
-"""Seconds after which whoever stops a stack is told what it still waits for."""
 _DRAIN = ExecutorSettings.model_fields["drain_seconds"].default
 
 
@@ -234,93 +219,3 @@ async def stack_in(
         settings, folder, environment, extra or {}, counts, own_backends=own_backends
     ) as stack:
         yield stack
-
-
-async def main() -> None:
-    settings = load(Settings)
-    configure_logging(settings.log_level, settings.log_format)
-    stopped = asyncio.Event()
-    hasten: list[Callable[[], None]] = []
-    on_stop_signal(stopped.set, lambda: [call() for call in hasten])
-    folder = Path(os.environ.get("KASAL_DATA_DIR") or tempfile.mkdtemp(prefix="kasal-stack-"))
-    try:
-        async with stack_in(settings, folder.resolve(), os.environ) as stack:
-            hasten.append(stack.hasten)
-            _show(stack, folder, await _demo(stack, settings))
-            await _until(stopped, stack)
-            _say("Kasal is stopping ...")
-            telling = asyncio.create_task(_tell_waits(stack))
-        telling.cancel()
-    except (StackFailed, ProgramFailed) as fault:
-        sys.exit(str(fault))
-
-
-async def _until(stopped: asyncio.Event, stack: Stack) -> None:
-    """Keep everything running until told to stop."""
-    keeping = asyncio.create_task(Keeper(_say).keep(stack.kept()))
-    await stopped.wait()
-    keeping.cancel()
-    await asyncio.wait({keeping})
-
-
-async def _tell_waits(stack: Stack) -> None:
-    await asyncio.sleep(_PATIENCE)
-    waiting = [name for name in stack.named("worker") if stack.processes[name].running]
-    if waiting:
-        _say(
-            f"Waiting for {', '.join(waiting)}, where calls that must not be made twice are under way. "
-            "Press Ctrl-C again to cut them off; nobody will know then what they did."
-        )
-
-
-async def _demo(stack: Stack, settings: Settings) -> str:
-    """Make the demo user, in a database of the stack's own or where asked for; say how to log in."""
-    if not settings.demo or (
-        "mongo" not in stack.backends and "demo" not in settings.model_fields_set
-    ):
-        return "POST /auth/register makes the first user"
-    base = f"{stack.urls['KASAL_GATEWAY_URL'].split(',')[0]}/api/v1"
-    body = {"email": settings.demo_email, "password": settings.demo_password, "name": "Demo User"}
-    async with aiohttp.ClientSession() as http:
-        async with http.post(f"{base}/auth/register", json=body):
-            pass  # the one that is there already does as well: the login tells
-        del body["name"]
-        async with http.post(f"{base}/auth/login", json=body) as answer:
-            if answer.status != 200:
-                told = (await answer.json())["error"]["message"]
-                return f"{settings.demo_email} cannot log in: {told}"
-    return (
-        f"{settings.demo_email}, password {settings.demo_password}\n"
-        f"  Log in     curl -s {base}/auth/login -H 'Content-Type: application/json' "
-        f"-d '{json.dumps(body)}'"
-    )
-
-
-def _say(line: str) -> None:
-    with contextlib.suppress(OSError):
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
-
-
-def _show(stack: Stack, folder: Path, user: str) -> None:
-    lines = [
-        f"  {name:<10} pid {process.child.pid}  port {process.port}"
-        + (f"  metrics {process.metrics_port}" if process.metrics_port else "")
-        for name, process in stack.processes.items()
-        if process.child is not None
-    ]
-    sys.stdout.write(
-        "Kasal is up: one process per service.\n"
-        + "\n".join(lines)
-        + "".join(
-            f"\n  {name:<10} {stack.urls[f'KASAL_{name.upper()}_URL']}" for name in stack.backends
-        )
-        + f"\n  API        {stack.urls['KASAL_GATEWAY_URL']}/api/v1"
-        + f"\n  User       {user}"
-        + f"\n  Logs       {folder}\nWhat dies is started again. Press Ctrl-C to stop.\n"
-    )
-    sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    run(main)

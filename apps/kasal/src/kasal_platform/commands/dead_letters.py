@@ -1,26 +1,23 @@
-"""Shows the dead letters, or sends them back: `python tools/dead_letters.py [replay [message-id …]]`.
+"""Show the dead letters of the broker that KASAL_AMQP_URL names, or send them back."""
 
-The broker is the one that `KASAL_AMQP_URL` names.
-"""
-
-import argparse
 import asyncio
 import os
 import sys
-from pathlib import Path
+from collections.abc import Sequence
 
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from common.bus.dead_letters import Letter, listed, replay
+from kasal_platform.console import command_parser, say
 
 _SHOWN = 300
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(prog=Path(__file__).name, description=__doc__)
+def main(arguments: Sequence[str]) -> None:
+    parser = command_parser("dead-letters", __doc__)
     parser.add_argument("verb", nargs="?", choices=["list", "replay"], default="list")
     parser.add_argument("ids", nargs="*", help="message ids to replay; all without any")
-    asked = parser.parse_args()
+    asked = parser.parse_args(arguments)
     url = os.environ.get("KASAL_AMQP_URL", "")
     if not url.startswith("amqp"):
         sys.exit("KASAL_AMQP_URL must name a RabbitMQ; the in-process bus ends with its process")
@@ -30,19 +27,15 @@ def main() -> None:
     except CONNECTION_EXCEPTIONS as fault:
         sys.exit(f"The broker of KASAL_AMQP_URL cannot be used: {fault}")
     for letter in letters:
-        print(_shown(letter))
-    print(f"{len(letters)} {'sent back' if asked.verb == 'replay' else 'dead letters'}")
+        say(_letter_text(letter))
+    say(f"{len(letters)} {'sent back' if asked.verb == 'replay' else 'dead letters'}")
 
 
-def _shown(letter: Letter) -> str:
+def _letter_text(letter: Letter) -> str:
     body = letter.body.decode(errors="replace")[:_SHOWN]
     return (
         f"{letter.message_id}  {letter.type or 'no type'}  from {letter.queue or 'nowhere'}"
         f"  {letter.timestamp:%Y-%m-%dT%H:%M:%SZ}  {letter.job_id}\n"
-        f"    why   {letter.reason} (handed out {letter.attempts} times)\n"
+        f"    why   {letter.reason} (delivered {letter.attempts} times)\n"
         f"    body  {body}"
     )
-
-
-if __name__ == "__main__":
-    main()

@@ -1,6 +1,5 @@
-"""`make run`: the whole platform in one process, for a laptop."""
+"""The life of the platform in one process: start, greet, watch, stop."""
 
-import argparse
 import asyncio
 import contextlib
 import gc
@@ -11,9 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from common.logs import configure_logging, get_logger
-from common.server import bind_tcp, on_stop_signal, run
+from common.server import bind_tcp, on_stop_signal
 from common.settings import load
 from kasal_platform.config import Settings, secrets_in
+from kasal_platform.console import say
 from kasal_platform.local import secantus
 from kasal_platform.local.program import LocalProgram, ProgramFailed
 
@@ -27,7 +27,8 @@ _DATABASE_GRACE = 4.0
 """It takes 2 s to end, and at times forgets that it was asked to; what it acknowledged, it has."""
 
 
-async def main() -> None:
+async def serve_until_stopped() -> None:
+    """Serve until told to stop; end the process with one line when that cannot go on."""
     settings = load(Settings)
     configure_logging(settings.log_level, settings.log_format, "embedded")
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -35,7 +36,7 @@ async def main() -> None:
     metrics = None
     if settings.metrics_port is not None:
         metrics = bind_tcp(settings.host, settings.metrics_port)
-    _say("Kasal is starting ...")
+    say("Kasal is starting ...")
     stopping = _Stopping()
     on_stop_signal(stopping.begin, lambda: stopping.hasten())
     try:
@@ -59,22 +60,15 @@ class _Stopping:
         self.hasten: Callable[[], object] = lambda: None
 
     def begin(self) -> None:
-        _say("\nKasal is stopping ...")
+        say("\nKasal is stopping ...")
         self.told.set()
 
 
 def _say_waits(jobs: Sequence[str]) -> None:
-    _say(
+    say(
         f"Waiting for calls that must not be made twice, of {', '.join(jobs)}. "
         "Press Ctrl-C again to cut them off; nobody will know then what they did."
     )
-
-
-def _say(line: str) -> None:
-    """Print a line at once; whoever read what is printed may be gone."""
-    with contextlib.suppress(OSError):
-        sys.stdout.write(line + "\n")
-        sys.stdout.flush()
 
 
 async def _serve(
@@ -88,7 +82,7 @@ async def _serve(
     # Imported while the database starts: the services' libraries take most of the start. What they
     # make stays for good; looking through it for garbage again and again was a quarter of the time.
     gc.disable()
-    from kasal_platform import demo
+    from kasal_platform.embedded import demo
     from kasal_platform.embedded.database import Database
     from kasal_platform.embedded.platform import Platform, PlatformFailed
 
@@ -137,7 +131,7 @@ async def _greet(platform: "Platform", settings: Settings, entry: socket.socket)
     """Show the demo's first run, and say where to go next; a failure of it ends nothing."""
     import aiohttp
 
-    from kasal_platform.demo import Demo
+    from kasal_platform.embedded.demo import Demo
     from kasal_platform.terminal import Terminal, show_addresses, show_run
 
     console = Terminal()
@@ -167,12 +161,3 @@ def _said_once() -> Iterator[None]:
         yield
     finally:
         catalogue.setLevel(logging.NOTSET)
-
-
-def start() -> None:
-    argparse.ArgumentParser(prog="kasal-platform", description=__doc__).parse_args()
-    run(main)
-
-
-if __name__ == "__main__":
-    start()

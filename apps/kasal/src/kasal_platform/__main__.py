@@ -1,0 +1,42 @@
+"""`kasal-platform COMMAND`, or `python -m kasal_platform COMMAND`: each command is one module."""
+
+import importlib
+import sys
+from collections.abc import Mapping
+
+COMMANDS: Mapping[str, str] = {
+    "run": "start the whole platform in one process, for a laptop",
+    "stack": "start every service as its own process, over RabbitMQ, Redis and MongoDB",
+    "demo": "make a demo user and crew on a running platform, and show one run of it",
+    "migrate": "bring every service's database to the schema of this version",
+    "backup": "save the databases in a folder",
+    "restore": "bring the databases back from a folder",
+    "dead-letters": "show the dead letters of the broker, or send them back",
+    "doctor": "say what is there and what is missing",
+}
+_HELP = ("-h", "--help")
+
+
+def main() -> None:
+    """Run the command that the command line names."""
+    name, *arguments = sys.argv[1:] or ["--help"]
+    if name in _HELP:
+        sys.stdout.write(_overview())
+    elif name in COMMANDS:
+        # Only the module of this command: others need libraries that it does not.
+        module = importlib.import_module(f"kasal_platform.commands.{name.replace('-', '_')}")
+        module.main(arguments)
+    else:
+        sys.exit(f"There is no command {name!r}. The commands are: {', '.join(COMMANDS)}.")
+
+
+def _overview() -> str:
+    lines = "".join(f"  {name:<14} {what}\n" for name, what in COMMANDS.items())
+    return (
+        f"usage: kasal-platform COMMAND [--help] ...\n\n{lines}\n"
+        "Settings come from the environment (KASAL_...); the README lists them.\n"
+    )
+
+
+if __name__ == "__main__":
+    main()

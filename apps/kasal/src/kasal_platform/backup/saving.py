@@ -1,0 +1,63 @@
+"""Save the databases into a folder, laid out as by mongodump.
+
+There is a folder for each database, in it each collection's documents as BSON and its indexes as JSON.
+"""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+import bson
+from bson import json_util
+from bson.raw_bson import RawBSONDocument
+from pymongo import MongoClient
+from pymongo.collection import Collection
+
+from common.settings import MongoSettings
+from kasal_platform.backup.plan import SERVICES, Beginning, Document, Mend, mends, ordered
+from kasal_platform.console import say
+from kasal_platform.databases import CannotRestore
+
+_RAW: bson.CodecOptions[RawBSONDocument] = bson.CodecOptions(document_class=RawBSONDocument)
+
+
+def save(client: MongoClient[Document], settings: MongoSettings, folder: Path) -> None:
+    """Write the databases into `folder`, which is there only when all of it is."""
+    if folder.exists():
+        raise CannotRestore(f"{folder} is there already: name a new folder.")
+    partial = folder.with_name(folder.name + ".partial")
+    databases = {name: client[settings.mongo_database_prefix + name] for name in SERVICES}
+    rules = mends(beginning := Beginning.of(databases["executor"]))
+    for service, database in databases.items():
+        target = partial / database.name
+        target.mkdir(parents=True, mode=0o700)
+        for name in ordered(service, database.list_collection_names()):
+            source: Iterable[Document] = database[name].find()
+            if name == "counters":
+                source = beginning.counters
+            elif (service, name) not in rules:
+                source = database[name].with_options(_RAW).find()  # type: ignore[assignment]
+            count = _write(target / f"{name}.bson", source, rules.get((service, name)))
+            (target / f"{name}.metadata.json").write_text(_metadata(database[name]))
+            say(f"{database.name}.{name}: {count} documents")
+    partial.rename(folder)
+    say(f"saved in {folder}; keep KASAL_SECRET_KEY too, and apart from it")
+
+
+def _write(path: Path, documents: Iterable[Document], mend: Mend | None) -> int:
+    count = 0
+    with path.open("wb") as file:
+        for document in documents:
+            kept = document if mend is None else mend(document)
+            if kept is not None:
+                file.write(bson.encode(kept))
+                count += 1
+        file.flush()
+        os.fsync(file.fileno())
+    return count
+
+
+def _metadata(collection: Collection[Document]) -> str:
+    indexes = [dict(index) for index in collection.list_indexes()]
+    known = {"indexes": indexes, "collectionName": collection.name, "type": "collection"}
+    return json_util.dumps({"options": {}, **known}, json_options=json_util.CANONICAL_JSON_OPTIONS)

@@ -1,0 +1,18 @@
+"""Bring every service's database to the schema of this version.
+
+The databases are those of KASAL_MONGO_URL; without one, those of `run`, which must be stopped. It can be
+repeated, and cut off anywhere.
+"""
+
+import asyncio
+from collections.abc import Sequence
+
+from kasal_platform.console import command_parser, say
+from kasal_platform.databases import ending_plainly, given_databases
+from kasal_platform.schemas import migrate_all
+
+
+def main(arguments: Sequence[str]) -> None:
+    command_parser("migrate", __doc__).parse_args(arguments)
+    with ending_plainly(), given_databases() as settings:
+        asyncio.run(migrate_all(settings, say))

@@ -1,0 +1,186 @@
+"""What must be there for the platform to run: each check is one function that returns its findings."""
+
+import asyncio
+import importlib
+import importlib.util
+import os
+import shutil
+import socket
+import sys
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from common.backends import takes_writes
+from common.settings import CommonSettings, MongoSettings, load
+from kasal_platform.config import Settings
+from kasal_platform.local import rabbitmq, secantus
+from kasal_platform.local import redis as redis_program
+from kasal_platform.local.program import ProgramFailed
+
+_PYTHONS = ((3, 11), (3, 12), (3, 13))
+_LEAST_ROOM = 200 * 1024 * 1024
+_ENOUGH_ROOM = 2 * 1024 * 1024 * 1024
+_WITHIN = 5.0
+_SERVICES = ("auth", "crews", "executor", "events", "gateway")
+_SERVERS = ("KASAL_MONGO_URL", "KASAL_AMQP_URL", "KASAL_REDIS_URL")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. `note` is worth knowing and nothing to mend."""
+
+    state: Literal["ok", "note", "wrong"]
+    text: str
+
+
+async def examine() -> list[Finding]:
+    """Return what all checks find, in the order in which a start would need it."""
+    findings = [look_at_python(), *look_at_settings()]
+    apart = any(os.environ.get(variable) for variable in _SERVERS)
+    findings += await look_at_servers() if apart else look_at_stand_ins()
+    try:
+        settings = load(Settings)
+    except SystemExit:
+        return findings  # the check of the settings says what is wrong
+    return [*findings, look_at_disk(settings.data_dir), look_at_port(settings.host, settings.port)]
+
+
+def look_at_python() -> Finding:
+    version = ".".join(str(part) for part in sys.version_info[:3])
+    if sys.version_info[:2] in _PYTHONS:
+        return Finding("ok", f"Python {version}")
+    return Finding("wrong", f"Python {version}: Kasal needs 3.11, 3.12 or 3.13")
+
+
+def look_at_settings() -> list[Finding]:
+    """Read the settings of every part, as it would at its start."""
+    apart = any(os.environ.get(variable) for variable in _SERVERS)
+    faults = {_fault(Settings)}
+    if apart:
+        faults |= {
+            _fault(importlib.import_module(f"{service}.config").Settings) for service in _SERVICES
+        }
+    wrong = sorted({part for fault in faults if fault for part in fault.split("; ")})
+    if wrong:
+        return [Finding("wrong", fault) for fault in wrong]
+    whose = "of all services" if apart else "of `run`"
+    return [Finding("ok", f"settings {whose}")]
+
+
+def _fault(kind: type[CommonSettings]) -> str:
+    try:
+        load(kind)
+    except SystemExit as fault:
+        return str(fault.code)
+    return ""
+
+
+async def look_at_servers() -> list[Finding]:
+    """Ask MongoDB, RabbitMQ and Redis, and MongoDB for the schemas too."""
+    asked = await asyncio.gather(
+        _reach("MongoDB", "KASAL_MONGO_URL", _ask_mongo),
+        _reach("RabbitMQ", "KASAL_AMQP_URL", _ask_rabbitmq),
+        _reach("Redis", "KASAL_REDIS_URL", _ask_redis),
+    )
+    schemas = [await _look_at_schemas()] if asked[0].state == "ok" else []
+    return [*asked, *schemas]
+
+
+async def _reach(name: str, variable: str, ask: Callable[[str], Awaitable[None]]) -> Finding:
+    url = os.environ.get(variable)
+    if not url:
+        return Finding("note", f"{name} is not looked at: {variable} is not set")
+    try:
+        async with asyncio.timeout(_WITHIN):
+            await ask(url)
+    except TimeoutError:
+        return Finding("wrong", f"{name} has not answered within {_WITHIN:g} s ({variable})")
+    except Exception as fault:  # noqa: BLE001 - each client has its own, and all mean the same here
+        reason = str(fault).splitlines()[0] if str(fault) else type(fault).__name__
+        return Finding("wrong", f"{name} cannot be used ({variable}): {reason[:200]}")
+    return Finding("ok", f"{name} answers")
+
+
+async def _ask_mongo(url: str) -> None:
+    from pymongo import AsyncMongoClient
+
+    async with AsyncMongoClient[dict[str, Any]](url, serverSelectionTimeoutMS=3_000) as client:
+        await client.admin.command("ping")
+
+
+async def _ask_rabbitmq(url: str) -> None:
+    import aio_pika
+
+    async with await aio_pika.connect(url, timeout=_WITHIN):
+        pass
+
+
+async def _ask_redis(url: str) -> None:
+    from redis.asyncio import Redis
+
+    async with Redis.from_url(url, socket_connect_timeout=3) as client:
+        await takes_writes(client)
+
+
+async def _look_at_schemas() -> Finding:
+    from common.migrations import SchemaMismatch
+    from kasal_platform.schemas import check_all
+
+    try:
+        await check_all(load(MongoSettings))
+    except SchemaMismatch as fault:
+        return Finding("wrong", f"{fault} (`kasal-platform migrate` does it for all)")
+    return Finding("ok", "every database has the schema of this version")
+
+
+def look_at_stand_ins() -> list[Finding]:
+    """Look for what `run` starts itself, and for the programs that `stack` would start."""
+    stand_ins = Finding("ok", "the bus and Redis of `run` are in its process")
+    if importlib.util.find_spec("fakeredis") is None:
+        stand_ins = Finding("wrong", "fakeredis is missing: install kasal-platform[embedded]")
+    return [
+        _look_at_secantus(),
+        stand_ins,
+        _look_at_program("RabbitMQ", "rabbitmq-server", installed=rabbitmq.installed()),
+        _look_at_program("Redis", "redis-server", installed=redis_program.installed()),
+    ]
+
+
+def _look_at_secantus() -> Finding:
+    try:
+        secantus.server()
+    except ProgramFailed as fault:
+        return Finding("wrong", f"{fault}: install kasal-platform[embedded]")
+    return Finding("ok", "SecantusDB, the database of `run`, is installed")
+
+
+def _look_at_program(name: str, program: str, *, installed: bool) -> Finding:
+    if installed:
+        return Finding("ok", f"{name} for `stack`: {program} is installed")
+    return Finding("note", f"{name} for `stack`: no {program} here; `run` does without")
+
+
+def look_at_disk(folder: Path) -> Finding:
+    there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    text = f"{free // 1024**2:,} MB are free for {folder}"
+    if free < _LEAST_ROOM:
+        return Finding("wrong", f"{text}: too little for a database")
+    return Finding("ok" if free >= _ENOUGH_ROOM else "note", text)
+
+
+def look_at_port(host: str, port: int) -> Finding:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as fault:
+            return Finding(
+                "wrong",
+                f"port {port} of {host} cannot be used ({fault.strerror}): "
+                "stop what listens there, or set KASAL_PORT",
+            )
+    return Finding("ok", f"port {port} of {host} is free")
