@@ -35,6 +35,7 @@ from executor.domain.ending.settlement import Settlement
 from executor.domain.log.journal import CrewRunner
 from executor.domain.log.outbox import Outbox
 from executor.domain.worker.intake import Intake
+from executor.domain.worker.job_run import RunServices
 from executor.domain.worker.runs import Runs
 from executor.domain.worker.worker import Worker
 from executor.messaging.consumers import WorkerConsumers
@@ -203,17 +204,17 @@ def build_worker(
     late = (held.crews, memory, held.telemetry.tracer, meters)
     engine = LateEngine(settings, *late) if runner is None else None
     worker_id = new_id("worker")
-    runs = Runs(
+    services = RunServices(
         log_store,
         announcements,
         settlement,
         engine.get if engine is not None else _always(runner),
         held.telemetry.tracer,
         meters,
-        slots=settings.worker_slots,
-        patience=settings.store_patience,
-        reserve=ceil(settings.worker_slots * settings.worker_reserve),
+        settings.store_patience,
     )
+    reserve = ceil(settings.worker_slots * settings.worker_reserve)
+    runs = Runs(services, settings.worker_slots, reserve)
     meters.observe_slots(settings.worker_slots)
     meters.observe_outbox(runs.unpublished, settlement.unpublished)
     intake = Intake(worker_id, log_store, held.crews, settlement, settings.max_lost_claims, meters)

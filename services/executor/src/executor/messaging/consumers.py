@@ -29,7 +29,7 @@ class WorkerConsumers:
     async def start(self) -> None:
         """Begin with the stops, so that none is missed for a job taken here."""
         self._stops = await self._bus.subscribe(CONTROL, self._stop)
-        prefetch = max(1, min(_PREFETCH, self._worker.runs.room))
+        prefetch = max(1, min(_PREFETCH, self._worker.runs.places.room))
         self._worker.on_free = self._adapt
         self._jobs = await self._bus.consume(JOBS_QUEUE, self._submitted, prefetch=prefetch)
 
@@ -57,14 +57,14 @@ class WorkerConsumers:
 
     def _adapt(self) -> None:
         """Pause or resume the consumer where the free slots ask for it."""
-        if (self._worker.runs.room <= 0) != self._paused:
+        if (self._worker.runs.places.room <= 0) != self._paused:
             task = asyncio.create_task(self._switch())
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _switch(self) -> None:
         async with self._switching:
-            full = self._worker.runs.room <= 0
+            full = self._worker.runs.places.room <= 0
             if self._jobs is None or full == self._paused:
                 return
             self._paused = full

@@ -108,7 +108,7 @@ async def test_a_write_that_the_store_refuses_ends_the_job_and_does_not_go_round
 ):
     runner = make_runner()
     process, _ = await workers.start(runner)
-    store = process.worker._executions
+    store = process.worker.own_jobs._executions
     apply = store.apply
 
     async def picky(step):

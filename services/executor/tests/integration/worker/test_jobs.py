@@ -198,7 +198,7 @@ async def test_a_job_that_was_counted_but_not_closed_is_not_counted_twice(
     from executor.store.counters import MongoCounters
 
     process, _ = await workers.start(make_runner())
-    store = process.worker._executions
+    store = process.worker.own_jobs._executions
     closing, failures = store.close, 0
 
     async def fail_once(job_ids, **how):

@@ -16,9 +16,9 @@ async def _kill(process) -> None:
     """End a worker as SIGKILL would: nothing is written, nothing is handed back."""
     worker = process.worker
     await process.consumers._jobs.cancel()
-    for task in [*worker._tasks, *worker.runs._tasks.values(), worker._settlement._task]:
+    for task in [*worker.rounds.tasks, *worker.runs._tasks.values(), worker._settlement._task]:
         task.cancel()
-    await asyncio.gather(*worker._tasks, return_exceptions=True)
+    await asyncio.gather(*worker.rounds.tasks, return_exceptions=True)
 
 
 async def test_a_killed_workers_job_goes_on_in_another_with_no_second_task_start(
@@ -103,7 +103,7 @@ async def test_a_paused_worker_that_comes_back_writes_nothing(
     paused, _ = await workers.start(make_runner(gate))
     job_id = await submit(submission())
     await gate.reached.wait()
-    for task in paused.worker._tasks:
+    for task in paused.worker.rounds.tasks:
         task.cancel()
     await workers.start(make_runner())
     job = await ended(job_id)
@@ -158,7 +158,7 @@ async def test_a_job_goes_on_when_the_store_was_away(
     process, _ = await workers.start(make_runner(gate), store_patience=0.3)
     job_id = await submit(submission())
     await gate.reached.wait()
-    store = process.worker._executions
+    store = process.worker.own_jobs._executions
     working = store.apply
 
     async def away(step):
@@ -219,7 +219,7 @@ async def test_a_run_ends_when_a_newer_version_has_taken_its_job(
     before = await held.find_one({"_id": job_id})
 
     async def gone():
-        return not process.worker.runs.held()
+        return not process.worker.runs.places.held()
 
     await eventually(gone)
     gate.opened.set()

@@ -15,6 +15,7 @@ from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.meters import NoMeters
 from executor.domain.worker.intake import Intake
+from executor.domain.worker.job_run import RunServices
 from executor.domain.worker.runs import Runs
 from executor.domain.worker.worker import Worker
 
@@ -77,10 +78,11 @@ async def make_worker(store):
     def make(name, bus=None, runner=waiting, silence=5.0):
         bus = bus or Bus()
         settlement = Settlement(store, MemoryCounters(), bus)
-        runs = Runs(store, bus, settlement, runner, NoOpTracer(), NoMeters())
+        services = RunServices(store, bus, settlement, runner, NoOpTracer(), NoMeters())
+        runs = Runs(services)
         intake = Intake(name, store, None, settlement)
         worker = Worker(name, store, leases, intake, runs, settlement, NoMeters(), 0.01, silence)
-        worker.leases = leases
+        worker.leases, worker.intake = leases, intake
         workers.append(worker)
         return worker
 

@@ -22,6 +22,7 @@ from executor.domain.log import appender, moves
 from executor.domain.log.execution import Execution
 from executor.domain.log.questions import Answer, checked, question_of
 from executor.domain.meters import NoMeters
+from executor.domain.worker.job_run import RunServices
 from executor.domain.worker.runs import Runs
 from executor.engine.runner import Engine
 
@@ -169,7 +170,8 @@ class World:
             return engine
 
         before = asyncio.all_tasks()
-        runs = Runs(mortal, Nobody(), Ended(), runner, NoOpTracer(), NoMeters())
+        services = RunServices(mortal, Nobody(), Ended(), runner, NoOpTracer(), NoMeters())
+        runs = Runs(services)
         assert runs.reserve(JOB, "ws_1")
         runs.start(step.after)
         (run,) = runs._tasks.values()

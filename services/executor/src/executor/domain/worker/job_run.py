@@ -1,0 +1,205 @@
+"""One run of a claimed job, from its claim to its end, its hand-back or its loss."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from opentelemetry import context as otel_context
+from opentelemetry import trace
+
+from common.contracts.events import ExecutionStatus
+from common.errors import Unavailable
+from common.logs import bound, get_logger
+from common.telemetry import extract
+from common.turns import sent_ahead
+from executor.domain.ending.settlement import Settlement
+from executor.domain.log.appender import Appender
+from executor.domain.log.events import MISMATCH, LogEntry, UnreadableEvent
+from executor.domain.log.execution import Execution
+from executor.domain.log.journal import CrewRunner, Job, Superseded, TooLarge
+from executor.domain.log.ports import Announcements, Executions
+from executor.domain.meters import Meters
+
+log = get_logger(__name__)
+
+_PAGE = 500
+_ANNOUNCED = 2.0
+"""Seconds an ended run waits for its last confirms before a settlement publishes the rest."""
+
+
+@dataclass(frozen=True, slots=True)
+class RunServices:
+    """What every run of a worker uses. `patience` is how many seconds a write waits for the store."""
+
+    executions: Executions
+    bus: Announcements
+    settlement: Settlement
+    runner: Callable[[], Awaitable[CrewRunner]]
+    tracer: trace.Tracer
+    meters: Meters
+    patience: float = 30.0
+
+
+class JobRun:
+    """Runs one claimed job. `handing_back` tells whether a run that is cut off gives its job back."""
+
+    def __init__(
+        self, claimed: Execution, services: RunServices, handing_back: Callable[[], bool]
+    ) -> None:
+        self.claimed = claimed
+        self.journal: Appender | None = None
+        self._services = services
+        self._handing_back = handing_back
+
+    @property
+    def job(self) -> Execution:
+        """The job as this run last wrote it."""
+        return self.claimed if self.journal is None else self.journal.job
+
+    async def run(self) -> None:
+        """Run the job in a span of its own. No fault and no cancellation leaves this method."""
+        job = self.claimed
+        span = self._services.tracer.start_span(
+            "run job", _parent(job), attributes=_attributes(job)
+        )
+        token = otel_context.attach(trace.set_span_in_context(span))
+        try:
+            with bound(job_id=job.job_id, workspace_id=job.workspace_id, attempt=job.attempt):
+                await self._run_to_end()
+        except asyncio.CancelledError:
+            log.info("a run was cut off", job_id=job.job_id)
+        except Exception:
+            log.exception("a run could not be finished", job_id=job.job_id)
+        finally:
+            otel_context.detach(token)
+            span.end()
+
+    async def _run_to_end(self) -> None:
+        # Made here and not earlier: what it publishes belongs to the span of this run.
+        journal = self._journal()
+        try:
+            await sent_ahead()  # the event of the claim
+            log.info("a job runs", crew_id=self.claimed.crew_id)
+            await self._execute(journal)
+        except Superseded:
+            self._services.meters.superseded()
+            log.info("a run stops: its job has moved on", job_id=self.claimed.job_id)
+        except Unavailable as fault:
+            # Still ours in the store; the watch hands it back when the store is there again.
+            log.exception("a run is given up: the store stays away", reason=str(fault))
+        except asyncio.CancelledError:
+            await self._hand_back(journal)
+            raise
+        finally:
+            try:
+                await self._finish(journal)
+            finally:  # which may be cut off too
+                journal.announcer.stop()
+
+    def _journal(self) -> Appender:
+        of = self._services
+        self.journal = Appender(self.claimed, of.executions, of.bus, of.meters, of.patience)
+        return self.journal
+
+    async def _execute(self, journal: Appender) -> None:
+        try:
+            work = await self._work()
+        except UnreadableEvent as fault:
+            await journal.fail(MISMATCH, str(fault))
+            return
+        try:
+            runner = await self._services.runner()
+            await runner.run(work, journal)
+            await journal.flush()
+            if journal.job.status == ExecutionStatus.RUNNING:
+                raise RuntimeError("The run returned without an end.")
+        except (Superseded, Unavailable):
+            raise
+        except TooLarge as fault:
+            await journal.fail("OUTPUT_TOO_LARGE", str(fault))
+        except Exception:
+            log.exception("a run failed with a bug", job_id=self.claimed.job_id)
+            await journal.fail("INTERNAL_ERROR", "The run failed with an internal error.")
+
+    async def _work(self) -> Job:
+        job = self.claimed
+        return Job(
+            job_id=job.job_id,
+            workspace_id=job.workspace_id,
+            crew_id=job.crew_id,
+            attempt=job.attempt,
+            inputs=job.inputs,
+            snapshot=_snapshot(job),
+            history=await self._history(),
+        )
+
+    async def _history(self) -> Sequence[LogEntry]:
+        job = self.claimed
+        if job.tail and job.tail[0].seq == 1:
+            return [record.entry() for record in job.tail]
+        history: list[LogEntry] = []
+        while len(history) < job.seq:
+            page = await self._services.executions.records(job.job_id, len(history), _PAGE)
+            history += [record.entry() for record in page if record.seq <= job.seq]
+            if not page:
+                raise RuntimeError(f"The log of {job.job_id} ends before event {job.seq}.")
+        return history
+
+    async def _hand_back(self, journal: Appender) -> None:
+        if not self._handing_back():
+            return
+        try:
+            await journal.announcer.drained(1.0)
+            await journal.hand_back()
+        except (Superseded, Unavailable) as fault:
+            log.warning("a job could not be handed back", reason=str(fault))
+
+    async def _finish(self, journal: Appender) -> None:
+        job = journal.job
+        span = trace.get_current_span()
+        span.set_attribute("kasal.job_status", job.status.value)
+        if job.status == ExecutionStatus.FAILED:
+            span.set_status(trace.StatusCode.ERROR)
+        if job.owner is None:
+            await self._leave_waiting(journal)
+        elif job.final:
+            log.info("a job has ended", **job.told)
+            self._services.meters.ended(job.status, job.seconds_run, job.error_code)
+            await journal.announcer.drained(_ANNOUNCED)
+            self._services.settlement.add(replace(job, published=journal.announcer.published))
+
+    async def _leave_waiting(self, journal: Appender) -> None:
+        if journal.job.status != ExecutionStatus.WAITING_FOR_INPUT:
+            return
+        if await journal.announcer.drained(_ANNOUNCED):
+            job = replace(journal.job, published=journal.announcer.published)
+            try:
+                await self._services.settlement.flush(job)
+            except Unavailable as fault:
+                log.warning("a waiting job's tail stays", reason=str(fault))
+
+
+def _attributes(job: Execution) -> dict[str, Any]:
+    return {
+        "kasal.job_id": job.job_id,
+        "kasal.workspace_id": job.workspace_id,
+        "kasal.crew_id": job.crew_id,
+        "kasal.attempt": job.attempt,
+    }
+
+
+def _parent(job: Execution) -> otel_context.Context:
+    """Return what the run continues: the message that brought the job, else who submitted it."""
+    submitter = extract({"traceparent": job.traceparent})
+    wanted = trace.get_current_span(submitter).get_span_context()
+    at_hand = trace.get_current_span().get_span_context()
+    if at_hand.is_valid and at_hand.trace_id == wanted.trace_id:
+        return otel_context.get_current()
+    return submitter
+
+
+def _snapshot(job: Execution) -> Any:
+    if job.snapshot is None:
+        raise RuntimeError(f"The job {job.job_id} was claimed without a snapshot.")
+    return job.snapshot

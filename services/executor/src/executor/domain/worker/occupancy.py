@@ -1,0 +1,71 @@
+"""Who holds the places of a worker: the jobs that are claimed or about to be."""
+
+from collections import Counter
+
+from executor.domain.worker.turns import Places
+
+
+class Occupancy:
+    """The places of one worker and their holders. Once closed, it lets nobody in."""
+
+    def __init__(self, rule: Places) -> None:
+        self.rule = rule
+        self._workspaces: dict[str, str] = {}
+        self._held_by: Counter[str] = Counter()
+        self._closed = False
+
+    @property
+    def free(self) -> int:
+        """How many more jobs of anyone there is room for."""
+        return 0 if self._closed else max(0, self.rule.slots - len(self._workspaces))
+
+    @property
+    def room(self) -> int:
+        """How many more jobs there is room for with the reserve, which does not admit everyone."""
+        return 0 if self._closed else self._size - len(self._workspaces)
+
+    @property
+    def taken(self) -> int:
+        """How many places cannot be given away: those of the holders, or all once closed."""
+        return self._size - self.room
+
+    @property
+    def _size(self) -> int:
+        return self.rule.slots + self.rule.reserve
+
+    def of(self, workspace_id: str) -> int:
+        """Return how many jobs of the workspace hold a place."""
+        return self._held_by[workspace_id]
+
+    def admits(self, workspace_id: str) -> bool:
+        """Say whether there is a place for another job of the workspace."""
+        if self._closed:
+            return False
+        return self.rule.admits(self._held_by[workspace_id], len(self._workspaces))
+
+    def shut_out(self) -> list[str]:
+        """Return the workspaces that have jobs here and get no further place."""
+        return [workspace for workspace in self._held_by if not self.admits(workspace)]
+
+    def held(self) -> frozenset[str]:
+        """Return the jobs that hold a place."""
+        return frozenset(self._workspaces)
+
+    def take(self, job_id: str, workspace_id: str) -> bool:
+        """Take a place for a job; False when it has one or there is none for it."""
+        if job_id in self._workspaces or not self.admits(workspace_id):
+            return False
+        self._workspaces[job_id] = workspace_id
+        self._held_by[workspace_id] += 1
+        return True
+
+    def leave(self, job_id: str) -> None:
+        """Give a job's place back."""
+        workspace_id = self._workspaces.pop(job_id, "")
+        self._held_by[workspace_id] -= 1
+        if self._held_by[workspace_id] <= 0:
+            del self._held_by[workspace_id]
+
+    def close(self) -> None:
+        """Let nobody in any more."""
+        self._closed = True

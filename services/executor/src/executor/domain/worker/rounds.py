@@ -1,0 +1,57 @@
+"""What a worker repeats in the background until it stops."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from common.cancellation import told_to_stop
+from common.errors import Unavailable
+from common.logs import get_logger
+
+log = get_logger(__name__)
+
+_RETRY = 0.5
+
+
+class Rounds:
+    """The background tasks of one worker. A fault ends a round, never the rounds."""
+
+    def __init__(self) -> None:
+        self.tasks: list[asyncio.Task[None]] = []
+
+    def every(self, seconds: float, call: Callable[[], Awaitable[None]], name: str) -> None:
+        """Make `call` again and again, with so many seconds between two."""
+        self.begin(_repeat(seconds, call), name)
+
+    def begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Have `work` done, which repeats itself."""
+        self.tasks.append(asyncio.create_task(work, name=name))
+
+    async def stop(self) -> None:
+        """End them all."""
+        for task in self.tasks:
+            task.cancel()
+        await asyncio.gather(*self.tasks, return_exceptions=True)
+
+
+async def _repeat(seconds: float, call: Callable[[], Awaitable[None]]) -> None:
+    while not told_to_stop():  # the driver may make another fault of a cancellation
+        await asyncio.sleep(seconds)
+        try:
+            await call()
+        except Unavailable as fault:
+            log.warning("the worker waits for the store", reason=str(fault))
+        except Exception:
+            log.exception("a worker's round failed and will be repeated")
+
+
+async def until_reached(call: Callable[[], Awaitable[None]]) -> None:
+    """Make `call` until the store answers."""
+    while True:
+        try:
+            return await call()
+        except Unavailable as fault:
+            if told_to_stop():
+                raise asyncio.CancelledError from fault
+            log.warning("the worker waits for the store", reason=str(fault))
+            await asyncio.sleep(_RETRY)

@@ -1,0 +1,108 @@
+"""Looking in the store for jobs that nobody looks after."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from common.cancellation import told_to_stop
+from common.errors import Unavailable
+from common.logs import get_logger
+from executor.domain.log.execution import Execution
+from executor.domain.log.ports import Executions
+from executor.domain.worker.claims import Claims
+from executor.domain.worker.heartbeat import Heartbeat
+from executor.domain.worker.intake import Intake
+from executor.domain.worker.queued import Queued
+from executor.domain.worker.runs import Runs
+
+log = get_logger(__name__)
+
+_QUEUED = 50
+_PAUSE = 0.02
+"""Seconds between two looks for queued jobs while places become free."""
+
+
+class Search:
+    """Finds jobs of dead workers and of none, and queued ones that no message tells of.
+
+    `idle` tells whether messages have stopped coming.
+    """
+
+    def __init__(
+        self,
+        executions: Executions,
+        intake: Intake,
+        runs: Runs,
+        claims: Claims,
+        queued: Queued,
+        heartbeat: Heartbeat,
+        idle: Callable[[], bool],
+    ) -> None:
+        self._executions = executions
+        self._intake = intake
+        self._runs = runs
+        self._claims = claims
+        self._queued = queued
+        self._heartbeat = heartbeat
+        self._idle = idle
+        self._looking, self._hungry = asyncio.Lock(), asyncio.Event()
+
+    async def take_over(self) -> None:
+        """Claim jobs of dead workers and of none, then queued ones, as far as there are places."""
+        places = self._runs.places
+        shut_out = places.shut_out()  # theirs may be many, and hide others' behind them
+        dead = self._heartbeat.dead()
+        found = await self._executions.orphans(dead, places.room, shut_out)
+        heads = self._one_at_a_time(found)
+        await self._claims.claim_found([(head.job_id, head) for head in heads])
+        if places.room > 0:
+            await self._queued.find()
+            await self._claim_queued()
+
+    def _one_at_a_time(self, heads: Sequence[Execution]) -> list[Execution]:
+        """Leave out the jobs on their last claim, but for one if none such runs here.
+
+        The jobs that ran beside one that kills its workers have lost as many claims as that one.
+        Taken one at a time, until each gets further, it alone is given up.
+        """
+        on_its_last = self._intake.on_its_last
+        taken = any(map(on_its_last, self._runs.lost_claims()))
+        left: list[Execution] = []
+        for head in heads:
+            last = on_its_last(head.lost_claims + (head.owner is not None))
+            if not (last and taken):
+                left.append(head)
+            taken = taken or last
+        return left
+
+    async def _claim_queued(self) -> None:
+        """Claim jobs that are queued in the store, by turn of their workspaces."""
+        async with self._looking:
+            places = self._runs.places
+            idle, taken = self._idle(), places.taken
+            job_ids = await self._queued.next(
+                lambda held: places.rule.allot(held, taken, _QUEUED),
+                idle=idle,
+                elsewhere=self._heartbeat.lookout.others_full,
+            )
+            before = self._claims.made
+            await self._claims.claim_found([(job_id, None) for job_id in job_ids])
+            if self._claims.made > before and self._queued.known:
+                self._hungry.set()
+
+    def wake(self) -> None:
+        """Look soon, if there is room and something known to be queued."""
+        if self._queued.known and self._runs.places.room > 0:
+            self._hungry.set()
+
+    async def fill_places(self) -> None:
+        """Fill places that become free with what is queued in the store, until cancelled."""
+        while not told_to_stop():
+            await self._hungry.wait()
+            self._hungry.clear()
+            try:
+                await self._claim_queued()
+            except Unavailable as fault:
+                log.warning("the worker waits for the store", reason=str(fault))
+            except Exception:
+                log.exception("a look for queued jobs failed and will be repeated")
+            await asyncio.sleep(_PAUSE)
