@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from pymongo import UpdateOne
-from pymongo.errors import BulkWriteError, DocumentTooLarge, PyMongoError
+from pymongo.errors import BulkWriteError, DocumentTooLarge
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
-from common.errors import Unavailable
+from common.errors import KasalError
 from common.formats import FIELD as FORMAT
 from common.formats import NewerFormat
 from common.grouping import Grouped
@@ -21,7 +21,7 @@ from executor.domain.log.journal import TooLarge
 from executor.domain.log.records import Record
 from executor.store import documents
 from executor.store.queues import Queues
-from executor.store.reach import is_too_large, reaching, too_large
+from executor.store.reach import is_too_large, our_error, reaching, too_large
 from executor.store.receipts import MongoReceiptBook
 
 log = get_logger(__name__)
@@ -123,7 +123,7 @@ class MongoExecutions:
         for step, done in zip(steps, await self._written(steps), strict=True):
             try:
                 answers.append(done or await self._apply_one(step))
-            except (PyMongoError, Unavailable, TooLarge) as fault:
+            except (KasalError, TooLarge) as fault:
                 answers.append(fault)
         return answers
 
@@ -323,7 +323,7 @@ def _refusals(fault: BulkWriteError) -> Iterator[tuple[int, bool | Exception]]:
         if error["code"] == _DUPLICATE:
             yield error["index"], False
         else:
-            yield error["index"], too_large() if is_too_large(error["code"]) else fault
+            yield error["index"], too_large() if is_too_large(error["code"]) else our_error(fault)
 
 
 def _read_alone(row: Document) -> Execution | Exception:

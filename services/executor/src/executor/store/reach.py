@@ -1,13 +1,17 @@
-"""Driver errors in the domain's words."""
+"""The driver's errors in our own terms."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from bson.errors import BSONError
 from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 
-from common.errors import Unavailable
+from common.errors import InternalError, KasalError, Unavailable
+from common.logs import get_logger
 from common.mongo import is_away
 from executor.domain.log.journal import TooLarge
+
+log = get_logger(__name__)
 
 _TOO_LARGE = frozenset({10_334, 17_280, 17_419, 17_420})
 """MongoDB's codes for a document that is, or would become, larger than 16 MiB."""
@@ -15,20 +19,28 @@ _TOO_LARGE = frozenset({10_334, 17_280, 17_419, 17_420})
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Turn what the driver raises while the database is away into `Unavailable`.
-
-    And what it raises for a document that it cannot hold into `TooLarge`.
-    """
+    """Raise errors of ours for the driver's: see `our_error`."""
     try:
         yield
-    except DocumentTooLarge as fault:
-        raise too_large() from fault
-    except PyMongoError as fault:
-        if is_away(fault):
-            raise Unavailable("The database does not answer.") from fault
-        if isinstance(fault, OperationFailure) and fault.code in _TOO_LARGE:
-            raise too_large() from fault
-        raise
+    except (PyMongoError, BSONError) as fault:
+        raise our_error(fault) from fault
+
+
+def our_error(fault: PyMongoError | BSONError) -> KasalError | TooLarge:
+    """Return our error for one of the driver's.
+
+    `TooLarge` for a document that the database cannot hold, `Unavailable` while it is away. All others
+    are bugs: they are logged and become `InternalError`.
+    """
+    code = fault.code if isinstance(fault, OperationFailure) else None
+    if isinstance(fault, DocumentTooLarge):
+        return too_large()
+    if is_away(fault):
+        return Unavailable("The database does not answer.")
+    if is_too_large(code):
+        return too_large()
+    log.error("a database call failed", exc_info=fault)
+    return InternalError()
 
 
 def too_large() -> TooLarge:

@@ -1,0 +1,130 @@
+"""Every method of every store raises errors of ours when the driver fails."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from bson.errors import InvalidDocument
+from pymongo import AsyncMongoClient
+from pymongo.errors import (
+    AutoReconnect,
+    DocumentTooLarge,
+    NetworkTimeout,
+    OperationFailure,
+    ServerSelectionTimeoutError,
+)
+
+from common.errors import InternalError, Unavailable
+from common.idempotency.once import Receipt
+from common.times import utc_now
+from executor.domain.ending.tallies import ending_of
+from executor.domain.log import moves
+from executor.domain.log.execution import Execution
+from executor.domain.log.journal import TooLarge
+from executor.store.counters import MongoCounters
+from executor.store.executions import MongoExecutions
+from executor.store.lists import MongoExecutionLists
+from executor.store.workers import MongoLeases
+
+NOW = utc_now()
+JOB = Execution("job_1", "ws_1", "crew_1", NOW)
+STEP = moves.stop(JOB, NOW)
+RECEIPT = Receipt("key", "body", b"answer", NOW)
+EVENTS = {"job_1": STEP.records}
+
+Call = Callable[[Any], Awaitable[Any]]
+CALLS: dict[type, dict[str, Call]] = {
+    MongoExecutions: {
+        "insert": lambda store: store.insert(JOB, RECEIPT),
+        "receipt": lambda store: store.receipt("key", NOW),
+        "forget": lambda store: store.forget(NOW),
+        "find": lambda store: store.find("job_1"),
+        "head": lambda store: store.head("job_1"),
+        "apply": lambda store: store.apply(STEP),
+        "copy": lambda store: store.copy(EVENTS),
+        "records": lambda store: store.records("job_1", 0, 10),
+        "copied": lambda store: store.copied("job_1", 0, 10),
+        "flushed": lambda store: store.flushed(JOB),
+        "close": lambda store: store.close(["job_1"]),
+        "orphans": lambda store: store.orphans(["worker_2"], 10),
+        "queued": lambda store: store.queued(NOW, 10),
+        "waiting_workspaces": lambda store: store.waiting_workspaces(),
+        "queued_of": lambda store: store.queued_of("ws_1", NOW, 10),
+        "count_queued": lambda store: store.count_queued("ws_1", 10),
+        "unsettled": lambda store: store.unsettled(["worker_2"], 10),
+        "waiting": lambda store: store.waiting(10),
+        "running_of": lambda store: store.running_of("worker_1"),
+        "owners": lambda store: store.owners(),
+        "live": lambda store: store.live(),
+    },
+    MongoExecutionLists: {
+        "page": lambda store: store.page(
+            "ws_1", {"job_1": NOW}, crew_id=None, status=None, skip=0, limit=10
+        ),
+        "open_jobs": lambda store: store.open_jobs("ws_1", crew_id=None, status=None, limit=10),
+        "heads": lambda store: store.heads(["job_1"]),
+    },
+    MongoCounters: {
+        "count": lambda store: store.count("ws_1", "crew_1", [ending_of(STEP.after)]),
+        "of_crew": lambda store: store.of_crew("ws_1", "crew_1"),
+        "of_workspace": lambda store: store.of_workspace("ws_1"),
+        "stored": lambda store: store.stored("ws_1"),
+    },
+    MongoLeases: {
+        "beat": lambda store: store.beat("worker_1", 1),
+        "counters": lambda store: store.counters(),
+        "leave": lambda store: store.leave("worker_1"),
+    },
+}
+ALL = [
+    pytest.param(store, call, id=f"{store.__name__}.{name}")
+    for store, calls in CALLS.items()
+    for name, call in calls.items()
+]
+FAULTS = [
+    (AutoReconnect("connection closed"), Unavailable),
+    (NetworkTimeout("timed out"), Unavailable),
+    (ServerSelectionTimeoutError("no server"), Unavailable),
+    (OperationFailure("not primary", 10_107), Unavailable),
+    (DocumentTooLarge("17 MB"), TooLarge),
+    (OperationFailure("the document would be too large", 17_419), TooLarge),
+    (OperationFailure("bad value", 2), InternalError),
+    (InvalidDocument("cannot encode object"), InternalError),
+]
+
+
+def public_methods(store: type) -> set[str]:
+    return {
+        name
+        for name, _ in inspect.getmembers(store, inspect.iscoroutinefunction)
+        if not name.startswith("_")
+    }
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Return a database whose driver raises a fault wherever it needs a server."""
+
+    def make(fault: Exception):
+        async def select(*_: Any, **__: Any) -> None:
+            raise fault
+
+        monkeypatch.setattr(AsyncMongoClient, "_select_server", select)
+        return AsyncMongoClient("mongodb://nowhere.invalid", connect=False, tz_aware=True)["test"]
+
+    return make
+
+
+@pytest.mark.parametrize("store", CALLS)
+def test_no_method_of_a_store_is_left_out_here(store):
+    assert public_methods(store) == CALLS[store].keys()
+
+
+@pytest.mark.parametrize(("fault", "ours"), FAULTS, ids=lambda one: repr(one)[:40])
+@pytest.mark.parametrize(("store", "call"), ALL)
+async def test_the_drivers_errors_become_ours(failing, store, call, fault, ours):
+    with pytest.raises(ours) as raised:
+        await call(store(failing(fault)))
+    assert type(raised.value) is ours
+    assert raised.value.__cause__ is fault
