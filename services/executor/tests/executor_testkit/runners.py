@@ -41,6 +41,6 @@ class ScriptedRunner:
             usage = ModelUsage(input_tokens=10, output_tokens=5)
             call = LlmCall(task_id=task.id, agent="Ann", action="offline", usage=usage)
             kept = ReplyKept(scope="", reply=StoredReply(text="secret"))
-            done = TaskComplete(task_id=task.id, agent="Ann", result="ok")
-            journal.append(EventDraft(call, kept), EventDraft(done))
+            complete = TaskComplete(task_id=task.id, agent="Ann", result="ok")
+            journal.append(EventDraft(call, kept), EventDraft(complete))
         journal.append(EventDraft(ExecutionComplete(result="all ok")))
