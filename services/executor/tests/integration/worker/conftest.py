@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from common.bus import Message, encode
-from common.contracts.events import EventType
+from common.contracts.events import TERMINAL_EVENTS, EventType
 from common.contracts.messages import JobSubmitted
 from common.contracts.topology import DEAD_LETTERS_QUEUE, JOBS
 from executor.store.executions import MongoExecutions
@@ -85,7 +85,7 @@ def assert_whole():
 
     def check(log, ends: EventType) -> None:
         assert [event.seq for event in log] == list(range(1, len(log) + 1))
-        assert [event.type for event in log if event.terminal] == [ends]
+        assert [event.type for event in log if event.type in TERMINAL_EVENTS] == [ends]
         assert log[-1].type == ends
 
     return check
