@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import Unauthorized
 from common.identity import Role
-from common.tokens import TokenVerifier, bearer, is_opaque
+from common.tokens import TokenVerifier, bearer, digest, is_opaque
 from devkit.identity import KEY_ID, LocalKeys, TokenMaker
 
 
@@ -154,3 +154,10 @@ def test_which_tokens_are_exchanged(token, opaque):
 def test_headers_that_hold_no_token(header):
     with pytest.raises(Unauthorized):
         bearer(header)
+
+
+async def test_what_a_verifier_remembers_holds_no_token(signing_keys, make_token):
+    verifier, token = TokenVerifier(signing_keys), make_token()
+    await verifier.verify(token)
+    assert list(verifier._known) == [digest(token)]
+    assert len(digest(token)) == 32
