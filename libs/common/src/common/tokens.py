@@ -28,9 +28,10 @@ _NEEDED = ["exp", "iat", "iss", "aud", "sub", "ws", "sid", "typ"]
 def bearer(header: str) -> str:
     """Return the token of an `Authorization` header (RFC 6750). Raises `Unauthorized`."""
     scheme, _, token = header.partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
+    token = token.strip()
+    if not token or scheme.lower() != "bearer":
         raise Unauthorized("This needs an Authorization header with a Bearer token.")
-    return passable(token.strip())
+    return passable(token)
 
 
 def passable(token: str) -> str:

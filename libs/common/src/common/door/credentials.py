@@ -57,13 +57,13 @@ class CredentialCheck:
         away, and `RateLimited` when auth would have to be asked and `address` has had too many
         tokens refused. None stands for a token that was admitted before: nothing is counted.
         """
-        if not is_opaque(passable(token)):
+        if not is_opaque(token):
             identity = await self._verifier.verify(token)
             if identity.kind != "access":
                 raise Unauthorized("A service token is not accepted here.")
             return Credential(identity)
         try:
-            return await self._redeem(token, address)
+            return await self._redeem(passable(token), address)
         except Unauthorized:
             if address is not None:
                 self._refusals.add(address)

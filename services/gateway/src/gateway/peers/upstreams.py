@@ -122,23 +122,14 @@ def upstream_error(service: str, fault: BaseException) -> Unavailable | Upstream
 class ServiceAnswer:
     """An answer whose body has not been read; an `UpstreamAnswer`."""
 
-    __slots__ = ("_answer", "_service")
+    __slots__ = ("_answer", "_service", "headers", "length", "status")
 
     def __init__(self, service: str, answer: aiohttp.ClientResponse) -> None:
         self._service = service
         self._answer = answer
-
-    @property
-    def status(self) -> int:
-        return self._answer.status
-
-    @property
-    def headers(self) -> Headers:
-        return self._answer.raw_headers
-
-    @property
-    def length(self) -> int | None:
-        return self._answer.content_length
+        self.status = answer.status
+        self.headers: Headers = answer.raw_headers
+        self.length = answer.content_length
 
     async def read(self) -> bytes:
         """Return the whole body."""

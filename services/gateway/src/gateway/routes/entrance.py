@@ -39,19 +39,15 @@ class Entrance:
             limit = self._settings.open_route_limit
             admission = await self._admissions.admit_address("open", address, limit)
         else:
-            admission = await self._admit_caller(visit, address)
+            token = required_token(visit.headers)
+            admission = await self._admissions.admit_caller(token, address)
+            if admission.jwt is not None:
+                visit.carried["Authorization"] = f"Bearer {admission.jwt}"
+            if admission.identity is not None:
+                visit.workspace_id = admission.identity.workspace_id
         visit.extra += rate_headers(admission.windows)
         _require_room(admission)
         _introduce(visit, address)
-
-    async def _admit_caller(self, visit: Visit, address: str) -> Admission:
-        token = required_token(visit.headers)
-        admission = await self._admissions.admit_caller(token, address)
-        if admission.jwt is not None:
-            visit.carried["Authorization"] = f"Bearer {admission.jwt}"
-        if admission.identity is not None:
-            visit.workspace_id = admission.identity.workspace_id
-        return admission
 
     async def admit_socket(self, visit: Visit) -> None:
         """Let a handshake in; events checks its token. Raises `Unauthorized` or `RateLimited`."""
