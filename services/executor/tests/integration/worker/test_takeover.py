@@ -46,12 +46,16 @@ async def test_a_job_that_kills_its_workers_is_given_up_and_the_one_beside_it_is
     assert_whole, workers, submit, submission, ended, log_of
 ):
     poison, innocent = submission(), submission()
-    killing = asyncio.Event()
 
     class Deadly:
+        """Of each worker its own: a claim that outlives its worker must not kill the next one."""
+
+        def __init__(self):
+            self.killing = asyncio.Event()
+
         async def run(self, job, journal):
             if job.job_id == poison.job_id:
-                killing.set()
+                self.killing.set()
                 await asyncio.Event().wait()
             await asyncio.sleep(0.3)  # it never gets that far beside the other
             journal.append(EventDraft(ExecutionComplete(result="alive")))
@@ -59,11 +63,11 @@ async def test_a_job_that_kills_its_workers_is_given_up_and_the_one_beside_it_is
 
     async def killer():
         while True:
-            process, _ = await workers.start(Deadly())
-            await killing.wait()
+            deadly = Deadly()
+            process, _ = await workers.start(deadly)
+            await deadly.killing.wait()
             await asyncio.sleep(0.05)  # until both are claimed
             await _kill(process)
-            killing.clear()
 
     killing_on = asyncio.create_task(killer())
     for message in (poison, innocent):
