@@ -74,6 +74,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/indexes.py --check
 	$(PY) tools/built_in.py --check
 	$(PY) tools/wording.py
+	$(PY) tools/test_names.py
 
 .PHONY: docs
 docs: .venv/installed-dev ## write the generated documents anew
