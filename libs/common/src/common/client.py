@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any, Self, TypeVar
 from urllib.parse import unquote, urlsplit
 
@@ -114,6 +115,15 @@ class Addresses:
         return sorted(turned, key=lambda address: max(0.0, address.rests_until - now))
 
 
+@dataclass(frozen=True, slots=True)
+class RawAnswer:
+    """An answer as it came: status, media type and bytes."""
+
+    status: int
+    content_type: str
+    body: bytes
+
+
 class ServiceClient:
     """A peer service. Errors it answers with are raised here as the same `KasalError`.
 
@@ -159,6 +169,22 @@ class ServiceClient:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         """Send one request and return the decoded JSON answer (None for an empty one)."""
+        answer = await self.exchange(
+            method, path, token=token, json=json, params=params, headers=headers
+        )
+        return _decoded(self.name, answer)
+
+    async def exchange(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: str | None = None,
+        json: Any = None,
+        params: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> RawAnswer:
+        """Send one request and return the answer as it came. One of 400 and more is raised."""
         body = None if json is None else orjson.dumps(json)
         with self._observed(method, path) as span:
             carried = {**_context_headers(), **(headers or {})}
@@ -166,12 +192,14 @@ class ServiceClient:
                 carried["Authorization"] = f"Bearer {token}"
             if body is not None:
                 carried["Content-Type"] = "application/json"
-            status, raw = await self._sent(method, path, params, carried, body)
+            answer = await self._sent(method, path, params, carried, body)
             if span is not None:
-                span.set_attribute("http.response.status_code", status)
-                if status >= 400:
+                span.set_attribute("http.response.status_code", answer.status)
+                if answer.status >= 400:
                     span.set_status(Status(StatusCode.ERROR))
-        return _decoded(self.name, status, raw)
+        if answer.status >= 400:
+            raise from_status(answer.status, _decoded(self.name, answer))
+        return answer
 
     async def _sent(
         self,
@@ -180,12 +208,12 @@ class ServiceClient:
         params: Mapping[str, str] | None,
         headers: Mapping[str, str],
         body: bytes | None,
-    ) -> tuple[int, bytes]:
-        async def once(address: Address) -> tuple[int, bytes]:
+    ) -> RawAnswer:
+        async def once(address: Address) -> RawAnswer:
             async with address.session.request(
                 method, address.base + path, data=body, params=params, headers=headers
             ) as answer:
-                return answer.status, await answer.read()
+                return RawAnswer(answer.status, answer.content_type, await answer.read())
 
         try:
             return await self._addresses.ask(once, repeatable=method in READING)
@@ -216,14 +244,11 @@ def _context_headers() -> dict[str, str]:
     return headers
 
 
-def _decoded(name: str, status: int, raw: bytes) -> Any:
+def _decoded(name: str, answer: RawAnswer) -> Any:
     try:
-        body = orjson.loads(raw) if raw else None
+        return orjson.loads(answer.body) if answer.body else None
     except orjson.JSONDecodeError:
-        raise Unavailable(f"The service {name} answered {status} with no JSON.") from None
-    if status >= 400:
-        raise from_status(status, body)
-    return body
+        raise Unavailable(f"The service {name} answered {answer.status} with no JSON.") from None
 
 
 def model_from_answer(kind: type[ModelT], answer: Any, service: str) -> ModelT:

@@ -435,3 +435,35 @@ async def test_an_address_may_guess_only_so_many_tokens(world_of, talk):
         async with world.connect(headers=there) as client:
             await talk.say(client, type="ping")
             assert await talk.hear(client) == {"type": "pong"}
+
+
+async def test_replayed_frames_are_the_live_ones_byte_for_byte(world, talk):
+    world.platform.job("job_1")
+    live = []
+    async with world.connect() as client:
+        await talk.say(client, type="subscribe", job_id="job_1")
+        await talk.hear(client)
+        await world.emit("job_1", "task_start", agent="Ä 漢字", task_id="task_001")
+        await world.emit("job_1", "something_newer", value={"b": 1.0, "a": [1e3]})
+        await world.emit("job_1", "execution_complete", result="done")
+        live = [await client.recv(decode=False) for _ in range(3)]
+    async with world.connect() as client:
+        await talk.say(client, type="subscribe", job_id="job_1")
+        await talk.hear(client)
+        assert [await client.recv(decode=False) for _ in range(3)] == live
+    answer = world.running.http.get(
+        "/executions/job_1/events", headers={"Authorization": f"Bearer {world.token}"}
+    )
+    async with answer as stream:
+        data = [line[6:] for line in (await stream.read()).split(b"\n") if line[:6] == b"data: "]
+    assert data == live
+
+
+async def test_an_executor_of_before_the_lines_is_understood(world, talk):
+    world.platform.old = True
+    world.platform.job("job_1", events=3)
+    world.platform.append("job_1", "execution_complete", result="done")
+    async with world.connect() as client:
+        await talk.say(client, type="subscribe", job_id="job_1")
+        heard = await talk.hear_end(client)
+    assert [frame.get("seq") for frame in heard] == [None, 1, 2, 3, 4]

@@ -11,7 +11,14 @@ from websockets.frames import Frame, Opcode
 
 from common.errors import NotFound
 from events.config import Settings
-from events.domain.event import Batch, Event, from_facts, parse, runs
+from events.domain.event import (
+    Batch,
+    EventFrame,
+    frame_from_json,
+    frame_from_message,
+    frames_from_lines,
+    runs,
+)
 from events.domain.jobs import valid_job_id
 from events.routes import bodies
 from events.routes.sinks import text_frame_of
@@ -51,7 +58,7 @@ def test_frames_of_the_bounds():
 
 def test_an_event_over_several_lines_stays_one_in_sse():
     body = b'{"type": "progress",\n "seq": 1}'
-    assert sse(Event(1, "progress", body)) == (
+    assert sse(EventFrame(1, "progress", body)) == (
         b'id: 1\nevent: progress\ndata: {"type": "progress",\ndata:  "seq": 1}\n\n'
     )
 
@@ -70,17 +77,40 @@ def test_an_event_over_several_lines_stays_one_in_sse():
 )
 def test_what_is_no_event_is_refused(facts):
     with pytest.raises(ValueError, match="event"):
-        parse(orjson.dumps(facts), "job_1")
+        frame_from_message("job_1", f"ws.job_1.{facts['type']}", None, orjson.dumps(facts))
+
+
+def test_a_message_says_what_it_is_without_its_body():
+    frame = frame_from_message("job_1", "ws.job_1.progress", "job_1:12", b"not looked at")
+    assert (frame.seq, frame.type, frame.body) == (12, "progress", b"not looked at")
+
+
+@pytest.mark.parametrize("message_id", [None, "", "job_2:3", "job_1:x", "job_1:0", "3"])
+def test_where_the_id_of_a_message_says_nothing_its_body_does(message_id):
+    body = b'{"type": "progress", "job_id": "job_1", "seq": 7}'
+    frame = frame_from_message("job_1", "ws.job_1.progress", message_id, body)
+    assert (frame.seq, frame.body) == (7, body)
+
+
+def test_events_in_lines_are_numbered_from_the_first():
+    frames = frames_from_lines(3, ["progress", "something_new"], [b"{1}", b"{2}"])
+    assert [(f.seq, f.type, f.body) for f in frames] == [
+        (3, "progress", b"{1}"),
+        (4, "something_new", b"{2}"),
+    ]
+    for first, types in ((0, ["a", "b"]), (1, ["a"]), (1, ["a\nb", "c"])):
+        with pytest.raises(ValueError):
+            frames_from_lines(first, types, [b"{}", b"{}"])
 
 
 def test_what_is_no_object_is_refused():
     with pytest.raises(TypeError):
-        from_facts([])
+        frame_from_json([])
 
 
 def test_batches_are_runs_cut_into_pieces():
     events = [
-        Event(seq, "progress", b"x" * size) for seq, size in ((1, 5), (2, 5), (3, 50), (5, 1))
+        EventFrame(seq, "progress", b"x" * size) for seq, size in ((1, 5), (2, 5), (3, 50), (5, 1))
     ]
     first, second = runs(events)
     assert (first.first, first.last, second.first) == (1, 3, 5)
@@ -92,11 +122,11 @@ def test_batches_are_runs_cut_into_pieces():
 def test_a_batch_is_encoded_once():
     made = []
 
-    def encoder(event: Event) -> bytes:
+    def encoder(event: EventFrame) -> bytes:
         made.append(event.seq)
         return event.body
 
-    batch = Batch([Event(1, "progress", b"a"), Event(2, "progress", b"b")])
+    batch = Batch([EventFrame(1, "progress", b"a"), EventFrame(2, "progress", b"b")])
     assert batch.encoded(encoder) == batch.encoded(encoder) == b"ab"
     assert made == [1, 2]
 

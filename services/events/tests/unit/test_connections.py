@@ -13,7 +13,7 @@ from common.identity import Identity, Role
 from common.telemetry import Telemetry
 from events.domain import token_lifetime
 from events.domain.connections import Connections
-from events.domain.event import Batch, Event
+from events.domain.event import Batch, EventFrame
 from events.domain.ports import TooSlow
 from events.process.meters import OpenTelemetryRelayMeters
 from events.routes.send_buffer import SendBuffer
@@ -104,7 +104,7 @@ async def test_on_another_server_frames_go_one_by_one_through_asgi_and_then_the_
         sent.append(message)
 
     sink = QueuedSocketSink(send, 1.0)
-    sink.write(Batch([Event(1, "progress", b"{1}"), Event(2, "progress", b"{2}")]))
+    sink.write(Batch([EventFrame(1, "progress", b"{1}"), EventFrame(2, "progress", b"{2}")]))
     await sink.reply(b"{3}")
     await sink.close(4008, "too slow")
     sink.dispose()

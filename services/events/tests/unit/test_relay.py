@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from common.errors import InvalidRequest, NotFound, Unavailable
 from common.telemetry import Telemetry
-from events.domain.event import Batch, Event
+from events.domain.event import Batch, EventFrame
 from events.domain.feed import Feed
 from events.domain.ports import LogHead, LogPage, TooSlow
 from events.domain.relay import Relay
@@ -26,7 +26,7 @@ KEY = f"{WORKSPACE}.{JOB}.progress"
 class Log:
     """A store that answers a little later, with what was there when it was asked."""
 
-    events: list[Event] = field(default_factory=list)
+    events: list[EventFrame] = field(default_factory=list)
     away: bool = False
     page_size: int = 3
     reads: int = 0
@@ -35,7 +35,7 @@ class Log:
     def append(self, kind: str) -> None:
         seq = len(self.events) + 1
         body = orjson.dumps({"type": kind, "job_id": JOB, "seq": seq})
-        self.events.append(Event(seq, kind, body))
+        self.events.append(EventFrame(seq, kind, body))
         self.over = self.events[-1].terminal
 
     @property
@@ -146,9 +146,9 @@ class Scene:
         for _ in range(number % 4):
             await asyncio.sleep(0)
 
-    def deliver(self, events: list[Event]) -> None:
+    def deliver(self, events: list[EventFrame]) -> None:
         for event in events:
-            self.relay.deliver(KEY, event.body)
+            self.relay.deliver(KEY, None, event.body)
 
     async def join(self, number: int) -> None:
         client = Client(number % (len(self.log.events) + 1))
@@ -218,7 +218,7 @@ async def test_many_clients_that_miss_the_same_events_cost_one_read():
     reads = scene.log.reads
     for _ in range(3):
         scene.log.append("progress")
-    scene.relay.deliver(KEY, scene.log.events[-1].body)
+    scene.relay.deliver(KEY, None, scene.log.events[-1].body)
     await until(lambda: all(client.got == [2, 3, 4] for client in scene.clients))
     assert scene.log.reads == reads + 1
     await scene.leave()
@@ -232,13 +232,13 @@ async def test_the_last_event_is_passed_on_at_once_with_what_waits_before_it():
         await client.join(scene.relay)
     for kind in ("progress", "execution_complete"):
         scene.log.append(kind)
-    scene.relay.deliver(KEY, scene.log.events[-2].body)
-    assert scene.relay.deliver_last(KEY, scene.log.events[-1].body) == 6
+    scene.relay.deliver(KEY, None, scene.log.events[-2].body)
+    assert scene.relay.deliver_last(KEY, None, scene.log.events[-1].body) == 6
     assert [client.got for client in scene.clients] == [[2, 3]] * 3
-    assert scene.relay.deliver_last(KEY, scene.log.events[-1].body) == 0, "twice is once"
+    assert scene.relay.deliver_last(KEY, None, scene.log.events[-1].body) == 0, "twice is once"
     await until(lambda: all(client.ends == [None] for client in scene.clients))
     await scene.leave()
-    assert scene.relay.deliver_last(KEY, scene.log.events[-1].body) == 0, "nobody watches"
+    assert scene.relay.deliver_last(KEY, None, scene.log.events[-1].body) == 0, "nobody watches"
 
 
 async def test_a_client_that_never_reads_is_reported_once():
@@ -255,7 +255,7 @@ async def test_a_client_that_never_reads_is_reported_once():
     client.reading.clear()
     for _ in range(3):
         scene.log.append("progress")
-        scene.relay.deliver(KEY, scene.log.events[-1].body)
+        scene.relay.deliver(KEY, None, scene.log.events[-1].body)
         for _ in range(5):
             await asyncio.sleep(0.001)
     assert [type(end) for end in client.ends] == [TooSlow]
@@ -287,7 +287,7 @@ async def test_a_client_that_left_is_sent_nothing_more():
     await stays.join(scene.relay)
     await leaves.join(scene.relay)
     scene.log.append("progress")
-    scene.relay.deliver(KEY, scene.log.events[-1].body)
+    scene.relay.deliver(KEY, None, scene.log.events[-1].body)
     scene.relay.leave(WORKSPACE, JOB, leaves.joined.watch)
     await until(lambda: stays.got)
     assert (stays.got, leaves.got, leaves.ends) == ([2], [], [])
@@ -303,7 +303,7 @@ async def test_kept_events_with_a_hole_between_them_are_not_passed_on_as_if_ther
     for seq in range(1, 6):
         scene.log.append("progress")
         if seq in {1, 2, 5}:
-            scene.relay.deliver(KEY, scene.log.events[-1].body)
+            scene.relay.deliver(KEY, None, scene.log.events[-1].body)
             await asyncio.sleep(0.001)
     client.reading.set()
     await until(lambda: len(client.got) == 5)
@@ -337,7 +337,7 @@ async def test_what_is_kept_for_clients_at_many_places_of_a_log_is_bounded():
     """Each place is a batch of its own, with all that follows it as it is sent."""
     scene = Scene()
     feed = Feed(WORKSPACE, JOB, scene.log, OpenTelemetryRelayMeters(scene.telemetry.meter))
-    events = [Event(seq, "progress", b"x" * 1_000) for seq in range(1, 251)]
+    events = [EventFrame(seq, "progress", b"x" * 1_000) for seq in range(1, 251)]
     for event in events:
         feed.arrive(event)
     feed.flush()

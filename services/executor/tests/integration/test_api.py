@@ -2,11 +2,13 @@
 
 import asyncio
 import time
+from unittest.mock import ANY
 
 import pytest
 
 from common.contracts.events import EventType, ExecutionStatus
 from common.contracts.messages import JobSubmitted
+from common.contracts.replay import EVENT_LINES, split_lines
 from common.contracts.topology import JOBS_QUEUE
 from executor.wiring import build_app
 
@@ -23,6 +25,11 @@ async def api(executor_app, served, make_token):
                 headers = {"Authorization": f"Bearer {make_token(**token)}"}
                 async with http.request(method, path, json=body, headers=headers) as answer:
                     return answer.status, await answer.json()
+
+            async def raw(self, path, accept, **token):
+                headers = {"Authorization": f"Bearer {make_token(**token)}", "Accept": accept}
+                async with http.get(path, headers=headers) as answer:
+                    return answer.content_type, await answer.read()
 
         yield Api()
 
@@ -304,6 +311,13 @@ async def test_what_other_services_ask(api, workers, make_runner):
     assert (page["last_seq"], page["status"]) == (11, "completed")
     assert page["events"][0]["type"] == EventType.LLM_CALL
     assert "private" not in page["events"][0]
+    assert await api.raw(path, "*/*", **inside) == ("application/json", ANY)
+    kind, lines = await api.raw(path, EVENT_LINES, **inside)
+    head, frames = split_lines(lines)
+    assert (kind, head.first_seq, head.last_seq, head.status) == (EVENT_LINES, 3, 11, "completed")
+    assert head.types == [event["type"] for event in page["events"]]
+    _, whole = await api.raw(path, "application/json", **inside)
+    assert b",".join(frames) in whole, "the same bytes, however they are asked for"
     body = {"job_ids": [job_id, "job_none"]}
     everyone = {"kind": "service", "workspace_id": "*"}
     _, heads = await api.ask("POST", "/internal/executions/heads", body=body, **everyone)

@@ -1,4 +1,4 @@
-"""Events as they pass through: parsed once, for their `seq` and `type`, and sent as they came."""
+"""Events as they pass through: their `seq` and type are told beside them, and their bytes sent on."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -9,7 +9,7 @@ from common.contracts.events import TERMINAL_EVENTS
 _TERMINAL = frozenset(str(kind) for kind in TERMINAL_EVENTS)
 
 
-class Event:
+class EventFrame:
     """One stored event. `body` is its JSON text, byte for byte what clients get."""
 
     __slots__ = ("body", "seq", "terminal", "type")
@@ -21,29 +21,50 @@ class Event:
         self.terminal = kind in _TERMINAL
 
 
-def parse(body: bytes, job_id: str) -> Event:
-    """Return the event that `body` is. Raises ValueError when it is none of `job_id`."""
+def frame_from_message(
+    job_id: str, routing_key: str, message_id: str | None, body: bytes
+) -> EventFrame:
+    """Return the event of a message from the bus. Raises `ValueError` when it is none of `job_id`.
+
+    Key and id of the message say what it is. The body is parsed only where the id does not.
+    """
+    sender, _, number = (message_id or "").rpartition(":")
+    kind = routing_key.rpartition(".")[2]
+    if sender == job_id and number.isdecimal() and int(number) and kind.isidentifier():
+        return EventFrame(int(number), kind, body)
     facts = orjson.loads(body)
     if not isinstance(facts, dict) or facts.get("job_id") != job_id:
         raise ValueError(f"the body is not an event of {job_id}")
-    return Event(*_place(facts), body)
+    return EventFrame(*_seq_and_type(facts), body)
 
 
-def from_facts(facts: object) -> Event:
-    """Return an event read from the store. Raises TypeError or ValueError when it is none."""
+def frames_from_lines(
+    first_seq: int, types: Sequence[str], lines: Sequence[bytes]
+) -> list[EventFrame]:
+    """Return stored events whose numbers and types are known. Raises `ValueError`."""
+    if first_seq < 1 or not all(map(str.isidentifier, types)):
+        raise ValueError("the events have no seq or no type")
+    return [
+        EventFrame(seq, kind, line)
+        for seq, (kind, line) in enumerate(zip(types, lines, strict=True), first_seq)
+    ]
+
+
+def frame_from_json(facts: object) -> EventFrame:
+    """Return an event that was parsed with others. Raises `TypeError` or `ValueError`."""
     if not isinstance(facts, dict):
         raise TypeError("the event is not an object")
-    return Event(*_place(facts), orjson.dumps(facts))
+    return EventFrame(*_seq_and_type(facts), orjson.dumps(facts))
 
 
-def _place(facts: dict[str, object]) -> tuple[int, str]:
+def _seq_and_type(facts: dict[str, object]) -> tuple[int, str]:
     seq, kind = facts.get("seq"), facts.get("type")
     if type(seq) is not int or seq < 1 or not isinstance(kind, str) or not kind.isidentifier():
         raise ValueError("the event has no seq or no type")
     return seq, kind
 
 
-Encoder = Callable[[Event], bytes]
+Encoder = Callable[[EventFrame], bytes]
 
 
 class Batch:
@@ -51,7 +72,7 @@ class Batch:
 
     __slots__ = ("_encoded", "events", "first", "last")
 
-    def __init__(self, events: Sequence[Event]) -> None:
+    def __init__(self, events: Sequence[EventFrame]) -> None:
         self.events = events
         self.first = events[0].seq
         self.last = events[-1].seq
@@ -74,7 +95,7 @@ class Batch:
 
     def pieces(self, most: int) -> Iterator["Batch"]:
         """Cut it into batches of at most `most` bytes; an event longer than that goes alone."""
-        piece: list[Event] = []
+        piece: list[EventFrame] = []
         size = 0
         for event in self.events:
             if piece and size + len(event.body) > most:
@@ -85,9 +106,9 @@ class Batch:
         yield self if len(piece) == len(self.events) else Batch(piece)
 
 
-def runs(events: Iterable[Event]) -> Iterator[Batch]:
+def runs(events: Iterable[EventFrame]) -> Iterator[Batch]:
     """Group events, in the order given, into batches without a hole."""
-    run: list[Event] = []
+    run: list[EventFrame] = []
     for event in events:
         if run and event.seq != run[-1].seq + 1:
             yield Batch(run)

@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-from events.domain.event import Batch, Event, runs
+from events.domain.event import Batch, EventFrame, runs
 from events.domain.ports import ExecutionLog, LogHead, LogPage, RelayMeters
 from events.domain.watch import Watch
 
@@ -45,15 +45,15 @@ class Feed:
         self.lock = asyncio.Lock()
         self._log = log
         self._meters = meters
-        self._kept: deque[Event] = deque()
+        self._kept: deque[EventFrame] = deque()
         self._kept_bytes = 0
         self._slices: dict[int, Batch] = {}
         self._reads: dict[int, asyncio.Task[LogPage]] = {}
-        self._arrived: list[Event] = []
+        self._arrived: list[EventFrame] = []
         self._arrived_bytes = 0
         self._next_flush = 0.0
 
-    def arrive(self, event: Event) -> bool:
+    def arrive(self, event: EventFrame) -> bool:
         """Take a live event. Those that come close together are passed on together.
 
         Returns True when so many had come that they were passed on at once: the caller should
@@ -69,7 +69,7 @@ class Feed:
             self.flush()
         return full
 
-    def arrive_last(self, event: Event) -> int:
+    def arrive_last(self, event: EventFrame) -> int:
         """Take the job's last live event: it, and what came before it, is passed on at once.
 
         Returns how many frames were sent.
@@ -151,7 +151,7 @@ class Feed:
         self.learn(page.head)
         return LogPage(events, page.head)
 
-    def _keep(self, events: Sequence[Event]) -> None:
+    def _keep(self, events: Sequence[EventFrame]) -> None:
         """Put the newest events behind the kept ones, or in their place if there is a hole."""
         if self._kept and self._kept[-1].seq + 1 != events[0].seq:
             self._drop_kept()
@@ -161,7 +161,7 @@ class Feed:
         while self._kept_bytes > _KEPT_BYTES:
             self._kept_bytes -= len(self._kept.popleft().body)
 
-    def _keep_read(self, events: Sequence[Event]) -> None:
+    def _keep_read(self, events: Sequence[EventFrame]) -> None:
         """Keep what was read if it reaches as far as what is kept; older pages are not kept."""
         newest = self._kept[-1].seq if self._kept else 0
         if events[-1].seq < newest:
@@ -184,6 +184,6 @@ class Feed:
             self._drop_kept()
 
 
-def _without_gaps(events: Sequence[Event], seq: int) -> list[Event]:
+def _without_gaps(events: Sequence[EventFrame], seq: int) -> list[EventFrame]:
     """Return the events that follow each other from `seq` on."""
     return [event for wanted, event in enumerate(events, seq) if event.seq == wanted]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from common.identity import Identity
-from events.domain.event import Batch, Event
+from events.domain.event import Batch, EventFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class LogHead:
 class LogPage:
     """Events in rising order, and the head at the time of reading."""
 
-    events: Sequence[Event]
+    events: Sequence[EventFrame]
     head: LogHead
 
 

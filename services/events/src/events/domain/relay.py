@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from common.contracts.events import FINAL_STATUSES
 from common.errors import InvalidRequest, KasalError
 from common.logs import get_logger
-from events.domain.event import Batch, Event, parse
+from events.domain.event import Batch, EventFrame, frame_from_message
 from events.domain.feed import Feed
 from events.domain.ports import Bindings, ExecutionLog, LogHead, OnEnd, RelayMeters, Sink
 from events.domain.watch import Watch
@@ -140,16 +140,16 @@ class Relay:
             if not feed.users and self._feeds.get(feed.key) is feed:
                 del self._feeds[feed.key]
 
-    def deliver(self, routing_key: str, body: bytes) -> bool:
+    def deliver(self, routing_key: str, message_id: str | None, body: bytes) -> bool:
         """Take one message from the bus. Returns True when the caller should let others run."""
         feed = self._feeds.get(routing_key.rpartition(".")[0])
-        event = _event_of_message(routing_key, body, feed) if feed is not None else None
+        event = None if feed is None else _event_or_none(feed, routing_key, message_id, body)
         return feed is not None and event is not None and feed.arrive(event)
 
-    def deliver_last(self, routing_key: str, body: bytes) -> int:
+    def deliver_last(self, routing_key: str, message_id: str | None, body: bytes) -> int:
         """Take a job's last event from the bus and pass it on at once. Returns the frames sent."""
         feed = self._feeds.get(routing_key.rpartition(".")[0])
-        event = _event_of_message(routing_key, body, feed) if feed is not None else None
+        event = None if feed is None else _event_or_none(feed, routing_key, message_id, body)
         return 0 if feed is None or event is None else feed.arrive_last(event)
 
     async def look(self) -> None:
@@ -193,9 +193,11 @@ class Relay:
         await asyncio.gather(*self._unbinding, return_exceptions=True)
 
 
-def _event_of_message(routing_key: str, body: bytes, feed: Feed) -> Event | None:
+def _event_or_none(
+    feed: Feed, routing_key: str, message_id: str | None, body: bytes
+) -> EventFrame | None:
     try:
-        return parse(body, feed.job_id)
+        return frame_from_message(feed.job_id, routing_key, message_id, body)
     except ValueError as fault:
         log.warning("a message is not an event", routing_key=routing_key, reason=str(fault))
         return None

@@ -28,7 +28,7 @@ class EventsSubscription:
         async def handle(message: Message) -> None:
             if self._telemetry.recording and message.routing_key.rpartition(".")[2] in _LAST:
                 self._pass_on_last(relay, message)
-            elif relay.deliver(message.routing_key, message.body):
+            elif relay.deliver(message.routing_key, message.message_id, message.body):
                 await asyncio.sleep(0)  # many came at once: let the sockets be written to
 
         self._queue = await self._bus.subscribe(EVENTS, handle, max_length=self._max_length)
@@ -40,7 +40,7 @@ class EventsSubscription:
         with self._telemetry.tracer.start_as_current_span(
             f"relay {kind}", extract(message.headers), SpanKind.CONSUMER, facts
         ) as span:
-            sent = relay.deliver_last(message.routing_key, message.body)
+            sent = relay.deliver_last(message.routing_key, message.message_id, message.body)
             span.set_attribute("kasal.frames_sent", sent)
 
     async def bind(self, key: str) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import orjson
+
 from common.client import ServiceClient, ServiceTokens
+from common.contracts.replay import EVENT_LINES, split_lines
 from common.errors import Unavailable
 from common.identity import ALL_WORKSPACES
-from events.domain.event import from_facts
+from events.domain.event import frame_from_json, frames_from_lines
 from events.domain.ports import LogHead, LogPage
 
 
@@ -19,13 +22,19 @@ class ExecutorLog:
 
     async def page(self, workspace_id: str, job_id: str, after_seq: int, limit: int) -> LogPage:
         """Return at most `limit` events that follow `after_seq`."""
-        bounds = {"after_seq": str(after_seq), "limit": str(limit)}
-        answer = await self._get(workspace_id, f"/internal/executions/{job_id}/events", bounds)
+        answer = await self._executor.exchange(
+            "GET",
+            f"/internal/executions/{job_id}/events",
+            token=await self._tokens.token(workspace_id),
+            params={"after_seq": str(after_seq), "limit": str(limit)},
+            headers={"Accept": EVENT_LINES},
+        )
         try:
-            events = [from_facts(facts) for facts in answer["events"]]
+            if answer.content_type == EVENT_LINES:
+                return _page_from_lines(answer.body)
+            return _page_from_json(answer.body)  # of an executor that does not know the lines yet
         except (KeyError, TypeError, ValueError) as fault:
             raise _unreadable() from fault
-        return LogPage(events, _head(answer))
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, LogHead]:
         """Return the heads of these jobs; unknown ones are left out."""
@@ -40,9 +49,16 @@ class ExecutorLog:
         except (KeyError, TypeError, AttributeError) as fault:
             raise _unreadable() from fault
 
-    async def _get(self, workspace_id: str, path: str, params: Mapping[str, str]) -> Any:
-        token = await self._tokens.token(workspace_id)
-        return await self._executor.request("GET", path, token=token, params=params)
+
+def _page_from_lines(body: bytes) -> LogPage:
+    head, lines = split_lines(body)
+    events = frames_from_lines(head.first_seq, head.types, lines)
+    return LogPage(events, LogHead(head.status, head.last_seq))
+
+
+def _page_from_json(body: bytes) -> LogPage:
+    page = orjson.loads(body)
+    return LogPage([frame_from_json(facts) for facts in page["events"]], _head(page))
 
 
 def _head(answer: Any) -> LogHead:

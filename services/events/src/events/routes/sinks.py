@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from events.domain.event import Batch, Event
+from events.domain.event import Batch, EventFrame
 from events.domain.ports import Sink
 from events.routes.send_buffer import SendBuffer, wait_for_client
 
@@ -60,7 +60,7 @@ def socket_sink(scope: Scope, send: Send, slow_after: float) -> SocketSink:
     return QueuedSocketSink(raw, slow_after)
 
 
-def text_frame(event: Event) -> bytes:
+def text_frame(event: EventFrame) -> bytes:
     """Return the event as a WebSocket text frame (RFC 6455, section 5.2), unmasked and whole."""
     return text_frame_of(event.body)
 

@@ -12,7 +12,7 @@ from common.identity import Identity
 from common.logs import bind_workspace, get_logger
 from common.models import ErrorEnvelope
 from events.domain import connections as codes
-from events.domain.event import Batch, Event
+from events.domain.event import Batch, EventFrame
 from events.domain.jobs import valid_job_id
 from events.domain.ports import TooSlow
 from events.domain.relay import Joined
@@ -77,7 +77,7 @@ def stream_routes(use_cases: UseCases) -> APIRouter:
     return router
 
 
-def sse(event: Event) -> bytes:
+def sse(event: EventFrame) -> bytes:
     """Return the event in the text format of the HTML standard, section 9.2."""
     lines = event.body.splitlines()
     data = b"".join(b"data: %b\n" % line for line in lines)

@@ -3,9 +3,10 @@
 from typing import Annotated
 
 import orjson
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
 from common.access import Overseer, PeerService
+from common.contracts.replay import EVENT_LINES, ReplayHead, join_lines
 from executor.routes.bodies import Head, Heads, HeadsWanted, ShortHead
 from executor.routes.use_cases import Use
 
@@ -25,14 +26,24 @@ async def get_events(
     job_id: str,
     peer: PeerService,
     use: Use,
+    request: Request,
     after_seq: Annotated[int, Query(ge=0, le=2**53)] = 0,
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     found = await use.reading.events(peer.workspace_id, job_id, after_seq, limit)
-    # The frames are passed on as they were serialised when the events were written.
-    frames = b",".join(record.frame for record in found.records)
-    head = orjson.dumps({"last_seq": found.job.seq, "status": found.job.status})
-    return Response(b'{"events":[' + frames + b"]," + head[1:], media_type="application/json")
+    # Either way the frames are passed on as they were serialised when the events were written.
+    frames = [record.frame for record in found.records]
+    if request.headers.get("accept") == EVENT_LINES:
+        head = ReplayHead(
+            status=found.job.status,
+            last_seq=found.job.seq,
+            first_seq=after_seq + 1,
+            types=[record.type for record in found.records],
+        )
+        return Response(join_lines(head, frames), media_type=EVENT_LINES)
+    rest = orjson.dumps({"last_seq": found.job.seq, "status": found.job.status})
+    body = b'{"events":[' + b",".join(frames) + b"]," + rest[1:]
+    return Response(body, media_type="application/json")
 
 
 @router.post("/heads")
