@@ -68,6 +68,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/postman.py --check
 	$(PY) tools/api_reference.py --check
 	$(PY) tools/asyncapi.py --check
+	$(PY) tools/event_reference.py --check
 	$(PY) tools/settings.py --check
 	$(PY) tools/log_events.py --check
 	$(PY) tools/scale.py --check
@@ -82,6 +83,7 @@ docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/postman.py
 	$(PY) tools/api_reference.py
 	$(PY) tools/asyncapi.py
+	$(PY) tools/event_reference.py
 	$(PY) tools/settings.py
 	$(PY) tools/log_events.py
 	$(PY) tools/scale.py

@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from event_schemas import UNION, event_schemas
 
 from common.contracts import topology
-from common.contracts.events import TERMINAL_EVENTS, EventType
+from common.contracts.events import EventType
 from common.contracts.messages import (
     TRACE_EVENT_TYPE,
     BusMessage,
@@ -60,7 +61,7 @@ def document() -> dict[str, Any]:
         "operations": _operations(),
         "components": {
             "messages": {**_messages(), TRACE_EVENT_TYPE: _event_message()},
-            "schemas": {**_schemas(), "TraceEvent": _event_schema()},
+            "schemas": {**_schemas(), **_event_schemas()},
         },
     }
 
@@ -125,10 +126,10 @@ def _messages() -> dict[str, Any]:
 def _event_message() -> dict[str, Any]:
     return {
         "name": TRACE_EVENT_TYPE,
-        "title": "TraceEvent",
+        "title": UNION,
         "summary": "One event of a job, byte for byte what a WebSocket client gets.",
         "headers": HEADERS,
-        "payload": {"$ref": _ref("schemas", "TraceEvent")},
+        "payload": {"$ref": _ref("schemas", UNION)},
     }
 
 
@@ -140,21 +141,10 @@ def _schemas() -> dict[str, Any]:
     }
 
 
-def _event_schema() -> dict[str, Any]:
-    return {
-        "type": "object",
-        "description": "The fields every event has; each type adds its own. The last event of a job "
-        f"is one of {', '.join(sorted(TERMINAL_EVENTS))}.",
-        "required": ["type", "job_id", "seq", "timestamp", "attempt"],
-        "properties": {
-            "type": {"type": "string", "enum": [str(kind) for kind in EventType]},
-            "job_id": {"type": "string"},
-            "seq": {"type": "integer", "minimum": 1, "description": "1, 2, 3 … per job, no hole"},
-            "timestamp": {"type": "string", "format": "date-time"},
-            "attempt": {"type": "integer", "minimum": 1},
-        },
-        "additionalProperties": True,
-    }
+def _event_schemas() -> dict[str, Any]:
+    schemas = event_schemas()
+    # Here a discriminator is the property alone; which type has which schema, `const` says.
+    return {**schemas, UNION: {**schemas[UNION], "discriminator": "type"}}
 
 
 def _ref(kind: str, name: str) -> str:

@@ -13,8 +13,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from event_schemas import event_schemas
 from openapi_examples import Examples
 from openapi_links import add_links
+from openapi_socket import socket_schemas
 from openapi_texts import (
     ABOUT,
     CODES,
@@ -72,6 +74,7 @@ def joined() -> Json:
     for service in SERVICES:
         _add(result, service, service_document(service))
     result["paths"].update(_own_paths())
+    result["components"]["schemas"] |= event_schemas() | socket_schemas()
     for _, _, operation in operations(result):
         _finish(operation)
     _check_names(result)

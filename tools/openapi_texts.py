@@ -82,6 +82,10 @@ SOCKET: Json = {
     ),
     "tags": ["Live events"],
     "responses": {"101": {"description": "The connection is now a WebSocket"}},
+    "x-websocket-messages": {
+        "client": {"$ref": "#/components/schemas/SocketClientMessage"},
+        "server": {"$ref": "#/components/schemas/SocketServerMessage"},
+    },
 }
 
 

@@ -10,6 +10,7 @@ import aiohttp
 from journeys.platforms import Platform
 
 from common.contracts.events import TERMINAL_EVENTS
+from devkit.published import check_event
 from kasal_platform.api_client import ApiClient, ApiResponse, subscribe
 
 
@@ -90,6 +91,7 @@ async def read_events(
         while True:
             frame = json.loads(await socket.receive_str())
             if "seq" in frame:
+                check_event(frame)
                 events.append(frame)
                 if frame["type"] in until:
                     return events

@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from common.contracts.events import TERMINAL_EVENTS
+from common.contracts.events import TERMINAL_EVENTS, Event, read_event
 
 
 @dataclass(frozen=True)
@@ -91,16 +91,17 @@ class ApiClient:
         headers = options.pop("headers", self.headers)
         return self.http.ws_connect(f"{self.base}/ws", headers=headers, **options)
 
-    async def events(self, job_id: str, after_seq: int = 0) -> AsyncIterator[dict[str, Any]]:
+    async def events(self, job_id: str, after_seq: int = 0) -> AsyncIterator[Event]:
         """Yield a job's events after `after_seq` up to its last, or until the socket closes."""
         async with self.connect() as socket:
             await subscribe(socket, job_id, after_seq)
             async for frame in socket:
-                event = orjson.loads(frame.data)
-                if "seq" in event:
-                    yield event
-                    if event["type"] in TERMINAL_EVENTS:
-                        return
+                if "seq" not in orjson.loads(frame.data):
+                    continue  # an answer to a message of ours
+                event = read_event(frame.data)
+                yield event
+                if event.type in TERMINAL_EVENTS:
+                    return
 
 
 async def subscribe(

@@ -2,11 +2,28 @@
 
 import json
 from collections.abc import AsyncIterator
-from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from common.contracts.events import (
+    Event,
+    EventBody,
+    ExecutionComplete,
+    ExecutionResumed,
+    ExecutionStart,
+    ExecutionStop,
+    InputRequired,
+    LlmCall,
+    ProgressUpdate,
+    RunError,
+    RunWarning,
+    TaskComplete,
+    TaskStart,
+    ToolCall,
+    ToolResult,
+)
 
 _MARKS = {
     "execution_start": "[bold cyan]▶[/]",
@@ -34,8 +51,8 @@ class Terminal(Console):
         self.quiet = True
 
 
-async def show_run(console: Console, events: AsyncIterator[dict[str, Any]]) -> None:
-    """Print each event of a run as it happens; on a terminal a bar below tells how far it is."""
+async def show_run(console: Console, events: AsyncIterator[Event]) -> None:
+    """Print each event of a run as it happens; on a terminal a bar below shows how far it is."""
     columns = (
         SpinnerColumn(),
         BarColumn(40),
@@ -46,38 +63,48 @@ async def show_run(console: Console, events: AsyncIterator[dict[str, Any]]) -> N
     with Progress(*columns, console=console, transient=True, disable=hidden) as bar:
         task = bar.add_task("run", total=100)
         async for event in events:
-            if event["type"] == "progress":
-                bar.update(task, completed=event["progress"])
+            if isinstance(event.body, ProgressUpdate):
+                bar.update(task, completed=event.body.progress)
             bar.console.print(event_line(event), highlight=False, no_wrap=True, overflow="ellipsis")
 
 
-def event_line(event: dict[str, Any]) -> str:
+def event_line(event: Event) -> str:
     """Return an event as one line of rich's markup: its number, its type, and what happened."""
-    kind = event["type"]
-    text = " ".join(_told(event).split())
-    return f"  {event['seq']:>3} {_MARKS.get(kind, '·')} [dim]{kind:<18}[/] {escape(text)}"
+    text = " ".join(_words(event.body).split())
+    mark = _MARKS.get(event.type, "·")
+    return f"  {event.seq:>3} {mark} [dim]{event.type:<18}[/] {escape(text)}"
 
 
-def _told(event: dict[str, Any]) -> str:
-    """Return in words what the event says."""
-    agent, action = event.get("agent", ""), event.get("action", "")
-    result = str(event.get("result", ""))
-    told = result or str(event.get("message") or event.get("reason") or agent)
-    match event["type"]:
-        case "execution_start":
-            told = f"{event['crew']} begins: {_counted(event['tasks_count'], 'task')}"
-        case "task_start":
-            told = f"{agent}: {event.get('description', '')}"
-        case "llm_call":
-            told = f"{action} {result if result.startswith('calls ') else 'answers'}"
-        case "tool_call":
-            told = f"{action}({_arguments(result)})"
-        case "tool_result":
-            told = f"{action} = {result}"
-        case "progress":
-            done = _BAR * event["progress"] // 100
-            told = f"{'━' * done}{'╌' * (_BAR - done)} {event['progress']} %"
-    return told
+def _words(body: EventBody) -> str:
+    """Return in words what the event says; nothing for a type of a newer version."""
+    match body:
+        case ExecutionStart(crew=crew, tasks_count=count):
+            return f"{crew} begins: {_counted(count, 'task')}"
+        case TaskStart(agent=agent, description=description):
+            return f"{agent}: {description}"
+        case LlmCall(action=model, result=result):
+            return f"{model} {result if result.startswith('calls ') else 'answers'}"
+        case ToolCall(action=tool, result=arguments):
+            return f"{tool}({_arguments(arguments)})"
+        case ToolResult(action=tool, result=result):
+            return f"{tool} = {result}"
+    return _other_words(body)
+
+
+def _other_words(body: EventBody) -> str:
+    match body:
+        case ProgressUpdate(progress=percent):
+            done = _BAR * percent // 100
+            return f"{'━' * done}{'╌' * (_BAR - done)} {percent} %"
+        case RunWarning(message=text) | RunError(message=text):
+            return text
+        case ExecutionResumed(reason=text) | ExecutionStop(reason=text):
+            return text
+        case TaskComplete(result=result) | ExecutionComplete(result=result):
+            return str(result)
+        case InputRequired(agent=agent):
+            return agent
+    return ""
 
 
 def _counted(number: int, thing: str) -> str:

@@ -1,6 +1,7 @@
 """What `make run` prints of a run."""
 
 import io
+import json
 import os
 from collections.abc import AsyncIterator
 from typing import Any
@@ -8,12 +9,18 @@ from typing import Any
 import pytest
 from rich.text import Text
 
+from common.contracts.events import Event, read_event
 from kasal_platform.terminal import Terminal, event_line, show_addresses, show_run
 
 
-async def _events(*events: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
-    for number, event in enumerate(events, 1):
-        yield {"seq": number, **event}
+def _event(seq: int, fields: dict[str, Any]) -> Event:
+    header = {"job_id": "job_1", "seq": seq, "timestamp": "2026-01-01T00:00:00Z", "attempt": 1}
+    return read_event(json.dumps({**header, "task_id": "task_1", **fields}))
+
+
+async def _events(*events: dict[str, Any]) -> AsyncIterator[Event]:
+    for number, fields in enumerate(events, 1):
+        yield _event(number, fields)
 
 
 @pytest.mark.parametrize(
@@ -33,7 +40,7 @@ async def _events(*events: dict[str, Any]) -> AsyncIterator[dict[str, Any]]:
     ],
 )
 def test_an_event_is_told_in_words(event: dict[str, Any], told: str) -> None:
-    line = Text.from_markup(event_line({"seq": 7, **event})).plain
+    line = Text.from_markup(event_line(_event(7, event))).plain
     assert line.startswith("    7 ")
     assert event["type"] in line
     assert told in line

@@ -1,10 +1,10 @@
 """The demo: a user, a crew under the API document's own ids, and one run of it to look at."""
 
 from collections.abc import AsyncIterator
-from typing import Any
 
 import aiohttp
 
+from common.contracts.events import Event
 from common.errors import KasalError
 from common.identity import Role
 from common.logs import get_logger
@@ -45,7 +45,7 @@ class Demo:
         self._settings = settings
         self._base = base
 
-    async def run(self, http: aiohttp.ClientSession) -> AsyncIterator[dict[str, Any]] | None:
+    async def run(self, http: aiohttp.ClientSession) -> AsyncIterator[Event] | None:
         """Start the demo crew's one run; return its events, or None when it has run before."""
         client = ApiClient(self._base, http)
         await self._log_in(client)

@@ -84,24 +84,60 @@ def _bad_message(raw: Any, errors: Any) -> BadMessage:
     return BadMessage(f"The message does not fit: {place}.", field, reason, job_id)
 
 
+class Subscribed(BaseModel):
+    """The client now watches a job; its events follow."""
+
+    type: Literal["subscribed"] = "subscribed"
+    job_id: str
+    status: str
+    last_seq: int
+
+
+class Unsubscribed(BaseModel):
+    """The client no longer watches the job."""
+
+    type: Literal["unsubscribed"] = "unsubscribed"
+    job_id: str
+
+
+class Pong(BaseModel):
+    """Answers a ping."""
+
+    type: Literal["pong"] = "pong"
+
+
+class MessageError(BaseModel):
+    """Answers a message that could not be done. It has no `seq`: only an `error` with one is a job's end."""
+
+    type: Literal["error"] = "error"
+    code: str
+    message: str
+    job_id: str | None = None
+    details: dict[str, Any] | None = None
+
+
+CLIENT_MESSAGES = (Authenticate, Subscribe, Unsubscribe, Ping)
+SERVER_MESSAGES = (Subscribed, Unsubscribed, Pong, MessageError)
+
+
 def subscribed_message(job_id: str, status: str, last_seq: int) -> bytes:
-    return orjson.dumps(
-        {"type": "subscribed", "job_id": job_id, "status": status, "last_seq": last_seq}
-    )
+    return _encoded(Subscribed(job_id=job_id, status=status, last_seq=last_seq))
 
 
 def unsubscribed_message(job_id: str) -> bytes:
-    return orjson.dumps({"type": "unsubscribed", "job_id": job_id})
-
-
-PONG = orjson.dumps({"type": "pong"})
+    return _encoded(Unsubscribed(job_id=job_id))
 
 
 def error_message(error: KasalError, job_id: str | None = None) -> bytes:
-    """Return `error` as a message. It has no `seq`: only an `error` with one is a job's end."""
-    body: dict[str, Any] = {"type": "error", "code": error.code, "message": error.message}
-    if job_id is not None:
-        body["job_id"] = job_id
-    if error.details:
-        body["details"] = error.details
-    return orjson.dumps(body)
+    """Return `error` as a message."""
+    details = error.details or None
+    return _encoded(
+        MessageError(code=error.code, message=error.message, job_id=job_id, details=details)
+    )
+
+
+def _encoded(message: BaseModel) -> bytes:
+    return orjson.dumps(message.model_dump(exclude_none=True))
+
+
+PONG = _encoded(Pong())

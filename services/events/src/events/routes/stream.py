@@ -33,8 +33,14 @@ _SCHEME = HTTPBearer(
 )
 _ANSWERS: dict[int | str, dict[str, Any]] = {
     200: {
-        "description": "The events, ending with the job's terminal event",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "description": "The events, ending with the job's terminal event. The schema is that of one "
+        "event; on the wire each is lines of text, followed by an empty one:\n\n"
+        "```\nid: 8\nevent: progress\n"
+        'data: {"type":"progress","job_id":"job_qwerty123","seq":8,"timestamp":'
+        '"2026-11-27T14:44:54.889Z","attempt":1,"progress":50,"current_task":"Write a report"}\n```',
+        "content": {
+            "text/event-stream": {"schema": {"$ref": "#/components/schemas/StreamedEvent"}}
+        },
     },
     204: {"description": "The job is over and the client has its last event: do not come back"},
     429: {"model": ErrorEnvelope, "description": "Too many open connections"},

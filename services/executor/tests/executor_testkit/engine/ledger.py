@@ -6,7 +6,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
+import orjson
+
 from common.contracts.events import TERMINAL_EVENTS, EventType
+from devkit.published import check_event
 from executor.domain.log.events import EventDraft, LogEntry
 from executor.domain.log.records import number
 
@@ -35,6 +38,7 @@ class Ledger:
             seq = len(self.events) + 1
             at = START + timedelta(seconds=seq)
             (record,) = number([draft], "job_1", seq - 1, self.attempt, at)
+            check_event(orjson.loads(record.frame))
             event = replace(record, known=None).entry()  # as another worker reads it
             self.events.append(event)
             self._open.append(event)
