@@ -21,8 +21,7 @@ RUN --mount=type=cache,target=/root/.cache/pip \
 COPY libs/common libs/common
 COPY services services
 RUN /build/tools/bin/pip install --quiet --no-index --no-deps --no-build-isolation --no-cache-dir \
-	--target /opt/services ./libs/common ./services/auth ./services/crews ./services/events \
-	./services/executor ./services/gateway
+	--target /opt/services ./libs/common ./services/*/
 
 FROM ${PYTHON_IMAGE}
 # No pip, no way to install it, nothing for windows or editors; and the standard library compiled,

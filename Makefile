@@ -1,11 +1,10 @@
 # Every target is a line in `make help`. A shell and a CPython 3.11 to 3.13 with venv are all it needs.
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
-SOURCES := apps/kasal/src libs/common/src libs/devkit/src services/auth/src services/crews/src \
-	services/events/src services/executor/src services/gateway/src
+SERVICES := $(shell sed -n 's/^\[\([a-z]*\)\]$$/\1/p' services.toml)
+SOURCES := apps/kasal/src libs/common/src libs/devkit/src $(SERVICES:%=services/%/src)
 MEMBERS := $(wildcard apps/*/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml)
-PACKAGES := kasal kasal-auth kasal-common kasal-crews kasal-devkit kasal-events kasal-executor kasal-gateway \
-	kasal-platform
+PACKAGES := kasal kasal-common kasal-devkit kasal-platform $(SERVICES:%=kasal-%)
 LOCK := uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	$(addprefix --no-emit-package ,$(PACKAGES))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -73,6 +72,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/log_events.py --check
 	$(PY) tools/scale.py --check
 	$(PY) tools/indexes.py --check
+	$(PY) tools/services.py
 	$(PY) tools/built_in.py --check
 	$(PY) tools/wording.py
 	$(PY) tools/test_names.py

@@ -15,9 +15,10 @@ from openapi import ROOT, write_or_check
 from pymongo import IndexModel
 
 from common.migrations import Schema
+from kasal_platform.services import keeping_services
 
 TARGET = ROOT / "docs/reference/indexes.json"
-SERVICES = ("auth", "crews", "executor")
+SERVICES = keeping_services()
 
 Indexes = dict[str, dict[str, Any]]
 """Keys and options of each index, by `collection.name`."""

@@ -29,12 +29,13 @@ from openapi_texts import (
 )
 
 from common.backends import Backends
+from kasal_platform.services import services
 
 Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parent.parent
 TARGET = ROOT / "services/gateway/src/gateway/documents/openapi.json"
-SERVICES = ("auth", "crews", "executor", "events")
+SERVICES = tuple(name for name, service in services().items() if service.documented)
 METHODS = ("get", "post", "put", "patch", "delete")
 _OUTSIDE = [{"url": "/"}]
 """Servers of the paths that have no version prefix."""

@@ -11,10 +11,12 @@ from pathlib import Path
 
 import pytest
 
+from kasal_platform.services import services
+
 ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
 IGNORED = (ROOT / ".dockerignore").read_text().split()
-SERVICES = sorted(path.parent.name for path in ROOT.glob("services/*/pyproject.toml"))
+SERVICES = sorted(services())
 STAND_INS = {"fakeredis", "lupa", "secantusdb", "numpy", "shapely", "sortedcontainers"}
 DEVELOPERS = {"pytest", "pytest-xdist", "hypothesis", "testcontainers", "schemathesis", "mypy"}
 NOT_SHIPPED = {"devkit", "fakeredis", "kasal_platform", "pytest", "secantusdb"}
@@ -27,7 +29,9 @@ def _locked(name: str) -> set[str]:
 def _members() -> list[str]:
     """What the Dockerfile installs of this repository, as its command names it."""
     command = next(line for line in DOCKERFILE.splitlines() if "--target /opt/services" in line)
-    return [word for word in shlex.split(command) if word.startswith("./")]
+    words = [word for word in shlex.split(command) if word.startswith("./")]
+    found = [path for word in words for path in sorted(ROOT.glob(word.strip("./")))]
+    return [f"./{path.relative_to(ROOT)}" for path in found if (path / "pyproject.toml").exists()]
 
 
 def test_the_lock_of_the_image_has_no_stand_ins_and_nothing_of_developers() -> None:

@@ -18,12 +18,12 @@ from kasal_platform.config import Settings
 from kasal_platform.local import rabbitmq, secantus
 from kasal_platform.local import redis as redis_program
 from kasal_platform.local.program import ProgramFailed
+from kasal_platform.services import services
 
 _PYTHONS = ((3, 11), (3, 12), (3, 13))
 _LEAST_ROOM = 200 * 1024 * 1024
 _ENOUGH_ROOM = 2 * 1024 * 1024 * 1024
 _WITHIN = 5.0
-_SERVICES = ("auth", "crews", "executor", "events", "gateway")
 _SERVERS = ("KASAL_MONGO_URL", "KASAL_AMQP_URL", "KASAL_REDIS_URL")
 
 
@@ -60,7 +60,7 @@ def look_at_settings() -> list[Finding]:
     faults = {_fault(Settings)}
     if apart:
         faults |= {
-            _fault(importlib.import_module(f"{service}.config").Settings) for service in _SERVICES
+            _fault(importlib.import_module(f"{service}.config").Settings) for service in services()
         }
     wrong = sorted({part for fault in faults if fault for part in fault.split("; ")})
     if wrong:

@@ -1,18 +1,15 @@
 """The schemas of all services that keep data: what operators migrate, back up and restore as one."""
 
+import importlib
 from collections.abc import Mapping
 
-import auth.store.migrations
-import crews.store.migrations
-import executor.store.migrations
 from common import migrations, mongo
 from common.migrations import Schema, Tell
 from common.settings import MongoSettings
+from kasal_platform.services import keeping_services
 
 SCHEMAS: Mapping[str, Schema] = {
-    "auth": auth.store.migrations.SCHEMA,
-    "crews": crews.store.migrations.SCHEMA,
-    "executor": executor.store.migrations.SCHEMA,
+    name: importlib.import_module(f"{name}.store.migrations").SCHEMA for name in keeping_services()
 }
 
 

@@ -13,8 +13,8 @@ from kasal_platform.keeping import Kept
 from kasal_platform.local import finding
 from kasal_platform.local.program import LocalProgram, free_port
 from kasal_platform.parts import Backend, Part, Process
+from kasal_platform.services import services
 
-_SERVICES = ("auth", "crews", "executor", "events", "gateway")
 _LEAST_WORKERS = 2
 _DRAIN = ExecutorSettings.model_fields["drain_seconds"].default
 
@@ -85,7 +85,7 @@ class Stack:
                 self.backends[name] = Backend(found.program)
 
     def _planned(self) -> list[Process]:
-        ports = {name: [free_port() for _ in range(self._count(name))] for name in _SERVICES}
+        ports = {name: [free_port() for _ in range(self._count(name))] for name in services()}
         ports["gateway"][0] = self._settings.port or ports["gateway"][0]
         for name, several in ports.items():
             urls = [f"http://127.0.0.1:{port}" for port in several]

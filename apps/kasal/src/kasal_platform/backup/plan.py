@@ -12,11 +12,13 @@ from typing import Any
 
 from pymongo.database import Database
 
+from kasal_platform.services import keeping_services
+
 Document = dict[str, Any]
 Mend = Callable[[Document], Document | None]
 """Takes a document and returns what is saved of it, or None to leave it out."""
 
-SERVICES = ("auth", "crews", "executor")
+SERVICES = keeping_services()
 _ORDER = {
     # A registration stores the workspace, then the user: the other way round nobody lacks one.
     "auth": ("users", "workspaces"),
@@ -78,7 +80,7 @@ def _schema(row: Document) -> Document:
 
 def ordered(service: str, names: Iterator[str] | list[str]) -> list[str]:
     """Return the collections of a service in the order in which they are saved."""
-    first = _ORDER[service]
+    first = _ORDER.get(service, ())
     rest = sorted(set(names) - set(first) - LEFT_OUT)
     return [name for name in (*first, *rest) if name not in LEFT_OUT]
 

@@ -1,6 +1,7 @@
-"""All five services in one process: the same applications, over Unix sockets and one event loop."""
+"""All services in one process: the same applications, over Unix sockets and one event loop."""
 
 import asyncio
+import importlib
 import shutil
 import socket
 import tempfile
@@ -11,16 +12,8 @@ from typing import Any, Self
 from fastapi import FastAPI
 from starlette.types import ASGIApp
 
-import auth.config
-import auth.wiring
-import crews.config
-import crews.wiring
-import events.config
-import events.wiring
 import executor.config
 import executor.wiring
-import gateway.config
-import gateway.wiring
 from common.logs import bind_service, get_logger
 from common.server import Server, bind_unix, metrics_app, server_for
 from common.settings import load
@@ -29,8 +22,7 @@ from common.telemetry import Telemetry
 from executor.process.worker import WorkerProcess
 from kasal_platform.config import Secrets, Settings
 from kasal_platform.embedded.backends import InProcessBackends
-
-_INNER = ("auth", "crews", "executor", "events")
+from kasal_platform.services import FRONT_DOOR, inner_services, services
 
 _ENDING = 12.0
 """Seconds that a service may take to end; a worker hands its jobs back within 10, beside the time
@@ -86,7 +78,7 @@ class Platform:
         await self.close()
 
     def _shared_settings(self, secrets: Secrets, mongo_url: str) -> Mapping[str, Any]:
-        urls = {f"{name}_url": f"unix://{self._sockets / name}.sock" for name in _INNER}
+        urls = {f"{name}_url": f"unix://{self._sockets / name}.sock" for name in inner_services()}
         return {
             "mongo_url": mongo_url,
             "amqp_url": "memory://",
@@ -102,14 +94,8 @@ class Platform:
         }
 
     async def _start(self) -> None:
-        given, backends = self._given, self.backends
-        executor_settings = load(executor.config.Settings, **given)
-        self.apps = {
-            "auth": auth.wiring.build_app(load(auth.config.Settings, **given), backends),
-            "crews": crews.wiring.build_app(load(crews.config.Settings, **given), backends),
-            "executor": executor.wiring.build_app(executor_settings, backends),
-            "events": events.wiring.build_app(load(events.config.Settings, **given), backends),
-        }
+        executor_settings = load(executor.config.Settings, **self._given)
+        self.apps = {name: self._build(name) for name in inner_services()}
         for name, app in self.apps.items():
             self._serve(name, app, bind_unix(self._sockets / f"{name}.sock"))
             if name == "auth":
@@ -117,14 +103,20 @@ class Platform:
         await self._started()
         if self._prepare is not None:
             await self._prepare(self)
-        door = gateway.wiring.build_app(load(gateway.config.Settings, **given), backends)
+        door = self._build(FRONT_DOOR)
         self._serve("gateway", door, self._entry)
-        worker = executor.wiring.build_worker(executor_settings, backends)
+        worker = executor.wiring.build_worker(executor_settings, self.backends)
         worker.worker.runs.on_wait = lambda jobs: self.on_wait(jobs)
         self._worker, self._drain_seconds = worker, executor_settings.drain_seconds
         self._run("worker", worker.run(self._worker_stop))
         self._serve_metrics(door.state.telemetry, worker.telemetry)
         await self._started()
+
+    def _build(self, name: str) -> FastAPI:
+        settings = load(importlib.import_module(f"{name}.config").Settings, **self._given)
+        wiring = importlib.import_module(f"{name}.wiring")
+        app: FastAPI = wiring.build_app(settings, self.backends)
+        return app
 
     def _serve_metrics(self, *further: Telemetry) -> None:
         if self._metrics is not None:
@@ -176,7 +168,7 @@ class Platform:
         """Stop: the worker hands its jobs back, then the door closes, then what is behind it."""
         self._worker_stop.set()
         await self._ended("worker", self._drain_seconds + _ENDING)
-        for name in ("metrics", "gateway", "events", "executor", "crews", "auth"):
+        for name in ("metrics", *reversed(tuple(services()))):
             if name in self._servers:
                 self._servers[name].stop()
                 await self._ended(name)
