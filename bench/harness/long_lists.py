@@ -28,6 +28,7 @@ from executor.messaging.publishers import BusAnnouncements
 from executor.store.counters import MongoCounters
 from executor.store.documents import new_document
 from executor.store.executions import MongoExecutions
+from executor.store.marks import Marks
 from kasal_platform.embedded.backends import InProcessBackends
 
 __all__ = [
@@ -107,6 +108,7 @@ async def jobs(settings: MongoSettings, count: int) -> None:
                 row = new_document(Execution(new_id("job"), WORKSPACE, crew, made, status))
                 del row["open"]
                 rows.append(row)
+            await Marks(store).add(rows)
             await store["executions"].insert_many(rows)
 
 

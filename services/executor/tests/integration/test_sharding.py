@@ -26,7 +26,6 @@ BY_WORKERS = {
 for each worker's own."""
 BY_LISTS = {
     "find executions(created_at, open, status, workspace_id)",
-    "find executions(created_at, mark, workspace_id)",  # SecantusDB alone
     "find executions(open, status, workspace_id)",
     "find counters(workspace_id)",
 }

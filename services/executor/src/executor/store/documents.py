@@ -19,7 +19,6 @@ from executor.domain.log.execution import READS, Execution, Step
 from executor.domain.log.projection import State, TaskState
 from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record, json_bytes
-from executor.store.newest import marked
 
 HEAD = {"inputs": 0, "snapshot": 0, "requested_by": 0, "ticket": 0, **WITHOUT}
 """What a read of the head leaves out."""
@@ -41,8 +40,6 @@ def new_document(job: Execution) -> Document:
         "state": state_document(job.state),
         **_head(job),
     }
-    if marked(job.job_id):
-        document["mark"] = True
     if job.ticket:
         document["ticket"] = job.ticket
     if job.snapshot is not None:

@@ -1,9 +1,9 @@
 """The schema of the executor's database; see docs/reference/schema.md before you change it."""
 
 from common.migrations import Schema, Step
-from common.mongo import Database, ensure_index
+from common.mongo import Database, Document, ensure_index
 from executor.store import receipts
-from executor.store.newest import marked
+from executor.store.marks import is_marked, marks_of
 
 _AT_ONCE = 500
 
@@ -28,10 +28,7 @@ async def indexes(database: Database) -> None:
         partialFilterExpression={"open": None},  # closed jobs have no such field
     )
     await ensure_index(
-        executions,
-        [("workspace_id", 1), ("mark", 1), ("created_at", 1), ("_id", 1)],
-        name="marks",
-        partialFilterExpression={"mark": True},
+        database["marks"], [("workspace_id", 1), ("created_at", 1), ("_id", 1)], name="stretch"
     )
     await ensure_index(database["traces"], [("job_id", 1), ("seq", 1)], name="log", unique=True)
     await ensure_index(database["counters"], [("workspace_id", 1)], name="workspace")
@@ -44,17 +41,21 @@ async def _one_index_for_lists(database: Database) -> None:
 
 
 async def _an_index_for_each_list(database: Database) -> None:
-    """Drop the one that had a list read all jobs to find a few, and mark the jobs that are there."""
+    """Drop the one that had a list read all jobs to find a few."""
     await _without(database, "workspace", "care")
-    executions = database["executions"]
-    found: list[str] = []
-    async for row in executions.find({}, {"_id": 1}):
-        found += [row["_id"]] if marked(row["_id"]) else []
-        if len(found) >= _AT_ONCE:
-            await executions.update_many({"_id": {"$in": found}}, {"$set": {"mark": True}})
-            found.clear()
-    if found:
-        await executions.update_many({"_id": {"$in": found}}, {"$set": {"mark": True}})
+
+
+async def _marks_apart(database: Database) -> None:
+    """Mark the jobs that are there in the collection, and drop the index of their marks."""
+    rows: list[Document] = []
+    async for row in database["executions"].find({}, {"workspace_id": 1, "created_at": 1}):
+        rows += [row] if is_marked(row["_id"]) else []
+        if len(rows) >= _AT_ONCE:
+            await database["marks"].bulk_write(marks_of(rows), ordered=False)
+            rows.clear()
+    if rows:
+        await database["marks"].bulk_write(marks_of(rows), ordered=False)
+    await _without(database, "marks")
 
 
 async def _without(database: Database, *names: str) -> None:
@@ -76,5 +77,6 @@ SCHEMA = Schema(
             "indexes for each list of executions, and for turns of workspaces",
             _an_index_for_each_list,
         ),
+        Step("marks of executions in a collection of their own", _marks_apart),
     ),
 )

@@ -1,22 +1,19 @@
 """The newest closed executions that fit a filter: one query that an index answers in order.
 
 SecantusDB reads all that an index has for a query before it sorts or limits. So there the same query
-is asked for windows of time, from the newest on. How wide one may be is told by marks: one job in
-`MARKED` has one, and so the marks of a stretch tell how many jobs are in it, before they are read.
+is asked for windows of time, from the newest on. How wide one may be is told by marks (`store.marks`).
 """
 
 import itertools
-import zlib
 from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.cursors import Place
-from common.mongo import Database, Document, is_secantus
+from common.mongo import Database, Document
 from common.times import utc_now
+from executor.store.marks import ORDER, Marks
 
-ORDER = [("created_at", -1), ("_id", -1)]
-MARKED = 128
 _PLACE = {"created_at": 1}
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(minutes=10)
@@ -25,11 +22,6 @@ _FIRST_SPAN = timedelta(milliseconds=250)
 _GROWTH = 6
 _FEW, _MANY = 2, 512
 """Marks in the first window, and in one that follows windows in which hardly anything fits."""
-
-
-def marked(job_id: str) -> bool:
-    """Say whether the job's document gets a mark."""
-    return zlib.crc32(job_id.encode()) % MARKED == 0
 
 
 def just_after(moment: datetime) -> datetime:
@@ -44,16 +36,15 @@ class Newest:
     """Reads where closed executions are: ids and times, the newest first."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
         self._executions = database["executions"]
-        self._by_windows: bool | None = None
+        self._marks = Marks(database)
+        self._by_windows = False
 
     async def places(
         self, equal: Document, statuses: Sequence[str], before: Place | None, limit: int
     ) -> list[Place]:
         """Return at most `limit` places of closed jobs with these fields, behind `before`."""
-        if self._by_windows is None:
-            self._by_windows = await is_secantus(self._database)
+        self._by_windows = await self._marks.needed()
         closed = {**equal, "open": None}
         found: list[Place] = []
         upto = None
@@ -105,11 +96,5 @@ class Newest:
         self, workspace_id: str, after: datetime, upto: datetime, marks: int
     ) -> datetime:
         """Return the moment since which so many marked jobs have been made, `after` if fewer were."""
-        query = {
-            "workspace_id": workspace_id,
-            "mark": True,
-            "created_at": {"$gte": after, "$lt": upto},
-        }
-        rows = self._executions.find(query, _PLACE).sort(ORDER).limit(marks)
-        found = [row["created_at"] async for row in rows]
+        found = await self._marks.newest(workspace_id, after, upto, marks)
         return found[-1] if len(found) == marks else after
