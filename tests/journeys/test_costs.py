@@ -10,11 +10,13 @@ import socket
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from journeys.model import ScriptedModel
+from journeys.platforms import Platform as RunningPlatform
+from journeys.users import User
 
 from devkit.commands import Asked, Commands
 from kasal_platform.config import Secrets, Settings
@@ -32,14 +34,14 @@ WRITES = {
     "executor: update counters(_id, counted.job)": (1, "jobs that end together are counted by one"),
     "executor: update executions(_id, status)": (1, "jobs that end together are closed by one"),
     "crews: update activities(_id, version)": (
-        1,
-        "what the run did to the crew's tasks: a run's steps wait for its end, half a second at most",
+        2,
+        "what the run did to the crew's tasks: steps wait for the end, half a second at most; one if quick",
     ),
 }
 MEMORY = {
     "crews: update memories(_id, version)": (
-        2,
-        "what the run remembers of its tasks and of itself: two messages, written as one if close enough",
+        4,
+        "what the run remembers of each task and of itself; the next run may begin at once and need it",
     ),
 }
 READS = {
@@ -76,10 +78,9 @@ async def user(
     commands: Commands,
     mongo_url: str,
     mongo_prefix: str,
-    journeys: Any,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
-) -> AsyncIterator[Any]:
+) -> AsyncIterator[User]:
     """The owner of a workspace on a platform whose services all run here, where they are listened to."""
     monkeypatch.setenv("KASAL_MONGO_DATABASE_PREFIX", mongo_prefix)
     entry = socket.create_server(("127.0.0.1", 0))
@@ -90,7 +91,7 @@ async def user(
         Platform(settings, known, mongo_url, entry, None),
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
     ):
-        somebody = journeys.User(journeys.Platform("here", base, tmp_path, None), http)
+        somebody = User(RunningPlatform("here", base, tmp_path, ScriptedModel()), http)
         somebody.email, somebody.password = "owner@example.com", "a long password"
         body = {"email": somebody.email, "password": somebody.password}
         await somebody.call("POST", "/auth/register", body, expect=201)
@@ -98,7 +99,7 @@ async def user(
         yield somebody
 
 
-async def _run(user: Any, commands: Commands, crew_id: str) -> None:
+async def _run(user: User, commands: Commands, crew_id: str) -> None:
     """Run a job to its end, until crews has heard of it and it is counted and closed."""
     await user.start(crew_id)
     async with asyncio.timeout(30):  # nobody watches it: what watchers ask for is not the job's
@@ -126,7 +127,7 @@ def _job_costs(commands: Commands) -> Counter[str]:
 
 @pytest.mark.parametrize("remembers", [False, True], ids=["no memory", "memory"])
 async def test_a_job_reads_and_writes_what_has_a_reason(
-    user: Any, commands: Commands, remembers: bool
+    user: User, commands: Commands, remembers: bool
 ) -> None:
     crew_id = await user.crew("Think of tea", "Write of tea", "Praise the tea")
     if remembers:
