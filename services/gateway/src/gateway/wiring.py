@@ -23,7 +23,7 @@ from common.tokens import TokenVerifier
 from common.watching import BackendWatch
 from gateway.config import Settings
 from gateway.domain.admission import AdmissionControl
-from gateway.domain.plans import PlanLimits
+from gateway.domain.plans import KnownPlans
 from gateway.peers.auth import AuthPlans
 from gateway.peers.upstreams import ServiceUpstream
 from gateway.routes.documents import Documents
@@ -84,7 +84,7 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
     access_log = AccessLog(pretty=is_pretty(settings.log_format))
     use_cases = UseCases(
         admissions=AdmissionControl(
-            Doorkeeper(credentials), PlanLimits(AuthPlans(auth, tokens)), revocations, counters
+            Doorkeeper(credentials), KnownPlans(AuthPlans(auth, tokens)), revocations, counters
         ),
         forwarder=Forwarder(upstreams, settings.max_body, documents.methods),
         events=upstreams["events"],

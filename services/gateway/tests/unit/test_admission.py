@@ -16,7 +16,7 @@ from common.door.revocations import RevocationCopy
 from common.errors import Unauthorized, Unavailable
 from gateway.domain.addresses import LOCAL, client_address, requested_host
 from gateway.domain.admission import AdmissionControl
-from gateway.domain.plans import PlanLimits
+from gateway.domain.plans import KnownPlans
 from gateway.domain.ports import Counted
 from gateway.domain.windows import TIERS, RateLimits, WindowUsage
 
@@ -36,7 +36,7 @@ class PlanSource:
 
 async def test_a_plan_is_asked_for_once_and_kept_while_auth_is_away(monkeypatch):
     source = PlanSource()
-    plans = PlanLimits(source)
+    plans = KnownPlans(source)
     assert set(await asyncio.gather(*(plans.limits("ws") for _ in range(5)))) == {RateLimits(5, 1)}
     assert source.asked == 1
     now = time.monotonic()
@@ -58,7 +58,7 @@ async def test_a_look_up_under_way_while_the_plan_changes_is_not_kept():
 
     asked, answer = asyncio.Event(), asyncio.Event()
     source = Slow()
-    plans = PlanLimits(source)
+    plans = KnownPlans(source)
     early = asyncio.create_task(plans.limits("ws"))
     await asked.wait()
     asked.clear()
@@ -161,7 +161,7 @@ async def test_nobody_is_let_in_on_a_copy_that_was_never_loaded(
     plans = PlanSource()
     plans.found = RateLimits(100, 100)
     keeper = Doorkeeper(CredentialCheck(verifier, NoExchange(), Refusals(1)))
-    control = AdmissionControl(keeper, PlanLimits(plans), copy, NoRedis(counted))
+    control = AdmissionControl(keeper, KnownPlans(plans), copy, NoRedis(counted))
     token = make_token(session_id="ses_out")
     with pytest.raises(Unavailable):
         await control.admit_caller(token, "192.0.2.1")
@@ -200,7 +200,7 @@ async def test_a_key_that_redis_finds_revoked_is_exchanged_once_more(verifier, m
     door, plans = Door(make_token), PlanSource()
     keeper = Doorkeeper(CredentialCheck(verifier, door, Refusals(1)))
     copy = RevocationCopy(RevocationList())
-    control = AdmissionControl(keeper, PlanLimits(plans), copy, door)
+    control = AdmissionControl(keeper, KnownPlans(plans), copy, door)
     for _ in range(2):
         admission = await control.admit_caller("kasal_k", "192.0.2.1")
         assert admission.identity.session_id == "key_2"

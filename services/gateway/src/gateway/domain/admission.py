@@ -9,7 +9,7 @@ from common.door.doorkeeper import Doorkeeper
 from common.door.revocations import RevocationCopy, TokenRevoked
 from common.door.windows import wall_clock
 from common.identity import Identity
-from gateway.domain.plans import PlanLimits
+from gateway.domain.plans import KnownPlans
 from gateway.domain.ports import Counted, SharedCounters
 from gateway.domain.windows import LocalUsage, RateLimits, Standing, standings
 
@@ -38,7 +38,7 @@ class AdmissionControl:
     def __init__(
         self,
         doorkeeper: Doorkeeper,
-        plans: PlanLimits,
+        plans: KnownPlans,
         revocations: RevocationCopy,
         counters: SharedCounters,
         clock: Callable[[], int] = wall_clock,

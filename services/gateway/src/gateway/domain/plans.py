@@ -16,7 +16,7 @@ _ASK_AGAIN_AFTER = 5.0
 _REMEMBERED = 20_000
 
 
-class PlanLimits:
+class KnownPlans:
     """Limits by workspace. While auth is away the last ones known hold, or else the free tier's."""
 
     def __init__(self, source: PlanSource) -> None:
