@@ -1,10 +1,11 @@
-"""The built-in tools as crews lists and accepts them.
+"""The built-in tools as crews lists and accepts them, and which headers of a custom tool may be keys.
 
 The executor declares each in one module, `executor/tools/built_in/<name>.py`; `make docs` writes the
 declarations to `built_in_tools.json`, since services know nothing of each other's code.
 """
 
 import json
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -29,3 +30,22 @@ class ToolDeclaration:
 DOCUMENT = Path(__file__).with_name("built_in_tools.json")
 BUILT_IN_TOOLS = tuple(ToolDeclaration(**tool) for tool in json.loads(DOCUMENT.read_bytes()))
 BUILT_IN_BY_NAME = {tool.name: tool for tool in BUILT_IN_TOOLS}
+
+_KEY_HEADER = re.compile(
+    r"auth|cookie|credential|key|pass|secret|session|sign|token|jwt|bearer", re.IGNORECASE
+)
+_HARMLESS_HEADER = re.compile(
+    r"accept(-.*)?|content-.*|user-agent|cache-control|pragma|origin|referer|prefer|dnt|te|via"
+    r"|x-requested-with|x-(api-)?version|.*-version",
+    re.IGNORECASE,
+)
+
+
+def is_key_header(name: str) -> bool:
+    """Return whether a header's value may be a key, by its name."""
+    return bool(_KEY_HEADER.search(name))
+
+
+def is_harmless_header(name: str) -> bool:
+    """Return whether a header is known to hold no key, however long its value is."""
+    return bool(_HARMLESS_HEADER.fullmatch(name)) and not is_key_header(name)

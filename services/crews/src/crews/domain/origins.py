@@ -7,18 +7,13 @@ from typing import Literal
 from urllib.parse import urlsplit
 
 from common.contracts.query_keys import MASK
+from common.contracts.tools import is_harmless_header, is_key_header
 
 Origin = tuple[str, str, int]
 
 _PORTS = {"http": 80, "https": 443}
 _UNSAFE = re.compile(r"[\x00-\x20\x7f\\]")
-_SECRET = re.compile(
-    r"auth|cookie|credential|key|pass|secret|session|sign|token|jwt|bearer", re.IGNORECASE
-)
 _SECRET_VALUE = re.compile(r"(?:basic|bearer|token)\s", re.IGNORECASE)
-_HARMLESS = re.compile(
-    r"accept(?:-.*)?|content-.*|user-agent|cache-control|prefer|x-api-version", re.IGNORECASE
-)
 
 
 def endpoint_fault(value: str) -> str | None:
@@ -33,7 +28,7 @@ def endpoint_fault(value: str) -> str | None:
     if scheme not in _PORTS or not host or port == 0:
         return "It must be an http or https URL"
     if "@" in netloc:
-        return "Credentials do not belong into the URL"
+        return "Credentials do not belong in the URL"
     if "{" in netloc or "}" in netloc:
         return "Arguments can be filled into the path only, not into the host"
     return None
@@ -53,7 +48,7 @@ def origin(url: str) -> Origin:
 
 def is_secret(name: str, value: str) -> bool:
     """Say whether a header may hold a key: it is not shown then."""
-    return bool(_SECRET.search(name) or _SECRET_VALUE.match(value))
+    return is_key_header(name) or bool(_SECRET_VALUE.match(value))
 
 
 def masked(headers: Mapping[str, str]) -> dict[str, str]:
@@ -72,7 +67,7 @@ def harmless(headers: Mapping[str, str]) -> dict[str, str]:
     return {
         name: value
         for name, value in headers.items()
-        if _HARMLESS.fullmatch(name) and not is_secret(name, value)
+        if is_harmless_header(name) and not is_secret(name, value)
     }
 
 

@@ -11,6 +11,7 @@ import orjson
 
 from common.contracts import query_keys
 from common.contracts.crew import ToolSnapshot
+from common.contracts.tools import is_harmless_header, is_key_header
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient, Incoming, Outgoing
 from executor.tools.secrets import Mask
@@ -19,11 +20,6 @@ from executor.tools.tool import ToolFault, hidden
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
-_HARMLESS = re.compile(
-    r"(?i)accept(-.*)?|content-.*|user-agent|cache-control|pragma|origin|referer|prefer|dnt|te|via"
-    r"|x-requested-with|x-(api-)?version|.*-version"
-)
-_KEY = re.compile(r"(?i)auth|cookie|credential|key|pass|secret|session|sign|token|jwt|bearer")
 _KEYS_LENGTH = 12
 _OURS = frozenset(
     {"host", "content-length", "transfer-encoding", "connection", "idempotency-key", "content-type"}
@@ -141,7 +137,7 @@ def _secret(headers: Mapping[str, str]) -> list[str]:
     return [
         text
         for name, text in headers.items()
-        if _KEY.search(name) or (len(text) >= _KEYS_LENGTH and not _HARMLESS.fullmatch(name))
+        if is_key_header(name) or (len(text) >= _KEYS_LENGTH and not is_harmless_header(name))
     ]
 
 
