@@ -98,7 +98,7 @@ from datetime import UTC, datetime
 from pydantic import ValidationError
 
 from common.contracts.crew import AgentSnapshot, TaskSnapshot
-from crews.domain.composition import given, new_crew
+from crews.domain.composition import changed_values, new_crew
 from crews.domain.crew import Agent, Task
 from crews.domain.drafts import AgentChanges, AgentRequest, CrewDraft, TaskChanges, TaskRequest
 from crews.routes.bodies import agent_view, task_view
@@ -115,8 +115,8 @@ print("view", shown.mood, shown.hints, agent_view(crew, crew.agents[0], {}).acce
 runs = TaskSnapshot.model_validate(crew.tasks[0].model_dump())
 print("snapshot", runs.mood, AgentSnapshot.model_validate(crew.agents[0].model_dump()).accent)
 print("request", TaskRequest(**task).mood, AgentRequest(crew_id="crew_1", **agent).accent)
-print("change", given(TaskChanges(mood="sad"), Task), given(AgentChanges(accent=None), Agent))
-print("null", given(TaskChanges(mood=None, hints=None), Task))
+print("change", changed_values(TaskChanges(mood="sad"), Task), changed_values(AgentChanges(accent=None), Agent))
+print("null", changed_values(TaskChanges(mood=None, hints=None), Task))
 for kind, sent in ((TaskRequest, task), (TaskChanges, {})):
     try:
         kind(**{**sent, "mood": "more than ten letters"})

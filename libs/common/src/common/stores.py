@@ -64,8 +64,8 @@ def _translate(store: type[StoreT], errors: Translation) -> type[StoreT]:
 
 def _inside(method: Callable[..., Any], errors: Translation) -> Callable[..., Any]:
     @functools.wraps(method)
-    async def translated(*args: Any, **kwargs: Any) -> Any:
+    async def call(*args: Any, **kwargs: Any) -> Any:
         with errors():
             return await method(*args, **kwargs)
 
-    return translated
+    return call

@@ -71,10 +71,10 @@ def migrate() -> None:
 
 def reseal() -> None:
     """Run the verb `reseal`: what older secret keys sealed, the current one seals."""
-    resealing.run("auth", _resealed)
+    resealing.run("auth", _reseal_keys)
 
 
-async def _resealed(held: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
+async def _reseal_keys(held: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
     return [await _signing_keys(held, secret_key).reseal()]
 
 
@@ -112,7 +112,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
                 closing.push_async_callback(post.close, settings.shutdown_grace)
                 works.append(post.run())
             for task in [asyncio.create_task(work) for work in works]:
-                closing.push_async_callback(_ended, task)
+                closing.push_async_callback(_cancel, task)
             yield
 
     async def begin() -> None:
@@ -224,7 +224,7 @@ async def _keep_keys(key_ring: KeyRing, settings: Settings) -> None:
         await asyncio.sleep(READ_EVERY.total_seconds())
 
 
-async def _ended(task: asyncio.Task[None]) -> None:
+async def _cancel(task: asyncio.Task[None]) -> None:
     task.cancel()
     with contextlib.suppress(asyncio.CancelledError):
         await task

@@ -25,9 +25,9 @@ class FakePasswords:
     async def hash(self, password: str) -> str:
         return f"hash of {password}"
 
-    async def matches(self, password: str, hashed: str | None) -> bool:
-        self.compared.append(hashed)
-        return hashed == f"hash of {password}"
+    async def matches(self, password: str, digest: str | None) -> bool:
+        self.compared.append(digest)
+        return digest == f"hash of {password}"
 
 
 class FakeMint:

@@ -33,7 +33,7 @@ class FakeUsers(MemoryReceipts):
     async def find(self, user_id: str) -> User | None:
         return self.held.get(user_id)
 
-    async def asked_again(self, email: str, now: datetime, receipt: Receipt | None) -> None:
+    async def note_registration(self, email: str, now: datetime, receipt: Receipt | None) -> None:
         self.check_free(receipt)
         self.keep(receipt)
 
@@ -172,7 +172,7 @@ class FakeFailures:
         self._window = window
         self.held: dict[str, tuple[int, datetime]] = {}
 
-    async def seen(self, counted: Sequence[str]) -> list[tuple[int, float]]:
+    async def counts(self, counted: Sequence[str]) -> list[tuple[int, float]]:
         return [self._seen(one) for one in counted]
 
     def _seen(self, counted: str) -> tuple[int, float]:

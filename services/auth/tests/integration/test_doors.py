@@ -8,10 +8,10 @@ from datetime import timedelta
 import pytest
 from redis.asyncio import Redis
 
-from auth.domain.logins.revocations import REVOKED_FOR, session_revoked, user_revoked
-from auth.domain.logins.sessions import opened
-from auth.domain.tokens.api_keys import made
-from auth.domain.tokens.signing import made as made_key
+from auth.domain.logins.revocations import REVOKED_FOR, session_revocation, user_revocation
+from auth.domain.logins.sessions import open_session
+from auth.domain.tokens.api_keys import new_api_key
+from auth.domain.tokens.signing import new_signing_key
 from auth.store import failures as failures_store
 from auth.store import passwords as passwords_store
 from auth.store.api_keys import MongoApiKeys
@@ -128,8 +128,8 @@ async def test_an_older_revocation_does_not_replace_a_newer_one(redis):
     now = utc_now()
     copy = RedisRevocations(redis)
     second = int(now.timestamp())
-    newer = user_revoked("ws_1", "usr_1", second, now + REVOKED_FOR)
-    older = user_revoked("ws_1", "usr_1", second - 5, now + REVOKED_FOR)
+    newer = user_revocation("ws_1", "usr_1", second, now + REVOKED_FOR)
+    older = user_revocation("ws_1", "usr_1", second - 5, now + REVOKED_FOR)
     await copy.write([newer])
     await copy.write([older])
     assert await redis.get("kasal:revoked:user:ws_1:usr_1") == str(second)
@@ -137,8 +137,8 @@ async def test_an_older_revocation_does_not_replace_a_newer_one(redis):
 
 async def test_thousands_of_revocations_are_written_and_expired_ones_are_not(redis):
     now = utc_now()
-    many = [session_revoked(f"ses_{number}", now) for number in range(2_500)]
-    expired = session_revoked("ses_expired", now - REVOKED_FOR - timedelta(seconds=1))
+    many = [session_revocation(f"ses_{number}", now) for number in range(2_500)]
+    expired = session_revocation("ses_expired", now - REVOKED_FOR - timedelta(seconds=1))
     await RedisRevocations(redis).write([*many, expired])
     assert await redis.dbsize() == 2_500
 
@@ -146,18 +146,18 @@ async def test_thousands_of_revocations_are_written_and_expired_ones_are_not(red
 async def test_failures_are_counted_and_forgotten_a_while_after_the_last(redis):
     failures = CountedFailures(redis, timedelta(seconds=100))
     for number in range(3):
-        assert [count for count, _ in await failures.seen(["a", "b"])] == [number, 2 * number]
+        assert [count for count, _ in await failures.counts(["a", "b"])] == [number, 2 * number]
         await failures.add(["a", "b"])
         await failures.add(["b"])
-    ((count, since), _) = await failures.seen(["a", "b"])
+    ((count, since), _) = await failures.counts(["a", "b"])
     assert (count, 0 <= since < 5) == (3, True)
     for key in await redis.keys("*"):
         assert 95 < await redis.ttl(key) <= 100
         await redis.pexpire(key, 40_000)
-    assert 60 <= (await failures.seen(["a"]))[0][1] < 65
+    assert 60 <= (await failures.counts(["a"]))[0][1] < 65
     await failures.clear("a")
     await failures.clear("b")
-    assert [count for count, _ in await failures.seen(["a", "b"])] == [0, 0]
+    assert [count for count, _ in await failures.counts(["a", "b"])] == [0, 0]
     assert await redis.keys("*") == []
 
 
@@ -167,11 +167,11 @@ async def test_without_redis_failures_are_counted_here_and_the_counts_are_bounde
     failures = CountedFailures(away, timedelta(seconds=100))
     for one in ("a", "b", "c", "a", "d"):
         await failures.add([one])
-    seen = await failures.seen(["a", "b", "c", "d"])
+    seen = await failures.counts(["a", "b", "c", "d"])
     assert [count for count, _ in seen] == [2, 0, 1, 1]
     assert all(since < 5 for count, since in seen if count)
     await failures.clear("a")
-    assert (await failures.seen(["a"]))[0][0] == 0
+    assert (await failures.counts(["a"]))[0][0] == 0
     await away.aclose()
 
 
@@ -180,21 +180,21 @@ async def test_what_is_revoked_is_told_until_it_has_expired(mongo_database):
     sessions, keys, revocations = MongoSessions(held), MongoApiKeys(held), MongoRevocations(held)
     await indexes(held)
     now = utc_now()
-    session, _ = opened("usr_1", "ws_1", now, timedelta(seconds=300))
-    key, _ = made("ws_1", "usr_1", "ci", Role.EDITOR, now)
+    session, _ = open_session("usr_1", "ws_1", now, timedelta(seconds=300))
+    key, _ = new_api_key("ws_1", "usr_1", "ci", Role.EDITOR, now)
     await sessions.add(session)
     await keys.add(key)
-    assert await revocations.unexpired(now) == []
+    assert await revocations.list_unexpired(now) == []
 
     await sessions.revoke(session.id, now)
     await sessions.revoke(session.id, now + timedelta(hours=1))
     assert await keys.revoke("ws_1", key.id, now)
     assert not await keys.revoke("ws_1", key.id, now)
 
-    told = await revocations.unexpired(now + REVOKED_FOR - timedelta(seconds=1))
+    told = await revocations.list_unexpired(now + REVOKED_FOR - timedelta(seconds=1))
     assert {one.session_id for one in told} == {session.id, key.id}
     assert {(one.revoked_at, one.expires_at) for one in told} == {(now, now + REVOKED_FOR)}
-    assert await revocations.unexpired(now + REVOKED_FOR) == []
+    assert await revocations.list_unexpired(now + REVOKED_FOR) == []
     after = await sessions.find(session.id)
     assert (after.revoked_at, after.expires_at) == (now, now + REVOKED_FOR)
 
@@ -203,9 +203,9 @@ async def test_a_private_key_is_sealed_and_opens_only_under_the_same_secret(mong
     held = mongo_database("auth")
     store = MongoSigningKeys(held, Sealer("the right secret key", "signing-keys"))
     await indexes(held)
-    key = made_key(1, utc_now())
+    key = new_signing_key(1, utc_now())
     assert await store.add(key)
-    assert not await store.add(made_key(1, utc_now()))
+    assert not await store.add(new_signing_key(1, utc_now()))
 
     (read,) = await store.all()
     assert read.private.private_numbers() == key.private.private_numbers()
@@ -219,8 +219,8 @@ async def test_a_private_key_is_sealed_and_opens_only_under_the_same_secret(mong
 
 async def test_passwords_are_argon2id_and_checked_off_the_loop():
     passwords = Argon2Passwords()
-    hashed = await passwords.hash("secure_password")
-    assert hashed.startswith("$argon2id$")
+    digest = await passwords.hash("secure_password")
+    assert digest.startswith("$argon2id$")
     ticks = 0
 
     async def tick():
@@ -230,8 +230,8 @@ async def test_passwords_are_argon2id_and_checked_off_the_loop():
             ticks += 1
 
     ticking = asyncio.create_task(tick())
-    assert await passwords.matches("secure_password", hashed)
-    assert not await passwords.matches("secure_passwore", hashed)
+    assert await passwords.matches("secure_password", digest)
+    assert not await passwords.matches("secure_passwore", digest)
     assert not await passwords.matches("secure_password", None)
     ticking.cancel()
     assert ticks > 10
@@ -240,10 +240,10 @@ async def test_passwords_are_argon2id_and_checked_off_the_loop():
 async def test_only_so_many_passwords_wait_to_be_checked(monkeypatch):
     monkeypatch.setattr(passwords_store, "MOST_WAITING", 4)
     passwords = Argon2Passwords()
-    hashed = await passwords.hash("secure_password")
+    digest = await passwords.hash("secure_password")
     await passwords.matches("wrong", None)
-    checks = [passwords.matches("secure_password", hashed) for _ in range(7)]
+    checks = [passwords.matches("secure_password", digest) for _ in range(7)]
     told = await asyncio.gather(*checks, return_exceptions=True)
     assert told.count(True) == 4
     assert [type(one) for one in told].count(Unavailable) == 3
-    assert await passwords.matches("secure_password", hashed)
+    assert await passwords.matches("secure_password", digest)

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from redis.exceptions import RedisError
 
-from auth.domain.logins.revocations import session_revoked
+from auth.domain.logins.revocations import session_revocation
 from auth.store.failures import CountedFailures
 from auth.store.revocations import RedisRevocations
 from common.backends import Backends, takes_writes
@@ -23,7 +23,7 @@ def client_of(url):
 
 
 async def counted(failures):
-    [(count, since)] = await failures.seen(["a"])
+    [(count, since)] = await failures.counts(["a"])
     assert since < WINDOW.total_seconds() + 1
     return count
 
@@ -42,7 +42,7 @@ async def test_failures_count_while_redis_refuses_and_together_with_its_own_afte
             await failures.add(["a"])
         assert await counted(failures) >= 3, "a guesser's count did not grow"
         with pytest.raises(Unavailable):
-            await RedisRevocations(redis).write([session_revoked("ses_1", utc_now())])
+            await RedisRevocations(redis).write([session_revocation("ses_1", utc_now())])
         with pytest.raises(RedisError):
             await takes_writes(redis)
         await heal(redis)

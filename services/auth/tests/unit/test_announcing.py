@@ -3,7 +3,7 @@
 import asyncio
 from datetime import UTC, datetime
 
-from auth.domain.logins.revocations import session_revoked
+from auth.domain.logins.revocations import session_revocation
 from auth.messaging.publishers import DoorAnnouncer
 from common.bus import BusUnavailable, decode
 from common.contracts.messages import SessionRevoked
@@ -56,7 +56,7 @@ class Truth:
         self.held: list[SessionRevoked] = []
         self.fails = 0
 
-    async def unexpired(self, now) -> list[SessionRevoked]:
+    async def list_unexpired(self, now) -> list[SessionRevoked]:
         if self.fails:
             self.fails -= 1
             raise RuntimeError("the database is away")
@@ -72,7 +72,7 @@ class Scene:
         )
 
     async def revoke(self, session_id: str) -> None:
-        revocation = session_revoked(session_id, NOW)
+        revocation = session_revocation(session_id, NOW)
         self.truth.held.append(revocation)
         await self.announcer.announce(revocation)
 
@@ -93,7 +93,7 @@ async def test_both_doors_are_told_at_once():
 
 async def test_the_copy_is_filled_at_the_start_even_if_it_says_it_is_whole():
     scene = Scene()
-    scene.truth.held.append(session_revoked("ses_1", NOW))
+    scene.truth.held.append(session_revocation("ses_1", NOW))
     scene.copy.marked = True
     await scene.kept_until(lambda: "ses_1" in scene.copy.held)
 
@@ -129,7 +129,7 @@ async def test_what_the_bus_did_not_take_is_sent_later_once_and_in_order():
 
 async def test_keeping_goes_on_after_whatever_a_backend_raises():
     scene = Scene()
-    scene.truth.held.append(session_revoked("ses_1", NOW))
+    scene.truth.held.append(session_revocation("ses_1", NOW))
     scene.truth.fails = 2
     await scene.kept_until(lambda: scene.copy.marked)
     assert list(scene.copy.held) == ["ses_1"]

@@ -12,7 +12,7 @@ from auth.domain.tokens.signing import (
     READ_EVERY,
     KeyRing,
     SigningKey,
-    outdated,
+    outdated_keys,
     signer,
 )
 from common.errors import Unauthorized, Unavailable
@@ -42,7 +42,7 @@ def test_a_key_is_told_until_its_last_token_has_expired(gaps, minute):
     keys = keys_of(gaps)
     signing = signer([key for key in keys if key.created_at <= at(minute)] or keys[:1], at(minute))
     late = at(minute) + READ_EVERY  # another process may sign with it until it reads again
-    assert signing not in outdated(keys, late + LONGEST_ACCESS)
+    assert signing not in outdated_keys(keys, late + LONGEST_ACCESS)
 
 
 def test_the_very_last_token_of_a_key_can_be_checked_until_it_expires():
@@ -52,8 +52,8 @@ def test_the_very_last_token_of_a_key_can_be_checked_until_it_expires():
     assert signer(keys, handover) is new
     # A process that reads late signs with the old key for so much longer.
     last_expires = handover + READ_EVERY + LONGEST_ACCESS
-    assert outdated(keys, last_expires) == []
-    assert outdated(keys, last_expires + timedelta(hours=1)) == [old]
+    assert outdated_keys(keys, last_expires) == []
+    assert outdated_keys(keys, last_expires + timedelta(hours=1)) == [old]
 
 
 @given(st.lists(st.integers(0, 4_000), min_size=1, max_size=6), st.integers(0, 20_000))

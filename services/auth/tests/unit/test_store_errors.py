@@ -8,8 +8,8 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 from redis.exceptions import ConnectionError as NoRedis
 
 from auth.domain.accounts.users import User
-from auth.domain.logins.revocations import session_revoked
-from auth.domain.logins.sessions import opened
+from auth.domain.logins.revocations import session_revocation
+from auth.domain.logins.sessions import open_session
 from auth.domain.tokens import api_keys, signing
 from auth.domain.workspaces.workspaces import Workspace
 from auth.store.api_keys import MongoApiKeys
@@ -30,9 +30,9 @@ SEALER = Sealer(RotatingSecret.of("a secret of the tests"), "signing-keys")
 EXAMPLES: dict[str, Any] = {
     "user": User("usr_1", "a@example.com", "A", "hash", NOW),
     "workspace": Workspace("ws_1", "A's", "free", None, (), NOW),
-    "session": opened("usr_1", "ws_1", NOW, timedelta(days=1))[0],
-    "key": api_keys.made("ws_1", "usr_1", "k", Role.VIEWER, NOW)[0],
-    "revocations": [session_revoked("ses_1", NOW)],
+    "session": open_session("usr_1", "ws_1", NOW, timedelta(days=1))[0],
+    "key": api_keys.new_api_key("ws_1", "usr_1", "k", Role.VIEWER, NOW)[0],
+    "revocations": [session_revocation("ses_1", NOW)],
     "receipt": None,
     "now": NOW,
     "until": NOW,
@@ -62,7 +62,7 @@ CALLS = [
 async def outcome(store: Any, name: str) -> None:
     examples = {**EXAMPLES, "key": "a key"} if name == "receipt" else EXAMPLES
     if isinstance(store, MongoSigningKeys):
-        examples = {**EXAMPLES, "key": signing.made(1, NOW)}
+        examples = {**EXAMPLES, "key": signing.new_signing_key(1, NOW)}
     await call_with(getattr(store, name), examples)
 
 
@@ -92,6 +92,6 @@ async def test_failures_are_counted_here_while_redis_is_away(fault: Exception) -
     failures = CountedFailures(driver, timedelta(minutes=1))
     await failures.add(["a", "b"])
     await failures.add(["a"])
-    assert [count for count, _ in await failures.seen(["a", "b", "c"])] == [2, 1, 0]
+    assert [count for count, _ in await failures.counts(["a", "b", "c"])] == [2, 1, 0]
     await failures.clear("a")
-    assert [count for count, _ in await failures.seen(["a"])] == [0]
+    assert [count for count, _ in await failures.counts(["a"])] == [0]

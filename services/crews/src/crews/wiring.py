@@ -101,10 +101,10 @@ def migrate() -> None:
 
 def reseal() -> None:
     """Run the verb `reseal`: what older secret keys sealed, the current one seals."""
-    resealing.run(SERVICE, _resealed)
+    resealing.run(SERVICE, _reseal_tools)
 
 
-async def _resealed(held: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
+async def _reseal_tools(held: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
     return [await _custom_tools(held, secret_key).reseal()]
 
 

@@ -80,7 +80,7 @@ def _derive(model: type[ModelT], define: Callable[[Any, FieldInfo], Definition])
     own = inspect.get_annotations(model)
     kinds = get_type_hints(model, include_extras=True)
     definitions: dict[str, Any] = {}
-    for name in _declared(model):
+    for name in _declared_fields(model):
         field = model.model_fields[name]
         if FieldInfo.from_annotation(kinds[name]).metadata != field.metadata:
             raise TypeError(
@@ -97,7 +97,7 @@ def _derive(model: type[ModelT], define: Callable[[Any, FieldInfo], Definition])
     )
 
 
-def _declared(model: type[BaseModel]) -> Iterator[str]:
+def _declared_fields(model: type[BaseModel]) -> Iterator[str]:
     """Yield the fields that come from a declaration, in their order."""
     declarations = [one for one in model.__mro__ if Fields in one.__bases__]
     for name in model.model_fields:

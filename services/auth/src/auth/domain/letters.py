@@ -61,7 +61,7 @@ class Letters:
             "that ends the logins of whoever made it.\n",
         )
 
-    async def known(self, email: str) -> None:
+    async def warn_of_registration(self, email: str) -> None:
         """Tell the holder of an account that somebody tried to register its address."""
         if self.sent and await self._within({f"known {account_of(email)}": MOST_TO_ONE}):
             self._post.send(
@@ -87,7 +87,7 @@ class Letters:
             "If it was not you, do nothing; the password stays.\n",
         )
 
-    def changed(self, email: str) -> None:
+    def tell_of_change(self, email: str) -> None:
         """Tell the holder that the password is another one now."""
         self._post.send(
             email,
@@ -97,7 +97,7 @@ class Letters:
         )
 
     async def _within(self, bounds: dict[str, int]) -> bool:
-        seen = await self._counts.seen(list(bounds))
+        seen = await self._counts.counts(list(bounds))
         if any(count >= most for (count, _), most in zip(seen, bounds.values(), strict=True)):
             return False
         await self._counts.add(list(bounds))

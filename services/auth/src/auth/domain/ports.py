@@ -27,7 +27,7 @@ class Users(Receipts, Protocol):
     async def by_email(self, email: str) -> User | None:
         """Return the user with this address, compared without regard to case."""
 
-    async def asked_again(self, email: str, now: datetime, receipt: Receipt | None) -> None:
+    async def note_registration(self, email: str, now: datetime, receipt: Receipt | None) -> None:
         """Note that somebody tried to register an account's address, with the request's receipt.
 
         Raises `KeyTaken` when the account has a receipt of the same key.
@@ -109,7 +109,7 @@ class ApiKeys(Receipts, Protocol):
 class Revocations(Protocol):
     """The truth about what is revoked; doors work on copies of it."""
 
-    async def unexpired(self, now: datetime) -> Sequence[SessionRevoked]: ...
+    async def list_unexpired(self, now: datetime) -> Sequence[SessionRevoked]: ...
 
 
 class RevocationAnnouncer(Protocol):
@@ -126,14 +126,14 @@ class Passwords(Protocol):
 
     async def hash(self, password: str) -> str: ...
 
-    async def matches(self, password: str, hashed: str | None) -> bool:
+    async def matches(self, password: str, digest: str | None) -> bool:
         """Say whether the password is right; takes as long when there is no hash to compare."""
 
 
 class Failures(Protocol):
     """Counts of what must not happen too often. Each ends a while after it was last added to."""
 
-    async def seen(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
+    async def counts(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
         """Return of each how often it happened, and the seconds since it last did."""
 
     async def add(self, counted: Sequence[str]) -> None:

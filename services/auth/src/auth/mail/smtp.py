@@ -50,7 +50,7 @@ class SmtpServer:
     def deliver(self, message: EmailMessage) -> None:
         """Hand a message over. Blocks; raises `OSError`, which `SMTPException` is one of."""
         message["From"] = self._sender
-        with self._connected() as server:
+        with self._connect() as server:
             secure = self._scheme == "smtps"
             if self._scheme == "smtp+starttls" or (not secure and server.has_extn("starttls")):
                 server.starttls(context=ssl.create_default_context())
@@ -62,7 +62,7 @@ class SmtpServer:
                 server.login(self._user, self._password)
             server.send_message(message)
 
-    def _connected(self) -> smtplib.SMTP:
+    def _connect(self) -> smtplib.SMTP:
         if self._scheme == "smtps":
             context = ssl.create_default_context()
             return smtplib.SMTP_SSL(self._host, self._port, timeout=_TIMEOUT, context=context)
@@ -93,18 +93,18 @@ class SmtpPost:
         """Send what waits, until cancelled."""
         while True:
             message = await self._waiting.get()
-            await self._delivered(message)
+            await self._deliver(message)
 
     async def close(self, within: float) -> None:
         """Send what still waits, in so many seconds."""
         with suppress(TimeoutError):
             async with asyncio.timeout(within):
                 while not self._waiting.empty():
-                    await self._delivered(self._waiting.get_nowait())
+                    await self._deliver(self._waiting.get_nowait())
         if not self._waiting.empty():
             log.warning("letters were dropped at the end", count=self._waiting.qsize())
 
-    async def _delivered(self, message: EmailMessage) -> None:
+    async def _deliver(self, message: EmailMessage) -> None:
         for tries in range(1, _TRIES + 1):
             try:
                 await asyncio.to_thread(self._server.deliver, message)

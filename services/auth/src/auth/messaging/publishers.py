@@ -97,7 +97,7 @@ class DoorAnnouncer:
         """Write every unexpired revocation to Redis and mark it filled."""
         self._fill_at = time.monotonic() + self._fill_every
         try:
-            unexpired = await self._revocations.unexpired(utc_now())
+            unexpired = await self._revocations.list_unexpired(utc_now())
             await self._copy.write(unexpired)
             await self._copy.mark_loaded()
         except BaseException:

@@ -51,22 +51,24 @@ async def register(
 ) -> Registered:
     """An address that has an account already is answered in the same way, and nothing is made."""
     # Nobody is known here yet: a key is one account's, so that no stranger's can be met or tried.
-    once = use.keys.once(key, account_of(body.email), body, _registered)
+    once = use.keys.once(key, account_of(body.email), body, _registration_answer)
     made = await use.accounts.register(body.email, body.password, body.name, once, address=address)
-    return _registered(made)
+    return _registration_answer(made)
 
 
-def _registered(made: RegisteredUser) -> Registered:
+def _registration_answer(made: RegisteredUser) -> Registered:
     user, workspace = made
     return Registered(id=user.id, email=user.email, workspace_id=workspace.id)
 
 
 @router.post("/auth/login", dependencies=SECRET, summary="Login with credentials")
 async def login(body: LoginRequest, use: Use, address: ClientAddress) -> LoggedIn:
-    return _logged_in(await use.logins.login(body.email, body.password, body.workspace_id, address))
+    return _login_answer(
+        await use.logins.login(body.email, body.password, body.workspace_id, address)
+    )
 
 
-def _logged_in(tokens: TokenPair) -> LoggedIn:
+def _login_answer(tokens: TokenPair) -> LoggedIn:
     return LoggedIn(
         access_token=tokens.access_token,
         expires_in=tokens.expires_in,
@@ -144,7 +146,7 @@ def _belonging(one: Belonging, caller: Identity) -> BelongingView:
     summary="Enter another of my workspaces",
 )
 async def switch(body: SwitchRequest, caller: Viewer, use: Use) -> LoggedIn:
-    return _logged_in(await use.logins.switch(caller, body.workspace_id))
+    return _login_answer(await use.logins.switch(caller, body.workspace_id))
 
 
 @router.get("/auth/api-keys", summary="List API keys")
@@ -172,11 +174,11 @@ async def list_api_keys(
 async def create_api_key(
     body: ApiKeyRequest, caller: Admin, use: Use, key: IdempotencyKey
 ) -> ApiKeyMade:
-    once = use.keys.once_for(caller.user_id, key, caller.workspace_id, body, _key_made)
-    return _key_made(await use.workspace_keys.make(caller, body.name, ROLES[body.role], once))
+    once = use.keys.once_for(caller.user_id, key, caller.workspace_id, body, _key_answer)
+    return _key_answer(await use.workspace_keys.make(caller, body.name, ROLES[body.role], once))
 
 
-def _key_made(made: Made) -> ApiKeyMade:
+def _key_answer(made: Made) -> ApiKeyMade:
     key, secret = made
     return ApiKeyMade(**_fields(key), key=secret)
 

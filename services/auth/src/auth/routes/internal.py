@@ -33,7 +33,7 @@ async def exchange_token(body: ExchangeRequest, use: Use, secret: Secret = "") -
 
 @router.get("/revocations")
 async def revocations(_: Overseer, use: Use) -> dict[str, Any]:
-    unexpired = await use.revocations.unexpired(utc_now())
+    unexpired = await use.revocations.list_unexpired(utc_now())
     return {"revocations": [entry.model_dump(mode="json") for entry in unexpired]}
 
 

@@ -40,7 +40,7 @@ async def invite(
     body: InvitationRequest, caller: Admin, use: Use, key: IdempotencyKey
 ) -> InvitationMade:
     """The token is shown this once; hand it over if it is not sent by e-mail."""
-    return await _invited(body, caller, use, key)
+    return await _invite(body, caller, use, key)
 
 
 @router.post(
@@ -60,15 +60,17 @@ async def add_member(
             field="password",
             reason="Leave it out, and hand over the token of the answer",
         )
-    return await _invited(body, caller, use, key)
+    return await _invite(body, caller, use, key)
 
 
-async def _invited(
+async def _invite(
     body: InvitationRequest, caller: Identity, use: Any, key: GivenKey | None
 ) -> InvitationMade:
-    once = use.keys.once_for(caller.user_id, key, caller.workspace_id, body, _made)
+    once = use.keys.once_for(caller.user_id, key, caller.workspace_id, body, _invitation_answer)
     role = ROLES[body.role]
-    return _made(await use.invitations.invite(caller, body.email, role, body.name, once))
+    return _invitation_answer(
+        await use.invitations.invite(caller, body.email, role, body.name, once)
+    )
 
 
 @router.get("/workspace/invitations", summary="List invitations that wait")
@@ -125,7 +127,7 @@ async def accept_invitation(
     return me_of(user, workspace, workspace.role_of(user.id))
 
 
-def _made(invited: Invited) -> InvitationMade:
+def _invitation_answer(invited: Invited) -> InvitationMade:
     return InvitationMade(**_fields(invited.invitation), mailed=invited.mailed, token=invited.token)
 
 

@@ -61,9 +61,9 @@ ClientAddress = Annotated[str, Depends(_address)]
 """Parameter type of where a client is."""
 
 
-def _not_stored(response: Response) -> None:
+def _forbid_caching(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 
-SECRET = [Depends(_not_stored)]
+SECRET = [Depends(_forbid_caching)]
 """For answers that hold a secret: no cache keeps them (RFC 6749, section 5.1)."""

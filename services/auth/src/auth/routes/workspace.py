@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from auth.domain.workspaces.workspaces import Member, PlanLimits, Workspace
+from auth.domain.workspaces.workspaces import Member, Workspace, WorkspaceLimits
 from auth.routes.bodies import (
     LimitsBody,
     MemberList,
@@ -62,7 +62,7 @@ async def remove_member(member_id: str, caller: Viewer, use: Use) -> None:
 @router.put("/workspace/plan", responses=failures(409), summary="Change the plan")
 async def update_plan(body: PlanRequest, caller: Owner, use: Use) -> Plan:
     asked = body.limits
-    limits = None if asked is None else PlanLimits(asked.per_hour, asked.per_minute)
+    limits = None if asked is None else WorkspaceLimits(asked.per_hour, asked.per_minute)
     return plan_of(await use.memberships.set_plan(caller, body.tier, limits))
 
 

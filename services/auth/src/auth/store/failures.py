@@ -10,7 +10,7 @@ from datetime import timedelta
 from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
-from auth.domain.logins.sessions import hashed
+from auth.domain.logins.sessions import digest
 from common.errors import Unavailable
 from common.logs import get_logger
 from common.stores import redis_errors
@@ -34,7 +34,7 @@ class CountedFailures:
         self._window = window.total_seconds()
         self._local: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
-    async def seen(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
+    async def counts(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
         keys = [_key(one) for one in counted]
         try:
             async with self._pipeline() as pipe:
@@ -96,4 +96,4 @@ class CountedFailures:
 
 
 def _key(counted: str) -> str:
-    return f"kasal:auth:failures:{hashed(counted)}"
+    return f"kasal:auth:failures:{digest(counted)}"

@@ -29,13 +29,13 @@ class Argon2Passwords:
         async with self._slot():
             return await asyncio.to_thread(self._hasher.hash, password)
 
-    async def matches(self, password: str, hashed: str | None) -> bool:
+    async def matches(self, password: str, digest: str | None) -> bool:
         """Say whether the password is right; without a hash one of no password is compared."""
         if self._decoy is None:
             self._decoy = await self.hash(secrets.token_urlsafe(16))
         async with self._slot():
-            same = await asyncio.to_thread(self._hasher.verify, password, hashed or self._decoy)
-        return same and hashed is not None
+            same = await asyncio.to_thread(self._hasher.verify, password, digest or self._decoy)
+        return same and digest is not None
 
     @contextlib.asynccontextmanager
     async def _slot(self) -> AsyncIterator[None]:

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from redis.asyncio import Redis
 
-from auth.domain.logins.revocations import user_revoked
+from auth.domain.logins.revocations import user_revocation
 from common.contracts.messages import SessionRevoked
 from common.contracts.revocations import LOADED_KEY, session_key, user_key
 from common.mongo import Database, Document
@@ -32,22 +32,22 @@ class MongoRevocations:
         self._single = (database["sessions"], database["api_keys"])
         self._workspaces = database["workspaces"]
 
-    async def unexpired(self, now: datetime) -> Sequence[SessionRevoked]:
+    async def list_unexpired(self, now: datetime) -> Sequence[SessionRevoked]:
         found: list[SessionRevoked] = []
         for collection in self._single:
             revoked = collection.find({"revoked_until": {"$gt": now}})
-            found += [_ended(document) async for document in revoked]
+            found += [_revocation(document) async for document in revoked]
         shut_out_of = self._workspaces.find({"shut_outs.until": {"$gt": now}})
         async for workspace in shut_out_of:
             found += [
-                user_revoked(workspace["_id"], out["user_id"], out["at"], out["until"])
+                user_revocation(workspace["_id"], out["user_id"], out["at"], out["until"])
                 for out in workspace["shut_outs"]
                 if out["until"] > now
             ]
         return found
 
 
-def _ended(document: Document) -> SessionRevoked:
+def _revocation(document: Document) -> SessionRevoked:
     return SessionRevoked(
         session_id=document["_id"],
         revoked_at=document["revoked_at"],

@@ -10,7 +10,7 @@ from pymongo.errors import DuplicateKeyError
 from auth.domain.accounts.users import User, account_of
 from auth.domain.workspaces.belongings import MOST_LISTED, Belonging
 from auth.domain.workspaces.invitation import Invitation
-from auth.domain.workspaces.workspaces import Member, PlanLimits, ShutOut, Workspace
+from auth.domain.workspaces.workspaces import Member, ShutOut, Workspace, WorkspaceLimits
 from common.errors import Conflict
 from common.formats import FIELD as FORMAT
 from common.formats import format_of
@@ -51,7 +51,7 @@ class MongoUsers:
         query = {"account": account_of(email)}
         return _user(await self._users.find_one(query, receipts.WITHOUT))
 
-    async def asked_again(self, email: str, now: datetime, receipt: Receipt | None) -> None:
+    async def note_registration(self, email: str, now: datetime, receipt: Receipt | None) -> None:
         account = {"account": account_of(email)}
         change = {"$set": {"asked_again_at": now}, **receipts.pushed(receipt, _MOST_STRANGERS)}
         result = await self._users.update_one({**account, **receipts.unless_kept(receipt)}, change)
@@ -180,7 +180,7 @@ def _workspace(document: Document) -> Workspace:
         id=document["_id"],
         name=document["name"],
         tier=document["tier"],
-        limits=None if limits is None else PlanLimits(**limits),
+        limits=None if limits is None else WorkspaceLimits(**limits),
         members=tuple(
             Member(**{**member, "role": ROLES[member["role"]]}) for member in document["members"]
         ),

@@ -58,14 +58,14 @@ class Mark(BaseModel):
     seq: int
 
 
-class Run(BaseModel):
+class CrewRun(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     began: datetime
     tasks: dict[str, Mark] = {}
     end: Mark | None = None
 
-    def after(self, event: JobEvent) -> "Run":
+    def after(self, event: JobEvent) -> "CrewRun":
         """Return the run with what `event` tells."""
         began = min(self.began, _moment(event))
         tasks, end = self.tasks, self.end
@@ -74,7 +74,7 @@ class Run(BaseModel):
         elif event.type in _MARKS and event.task_id is not None:
             mark = Mark(status=_MARKS[event.type], seq=event.seq)
             tasks = {**tasks, event.task_id: _newer(tasks.get(event.task_id), mark)}
-        return Run(began=began, tasks=tasks, end=end)
+        return CrewRun(began=began, tasks=tasks, end=end)
 
     def status(self, task_id: str) -> TaskStatus:
         """Return what became of a task of this run; its end closes what it left running."""
@@ -100,13 +100,13 @@ class Activity(BaseModel):
     crew_id: str
     workspace_id: str
     version: int = 0
-    runs: dict[str, Run] = {}
+    runs: dict[str, CrewRun] = {}
 
     def after(self, events: Iterable[JobEvent]) -> "Activity":
         """Return the activity with what `events` tell, or itself when all of it was known."""
         runs = dict(self.runs)
         for event in events:
-            run = runs.get(event.job_id) or Run(began=_moment(event))
+            run = runs.get(event.job_id) or CrewRun(began=_moment(event))
             runs[event.job_id] = run.after(event)
         if runs == self.runs:
             return self
@@ -119,15 +119,15 @@ class Activity(BaseModel):
         }
 
 
-def _in_order(runs: Mapping[str, Run]) -> list[str]:
+def _in_order(runs: Mapping[str, CrewRun]) -> list[str]:
     return sorted(runs, key=lambda job_id: (runs[job_id].began, job_id))
 
 
-def _newest(runs: Mapping[str, Run]) -> dict[str, str]:
+def _newest(runs: Mapping[str, CrewRun]) -> dict[str, str]:
     return {task_id: job_id for job_id in _in_order(runs) for task_id in runs[job_id].tasks}
 
 
-def _pruned(runs: dict[str, Run]) -> dict[str, Run]:
+def _pruned(runs: dict[str, CrewRun]) -> dict[str, CrewRun]:
     """Drop the oldest runs that have ended and show nowhere, then the oldest of all."""
     if len(runs) <= RUNS_KEPT:
         return runs

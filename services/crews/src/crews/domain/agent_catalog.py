@@ -3,7 +3,7 @@
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
-from crews.domain.composition import given
+from crews.domain.composition import changed_values
 from crews.domain.crew import Agent, Crew
 from crews.domain.crew_changes import drop_agent, put_agent
 from crews.domain.crew_editor import CrewEditor, Matches, anything
@@ -50,7 +50,7 @@ class AgentCatalog:
 
         def change(crew: Crew) -> Crew:
             held = crew.agent(agent_id).model_dump()
-            agent = Agent.model_validate({**held, **given(changes, Agent)})
+            agent = Agent.model_validate({**held, **changed_values(changes, Agent)})
             return put_agent(crew, agent, utc_now())
 
         await self._editor.edit(

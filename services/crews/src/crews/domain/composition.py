@@ -85,7 +85,7 @@ def changed_crew(crew: Crew, changes: CrewChanges, now: datetime) -> Crew:
     if changes.tasks is not None:
         values["tasks"] = tasks_of(changes.tasks, agents, crew.tasks)
     if changes.configuration is not None:
-        values["configuration"] = _merged(crew.configuration, changes.configuration)
+        values["configuration"] = _merge(crew.configuration, changes.configuration)
     return change(crew, now, **values)
 
 
@@ -178,7 +178,7 @@ def _configuration(draft: ConfigurationDraft) -> Configuration:
     return Configuration.model_validate(draft.model_dump())
 
 
-def _merged(held: Configuration, draft: ConfigurationDraft) -> Configuration:
+def _merge(held: Configuration, draft: ConfigurationDraft) -> Configuration:
     """Return `held` with what `draft` sets, inside budget and memory too."""
     merged = held.model_dump()
     for name, value in draft.model_dump(exclude_unset=True).items():
@@ -186,7 +186,7 @@ def _merged(held: Configuration, draft: ConfigurationDraft) -> Configuration:
     return Configuration.model_validate(merged)
 
 
-def given(changes: CatalogInput, kept: type[BaseModel]) -> dict[str, Any]:
+def changed_values(changes: CatalogInput, kept: type[BaseModel]) -> dict[str, Any]:
     """Return the fields that `changes` sets. Null counts only where `kept`, what is stored, takes it."""
     return {
         name: getattr(changes, name)

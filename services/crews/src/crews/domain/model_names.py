@@ -31,17 +31,17 @@ class ModelNames:
         """Say whether `faults` has to look at what is published, which takes a while at first."""
         if _limited(crew) and crew != before:
             return any(_paid(name) for name in _models(crew).values())
-        held = _held(before)
+        held = _known_models(before)
         return any(self._strange(name) for name in _models(crew).values() if name not in held)
 
     def faults(self, crew: Crew, before: Crew | None) -> list[dict[str, str]]:
         """Return a fault for each model that is new in `crew` and cannot be meant, or not be paid for."""
-        held = _held(before)
-        return [*self._misspelt(crew, held), *self._unpriced(crew, before, held)]
+        held = _known_models(before)
+        return [*self._spelling_faults(crew, held), *self._price_faults(crew, before, held)]
 
-    def _misspelt(self, crew: Crew, held: Collection[str]) -> Iterable[dict[str, str]]:
+    def _spelling_faults(self, crew: Crew, held: Collection[str]) -> Iterable[dict[str, str]]:
         for field, name in _models(crew).items():
-            meant = None if name in held else self._meant(name)
+            meant = None if name in held else self._likely_name(name)
             if meant is not None:
                 insisted = f"{provider_of(name)[0]}:{name}"
                 reason = (
@@ -50,7 +50,7 @@ class ModelNames:
                 )
                 yield {"field": field, "reason": reason}
 
-    def _unpriced(
+    def _price_faults(
         self, crew: Crew, before: Crew | None, held: Collection[str]
     ) -> Iterable[dict[str, str]]:
         if not _limited(crew):
@@ -70,15 +70,15 @@ class ModelNames:
     def _without_price(self, name: str) -> str | None:
         provider, model = provider_of(name)
         if provider is None:
-            return self._unpublished(re.split("[:/]", name, maxsplit=1)[0], name.partition(":")[2])
+            return self._price_fault(re.split("[:/]", name, maxsplit=1)[0], name.partition(":")[2])
         declared = PROVIDERS_BY_NAME[provider]
         if not declared.priced:
             return "models of one's own have no published price"
         if provider in self._own_servers:
             return f"KASAL_{declared.own_server.upper()} names a server of one's own"
-        return self._unpublished(provider, model)
+        return self._price_fault(provider, model)
 
-    def _unpublished(self, provider: str, model: str) -> str | None:
+    def _price_fault(self, provider: str, model: str) -> str | None:
         return None if self._published.priced(provider, model) else "no price is published"
 
     def _strange(self, name: str) -> bool:
@@ -90,7 +90,7 @@ class ModelNames:
             return False
         return not _COMMON.issuperset(_WORD.findall(name))
 
-    def _meant(self, name: str) -> str | None:
+    def _likely_name(self, name: str) -> str | None:
         if not self._strange(name):
             return None
         names = self._published.names(str(provider_of(name)[0]))
@@ -157,7 +157,7 @@ def _models(crew: Crew) -> Mapping[str, str]:
     return found
 
 
-def _held(before: Crew | None) -> Collection[str]:
+def _known_models(before: Crew | None) -> Collection[str]:
     return set(_models(before).values()) if before is not None else set()
 
 

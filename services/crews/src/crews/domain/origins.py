@@ -51,18 +51,18 @@ def is_secret(name: str, value: str) -> bool:
     return is_key_header(name) or bool(_SECRET_VALUE.match(value))
 
 
-def masked(headers: Mapping[str, str]) -> dict[str, str]:
+def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return `headers` as they are shown."""
     return {name: MASK if is_secret(name, value) else value for name, value in headers.items()}
 
 
-def unmasked(given: Mapping[str, str], held: Mapping[str, str]) -> dict[str, str]:
+def unmask_headers(given: Mapping[str, str], held: Mapping[str, str]) -> dict[str, str]:
     """Return `given` with the values that `held` has in place of masks; without them, no header."""
     values = {name: held.get(name) if value == MASK else value for name, value in given.items()}
     return {name: value for name, value in values.items() if value is not None}
 
 
-def harmless(headers: Mapping[str, str]) -> dict[str, str]:
+def harmless_headers(headers: Mapping[str, str]) -> dict[str, str]:
     """Return the headers that may go on to another origin: those that are surely no keys."""
     return {
         name: value

@@ -4,7 +4,7 @@ from common.errors import InvalidRequest
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
-from crews.domain.composition import given
+from crews.domain.composition import changed_values
 from crews.domain.crew import Crew, Task
 from crews.domain.crew_changes import drop_task, put_task
 from crews.domain.crew_editor import CrewEditor, Matches, anything
@@ -55,7 +55,7 @@ class TaskCatalog:
 
         def change(crew: Crew) -> Crew:
             held = crew.task(task_id).model_dump()
-            task = Task.model_validate({**held, **given(changes, Task)})
+            task = Task.model_validate({**held, **changed_values(changes, Task)})
             return put_task(crew, task, utc_now())
 
         await self._editor.edit(

@@ -10,7 +10,7 @@ from common.errors import Conflict, InvalidRequest, NotFound, several
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
-from crews.domain.origins import Fate, harmless, origin, unmasked
+from crews.domain.origins import Fate, harmless_headers, origin, unmask_headers
 from crews.domain.ports import CrewStore, CustomTools
 from crews.domain.schemas import schema_faults
 from crews.domain.tools import RegisteredTool, ToolChanges, ToolDraft, check_credentials
@@ -49,7 +49,7 @@ class ToolCatalog:
             **{
                 **draft.model_dump(exclude={"credentials"}),
                 "endpoint": query_keys.unmasked(draft.endpoint, None)[0],
-                "headers": unmasked(draft.headers, {}),
+                "headers": unmask_headers(draft.headers, {}),
             },
         )
 
@@ -73,7 +73,7 @@ class ToolCatalog:
         """
         for _ in range(_RACES):
             tool = await self.find(workspace_id, tool_id)
-            told = _changed(tool, changes)
+            told = _apply(tool, changes)
             if told.tool.parameters != tool.parameters:
                 await _check_parameters(told.tool.parameters)
             if told.tool.name != tool.name:
@@ -111,14 +111,14 @@ class ToolCatalog:
             raise Conflict(f"The tool {tool.name} is used by crews.", details={"crews": [*users]})
 
 
-def _changed(tool: RegisteredTool, changes: ToolChanges) -> Changed:
+def _apply(tool: RegisteredTool, changes: ToolChanges) -> Changed:
     given = changes.model_dump(exclude_unset=True, exclude={"credentials"})
     values = {k: v for k, v in given.items() if v is not None or k == "parameters"}
     changed = RegisteredTool.model_validate({**tool.model_dump(), **values})
     moved = changed.origin != tool.origin
-    wanted = unmasked(changed.headers, {} if moved else tool.headers)
+    wanted = unmask_headers(changed.headers, {} if moved else tool.headers)
     if moved and changes.headers is None:
-        wanted = harmless(tool.headers)
+        wanted = harmless_headers(tool.headers)
     dropped = tuple(name for name in changed.headers if name not in wanted)
     endpoint, lost = query_keys.unmasked(changed.endpoint, None if moved else tool.endpoint)
     changed = changed.model_copy(update={"headers": wanted, "endpoint": endpoint})

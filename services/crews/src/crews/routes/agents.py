@@ -46,11 +46,11 @@ async def list_agents(caller: Viewer, query: Annotated[AgentQuery, Query()], use
 async def create_agent(
     body: AgentRequest, caller: Editor, use: Use, key: IdempotencyKey
 ) -> Created:
-    once = use.keys.once(key, caller.workspace_id, body, _created)
-    return _created(await use.agent_catalog.add(caller.workspace_id, body, once))
+    once = use.keys.once(key, caller.workspace_id, body, _answer)
+    return _answer(await use.agent_catalog.add(caller.workspace_id, body, once))
 
 
-def _created(agent: Agent) -> Created:
+def _answer(agent: Agent) -> Created:
     return Created(id=agent.id)
 
 

@@ -11,7 +11,7 @@ from common.contracts.query_keys import MASK
 from common.models import AnswerModel, NextPage, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
-from crews.domain.origins import Fate, masked
+from crews.domain.origins import Fate, mask_headers
 from crews.domain.tool_catalog import Changed
 from crews.domain.tools import RegisteredTool, ToolDraft
 
@@ -158,12 +158,12 @@ def tool_view(tool: RegisteredTool) -> ToolView:
     return ToolView(
         **shown,
         endpoint=query_keys.masked(tool.endpoint),
-        headers=masked(tool.headers),
+        headers=mask_headers(tool.headers),
         warnings=_warnings(tool),
     )
 
 
-def tool_registered(draft: ToolDraft, tool: RegisteredTool) -> ToolRegistered:
+def registration_answer(draft: ToolDraft, tool: RegisteredTool) -> ToolRegistered:
     """Return what was made of `draft`, with what has to be given anew: masks stand for no value."""
     told = []
     headers = [name for name in draft.headers if name not in tool.headers]
@@ -177,7 +177,7 @@ def tool_registered(draft: ToolDraft, tool: RegisteredTool) -> ToolRegistered:
     return ToolRegistered(tool_id=tool.id, warnings=told)
 
 
-def tool_updated(changed: Changed) -> ToolUpdated:
+def update_answer(changed: Changed) -> ToolUpdated:
     """Return what a change has done, with what has to be given anew."""
     told = []
     if changed.credentials == "dropped":

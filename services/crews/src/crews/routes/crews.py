@@ -56,11 +56,11 @@ async def list_crews(caller: Viewer, query: Annotated[CrewQuery, Query()], use: 
 async def create_crew(
     body: CrewDraft, caller: Editor, use: Use, key: IdempotencyKey
 ) -> CrewCreated:
-    once = use.keys.once(key, caller.workspace_id, body, _created)
-    return _created(await use.crew_catalog.create(caller.workspace_id, body, once))
+    once = use.keys.once(key, caller.workspace_id, body, _answer)
+    return _answer(await use.crew_catalog.create(caller.workspace_id, body, once))
 
 
-def _created(crew: Crew) -> CrewCreated:
+def _answer(crew: Crew) -> CrewCreated:
     return CrewCreated(id=crew.id, name=crew.name, status=crew.status)
 
 

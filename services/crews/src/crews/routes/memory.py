@@ -99,16 +99,16 @@ def _shelf(scope: str, which: Shelf) -> str:
     if name is None and which.key is None:
         return scope
     if name is None:
-        raise _refused("key", f"The scope {scope} has no keys; name an input as the scope")
+        raise _unclear("key", f"The scope {scope} has no keys; name an input as the scope")
     if which.key is None:
-        raise _refused("key", f"Memory is kept apart by {name}: say whose, as in ?key=value")
+        raise _unclear("key", f"Memory is kept apart by {name}: say whose, as in ?key=value")
     if which.key_type == "number" and not _WHOLE.fullmatch(which.key):
-        raise _refused("key", "It is not a whole number")
+        raise _unclear("key", "It is not a whole number")
     try:
         return keyed(name, int(which.key) if which.key_type == "number" else which.key)
     except ValueError as fault:
-        raise _refused("key", str(fault)) from None
+        raise _unclear("key", str(fault)) from None
 
 
-def _refused(field: str, reason: str) -> InvalidRequest:
+def _unclear(field: str, reason: str) -> InvalidRequest:
     return InvalidRequest("Which memory is meant is not clear.", field=field, reason=reason)

@@ -78,11 +78,11 @@ async def _of_crew(workspace_id: str, query: TaskQuery, use: Use) -> list[tuple[
 
 @router.post("/tasks", status_code=201, responses=creating(201), summary="Create task")
 async def create_task(body: TaskRequest, caller: Editor, use: Use, key: IdempotencyKey) -> Created:
-    once = use.keys.once(key, caller.workspace_id, body, _created)
-    return _created(await use.task_catalog.add(caller.workspace_id, body, once))
+    once = use.keys.once(key, caller.workspace_id, body, _answer)
+    return _answer(await use.task_catalog.add(caller.workspace_id, body, once))
 
 
-def _created(task: Task) -> Created:
+def _answer(task: Task) -> Created:
     return Created(id=task.id)
 
 

@@ -16,9 +16,9 @@ from crews.routes.bodies import (
     ToolSummary,
     ToolUpdated,
     ToolView,
-    tool_registered,
-    tool_updated,
+    registration_answer,
     tool_view,
+    update_answer,
 )
 from crews.routes.use_cases import Use
 
@@ -64,7 +64,7 @@ async def list_tools(caller: Viewer, page: Annotated[CursorPage, Query()], use: 
 async def register_tool(
     body: ToolDraft, caller: Admin, use: Use, key: IdempotencyKey
 ) -> ToolRegistered:
-    told = partial(tool_registered, body)
+    told = partial(registration_answer, body)
     once = use.keys.once(key, caller.workspace_id, body, told)
     return told(await use.tool_catalog.register(caller.workspace_id, body, once))
 
@@ -77,7 +77,7 @@ async def get_tool(tool_id: str, caller: Viewer, use: Use) -> ToolView:
 
 @router.put("/tools/custom/{tool_id}", responses=failures(409), summary="Update custom tool")
 async def update_tool(tool_id: str, body: ToolChanges, caller: Admin, use: Use) -> ToolUpdated:
-    return tool_updated(await use.tool_catalog.update(caller.workspace_id, tool_id, body))
+    return update_answer(await use.tool_catalog.update(caller.workspace_id, tool_id, body))
 
 
 @router.delete(

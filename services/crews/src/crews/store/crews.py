@@ -39,15 +39,17 @@ class MongoCrews:
         await self._check_room(crew.workspace_id)
         wanted = {"crews": 1, "agents": len(crew.agents), "tasks": len(crew.tasks)}
         announced = await self._totals.announce(crew.workspace_id, wanted)
-        numbered = _numbered(crew, announced).model_copy(update={"number": announced.last["crews"]})
+        numbered = _with_new_numbers(crew, announced).model_copy(
+            update={"number": announced.last["crews"]}
+        )
         try:
-            await self._inserted(numbered, receipt)
+            await self._insert(numbered, receipt)
         except DuplicateKeyError:
             await self._totals.count(announced, None, None)
             raise Conflict(f"The id {crew.id}, or one of its agents or tasks, is taken.") from None
         await self._totals.count(announced, None, numbered)
 
-    async def _inserted(self, crew: Crew, receipt: Receipt | None) -> None:
+    async def _insert(self, crew: Crew, receipt: Receipt | None) -> None:
         try:
             await self._crews.insert_one({**crew_document(crew), **receipts.kept(receipt)})
         except DuplicateKeyError:
@@ -81,18 +83,18 @@ class MongoCrews:
         fresh = {"agents": _fresh(after.agents), "tasks": _fresh(after.tasks)}
         wanted = {kind: many for kind, many in fresh.items() if many}
         if not wanted and counts_of(before) == counts_of(after):
-            return await self._replaced(before, after, receipt)
+            return await self._replace(before, after, receipt)
         announced = await self._totals.announce(after.workspace_id, wanted)
         done = False
         try:
-            done = await self._replaced(before, _numbered(after, announced), receipt)
+            done = await self._replace(before, _with_new_numbers(after, announced), receipt)
         except KeyTaken:
             await self._totals.count(announced, before, before)
             raise
         await self._totals.count(announced, before, after if done else before)
         return done
 
-    async def _replaced(self, before: Crew, after: Crew, receipt: Receipt | None) -> bool:
+    async def _replace(self, before: Crew, after: Crew, receipt: Receipt | None) -> bool:
         read_with = {"_id": before.id, "version": before.version}
         changes = {**crew_changes(after), **receipts.pushed(receipt)}
         try:
@@ -113,11 +115,11 @@ class MongoCrews:
 
     async def remove(self, crew: Crew) -> bool:
         announced = await self._totals.announce(crew.workspace_id, {})
-        done = await self._removed(crew)
+        done = await self._remove(crew)
         await self._totals.count(announced, crew, None if done else crew)
         return done
 
-    async def _removed(self, crew: Crew) -> bool:
+    async def _remove(self, crew: Crew) -> bool:
         read_with = {"_id": crew.id, "version": crew.version}
         live = await self._receipts.live(crew.id, utc_now())
         if not live:
@@ -139,7 +141,7 @@ def _fresh(entries: Sequence[Entry]) -> int:
     return sum(entry.number == 0 for entry in entries)
 
 
-def _numbered(crew: Crew, announced: Announcement) -> Crew:
+def _with_new_numbers(crew: Crew, announced: Announcement) -> Crew:
     """Return `crew` with the announced numbers given to its new agents and tasks, in order."""
     agents = _with_numbers(crew.agents, announced.last.get("agents", 0))
     tasks = _with_numbers(crew.tasks, announced.last.get("tasks", 0))

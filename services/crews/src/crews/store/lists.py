@@ -18,7 +18,7 @@ from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.ports import Activities, Stretch
 from crews.store.documents import crew_of
 from crews.store.totals import MongoTotals, Totals
-from crews.store.windows import LOOKED_AT, EntryRef, Windows, newest, numbered
+from crews.store.windows import LOOKED_AT, EntryRef, Windows, entry_ref, newest
 
 _FEW = 100
 """Crews with tasks of a status: of so many all tasks are read."""
@@ -49,7 +49,7 @@ class MongoLists:
         if status is not None:
             equal["status"] = status
         if name is not None:
-            found = await self._named(equal, name, totals, skip, limit, before)
+            found = await self._crews_by_name(equal, name, totals, skip, limit, before)
         else:
             found = await self._by_number(equal, status, totals, skip, limit, before)
         crews = await self._whole(found.entries)
@@ -81,7 +81,7 @@ class MongoLists:
         rest = numbers.start if numbers.start > 1 else None
         return _stretch(places, total, skip, limit, rest)
 
-    async def _named(
+    async def _crews_by_name(
         self,
         equal: Document,
         name: str,
@@ -146,11 +146,11 @@ class MongoLists:
                 return _stretch(left, len(places), skip, limit)
         totals = await self._totals.of(workspace_id)
         top = _below(totals, "tasks", None)
-        places, rest = await self._looked_at(workspace_id, status, top, LOOKED_AT)
+        places, rest = await self._look_through(workspace_id, status, top, LOOKED_AT)
         total = len(places)
         if before is not None:
             below = _below(totals, "tasks", before)
-            places, rest = await self._looked_at(workspace_id, status, below, limit + 1)
+            places, rest = await self._look_through(workspace_id, status, below, limit + 1)
         return _stretch(places, total, skip, limit, rest)
 
     async def _of_crews(self, crew_ids: Sequence[str], status: TaskStatus) -> list[EntryRef]:
@@ -158,7 +158,7 @@ class MongoLists:
         rows = await self._windows.numbers_of(crew_ids) if crew_ids else []
         return newest(await self._fitting(rows, status))
 
-    async def _looked_at(
+    async def _look_through(
         self, workspace_id: str, status: TaskStatus, below: int, count: int
     ) -> tuple[list[EntryRef], int | None]:
         """Return so many tasks of this state at least, of the newest looked at, and what is left."""
@@ -214,4 +214,4 @@ def _stretch(
 
 
 def _places(rows: Sequence[Document], array: str) -> Collection[EntryRef]:
-    return [numbered(entry, row) for row in rows for entry in row[array]]
+    return [entry_ref(entry, row) for row in rows for entry in row[array]]

@@ -4,7 +4,7 @@ from common.idempotency import receipts
 from common.migrations import Schema, Step
 from common.mongo import Database, ensure_index
 from crews.store.documents import crew_of
-from crews.store.totals import recounted
+from crews.store.totals import mark_for_recount
 
 
 async def indexes(database: Database) -> None:
@@ -38,7 +38,7 @@ async def _managed_without_agents(database: Database) -> None:
         status = crew_of(document).status
         if status != document["status"]:
             read_with = {"_id": document["_id"], "version": document["version"]}
-            await recounted(database, document["workspace_id"])
+            await mark_for_recount(database, document["workspace_id"])
             await database["crews"].update_one(read_with, {"$set": {"status": status}})
 
 

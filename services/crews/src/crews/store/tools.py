@@ -55,11 +55,11 @@ class MongoCustomTools:
                 " (KASAL_TOOL_LIMIT). Delete one that no crew uses.",
                 details={"setting": "KASAL_TOOL_LIMIT", "limit": self._limit},
             )
-        document = {**_document(tool), "sealed": self._sealed(tool.id, credentials)}
+        document = {**_document(tool), "sealed": self._seal(tool.id, credentials)}
         try:
             await self._tools.insert_one({**document, **receipts.kept(receipt)})
         except DuplicateKeyError:
-            raise _taken(tool) from None
+            raise _name_conflict(tool) from None
 
     async def find(self, workspace_id: str, tool_id: str) -> RegisteredTool | None:
         document = await self._tools.find_one({"_id": tool_id, "workspace_id": workspace_id})
@@ -79,7 +79,7 @@ class MongoCustomTools:
     ) -> bool:
         changes = _document(after)
         if not keep:
-            changes["sealed"] = self._sealed(after.id, credentials)
+            changes["sealed"] = self._seal(after.id, credentials)
         query = {
             "_id": changes.pop("_id"),
             "workspace_id": before.workspace_id,
@@ -90,7 +90,7 @@ class MongoCustomTools:
         try:
             result = await self._tools.update_one(query, {"$set": changes})
         except DuplicateKeyError:
-            raise _taken(after) from None
+            raise _name_conflict(after) from None
         return result.matched_count == 1
 
     async def remove(self, workspace_id: str, tool_id: str) -> bool:
@@ -120,7 +120,7 @@ class MongoCustomTools:
         """Seal what is under an older secret key under the current one."""
         return await resealed("credentials of tools", self._tools, "sealed", self._sealer)
 
-    def _sealed(self, tool_id: str, credentials: Mapping[str, str] | None) -> bytes | None:
+    def _seal(self, tool_id: str, credentials: Mapping[str, str] | None) -> bytes | None:
         if not credentials:
             return None
         return self._sealer.seal(orjson.dumps(dict(credentials)), tool_id)
@@ -138,5 +138,5 @@ def _tool(document: Document) -> RegisteredTool:
     return RegisteredTool.model_validate({**document, **values, "id": document["_id"]})
 
 
-def _taken(tool: RegisteredTool) -> Conflict:
+def _name_conflict(tool: RegisteredTool) -> Conflict:
     return Conflict(f"This workspace has a tool named {tool.name} already.", field="name")

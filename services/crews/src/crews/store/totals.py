@@ -110,15 +110,15 @@ class MongoTotals:
             "$inc": {"changes": 1, **{f"last.{kind}": many for kind, many in wanted.items()}},
         }
         try:
-            found = await self._announced(workspace_id, update)
+            found = await self._announce(workspace_id, update)
         except DuplicateKeyError:  # another process made the document at the same moment
-            found = await self._announced(workspace_id, update)
+            found = await self._announce(workspace_id, update)
         if any(many and kind not in found.get("last", {}) for kind, many in wanted.items()):
             # SecantusDB may answer the loser of such a race with nothing. Numbers may be left out.
-            found = await self._announced(workspace_id, update)
+            found = await self._announce(workspace_id, update)
         return Announcement(key, workspace_id, found.get("last", {}))
 
-    async def _announced(self, workspace_id: str, update: Document) -> Document:
+    async def _announce(self, workspace_id: str, update: Document) -> Document:
         found = await self._totals.find_one_and_update(
             {"_id": workspace_id},
             update,
@@ -153,7 +153,7 @@ class MongoTotals:
         forgotten = any(entry["at"] < utc_now() - _FORGOTTEN for entry in opened)
         # Releases before blocks counted none.
         if forgotten or (not opened and not _adds_up(found)):
-            found = await self._anew(workspace_id, found)
+            found = await self._recount(workspace_id, found)
         counts = found.get("counts", {})
         exact = not found.get("open") and _adds_up(found)
         blocks = {
@@ -166,16 +166,16 @@ class MongoTotals:
             blocks if exact else None,
         )
 
-    async def _anew(self, workspace_id: str, found: Document) -> Document:
+    async def _recount(self, workspace_id: str, found: Document) -> Document:
         """Count, and keep the counts unless something was announced since `found` was read."""
-        counts, blocks = await self._counted(workspace_id)
+        counts, blocks = await self._count_all(workspace_id)
         changes = {"counts": counts, "blocks": blocks, "open": []}
         opened, moves = found.get("open", []), found.get("changes")
         unmoved = {"_id": workspace_id, "open": opened, "changes": moves}
         kept = await self._totals.update_one(unmoved, {"$set": changes})
         return {**found, **changes} if kept.matched_count else {**found, "counts": counts}
 
-    async def _counted(self, workspace_id: str) -> tuple[Document, Document]:
+    async def _count_all(self, workspace_id: str) -> tuple[Document, Document]:
         counts = dict.fromkeys(KINDS, 0)
         blocks: dict[str, Counter[str]] = {status: Counter() for status in STATUSES}
         fields = {"status": 1, "number": 1, "agents.id": 1, "task_ids": 1}
@@ -187,7 +187,7 @@ class MongoTotals:
         return counts, {status: dict(by_block) for status, by_block in blocks.items()}
 
 
-async def recounted(database: Database, workspace_id: str) -> None:
+async def mark_for_recount(database: Database, workspace_id: str) -> None:
     """Have the workspace counted anew, the next time that its totals are asked for."""
     forgotten = {"key": new_id("change"), "at": _AT_ONCE}
     await database["totals"].update_one(

@@ -31,7 +31,7 @@ class Windows:
         """Return the newest crews with these fields that have one of `numbers`."""
         if not numbers:
             return []
-        return [numbered(row, row) for row in await self._rows(equal, numbers, most)]
+        return [entry_ref(row, row) for row in await self._rows(equal, numbers, most)]
 
     async def crews(
         self, equal: Document, below: int, most: int, name: str | None = None
@@ -42,7 +42,7 @@ class Windows:
         while below > 1:
             low = max(1, below - width)
             rows = await self._rows(equal, range(low, below), left)
-            places += [numbered(row, row) for row in rows if _fits(row, name)]
+            places += [entry_ref(row, row) for row in rows if _fits(row, name)]
             left -= len(rows)
             if left <= 0:
                 return places, rows[-1]["number"] if rows[-1]["number"] > 1 else None
@@ -78,7 +78,7 @@ def newest(places: Iterable[EntryRef]) -> list[EntryRef]:
     return sorted(places, key=lambda place: place.number, reverse=True)
 
 
-def numbered(entry: Document, crew: Document) -> EntryRef:
+def entry_ref(entry: Document, crew: Document) -> EntryRef:
     """Return the place of a crew, or of what it has in it."""
     return EntryRef(entry["number"], crew["_id"])
 

@@ -61,14 +61,14 @@ class Accounts:
             )
 
         async def make() -> Registered:
-            user = await self._made(email, password, name, new_id("ws"), address)
+            user = await self._new_user(email, password, name, new_id("ws"), address)
             workspace = home_of(user, self._clock())
             receipt = receipt_of(once, (user, workspace))
             try:
                 await self._users.add(user, receipt)
             except Conflict:
-                await self._users.asked_again(user.email, self._clock(), receipt)
-                await self._letters.known(user.email)
+                await self._users.note_registration(user.email, self._clock(), receipt)
+                await self._letters.warn_of_registration(user.email)
             else:
                 # Should this not happen, the first login makes it.
                 await self._workspaces.add(workspace)
@@ -82,7 +82,7 @@ class Accounts:
     ) -> User:
         """Store a new user without a workspace. Raises `InvalidRequest`, `Conflict`."""
         home = new_id("ws") if self._open_to_all else None
-        user = await self._made(email, password, name, home, address)
+        user = await self._new_user(email, password, name, home, address)
         await self._users.add(user)
         return user
 
@@ -123,7 +123,7 @@ class Accounts:
             raise NotFound("There is no such user or workspace any more.")
         return user, workspace
 
-    async def _made(
+    async def _new_user(
         self, email: str, password: str, name: str | None, home: str | None, address: str
     ) -> User:
         checked = checked_email(email)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from weakref import WeakValueDictionary
 
-from auth.domain.logins.sessions import hashed
+from auth.domain.logins.sessions import digest
 from auth.domain.ports import Failures
 from common.errors import RateLimited
 
@@ -57,7 +57,7 @@ class Attempt:
     def pair(self) -> str:
         return f"pair {self.address} {self.account}"
 
-    def counted(self) -> dict[str, Bound]:
+    def bounds(self) -> dict[str, Bound]:
         """Return the counts of this attempt with their bounds."""
         alone = {f"address {self.address}": ADDRESS, f"account {self.account}": ACCOUNT}
         return {self.pair: PAIR} if self.known else {self.pair: PAIR, **alone}
@@ -65,7 +65,7 @@ class Attempt:
 
 def place_of(user_id: str, address: str) -> str:
     """Return what is stored of an address that a user came from."""
-    return hashed(f"{user_id} {address}")
+    return digest(f"{user_id} {address}")
 
 
 class Attempts:
@@ -83,8 +83,8 @@ class Attempts:
         """Wait for this attempt's turn. Raises `RateLimited` when it comes too early."""
         lock = self._turns.setdefault(attempt.pair, asyncio.Lock())
         async with lock:
-            counted = attempt.counted()
-            seen = await self._failures.seen(list(counted))
+            counted = attempt.bounds()
+            seen = await self._failures.counts(list(counted))
             waits = [bound.wait(*one) for bound, one in zip(counted.values(), seen, strict=True)]
             if max(waits) > 0:
                 raise RateLimited("Too many failed logins; wait.", retry_after=max(waits))
@@ -92,7 +92,7 @@ class Attempts:
 
     async def failed(self, attempt: Attempt) -> None:
         """Count a wrong password."""
-        await self._failures.add(list(attempt.counted()))
+        await self._failures.add(list(attempt.bounds()))
 
     async def succeeded(self, attempt: Attempt) -> None:
         """Forget the wrong ones of this account and address.

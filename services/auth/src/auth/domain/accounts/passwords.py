@@ -7,8 +7,8 @@ from auth.domain.accounts.attempts import Attempt, Attempts
 from auth.domain.accounts.users import User, check_password
 from auth.domain.letters import Letters
 from auth.domain.logins.logins import Logins
-from auth.domain.logins.revocations import session_revoked, user_revoked
-from auth.domain.logins.sessions import hashed
+from auth.domain.logins.revocations import session_revocation, user_revocation
+from auth.domain.logins.sessions import digest
 from auth.domain.ports import Clock, Passwords, RevocationAnnouncer, Sessions, Users, Workspaces
 from auth.domain.tokens.workspace_keys import WorkspaceKeys
 from auth.domain.workspaces.editor import WorkspaceEditor
@@ -76,7 +76,7 @@ class PasswordChanges:
         if not await self._users.set_password(user.id, user.password_hash, fresh):
             raise Conflict("The password was changed at the same moment; log in again.")
         await self._end(user.id, caller.session_id)
-        self._letters.changed(user.email)
+        self._letters.tell_of_change(user.email)
 
     async def forgot(self, email: str) -> None:
         """Send the holder of an account a token that sets a new password, if it has one.
@@ -95,7 +95,7 @@ class PasswordChanges:
         """
         check_password(password)
         user_id, _, secret = token.partition(".")
-        user = await self._users.resettable(user_id, hashed(secret), self._clock())
+        user = await self._users.resettable(user_id, digest(secret), self._clock())
         if user is None:
             raise _not_valid()
         fresh = await self._passwords.hash(password)
@@ -103,11 +103,11 @@ class PasswordChanges:
         # whoever logs in with the old password meanwhile is out.
         await self._end(user.id, None)
         await self._end_keys(user.id)
-        if not await self._users.reset_password(user.id, hashed(secret), fresh):
+        if not await self._users.reset_password(user.id, digest(secret), fresh):
             raise _not_valid()
         await self._end(user.id, None)
         await self._end_keys(user.id)
-        self._letters.changed(user.email)
+        self._letters.tell_of_change(user.email)
 
     async def _end_keys(self, user_id: str) -> None:
         for belonging in await self._workspaces.of_user(user_id):
@@ -118,7 +118,7 @@ class PasswordChanges:
         most = MOST_ENDED_ONE_BY_ONE if keep else 0
         ended = await self._sessions.end_others(user_id, keep, now, most)
         for session_id in ended or ():
-            await self._announcer.announce(session_revoked(session_id, now))
+            await self._announcer.announce(session_revocation(session_id, now))
         if keep is None or ended is None:
             await self._shut_out(user_id)
 
@@ -132,7 +132,7 @@ class PasswordChanges:
             for out in changed.shut_outs:
                 if out.user_id == user_id:
                     await self._announcer.announce(
-                        user_revoked(changed.id, user_id, out.at, out.until)
+                        user_revocation(changed.id, user_id, out.at, out.until)
                     )
 
 
@@ -146,7 +146,7 @@ async def new_reset_token(users: Users, email: str, clock: Clock = utc_now) -> s
 
 async def _resetting(users: Users, user: User, now: datetime) -> str:
     secret = secrets.token_urlsafe(32)
-    await users.keep_reset(user.id, hashed(secret), now + RESET_HOLDS)
+    await users.keep_reset(user.id, digest(secret), now + RESET_HOLDS)
     return f"{user.id}.{secret}"
 
 

@@ -38,7 +38,7 @@ def account_of(email: str) -> str:
     their mailboxes are not the same person's.
     """
     try:
-        spelled = _normalized(email)
+        spelled = _normal_form(email)
     except EmailNotValidError:
         spelled = email.strip()
     return unicodedata.normalize("NFC", spelled.lower())
@@ -50,12 +50,12 @@ def checked_email(email: str) -> str:
     Nothing is looked up in DNS, and names that never leave a private network are accepted.
     """
     try:
-        return _normalized(email)
+        return _normal_form(email)
     except EmailNotValidError as fault:
         raise InvalidRequest("Invalid e-mail address", field="email", reason=str(fault)) from None
 
 
-def _normalized(email: str) -> str:
+def _normal_form(email: str) -> str:
     checked = validate_email(email.strip() + _ORDINARY, check_deliverability=False)
     return checked.normalized.removesuffix(_ORDINARY)
 

@@ -7,15 +7,15 @@ from datetime import timedelta
 from auth.domain.accounts.accounts import home_of
 from auth.domain.accounts.attempts import NOWHERE, Attempt, Attempts, place_of
 from auth.domain.accounts.users import User, account_of
-from auth.domain.logins.revocations import session_revoked
+from auth.domain.logins.revocations import session_revocation
 from auth.domain.logins.sessions import (
     MOST_SIBLINGS,
     RefreshToken,
     Session,
     is_login,
     need_login,
-    opened,
-    rotated,
+    open_session,
+    rotate_token,
 )
 from auth.domain.ports import (
     Clock,
@@ -90,8 +90,10 @@ class Logins:
         Raises `Unauthorized` with the same text, after the same time, whether the e-mail address or
         the password is wrong, and `RateLimited` after too many tries from `address`.
         """
-        user = await self.recognised(email, password, address)
-        tokens, session_id = await self._opened(user, await self._chosen(user, workspace_id))
+        user = await self.authenticate(email, password, address)
+        tokens, session_id = await self._open_session(
+            user, await self._choose_workspace(user, workspace_id)
+        )
         # The password may have been changed, and its logins ended, since it was compared.
         now_known = await self._users.find(user.id)
         if now_known is None or now_known.password_hash != user.password_hash:
@@ -99,7 +101,7 @@ class Logins:
             raise Unauthorized(_WRONG)
         return tokens
 
-    async def recognised(self, email: str, password: str, address: str) -> User:
+    async def authenticate(self, email: str, password: str, address: str) -> User:
         """Return the user whose password this is. Raises as `login` does."""
         user = await self._users.by_email(email)
         place = place_of(user.id, address) if user else ""
@@ -115,7 +117,7 @@ class Logins:
             await self._users.came_from(user.id, place)
         return user
 
-    async def _chosen(self, user: User, workspace_id: str | None) -> str:
+    async def _choose_workspace(self, user: User, workspace_id: str | None) -> str:
         if workspace_id is not None:
             return workspace_id
         belongings = await self._workspaces.of_user(user.id)
@@ -127,12 +129,12 @@ class Logins:
             raise Unauthorized("You are not a member of any workspace.")
         return user.home
 
-    async def _opened(self, user: User, workspace_id: str) -> tuple[TokenPair, str]:
+    async def _open_session(self, user: User, workspace_id: str) -> tuple[TokenPair, str]:
         now = self._clock()
         workspace = await self._workspaces.find(workspace_id)
         if workspace is None or not workspace.has(user.id):
             raise Unauthorized(f"You are not a member of a workspace {workspace_id}.")
-        session, refresh_token = opened(user.id, workspace.id, now, self._refresh_for)
+        session, refresh_token = open_session(user.id, workspace.id, now, self._refresh_for)
         identity = member_identity(
             workspace, user.id, session.id, asked_at=now, lifetime=self._lifetimes.access
         )
@@ -149,7 +151,7 @@ class Logins:
         if user is None:
             raise Unauthorized("There is no such user any more.")
         try:
-            tokens, session_id = await self._opened(user, workspace_id)
+            tokens, session_id = await self._open_session(user, workspace_id)
         except Unauthorized:
             raise NotFound(f"You are not a member of a workspace {workspace_id}.") from None
         try:
@@ -182,17 +184,17 @@ class Logins:
             session = await self._sessions.find(token.session_id)
             if session is None or not session.usable(now):
                 raise Unauthorized(_NO_LONGER)
-            outcome, after, fresh = rotated(session, token, now, self._refresh_for)
+            outcome, after, fresh = rotate_token(session, token, now, self._refresh_for)
             if outcome == "reused":
                 await self._end(session.id)
             if outcome != "rotated":
                 raise Unauthorized(_NO_LONGER)
-            identity = await self._renewed(session)
+            identity = await self._renew(session)
             if await self._sessions.replace(after):
                 return self._tokens(identity, fresh)
         raise Unavailable("The session is being refreshed from several places at once.")
 
-    async def _renewed(self, session: Session) -> Identity:
+    async def _renew(self, session: Session) -> Identity:
         now = self._clock()
         workspace = await self._workspaces.find(session.workspace_id)
         if workspace is None:
@@ -216,13 +218,13 @@ class Logins:
         other = await self._sessions.find(token.session_id)
         if other is None or other.user_id != caller.user_id:
             return
-        if rotated(other, token, self._clock(), self._refresh_for)[0] != "unknown":
+        if rotate_token(other, token, self._clock(), self._refresh_for)[0] != "unknown":
             await self._end(other.id)
 
     async def _end(self, session_id: str) -> None:
         now = self._clock()
         await self._sessions.revoke(session_id, now)
-        await self._announcer.announce(session_revoked(session_id, now))
+        await self._announcer.announce(session_revocation(session_id, now))
 
     def _tokens(self, identity: Identity, refresh_token: RefreshToken) -> TokenPair:
         return TokenPair(

@@ -14,12 +14,12 @@ REVOKED_FOR = LONGEST_ACCESS + timedelta(minutes=1)
 """How long a revocation is kept: the longest token, and what clocks may differ by."""
 
 
-def session_revoked(session_id: str, now: datetime) -> SessionRevoked:
+def session_revocation(session_id: str, now: datetime) -> SessionRevoked:
     """Return the message that all tokens of a login or an API key have ended."""
     return SessionRevoked(session_id=session_id, revoked_at=now, expires_at=now + REVOKED_FOR)
 
 
-def user_revoked(workspace_id: str, user_id: str, at: int, until: datetime) -> SessionRevoked:
+def user_revocation(workspace_id: str, user_id: str, at: int, until: datetime) -> SessionRevoked:
     """Return the message that a member's tokens issued at or before `at` have ended."""
     return SessionRevoked(
         user_id=user_id,

@@ -22,7 +22,7 @@ LOGIN = "ses_"
 Outcome = Literal["rotated", "reused", "unknown", "expired"]
 
 
-def hashed(secret: str) -> str:
+def digest(secret: str) -> str:
     """Return what is stored of a secret: long and random ones need no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
@@ -93,7 +93,7 @@ class RefreshToken:
         return replace(self, own=secrets.token_urlsafe(32))
 
 
-def opened(
+def open_session(
     user_id: str, workspace_id: str, now: datetime, lifetime: timedelta
 ) -> tuple[Session, RefreshToken]:
     """Return a new session and its first refresh token."""
@@ -102,37 +102,37 @@ def opened(
         id=token.session_id,
         user_id=user_id,
         workspace_id=workspace_id,
-        family=hashed(token.family),
-        unused=(Unused(hashed(token.own), None, now),),
+        family=digest(token.family),
+        unused=(Unused(digest(token.own), None, now),),
         expires_at=now + lifetime,
     )
     return session, token
 
 
-def rotated(
+def rotate_token(
     session: Session, token: RefreshToken, now: datetime, lifetime: timedelta
 ) -> tuple[Outcome, Session, RefreshToken]:
     """Use a refresh token of a usable session.
 
-    `rotated` comes with the session as it must be stored and the new token. `reused` says that an
+    `rotate_token` comes with the session as it must be stored and the new token. `reused` says that an
     old token was presented: the session must end (OAuth 2.0 Security BCP, RFC 9700, 4.14.2).
     `unknown` is one that the session never gave out: knowing a session's id is not enough to end it.
     `expired` is one that nobody used for a session's whole lifetime, while others of it went on.
     """
-    if hashed(token.family) != session.family:
+    if digest(token.family) != session.family:
         return "unknown", session, token
-    shown, fresh = hashed(token.own), token.next()
+    shown, fresh = digest(token.own), token.next()
     mine = next((one for one in session.unused if one.own == shown), None)
     if mine is not None:
         if now >= mine.since + lifetime:
             return "expired", session, token
         others = tuple(one for one in session.unused if one is not mine)
-        given = Unused(hashed(fresh.own), shown, now)
+        given = Unused(digest(fresh.own), shown, now)
         after = _holding(session, (*others, given))
         return "rotated", replace(after, expires_at=now + lifetime), fresh
     siblings = [one for one in session.unused if one.parent == shown]
     if siblings and now - siblings[0].since <= GRACE and len(siblings) < MOST_SIBLINGS:
-        given = Unused(hashed(fresh.own), shown, siblings[0].since)
+        given = Unused(digest(fresh.own), shown, siblings[0].since)
         return "rotated", _holding(session, (*session.unused, given)), fresh
     return "reused", session, token
 

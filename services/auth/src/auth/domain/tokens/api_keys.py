@@ -4,7 +4,7 @@ import secrets
 from dataclasses import dataclass
 from datetime import datetime
 
-from auth.domain.logins.sessions import hashed
+from auth.domain.logins.sessions import digest
 from common.identity import Role
 from common.ids import new_id
 from common.tokens import API_KEY_PREFIX
@@ -27,7 +27,7 @@ class ApiKey:
     created_at: datetime
 
 
-def made(
+def new_api_key(
     workspace_id: str, user_id: str, name: str, role: Role, now: datetime
 ) -> tuple[ApiKey, str]:
     """Return a new key and its secret."""
@@ -38,7 +38,7 @@ def made(
         user_id=user_id,
         name=name,
         role=role,
-        secret_hash=hashed(secret),
+        secret_hash=digest(secret),
         hint=secret[-4:],
         created_at=now,
     )

@@ -2,7 +2,7 @@
 
 import hmac
 
-from auth.domain.logins.sessions import hashed
+from auth.domain.logins.sessions import digest
 from auth.domain.ports import ApiKeys, Clock, TokenMint, Workspaces
 from auth.domain.tokens import sandbox
 from auth.domain.tokens.identities import member_identity
@@ -66,7 +66,7 @@ class TokenIssuer:
             )
         if not token.startswith(API_KEY_PREFIX):
             raise Unauthorized(_NOT_VALID)
-        return await self._of_key(hashed(token))
+        return await self._of_key(digest(token))
 
     async def _of_key(self, secret_hash: str) -> str:
         now = self._clock()

@@ -59,7 +59,7 @@ class SigningKeys(Protocol):
     async def remove(self, key_id: str) -> None: ...
 
 
-def made(number: int, now: datetime) -> SigningKey:
+def new_signing_key(number: int, now: datetime) -> SigningKey:
     """Return a new P-256 key (RFC 7518, section 3.4)."""
     return SigningKey(new_id("sig"), number, generate_private_key(SECP256R1()), now)
 
@@ -70,7 +70,7 @@ def signer(keys: Sequence[SigningKey], now: datetime) -> SigningKey:
     return ripe[-1] if ripe else keys[0]
 
 
-def outdated(keys: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
+def outdated_keys(keys: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
     """Return the keys none of whose tokens can hold any more."""
     return [key for key, successor in pairwise(keys) if successor.created_at + TOLD_FOR < now]
 
@@ -89,7 +89,9 @@ class KeyRing:
         """Read the keys; make the first when there is none."""
         keys = await self._store.all()
         if not keys:
-            await self._store.add(made(1, self._clock()))  # or another process's first key wins
+            await self._store.add(
+                new_signing_key(1, self._clock())
+            )  # or another process's first key wins
             keys = await self._store.all()
         self._keys = tuple(keys)
 
@@ -98,14 +100,14 @@ class KeyRing:
 
         Of several processes that rotate at once one succeeds, and all know its key.
         """
-        await self._store.add(made(self._keys[-1].number + 1, self._clock()))
+        await self._store.add(new_signing_key(self._keys[-1].number + 1, self._clock()))
         await self.load()
 
     async def keep(self, most_age: timedelta) -> None:
         """Read what other processes made, rotate when the newest key is old, drop outdated ones."""
         await self.load()
         now = self._clock()
-        for key in outdated(self._keys, now):
+        for key in outdated_keys(self._keys, now):
             await self._store.remove(key.id)
         if self._keys[-1].created_at + most_age <= now:
             await self.rotate()
@@ -139,7 +141,7 @@ class KeyRing:
 
     def public_keys(self) -> list[dict[str, Any]]:
         """Return the public keys as JWKs (RFC 7517)."""
-        gone = outdated(self._keys, self._clock())
+        gone = outdated_keys(self._keys, self._clock())
         return [_jwk(key) for key in self._keys if key not in gone]
 
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from auth.domain.logins.revocations import session_revoked
+from auth.domain.logins.revocations import session_revocation
 from auth.domain.ports import ApiKeys, Clock, RevocationAnnouncer
-from auth.domain.tokens.api_keys import MOST_KEYS, ApiKey, made
+from auth.domain.tokens.api_keys import MOST_KEYS, ApiKey, new_api_key
 from auth.domain.tokens.sandbox import refuse_sandbox
 from common.errors import Conflict, NotFound
 from common.idempotency.once import Once, at_most_once, receipt_of
@@ -46,7 +46,9 @@ class WorkspaceKeys:
                     f"A workspace has at most {MOST_KEYS} API keys; revoke one that nobody uses.",
                     details={"limit": MOST_KEYS},
                 )
-            key, secret = made(caller.workspace_id, caller.user_id, name, role, self._clock())
+            key, secret = new_api_key(
+                caller.workspace_id, caller.user_id, name, role, self._clock()
+            )
             await self._keys.add(key, receipt_of(once, (key, secret)))
             return key, secret
 
@@ -58,11 +60,11 @@ class WorkspaceKeys:
         now = self._clock()
         if not await self._keys.revoke(caller.workspace_id, key_id, now):
             raise NotFound(f"There is no API key {key_id}.")
-        await self._announcer.announce(session_revoked(key_id, now))
+        await self._announcer.announce(session_revocation(key_id, now))
 
     async def revoke_all_of(self, workspace_id: str, user_id: str) -> None:
         """End every key that a user has made for a workspace."""
         now = self._clock()
         for key in await self._keys.of_workspace(workspace_id):
             if key.user_id == user_id and await self._keys.revoke(workspace_id, key.id, now):
-                await self._announcer.announce(session_revoked(key.id, now))
+                await self._announcer.announce(session_revocation(key.id, now))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from auth.domain.accounts.users import account_of
-from auth.domain.logins.sessions import hashed
+from auth.domain.logins.sessions import digest
 from common.errors import InvalidRequest
 from common.identity import Role
 from common.ids import new_id
@@ -58,7 +58,7 @@ class InvitationToken:
 
     def opens(self, invitation: Invitation, now: datetime) -> bool:
         """Return whether this is the invitation's token and it has not expired."""
-        same = hmac.compare_digest(hashed(self.secret), invitation.secret_hash)
+        same = hmac.compare_digest(digest(self.secret), invitation.secret_hash)
         return same and invitation.id == self.invitation_id and now < invitation.expires_at
 
 
@@ -71,7 +71,7 @@ def not_valid() -> InvalidRequest:
     )
 
 
-def made(
+def new_invitation(
     workspace_id: str, email: str, name: str | None, role: Role, by: str, now: datetime
 ) -> tuple[Invitation, InvitationToken]:
     """Return a new invitation and its token."""
@@ -81,7 +81,7 @@ def made(
         email=email,
         name=name,
         role=role,
-        secret_hash=hashed(token.secret),
+        secret_hash=digest(token.secret),
         invited_by=by,
         created_at=now,
         expires_at=now + HOLDS_FOR,

@@ -12,7 +12,7 @@ from auth.domain.ports import Clock, Users, Workspaces
 from auth.domain.tokens.sandbox import refuse_sandbox
 from auth.domain.workspaces.belongings import MOST_BELONGINGS
 from auth.domain.workspaces.editor import WorkspaceEditor
-from auth.domain.workspaces.invitation import Invitation, InvitationToken, made, not_valid
+from auth.domain.workspaces.invitation import Invitation, InvitationToken, new_invitation, not_valid
 from auth.domain.workspaces.workspaces import Member, Workspace
 from common.errors import Conflict, Forbidden, Unauthorized
 from common.idempotency.once import Once, at_most_once, receipt_of
@@ -78,7 +78,9 @@ class Invitations:
 
         async def make() -> Invited:
             now = self._clock()
-            invitation, token = made(caller.workspace_id, address, name, role, caller.user_id, now)
+            invitation, token = new_invitation(
+                caller.workspace_id, address, name, role, caller.user_id, now
+            )
             mailed = await self._letters.may_invite(caller.workspace_id, address)
             invited = Invited(invitation, str(token), mailed)
             changed = await self._editor.change(
@@ -116,7 +118,7 @@ class Invitations:
             raise Forbidden(
                 "This invitation is for another e-mail address than that of this login."
             )
-        return user, await self._joined(user, token)
+        return user, await self._join(user, token)
 
     async def accept_as(
         self, text: str, password: str, name: str | None, address: str
@@ -129,7 +131,7 @@ class Invitations:
         token = InvitationToken.read(text)
         invitation = await self._invitation(token)
         user = await self._holder(invitation, password, name, address)
-        return user, await self._joined(user, token)
+        return user, await self._join(user, token)
 
     async def _holder(
         self, invitation: Invitation, password: str, name: str | None, address: str
@@ -139,7 +141,7 @@ class Invitations:
             # Another request may make the account meanwhile: then it must be theirs.
             with contextlib.suppress(Conflict):
                 return await self._accounts.create(invitation.email, password, called, address)
-        return await self._logins.recognised(invitation.email, password, address)
+        return await self._logins.authenticate(invitation.email, password, address)
 
     async def _invitation(self, token: InvitationToken) -> Invitation:
         workspace = await self._workspaces.find(token.workspace_id)
@@ -147,7 +149,7 @@ class Invitations:
             raise not_valid()
         return workspace.invitation(token, self._clock())
 
-    async def _joined(self, user: User, token: InvitationToken) -> Workspace:
+    async def _join(self, user: User, token: InvitationToken) -> Workspace:
         if len(await self._workspaces.of_user(user.id)) >= MOST_BELONGINGS:
             raise Conflict(
                 f"One person may belong to {MOST_BELONGINGS} workspaces; leave one of them first."
@@ -157,6 +159,6 @@ class Invitations:
         def joining(workspace: Workspace) -> Workspace:
             invitation = workspace.invitation(token, now)
             member = Member(user.id, user.email, user.name, invitation.role, now)
-            return workspace.with_accepted(invitation, member)
+            return workspace.with_acceptance(invitation, member)
 
         return await self._editor.change(token.workspace_id, joining)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
-from auth.domain.logins.revocations import user_revoked
+from auth.domain.logins.revocations import user_revocation
 from auth.domain.logins.sessions import is_login
 from auth.domain.ports import Clock, RevocationAnnouncer, Sessions, Workspaces
 from auth.domain.tokens.sandbox import refuse_sandbox
 from auth.domain.tokens.workspace_keys import WorkspaceKeys
 from auth.domain.workspaces.editor import WorkspaceEditor
-from auth.domain.workspaces.workspaces import Member, PlanLimits, Tier, Workspace
+from auth.domain.workspaces.workspaces import Member, Tier, Workspace, WorkspaceLimits
 from common.errors import Forbidden, InvalidRequest
 from common.identity import Identity, Role
 from common.times import utc_now
@@ -83,10 +83,12 @@ class Memberships:
         for out in workspace.shut_outs:
             if out.user_id == user_id:
                 await self._announcer.announce(
-                    user_revoked(workspace.id, user_id, out.at, out.until)
+                    user_revocation(workspace.id, user_id, out.at, out.until)
                 )
 
-    async def set_plan(self, caller: Identity, tier: Tier, limits: PlanLimits | None) -> Workspace:
+    async def set_plan(
+        self, caller: Identity, tier: Tier, limits: WorkspaceLimits | None
+    ) -> Workspace:
         """Change the plan. Raises `Forbidden` where the operator does not allow it."""
         if not self._plan_changes:
             raise Forbidden("The plan is changed by this installation's operator.")

@@ -26,7 +26,7 @@ MOST_MEMBERS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class PlanLimits:
+class WorkspaceLimits:
     """Requests an enterprise workspace may make, where its owner or operator set a bound."""
 
     per_hour: int
@@ -58,7 +58,7 @@ class Workspace:
     id: str
     name: str
     tier: Tier
-    limits: PlanLimits | None
+    limits: WorkspaceLimits | None
     members: tuple[Member, ...]
     created_at: datetime
     shut_outs: tuple[ShutOut, ...] = ()
@@ -86,10 +86,10 @@ class Workspace:
         """Return the earliest second of issue whose tokens hold for the user."""
         return max((out.at + 1 for out in self.shut_outs if out.user_id == user_id), default=0)
 
-    def effective_limits(self) -> PlanLimits | None:
+    def effective_limits(self) -> WorkspaceLimits | None:
         """Return the rate limits that hold, None for unlimited."""
         by_tier = TIER_LIMITS[self.tier]
-        return self.limits if by_tier is None else PlanLimits(*by_tier)
+        return self.limits if by_tier is None else WorkspaceLimits(*by_tier)
 
     def with_member(self, member: Member) -> "Workspace":
         """Add a member. Raises `Conflict` when the person is one already, or all seats are taken."""
@@ -101,7 +101,7 @@ class Workspace:
                 " another workspace.",
                 details={"limit": MOST_MEMBERS},
             )
-        return self._changed(members=(*self.members, member))
+        return self._change(members=(*self.members, member))
 
     def with_invitation(self, invitation: Invitation, now: datetime) -> "Workspace":
         """Add an invitation; an earlier one of the same address ends.
@@ -117,14 +117,14 @@ class Workspace:
             raise Conflict(
                 f"At most {MOST_INVITATIONS} invitations may wait to be accepted; withdraw some."
             )
-        return self._changed(invitations=(*others, invitation))
+        return self._change(invitations=(*others, invitation))
 
     def without_invitation(self, invitation_id: str, now: datetime) -> "Workspace":
         """Withdraw an invitation. Raises `NotFound`."""
         left = tuple(one for one in self._waiting(now) if one.id != invitation_id)
         if len(left) == len(self._waiting(now)):
             raise NotFound(f"There is no invitation {invitation_id}.")
-        return self._changed(invitations=left)
+        return self._change(invitations=left)
 
     def invitation(self, token: InvitationToken, now: datetime) -> Invitation:
         """Return what a token invites to, while its inviter may still give that role.
@@ -136,7 +136,7 @@ class Workspace:
                 return one
         raise not_valid()
 
-    def with_accepted(self, invitation: Invitation, member: Member) -> "Workspace":
+    def with_acceptance(self, invitation: Invitation, member: Member) -> "Workspace":
         """Use an invitation up and add who has accepted it. Raises as `with_member` does."""
         joined = self.with_member(member)
         left = tuple(one for one in self.invitations if one.id != invitation.id)
@@ -160,21 +160,21 @@ class Workspace:
         _check_rank(role, by)
         changed = replace(member, role=role)
         members = tuple(changed if known is member else known for known in self.members)
-        return _owned(self._with_ranks(members, self._shut_out(user_id, now)))
+        return _require_owner(self._with_ranks(members, self._shut_out(user_id, now)))
 
     def without_member(self, user_id: str, by: Role, now: datetime) -> "Workspace":
         """Remove a member; end their tokens and invitations. Raises as `with_role` does."""
         member = self.member(user_id)
         _check_rank(member.role, by)
         members = tuple(known for known in self.members if known is not member)
-        return _owned(self._with_ranks(members, self._shut_out(user_id, now)))
+        return _require_owner(self._with_ranks(members, self._shut_out(user_id, now)))
 
     def with_shut_out(self, user_id: str, now: datetime) -> "Workspace":
         """End a member's tokens; they stay a member."""
-        return self._changed(shut_outs=self._shut_out(user_id, now))
+        return self._change(shut_outs=self._shut_out(user_id, now))
 
-    def with_plan(self, tier: Tier, limits: PlanLimits | None) -> "Workspace":
-        return self._changed(tier=tier, limits=limits)
+    def with_plan(self, tier: Tier, limits: WorkspaceLimits | None) -> "Workspace":
+        return self._change(tier=tier, limits=limits)
 
     def _shut_out(self, user_id: str, now: datetime) -> tuple[ShutOut, ...]:
         # A second later than the last time, so that tokens issued since then end as well: they are
@@ -186,12 +186,12 @@ class Workspace:
     def _with_ranks(
         self, members: tuple[Member, ...], shut_outs: tuple[ShutOut, ...]
     ) -> "Workspace":
-        changed = self._changed(members=members, shut_outs=shut_outs)
+        changed = self._change(members=members, shut_outs=shut_outs)
         # They would hold again if the inviter rose, or came back: nobody thinks of them then.
         held = (one for one in self.invitations if changed.may_invite(one.invited_by, one.role))
         return replace(changed, invitations=tuple(held))
 
-    def _changed(self, **changes: object) -> "Workspace":
+    def _change(self, **changes: object) -> "Workspace":
         return replace(self, version=self.version + 1, **changes)  # type: ignore[arg-type]
 
 
@@ -203,7 +203,7 @@ def _check_rank(role: Role, by: Role) -> None:
         )
 
 
-def _owned(workspace: Workspace) -> Workspace:
+def _require_owner(workspace: Workspace) -> Workspace:
     if not any(member.role is Role.OWNER for member in workspace.members):
         raise Conflict("The last owner can be neither removed nor given a lower role.")
     return workspace
