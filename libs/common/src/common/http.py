@@ -139,6 +139,8 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def known(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, KasalError)  # noqa: S101 - registered for this class only
+        if fault.__cause__ is not None and is_away(fault.__cause__):
+            log.warning("the database does not answer", reason=str(fault.__cause__)[:500])
         return _answer(request, _of_no_id(request, fault))
 
     async def invalid(request: Request, fault: Exception) -> Response:

@@ -30,7 +30,6 @@ def mongo_errors() -> Iterator[None]:
         yield
     except PyMongoError as fault:
         if is_away(fault):
-            log.warning("the database does not answer", reason=str(fault)[:500])
             raise Unavailable("The database does not answer.") from fault
         log.exception("a database call failed")
         raise InternalError from fault

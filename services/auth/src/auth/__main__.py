@@ -54,7 +54,7 @@ def _reset_password(email: str) -> None:
     try:
         run(tell)
     except KasalError as fault:
-        sys.exit(fault.message)
+        sys.exit(f"{fault.message} {fault.__cause__}" if fault.__cause__ else fault.message)
 
 
 if __name__ == "__main__":

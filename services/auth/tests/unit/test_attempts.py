@@ -76,9 +76,9 @@ async def test_guesses_sent_at_once_are_counted_one_by_one(world):
     await world.accounts.register("user@example.com", "secure_password", None)
     matches = world.passwords.matches
 
-    async def slow(password, hashed):
+    async def slow(password, digest):
         await asyncio.sleep(0)
-        return await matches(password, hashed)
+        return await matches(password, digest)
 
     world.passwords.matches = slow
     guesses = [world.logins.login("user@example.com", f"guess {n}", None) for n in range(40)]

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from auth.domain.workspaces.workspaces import Member, PlanLimits
+from auth.domain.workspaces.workspaces import Member, WorkspaceLimits
 from common.errors import Conflict, Forbidden, InvalidRequest, NotFound, Unauthorized
 from common.identity import Role
 
@@ -16,7 +16,7 @@ def member(number: int, role: Role) -> Member:
 async def test_only_an_enterprise_has_limits_of_its_own(world):
     owner = await world.owner()
     with pytest.raises(InvalidRequest) as refused:
-        await world.memberships.set_plan(owner, "pro", PlanLimits(1, 1))
+        await world.memberships.set_plan(owner, "pro", WorkspaceLimits(1, 1))
     assert refused.value.details["field"] == "limits"
 
 

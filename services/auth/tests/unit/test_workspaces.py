@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auth.domain.logins.revocations import REVOKED_FOR
-from auth.domain.workspaces.workspaces import MOST_MEMBERS, Member, PlanLimits, Workspace
+from auth.domain.workspaces.workspaces import MOST_MEMBERS, Member, Workspace, WorkspaceLimits
 from common.errors import Conflict, Forbidden, KasalError
 from common.identity import Role
 
@@ -95,10 +95,10 @@ def test_a_workspace_has_only_so_many_seats():
 @pytest.mark.parametrize(
     ("tier", "limits", "effective"),
     [
-        ("free", None, PlanLimits(1_000, 100)),
-        ("pro", None, PlanLimits(10_000, 1_000)),
+        ("free", None, WorkspaceLimits(1_000, 100)),
+        ("pro", None, WorkspaceLimits(10_000, 1_000)),
         ("enterprise", None, None),
-        ("enterprise", PlanLimits(5, 2), PlanLimits(5, 2)),
+        ("enterprise", WorkspaceLimits(5, 2), WorkspaceLimits(5, 2)),
     ],
 )
 def test_limits_follow_the_tier(tier, limits, effective):
