@@ -1,4 +1,4 @@
-"""Work that an answer must not wait for, lest its time tell something."""
+"""Work that no response may wait for, because its timing would give something away."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,20 +12,20 @@ Errand = Callable[[], Awaitable[None]]
 
 
 class Errands:
-    """Runs errands one after the other; `run` must be running. Too many are dropped and logged."""
+    """Runs errands one at a time while `run` is running. When too many wait, new ones are dropped and logged."""
 
     def __init__(self) -> None:
         self._waiting: asyncio.Queue[Errand] = asyncio.Queue(MOST_WAITING)
 
     def add(self, errand: Errand) -> None:
-        """Have something done soon."""
+        """Queue an errand."""
         try:
             self._waiting.put_nowait(errand)
         except asyncio.QueueFull:
             log.warning("an errand was dropped: too many wait")
 
     async def run(self) -> None:
-        """Do what waits, until cancelled."""
+        """Run the queued errands until cancelled."""
         while True:
             errand = await self._waiting.get()
             try:

@@ -1,4 +1,4 @@
-"""What is sent by e-mail, where the installation sends any."""
+"""The letters that are sent by e-mail, in installations that send any."""
 
 from datetime import timedelta
 
@@ -15,9 +15,9 @@ COUNTED_FOR = timedelta(days=1)
 
 
 class Letters:
-    """Writes letters. Sending happens later and fails nobody's request.
+    """Writes letters. They are sent in the background, so that no request fails because of one.
 
-    What a stranger can cause to be sent is bounded, by workspace and by address.
+    How many letters a stranger can trigger is bounded, by workspace and by address.
     """
 
     def __init__(self, post: Post, counts: Failures) -> None:
@@ -73,7 +73,7 @@ class Letters:
             )
 
     async def may_reset(self, account: str) -> bool:
-        """Count a wish to reset a password; return whether a letter may go out."""
+        """Count a request to reset a password; return whether a letter may go out."""
         return self.sent and await self._within({f"reset {account}": MOST_TO_ONE})
 
     def reset(self, email: str, token: str, minutes: int) -> None:
@@ -88,7 +88,7 @@ class Letters:
         )
 
     def tell_of_change(self, email: str) -> None:
-        """Tell the holder that the password is another one now."""
+        """Tell the holder that the password was changed."""
         self._post.send(
             email,
             "Your password was changed",
@@ -105,9 +105,9 @@ class Letters:
 
 
 def _plain(name: str) -> str:
-    """Return what somebody called something, so that it cannot pass for more of the letter.
+    """Return a user's name for something, made safe to quote: it cannot pass for part of the letter.
 
-    On one line, without what is no text, and without what mail programs make links of.
+    One line, printable characters only, and nothing that mail programs turn into links.
     """
     shown = "".join(one if one.isprintable() else " " for one in name)
     return " ".join(shown.replace("/", " ").replace(".", " ").split())[:60]

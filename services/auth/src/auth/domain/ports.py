@@ -1,4 +1,4 @@
-"""What auth's rules need from outside."""
+"""What auth's rules need from other rooms."""
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -107,15 +107,15 @@ class ApiKeys(Receipts, Protocol):
 
 
 class Revocations(Protocol):
-    """The truth about what is revoked; doors work on copies of it."""
+    """The authoritative list of revocations; the doors work on copies."""
 
     async def list_unexpired(self, now: datetime) -> Sequence[SessionRevoked]: ...
 
 
 class RevocationAnnouncer(Protocol):
-    """Tells the doors of a revocation.
+    """Notifies the doors of a revocation.
 
-    Never fails: what does not get through is logged, and the doors learn it from auth later.
+    Never fails: what does not get through is logged, and the doors get it from auth later.
     """
 
     async def announce(self, revocation: SessionRevoked) -> None: ...
@@ -131,10 +131,10 @@ class Passwords(Protocol):
 
 
 class Failures(Protocol):
-    """Counts of what must not happen too often. Each ends a while after it was last added to."""
+    """Counts of things that must not happen too often. Each expires a while after the last increment."""
 
     async def counts(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
-        """Return of each how often it happened, and the seconds since it last did."""
+        """Return for each how often it happened, and the seconds since the last time."""
 
     async def add(self, counted: Sequence[str]) -> None:
         """Count one more of each."""
@@ -150,7 +150,7 @@ class Post(Protocol):
         """Whether there is a server to send by."""
 
     def send(self, to: str, subject: str, text: str) -> None:
-        """Have a letter sent, later. Never fails: what cannot be sent is logged."""
+        """Queue a letter. Never fails: what cannot be sent is logged."""
 
 
 class TokenMint(Protocol):

@@ -1,4 +1,4 @@
-"""Telling the doors: Redis first, then the bus; auth's database has it already."""
+"""Notifying the doors of revocations: Redis first, then the bus; auth's database already has them."""
 
 import asyncio
 import time
@@ -32,7 +32,7 @@ class DoorCopy(Protocol):
 
 
 class DoorAnnouncer:
-    """Announces revocations, and brings later what did not get through.
+    """Announces revocations, and delivers later what did not get through.
 
     Every `look_every` seconds it sends again what the bus did not take, and fills Redis from the
     database where Redis has lost its content or missed something; every `fill_every` seconds it
@@ -57,7 +57,7 @@ class DoorAnnouncer:
         self._unsent: deque[SessionRevoked] = deque(maxlen=_MOST_UNSENT)
 
     async def announce(self, revocation: SessionRevoked) -> None:
-        """Tell the doors; returns when they have been told or will be by `keep`."""
+        """Notify the doors; whatever fails now is left to `keep`."""
         try:
             await self._copy.write([revocation])
         except Unavailable as fault:
@@ -70,7 +70,7 @@ class DoorAnnouncer:
             log.warning("a revocation will be published later", reason=fault.message)
 
     async def keep(self) -> None:
-        """Bring what is missing to Redis and the bus, until cancelled."""
+        """Deliver what is missing to Redis and the bus, until cancelled."""
         while True:
             try:
                 await self._send()

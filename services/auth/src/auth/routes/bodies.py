@@ -127,7 +127,7 @@ class InvitationRequest(RequestModel):
 
 class MemberRequest(InvitationRequest):
     password: Password | None = None
-    """Not taken any more: whoever is invited uses their own."""
+    """No longer accepted: invited people choose their own."""
 
 
 class InvitationView(AnswerModel):

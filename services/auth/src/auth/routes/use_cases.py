@@ -1,4 +1,4 @@
-"""What the routes use; `wiring` puts it on the application."""
+"""The use cases that routes get from `wiring`, and dependencies that several routes share."""
 
 from dataclasses import dataclass
 from typing import Annotated
@@ -48,8 +48,8 @@ Use = Annotated[AuthUseCases, Depends(use_cases)]
 def _address(request: Request, use: Use) -> str:
     """Return the name under which the client's address is counted.
 
-    What the header says is believed of the gateway, which proves itself by the services' secret; of
-    anybody else the address of the connection counts.
+    The header is trusted only from the gateway, which shows the services' secret; for anybody else the
+    connection's own address counts.
     """
     told = request.headers.get("x-forwarded-for")
     if told and use.issuer.is_service(request.headers.get("x-kasal-service-secret", "")):

@@ -24,9 +24,9 @@ _MOST_COUNTS = 10_000
 
 
 class CountedFailures:
-    """Failed logins by whatever they are counted by.
+    """Counts in Redis that expire some time after the last failure.
 
-    A count ends a while after its last failure, so its remaining life tells how long ago that was.
+    The remaining lifetime of a count tells how long ago its last failure was.
     """
 
     def __init__(self, redis: Redis, window: timedelta) -> None:
@@ -48,7 +48,7 @@ class CountedFailures:
         return [self._together(key, int(count or 0), left) for key, count, left in pairs]
 
     def _together(self, key: str, count: int, left: int) -> tuple[int, float]:
-        """Add what was counted here: a Redis that refuses writes still answers what it has."""
+        """Add what was counted here: a Redis that refuses writes still serves reads."""
         here, since_here = self._seen_here(key)
         since = max(0.0, self._window - left / 1_000)
         return count + here, min(since, since_here) if here else since

@@ -23,7 +23,7 @@ async def indexes(database: Database) -> None:
 
 
 async def accounts_by_lower_case(database: Database) -> None:
-    """Tell accounts apart by lower case, where casefolding had made other letters of some."""
+    """Identify accounts by lower case, where casefolding had replaced letters."""
     beyond_ascii = {"account": {"$ne": None}, "email": {"$regex": "[^\\x00-\\x7f]"}}
     async for user in database["users"].find(beyond_ascii, {"email": 1, "account": 1}):
         account = account_of(user["email"])

@@ -1,4 +1,4 @@
-"""What is revoked, read from the documents it is part of, and the doors' copy of it in Redis."""
+"""Revocations, read from the documents they are part of, and the doors' copy of them in Redis."""
 
 import asyncio
 import time
@@ -21,7 +21,7 @@ if tonumber(redis.call('GET', KEYS[1]) or '0') <= tonumber(ARGV[1]) then
   redis.call('SET', KEYS[1], ARGV[1], 'EX', ARGV[2])
 end
 """
-"""A refill reads and writes while new revocations come in: the later one must win."""
+"""New revocations arrive while a refill runs: the later one must win."""
 
 
 @mongo_store

@@ -1,4 +1,4 @@
-"""How what callers send becomes a crew, or a change of one."""
+"""Turns what callers send into a crew, or into a change of one."""
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
@@ -45,9 +45,9 @@ def new_crew(draft: CrewDraft, workspace_id: str, now: datetime) -> Crew:
 
 
 def _with_ids_of_its_own(draft: CrewDraft) -> CrewDraft:
-    """Return `draft` with new ids in place of given ones, wherever they are named.
+    """Return `draft` with new ids in place of the given ones, wherever they occur.
 
-    So what was read of one crew makes another.
+    So a crew that was read can be sent again to make a copy of it.
     """
     for field, drafts in (("agents", draft.agents), ("tasks", draft.tasks)):
         refuse(list(repeated_ids(field, [one.id for one in drafts if one.id is not None])))
@@ -92,7 +92,7 @@ def changed_crew(crew: Crew, changes: CrewChanges, now: datetime) -> Crew:
 def agents_of(drafts: Sequence[AgentDraft], before: Sequence[Agent] | None) -> tuple[Agent, ...]:
     """Return the agents that `drafts` describe; those with an id must be among `before`.
 
-    None: the crew is new, and the ids are.
+    With None the crew is new, and so are all ids.
     """
     known = {agent.id: agent.number for agent in before or ()}
     if before is not None:
@@ -143,7 +143,7 @@ def _check_known(field: str, ids: Iterable[str | None], known: Collection[str]) 
 
 
 def _agent_id(index: int, draft: TaskDraft, agents: Sequence[Agent]) -> str | None:
-    """Return who is meant. A crew's only agent does what is given to nobody."""
+    """Return the id of the agent that a task names; a crew's only agent gets unassigned tasks."""
     if draft.agent_id is not None:
         return str(draft.agent_id)
     if draft.agent is None:
@@ -162,7 +162,7 @@ def _agent_id(index: int, draft: TaskDraft, agents: Sequence[Agent]) -> str | No
 def _context(
     index: int, drafts: Sequence[TaskDraft], ids: Sequence[str], held: Sequence[str]
 ) -> list[str]:
-    """Return the context with the ids of the tasks that it names, by their index or their name."""
+    """Return the context with ids in place of the indexes and names of tasks."""
     entries = drafts[index].context
     for place, entry in enumerate(entries):
         if isinstance(entry, int) and not 0 <= entry < index:

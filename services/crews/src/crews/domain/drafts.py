@@ -28,9 +28,9 @@ TaskId: Any = id_of("task_id")
 
 
 class CatalogInput(BaseModel):
-    """Base of what callers send. Unknown fields are refused: a typing error must not pass unseen.
+    """Base of what callers send. Unknown fields are refused, so that a typo does not go unnoticed.
 
-    `READ_ONLY` fields are in what the platform answers: sent back with the rest, they are left out.
+    `READ_ONLY` fields occur in responses; when they are sent back with the rest, they are ignored.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -96,8 +96,8 @@ class ConfigurationDraft(CatalogInput):
     memory: MemorySwitchesDraft = MemorySwitchesDraft()
     on_unknown_outcome: UnknownOutcome = Field(
         default="fail",
-        description="What becomes of a call of a tool that is not idempotent when its worker was lost "
-        "in the midst of it: the job fails, the call is made again, or a person is asked",
+        description="What happens to a call to a tool that is not idempotent when its worker is lost during the "
+        "call: the job fails, the call is made again, or a person is asked",
     )
     verbose: bool = False
 

@@ -1,7 +1,7 @@
-"""Which models a crew may name: known ones or new ones, but no slips of the pen.
+"""Which models a crew may name: known and new ones, but no misspellings.
 
-Names change faster than any list of them. So a name is refused only where it is all but one that is
-published: its words are spelt otherwise, not its numbers. `provider:model` is always taken.
+Names change faster than any list of them. So a name is refused only when it nearly matches a published
+one and differs in its words, not in its numbers. `provider:model` is always accepted.
 """
 
 import re
@@ -15,7 +15,7 @@ _PREFIXED = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9-]+)?:")
 _DIGITS = re.compile(r"[0-9]+")
 _WORD = re.compile(r"[a-z]+")
 _COMMON = frozenset(word for provider in PROVIDERS for word in provider.words)
-"""Words that need no look at the published names."""
+"""Words that are known without loading the published names."""
 _SHORT = 4
 """Words up to this length are taken for another only with one letter's difference."""
 

@@ -1,4 +1,4 @@
-"""Where a tool's requests go, and which of its headers may be keys."""
+"""Where a tool's requests go, and which of its headers must be hidden."""
 
 import contextlib
 import re
@@ -37,7 +37,7 @@ def endpoint_fault(value: str) -> str | None:
 def origin(url: str) -> Origin:
     """Return scheme, host and port (RFC 6454), of spellings of one host the same.
 
-    Whatever is not surely the same is another: that costs a caller new credentials at most.
+    In doubt two addresses count as different; at worst the caller has to send the credentials again.
     """
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
@@ -47,7 +47,7 @@ def origin(url: str) -> Origin:
 
 
 def is_secret(name: str, value: str) -> bool:
-    """Say whether a header may hold a key: it is not shown then."""
+    """Return whether a header may hold a key and must not be shown."""
     return is_key_header(name) or bool(_SECRET_VALUE.match(value))
 
 
@@ -63,7 +63,7 @@ def unmask_headers(given: Mapping[str, str], held: Mapping[str, str]) -> dict[st
 
 
 def harmless_headers(headers: Mapping[str, str]) -> dict[str, str]:
-    """Return the headers that may go on to another origin: those that are surely no keys."""
+    """Return the headers that may be sent to another origin, because they hold no keys."""
     return {
         name: value
         for name, value in headers.items()

@@ -1,4 +1,4 @@
-"""What the rules of crews need from outside."""
+"""What crews' rules need from other rooms."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

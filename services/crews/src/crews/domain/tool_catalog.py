@@ -21,7 +21,7 @@ _USERS_NAMED = 20
 
 @dataclass(frozen=True, slots=True)
 class Changed:
-    """A tool after a change, and what that has done to its keys."""
+    """A tool after a change, and what happened to its keys."""
 
     tool: RegisteredTool
     credentials: Fate
@@ -87,7 +87,7 @@ class ToolCatalog:
     async def credentials(
         self, workspace_id: str, tool_id: str, endpoint: str | None
     ) -> tuple[RegisteredTool, Mapping[str, str]]:
-        """Return what a call to `endpoint` is signed with: only where the tool still is there.
+        """Return the credentials for a call to `endpoint`, if the tool still has that origin.
 
         Raises `NotFound`, and `Conflict` for a run that began before the tool moved elsewhere.
         """

@@ -1,6 +1,6 @@
 """The names and prices of models as genai-prices has them, which is part of the installation.
 
-Its data takes half a second and 30 MB, so it is loaded when first asked for: on a thread.
+Loading takes half a second and 30 MB, so it happens on first use, on a thread.
 """
 
 from collections.abc import Collection, Iterator

@@ -1,4 +1,4 @@
-"""What the routes use; `wiring` puts it on the application."""
+"""The use cases that routes get from `wiring`, and what several routes share."""
 
 import hashlib
 from collections.abc import Callable
@@ -50,7 +50,7 @@ LOOKED = (
     ". Of a workspace that has very many, a request looks at some thousand of the newest (`total` counts"
     " in those) or behind `after`; `next` goes on, even if a page is not full"
 )
-"""What clients are told of filters that no index knows."""
+"""What the API documents about filters that no index serves."""
 
 
 def _use_cases(request: Request) -> CrewsUseCases:
@@ -70,12 +70,12 @@ def place_in(pair: tuple[Crew, Agent | Task]) -> Spot:
 
 
 def number_of(page: CursorPage, scope: Scope) -> int | None:
-    """Return the number that what is wanted is below of. Raises as `spot_of` does."""
+    """Return the number below which the page starts, None for the first. Raises as `spot_of` does."""
     return None if page.after is None else spot_of(page.after, scope)[0]
 
 
 def part_of(stretch: Stretch[T], scope: Scope) -> Part[T]:
-    """Return what a store has read, with a cursor of what follows."""
+    """Return a stretch of a list with the cursor of its next page."""
     end = None if stretch.end is None else cursor_at((stretch.end, ""), scope)
     return Part(stretch.entries, stretch.total, end)
 
@@ -86,7 +86,7 @@ def crew_tag(crew: Crew) -> str:
 
 
 def entry_tag(entry: BaseModel) -> str:
-    """Return an agent's or a task's ETag; a change of its neighbours does not move it."""
+    """Return an agent's or a task's ETag, which changes of its neighbours leave alone."""
     return (
         f'"{hashlib.sha256(entry.model_dump_json(exclude={"number"}).encode()).hexdigest()[:20]}"'
     )

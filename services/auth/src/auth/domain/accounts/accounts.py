@@ -20,7 +20,7 @@ _RACES = 10
 
 
 class Accounts:
-    """Registers users and tells who somebody is."""
+    """Registers users and looks up who a caller is."""
 
     def __init__(
         self,
@@ -50,8 +50,8 @@ class Accounts:
     ) -> Registered:
         """Make a user and their workspace, tier free.
 
-        For a taken address the same is returned, after the same work, and nothing is made: so nobody
-        learns here who has an account. Its holder gets a letter where letters are sent.
+        For a taken address the result and the work are the same but nothing is stored, so nobody can
+        find out who has an account. The account's holder gets a letter, where letters are sent.
 
         Raises `Forbidden` when registration is switched off, and as `at_most_once`.
         """
@@ -70,7 +70,7 @@ class Accounts:
                 await self._users.note_registration(user.email, self._clock(), receipt)
                 await self._letters.warn_of_registration(user.email)
             else:
-                # Should this not happen, the first login makes it.
+                # If the process dies here, the first login makes it.
                 await self._workspaces.add(workspace)
                 self._letters.welcome(user.email)
             return user, workspace
@@ -91,7 +91,7 @@ class Accounts:
     ) -> User:
         """Make the user, the workspace and the membership unless they are there.
 
-        For demos and first starts; what is there already is left as it is.
+        For demos and first starts. Whatever exists already is left alone.
         """
         user = await self._users.by_email(email) or await self.create(email, password, name)
         now = self._clock()

@@ -1,7 +1,7 @@
 """How often passwords may be guessed: by account and address together, by address, and by account.
 
-A stranger's guesses must not keep the owner out, so what is counted of an account alone never holds up
-somebody at an address the owner has come from before.
+A stranger's guesses must not lock the owner out, so the count of an account alone never delays
+anybody at an address that the owner has used before.
 """
 
 import asyncio
@@ -16,9 +16,9 @@ from auth.domain.ports import Failures
 from common.errors import RateLimited
 
 NOWHERE = "local"
-"""Stands for the address of who has none."""
+"""The address of callers that have none."""
 REMEMBERED = timedelta(hours=1)
-"""How long failures count after the last of them."""
+"""How long failures count after the latest one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +42,7 @@ PAIR = Bound(free=10, first=30, longest=900)
 ADDRESS = Bound(free=60, first=5, longest=300)
 """All accounts, from one address that the account's owner has not come from."""
 ACCOUNT = Bound(free=100, first=5, longest=60)
-"""One account from all such addresses. It slows guessing from many of them, and shuts nobody out."""
+"""One account from all such addresses. It slows down guessing from many addresses and locks nobody out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,14 +64,14 @@ class Attempt:
 
 
 def place_of(user_id: str, address: str) -> str:
-    """Return what is stored of an address that a user came from."""
+    """Return the hash under which an address that a user has logged in from is stored."""
     return digest(f"{user_id} {address}")
 
 
 class Attempts:
-    """Lets guesses at one account from one address happen one after the other, ever more slowly.
+    """Lets guesses at one account from one address happen one at a time, more and more slowly.
 
-    Without the turns, guesses sent at the same moment would all pass before the first has failed.
+    Without turns, guesses sent at the same moment would all get through before the first has failed.
     """
 
     def __init__(self, failures: Failures) -> None:
@@ -95,9 +95,9 @@ class Attempts:
         await self._failures.add(list(attempt.bounds()))
 
     async def succeeded(self, attempt: Attempt) -> None:
-        """Forget the wrong ones of this account and address.
+        """Forget the failures of this account and address together.
 
-        What is counted of the address or the account alone stays: else whoever guesses would only
-        have to log in now and then with an account of their own.
+        The counts of the address alone and of the account alone stay: otherwise an attacker could
+        reset them by logging in now and then with an account of their own.
         """
         await self._failures.clear(attempt.pair)

@@ -1,4 +1,4 @@
-"""Changing a password, and setting a new one where it was forgotten."""
+"""Changing a password, and replacing a forgotten one."""
 
 import secrets
 from datetime import datetime, timedelta
@@ -18,13 +18,13 @@ from common.times import utc_now
 
 RESET_HOLDS = timedelta(hours=1)
 MOST_ENDED_ONE_BY_ONE = 200
-"""Logins that a password change ends singly; beyond, all tokens of the user have to be renewed."""
+"""Logins that a password change ends one by one; with more, all tokens of the user have to be renewed."""
 
 
 class PasswordChanges:
-    """Sets passwords. With the old one, all other logins end; without it, every login and API key does.
+    """Sets passwords. Changing a password ends all other logins; a reset ends every login and API key.
 
-    Whoever registered an address before its holder came must not keep a key to what is theirs now.
+    Whoever registered an address before its holder did must not keep access to the holder's account.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class PasswordChanges:
         user = await self._users.find(caller.user_id)
         if user is None:
             raise Unauthorized("There is no such user any more.")
-        # Counted by login: whoever holds its token must not guess, nor shut the owner out.
+        # Counted by login: a stolen token must not allow guessing, nor lock the owner out.
         attempt = Attempt(user.id, f"{address} {caller.session_id}", known=True)
         async with self._attempts.turn(attempt):
             if not await self._passwords.matches(current, user.password_hash):
@@ -81,7 +81,7 @@ class PasswordChanges:
     async def forgot(self, email: str) -> None:
         """Send the holder of an account a token that sets a new password, if it has one.
 
-        It goes to the address as it is stored, never as it was written here.
+        It goes to the stored address, never to the spelling in the request.
         """
         user = await self._users.by_email(email)
         if user is not None and await self._letters.may_reset(user.id):
@@ -99,8 +99,8 @@ class PasswordChanges:
         if user is None:
             raise _not_valid()
         fresh = await self._passwords.hash(password)
-        # Before and after: a process that dies in between leaves the token, to be used again, and
-        # whoever logs in with the old password meanwhile is out.
+        # Both before and after: if the process dies in between, the token can be used again, and
+        # anybody who logs in with the old password in the meantime is logged out.
         await self._end(user.id, None)
         await self._end_keys(user.id)
         if not await self._users.reset_password(user.id, digest(secret), fresh):
@@ -137,7 +137,7 @@ class PasswordChanges:
 
 
 async def new_reset_token(users: Users, email: str, clock: Clock = utc_now) -> str:
-    """Return a token for whoever operates the platform to hand over. Raises `NotFound`."""
+    """Return a reset token for the operator to hand over. Raises `NotFound`."""
     user = await users.by_email(email)
     if user is None:
         raise NotFound(f"There is no account of {email}.")

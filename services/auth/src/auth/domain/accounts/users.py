@@ -32,10 +32,10 @@ class User:
 
 
 def account_of(email: str) -> str:
-    """Return the form of an address by which accounts are told apart, whatever its spelling.
+    """Return the canonical form of an address: equal for two spellings of the same account.
 
-    Case is no difference. Letters that casefolding would make others (`ß` to `ss`, a long s to `s`) are:
-    their mailboxes are not the same person's.
+    Case does not matter. Letters that casefolding would turn into others (`ß` into `ss`, a long s into
+    `s`) stay distinct: their mailboxes may belong to different people.
     """
     try:
         spelled = _normal_form(email)

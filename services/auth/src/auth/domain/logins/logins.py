@@ -35,7 +35,7 @@ from common.times import utc_now
 _WRONG = "The e-mail address or the password is wrong."
 _NO_LONGER = "The refresh token is not valid any more."
 _RACES = MOST_SIBLINGS + 5
-"""Each lost race is somebody else's sibling, of which there are only so many."""
+"""Whoever wins a race adds a sibling token, and their number is bounded."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Logins:
         tokens, session_id = await self._open_session(
             user, await self._choose_workspace(user, workspace_id)
         )
-        # The password may have been changed, and its logins ended, since it was compared.
+        # The password may have been changed, and its logins ended, since the comparison.
         now_known = await self._users.find(user.id)
         if now_known is None or now_known.password_hash != user.password_hash:
             await self._end(session_id)
@@ -124,7 +124,7 @@ class Logins:
         chosen = entered_first(user, belongings)
         if chosen is not None:
             return chosen.workspace_id
-        # One's own is made with the account, unless the process died in between.
+        # The user's own workspace is made with the account, unless the process died in between.
         if user.home is None or not await self._workspaces.add(home_of(user, self._clock())):
             raise Unauthorized("You are not a member of any workspace.")
         return user.home
@@ -144,7 +144,7 @@ class Logins:
     async def switch(self, caller: Identity, workspace_id: str) -> TokenPair:
         """Return tokens for another workspace of the caller's, as a login does.
 
-        The login they came with goes on. Raises `NotFound`, and `Forbidden` without a login.
+        The caller's present login stays valid. Raises `NotFound`, and `Forbidden` without a login.
         """
         await self.check_open(caller)
         user = await self._users.find(caller.user_id)
@@ -155,7 +155,7 @@ class Logins:
         except Unauthorized:
             raise NotFound(f"You are not a member of a workspace {workspace_id}.") from None
         try:
-            await self.check_open(caller)  # it may have been ended, with all others, meanwhile
+            await self.check_open(caller)  # it may have been ended in the meantime, with all others
         except Unauthorized:
             await self._end(session_id)
             raise
@@ -168,7 +168,7 @@ class Logins:
         return sorted(found, key=lambda one: (one.joined_at, one.workspace_id))
 
     async def check_open(self, caller: Identity) -> None:
-        """Raise `Unauthorized` when the caller's login has ended, `Forbidden` when it is none."""
+        """Raise `Unauthorized` when the caller's login has ended, `Forbidden` when the caller has none."""
         need_login(caller)
         session = await self._sessions.find(caller.session_id)
         if session is None or not session.usable(self._clock()):

@@ -1,7 +1,7 @@
 """Ending access tokens before they expire.
 
-What is revoked is part of the document it concerns: a session, an API key, a workspace for one of
-its members. So the change and its revocation are one write; the doors are told after it.
+A revocation is part of the document it concerns: a session, an API key, or a workspace for one of
+its members. So the change and the revocation are one write; the doors are notified afterwards.
 """
 
 from datetime import UTC, datetime, timedelta
@@ -11,7 +11,7 @@ from common.contracts.messages import SessionRevoked
 LONGEST_ACCESS = timedelta(days=1)
 """No access token lives longer, whatever the setting is or was."""
 REVOKED_FOR = LONGEST_ACCESS + timedelta(minutes=1)
-"""How long a revocation is kept: the longest token, and what clocks may differ by."""
+"""How long a revocation is kept: the longest token lifetime plus clock skew."""
 
 
 def session_revocation(session_id: str, now: datetime) -> SessionRevoked:

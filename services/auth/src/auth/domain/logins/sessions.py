@@ -11,10 +11,10 @@ from common.identity import Identity
 from common.ids import new_id
 
 GRACE = timedelta(seconds=10)
-"""For so long after its use a refresh token is taken again, while what it gave has not been used: for
-clients that lost the answer, and for two tabs that refresh at once."""
+"""How long a used refresh token is accepted again while its successor is unused: for clients that lost
+the response, and for two tabs that refresh at once."""
 MOST_SIBLINGS = 20
-"""Unused tokens that may have come from one, and that a session may have."""
+"""Unused tokens that one token may have produced, and that a session may hold."""
 
 LOGIN = "ses_"
 """What the ids of sessions begin with."""
@@ -23,7 +23,7 @@ Outcome = Literal["rotated", "reused", "unknown", "expired"]
 
 
 def digest(secret: str) -> str:
-    """Return what is stored of a secret: long and random ones need no slow hash."""
+    """Return the hash under which a secret is stored: long random ones need no slow hash."""
     return hashlib.sha256(secret.encode()).hexdigest()
 
 

@@ -1,4 +1,4 @@
-"""Tokens for those who have no login: holders of an API key, the sandbox, the services."""
+"""Short-lived tokens for callers without a login: API keys, the sandbox, the services."""
 
 import hmac
 
@@ -18,7 +18,7 @@ _NOT_VALID = "The token is not valid."
 
 
 class TokenIssuer:
-    """Gives short-lived tokens."""
+    """Issues short-lived tokens."""
 
     def __init__(
         self,

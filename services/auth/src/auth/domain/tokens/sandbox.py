@@ -11,6 +11,6 @@ ROLE = Role.ADMIN
 
 
 def refuse_sandbox(caller: Identity) -> None:
-    """Raise `Forbidden` for the sandbox: who may enter it is not for those who share it to say."""
+    """Raise `Forbidden` for callers in the sandbox: they cannot decide who shares it."""
     if caller.session_id == SESSION:
         raise Forbidden("The shared sandbox has no members and API keys; register for those.")

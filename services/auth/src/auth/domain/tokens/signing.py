@@ -1,7 +1,7 @@
 """Signing keys and the key ring.
 
-One key signs, its successor waits to be known everywhere, and older ones are told until their last
-token has expired.
+One key signs, its successor waits until it is known everywhere, and older keys stay published until
+their last token has expired.
 """
 
 import asyncio
@@ -71,12 +71,12 @@ def signer(keys: Sequence[SigningKey], now: datetime) -> SigningKey:
 
 
 def outdated_keys(keys: Sequence[SigningKey], now: datetime) -> list[SigningKey]:
-    """Return the keys none of whose tokens can hold any more."""
+    """Return the keys whose tokens have all expired."""
     return [key for key, successor in pairwise(keys) if successor.created_at + TOLD_FOR < now]
 
 
 class KeyRing:
-    """Signs, and tells the public keys; also a `KeySource`."""
+    """Signs tokens and publishes the public keys; also a `KeySource`."""
 
     def __init__(self, store: SigningKeys, clock: Clock = utc_now) -> None:
         self._store = store
@@ -96,7 +96,7 @@ class KeyRing:
         self._keys = tuple(keys)
 
     async def rotate(self) -> None:
-        """Make the next key; it signs once it is known everywhere, and old tokens go on holding.
+        """Make the next key. It signs once it is known everywhere; existing tokens stay valid.
 
         Of several processes that rotate at once one succeeds, and all know its key.
         """
@@ -122,7 +122,7 @@ class KeyRing:
     async def public_key(self, key_id: str) -> EllipticCurvePublicKey | None:
         """Return a public key by its `kid`.
 
-        For one that is not known the store is read again, at most every 5 s: forged ids cost little.
+        An unknown one has the store read again, at most every 5 s, so forged ids are cheap.
         """
         found = self._find(key_id)
         if found is None:

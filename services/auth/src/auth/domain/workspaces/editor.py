@@ -1,4 +1,4 @@
-"""Changing a workspace while others may do so too."""
+"""Changing a workspace that others may be changing too."""
 
 from collections.abc import Callable
 
@@ -11,7 +11,7 @@ _RACES = 10
 
 
 class WorkspaceEditor:
-    """Reads workspaces, and stores what becomes of them."""
+    """Reads workspaces and stores their changes."""
 
     def __init__(self, workspaces: Workspaces) -> None:
         self._workspaces = workspaces

@@ -30,9 +30,9 @@ class Invited:
 
 
 class Invitations:
-    """Nobody becomes a member but by accepting: with the token, and as the holder of the address.
+    """People become members only by accepting: with the token, and as the holder of the address.
 
-    What is answered to the inviter does not depend on whether the address has an account.
+    What the inviter sees does not depend on whether the address has an account.
     """
 
     def __init__(

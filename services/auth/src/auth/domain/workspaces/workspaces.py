@@ -44,7 +44,7 @@ class Member:
 
 @dataclass(frozen=True, slots=True)
 class ShutOut:
-    """A user's tokens issued at or before `at` (Unix seconds) hold no more; forgotten at `until`."""
+    """A user's tokens issued at or before `at` (Unix seconds) are void; the record is dropped at `until`."""
 
     user_id: str
     at: int
@@ -153,7 +153,8 @@ class Workspace:
     def with_role(self, user_id: str, role: Role, by: Role, now: datetime) -> "Workspace":
         """Change a member's role, as somebody with the role `by`, and end their tokens.
 
-        Invitations that they may not give any more end too. Raises `NotFound`, `Forbidden` above one's own role, `Conflict` for the last owner.
+        Their invitations end if they may no longer give that role. Raises `NotFound`, `Forbidden` above
+        the caller's own role, and `Conflict` for the last owner.
         """
         member = self.member(user_id)
         _check_rank(member.role, by)
@@ -187,7 +188,7 @@ class Workspace:
         self, members: tuple[Member, ...], shut_outs: tuple[ShutOut, ...]
     ) -> "Workspace":
         changed = self._change(members=members, shut_outs=shut_outs)
-        # They would hold again if the inviter rose, or came back: nobody thinks of them then.
+        # Otherwise they would become valid again, unnoticed, if the inviter is promoted or comes back.
         held = (one for one in self.invitations if changed.may_invite(one.invited_by, one.role))
         return replace(changed, invitations=tuple(held))
 
