@@ -175,14 +175,14 @@ async def test_a_change_during_a_count_is_not_lost(stores: Stores) -> None:
     await stores.add()
     await stores.totals.announce("ws_1", {})
     await stores.age()
-    counting = stores.totals._counted
+    counting = stores.totals._count_all
 
     async def counted_before_a_removal(workspace_id: str) -> Any:
         found = await counting(workspace_id)
         assert await stores.crews.remove(crew)
         return found
 
-    stores.totals._counted = counted_before_a_removal  # type: ignore[method-assign]
+    stores.totals._count_all = counted_before_a_removal  # type: ignore[method-assign]
     await stores.totals.of("ws_1")
-    stores.totals._counted = counting  # type: ignore[method-assign]
+    stores.totals._count_all = counting  # type: ignore[method-assign]
     assert await stores.count() == (1, 1)
