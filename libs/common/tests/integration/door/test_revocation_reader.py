@@ -10,12 +10,13 @@ from common.door.store import RedisRevocationReader
 from common.errors import Unavailable
 from common.identity import Identity, Role
 from common.settings import RedisSettings
+from kasal_platform.embedded.backends import InProcessBackends
 
 
 @pytest.fixture(params=["memory", "redis"])
 async def redis(request):
     url = "memory://" if request.param == "memory" else request.getfixturevalue("redis_url")
-    async with Backends().redis(RedisSettings(redis_url=url)) as client:
+    async with InProcessBackends().redis(RedisSettings(redis_url=url)) as client:
         yield client
 
 
