@@ -6,18 +6,20 @@ from typing import Any
 
 import pytest
 
-from crews.domain.activity import RUNS_KEPT, Activity, JobEvent
+from common.contracts.events import Event
+from crews.domain.activity import RUNS_KEPT, Activity
 from crews.store.activities import MongoActivities
+from devkit.events import make_event
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 EMPTY = Activity(crew_id="crew_1", workspace_id="ws_1")
 KINDS = ("task_start", "task_complete", "execution_complete")
 
 
-def event(kind: str, number: int, seq: int) -> JobEvent:
+def event(kind: str, number: int, seq: int) -> Event:
     task = None if kind == "execution_complete" else f"task_{number % 2}"
     moment = START + timedelta(seconds=number)
-    return JobEvent(type=kind, job_id=f"job_{number}", seq=seq, timestamp=moment, task_id=task)
+    return make_event(kind, f"job_{number}", seq, moment, task_id=task)
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from common.mongo import connect, database
 from common.settings import MongoSettings
 from common.times import utc_now
-from crews.domain.activity import Activity, JobEvent
+from crews.domain.activity import Activity
 from crews.domain.composition import new_crew
 from crews.domain.crew import Crew
 from crews.domain.drafts import CrewDraft
@@ -22,6 +22,7 @@ from crews.store.crews import MongoCrews
 from crews.store.lists import MongoLists
 from crews.store.migrations import indexes
 from crews.store.totals import MongoTotals
+from devkit.events import make_event
 
 Made = tuple[str, int, bool]
 """A crew's name, how many tasks it has, and whether they have run."""
@@ -76,9 +77,9 @@ class World:
 
     def _activity(self, crew: Crew, *, ran: bool) -> Activity:
         fresh = Activity(crew_id=crew.id, workspace_id="ws_1")
-        told = {"type": "task_complete", "job_id": "job_1", "timestamp": utc_now()}
+        now = utc_now()
         events = [
-            JobEvent.model_validate({**told, "seq": place, "task_id": task.id})
+            make_event("task_complete", "job_1", place, now, task_id=task.id)
             for place, task in enumerate(crew.tasks, 1)
         ]
         return fresh.after(events) if ran and events else fresh

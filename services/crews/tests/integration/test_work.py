@@ -6,13 +6,14 @@ import pytest
 
 from common.cursors import cursor_at
 from common.times import utc_now
-from crews.domain.activity import Activity, JobEvent
+from crews.domain.activity import Activity
 from crews.domain.composition import new_crew
 from crews.domain.crew import Crew
 from crews.domain.drafts import CrewDraft
 from crews.store.activities import _document
 from crews.store.documents import crew_document
 from crews.store.totals import MongoTotals
+from devkit.events import make_event
 from devkit.work import Work
 
 SIZES = (300, 2_400)
@@ -64,11 +65,10 @@ def _activity(crew: Crew) -> Activity:
     fresh = Activity(crew_id=crew.id, workspace_id=crew.workspace_id)
     if not crew.tasks or (crew.number % 2 and crew.number != RARE):
         return fresh
-    told = {"job_id": "job_1", "timestamp": utc_now(), "task_id": crew.tasks[0].id}
+    task_id, now = crew.tasks[0].id, utc_now()
     kinds = ["task_start", "error" if crew.number == RARE else "task_complete"]
     return fresh.after(
-        JobEvent.model_validate({**told, "type": kind, "seq": seq})
-        for seq, kind in enumerate(kinds, 1)
+        make_event(kind, "job_1", seq, now, task_id=task_id) for seq, kind in enumerate(kinds, 1)
     )
 
 

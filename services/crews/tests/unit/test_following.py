@@ -3,9 +3,11 @@ from typing import Any
 
 import pytest
 
+from common.contracts.events import Event
 from common.errors import Conflict
-from crews.domain.activity import Activity, JobEvent
+from crews.domain.activity import Activity
 from crews.domain.following import Following
+from devkit.events import make_event
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -13,12 +15,12 @@ START = datetime(2026, 1, 1, tzinfo=UTC)
 EMPTY = Activity(crew_id="crew_1", workspace_id="ws_1")
 
 
-def event(kind: str, job: str, seq: int, second: float, task: str | None = None) -> JobEvent:
+def event(kind: str, job: str, seq: int, second: float, task: str | None = None) -> Event:
     moment = START + timedelta(seconds=second)
-    return JobEvent(type=kind, job_id=f"job_{job}", seq=seq, timestamp=moment, task_id=task)
+    return make_event(kind, f"job_{job}", seq, moment, task_id=task)
 
 
-def run(job: str, begin: float, end: str, done: int, started: int) -> list[JobEvent]:
+def run(job: str, begin: float, end: str, done: int, started: int) -> list[Event]:
     """A run that completes `done` tasks, leaves `started` begun, and ends as `end` (or not yet)."""
     events = [event("execution_start", job, 1, begin)]
 

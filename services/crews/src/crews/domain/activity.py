@@ -11,18 +11,15 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict
 
-from common.contracts.events import EventType
+from common.contracts.events import Event, EventType, TaskComplete, TaskStart, TerminalBody
 
 TaskStatus = Literal["created", "running", "completed", "failed", "stopped"]
 
 RUNS_KEPT = 100
 RUNS_AT_MOST = 300
 
-_MARKS: Mapping[str, TaskStatus] = MappingProxyType(
-    {EventType.TASK_START: "running", EventType.TASK_COMPLETE: "completed"}
-)
 _ENDS: Mapping[str, TaskStatus] = MappingProxyType(
     {
         EventType.EXECUTION_COMPLETE: "completed",
@@ -30,23 +27,6 @@ _ENDS: Mapping[str, TaskStatus] = MappingProxyType(
         EventType.EXECUTION_STOPPED: "stopped",
     }
 )
-
-
-class JobEvent(BaseModel):
-    """The part of a trace event that matters here."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    type: str = Field(max_length=100)
-    job_id: str = Field(pattern=r"^job_[A-Za-z0-9_-]{1,60}$")
-    seq: int = Field(ge=1, lt=2**53)
-    timestamp: AwareDatetime
-    task_id: str | None = Field(default=None, pattern=r"^task_[A-Za-z0-9_-]{1,60}$")
-
-    @property
-    def ends(self) -> bool:
-        """Whether it is the last of its run."""
-        return self.type in _ENDS
 
 
 class Mark(BaseModel):
@@ -65,15 +45,17 @@ class CrewRun(BaseModel):
     tasks: dict[str, Mark] = {}
     end: Mark | None = None
 
-    def after(self, event: JobEvent) -> "CrewRun":
-        """Return the run with what `event` tells."""
+    def after(self, event: Event) -> "CrewRun":
+        """Return the run with what `event` says; types that newer versions write say nothing."""
         began = min(self.began, _moment(event))
         tasks, end = self.tasks, self.end
-        if event.type in _ENDS:
-            end = _newer(end, Mark(status=_ENDS[event.type], seq=event.seq))
-        elif event.type in _MARKS and event.task_id is not None:
-            mark = Mark(status=_MARKS[event.type], seq=event.seq)
-            tasks = {**tasks, event.task_id: _newer(tasks.get(event.task_id), mark)}
+        match event.body:
+            case TerminalBody():
+                end = _newer(end, Mark(status=_ENDS[event.type], seq=event.seq))
+            case TaskStart(task_id=task_id):
+                tasks = _marked(tasks, task_id, Mark(status="running", seq=event.seq))
+            case TaskComplete(task_id=task_id):
+                tasks = _marked(tasks, task_id, Mark(status="completed", seq=event.seq))
         return CrewRun(began=began, tasks=tasks, end=end)
 
     def status(self, task_id: str) -> TaskStatus:
@@ -82,10 +64,14 @@ class CrewRun(BaseModel):
         return self.end.status if status == "running" and self.end is not None else status
 
 
-def _moment(event: JobEvent) -> datetime:
+def _moment(event: Event) -> datetime:
     """Return the event's time in UTC at the precision that the store keeps."""
     moment = event.timestamp.astimezone(UTC)
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+
+
+def _marked(tasks: dict[str, Mark], task_id: str, mark: Mark) -> dict[str, Mark]:
+    return {**tasks, task_id: _newer(tasks.get(task_id), mark)}
 
 
 def _newer(known: Mark | None, told: Mark) -> Mark:
@@ -102,7 +88,7 @@ class Activity(BaseModel):
     version: int = 0
     runs: dict[str, CrewRun] = {}
 
-    def after(self, events: Iterable[JobEvent]) -> "Activity":
+    def after(self, events: Iterable[Event]) -> "Activity":
         """Return the activity with what `events` tell, or itself when all of it was known."""
         runs = dict(self.runs)
         for event in events:

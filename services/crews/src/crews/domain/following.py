@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 
+from common.contracts.events import Event
 from common.errors import Conflict
 from common.logs import get_logger
-from crews.domain.activity import Activity, JobEvent
+from crews.domain.activity import Activity
 from crews.domain.ports import Activities
 from crews.domain.written import LastWritten
 
@@ -23,7 +24,7 @@ class Following:
         self._activities = activities
         self._written: LastWritten[Activity] = LastWritten(_KEPT)
 
-    async def heard(self, workspace_id: str, crew_id: str, events: Sequence[JobEvent]) -> None:
+    async def heard(self, workspace_id: str, crew_id: str, events: Sequence[Event]) -> None:
         """Take in events of one crew's runs. Those of a crew that is gone are dropped."""
         for _ in range(_RACES):
             held = self._written.take(crew_id)

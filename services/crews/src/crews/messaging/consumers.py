@@ -1,8 +1,8 @@
 """Messages from the bus: translate, gather by crew, call one method."""
 
-from pydantic import ValidationError
-
 from common.bus import Bus, DeadLetter, Message, decode
+from common.contracts.events import Event, TaskComplete, TaskStart, TerminalBody, read_event
+from common.contracts.ids import id_fault
 from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import (
     CREWS_EVENTS_QUEUE,
@@ -10,7 +10,6 @@ from common.contracts.topology import (
     HEADER_CREW,
     HEADER_WORKSPACE,
 )
-from crews.domain.activity import JobEvent
 from crews.domain.following import Following
 from crews.domain.remembering import Remembering
 from crews.messaging.batches import Batches
@@ -19,6 +18,8 @@ _PREFETCH = 1_000
 """Messages that wait for their batch at a time."""
 _PACE = 0.5
 """Seconds between two writes of what a crew's runs have done, but for the end of a run after a rest."""
+
+_SEQ_BOUND = 2**53
 
 _Crew = tuple[str, str]
 """A workspace's id and a crew's."""
@@ -30,14 +31,14 @@ class Consumers:
     def __init__(
         self, bus: Bus, following: Following, remembering: Remembering, linger: float
     ) -> None:
-        async def heard(crew: _Crew, events: list[JobEvent]) -> None:
+        async def heard(crew: _Crew, events: list[Event]) -> None:
             await following.heard(*crew, events)
 
         async def remember(shelf: tuple[str, str, str], told: list[MemoryRemembered]) -> None:
             await remembering.remember(*shelf, told)
 
         self._bus = bus
-        self._events: Batches[_Crew, JobEvent] = Batches(heard, linger, pace=_PACE, patience=_PACE)
+        self._events: Batches[_Crew, Event] = Batches(heard, linger, pace=_PACE, patience=_PACE)
         self._memories: Batches[tuple[str, str, str], MemoryRemembered] = Batches(remember, linger)
 
     async def start(self) -> None:
@@ -46,13 +47,11 @@ class Consumers:
 
     async def _event(self, message: Message) -> None:
         try:
-            event = JobEvent.model_validate_json(message.body)
-        except ValidationError as fault:
-            first = fault.errors()[0]
-            path = ".".join(str(part) for part in first["loc"]) or "body"
-            raise DeadLetter(f"it is not a trace event: {path}: {first['msg']}") from None
+            event = event_from_body(message.body)
+        except ValueError as fault:
+            raise DeadLetter(f"it is not a trace event: {fault}") from None
         crew = (_header(message, HEADER_WORKSPACE), _header(message, HEADER_CREW))
-        await self._events.add(crew, event, may_wait=not event.ends)
+        await self._events.add(crew, event, may_wait=not isinstance(event.body, TerminalBody))
 
     async def _memory(self, message: Message) -> None:
         told = decode(message, MemoryRemembered)
@@ -64,3 +63,18 @@ def _header(message: Message, name: str) -> str:
     if not value:
         raise DeadLetter(f"a trace event without the header {name}")
     return value
+
+
+def event_from_body(body: bytes) -> Event:
+    """Return the event, whose ids can be keys of a document. Raises `ValueError`."""
+    event = read_event(body)
+    ids = {"job_id": event.job_id}
+    if isinstance(event.body, TaskStart | TaskComplete):
+        ids["task_id"] = event.body.task_id
+    for name, value in ids.items():
+        fault = id_fault(name, value)
+        if fault is not None:
+            raise ValueError(f"{name}: {fault}")
+    if event.seq >= _SEQ_BOUND:
+        raise ValueError("seq: it is too large for JSON readers")
+    return event
