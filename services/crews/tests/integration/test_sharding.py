@@ -18,7 +18,13 @@ KEYS = shard_keys("crews")
 
 
 async def tell(service: Any, crew_id: str, seq: int, kind: EventType, task_id: str) -> None:
-    body = {"type": kind, "job_id": "job_1", "seq": seq, "timestamp": utc_now().isoformat()}
+    body = {
+        "type": kind,
+        "job_id": "job_1",
+        "seq": seq,
+        "attempt": 1,
+        "timestamp": utc_now().isoformat(),
+    }
     message = Message(
         type=TRACE_EVENT_TYPE,
         body=orjson.dumps({**body, "task_id": task_id}),
