@@ -18,6 +18,7 @@ COPY requirements-build.lock ./
 RUN --mount=type=cache,target=/root/.cache/pip \
 	python3 -m venv /build/tools \
 	&& /build/tools/bin/pip install --quiet --require-hashes --no-deps -r requirements-build.lock
+COPY pyproject.toml ./
 COPY libs/common libs/common
 COPY services services
 RUN /build/tools/bin/pip install --quiet --no-index --no-deps --no-build-isolation --no-cache-dir \
@@ -46,7 +47,7 @@ ENV PATH=/opt/kasal/bin:$PATH \
 	KASAL_METRICS_PORT=9100 \
 	KASAL_LOG_FORMAT=json \
 	KASAL_FILES_DIR=/var/lib/kasal/files
-ARG VERSION=0.1.0
+ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Kasal" \
 	org.opencontainers.image.description="Runs crews of AI agents as a service" \

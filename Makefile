@@ -144,6 +144,10 @@ doctor: .venv/installed-run ## say what is there and what is missing to run the 
 observability-check: .venv/installed-dev ## alert rules and dashboards tried on a real Prometheus (Debian, root: installs it)
 	@sh tools/observability.sh
 
+.PHONY: release
+release: .venv/installed-dev ## wheels of every part, and the SBOM of what the image stands on (CycloneDX), in dist/
+	@sh tools/release.sh
+
 .PHONY: lock
 lock: ## resolve the lock files anew (needs uv)
 	$(LOCK) --group build pyproject.toml -o requirements.lock

@@ -24,7 +24,8 @@ esac
 echo "$given" | sed "s/=\(.*\)/='\1'/" >"${KASAL_DATA_DIR:-.kasal}/compose/given.env"
 
 KASAL_REVISION=$(git rev-parse --short HEAD 2>/dev/null || echo unknown)
-export KASAL_REVISION
+KASAL_VERSION=$(sed -n 's/^version = "\(.*\)"$/\1/p' pyproject.toml)
+export KASAL_REVISION KASAL_VERSION
 echo "Building the image (the first time this takes some minutes) ..."
 docker compose build --quiet gateway
 docker compose ${KASAL_COMPOSE_QUIET:+--progress quiet} up --detach --wait --remove-orphans

@@ -46,9 +46,9 @@ def test_the_image_is_built_from_the_services_and_their_library_alone() -> None:
     locks = set(re.findall(r"\S+\.lock\b", DOCKERFILE))
     assert locks == {"requirements-services.lock", "requirements-build.lock"}
     copied = re.findall(r"^COPY (?!--from)(\S+)", DOCKERFILE, re.MULTILINE)
-    assert set(copied) == {*locks, "libs/common", "services"}
+    assert set(copied) == {*locks, "libs/common", "pyproject.toml", "services"}
     let_in = {line[1:] for line in IGNORED if line.startswith("!")}
-    assert let_in == {*locks, "libs/common", "services"}
+    assert let_in == {*locks, "libs/common", "pyproject.toml", "services"}
     assert "**/tests" in IGNORED
 
 
