@@ -56,6 +56,6 @@ LABEL org.opencontainers.image.title="Kasal" \
 WORKDIR /var/lib/kasal
 USER 10001:10001
 EXPOSE 8000 9100
-HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-m", "common.probe"]
+HEALTHCHECK --interval=10s --timeout=5s --start-period=60s CMD ["python", "-m", "common.process.probe"]
 ENTRYPOINT ["python", "-m"]
 CMD ["gateway", "serve"]

@@ -14,7 +14,7 @@ from typing import Any, Self
 from openapi import ROOT, write_or_check
 from pymongo import IndexModel
 
-from common.migrations import Schema
+from common.storage.migrations import Schema
 from kasal_platform.services import keeping_services
 
 TARGET = ROOT / "docs/reference/indexes.json"

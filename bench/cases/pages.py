@@ -22,8 +22,8 @@ from bench.harness.processes import scratch
 from bench.harness.report import Report
 from bench.harness.services import Peers, Service, peers, serving
 from common.contracts.events import ExecutionStatus
-from common.cursors import cursor
 from common.settings import MongoSettings
+from common.storage.cursors import cursor
 from common.times import utc_now
 from kasal_platform.local import finding
 

@@ -21,7 +21,7 @@ import bson
 from opentelemetry.metrics import NoOpMeterProvider
 from redis.asyncio import Redis
 
-import common.mongo
+import common.storage.mongo
 from bench.harness.processes import cpu_seconds, scratch
 from bench.harness.replies import REPLY, REPORT, RESULT, TOOL, ReportModel, write_file
 from bench.harness.report import Report
@@ -46,7 +46,7 @@ REQUESTS = 20_000
 def _listening() -> Iterator[tuple[Commands, dict[str, list[int]]]]:
     """Give what is asked of MongoDB from here on, and the bytes published to each exchange."""
     commands, sent = Commands(), defaultdict[str, list[int]](list)
-    client, publish = common.mongo.Client, InProcessBus.publish
+    client, publish = common.storage.mongo.Client, InProcessBus.publish
 
     def listened(*args: Any, event_listeners: Any = (), **options: Any) -> Any:
         return client(*args, event_listeners=[*event_listeners, commands], **options)
@@ -55,11 +55,11 @@ def _listening() -> Iterator[tuple[Commands, dict[str, list[int]]]]:
         sent[exchange.name].append(len(message.body))
         await publish(bus, exchange, key, message)
 
-    common.mongo.Client, InProcessBus.publish = listened, noted  # type: ignore[misc, assignment]
+    common.storage.mongo.Client, InProcessBus.publish = listened, noted  # type: ignore[misc, assignment]
     try:
         yield commands, sent
     finally:
-        common.mongo.Client, InProcessBus.publish = client, publish  # type: ignore[misc, method-assign]
+        common.storage.mongo.Client, InProcessBus.publish = client, publish  # type: ignore[misc, method-assign]
 
 
 @contextlib.asynccontextmanager

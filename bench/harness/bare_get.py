@@ -14,13 +14,13 @@ import jwt
 import uvloop
 from fastapi import APIRouter, FastAPI, Request
 
-from common.access import Viewer
-from common.http import create_app
 from common.identity import ALL_WORKSPACES
 from common.logs import configure_logging
-from common.server import bind_tcp, on_stop_signal, server_for
+from common.security.tokens import TokenVerifier
 from common.telemetry import Telemetry
-from common.tokens import TokenVerifier
+from common.web.access import Viewer
+from common.web.http import create_app
+from common.web.server import bind_tcp, on_stop_signal, server_for
 from devkit.identity import KEY_ID, LocalKeys, TokenMaker
 
 router = APIRouter()

@@ -15,8 +15,8 @@ from bench.harness.worker import CREW, WORKSPACE, OneCrew
 from bench.harness.workload import INPUTS
 from common.contracts.events import ExecutionComplete, ToolResult
 from common.logs import configure_logging
-from common.mongo import connect, database
 from common.settings import load
+from common.storage.mongo import connect, database
 from common.telemetry import Telemetry
 from executor.config import Settings
 from executor.domain.api.quotas import Quotas

@@ -47,13 +47,13 @@ async def commands() -> Any:
 
 
 def listening() -> socket.socket:
-    from common.server import bind_tcp
+    from common.web.server import bind_tcp
 
     return bind_tcp("127.0.0.1", 0)
 
 
 async def serve_app(app: Any, bound: socket.socket, stack: AsyncExitStack) -> None:
-    from common.server import server_for
+    from common.web.server import server_for
 
     server = server_for(app)
     task = asyncio.create_task(server.serve(sockets=[bound]))

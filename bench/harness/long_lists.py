@@ -8,9 +8,9 @@ from bench.harness.worker import CREW, WORKSPACE, OneCrew
 from bench.harness.workload import ANSWER, PARTS
 from common.contracts.events import ExecutionComplete, ExecutionStatus, ToolResult
 from common.ids import new_id
-from common.mongo import Database, connect
-from common.mongo import database as database_of
 from common.settings import BusSettings, MongoSettings
+from common.storage.mongo import Database, connect
+from common.storage.mongo import database as database_of
 from common.telemetry import Telemetry
 from common.times import utc_now
 from crews.domain.composition import new_crew

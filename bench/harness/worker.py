@@ -39,7 +39,7 @@ from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import EVENTS
 from common.errors import Unavailable
 from common.logs import configure_logging
-from common.mongo import connect, database
+from common.storage.mongo import connect, database
 from common.telemetry import Telemetry
 from executor.config import Settings
 from executor.domain.api.quotas import Quotas

@@ -12,8 +12,8 @@ from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from bench.harness import fan_out_servers
-from common.mongo import connect, database
 from common.settings import MongoSettings
+from common.storage.mongo import connect, database
 
 
 async def echo(websocket: WebSocket) -> None:

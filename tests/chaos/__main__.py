@@ -13,7 +13,7 @@ from chaos.faults import plan, short_plan
 from chaos.journey import Options, run
 from chaos.report import Report
 from common.logs import configure_logging
-from common.server import on_stop_signal
+from common.web.server import on_stop_signal
 
 _PER_ROUND = 60.0
 """Seconds that one round of all faults is spread over."""

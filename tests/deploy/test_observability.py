@@ -21,8 +21,8 @@ import executor.config
 import executor.wiring
 import gateway.config
 import gateway.wiring
-from common.server import metrics_app
 from common.telemetry import Telemetry
+from common.web.server import metrics_app
 from devkit.promql import asked
 from kasal_platform.embedded.backends import InProcessBackends
 

@@ -54,7 +54,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 
 from common.backends import Backends
-from common.http import create_app
+from common.web.http import create_app
 from common.telemetry import Telemetry
 from toy.config import Settings
 
@@ -83,7 +83,7 @@ MAIN = '''
 
 from common.backends import Backends
 from common.logs import configure_logging
-from common.server import run, serve
+from common.web.server import run, serve
 from common.settings import load
 from toy.config import Settings
 from toy.wiring import build_app

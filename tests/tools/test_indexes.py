@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from common.migrations import Schema, Step
-from common.mongo import Database, ensure_index
+from common.storage.migrations import Schema, Step
+from common.storage.mongo import Database, ensure_index
 
 ROOT = Path(__file__).parents[2]
 NAMES = {"keys": "name", "name": "names", "unique": True}

@@ -9,9 +9,9 @@ from crews_testkit.service import CREW, Service
 from crews_testkit.world import World
 
 from common.backends import Backends
+from common.security.tokens import TokenVerifier
 from common.settings import MongoSettings
 from common.telemetry import Telemetry
-from common.tokens import TokenVerifier
 from crews.config import Settings
 from crews.wiring import build_app
 from devkit.identity import TokenMaker

@@ -11,7 +11,7 @@ from gateway_testkit.door import SECRET, Door, listening
 from gateway_testkit.services import Service
 from gateway_testkit.surroundings import Surroundings
 
-from common.server import bind_tcp
+from common.web.server import bind_tcp
 from devkit.identity import LocalKeys, TokenMaker
 from gateway.config import Settings
 from gateway.wiring import build_app

@@ -11,8 +11,8 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from common.errors import Unavailable
-from common.migrations import LockLost, SchemaMismatch
 from common.settings import MongoSettings, load
+from common.storage.migrations import LockLost, SchemaMismatch
 from kasal_platform.local import secantus
 from kasal_platform.local.program import ProgramFailed
 

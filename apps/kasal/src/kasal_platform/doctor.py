@@ -125,7 +125,7 @@ async def _ask_redis(url: str) -> None:
 
 
 async def _look_at_schemas() -> Finding:
-    from common.migrations import SchemaMismatch
+    from common.storage.migrations import SchemaMismatch
     from kasal_platform.schemas import check_all
 
     try:

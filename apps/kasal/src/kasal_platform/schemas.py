@@ -3,9 +3,9 @@
 import importlib
 from collections.abc import Mapping
 
-from common import migrations, mongo
-from common.migrations import Schema, Tell
 from common.settings import MongoSettings
+from common.storage import migrations, mongo
+from common.storage.migrations import Schema, Tell
 from kasal_platform.services import keeping_services
 
 SCHEMAS: Mapping[str, Schema] = {

@@ -11,8 +11,8 @@ from pathlib import Path
 import aiohttp
 
 from common.logs import configure_logging
-from common.server import on_stop_signal
 from common.settings import load
+from common.web.server import on_stop_signal
 from kasal_platform.config import Settings
 from kasal_platform.console import say
 from kasal_platform.keeping import Keeper

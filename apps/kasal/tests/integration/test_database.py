@@ -11,8 +11,8 @@ from pymongo import MongoClient
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
-from common.mongo import Document, Serving, connect, is_away
 from common.settings import MongoSettings
+from common.storage.mongo import Document, Serving, connect, is_away
 from kasal_platform.embedded.database import Database, Unheard, line
 from kasal_platform.local import secantus
 

@@ -12,8 +12,8 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError  # noqa: A004 - Redis' own, not Python's
 
 from common.bus import Bus
-from common.mongo import is_away
 from common.settings import BusSettings, RedisSettings
+from common.storage.mongo import is_away
 from common.telemetry import Telemetry
 
 IN_PROCESS = "memory://"

@@ -1,7 +1,7 @@
 # ruff: noqa: N818 - they are named for what happened, as HTTP names them
 """The errors of the platform: one class per code, and their envelope.
 
-Rules raise these; `common.http` turns them into answers. They know nothing of a web framework.
+Rules raise these; `common.web.http` turns them into answers. They know nothing of a web framework.
 """
 
 from collections.abc import Mapping, Sequence

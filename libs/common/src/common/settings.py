@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeVar
 from pydantic import AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
-from common.rotation import SecretSetting
+from common.security.rotation import SecretSetting
 
 _HIDDEN = re.compile("SECRET|KEY|TOKEN|PASSWORD")
 _PASSWORD = re.compile(r"//[^/@]*@")

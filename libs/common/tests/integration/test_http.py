@@ -9,14 +9,14 @@ import pytest
 from fastapi import APIRouter, FastAPI, Query
 from pymongo.errors import NetworkTimeout, OperationFailure
 
-from common.access import Admin, Overseer, PeerService, Viewer
 from common.client import Addresses, ServiceClient, ServiceTokens
 from common.errors import Conflict, Forbidden, NotFound, Unauthorized, Unavailable, UpstreamTimeout
-from common.http import create_app
 from common.identity import ALL_WORKSPACES
-from common.keys import RemoteKeys
-from common.models import Page, RequestModel
-from common.tokens import TokenVerifier
+from common.security.keys import RemoteKeys
+from common.security.tokens import TokenVerifier
+from common.web.access import Admin, Overseer, PeerService, Viewer
+from common.web.http import create_app
+from common.web.models import Page, RequestModel
 from devkit.identity import KEY_ID
 
 JSON = {"content-type": "application/json"}

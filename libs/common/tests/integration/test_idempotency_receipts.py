@@ -17,7 +17,7 @@ from common.idempotency.receipts import (
     pushed,
     unless_kept,
 )
-from common.mongo import ensure_index
+from common.storage.mongo import ensure_index
 from common.times import utc_now
 from devkit.stores.receipts import MemoryReceipts
 

@@ -10,8 +10,16 @@ from collections.abc import Awaitable, Callable
 import pytest
 from pymongo.errors import OperationFailure
 
-from common.migrations import LockLost, Schema, SchemaMismatch, Step, check, migrate, prepare
-from common.mongo import Database, ensure_index
+from common.storage.migrations import (
+    LockLost,
+    Schema,
+    SchemaMismatch,
+    Step,
+    check,
+    migrate,
+    prepare,
+)
+from common.storage.mongo import Database, ensure_index
 from kasal_platform.local.program import free_port
 
 SILENCE = 0.4
@@ -120,8 +128,8 @@ async def test_a_step_that_fails_is_repeated_from_its_start(held, tell):
 
 KILLED = """
 import asyncio, sys
-from common.migrations import Schema, Step, migrate
-from common.mongo import connect, database
+from common.storage.migrations import Schema, Step, migrate
+from common.storage.mongo import connect, database
 from common.settings import MongoSettings
 
 async def half(held):
@@ -204,7 +212,7 @@ async def test_a_start_migrates_or_only_checks(held):
 
 
 async def test_the_verb_waits_for_a_database_only_so_long():
-    code = "from common.migrations import Schema, run; run(Schema('things', None, ()), within=0.5)"
+    code = "from common.storage.migrations import Schema, run; run(Schema('things', None, ()), within=0.5)"
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-c", code),

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from common import mongo
 from common.settings import MongoSettings
+from common.storage import mongo
 from kasal_platform.local import secantus
 
 

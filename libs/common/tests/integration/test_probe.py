@@ -34,7 +34,7 @@ def port():
 
 def probed(port, *path):
     environment = {**os.environ, "KASAL_PORT": str(port)}
-    command = [sys.executable, "-m", "common.probe", *path]
+    command = [sys.executable, "-m", "common.process.probe", *path]
     told = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     return told.returncode, told.stderr.strip()
 

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from common import protocol
+from common.web import protocol
 from devkit.loop_lag import loop_lag
 from devkit.serving import served
 

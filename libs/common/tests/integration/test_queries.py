@@ -6,9 +6,9 @@ from typing import Annotated
 import pytest
 from fastapi import APIRouter, Depends, Header, Query
 
-from common.http import create_app
-from common.models import Page
 from common.telemetry import Telemetry
+from common.web.http import create_app
+from common.web.models import Page
 from devkit.serving import served
 
 

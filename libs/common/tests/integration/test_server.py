@@ -12,17 +12,17 @@ from contextlib import contextmanager
 
 import pytest
 
-from common.server import bind_tcp, bind_unix
+from common.web.server import bind_tcp, bind_unix
 from kasal_platform.local.program import free_port, replies
 
 PROGRAM = """
     import sys
     from contextlib import asynccontextmanager
-    from common.http import create_app
+    from common.web.http import create_app
     from common.errors import Unavailable
     from common.logs import configure_logging
-    from common.reaching import reached
-    from common.server import run, serve
+    from common.process.reaching import reached
+    from common.web.server import run, serve
     from common.settings import CommonSettings, load
     from common.telemetry import Telemetry
 

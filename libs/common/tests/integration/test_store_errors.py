@@ -6,8 +6,8 @@ import pytest
 from prometheus_client import generate_latest
 from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
-from common.mongo import connect
 from common.settings import MongoSettings
+from common.storage.mongo import connect
 from kasal_platform.local.program import free_port
 
 

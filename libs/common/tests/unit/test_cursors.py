@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.cursors import LONGEST, cursor, part_of, place_of
 from common.errors import InvalidRequest
+from common.storage.cursors import LONGEST, cursor, part_of, place_of
 
 SCOPE = ("executions", "ws_1", None, "failed")
 MOMENTS = st.datetimes(datetime(1970, 1, 1), datetime(2999, 1, 1)).map(  # noqa: DTZ001 - made aware

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from common.grouping import Grouped
+from common.storage.grouping import Grouped
 
 
 class Work:

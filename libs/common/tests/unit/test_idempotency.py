@@ -9,7 +9,7 @@ from pydantic import BaseModel
 from common.errors import Conflict, IdempotencyKeyReused, InvalidRequest, Unavailable
 from common.idempotency.keys import PATTERN, GivenKey, IdempotencyKeys, parse
 from common.idempotency.once import KEPT_FOR, KeyTaken, Replayed, at_most_once, receipt_of
-from common.sealing import CannotOpen
+from common.security.sealing import CannotOpen
 from common.times import utc_now
 from devkit.stores.receipts import MemoryReceipts
 

@@ -1,4 +1,4 @@
-from common.models import failures
+from common.web.models import failures
 
 
 def test_the_failures_of_a_route_are_documented_by_status():

@@ -16,8 +16,8 @@ from pymongo.errors import (
 )
 from pymongo.monitoring import CommandFailedEvent, ServerHeartbeatFailedEvent
 
-from common import mongo
 from common.settings import MongoSettings
+from common.storage import mongo
 
 
 async def test_a_client_whose_monitors_hang_closes_all_the_same(monkeypatch) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from common.requests import take_request_id
+from common.web.requests import take_request_id
 
 
 @pytest.mark.parametrize("given", ["", "short", "a" * 129, "with space", "new\nline-----", "é" * 9])

@@ -4,9 +4,9 @@ import pytest
 
 from common.idempotency.keys import GivenKey, IdempotencyKeys
 from common.idempotency.once import at_most_once
-from common.models import AnswerModel, RequestModel
-from common.rotation import RotatingSecret
-from common.sealing import CannotOpen, Sealer
+from common.security.rotation import RotatingSecret
+from common.security.sealing import CannotOpen, Sealer
+from common.web.models import AnswerModel, RequestModel
 
 OLD, NEW, OTHER = (
     "the old secret, without its comma".replace(",", ""),

@@ -8,8 +8,8 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.server import metrics_app
 from common.telemetry import Telemetry, is_traced, untraced
+from common.web.server import metrics_app
 
 
 class Stuck(SpanProcessor):

@@ -7,7 +7,7 @@ import pytest
 
 from common.errors import Unauthorized
 from common.identity import Role
-from common.tokens import TokenVerifier, bearer, digest, is_opaque
+from common.security.tokens import TokenVerifier, bearer, digest, is_opaque
 from devkit.identity import KEY_ID, LocalKeys, TokenMaker
 
 
@@ -36,7 +36,7 @@ def checks(monkeypatch):
         made.append(token)
         return decode(token, *args, **kwargs)
 
-    monkeypatch.setattr("common.tokens.jwt.decode", counted)
+    monkeypatch.setattr("common.security.tokens.jwt.decode", counted)
     return made
 
 
@@ -70,7 +70,7 @@ async def test_a_remembered_token_expires_too(make_token, verifier, monkeypatch)
     token = make_token(expires_in=60)
     await verifier.verify(token)
     later = time.time() + 120
-    monkeypatch.setattr("common.tokens.time.time", lambda: later)
+    monkeypatch.setattr("common.security.tokens.time.time", lambda: later)
     monkeypatch.setattr(
         "jwt.api_jwt.datetime",
         type("Later", (), {"now": staticmethod(lambda tz: _at(later, tz))}),

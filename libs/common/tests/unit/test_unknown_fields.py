@@ -3,7 +3,7 @@
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from common.http import invalid_request
+from common.web.http import invalid_request
 
 
 class _Strict(BaseModel):

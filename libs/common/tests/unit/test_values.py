@@ -9,7 +9,7 @@ from pydantic import ValidationError
 
 from common.contracts.messages import JobSubmitted
 from common.contracts.values import check_storable
-from common.models import RequestModel
+from common.web.models import RequestModel
 
 ANY_TEXT = st.text(st.characters(blacklist_categories=()))
 ANYTHING = st.recursive(

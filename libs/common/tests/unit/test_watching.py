@@ -4,7 +4,7 @@ import asyncio
 
 from structlog.testing import capture_logs
 
-from common.watching import BackendWatch
+from common.process.watching import BackendWatch
 
 
 class Backend:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from pymongo import monitoring
 
-import common.mongo
+import common.storage.mongo
 
 _SHARDED = re.compile(
     r'^sh\.shardCollection\("kasal_(\w+)\.(\w+)", \{(\w+): ("hashed"|1)\}\);$', re.MULTILINE
@@ -53,7 +53,7 @@ class Asked:
 
 
 class Commands(monitoring.CommandListener):
-    """Listens to all clients that `common.mongo.connect` makes while its fixture is there."""
+    """Listens to all clients that `common.storage.mongo.connect` makes while its fixture is there."""
 
     def __init__(self) -> None:
         self.asked: list[Asked] = []
@@ -99,12 +99,14 @@ def _parts(name: str, command: Mapping[str, Any]) -> Iterator[Mapping[str, Any] 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     """The commands of all clients that are made after this."""
-    listener, client = Commands(), common.mongo.Client
+    listener, client = Commands(), common.storage.mongo.Client
 
-    def listened(*args: Any, event_listeners: Any = (), **options: Any) -> common.mongo.Client:
+    def listened(
+        *args: Any, event_listeners: Any = (), **options: Any
+    ) -> common.storage.mongo.Client:
         return client(*args, event_listeners=[*event_listeners, listener], **options)
 
-    monkeypatch.setattr(common.mongo, "Client", listened)
+    monkeypatch.setattr(common.storage.mongo, "Client", listened)
     return listener
 
 

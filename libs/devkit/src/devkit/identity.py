@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 
 from common.identity import ROLES, Identity, TokenKind
-from common.tokens import sign
+from common.security.tokens import sign
 
 KEY_ID = "test-key"
 

@@ -18,11 +18,11 @@ import structlog
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-import common.mongo
-from common.mongo import Client, Database, connect, database
+import common.storage.mongo
+from common.security.tokens import TokenVerifier
 from common.settings import MongoSettings
+from common.storage.mongo import Client, Database, connect, database
 from common.telemetry import Telemetry
-from common.tokens import TokenVerifier
 from devkit.bounded import accepted
 from devkit.identity import LocalKeys, TokenMaker
 from devkit.plans import Plans
@@ -63,7 +63,7 @@ def _watched(*args: Any, event_listeners: Any = (), **options: Any) -> Client:
 @pytest.fixture(autouse=True)
 def _bounded_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have a test fail whose code sends a query that grows with its collection."""
-    monkeypatch.setattr(common.mongo, "Client", _watched)
+    monkeypatch.setattr(common.storage.mongo, "Client", _watched)
     _plans.unbounded.clear()
     yield
     found = {

@@ -8,8 +8,8 @@ import argparse
 import importlib
 
 from common.logs import configure_logging
-from common.server import run, serve
 from common.settings import load
+from common.web.server import run, serve
 from kasal_platform.embedded.backends import InProcessBackends
 
 

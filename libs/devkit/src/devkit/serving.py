@@ -9,8 +9,8 @@ import aiohttp
 from starlette.types import ASGIApp
 
 from common.client import ServiceClient
-from common.server import bind_tcp, server_for
-from common.starting import refusal
+from common.process.starting import refusal
+from common.web.server import bind_tcp, server_for
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ from auth.wiring import build_app, migrate, reseal, reset_token
 from common.backends import Backends
 from common.errors import KasalError
 from common.logs import configure_logging
-from common.server import run, serve
 from common.settings import MongoSettings, load
+from common.web.server import run, serve
 
 _TOLD = """{}
 

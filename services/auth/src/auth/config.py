@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from common.rotation import SecretSetting
+from common.security.rotation import SecretSetting
 from common.settings import BusSettings, MongoSettings, RedisSettings
 
 

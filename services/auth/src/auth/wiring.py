@@ -33,22 +33,22 @@ from auth.store.revocations import MongoRevocations, RedisRevocations
 from auth.store.sessions import MongoSessions
 from auth.store.signing import MongoSigningKeys
 from auth.store.users import MongoUsers, MongoWorkspaces
-from common import resealing
 from common.backends import Backends, takes_writes
-from common.cancellation import told_to_stop
-from common.http import create_app
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.logs import get_logger
-from common.migrations import prepare, run
-from common.mongo import Database, Serving, connect, database
-from common.reaching import reached
-from common.rotation import RotatingSecret
-from common.sealing import CannotOpen, Sealer
+from common.process.cancellation import told_to_stop
+from common.process.reaching import reached
+from common.process.starting import CannotStart
+from common.security import resealing
+from common.security.rotation import RotatingSecret
+from common.security.sealing import CannotOpen, Sealer
+from common.security.tokens import TokenVerifier
 from common.settings import MongoSettings
-from common.starting import CannotStart
+from common.storage.migrations import prepare, run
+from common.storage.mongo import Database, Serving, connect, database
 from common.telemetry import Telemetry
-from common.tokens import TokenVerifier
+from common.web.http import create_app
 
 log = get_logger(__name__)
 

@@ -11,9 +11,9 @@ from auth.store.migrations import accounts_by_lower_case
 from auth.wiring import reset_token
 from common.client import ServiceClient
 from common.errors import Unauthorized
-from common.keys import RemoteKeys
+from common.security.keys import RemoteKeys
+from common.security.tokens import TokenVerifier
 from common.settings import MongoSettings
-from common.tokens import TokenVerifier
 
 SERVICE_SECRET = "a secret that the services share"
 

@@ -27,7 +27,7 @@ from common.contracts.messages import SessionRevoked
 from common.contracts.topology import SESSIONS
 from common.errors import Unavailable
 from common.identity import Role
-from common.sealing import CannotOpen, Sealer
+from common.security.sealing import CannotOpen, Sealer
 from common.settings import BusSettings
 from common.times import utc_now
 

@@ -17,8 +17,8 @@ from auth.domain.tokens.signing import (
 )
 from common.errors import Unauthorized, Unavailable
 from common.identity import Identity, Role
+from common.security.tokens import TokenVerifier
 from common.times import utc_now
-from common.tokens import TokenVerifier
 from devkit.identity import LocalKeys
 
 START = datetime(2024, 1, 15, tzinfo=UTC)

@@ -20,8 +20,8 @@ from auth.store.signing import MongoSigningKeys
 from auth.store.users import MongoUsers, MongoWorkspaces
 from common.errors import InternalError, Unavailable
 from common.identity import Role
-from common.rotation import RotatingSecret
-from common.sealing import Sealer
+from common.security.rotation import RotatingSecret
+from common.security.sealing import Sealer
 from common.times import utc_now
 from devkit.failing_driver import FailingDriver, call_with, public_methods
 

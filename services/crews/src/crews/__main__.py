@@ -3,8 +3,8 @@
 import argparse
 
 from common.logs import configure_logging
-from common.server import run, serve
 from common.settings import load
+from common.web.server import run, serve
 
 
 def main() -> None:

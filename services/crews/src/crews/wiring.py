@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 from fastapi import FastAPI
 
-from common import resealing
 from common.backends import Backends
 from common.client import ServiceClient
 from common.contracts.models import PROVIDERS
-from common.http import create_app
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
-from common.keys import RemoteKeys
-from common.migrations import prepare, run
-from common.mongo import Database, Serving, connect, database
-from common.reaching import reached
-from common.rotation import RotatingSecret
-from common.sealing import Sealer
+from common.process.reaching import reached
+from common.security import resealing
+from common.security.keys import RemoteKeys
+from common.security.rotation import RotatingSecret
+from common.security.sealing import Sealer
+from common.security.tokens import TokenVerifier
+from common.storage.migrations import prepare, run
+from common.storage.mongo import Database, Serving, connect, database
 from common.telemetry import Telemetry
-from common.tokens import TokenVerifier
+from common.web.http import create_app
 from crews.config import Settings
 from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew_catalog import CrewCatalog

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from common.mongo import connect, database
 from common.settings import MongoSettings
+from common.storage.mongo import connect, database
 from common.times import utc_now
 from crews.domain.activity import Activity
 from crews.domain.composition import new_crew

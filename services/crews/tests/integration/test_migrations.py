@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from common.mongo import connect, database
+from common.storage.mongo import connect, database
 from crews.config import Settings
 from crews.store.migrations import SCHEMA
 

@@ -383,7 +383,7 @@ async def test_a_cursor_of_other_filters_is_refused(service: Any) -> None:
 async def test_a_page_too_far_down_names_the_cursor(
     service: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("common.cursors.FARTHEST", 1)
+    monkeypatch.setattr("common.storage.cursors.FARTHEST", 1)
     await service.crew(3)
     refused = await service.call("GET", "/tasks?page=3&page_size=1", expect=400)
     assert refused["error"]["details"]["field"] == "page"

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from common.cursors import cursor_at
+from common.storage.cursors import cursor_at
 from common.times import utc_now
 from crews.domain.activity import Activity
 from crews.domain.composition import new_crew

@@ -7,8 +7,8 @@ from pymongo.errors import OperationFailure, ServerSelectionTimeoutError
 
 from common.contracts.crew import Configuration
 from common.errors import InternalError, Unavailable
-from common.rotation import RotatingSecret
-from common.sealing import Sealer
+from common.security.rotation import RotatingSecret
+from common.security.sealing import Sealer
 from common.times import utc_now
 from crews.domain.activity import Activity
 from crews.domain.crew import Agent, Crew

@@ -3,9 +3,9 @@
 import argparse
 
 from common.logs import configure_logging
-from common.migrations import nothing_to_migrate
-from common.server import run, serve
 from common.settings import load
+from common.storage.migrations import nothing_to_migrate
+from common.web.server import run, serve
 
 
 def main() -> None:

@@ -16,10 +16,10 @@ from common.door.peers import AuthPeer
 from common.door.refusals import Refusals
 from common.door.revocations import RevocationCheck, RevocationCopy
 from common.door.store import RedisRevocationReader
-from common.http import create_app
-from common.keys import RemoteKeys
+from common.security.keys import RemoteKeys
+from common.security.tokens import TokenVerifier
 from common.telemetry import Telemetry
-from common.tokens import TokenVerifier
+from common.web.http import create_app
 from events.config import Settings
 from events.domain.connections import Connections
 from events.domain.relay import Relay

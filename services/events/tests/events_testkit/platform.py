@@ -9,8 +9,8 @@ from fastapi import FastAPI, Request, Response
 from common.bus import Message
 from common.contracts.replay import EVENT_LINES, ReplayHead, join_lines
 from common.errors import NotFound, Unauthorized, Unavailable
-from common.http import add_error_handlers
-from common.tokens import TokenVerifier
+from common.security.tokens import TokenVerifier
+from common.web.http import add_error_handlers
 from devkit.identity import KEY_ID, LocalKeys, TokenMaker
 
 SECRET = "a-secret-of-the-tests"

@@ -6,8 +6,8 @@ import sys
 from typing import TYPE_CHECKING
 
 from common.logs import configure_logging
-from common.server import run
 from common.settings import load
+from common.web.server import run
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -41,7 +41,7 @@ def main() -> None:
 
 def _serve(settings: "Settings") -> None:
     from common.backends import Backends
-    from common.server import serve
+    from common.web.server import serve
     from executor.wiring import build_app
 
     app = build_app(settings, Backends())
@@ -50,8 +50,8 @@ def _serve(settings: "Settings") -> None:
 
 async def _work(settings: "Settings") -> None:
     from common.backends import Backends
-    from common.server import bind_tcp, metrics_app, on_stop_signal, server_for
-    from common.starting import CannotStart
+    from common.process.starting import CannotStart
+    from common.web.server import bind_tcp, metrics_app, on_stop_signal, server_for
     from executor.process.health import health_app
     from executor.wiring import build_worker
 

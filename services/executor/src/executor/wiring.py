@@ -13,18 +13,18 @@ from pymongo import AsyncMongoClient
 from common.backends import Backends
 from common.bus import Bus
 from common.client import ServiceClient, ServiceTokens
-from common.health import Check
-from common.http import create_app
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.ids import new_id
-from common.keys import RemoteKeys
-from common.migrations import prepare, run
-from common.mongo import Database, Serving, connect, database
-from common.reaching import reached
+from common.process.health import Check
+from common.process.reaching import reached
+from common.process.watching import BackendWatch
+from common.security.keys import RemoteKeys
+from common.security.tokens import TokenVerifier
+from common.storage.migrations import prepare, run
+from common.storage.mongo import Database, Serving, connect, database
 from common.telemetry import Telemetry
-from common.tokens import TokenVerifier
-from common.watching import BackendWatch
+from common.web.http import create_app
 from executor.config import Settings
 from executor.domain.api.census import CensusTaker
 from executor.domain.api.control import Control

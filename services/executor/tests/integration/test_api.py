@@ -216,7 +216,7 @@ async def test_a_workspace_with_a_full_queue_is_told_when_to_come_again(
 
 
 async def test_a_page_too_far_down_is_refused_and_says_what_to_do(api, monkeypatch):
-    monkeypatch.setattr("common.cursors.FARTHEST", 1)
+    monkeypatch.setattr("common.storage.cursors.FARTHEST", 1)
     for _ in range(3):
         await start(api)
     status, answer = await api.ask("GET", "/executions?page=3&page_size=1")

@@ -7,7 +7,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from common.mongo import connect, database
+from common.storage.mongo import connect, database
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes

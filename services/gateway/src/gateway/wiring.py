@@ -16,11 +16,11 @@ from common.door.messaging import follow_sessions
 from common.door.peers import AuthPeer
 from common.door.refusals import Refusals
 from common.door.revocations import RevocationCopy
-from common.keys import RemoteKeys
 from common.logs import bind_service, get_logger
+from common.process.watching import BackendWatch
+from common.security.keys import RemoteKeys
+from common.security.tokens import TokenVerifier
 from common.telemetry import Telemetry
-from common.tokens import TokenVerifier
-from common.watching import BackendWatch
 from gateway.config import Settings
 from gateway.domain.admission import AdmissionControl
 from gateway.domain.plans import KnownPlans

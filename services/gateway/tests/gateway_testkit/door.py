@@ -9,7 +9,7 @@ from typing import Any
 
 import aiohttp
 
-from common.server import bind_tcp, server_for
+from common.web.server import bind_tcp, server_for
 
 SECRET = "a secret that the services share"
 

@@ -340,7 +340,7 @@ async def test_a_head_request_is_a_get_without_the_body(gateway, bearer, behind)
 
 
 async def test_a_service_on_a_unix_socket(gateway, bearer, behind, tmp_path):
-    from common.server import bind_unix, server_for
+    from common.web.server import bind_unix, server_for
 
     bound = bind_unix(tmp_path / "crews.sock")
     server = server_for(behind.crews)

@@ -6,7 +6,7 @@ import logging
 import aiohttp
 import pytest
 
-from common.server import bind_tcp, server_for
+from common.web.server import bind_tcp, server_for
 from gateway.config import Settings
 from gateway.wiring import build_app
 

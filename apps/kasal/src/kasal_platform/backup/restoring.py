@@ -11,8 +11,8 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 from pymongo.database import Database
 
-from common import migrations
 from common.settings import MongoSettings
+from common.storage import migrations
 from kasal_platform.backup.plan import LEFT_OUT, SERVICES, Document
 from kasal_platform.console import say
 from kasal_platform.databases import CannotRestore

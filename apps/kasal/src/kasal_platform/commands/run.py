@@ -14,7 +14,7 @@ def main(arguments: Sequence[str]) -> None:
     command_parser("run", __doc__).parse_args(arguments)
     if importlib.util.find_spec("fakeredis") is None:
         sys.exit("The stand-ins are missing: install kasal-platform[embedded]")
-    from common.server import run
+    from common.web.server import run
     from kasal_platform.embedded.running import serve_until_stopped
 
     run(serve_until_stopped)

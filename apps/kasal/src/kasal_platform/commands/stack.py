@@ -6,7 +6,7 @@ are set, else from where `make test` finds them (SecantusDB stands in for MongoD
 
 from collections.abc import Sequence
 
-from common.server import run
+from common.web.server import run
 from kasal_platform.console import command_parser
 from kasal_platform.stack_running import run_until_stopped
 

@@ -5,8 +5,8 @@ from redis.asyncio import Redis
 
 from common.backends import IN_PROCESS, Backends
 from common.bus import Bus
-from common.mongo import is_away
 from common.settings import BusSettings, RedisSettings
+from common.storage.mongo import is_away
 from common.telemetry import Telemetry
 from kasal_platform.embedded.bus import InProcessBroker, InProcessBus
 

@@ -2,7 +2,7 @@
 
 Where its disk is full that is not before there is room again.
 
-What it acknowledged is in its journal (`common.mongo.connect` asks for that), so killing it loses
+What it acknowledged is in its journal (`common.storage.mongo.connect` asks for that), so killing it loses
 nothing; the services connect again by themselves, and runs wait for it (`KASAL_STORE_PATIENCE`).
 """
 

@@ -15,10 +15,10 @@ from starlette.types import ASGIApp
 import executor.config
 import executor.wiring
 from common.logs import bind_service, get_logger
-from common.server import Server, bind_unix, metrics_app, server_for
+from common.process.starting import CannotStart, refusal
 from common.settings import load
-from common.starting import CannotStart, refusal
 from common.telemetry import Telemetry
+from common.web.server import Server, bind_unix, metrics_app, server_for
 from executor.process.worker import WorkerProcess
 from kasal_platform.config import Secrets, Settings
 from kasal_platform.embedded.backends import InProcessBackends

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from common.logs import configure_logging, get_logger
-from common.server import bind_tcp, on_stop_signal
 from common.settings import load
+from common.web.server import bind_tcp, on_stop_signal
 from kasal_platform.config import Settings, secrets_in
 from kasal_platform.console import say
 from kasal_platform.local import secantus

@@ -19,10 +19,10 @@ from common.contracts.topology import (
     Queue,
 )
 from common.errors import Unavailable, UpstreamTimeout
-from common.formats import NewerFormat
 from common.ids import is_request_id
 from common.logs import bound, get_logger
 from common.process.backoff import Backoff
+from common.storage.formats import NewerFormat
 from common.telemetry import SECONDS, Telemetry, extract, inject, is_traced
 
 log = get_logger(__name__)

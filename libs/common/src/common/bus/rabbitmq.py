@@ -17,10 +17,10 @@ from common.bus import (
 from common.bus.handling import STOP_GRACE, Handling
 from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, properties_of, unless_lost
 from common.bus.rabbitmq_queues import Attached, RabbitConsumer, RabbitSubscription
-from common.cancellation import told_to_stop
 from common.contracts.topology import DEAD_LETTERS, Exchange, Queue
 from common.logs import get_logger
 from common.process.backoff import Backoff
+from common.process.cancellation import told_to_stop
 from common.telemetry import Telemetry
 
 log = get_logger(__name__)

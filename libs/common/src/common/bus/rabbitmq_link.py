@@ -19,7 +19,6 @@ from pamqp.commands import Basic
 from yarl import URL
 
 from common.bus import Depth, Message
-from common.cancellation import told_to_stop
 from common.contracts.topology import (
     DEAD_LETTERS,
     EXCHANGES,
@@ -29,6 +28,7 @@ from common.contracts.topology import (
     Queue,
 )
 from common.ids import new_id
+from common.process.cancellation import told_to_stop
 from common.times import utc_now
 
 T = TypeVar("T")

@@ -6,8 +6,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Generic, TypeVar
 
-from common.cancellation import told_to_stop
 from common.logs import get_logger
+from common.process.cancellation import told_to_stop
 
 log = get_logger(__name__)
 

@@ -10,7 +10,7 @@ from common.door.ports import TokenExchange
 from common.door.refusals import Refusals
 from common.errors import RateLimited, Unauthorized
 from common.identity import Identity
-from common.tokens import TokenVerifier, digest, is_opaque, passable
+from common.security.tokens import TokenVerifier, digest, is_opaque, passable
 
 ValueT = TypeVar("ValueT")
 

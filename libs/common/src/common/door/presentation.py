@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 
 from common.errors import Unauthorized
-from common.tokens import bearer
+from common.security.tokens import bearer
 
 HEADERS = frozenset({b"authorization"})
 """The headers, in lower case, that are read for a token."""

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from common.idempotency.keys import PATTERN, GivenKey, parse
 from common.idempotency.once import HEADER, Replayed
-from common.models import failures
+from common.web.models import failures
 
 REPLAYED = "Idempotency-Replayed"
 _ABOUT = (

@@ -11,8 +11,8 @@ from pydantic import BaseModel
 
 from common.errors import InvalidRequest
 from common.idempotency.once import HEADER, Clock, Once
-from common.rotation import RotatingSecret
-from common.sealing import Sealer
+from common.security.rotation import RotatingSecret
+from common.security.sealing import Sealer
 from common.times import utc_now
 
 T = TypeVar("T")

@@ -12,10 +12,10 @@ from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 
-from common.cancellation import told_to_stop
 from common.idempotency.once import Receipt, Receipts
 from common.logs import get_logger
-from common.mongo import Document, ensure_index
+from common.process.cancellation import told_to_stop
+from common.storage.mongo import Document, ensure_index
 from common.times import utc_now
 
 log = get_logger(__name__)

@@ -8,7 +8,7 @@ import pytest
 
 from common.bus import Bus, Message
 from common.bus.rabbitmq import RabbitBus
-from common.mongo import is_away
+from common.storage.mongo import is_away
 from common.telemetry import Telemetry
 from kasal_platform.embedded.bus import InProcessBroker, InProcessBus
 

@@ -15,8 +15,8 @@ from common.contracts.topology import (
     JOBS_QUEUE,
 )
 from common.errors import Unavailable
-from common.formats import NewerFormat
 from common.process.backoff import Backoff
+from common.storage.formats import NewerFormat
 
 JOB = "job.submitted.v1"
 

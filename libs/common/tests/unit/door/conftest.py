@@ -9,7 +9,7 @@ import pytest
 from common.contracts.messages import SessionRevoked
 from common.errors import Unauthorized
 from common.identity import Identity, Role
-from common.tokens import sign
+from common.security.tokens import sign
 from devkit.identity import KEY_ID, LocalKeys
 
 

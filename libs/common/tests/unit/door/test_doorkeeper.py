@@ -12,7 +12,7 @@ from common.door.refusals import Refusals
 from common.door.revocations import RevocationCheck, RevocationCopy
 from common.errors import RateLimited, Unauthorized
 from common.identity import Identity, Role
-from common.tokens import sign
+from common.security.tokens import sign
 from devkit.identity import KEY_ID
 
 ADDRESS = "192.0.2.1"

@@ -6,10 +6,10 @@ from dataclasses import replace
 from datetime import datetime
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
-from common.cursors import Place
-from common.formats import FIELD as FORMAT
-from common.formats import format_of
 from common.idempotency.once import KeyTaken, Receipt
+from common.storage.cursors import Place
+from common.storage.formats import FIELD as FORMAT
+from common.storage.formats import format_of
 from devkit.stores.receipts import MemoryReceipts
 from executor.domain.api.ports import OpenJobs
 from executor.domain.ending.tallies import CrewStats, Ending, added, tally

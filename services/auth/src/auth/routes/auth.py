@@ -31,11 +31,11 @@ from auth.routes.bodies import (
     WorkspaceView,
 )
 from auth.routes.use_cases import SECRET, ClientAddress, Use
-from common.access import Admin, Viewer
-from common.cursors import Spot, milliseconds
 from common.idempotency.header import IdempotencyKey, creating
 from common.identity import ROLES, Identity, Role
-from common.models import CursorPage, failures
+from common.storage.cursors import Spot, milliseconds
+from common.web.access import Admin, Viewer
+from common.web.models import CursorPage, failures
 
 router = APIRouter(tags=["auth"])
 

@@ -8,8 +8,8 @@ from auth.domain.accounts.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from auth.domain.workspaces.workspaces import Tier
 from common.contracts.ids import id_of
 from common.contracts.texts import line
-from common.models import AnswerModel, NextPage, RequestModel, Timestamp
-from common.tokens import LONGEST_OPAQUE
+from common.security.tokens import LONGEST_OPAQUE
+from common.web.models import AnswerModel, NextPage, RequestModel, Timestamp
 
 RoleName = Literal["viewer", "editor", "admin", "owner"]
 Name = Annotated[

@@ -8,10 +8,10 @@ from auth.domain.tokens.issuer import EXCHANGED_TTL, SERVICE_TTL
 from auth.routes.bodies import ExchangeRequest, Plan, ServiceTokenRequest, ShortToken
 from auth.routes.use_cases import Use
 from auth.routes.workspace import plan_of
-from common.access import Overseer, bearer
 from common.errors import Forbidden
 from common.identity import ALL_WORKSPACES
 from common.times import utc_now
+from common.web.access import Overseer, bearer
 
 router = APIRouter(prefix="/internal", include_in_schema=False)
 Secret = Annotated[str, Header(alias="X-Kasal-Service-Secret")]

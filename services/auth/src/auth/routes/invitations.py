@@ -17,12 +17,12 @@ from auth.routes.bodies import (
     MemberRequest,
 )
 from auth.routes.use_cases import SECRET, ClientAddress, Use
-from common.access import Admin, caller_of
 from common.errors import Conflict, InvalidRequest
 from common.idempotency.header import IdempotencyKey, creating
 from common.idempotency.keys import GivenKey
 from common.identity import ROLES, Identity
-from common.models import CursorPage, failures
+from common.web.access import Admin, caller_of
+from common.web.models import CursorPage, failures
 
 router = APIRouter(tags=["workspace"])
 _EITHER: dict[str, Any] = {"security": [{"HTTPBearer": []}, {}]}

@@ -4,8 +4,8 @@ from fastapi import APIRouter
 
 from auth.routes.bodies import Forgotten, Noted, PasswordChange, PasswordReset
 from auth.routes.use_cases import ClientAddress, Use
-from common.access import Viewer
-from common.models import failures
+from common.web.access import Viewer
+from common.web.models import failures
 
 router = APIRouter(tags=["auth"])
 

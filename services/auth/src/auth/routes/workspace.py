@@ -14,10 +14,10 @@ from auth.routes.bodies import (
     RoleRequest,
 )
 from auth.routes.use_cases import Use
-from common.access import Admin, Owner, Viewer
-from common.cursors import Spot, milliseconds
 from common.identity import ROLES
-from common.models import CursorPage, failures
+from common.storage.cursors import Spot, milliseconds
+from common.web.access import Admin, Owner, Viewer
+from common.web.models import CursorPage, failures
 
 router = APIRouter(tags=["workspace"])
 

@@ -11,8 +11,8 @@ from auth.domain.tokens.api_keys import ApiKey
 from common.idempotency.once import KeyTaken, Receipt
 from common.idempotency.receipts import MongoReceipts, kept
 from common.identity import ROLES
-from common.mongo import Database, Document
-from common.stores import mongo_store
+from common.storage.mongo import Database, Document
+from common.storage.stores import mongo_store
 
 
 @mongo_store

@@ -13,7 +13,7 @@ from redis.asyncio.client import Pipeline
 from auth.domain.logins.sessions import digest
 from common.errors import Unavailable
 from common.logs import get_logger
-from common.stores import redis_errors
+from common.storage.stores import redis_errors
 
 log = get_logger(__name__)
 

@@ -2,8 +2,8 @@
 
 from auth.domain.accounts.users import account_of
 from common.idempotency import receipts
-from common.migrations import Schema, Step
-from common.mongo import Database, ensure_index
+from common.storage.migrations import Schema, Step
+from common.storage.mongo import Database, ensure_index
 
 
 async def indexes(database: Database) -> None:

@@ -6,10 +6,10 @@ from datetime import datetime
 
 from auth.domain.logins.revocations import REVOKED_FOR
 from auth.domain.logins.sessions import Session, Unused
-from common.formats import FIELD as FORMAT
-from common.formats import format_of
-from common.mongo import Database, Document
-from common.stores import mongo_store
+from common.storage.formats import FIELD as FORMAT
+from common.storage.formats import format_of
+from common.storage.mongo import Database, Document
+from common.storage.stores import mongo_store
 
 NEWEST = 2
 """The newest format of these documents that this code reads.

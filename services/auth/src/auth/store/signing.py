@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.serialization import (
 from pymongo.errors import DuplicateKeyError
 
 from auth.domain.tokens.signing import SigningKey
-from common.mongo import Database, Document
-from common.resealing import Resealed, resealed
-from common.sealing import CannotOpen, Sealer
-from common.stores import mongo_store
+from common.security.resealing import Resealed, resealed
+from common.security.sealing import CannotOpen, Sealer
+from common.storage.mongo import Database, Document
+from common.storage.stores import mongo_store
 
 
 @mongo_store

@@ -12,13 +12,13 @@ from auth.domain.workspaces.belongings import MOST_LISTED, Belonging
 from auth.domain.workspaces.invitation import Invitation
 from auth.domain.workspaces.workspaces import Member, ShutOut, Workspace, WorkspaceLimits
 from common.errors import Conflict
-from common.formats import FIELD as FORMAT
-from common.formats import format_of
 from common.idempotency import receipts
 from common.idempotency.once import KeyTaken, Receipt
 from common.identity import ROLES
-from common.mongo import Database, Document
-from common.stores import mongo_store
+from common.storage.formats import FIELD as FORMAT
+from common.storage.formats import format_of
+from common.storage.mongo import Database, Document
+from common.storage.stores import mongo_store
 
 
 @mongo_store

@@ -4,9 +4,9 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from common.access import Editor, Viewer
 from common.idempotency.header import IdempotencyKey, creating
-from common.models import CursorPage, failures
+from common.web.access import Editor, Viewer
+from common.web.models import CursorPage, failures
 from crews.domain.crew import Agent
 from crews.domain.drafts import AgentChanges, AgentRequest, CrewId
 from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view

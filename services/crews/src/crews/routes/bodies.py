@@ -8,7 +8,7 @@ from common.contracts import query_keys
 from common.contracts.crew import AgentSnapshot, Configuration, Lack, TaskSnapshot
 from common.contracts.fields import complete
 from common.contracts.query_keys import MASK
-from common.models import AnswerModel, NextPage, RequestModel, Timestamp
+from common.web.models import AnswerModel, NextPage, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.origins import Fate, mask_headers

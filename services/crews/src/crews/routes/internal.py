@@ -4,9 +4,9 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path
 
-from common.access import PeerService
 from common.contracts.crew import CrewSnapshot, MemorySnapshot
 from common.contracts.memory import SHELF
+from common.web.access import PeerService
 from crews.routes.use_cases import Use
 
 router = APIRouter(prefix="/internal", include_in_schema=False)

@@ -6,10 +6,10 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
-from common.access import Editor, Viewer
 from common.contracts.memory import LONGEST_KEY, SCOPE, key_input, keyed
 from common.errors import InvalidRequest
-from common.models import failures
+from common.web.access import Editor, Viewer
+from common.web.models import failures
 from crews.domain.memory import MemoryKind
 from crews.routes.bodies import ClearRequest, InsightView, MemoryView, ShortTermView
 from crews.routes.use_cases import Use

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from common.access import Editor, Viewer
 from common.contracts.crew_fields import AgentId
 from common.idempotency.header import IdempotencyKey, creating
-from common.models import CursorPage, failures
+from common.web.access import Editor, Viewer
+from common.web.models import CursorPage, failures
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Crew, Task
 from crews.domain.drafts import CrewId, TaskChanges, TaskRequest

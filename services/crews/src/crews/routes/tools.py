@@ -5,10 +5,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from common.access import Admin, Viewer
 from common.contracts.tools import BUILT_IN_TOOLS
 from common.idempotency.header import IdempotencyKey, creating
-from common.models import CursorPage, failures
+from common.web.access import Admin, Viewer
+from common.web.models import CursorPage, failures
 from crews.domain.tools import ToolChanges, ToolDraft
 from crews.routes.bodies import (
     ToolList,

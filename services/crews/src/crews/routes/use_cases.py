@@ -8,9 +8,9 @@ from typing import Annotated, TypeVar
 from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
-from common.cursors import Part, Scope, Spot, cursor_at, spot_of
 from common.idempotency.keys import IdempotencyKeys
-from common.models import CursorPage
+from common.storage.cursors import Part, Scope, Spot, cursor_at, spot_of
+from common.web.models import CursorPage
 from crews.domain.activity import TaskStatus
 from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew import Agent, Crew, Task

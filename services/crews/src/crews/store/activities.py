@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 
 from pymongo.errors import DuplicateKeyError
 
-from common.formats import FIELD as FORMAT
-from common.formats import format_of
-from common.mongo import Database, Document
-from common.stores import mongo_store
+from common.storage.formats import FIELD as FORMAT
+from common.storage.formats import format_of
+from common.storage.mongo import Database, Document
+from common.storage.stores import mongo_store
 from crews.domain.activity import Activity, TaskStatus
 
 NEWEST = 1

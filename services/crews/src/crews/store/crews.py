@@ -8,8 +8,8 @@ from pymongo.errors import DuplicateKeyError
 from common.errors import Conflict
 from common.idempotency import receipts
 from common.idempotency.once import KeyTaken, Receipt
-from common.mongo import Database, Document
-from common.stores import mongo_store
+from common.storage.mongo import Database, Document
+from common.storage.stores import mongo_store
 from common.times import utc_now
 from crews.domain.crew import Crew, Entry
 from crews.store.documents import crew_changes, crew_document, crew_of

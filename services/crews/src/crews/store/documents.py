@@ -8,9 +8,9 @@ import json
 from typing import Any
 
 from common.contracts.fields import json_objects
-from common.formats import FIELD as FORMAT
-from common.formats import format_of
-from common.mongo import Document
+from common.storage.formats import FIELD as FORMAT
+from common.storage.formats import format_of
+from common.storage.mongo import Document
 from crews.domain.crew import Crew, Task
 
 NEWEST = 1

@@ -9,10 +9,10 @@ ended is where the next one begins.
 from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
-from common.cursors import check_reach
 from common.idempotency.receipts import WITHOUT
-from common.mongo import Database, Document
-from common.stores import mongo_store
+from common.storage.cursors import check_reach
+from common.storage.mongo import Database, Document
+from common.storage.stores import mongo_store
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.ports import Activities, Stretch

@@ -5,11 +5,11 @@ from datetime import datetime
 from pymongo.errors import DuplicateKeyError
 
 from common.contracts.memory import CREW, WORKSPACE
-from common.formats import FIELD as FORMAT
-from common.formats import format_of
 from common.logs import get_logger
-from common.mongo import Database, Document
-from common.stores import mongo_store
+from common.storage.formats import FIELD as FORMAT
+from common.storage.formats import format_of
+from common.storage.mongo import Database, Document
+from common.storage.stores import mongo_store
 from common.times import utc_now
 from crews.domain.memory import FOR_SNAPSHOT, Entry, Memory, MemoryKind
 

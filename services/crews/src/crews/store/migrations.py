@@ -1,8 +1,8 @@
 """The schema of crews' database; see docs/reference/schema.md before you change it."""
 
 from common.idempotency import receipts
-from common.migrations import Schema, Step
-from common.mongo import Database, ensure_index
+from common.storage.migrations import Schema, Step
+from common.storage.mongo import Database, ensure_index
 from crews.store.documents import crew_of
 from crews.store.totals import mark_for_recount
 

@@ -9,10 +9,10 @@ from pymongo.errors import DuplicateKeyError
 from common.errors import Conflict, NotFound
 from common.idempotency import receipts
 from common.idempotency.once import Receipt
-from common.mongo import Database, Document
-from common.resealing import Resealed, resealed
-from common.sealing import CannotOpen, Sealer
-from common.stores import mongo_store
+from common.security.resealing import Resealed, resealed
+from common.security.sealing import CannotOpen, Sealer
+from common.storage.mongo import Database, Document
+from common.storage.stores import mongo_store
 from common.times import utc_now
 from crews.domain.tools import RegisteredTool
 from crews.store.documents import as_text, from_text

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
-from common.mongo import Database, Document
+from common.storage.mongo import Database, Document
 
 LOOKED_AT = 1_000
 """Entries that one request looks at, or little more, where no index knows which of them fit."""

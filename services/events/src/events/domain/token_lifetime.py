@@ -8,7 +8,7 @@ from common.door.doorkeeper import Authenticator
 from common.errors import KasalError, Unauthorized
 from common.identity import Identity
 from common.logs import get_logger
-from common.tokens import is_opaque
+from common.security.tokens import is_opaque
 
 log = get_logger(__name__)
 

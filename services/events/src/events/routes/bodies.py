@@ -6,7 +6,7 @@ import orjson
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from common.errors import InvalidRequest, KasalError
-from common.tokens import LONGEST_TOKEN
+from common.security.tokens import LONGEST_TOKEN
 
 _LARGEST = 2**53 - 1
 """The largest whole number that JSON readers agree on."""

@@ -4,7 +4,7 @@ from starlette.types import Scope
 
 from common.door.origins import AllowedOrigins
 from common.door.presentation import presented_token, required_token
-from common.requests import header
+from common.web.requests import header
 
 _NO_ADDRESS = "local"
 """Stands for a peer that has no address (a Unix socket)."""

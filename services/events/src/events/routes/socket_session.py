@@ -7,11 +7,11 @@ from collections.abc import Callable
 from starlette.websockets import WebSocket
 
 from common.errors import InvalidRequest, KasalError, RateLimited, Unauthorized
-from common.http import error_response
 from common.identity import Identity
 from common.logs import bind_workspace, get_logger
-from common.queries import check_none
-from common.requests import current_request_id
+from common.web.http import error_response
+from common.web.queries import check_none
+from common.web.requests import current_request_id
 from events.domain import connections as codes
 from events.domain.ports import TooSlow
 from events.domain.token_lifetime import TokenLifetime

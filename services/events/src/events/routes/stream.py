@@ -10,7 +10,7 @@ from starlette.types import Receive, Scope, Send
 from common.errors import Unavailable
 from common.identity import Identity
 from common.logs import bind_workspace, get_logger
-from common.models import ErrorEnvelope
+from common.web.models import ErrorEnvelope
 from events.domain import connections as codes
 from events.domain.event import Batch, EventFrame
 from events.domain.jobs import valid_job_id

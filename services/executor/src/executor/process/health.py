@@ -4,8 +4,8 @@ from collections.abc import Collection, Mapping
 
 from fastapi import FastAPI
 
-from common.health import Check
-from common.http import add_error_handlers, health_routes
+from common.process.health import Check
+from common.web.http import add_error_handlers, health_routes
 
 
 def health_app(checks: Mapping[str, Check], needed: Collection[str]) -> FastAPI:

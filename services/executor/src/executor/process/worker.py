@@ -6,11 +6,11 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from common.bus import Bus
-from common.health import Check
 from common.logs import bind_service, get_logger
-from common.reaching import reached
+from common.process.health import Check
+from common.process.reaching import reached
+from common.process.watching import BackendWatch
 from common.telemetry import Telemetry
-from common.watching import BackendWatch
 from executor.domain.worker.worker import Worker
 from executor.messaging.consumers import WorkerConsumers
 from executor.messaging.publishers import BusMemory

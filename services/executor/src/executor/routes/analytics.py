@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from common.access import Viewer
+from common.web.access import Viewer
 from executor.routes.bodies import PerformanceFigures, UsageFigures, crew_figures, usage_figures
 from executor.routes.use_cases import Use
 

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from common.contracts.events import ExecutionStatus, Outcome, QuestionKind
 from common.contracts.ids import id_of
-from common.models import AnswerModel, CursorPage, NextPage, RequestModel, Timestamp, text
+from common.web.models import AnswerModel, CursorPage, NextPage, RequestModel, Timestamp, text
 from executor.domain.api.reading import TraceRow
 from executor.domain.api.submission import Accepted
 from executor.domain.ending.tallies import CrewStats, Tally

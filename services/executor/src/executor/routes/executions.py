@@ -4,11 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query
 
-from common.access import Editor, Viewer
 from common.idempotency.header import IdempotencyKey, creating
 from common.logs import bind_job
-from common.models import ErrorEnvelope
 from common.telemetry import inject
+from common.web.access import Editor, Viewer
+from common.web.models import ErrorEnvelope
 from executor.domain.api.reading import trace_row
 from executor.routes.bodies import (
     ExecutionAccepted,

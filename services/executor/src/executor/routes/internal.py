@@ -5,8 +5,8 @@ from typing import Annotated
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 
-from common.access import Overseer, PeerService
 from common.contracts.replay import EVENT_LINES, ReplayHead, join_lines
+from common.web.access import Overseer, PeerService
 from executor.routes.bodies import Head, Heads, HeadsWanted, ShortHead
 from executor.routes.use_cases import Use
 

@@ -12,8 +12,8 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
-from common.grouping import Grouped
-from common.mongo import Database, Document
+from common.storage.grouping import Grouped
+from common.storage.mongo import Database, Document
 from common.times import utc_now
 from executor.domain.ending.tallies import CrewStats, Ending, Tally, tally
 from executor.store.reach import reaching

@@ -11,10 +11,10 @@ import orjson
 
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import EventType, ExecutionStatus, ModelUsage
-from common.formats import FIELD as FORMAT
-from common.formats import format_of
 from common.idempotency.receipts import WITHOUT
-from common.mongo import Document
+from common.storage.formats import FIELD as FORMAT
+from common.storage.formats import format_of
+from common.storage.mongo import Document
 from executor.domain.log.execution import READS, Execution, Step
 from executor.domain.log.projection import State, TaskState
 from executor.domain.log.questions import QuestionPlace

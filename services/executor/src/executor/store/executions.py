@@ -10,12 +10,12 @@ from pymongo.errors import BulkWriteError, DocumentTooLarge
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.errors import KasalError
-from common.formats import FIELD as FORMAT
-from common.formats import NewerFormat
-from common.grouping import Grouped
 from common.idempotency.once import Receipt
 from common.logs import get_logger
-from common.mongo import Database, Document
+from common.storage.formats import FIELD as FORMAT
+from common.storage.formats import NewerFormat
+from common.storage.grouping import Grouped
+from common.storage.mongo import Database, Document
 from executor.domain.log.execution import Execution, Step
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.records import Record

@@ -12,7 +12,7 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from common.mongo import Database, Document, is_secantus
+from common.storage.mongo import Database, Document, is_secantus
 
 MARKED = 128
 ORDER = [("created_at", -1), ("_id", -1)]

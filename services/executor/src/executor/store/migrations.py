@@ -1,7 +1,7 @@
 """The schema of the executor's database; see docs/reference/schema.md before you change it."""
 
-from common.migrations import Schema, Step
-from common.mongo import Database, Document, ensure_index
+from common.storage.migrations import Schema, Step
+from common.storage.mongo import Database, Document, ensure_index
 from executor.store import receipts
 from executor.store.marks import is_marked, marks_of
 

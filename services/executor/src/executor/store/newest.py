@@ -9,8 +9,8 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from common.cursors import Place
-from common.mongo import Database, Document
+from common.storage.cursors import Place
+from common.storage.mongo import Database, Document
 from common.times import utc_now
 from executor.store.marks import ORDER, Marks
 

@@ -10,8 +10,8 @@ from datetime import datetime
 from typing import Any
 
 from common.contracts.events import ExecutionStatus
-from common.formats import FIELD as FORMAT
-from common.mongo import Database, Document, is_secantus
+from common.storage.formats import FIELD as FORMAT
+from common.storage.mongo import Database, Document, is_secantus
 from executor.domain.log.execution import READS
 from executor.store.backlog import Backlog
 from executor.store.newest import just_after

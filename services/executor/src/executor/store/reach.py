@@ -8,7 +8,7 @@ from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 
 from common.errors import InternalError, KasalError, Unavailable
 from common.logs import get_logger
-from common.mongo import is_away
+from common.storage.mongo import is_away
 from executor.domain.log.journal import TooLarge
 
 log = get_logger(__name__)

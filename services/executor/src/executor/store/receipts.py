@@ -13,8 +13,8 @@ from datetime import datetime
 from pymongo.errors import DuplicateKeyError
 
 from common.idempotency.once import KEPT_FOR, Receipt
-from common.mongo import Database, Document, ensure_index
 from common.process.backoff import Backoff
+from common.storage.mongo import Database, Document, ensure_index
 
 _BACKOFF = Backoff((0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0))
 """Seconds between looks for the job of a twin that is about to store it."""

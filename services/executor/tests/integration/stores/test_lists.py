@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from common.contracts.events import ExecutionStatus
-from common.migrations import migrate
+from common.storage.migrations import migrate
 from common.times import utc_now
 from executor.domain.ending.tallies import Ending
 from executor.store.migrations import SCHEMA

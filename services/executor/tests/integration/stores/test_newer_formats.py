@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from common.contracts.events import ExecutionStatus, InputRequired
-from common.formats import NewerFormat
+from common.storage.formats import NewerFormat
 from common.times import utc_now
 from executor.domain.log import execution, moves
 from executor.domain.log.events import EventDraft

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.contracts.events import ExecutionStatus
-from common.mongo import connect, database
+from common.storage.mongo import connect, database
 from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.api.reading import Reading
 from executor.domain.log.execution import Execution

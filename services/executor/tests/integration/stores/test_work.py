@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from common.contracts.events import ExecutionStatus
-from common.cursors import cursor
+from common.storage.cursors import cursor
 from executor.domain.api.reading import Reading
 from executor.domain.log.execution import Execution
 from executor.store.counters import MongoCounters

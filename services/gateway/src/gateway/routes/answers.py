@@ -9,7 +9,7 @@ import orjson
 from starlette.types import Receive, Send
 
 from common.errors import KasalError, envelope, problem
-from common.requests import unsaid
+from common.web.requests import unsaid
 from gateway.domain.windows import Standing
 from gateway.routes.visit import Visit
 

@@ -7,7 +7,7 @@ from starlette.types import Receive, Send
 
 from common.errors import PayloadTooLarge, Unavailable, UpstreamTimeout
 from common.logs import get_logger
-from common.requests import unsaid
+from common.web.requests import unsaid
 from gateway.domain.ports import Upstream, UpstreamAnswer
 from gateway.domain.routing import Target
 from gateway.routes.answers import allow

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from starlette.types import Send
 
 from common.errors import MethodNotAllowed, NotFound
-from common.health import Check, ready
+from common.process.health import Check, ready
 from gateway.routes.answers import Headers, allow, give, give_json
 from gateway.routes.cors import CrossOrigin
 from gateway.routes.documents import Document, Documents

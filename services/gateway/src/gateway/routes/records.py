@@ -13,8 +13,8 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
 from structlog.contextvars import bind_contextvars
 
-from common.requests import METHODS, PROBES
 from common.telemetry import SECONDS, Telemetry, extract, untraced
+from common.web.requests import METHODS, PROBES
 from gateway.routes.visit import Visit
 
 _logger = logging.getLogger("gateway.access")

@@ -7,8 +7,8 @@ from starlette.types import Receive, Send
 
 from common.errors import InvalidRequest, KasalError, Unavailable, UpstreamTimeout
 from common.logs import get_logger
-from common.queries import check_none
-from common.requests import unsaid
+from common.web.queries import check_none
+from common.web.requests import unsaid
 from gateway.domain.ports import SocketClosed, Upstream, UpstreamSocket
 from gateway.routes.answers import failure
 from gateway.routes.visit import Visit

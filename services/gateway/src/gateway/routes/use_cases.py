@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from common.health import Check
+from common.process.health import Check
 from gateway.domain.admission import AdmissionControl
 from gateway.domain.ports import Upstream
 from gateway.routes.documents import Documents

@@ -10,7 +10,7 @@ from starlette.types import Scope
 
 from common.door.presentation import HEADERS
 from common.errors import InvalidRequest
-from common.requests import take_request_id
+from common.web.requests import take_request_id
 
 _HOP_BY_HOP = frozenset(
     {

@@ -7,7 +7,7 @@ from datetime import datetime
 from auth.domain.logins.sessions import digest
 from common.identity import Role
 from common.ids import new_id
-from common.tokens import API_KEY_PREFIX
+from common.security.tokens import API_KEY_PREFIX
 
 MOST_KEYS = 100
 """API keys that a workspace may have."""

@@ -8,9 +8,9 @@ from auth.domain.tokens import sandbox
 from auth.domain.tokens.identities import member_identity
 from common.errors import Unauthorized
 from common.identity import Identity, Role, TokenKind
-from common.rotation import RotatingSecret
+from common.security.rotation import RotatingSecret
+from common.security.tokens import API_KEY_PREFIX
 from common.times import utc_now
-from common.tokens import API_KEY_PREFIX
 
 SERVICE_TTL = 300
 EXCHANGED_TTL = 60

@@ -25,8 +25,8 @@ from auth.domain.ports import Clock
 from common.errors import Unavailable
 from common.identity import ALGORITHM, Identity
 from common.ids import new_id
+from common.security.tokens import sign
 from common.times import utc_now
-from common.tokens import sign
 
 READ_EVERY = timedelta(minutes=1)
 """How often each process reads the keys."""

@@ -4,9 +4,9 @@ import asyncio
 import time
 from collections.abc import Mapping
 
-from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.logs import get_logger
+from common.process.cancellation import told_to_stop
 from common.times import utc_now
 from executor.domain.api.ports import Queues
 from executor.domain.leases import Leases, LeaseWatch

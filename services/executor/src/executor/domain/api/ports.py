@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Protocol
 
 from common.contracts.events import ExecutionStatus
-from common.cursors import Place
+from common.storage.cursors import Place
 from executor.domain.log.execution import Execution
 
 OpenJobs = Mapping[str, datetime]

@@ -13,7 +13,7 @@ from common.contracts.events import (
     ExecutionStatus,
     UnknownEvent,
 )
-from common.cursors import check_reach, cursor, place_of
+from common.storage.cursors import check_reach, cursor, place_of
 from executor.domain.api import answering
 from executor.domain.api.control import owned
 from executor.domain.api.ports import ExecutionLists, OpenJobs

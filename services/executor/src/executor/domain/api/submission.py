@@ -11,8 +11,8 @@ import orjson
 from common.errors import InvalidRequest
 from common.idempotency.once import KeyTaken, Once, at_most_once, receipt_of
 from common.ids import new_id
+from common.process.turns import sent_ahead
 from common.times import utc_now
-from common.turns import sent_ahead
 from executor.domain.api.estimates import Estimates
 from executor.domain.api.quotas import Quotas
 from executor.domain.ending.ports import Counters

@@ -11,9 +11,9 @@ import time
 from collections import defaultdict
 from collections.abc import Sequence
 
-from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.logs import get_logger
+from common.process.cancellation import told_to_stop
 from executor.domain.ending.ports import Counters
 from executor.domain.ending.tallies import ending_of
 from executor.domain.log.execution import Execution

@@ -8,9 +8,9 @@ from typing import TypeVar
 
 from common.contracts.events import TERMINAL_EVENTS, EventType, RunError
 from common.errors import Unavailable
-from common.formats import NewerFormat
 from common.logs import get_logger
 from common.process.backoff import Backoff
+from common.storage.formats import NewerFormat
 from common.times import utc_now
 from executor.domain.log import moves
 from executor.domain.log.announcer import Announcer

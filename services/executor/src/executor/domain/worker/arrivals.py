@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from common.contracts.messages import JobSubmitted
 from common.errors import Unavailable
-from common.formats import NewerFormat
 from common.logs import get_logger
+from common.storage.formats import NewerFormat
 from executor.domain.log.execution import Execution
 from executor.domain.worker.claims import Claims
 from executor.domain.worker.intake import Intake

@@ -5,8 +5,8 @@ import random
 from collections.abc import Callable, Sequence
 
 from common.errors import Unavailable
-from common.formats import NewerFormat
 from common.logs import get_logger
+from common.storage.formats import NewerFormat
 from common.times import utc_now
 from executor.domain.log.execution import Execution
 from executor.domain.log.ports import Executions

@@ -11,8 +11,8 @@ from opentelemetry import trace
 from common.contracts.events import ExecutionStatus
 from common.errors import Unavailable
 from common.logs import bound, get_logger
+from common.process.turns import sent_ahead
 from common.telemetry import extract
-from common.turns import sent_ahead
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log.appender import Appender
 from executor.domain.log.events import MISMATCH, LogEntry, UnreadableEvent

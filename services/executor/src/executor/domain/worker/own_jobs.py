@@ -1,8 +1,8 @@
 """Whether this worker runs what it owns, and owns what it runs."""
 
 from common.contracts.events import ExecutionStatus
-from common.formats import NewerFormat
 from common.logs import get_logger
+from common.storage.formats import NewerFormat
 from executor.domain.log import moves
 from executor.domain.log.execution import Execution
 from executor.domain.log.ports import Executions

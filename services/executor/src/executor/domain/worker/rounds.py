@@ -4,9 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
-from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.logs import get_logger
+from common.process.cancellation import told_to_stop
 
 log = get_logger(__name__)
 

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from common.cancellation import told_to_stop
 from common.errors import Unavailable
 from common.logs import get_logger
+from common.process.cancellation import told_to_stop
 from executor.domain.log.execution import Execution
 from executor.domain.log.ports import Executions
 from executor.domain.worker.claims import Claims

@@ -6,11 +6,11 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
 
-from common import tokens
 from common.errors import Forbidden, Unauthorized
 from common.identity import ALL_WORKSPACES, Identity, Role
 from common.logs import bind_workspace
-from common.tokens import TokenVerifier
+from common.security import tokens
+from common.security.tokens import TokenVerifier
 
 _SCHEME = HTTPBearer(
     bearerFormat="JWT", auto_error=False, description="An access token, API key or sandbox token"

@@ -15,7 +15,7 @@ from redis.exceptions import RedisError
 
 from common.errors import InternalError, Unavailable
 from common.logs import get_logger
-from common.mongo import is_away
+from common.storage.mongo import is_away
 
 log = get_logger(__name__)
 

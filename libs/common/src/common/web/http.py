@@ -11,7 +11,6 @@ from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
 from common.contracts.ids import id_fault
-from common.declared import KnownQueryOnly
 from common.errors import (
     InternalError,
     KasalError,
@@ -23,17 +22,18 @@ from common.errors import (
     problem,
     several,
 )
-from common.health import Check, Purpose, ready
 from common.idempotency.header import replay
 from common.idempotency.once import Replayed
 from common.logs import get_logger
-from common.models import failures
-from common.mongo import is_away
-from common.requests import RequestLimits, RequestRecorder, current_request_id
+from common.process.health import Check, Purpose, ready
+from common.process.watching import BackendWatch
+from common.security.tokens import TokenVerifier
+from common.storage.mongo import is_away
 from common.telemetry import Telemetry
-from common.tokens import TokenVerifier
-from common.unknown_fields import unknown_field
-from common.watching import BackendWatch
+from common.web.declared import KnownQueryOnly
+from common.web.models import failures
+from common.web.requests import RequestLimits, RequestRecorder, current_request_id
+from common.web.unknown_fields import unknown_field
 
 log = get_logger(__name__)
 

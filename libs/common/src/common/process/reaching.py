@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from common.errors import Unavailable
 from common.logs import get_logger
-from common.mongo import is_away
+from common.storage.mongo import is_away
 
 log = get_logger(__name__)
 

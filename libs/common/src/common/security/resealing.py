@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from pymongo.errors import PyMongoError
 
-from common import server
 from common.errors import Unavailable
 from common.logs import configure_logging, get_logger
-from common.mongo import Collection, Database, connect
-from common.mongo import database as mongo_database
-from common.rotation import RotatingSecret
-from common.sealing import CannotOpen, Sealer
+from common.security.rotation import RotatingSecret
+from common.security.sealing import CannotOpen, Sealer
 from common.settings import SealingSettings, load
+from common.storage.mongo import Collection, Database, connect
+from common.storage.mongo import database as mongo_database
+from common.web import server
 
 log = get_logger(__name__)
 

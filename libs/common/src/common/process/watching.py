@@ -6,8 +6,8 @@ from contextlib import asynccontextmanager
 
 from opentelemetry.metrics import CallbackOptions, Observation
 
-from common.health import Check, asked
 from common.logs import get_logger
+from common.process.health import Check, asked
 from common.telemetry import Telemetry
 
 log = get_logger(__name__)

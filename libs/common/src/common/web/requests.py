@@ -26,7 +26,7 @@ from common.errors import (
 )
 from common.ids import is_request_id, new_id
 from common.logs import bind_service, get_logger
-from common.starting import start_plainly
+from common.process.starting import start_plainly
 from common.telemetry import SECONDS, Telemetry, extract, untraced
 
 log = get_logger(__name__)

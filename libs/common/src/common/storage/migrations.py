@@ -18,14 +18,14 @@ from typing import Any
 import pymongo
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
-from common import server
 from common.errors import Unavailable
 from common.ids import new_id
 from common.logs import configure_logging, get_logger
-from common.mongo import Database, Document, connect, is_away
-from common.mongo import database as mongo_database
+from common.process.starting import CannotStart
 from common.settings import MongoSettings, load
-from common.starting import CannotStart
+from common.storage.mongo import Database, Document, connect, is_away
+from common.storage.mongo import database as mongo_database
+from common.web import server
 
 log = get_logger(__name__)
 

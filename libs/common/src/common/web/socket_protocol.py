@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from common.patience import Flow
+from common.web.patience import Flow
 
 _SLICE = 2_048
 """Bytes that are parsed in one go: some 340 of the smallest frames, a few milliseconds."""

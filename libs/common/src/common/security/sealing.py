@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
-from common.rotation import RotatingSecret
+from common.security.rotation import RotatingSecret
 
 _NONCE = 12  # bytes; NIST SP 800-38D, section 8.2.2
 

@@ -17,12 +17,12 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST
 from prometheus_client.registry import Collector
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from common.patience import SlowClients
-from common.protocol import Protocol
+from common.process.starting import refusal
 from common.settings import CommonSettings
-from common.socket_protocol import SocketProtocol
-from common.starting import refusal
 from common.telemetry import Telemetry
+from common.web.patience import SlowClients
+from common.web.protocol import Protocol
+from common.web.socket_protocol import SocketProtocol
 
 _TICKS_A_SECOND = 10
 """How often uvicorn calls `on_tick`."""

@@ -1,4 +1,4 @@
-"""`python -m common.probe [healthz|readyz]`: asks the process of this container how it is.
+"""`python -m common.process.probe [healthz|readyz]`: asks the process of this container how it is.
 
 For images, which hold no curl. It exits with 0 when the service on KASAL_PORT answers 200, else with 1
 and one line that says why. It imports next to nothing: an engine starts it every few seconds.

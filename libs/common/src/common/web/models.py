@@ -17,8 +17,8 @@ from pydantic_core import PydanticCustomError
 
 from common.contracts.bodies import check_bounded
 from common.contracts.values import check_storable
-from common.cursors import LONGEST, Part, Scope, Spot, part_of
 from common.errors import ALL_ERRORS
+from common.storage.cursors import LONGEST, Part, Scope, Spot, part_of
 from common.times import rfc3339
 
 T = TypeVar("T")

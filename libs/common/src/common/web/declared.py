@@ -7,8 +7,8 @@ from fastapi import Depends, Request
 from pydantic import AliasChoices, BaseModel
 from pydantic.fields import FieldInfo
 
-from common.queries import check
-from common.requests import PROBES
+from common.web.queries import check
+from common.web.requests import PROBES
 
 _KNOWN = "kasal_query"
 

@@ -1,0 +1,1 @@
+"""What stores stand on: MongoDB, schemas, cursors, group commit."""

@@ -1,0 +1,1 @@
+"""The web layer of every service: the application, its server and protocols, bodies, parameters, callers."""
