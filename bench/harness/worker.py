@@ -119,7 +119,7 @@ class NoTools:
 class NoMemory:
     """The peer's crew has none either."""
 
-    async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
+    async def remember(self, entries: Sequence[MemoryRemembered]) -> None:
         return None
 
 

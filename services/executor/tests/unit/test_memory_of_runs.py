@@ -56,12 +56,12 @@ async def sent(bus: Bus, *jobs: str) -> None:
 async def test_it_is_sent_when_the_broker_is_back(bus):
     memory = BusMemory(bus)
     bus.away.set()
-    await memory.remembered(entries("job_1", "job_2"))
-    await memory.remembered(entries("job_3"))
+    await memory.remember(entries("job_1", "job_2"))
+    await memory.remember(entries("job_3"))
     assert bus.sent == []
     bus.away.clear()
     await sent(bus, "job_1", "job_2", "job_3")
-    await memory.remembered(entries("job_4"))
+    await memory.remember(entries("job_4"))
     await memory.close()
     await sent(bus, "job_1", "job_2", "job_3", "job_4")
 
@@ -69,7 +69,7 @@ async def test_it_is_sent_when_the_broker_is_back(bus):
 async def test_a_run_that_does_not_wait_any_longer_loses_nothing(bus):
     memory = BusMemory(bus)
     bus.hangs = True
-    sending = asyncio.create_task(memory.remembered(entries("job_1")))
+    sending = asyncio.create_task(memory.remember(entries("job_1")))
     await asyncio.sleep(0)
     sending.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -82,7 +82,7 @@ async def test_a_run_that_does_not_wait_any_longer_loses_nothing(bus):
 async def test_a_process_that_ends_sends_what_is_left(bus):
     memory = BusMemory(bus)
     bus.away.set()
-    await memory.remembered(entries("job_1"))
+    await memory.remember(entries("job_1"))
     bus.away.clear()
     await memory.close()
     assert bus.sent == ["job_1"]
@@ -91,7 +91,7 @@ async def test_a_process_that_ends_sends_what_is_left(bus):
 async def test_a_process_that_ends_waits_for_it_a_little_only(bus):
     memory = BusMemory(bus)
     bus.away.set()
-    await memory.remembered(entries("job_1"))
+    await memory.remember(entries("job_1"))
     await memory.close(0.01)
     await asyncio.sleep(0)
     assert not [task for task in asyncio.all_tasks() if task.get_name() == "send memory"]
@@ -110,12 +110,12 @@ async def test_an_entry_that_cannot_be_sent_does_not_end_the_sending(bus, monkey
     monkeypatch.setattr(bus, "publish", choosy)
     memory = BusMemory(bus)
     bus.away.set()
-    await memory.remembered(entries("job_1", "job_2"))
+    await memory.remember(entries("job_1", "job_2"))
     bus.away.clear()
     await sent(bus, "job_2")
     assert len(refused) == 1
     bus.away.set()
-    await memory.remembered(entries("job_3"))
+    await memory.remember(entries("job_3"))
     bus.away.clear()
     await sent(bus, "job_2", "job_3")
     await memory.close()

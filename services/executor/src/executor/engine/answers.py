@@ -16,9 +16,9 @@ from executor.engine import prompts, values, verdicts
 from executor.engine.continuing import OUTPUT_CUT
 from executor.engine.conversation import Conversation
 from executor.engine.desk import Desk, Speaker
-from executor.engine.faults import Asked, NeedsInput, RunFault
+from executor.engine.faults import NeedsInput, QuestionDraft, RunFault
 from executor.engine.history import Output, Review
-from executor.engine.trace import shortened
+from executor.engine.trace import shorten
 from executor.engine.verdicts import Verdict
 from executor.models.dialogue import Dialogue, Topic
 
@@ -47,16 +47,16 @@ class Answers:
         approved = bool(reviews) and reviews[-1].outcome == "approved"
         if approved and reviews[-1].shown is not None:
             return reviews[-1].shown
-        output = await self._settled()
+        output = await self._valid_output()
         if not self._desk.task.human_input:
             return output
         for number, review in enumerate(reviews):
             if review.outcome == "approved":
                 return output
             self._go_on_after(number, review)
-            self._conversation.begin_anew(prompts.review(review.text))
-            output = await self._settled()
-        raise NeedsInput(self._asked(output))
+            self._conversation.begin_anew(prompts.review_reply(review.text))
+            output = await self._valid_output()
+        raise NeedsInput(self._question(output))
 
     def _go_on_after(self, number: int, review: Review) -> None:
         """Raise `RunFault` when the `number`th `review`, from 0, is the last word."""
@@ -71,19 +71,19 @@ class Answers:
                 task.id,
             )
 
-    def _asked(self, output: Output) -> Asked:
+    def _question(self, output: Output) -> QuestionDraft:
         task, shared = self._desk.task, self._desk.shared
         described = filled(task.description, shared.inputs)
         left = task.max_reviews - len(self._desk.record.reviews)
-        prompt = prompts.reviewing(described, output.text, left)
-        return Asked(task.id, self._agent, prompt, output.value)
+        prompt = prompts.review_question(described, output.text, left)
+        return QuestionDraft(task.id, self._agent, prompt, output.value)
 
-    async def _settled(self) -> Output:
+    async def _valid_output(self) -> Output:
         task = self._desk.task
         complaint = ""
         for _ in range(task.max_retries + 1):
             if complaint:
-                self._conversation.say(prompts.again(complaint))
+                self._conversation.say(prompts.complaint_reply(complaint))
             text = await self._conversation.answer()
             checked = await checked_output(task, text)
             if isinstance(checked, Output):
@@ -113,7 +113,7 @@ class Answers:
         self._judged += 1
         speaker = Speaker(f"g{self._judged}", "Guardrail", self._model, {})
         topic = Topic("Guardrail", rule, purpose="judge", output_schema=verdicts.SCHEMA)
-        dialogue = Dialogue(prompts.JUDGE, prompts.judging(rule, output.text), topic)
+        dialogue = Dialogue(prompts.JUDGE, prompts.judge_question(rule, output.text), topic)
         conversation = Conversation(self._desk, speaker, dialogue)
         said = ""
         for _ in range(_JUDGED):
@@ -124,7 +124,7 @@ class Answers:
             conversation.say(prompts.UNCLEAR)
         told = (
             f"The model {self._model} gave no clear verdict on the guardrail in {_JUDGED} tries, so the "
-            f"answer does not pass. It last said: {shortened(said, 200)}"
+            f"answer does not pass. It last said: {shorten(said, 200)}"
         )
         if conversation.cut:
             told += f" {prompts.NOT_WHOLE.strip()}"
@@ -139,16 +139,18 @@ async def checked_output(task: TaskSnapshot, text: str) -> Output | str:
     if schema is None:
         return Output(text, text)
     try:
-        return Output.of(await _fitting(schema, text))
+        return Output.of(await _value_in(schema, text))
     except values.Unreadable as fault:
         return f"{fault}."
 
 
-async def _fitting(schema: Mapping[str, Any], text: str) -> Any:
+async def _value_in(schema: Mapping[str, Any], text: str) -> Any:
     """Return the value in `text`. What is long, or long to check, is read beside the loop."""
     if len(text) <= _SHORT:
         try:
-            return values.fitting(text, partial(quick_complaint, schema))
+            return values.find_value(text, partial(quick_complaint, schema))
         except TooMuchWork:
             pass
-    return await beside_the_loop(partial(values.fitting, text, partial(complaint_within, schema)))
+    return await beside_the_loop(
+        partial(values.find_value, text, partial(complaint_within, schema))
+    )

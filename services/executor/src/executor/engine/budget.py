@@ -47,7 +47,7 @@ class Reserve:
         return self._limits.max_tokens is not None or self._limits.max_cost_usd is not None
 
     @asynccontextmanager
-    async def held(
+    async def set_aside(
         self, model: Model, dialogue: Dialogue, tools: Sequence[ToolSpec], task_id: str
     ) -> AsyncIterator[Need]:
         """Set aside what the next request needs while it is under way; what it used is added inside.
@@ -65,7 +65,7 @@ class Reserve:
             if self._fits(need, self._held):
                 break
             if not self._fits(alone, ()):
-                raise self._exceeded(task_id, alone)
+                raise self._excess(task_id, alone)
             self._settled.clear()
             await self._settled.wait()
         self._held.append(need)
@@ -86,7 +86,7 @@ class Reserve:
         """Raise `RunFault` (`BUDGET_EXCEEDED`) when the job has used more than its budget."""
         for _, used, most in self._sums():
             if most is not None and used > most:
-                raise self._exceeded(task_id)
+                raise self._excess(task_id)
 
     def _need(self, model: Model, read: int) -> Need:
         if not self._replies and self._spent.requests:  # by an earlier attempt of the job
@@ -122,7 +122,7 @@ class Reserve:
             ("US dollars", self._spent.cost_usd, self._limits.max_cost_usd),
         )
 
-    def _exceeded(self, task_id: str, need: Need | None = None) -> RunFault:
+    def _excess(self, task_id: str, need: Need | None = None) -> RunFault:
         adds = (0.0, 0.0) if need is None else (need.tokens, need.cost_usd)
         name, used, most, add = max(
             (

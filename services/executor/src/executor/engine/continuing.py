@@ -30,13 +30,13 @@ class Spoken:
 
     def add(self, reply: Reply) -> str:
         """Take up a reply that asks for no tool; return what its model is told, empty when it is whole."""
-        self.text = joined(self.text, reply.text)
+        self.text = join_parts(self.text, reply.text)
         self._parts += 1
         if reply.finish is not Finish.LENGTH or self._parts >= _PARTS:
             return ""
         return GO_ON if self.text.strip() else BRIEFLY
 
-    def called(self, reply: Reply) -> bool:
+    def add_calls(self, reply: Reply) -> bool:
         """Take note of a reply that calls tools; tell whether too many in a row were cut."""
         self.text, self._parts = "", 0
         cut = any(call.fault == CALL_CUT for call in reply.calls)
@@ -44,7 +44,7 @@ class Spoken:
         return self._cut_calls >= _CUT_CALLS
 
 
-def joined(text: str, more: str) -> str:
+def join_parts(text: str, more: str) -> str:
     """Return a cut text with what follows it, without what the second part repeats of the first."""
     for length in range(min(_OVERLAP, len(text), len(more)), _SURE - 1, -1):
         if text.endswith(more[:length]):

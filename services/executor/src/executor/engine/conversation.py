@@ -39,27 +39,27 @@ class Conversation:
         while True:
             turn, reply = await self._next(going_on=going_on)
             if reply.calls:
-                if spoken.called(reply):
+                if spoken.add_calls(reply):
                     raise continuing.too_long(self._speaker.model, self._desk.task.id, call=True)
                 self._dialogue.turns.append(await self._desk.perform(self._speaker, reply, turn))
                 going_on = False
                 continue
             word = spoken.add(reply)
             if not word:
-                return self._ended(spoken, reply)
+                return self._finish(spoken, reply)
             self.say(word)
             going_on = True
 
     async def _next(self, *, going_on: bool) -> tuple[int, Reply]:
         turn = self._replies
-        self._bounded(going_on=going_on)
+        self._count_round(going_on=going_on)
         reply = await self._desk.ask(self._speaker, self._dialogue, turn)
         self._replies += 1
         self._dialogue.turns.append(reply)
         continuing.check(reply, self._speaker.model, self._desk.task.id)
         return turn, reply
 
-    def _ended(self, spoken: Spoken, reply: Reply) -> str:
+    def _finish(self, spoken: Spoken, reply: Reply) -> str:
         self.cut = reply.finish is Finish.LENGTH
         if self.cut:
             if not spoken.text.strip():
@@ -71,7 +71,7 @@ class Conversation:
             )
         return spoken.text
 
-    def _bounded(self, *, going_on: bool) -> None:
+    def _count_round(self, *, going_on: bool) -> None:
         most = self._desk.shared.configuration.max_iterations
         if going_on:
             return

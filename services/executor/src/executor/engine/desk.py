@@ -10,12 +10,12 @@ from common.contracts.events import ModelUsage
 from executor.domain.inputs.placeholders import as_text
 from executor.domain.log.events import MISMATCH
 from executor.engine import spans
-from executor.engine.faults import Asked, NeedsInput, RunFault
+from executor.engine.faults import NeedsInput, QuestionDraft, RunFault
 from executor.engine.history import CallPlace
 from executor.engine.ports import Tool
 from executor.engine.shared import Shared, as_run_fault
 from executor.engine.together import Together
-from executor.engine.trace import Numbered, shortened
+from executor.engine.trace import NumberedCall, shorten
 from executor.engine.wire import Wire
 from executor.models import counting
 from executor.models.dialogue import Dialogue, Reply, ToolReturn
@@ -60,25 +60,25 @@ class Desk:
         if turn < len(known):
             reply = known[turn]
         else:
-            reply = await self._asked(speaker, dialogue, turn)
+            reply = await self._request(speaker, dialogue, turn)
         self.shared.reserve.check(self.task.id)
         return reply
 
-    async def _asked(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
+    async def _request(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
         wire = Wire(self.shared)
         specs = [tool.spec for tool in speaker.tools.values()]
         try:
             model = await self.shared.model(speaker.model)
-            async with self.shared.reserve.held(model, dialogue, specs, self.task.id) as need:
+            async with self.shared.reserve.set_aside(model, dialogue, specs, self.task.id) as need:
                 # Else a crash may lose the reply before this one, and both be asked for again.
-                await self.shared.trace.replies_stored()
-                with spans.chat(self.shared, model, speaker.model) as told:
-                    reply = told(await model.request(dialogue, specs, wire))
-                usage = self._replied(speaker, model, turn, reply, wire)
+                await self.shared.trace.flush_replies()
+                with spans.chat(self.shared, model, speaker.model) as record:
+                    reply = record(await model.request(dialogue, specs, wire))
+                usage = self._write_reply(speaker, model, turn, reply, wire)
                 self.shared.count(usage, model.label)
                 self.shared.reserve.learn(need, reply.tokens)
         except ModelFault as fault:
-            wire.failed()
+            wire.end_request()
             self._cut_off(speaker, wire, dialogue, specs)
             raise as_run_fault(fault, self.task.id) from fault
         except asyncio.CancelledError:
@@ -87,13 +87,13 @@ class Desk:
         self.record.replies.setdefault(speaker.scope, []).append(reply)
         return reply
 
-    def _replied(
+    def _write_reply(
         self, speaker: Speaker, model: Model, turn: int, reply: Reply, wire: Wire
     ) -> ModelUsage:
         places = [CallPlace(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
         calls = [self._number(place, reply) for place in places]
         usage = wire.usage(reply)
-        self.shared.trace.replied(
+        self.shared.trace.write_reply(
             self.task.id, speaker.agent, model.label, speaker.scope, reply, calls, usage
         )
         if reply.left_out:
@@ -104,15 +104,15 @@ class Desk:
     def _cut_off(
         self, speaker: Speaker, wire: Wire, dialogue: Dialogue, specs: Sequence[ToolSpec]
     ) -> None:
-        usage = wire.cut_off(counting.heard(dialogue, specs) if wire.under_way else 0)
+        usage = wire.cut_off_usage(counting.heard(dialogue, specs) if wire.under_way else 0)
         if usage is not None:
-            self.shared.cut_off(self.task.id, speaker.agent, speaker.model, usage)
+            self.shared.count_cut_off(self.task.id, speaker.agent, speaker.model, usage)
 
-    def _number(self, place: CallPlace, reply: Reply) -> Numbered:
+    def _number(self, place: CallPlace, reply: Reply) -> NumberedCall:
         self.record.last_call += 1
         number, request = self.record.last_call, reply.calls[place.entry]
         self.record.calls[place] = (number, request.name)
-        return Numbered(number, place, request)
+        return NumberedCall(number, place, request)
 
     async def perform(self, speaker: Speaker, reply: Reply, turn: int) -> tuple[ToolReturn, ...]:
         """Make the calls of the `turn`th reply that are not made yet; return all results in order.
@@ -121,7 +121,7 @@ class Desk:
         may have been made before a crash and is not safe, the crew's `on_unknown_outcome` says what
         is done: it may raise `RunFault` (`OUTCOME_UNKNOWN`) or `NeedsInput`.
         """
-        calls = [self._numbered(speaker, turn, entry, reply) for entry in range(len(reply.calls))]
+        calls = [self._call_at(speaker, turn, entry, reply) for entry in range(len(reply.calls))]
         tools = [speaker.tools.get(call.request.name) for call in calls]
         if len(calls) > 1 and all(tool is None or tool.safe for tool in tools):
             texts = await self._at_once(speaker, calls)
@@ -132,12 +132,12 @@ class Desk:
             for call, text in zip(calls, texts, strict=True)
         )
 
-    def _numbered(self, speaker: Speaker, turn: int, entry: int, reply: Reply) -> Numbered:
+    def _call_at(self, speaker: Speaker, turn: int, entry: int, reply: Reply) -> NumberedCall:
         place, request = CallPlace(speaker.scope, turn, entry), reply.calls[entry]
         known = self.record.calls.get(place)
         if known is None:
             call = self._number(place, reply)
-            self.shared.trace.called(self.task.id, speaker.agent, call)
+            self.shared.trace.write_tool_call(self.task.id, speaker.agent, call)
             return call
         if known[1] != request.name:
             raise RunFault(
@@ -145,43 +145,43 @@ class Desk:
                 f"The history has call {known[0]} as {known[1]}, the model asked for {request.name}.",
                 self.task.id,
             )
-        return Numbered(known[0], place, request)
+        return NumberedCall(known[0], place, request)
 
-    async def _in_turn(self, speaker: Speaker, calls: Sequence[Numbered]) -> list[str]:
+    async def _in_turn(self, speaker: Speaker, calls: Sequence[NumberedCall]) -> list[str]:
         texts = []
         for place, call in enumerate(calls):
             if call.number not in self.record.results:
                 # Whoever did not come to the end of this one has not begun with the next.
                 self.record.doubtful -= {later.number for later in calls[place + 1 :]}
-            texts.append(await self._made(speaker, call))
+            texts.append(await self._make(speaker, call))
         return texts
 
-    async def _at_once(self, speaker: Speaker, calls: Sequence[Numbered]) -> list[str]:
+    async def _at_once(self, speaker: Speaker, calls: Sequence[NumberedCall]) -> list[str]:
         together, places = Together(), asyncio.Semaphore(_AT_ONCE)
-        made = [together.start(self._made_or_asked(speaker, call, places)) for call in calls]
-        await together.ended()
-        return [_given(task.result()) for task in made]
+        made = [together.start(self._make_beside(speaker, call, places)) for call in calls]
+        await together.wait()
+        return [_unwrap(task.result()) for task in made]
 
-    async def _made_or_asked(
-        self, speaker: Speaker, call: Numbered, places: asyncio.Semaphore
+    async def _make_beside(
+        self, speaker: Speaker, call: NumberedCall, places: asyncio.Semaphore
     ) -> str | NeedsInput:
         """Make a call beside others, which go on when this one has to wait for a person."""
         try:
             async with places:
-                return await self._made(speaker, call)
+                return await self._make(speaker, call)
         except NeedsInput as wanted:
             return wanted
 
-    async def _made(self, speaker: Speaker, call: Numbered) -> str:
+    async def _make(self, speaker: Speaker, call: NumberedCall) -> str:
         known = self.record.results.get(call.number)
         if known is not None:
             return known
         text = await self._result(speaker, call)
-        self.shared.trace.resulted(self.task.id, speaker.agent, call, text)
+        self.shared.trace.write_tool_result(self.task.id, speaker.agent, call, text)
         self.record.results[call.number] = text
         return text
 
-    async def _result(self, speaker: Speaker, call: Numbered) -> str:
+    async def _result(self, speaker: Speaker, call: NumberedCall) -> str:
         tool = speaker.tools.get(call.request.name)
         if call.place.entry >= speaker.most_calls:
             return Failed(
@@ -190,31 +190,31 @@ class Desk:
             )
         if tool is None:
             return Failed(f"Error: there is no tool named {call.request.name}.")
-        arguments = await tool.fitted(call.request.arguments)
+        arguments = await tool.fit_arguments(call.request.arguments)
         if isinstance(arguments, str):
             return Failed(f"Error: the arguments do not fit: {call.request.fault or arguments}")
         if tool.safe:
             if not tool.reads:
                 # Else a crash may lose the reply that asks for it, and the next one ask for
                 # something else with the same key.
-                await self.shared.trace.stored()
-            return await self._called(tool, arguments, call)
+                await self.shared.trace.flush()
+            return await self._call(tool, arguments, call)
         if call.number in self.record.doubtful:
-            found = self._found_out(speaker.agent, call)
+            found = self._known_outcome(speaker.agent, call)
             if found is not None:
                 return found
         async with self.shared.trace.effect():
-            return await self._called(tool, arguments, call)
+            return await self._call(tool, arguments, call)
 
-    async def _called(self, tool: Tool, arguments: Mapping[str, Any], call: Numbered) -> str:
-        with spans.tool(self.shared, call) as told:
-            return told(await tool.call(arguments, self._key(call)))
+    async def _call(self, tool: Tool, arguments: Mapping[str, Any], call: NumberedCall) -> str:
+        with spans.tool(self.shared, call) as record:
+            return record(await tool.call(arguments, self._key(call)))
 
-    def _key(self, call: Numbered) -> Call:
+    def _key(self, call: NumberedCall) -> Call:
         job = self.shared.job
         return Call(job.workspace_id, job.job_id, self.task.id, call.number)
 
-    def _found_out(self, agent: str, call: Numbered) -> str | None:
+    def _known_outcome(self, agent: str, call: NumberedCall) -> str | None:
         """Return the result a person gave for a call of unknown outcome; None to make it again."""
         key, policy = self._key(call).key, self.shared.configuration.on_unknown_outcome
         told = (
@@ -229,20 +229,22 @@ class Desk:
         if said or policy == "retry":
             return None
         if policy == "ask":
-            raise NeedsInput(Asked(self.task.id, agent, asking(told, call), call=call.number))
+            raise NeedsInput(
+                QuestionDraft(self.task.id, agent, question_about(told, call), call=call.number)
+            )
         raise RunFault("OUTCOME_UNKNOWN", told, self.task.id)
 
 
-def asking(told: str, call: Numbered) -> str:
+def question_about(told: str, call: NumberedCall) -> str:
     """Return what a person is asked about a call of unknown outcome."""
     return (
-        f"{told}\n\nIt was called with:\n{shortened(as_text(call.request.arguments), _SHOWN)}\n\n"
+        f"{told}\n\nIt was called with:\n{shorten(as_text(call.request.arguments), _SHOWN)}\n\n"
         "Answer with the outcome `retry` (or just that text) to have it made again, with the same "
         "Idempotency-Key, with `rejected` to end the job; any other text is taken as what it returned."
     )
 
 
-def _given(outcome: str | NeedsInput) -> str:
+def _unwrap(outcome: str | NeedsInput) -> str:
     if isinstance(outcome, NeedsInput):
         raise outcome
     return outcome

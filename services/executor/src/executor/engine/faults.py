@@ -15,7 +15,7 @@ class RunFault(Exception):  # noqa: N818 - it becomes an event, not a bug
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class QuestionDraft:
     """What a person is asked: to review `answer`, or for word of the tool call numbered `call`."""
 
     task_id: str
@@ -28,6 +28,6 @@ class Asked:
 class NeedsInput(Exception):  # noqa: N818 - it names what the run waits for
     """A task waits for a person."""
 
-    def __init__(self, asked: Asked) -> None:
-        super().__init__(asked.task_id)
-        self.asked = asked
+    def __init__(self, question: QuestionDraft) -> None:
+        super().__init__(question.task_id)
+        self.question = question

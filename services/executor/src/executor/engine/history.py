@@ -69,7 +69,7 @@ class CallPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class CallVerdict:
     """What a person said of a call whose outcome was not known, and in which attempt of the job.
 
     `again` says that the call is to be made again; else `text` is its result.
@@ -117,7 +117,7 @@ class TaskRecord:
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     calls: dict[CallPlace, tuple[int, str]] = field(default_factory=dict)
     results: dict[int, str] = field(default_factory=dict)
-    verdicts: dict[int, Verdict] = field(default_factory=dict)
+    verdicts: dict[int, CallVerdict] = field(default_factory=dict)
     doubtful: set[int] = field(default_factory=set)
     last_call: int = 0
     reviews: list[Review] = field(default_factory=list)
@@ -168,11 +168,11 @@ def _apply(progress: Progress, entry: LogEntry) -> None:  # noqa: C901 - a case 
             record = _record(progress, task_id)
             record.started_at = record.started_at or entry.timestamp
         case LlmCall() as call:
-            _add_reply(progress, call, _kept(entry, ReplyKept))
+            _add_reply(progress, call, _private_part(entry, ReplyKept))
         case ToolCall() as call:
-            _add_call(_record(progress, call.task_id), call.action, _kept(entry, CallKept))
+            _add_call(_record(progress, call.task_id), call.action, _private_part(entry, CallKept))
         case ToolResult(task_id=task_id):
-            _add_result(_record(progress, task_id), _kept(entry, ResultKept))
+            _add_result(_record(progress, task_id), _private_part(entry, ResultKept))
         case TaskComplete(task_id=task_id, result=result):
             record = _record(progress, task_id)
             record.output = Output.of(result)
@@ -196,7 +196,7 @@ def _record(progress: Progress, task_id: object) -> TaskRecord:
     return record
 
 
-def _kept(entry: LogEntry, part: type[PartT]) -> PartT:
+def _private_part(entry: LogEntry, part: type[PartT]) -> PartT:
     if not isinstance(entry.private, part):
         raise TypeError(f"the event {entry.seq} has no {part.__name__}")
     return entry.private
@@ -245,7 +245,7 @@ def _answer(progress: Progress, entry: LogEntry) -> None:
     text = said.input or ""
     if isinstance(asked.private, QuestionKept):
         again = said.outcome == "retry" or text.strip().casefold() == "retry"
-        record.verdicts[asked.private.call] = Verdict(text, again, entry.attempt)
+        record.verdicts[asked.private.call] = CallVerdict(text, again, entry.attempt)
     else:
         shown = None if asked.body.answer is UNSET else Output.of(asked.body.answer)
         record.reviews.append(Review(said.outcome, text, shown))

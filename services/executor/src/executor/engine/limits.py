@@ -9,7 +9,7 @@ from executor.engine.faults import RunFault
 
 
 @asynccontextmanager
-async def ending(
+async def time_limit(
     now: datetime, started: datetime | None, seconds: float, waited: timedelta, fault: RunFault
 ) -> AsyncIterator[None]:
     """End what is inside with `fault` at `seconds` after `started` (now, when it has not).

@@ -13,7 +13,7 @@ from executor.domain.inputs.placeholders import filled
 from executor.domain.log.journal import Job
 from executor.engine.history import Output
 from executor.engine.ports import MemorySink
-from executor.engine.trace import shortened
+from executor.engine.trace import shorten
 
 log = get_logger(__name__)
 
@@ -36,14 +36,14 @@ class Remembrance:
         self._switches = job.snapshot.configuration.memory
         self._under_way: set[asyncio.Task[None]] = set()
 
-    def task_done(self, task: TaskSnapshot, output: Output, moment: datetime) -> None:
+    def remember_task(self, task: TaskSnapshot, output: Output, moment: datetime) -> None:
         """Keep what a task found as a short-term entry."""
         if self._switches.short_term:
-            described = shortened(filled(task.description, self._job.inputs), 120)
-            content = shortened(f"{described}: {_flat(output.text[: _SHORT * 4])}", _SHORT)
+            described = shorten(filled(task.description, self._job.inputs), 120)
+            content = shorten(f"{described}: {_flat(output.text[: _SHORT * 4])}", _SHORT)
             self._send([self._entry(f"{task.id}:short", "short_term", "general", content, moment)])
 
-    async def run_done(
+    async def remember_run(
         self, found: Sequence[tuple[TaskSnapshot, Output]], moment: datetime
     ) -> None:
         """Keep an insight per task, under its agent's role; return when all that was sent is."""
@@ -62,7 +62,7 @@ class Remembrance:
         roles = [agent.role for agent in self._job.snapshot.agents if agent.id == task.agent_id]
         category = filled(roles[0], self._job.inputs) if roles else "general"
         return self._entry(
-            f"{task.id}:long", "long_term", shortened(category, 100), _gist(output.text), moment
+            f"{task.id}:long", "long_term", shorten(category, 100), _gist(output.text), moment
         )
 
     def _entry(
@@ -84,13 +84,13 @@ class Remembrance:
 
     def _send(self, entries: Sequence[MemoryRemembered]) -> None:
         if entries:
-            task = asyncio.create_task(self._sent(entries))
+            task = asyncio.create_task(self._deliver(entries))
             self._under_way.add(task)
             task.add_done_callback(self._under_way.discard)
 
-    async def _sent(self, entries: Sequence[MemoryRemembered]) -> None:
+    async def _deliver(self, entries: Sequence[MemoryRemembered]) -> None:
         try:
-            await self._sink.remembered(entries)
+            await self._sink.remember(entries)
         except (KasalError, OSError) as fault:
             log.warning("memory was not sent", job_id=self._job.job_id, reason=str(fault))
 
@@ -111,4 +111,4 @@ def _gist(text: str) -> str:
         if kept and len(kept) + 1 + len(sentence) > _INSIGHT:
             break
         kept = f"{kept} {sentence}".strip()
-    return shortened(kept, _INSIGHT)
+    return shorten(kept, _INSIGHT)

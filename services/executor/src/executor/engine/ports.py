@@ -33,7 +33,7 @@ class Tool(Protocol):
     @property
     def reads(self) -> bool: ...
 
-    async def fitted(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
+    async def fit_arguments(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
         """Return the arguments to call the tool with, or a text that says what is wrong with them."""
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
@@ -50,5 +50,5 @@ class Toolbox(Protocol):
 class MemorySink(Protocol):
     """Takes what a run wants its crew to remember to the service that owns memory."""
 
-    async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
+    async def remember(self, entries: Sequence[MemoryRemembered]) -> None:
         """Send `entries`, now or when that is possible again; sent twice they count once."""

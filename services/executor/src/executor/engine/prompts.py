@@ -49,9 +49,9 @@ def _one_line(text: str) -> str:
     return " ".join(text.split())
 
 
-def shared_out(context: Sequence[str]) -> tuple[list[str], bool]:
+def fit_context(context: Sequence[str]) -> tuple[list[str], bool]:
     """Return the entries of a context as far as there is room for them, and whether any is cut."""
-    fitting = shares.fitting(context, _CONTEXT)
+    fitting = shares.fit(context, _CONTEXT)
     return fitting, fitting != list(context)
 
 
@@ -76,7 +76,7 @@ def opening(
     return "\n\n".join(parts)
 
 
-def delegated(task: str, context: str) -> str:
+def delegation(task: str, context: str) -> str:
     """Return the prompt of work that a manager hands on."""
     return (
         f"Your task: {task}\n\nWhat you know already:\n{context}"
@@ -85,7 +85,7 @@ def delegated(task: str, context: str) -> str:
     )
 
 
-def remembered(memory: MemorySnapshot, switches: MemorySwitches) -> str:
+def memory_lines(memory: MemorySnapshot, switches: MemorySwitches) -> str:
     """Return what the crew remembers as text, newest first, each line once.
 
     Both kinds have half the room; what one does not need is the other's.
@@ -99,7 +99,7 @@ def remembered(memory: MemorySnapshot, switches: MemorySwitches) -> str:
     return "\n".join(shares.lines_within(kinds, _REMEMBERED))
 
 
-def judging(rule: str, answer: str) -> str:
+def judge_question(rule: str, answer: str) -> str:
     """Return the question whether an answer meets a guardrail."""
     told = hashlib.blake2s(answer.encode("utf-8", "replace"), digest_size=12).hexdigest()
     mark = f"=== {told} ==="  # of the answer itself, so no answer can hold it
@@ -123,12 +123,12 @@ UNCLEAR = (
 NOT_WHOLE = " It is not whole: it reached the model's length limit. It has to be shorter."
 
 
-def again(complaint: str) -> str:
+def complaint_reply(complaint: str) -> str:
     """Return what an agent is told when its answer will not do."""
     return f"This answer will not do: {complaint}\nAnswer again, in full."
 
 
-def reviewing(described: str, answer: str, left: int) -> str:
+def review_question(described: str, answer: str, left: int) -> str:
     """Return what a person is asked about an answer that may be sent back `left` times."""
     shown = answer
     if len(answer) > _SHOWN:
@@ -141,7 +141,7 @@ def reviewing(described: str, answer: str, left: int) -> str:
     )
 
 
-def review(answer: str) -> str:
+def review_reply(answer: str) -> str:
     """Return what an agent is told when a person has reviewed its answer."""
     return (
         f"A person has reviewed your answer and says:\n{answer}\n\n"

@@ -15,7 +15,7 @@ from executor.domain.meters import Meters, NoMeters
 from executor.engine import work
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import Output, fold
-from executor.engine.limits import ending
+from executor.engine.limits import time_limit
 from executor.engine.memory import Remembrance
 from executor.engine.ports import MemorySink, Models, Toolbox
 from executor.engine.shared import Shared
@@ -63,13 +63,13 @@ class Engine:
             await Run(shared, remembrance).to_end()
         except RunFault as fault:
             if shared is not None:
-                shared.tell_cut_off()
-            trace.failed(fault)
+                shared.write_cut_off()
+            trace.write_error(fault)
         except NeedsInput as wanted:
-            trace.input_required(job.job_id, wanted.asked, progress.asked)
+            trace.write_question(job.job_id, wanted.question, progress.asked)
         finally:
             remembrance.give_up()
-        await trace.stored()
+        await trace.flush()
 
 
 class Run:
@@ -94,46 +94,46 @@ class Run:
         seconds = shared.configuration.timeout
         fault = RunFault("TIMEOUT", f"The run took longer than {seconds:g} s.")
         now = shared.clock()
-        async with ending(now, progress.started_at, seconds, progress.waited, fault):
+        async with time_limit(now, progress.started_at, seconds, progress.waited, fault):
             await self._work()
         found = [(task, self._outputs[task.id]) for task in self._tasks]
-        await self._remembrance.run_done(found, self._shared.clock())
-        shared.trace.completed(self._outputs[self._tasks[-1].id])
+        await self._remembrance.remember_run(found, self._shared.clock())
+        shared.trace.write_result(self._outputs[self._tasks[-1].id])
 
     async def _work(self) -> None:
         together = Together()
-        all_of_it = together.start(self._all(together))
-        await together.ended()
+        all_of_it = together.start(self._work_on_all(together))
+        await together.wait()
         wanted = all_of_it.result()
         if wanted is not None:
             raise wanted
 
-    async def _all(self, together: Together) -> NeedsInput | None:
+    async def _work_on_all(self, together: Together) -> NeedsInput | None:
         wanted = await self._in_order(together)
-        return await self._joined(self._tasks) or wanted
+        return await self._join(self._tasks) or wanted
 
     async def _in_order(self, together: Together) -> NeedsInput | None:
         """Start each task when what it builds on is there, unless one waits for a person."""
         for place, task in enumerate(self._tasks):
             known = self._shared.progress.tasks[task.id]
             if known.output is not None:
-                self._taken_over(task, known.output, known.finished_at)
+                self._take_over(task, known.output, known.finished_at)
                 continue
-            wanted = await self._joined(self._named(task))
+            wanted = await self._join(self._tasks_named_by(task))
             if wanted is not None:
                 return wanted
             context = self._context(place)
             self._start(task)
             if task.async_execution:
-                self._beside[task.id] = together.start(self._done_beside(task, context))
+                self._beside[task.id] = together.start(self._work_beside(task, context))
             else:
                 try:
-                    await self._done(task, context)
+                    await self._work_on(task, context)
                 except NeedsInput as needed:
                     return needed
         return None
 
-    async def _joined(self, tasks: Sequence[TaskSnapshot]) -> NeedsInput | None:
+    async def _join(self, tasks: Sequence[TaskSnapshot]) -> NeedsInput | None:
         """Wait for those of `tasks` that run beside the others."""
         wanted: NeedsInput | None = None
         for task in tasks:
@@ -141,9 +141,9 @@ class Run:
                 wanted = await self._beside[task.id] or wanted
         return wanted
 
-    async def _done_beside(self, task: TaskSnapshot, context: list[str]) -> NeedsInput | None:
+    async def _work_beside(self, task: TaskSnapshot, context: list[str]) -> NeedsInput | None:
         try:
-            await self._done(task, context)
+            await self._work_on(task, context)
         except NeedsInput as needed:
             return needed
         return None
@@ -153,9 +153,9 @@ class Run:
         if record.started_at is None:
             record.started_at = shared.clock()
             described = filled(task.description, shared.inputs)
-            shared.trace.task_started(task.id, work.worker_name(shared, task), described)
+            shared.trace.write_task_start(task.id, work.worker_name(shared, task), described)
 
-    async def _done(self, task: TaskSnapshot, context: list[str]) -> None:
+    async def _work_on(self, task: TaskSnapshot, context: list[str]) -> None:
         try:
             output = await self._output(task, context)
         except RunFault:
@@ -173,26 +173,26 @@ class Run:
     async def _output(self, task: TaskSnapshot, context: list[str]) -> Output:
         shared = self._shared
         if task.timeout is None:
-            return await work.done(shared, task, context)
+            return await work.work_on(shared, task, context)
         fault = RunFault(
             "TIMEOUT", f"The task {task.id} took longer than {task.timeout:g} s.", task.id
         )
         record = shared.progress.tasks[task.id]
         now = shared.clock()
-        async with ending(now, record.started_at, task.timeout, record.waited, fault):
-            return await work.done(shared, task, context)
+        async with time_limit(now, record.started_at, task.timeout, record.waited, fault):
+            return await work.work_on(shared, task, context)
 
     def _finish(self, task: TaskSnapshot, output: Output) -> None:
         shared = self._shared
-        shared.trace.task_completed(task.id, work.worker_name(shared, task), output)
+        shared.trace.write_task_result(task.id, work.worker_name(shared, task), output)
         self._outputs[task.id] = output
         percent = 100 * len(self._outputs) // len(self._tasks)
-        shared.trace.progressed(percent, self._current())
-        self._remembrance.task_done(task, output, shared.clock())
+        shared.trace.write_progress(percent, self._current())
+        self._remembrance.remember_task(task, output, shared.clock())
 
-    def _taken_over(self, task: TaskSnapshot, output: Output, moment: datetime | None) -> None:
+    def _take_over(self, task: TaskSnapshot, output: Output, moment: datetime | None) -> None:
         self._outputs[task.id] = output
-        self._remembrance.task_done(task, output, moment or self._shared.clock())
+        self._remembrance.remember_task(task, output, moment or self._shared.clock())
 
     def _current(self) -> str | None:
         """Return what the first task that is not done yet is about."""
@@ -201,7 +201,7 @@ class Run:
                 return filled(task.description, self._shared.inputs)
         return None
 
-    def _named(self, task: TaskSnapshot) -> list[TaskSnapshot]:
+    def _tasks_named_by(self, task: TaskSnapshot) -> list[TaskSnapshot]:
         return [other for other in self._tasks if other.id in task.context]
 
     def _context(self, place: int) -> list[str]:

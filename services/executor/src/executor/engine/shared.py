@@ -77,7 +77,7 @@ class Shared:
                 f"The model {model.stands_for} has no key here: the offline model answers instead.",
             )
         if model.price(_SOME) is None:
-            self._unpriced(model.label)
+            self._warn_unpriced(model.label)
         return model
 
     def tools(self, agent: AgentSnapshot, task: TaskSnapshot) -> dict[str, Tool]:
@@ -90,25 +90,25 @@ class Shared:
 
     def _tool(self, name: str) -> Tool | None:
         if name not in self._tools:
-            self._tools[name] = self.toolbox.tool(self._told_of(name))
+            self._tools[name] = self.toolbox.tool(self._snapshot_of(name))
         return self._tools[name]
 
-    def _told_of(self, name: str) -> ToolSnapshot:
+    def _snapshot_of(self, name: str) -> ToolSnapshot:
         told = [tool for tool in self.job.snapshot.tools if name in {tool.name, tool.tool_id}]
         return told[0] if told else ToolSnapshot(name=name)
 
     def known_as(self, name: str) -> str:
         """Return a tool's name and, for one of the workspace's own, the host it is called at."""
-        where = address(self._told_of(name).endpoint or "")
+        where = address(self._snapshot_of(name).endpoint or "")
         return f"{name} ({where})" if where else name
 
     def warn(self, code: str, message: str) -> None:
         """Write a warning to the trace, once per job."""
         if (code, message) not in self.progress.warned:
             self.progress.warned.add((code, message))
-            self.trace.warned(code, message)
+            self.trace.write_warning(code, message)
 
-    def waits(self, why: str, seconds: float) -> None:
+    def warn_of_wait(self, why: str, seconds: float) -> None:
         """Warn that a model is waited for: so often that a job's log does not fill up with it."""
         told = sum(code == WAITING for code, _ in self.progress.warned)
         if told > _WAITS:
@@ -117,33 +117,33 @@ class Shared:
         if told == _WAITS:
             message += " Further waits of this run are not told."
         self.progress.warned.add((WAITING, f"{told} {message}"))
-        self.trace.warned(WAITING, message)
+        self.trace.write_warning(WAITING, message)
 
     def count(self, usage: ModelUsage, model: str) -> None:
         """Add what one reply used; warn where a bound on costs cannot be kept, or is estimated."""
         self.progress.spent.add(usage)
         if usage.cost_usd is None:
-            self._unpriced(model)
+            self._warn_unpriced(model)
         if usage.estimated is True:
             told = f"The model {model} does not say what its replies use: it is estimated."
             self.warn("USAGE_ESTIMATED", told)
 
-    def _unpriced(self, model: str) -> None:
+    def _warn_unpriced(self, model: str) -> None:
         if self.configuration.budget.max_cost_usd is not None:
             told = f"The price of the model {model} is not known: max_cost_usd leaves it out. "
             self.warn("COST_UNKNOWN", f"{told}Set max_tokens, which bounds it all the same.")
 
-    def cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
+    def count_cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
         """Count requests to which no reply came; they are told of when the run ends."""
         self.progress.spent.add(usage)
         key = (task_id, agent, model)
         known = self._lost.get(key)
         self._lost[key] = usage if known is None else known.plus(usage)
 
-    def tell_cut_off(self) -> None:
+    def write_cut_off(self) -> None:
         """Write down the requests to which no reply came."""
         for (task_id, agent, model), usage in self._lost.items():
-            self.trace.cut_off(task_id, agent, model, usage)
+            self.trace.write_cut_off(task_id, agent, model, usage)
         self._lost.clear()
 
 

@@ -11,7 +11,7 @@ def cut(text: str, limit: int) -> str:
     return text[: max(0, limit - len(mark))] + mark
 
 
-def fitting(texts: Sequence[str], room: int) -> list[str]:
+def fit(texts: Sequence[str], room: int) -> list[str]:
     """Return `texts` cut to a fair share of `room` characters: what short ones leave is for the others."""
     limits = _limits([len(text) for text in texts], room)
     return [cut(text, limit) for text, limit in zip(texts, limits, strict=True)]

@@ -11,7 +11,7 @@ from opentelemetry.trace import Span, SpanKind, Status, StatusCode
 
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.shared import Shared
-from executor.engine.trace import Numbered
+from executor.engine.trace import NumberedCall
 from executor.models.dialogue import Reply
 from executor.models.model import Model, ModelFault
 from executor.tools.spec import Failed
@@ -66,7 +66,7 @@ def chat(shared: Shared, model: Model, asked: str) -> Iterator[Callable[[Reply],
     started = time.perf_counter()
     with _span(shared, f"chat {asked}", facts, SpanKind.CLIENT) as span:
 
-        def told(reply: Reply) -> Reply:
+        def record(reply: Reply) -> Reply:
             nonlocal used
             used = (reply.tokens.input, reply.tokens.output)
             span.set_attribute("gen_ai.usage.input_tokens", used[0])
@@ -75,7 +75,7 @@ def chat(shared: Shared, model: Model, asked: str) -> Iterator[Callable[[Reply],
             return reply
 
         try:
-            yield told
+            yield record
         except ModelFault as fault:
             seconds = time.perf_counter() - started
             shared.meters.refused(model.provider, asked, seconds, fault.code)
@@ -84,7 +84,7 @@ def chat(shared: Shared, model: Model, asked: str) -> Iterator[Callable[[Reply],
 
 
 @contextmanager
-def tool(shared: Shared, call: Numbered) -> Iterator[Callable[[str], str]]:
+def tool(shared: Shared, call: NumberedCall) -> Iterator[Callable[[str], str]]:
     """Record one tool call; its result is to be told to what this yields."""
     facts = {
         "gen_ai.operation.name": "execute_tool",
@@ -95,7 +95,7 @@ def tool(shared: Shared, call: Numbered) -> Iterator[Callable[[str], str]]:
     started, error = time.perf_counter(), ""
     with _span(shared, f"execute_tool {call.request.name}", facts) as span:
 
-        def told(result: str) -> str:
+        def record(result: str) -> str:
             nonlocal error
             if isinstance(result, Failed):
                 error = "tool_error"
@@ -104,7 +104,7 @@ def tool(shared: Shared, call: Numbered) -> Iterator[Callable[[str], str]]:
             return result
 
         try:
-            yield told
+            yield record
         except Exception as fault:
             seconds = time.perf_counter() - started
             shared.meters.called(call.request.name, seconds, type(fault).__name__)

@@ -29,14 +29,14 @@ class Together:
         self._tasks.append(task)
         return task
 
-    async def ended(self) -> None:
+    async def wait(self) -> None:
         """Return when all are done; raise what ended them, which is why the others were called off."""
         try:
             while not all(task.done() for task in self._tasks) and not self._faults():
                 self._moved.clear()
                 await self._moved.wait()
         finally:
-            faults = await self._called_off()
+            faults = await self._cancel_rest()
         if faults:
             raise min(faults, key=_order) from None
 
@@ -44,7 +44,7 @@ class Together:
         over = [task for task in self._tasks if task.done() and not task.cancelled()]
         return [fault for task in over if (fault := task.exception()) is not None]
 
-    async def _called_off(self) -> Sequence[BaseException]:
+    async def _cancel_rest(self) -> Sequence[BaseException]:
         left = [task for task in self._tasks if task.cancel()]
         if left:
             await asyncio.wait(left)

@@ -31,7 +31,7 @@ class Unreadable(ValueError):  # noqa: N818 - it says what a text is
     """A text that is no JSON value, or none that can be kept; the text says why."""
 
 
-def fitting(text: str, complaint: Callable[[Any], str | None]) -> Any:
+def find_value(text: str, complaint: Callable[[Any], str | None]) -> Any:
     """Return the value in `text` that `complaint` has nothing against.
 
     It is the whole text, or what a text in JSON holds, or the last such value in a fence, or else the
@@ -40,7 +40,7 @@ def fitting(text: str, complaint: Callable[[Any], str | None]) -> Any:
     if len(text) > LONGEST:
         raise Unreadable(f"it is too long: at most {LONGEST} characters are read")
     first = ""
-    for read in (_whole, _fenced, _in_prose):
+    for read in (_whole, _in_fences, _in_prose):
         wrong: str | None = None
         try:
             for value in read(text):
@@ -55,7 +55,7 @@ def fitting(text: str, complaint: Callable[[Any], str | None]) -> Any:
     raise Unreadable(first or _NO_JSON)
 
 
-def loaded(text: str) -> Any:
+def parse(text: str) -> Any:
     """Return the JSON value that `text` is. Raises `Unreadable`, also for what cannot be kept.
 
     That is what is nested deeper than `DEEPEST`, a number that is none in JSON, or beyond 64 bits.
@@ -63,11 +63,11 @@ def loaded(text: str) -> Any:
     """
     if not _LONG_NUMBER.search(text):  # orjson would make a float of it
         try:
-            return _kept(orjson.loads(text))
+            return _storable(orjson.loads(text))
         except orjson.JSONDecodeError:
             pass  # the slower one tells why, and takes half surrogates
     try:
-        return _kept(_DECODER.decode(text))
+        return _storable(_DECODER.decode(text))
     except Unreadable:
         raise
     except RecursionError:
@@ -77,27 +77,27 @@ def loaded(text: str) -> Any:
 
 
 def _whole(text: str) -> Iterator[Any]:
-    yield from _unpacked(loaded(text.strip(_SPACE)))
+    yield from _unpack(parse(text.strip(_SPACE)))
 
 
-def _unpacked(value: Any) -> Iterator[Any]:
+def _unpack(value: Any) -> Iterator[Any]:
     """Yield a value, and what it holds where it is a text that was encoded again."""
     yield value
     for _ in range(_ENCODED_AGAIN):
         if not isinstance(value, str) or value.strip(_SPACE)[:1] not in tuple('{["'):
             return
-        value = loaded(value.strip(_SPACE))
+        value = parse(value.strip(_SPACE))
         yield value
 
 
-def _fenced(text: str) -> Iterator[Any]:
+def _in_fences(text: str) -> Iterator[Any]:
     parts = text.split("```")
     inside = [part for place, part in enumerate(parts) if place % 2][-_FENCES:]
     for part in reversed(inside):
         tag = _TAG.match(part)
         body = part[tag.end() :].strip(_SPACE) if tag else part
         try:
-            yield from _unpacked(loaded(body or part.strip(_SPACE)))
+            yield from _unpack(parse(body or part.strip(_SPACE)))
         except Unreadable as fault:
             if str(fault) != _NO_JSON:
                 raise
@@ -127,7 +127,7 @@ def _in_prose(text: str) -> Iterator[Any]:
         if found is None or place - start >= found[0]:
             found = (place - start, value)
     if found is not None:
-        yield _kept(found[1])
+        yield _storable(found[1])
 
 
 def _too_deep() -> str:
@@ -157,7 +157,7 @@ _DECODER = json.JSONDecoder(
 """Not strict: it takes line breaks within texts, which models forget to escape."""
 
 
-def _kept(value: Any) -> Any:
+def _storable(value: Any) -> Any:
     """Return `value` as the store will hold it. Raises `Unreadable`."""
     nested = value
     for _ in range(_ENCODED - DEEPEST):
@@ -170,7 +170,7 @@ def _kept(value: Any) -> Any:
         return value
     if "surrogates" in told:
         try:
-            return _kept(clean(value))
+            return _storable(clean(value))
         except RecursionError:
             raise Unreadable(_too_deep()) from None
     raise Unreadable(_too_deep() if "ecursion" in told else _OUT_OF_RANGE)

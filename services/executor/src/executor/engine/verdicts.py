@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from executor.engine import values
-from executor.engine.trace import shortened
+from executor.engine.trace import shorten
 
 SCHEMA: dict[str, Any] = {
     "type": "object",
@@ -44,15 +44,15 @@ def verdict_of(text: str) -> Verdict | None:
     """
     if len(text) > _READ or _UNTICKED.search(text):
         return None
-    return _structured(text) if '"verdict"' in text else _word(text)
+    return _parse_structured(text) if '"verdict"' in text else _parse_word(text)
 
 
-def _structured(text: str) -> Verdict | None:
+def _parse_structured(text: str) -> Verdict | None:
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or _WORD.search(_FENCE.sub("", text[:start] + text[end + 1 :])):
         return None
     try:
-        value = values.loaded(text[start : end + 1])
+        value = values.parse(text[start : end + 1])
     except values.Unreadable:
         return None
     said = value.get("verdict") if isinstance(value, dict) else None
@@ -61,10 +61,10 @@ def _structured(text: str) -> Verdict | None:
     reason = str(value.get("reason") or "")
     if said.strip().casefold() == "pass":
         return None if _WORD.search(reason) else Verdict(True)
-    return _failed(reason) if said.strip().casefold() == "fail" else None
+    return _fail(reason) if said.strip().casefold() == "fail" else None
 
 
-def _word(text: str) -> Verdict | None:
+def _parse_word(text: str) -> Verdict | None:
     bare = _FENCE.sub("", text).strip(_MARKS)
     label = _LABEL.match(bare)
     if label is not None:
@@ -77,8 +77,8 @@ def _word(text: str) -> Verdict | None:
         return None if rest.strip(_MARKS + "!") else Verdict(True)
     if rest and (rest[0] not in _AFTER_FAIL or (rest[0] == " " and _WORD.search(rest))):
         return None
-    return _failed(rest)
+    return _fail(rest)
 
 
-def _failed(reason: str) -> Verdict:
-    return Verdict(False, shortened(reason.strip(_AFTER_FAIL) or "no reason given", _REASON))
+def _fail(reason: str) -> Verdict:
+    return Verdict(False, shorten(reason.strip(_AFTER_FAIL) or "no reason given", _REASON))

@@ -18,19 +18,19 @@ class Wire:
     under_way: bool = False
     used: Tokens = field(default_factory=Tokens)
 
-    def asked(self) -> None:
+    def on_request(self) -> None:
         self.requests += 1
         self.under_way = True
 
-    def wasted(self, tokens: Tokens) -> None:
+    def on_waste(self, tokens: Tokens) -> None:
         self.under_way = False
         self.used = _sum(self.used, tokens)
 
-    def waits(self, why: str, seconds: float) -> None:
-        self.failed()
-        self.shared.waits(why, seconds)
+    def on_wait(self, why: str, seconds: float) -> None:
+        self.end_request()
+        self.shared.warn_of_wait(why, seconds)
 
-    def failed(self) -> None:
+    def end_request(self) -> None:
         """The last request was refused or did not get through: it used nothing that is known."""
         self.under_way = False
 
@@ -39,7 +39,7 @@ class Wire:
         used = _sum(self.used, reply.tokens)
         return _usage(max(1, self.requests), used)
 
-    def cut_off(self, read: int) -> ModelUsage | None:
+    def cut_off_usage(self, read: int) -> ModelUsage | None:
         """Return what was used although no reply came; None when nothing was asked.
 
         `read` is about how many tokens the request has that was under way.

@@ -14,7 +14,7 @@ from executor.engine.faults import RunFault
 from executor.engine.history import Output
 from executor.engine.shared import Shared
 from executor.models.dialogue import Coworker, Dialogue, Topic
-from executor.tools.arguments import fitted
+from executor.tools.arguments import fit_arguments
 from executor.tools.call import Call
 from executor.tools.spec import Failed, ToolSpec
 
@@ -33,16 +33,18 @@ def worker_name(shared: Shared, task: TaskSnapshot) -> str:
     return shared.agent(task).name
 
 
-async def done(shared: Shared, task: TaskSnapshot, context: Sequence[str]) -> Output:
+async def work_on(shared: Shared, task: TaskSnapshot, context: Sequence[str]) -> Output:
     """Work on `task` until it has an output. Raises `RunFault` or `NeedsInput`."""
     desk = Desk(shared, task)
     managed = shared.job.snapshot.process == "hierarchical"
-    speaker, dialogue = _managed(desk, context) if managed else _assigned(desk, context)
+    speaker, dialogue = (
+        _manager_dialogue(desk, context) if managed else _agent_dialogue(desk, context)
+    )
     with spans.agent(shared, speaker.agent, task.id):
         return await Answers(desk, Conversation(desk, speaker, dialogue), speaker).output()
 
 
-def _assigned(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
+def _agent_dialogue(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
     shared, task = desk.shared, desk.task
     agent = shared.agent(task)
     topic = _topic(desk, agent.name, context)
@@ -51,7 +53,7 @@ def _assigned(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
     return Speaker("", agent.name, agent.model, shared.tools(agent, task)), dialogue
 
 
-def _managed(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
+def _manager_dialogue(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
     shared, crew = desk.shared, desk.shared.job.snapshot
     if not crew.agents:
         raise RunFault("CREW_INVALID", "The crew has no agents.", desk.task.id)
@@ -73,8 +75,8 @@ def _managed(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
 
 
 def _opening(desk: Desk, context: Sequence[str]) -> str:
-    memory = prompts.remembered(desk.shared.job.snapshot.memory, desk.shared.configuration.memory)
-    known, cut = prompts.shared_out(context)
+    memory = prompts.memory_lines(desk.shared.job.snapshot.memory, desk.shared.configuration.memory)
+    known, cut = prompts.fit_context(context)
     if cut:
         told = (
             f"What the task {desk.task.id} builds on is too long for its prompt and was cut there."
@@ -135,8 +137,8 @@ class Delegation:
             },
         )
 
-    async def fitted(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
-        return await fitted(self.spec.parameters, arguments)
+    async def fit_arguments(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
+        return await fit_arguments(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Let the coworker work and return its answer. Raises `RunFault` when its model fails."""
@@ -165,7 +167,7 @@ class Delegation:
             context=(context,) if context else (),
         )
         standing = prompts.instructions(agent, shared.inputs)
-        dialogue = Dialogue(standing, prompts.delegated(work, context), topic)
+        dialogue = Dialogue(standing, prompts.delegation(work, context), topic)
         tools = shared.tools(agent, self._desk.task)
         return Conversation(
             self._desk, Speaker(f"d{number}", agent.name, agent.model, tools), dialogue

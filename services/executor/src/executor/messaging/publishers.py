@@ -110,7 +110,7 @@ class BusMemory:
         self._kept: deque[MemoryRemembered] = deque(maxlen=_KEPT)
         self._later: asyncio.Task[None] | None = None
 
-    async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
+    async def remember(self, entries: Sequence[MemoryRemembered]) -> None:
         """Publish `entries`, or keep those that the broker does not take."""
         left = deque(entries)
         try:

@@ -24,26 +24,26 @@ class ModelFault(Exception):  # noqa: N818 - it becomes an `error` event, not a 
 class Listener(Protocol):
     """Hears of the requests that a model's reply takes."""
 
-    def asked(self) -> None:
+    def on_request(self) -> None:
         """A request goes out."""
 
-    def wasted(self, tokens: Tokens) -> None:
+    def on_waste(self, tokens: Tokens) -> None:
         """A reply that is of no use, and is asked for again, used `tokens`."""
 
-    def waits(self, why: str, seconds: float) -> None:
+    def on_wait(self, why: str, seconds: float) -> None:
         """The last request failed because of `why`; the next one goes out in `seconds`."""
 
 
 class Unheard:
     """Fulfils `Listener` for who does not want to know."""
 
-    def asked(self) -> None:
+    def on_request(self) -> None:
         pass
 
-    def wasted(self, tokens: Tokens) -> None:
+    def on_waste(self, tokens: Tokens) -> None:
         pass
 
-    def waits(self, why: str, seconds: float) -> None:
+    def on_wait(self, why: str, seconds: float) -> None:
         pass
 
 

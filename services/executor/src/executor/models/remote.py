@@ -73,7 +73,7 @@ class RemoteModel:
                 if not _is_empty(reply) or (useless >= _USELESS and not broken):
                     return reply
                 useless += 1
-                listener.wasted(reply.tokens)
+                listener.on_waste(reply.tokens)
                 failed = Refusal(self._nothing(reply), passing=useless <= _USELESS)
             except _Failed as fault:
                 failed = fault.refusal
@@ -82,7 +82,7 @@ class RemoteModel:
             pause = self._patience.pause(tries, until - loop.time(), failed.retry_after)
             if pause is None or not failed.passing:
                 raise self._given_up(failed, tries)
-            listener.waits(failed.fault.message, pause)
+            listener.on_wait(failed.fault.message, pause)
             log.info("a model is asked again", model=self.label, code=failed.fault.code)
             self._meters.asked_again(self.provider, failed.fault.code)
             await asyncio.sleep(pause)
@@ -145,7 +145,7 @@ class RemoteModel:
         from pydantic_ai.direct import model_request
         from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
 
-        listener.asked()
+        listener.on_request()
         try:
             response = await model_request(
                 self._native,

@@ -13,7 +13,7 @@ _INTEGER = re.compile(r"-?\d{1,18}")
 _NUMBER = re.compile(r"-?\d{1,18}(\.\d{1,18})?([eE][-+]?\d{1,2})?")
 
 
-async def fitted(
+async def fit_arguments(
     schema: Mapping[str, Any], arguments: Mapping[str, Any] | None
 ) -> Mapping[str, Any] | str:
     """Return the arguments to call a tool with, or what is wrong with them.

@@ -36,9 +36,9 @@ class SimpleTool:
     mask: Mask = field(default_factory=lambda: Mask(()))
     """Takes the process's own secrets out of whatever is returned."""
 
-    async def fitted(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
+    async def fit_arguments(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
         """Return the arguments to call it with, or what does not fit the tool's schema."""
-        return await checking.fitted(self.spec.parameters, arguments)
+        return await checking.fit_arguments(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Return the result, or what went wrong as `Failed`; raises only when cancelled."""

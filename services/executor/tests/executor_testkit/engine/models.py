@@ -41,7 +41,7 @@ class Scripted:
         self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener
     ) -> Reply:
         self._script.listeners.append(listener)
-        listener.asked()
+        listener.on_request()
         self._script.requests.append((self.label, dialogue.opening))
         self._script.dialogues.append(dialogue)
         said = self._script.say(self.label, dialogue, tools)

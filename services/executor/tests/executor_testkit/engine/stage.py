@@ -22,7 +22,7 @@ class Sink:
     entries: list[MemoryRemembered] = field(default_factory=list)
     fault: Exception | None = None
 
-    async def remembered(self, entries: Sequence[MemoryRemembered]) -> None:
+    async def remember(self, entries: Sequence[MemoryRemembered]) -> None:
         if self.fault is not None:
             raise self.fault
         self.entries += entries

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from common.contracts.crew import ToolSnapshot
-from executor.tools.arguments import fitted
+from executor.tools.arguments import fit_arguments
 from executor.tools.call import Call
 from executor.tools.spec import ToolSpec
 
@@ -33,8 +33,8 @@ class Double:
         self.reads = self.safe and name not in drawer.writing
         self._drawer = drawer
 
-    async def fitted(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
-        return await fitted(self.spec.parameters, arguments)
+    async def fit_arguments(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
+        return await fit_arguments(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
         self._drawer.calls.append((self.spec.name, call.key))

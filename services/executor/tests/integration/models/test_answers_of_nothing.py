@@ -13,10 +13,10 @@ class Heard(Unheard):
         self.waited = []
         self.spent = []
 
-    def wasted(self, tokens):
+    def on_waste(self, tokens):
         self.spent.append(tokens)
 
-    def waits(self, why, seconds):
+    def on_wait(self, why, seconds):
         self.waited.append((why, seconds))
 
 

@@ -19,10 +19,10 @@ class Heard(Unheard):
         self.waited = []
         self.waiting = asyncio.Event()
 
-    def asked(self):
+    def on_request(self):
         self.requests += 1
 
-    def waits(self, why, seconds):
+    def on_wait(self, why, seconds):
         self.waited.append((why, seconds))
         self.waiting.set()
 

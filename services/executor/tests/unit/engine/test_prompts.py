@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from common.contracts.crew import MemorySnapshot, MemorySwitches
 from executor.domain.inputs.placeholders import filled
-from executor.engine.prompts import remembered, shared_out
-from executor.engine.shares import fitting
+from executor.engine.prompts import fit_context, memory_lines
+from executor.engine.shares import fit
 
 
 @pytest.mark.parametrize(
@@ -47,10 +47,10 @@ def test_memory_is_read_as_the_switches_say():
         {"short_term": ["likes mail"], "long_term": [{"category": "taste", "insights": ["green"]}]}
     )
     both = MemorySwitches(short_term=True, long_term=True)
-    assert remembered(memory, both) == "- taste: green\n- likes mail"
-    assert remembered(memory, MemorySwitches(long_term=True)) == "- taste: green"
-    assert remembered(memory, MemorySwitches(short_term=True)) == "- likes mail"
-    assert remembered(memory, MemorySwitches()) == ""
+    assert memory_lines(memory, both) == "- taste: green\n- likes mail"
+    assert memory_lines(memory, MemorySwitches(long_term=True)) == "- taste: green"
+    assert memory_lines(memory, MemorySwitches(short_term=True)) == "- likes mail"
+    assert memory_lines(memory, MemorySwitches()) == ""
 
 
 @given(st.text("ab{}", max_size=60), st.text("ab{}", max_size=8))
@@ -70,19 +70,19 @@ def test_filling_in_takes_little_time(text):
 
 
 def test_each_entry_of_a_context_gets_its_share_with_a_mark():
-    entries, cut = shared_out(["a" * 59_990, "b" * 30, "c" * 90_000])
+    entries, cut = fit_context(["a" * 59_990, "b" * 30, "c" * 90_000])
     assert cut
     assert entries[1] == "b" * 30
     for entry in (entries[0], entries[2]):
         assert len(entry) == 29_985
         assert entry.endswith("characters in all]")
-    assert shared_out(["a" * 59_000, "b" * 999]) == (["a" * 59_000, "b" * 999], False)
+    assert fit_context(["a" * 59_000, "b" * 999]) == (["a" * 59_000, "b" * 999], False)
 
 
 @given(st.lists(st.integers(0, 5_000), max_size=12), st.integers(100, 20_000))
 def test_shares_are_fair_and_leave_no_room_that_is_needed(sizes, room):
     texts = ["x" * size for size in sizes]
-    kept = [len(text) for text in fitting(texts, room)]
+    kept = [len(text) for text in fit(texts, room)]
     assert sum(kept) <= max(room, 50 * len(sizes))
     share = room // max(1, len(sizes))
     assert all(
@@ -101,7 +101,7 @@ def test_both_kinds_of_memory_have_their_share_and_no_line_is_there_twice():
             "long_term": [{"category": "Role", "insights": [*insights, insights[0]]}],
         }
     )
-    lines = remembered(memory, MemorySwitches(short_term=True, long_term=True)).split("\n")
+    lines = memory_lines(memory, MemorySwitches(short_term=True, long_term=True)).split("\n")
     assert sum(map(len, lines)) < 8_000
     assert sum("insight" in line for line in lines) >= 12
     assert sum("entry" in line for line in lines) >= 5

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from msgspec import UNSET
 
-from executor.engine.continuing import GO_ON, joined
+from executor.engine.continuing import GO_ON, join_parts
 from executor.models.calls import CUT
 from executor.models.dialogue import Finish, Reply, Tokens, ToolRequest
 from executor.models.model import ModelFault
@@ -130,7 +130,7 @@ async def test_calls_that_are_cut_again_and_again_end_the_run_with_that_reason(s
     ],
 )
 def test_parts_are_joined_without_what_is_said_twice(text, more, whole):
-    assert joined(text, more) == whole
+    assert join_parts(text, more) == whole
 
 
 async def test_requests_to_which_no_reply_came_are_counted(stage, kit):

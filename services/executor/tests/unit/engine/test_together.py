@@ -33,7 +33,7 @@ async def test_the_first_fault_ends_the_others_even_one_that_was_started_late():
     together.start(starts())
     together.start(forever(ended))
     with pytest.raises(RunFault):
-        await together.ended()
+        await together.wait()
     assert ended == [1, 1]
     assert asyncio.current_task().cancelling() == 0
 
@@ -43,7 +43,7 @@ async def test_losing_the_job_weighs_more_than_a_fault():
     for fault in (FAULT, ValueError("bug"), Superseded("gone")):
         together.start(fail(fault))
     with pytest.raises(Superseded):
-        await together.ended()
+        await together.wait()
 
 
 async def test_a_fault_does_not_hide_a_cancellation():
@@ -59,7 +59,7 @@ async def test_a_fault_does_not_hide_a_cancellation():
     async def work():
         together = Together()
         together.start(fails_when_cancelled())
-        await together.ended()
+        await together.wait()
 
     task = asyncio.create_task(work())
     await began.wait()

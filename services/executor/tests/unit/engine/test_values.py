@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from common.schemas.validation import complaint_within as complaint
 from executor.domain.log.records import json_bytes
-from executor.engine.values import LONGEST, Unreadable, fitting
+from executor.engine.values import LONGEST, Unreadable, find_value
 
 OBJECT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
 
 def read(text, schema=OBJECT):
-    return fitting(text, lambda value: complaint(schema, value))
+    return find_value(text, lambda value: complaint(schema, value))
 
 
 def test_line_breaks_in_texts_need_no_escape():

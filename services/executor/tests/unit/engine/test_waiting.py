@@ -15,9 +15,9 @@ async def test_each_wait_is_told_before_it(stage, kit):
     def say(_model, dialogue, _tools):
         listener = stage.script.listeners[-1]
         for n in range(3):
-            listener.waits(f"The model m answered 503 ({n}).", 2.0 + n)
+            listener.on_wait(f"The model m answered 503 ({n}).", 2.0 + n)
             told.append(len(stage.script.listeners))
-            listener.asked()
+            listener.on_request()
         return Reply("done", tokens=Tokens(10, 5, 0.001))
 
     stage.script.say = say
@@ -33,7 +33,7 @@ async def test_each_wait_is_told_before_it(stage, kit):
 async def test_waits_do_not_fill_a_log(stage, kit):
     def say(*_):
         for n in range(500):
-            stage.script.listeners[-1].waits("The model m answered 503.", 0.5 + n)
+            stage.script.listeners[-1].on_wait("The model m answered 503.", 0.5 + n)
         return Reply("done", tokens=Tokens(10, 5, 0.001))
 
     stage.script.say = say
@@ -47,7 +47,7 @@ async def test_a_run_that_lost_its_worker_while_it_waited_asks_once(stage, kit):
     waiting = asyncio.Event()
 
     async def wait():
-        stage.script.listeners[-1].waits("The model m answered 503.", 30.0)
+        stage.script.listeners[-1].on_wait("The model m answered 503.", 30.0)
         waiting.set()
         await asyncio.sleep(30)
 
@@ -70,7 +70,7 @@ async def test_a_run_that_lost_its_worker_while_it_waited_asks_once(stage, kit):
 
 async def test_a_tasks_time_limit_ends_a_wait(stage, kit):
     async def wait():
-        stage.script.listeners[-1].waits("The model m answered 503.", 30.0)
+        stage.script.listeners[-1].on_wait("The model m answered 503.", 30.0)
         await asyncio.sleep(30)
 
     stage.script.say = lambda *_: wait()

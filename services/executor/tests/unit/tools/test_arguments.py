@@ -2,7 +2,7 @@
 
 import pytest
 
-from executor.tools.arguments import fitted
+from executor.tools.arguments import fit_arguments
 
 CHOICE = {"anyOf": [{"type": "integer"}, {"type": "null"}]}
 SCHEMA = {
@@ -44,7 +44,7 @@ SCHEMA = {
     ],
 )
 async def test_what_can_only_mean_one_thing_is_read(sent, meant):
-    assert await fitted(SCHEMA, {"id": "a", **sent}) == {"id": "a", **meant}
+    assert await fit_arguments(SCHEMA, {"id": "a", **sent}) == {"id": "a", **meant}
 
 
 @pytest.mark.parametrize(
@@ -64,13 +64,13 @@ async def test_what_can_only_mean_one_thing_is_read(sent, meant):
     ],
 )
 async def test_what_may_mean_something_else_is_refused(sent):
-    assert isinstance(await fitted(SCHEMA, {"id": "a", **sent}), str)
+    assert isinstance(await fit_arguments(SCHEMA, {"id": "a", **sent}), str)
 
 
 async def test_what_fits_is_left_alone():
     arguments = {"id": "5", "n": 5}
-    assert await fitted(SCHEMA, arguments) is arguments
+    assert await fit_arguments(SCHEMA, arguments) is arguments
 
 
 async def test_arguments_that_are_no_object_are_refused():
-    assert await fitted({}, None) == "they are not a JSON object."
+    assert await fit_arguments({}, None) == "they are not a JSON object."

@@ -14,7 +14,7 @@ from common.schemas.checking import schema_fault
 from common.schemas.validation import beside_the_loop
 from common.schemas.validation import complaint as schema_complaint
 from devkit.loop_lag import loop_lag
-from executor.tools.arguments import fitted
+from executor.tools.arguments import fit_arguments
 from executor.tools.built_in.web_fetch import WebFetch
 from executor.tools.custom import CustomTool
 from executor.tools.network import Incoming
@@ -79,7 +79,7 @@ def fetching(raw, kind="text/html", charset=""):
 
 def fitting(schema, arguments):
     async def place(_box, _folder, _call):
-        await fitted(schema, arguments)
+        await fit_arguments(schema, arguments)
 
     return place
 
