@@ -1,4 +1,4 @@
-"""Refuse words that lead nowhere: documents that are not in this repository, and links to files that are not.
+"""Refuse words that lead nowhere: documents, links and paths that are not in this repository.
 
 `make lint` runs it. A reader has only what is committed here.
 """
@@ -15,6 +15,11 @@ _ELSEWHERE = re.compile(
     re.IGNORECASE,
 )
 _LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+_PATH = re.compile(r"`([\w.*<>-]+(?:/[\w.*<>-]+)+)/?`")
+_PLACEHOLDER = re.compile(r"<\w+>|\bNAME\b")
+_FOLDERS = ("services/", "libs/", "apps/", "tools/", "docs/", "deploy/", "tests/", "bench/")
+_SOURCES = ("libs/*/src", "apps/*/src", "services/*/src", "services/*/src/*")
+_UNTRACKED = ("bench/results/",)
 _OWN = {Path("tools/wording.py"), Path("tests/tools/test_wording.py")}
 
 
@@ -45,12 +50,28 @@ def _faults(path: Path) -> Iterator[str]:
             yield f"{path}:{number}: {named[0]!r} names something that is not in this repository"
         if path.suffix == ".md":
             yield from (f"{path}:{number}: no file {link}" for link in _broken(path, line))
+            yield from (f"{path}:{number}: no path {named}" for named in _missing(path, line))
 
 
 def _broken(path: Path, line: str) -> Iterator[str]:
     for link in _LINK.findall(line):
         if ":" not in link and not (ROOT / path.parent / link).exists():
             yield link
+
+
+def _missing(path: Path, line: str) -> Iterator[str]:
+    """Yield the paths in backticks that nobody can open; the changelog may name what is gone."""
+    for named in _PATH.findall(line) if path.name != "CHANGELOG.md" else ():
+        checked = named.startswith(_FOLDERS) or named.endswith(".py")
+        if checked and not named.startswith(_UNTRACKED) and not _exists(path, named):
+            yield named
+
+
+def _exists(path: Path, named: str) -> bool:
+    """Say whether a path leads somewhere from the root, from its document or from a package's source."""
+    pattern = _PLACEHOLDER.sub("*", named)
+    folders = [ROOT, ROOT / path.parent, *(f for source in _SOURCES for f in ROOT.glob(source))]
+    return any(found for folder in folders for found in folder.glob(pattern))
 
 
 if __name__ == "__main__":

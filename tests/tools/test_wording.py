@@ -45,3 +45,34 @@ def test_plain_words_and_good_links_are_let_be(page, text):
 
 def test_a_broken_link_is_found(page):
     assert page("one\n[two](three.md)") == ["page.md:2: no file three.md"]
+
+
+@pytest.fixture
+def tree(tmp_path):
+    for name in ("services/auth/src/auth/domain/tokens.py", "libs/common/src/common/ids.py"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+
+
+@pytest.mark.usefixtures("tree")
+@pytest.mark.parametrize(
+    "named",
+    [
+        "services/auth/src",
+        "services/<name>/src",
+        "services/NAME",
+        "auth/domain/tokens.py",
+        "domain/tokens.py",
+        "common/ids.py",
+        "bench/results/NAME.json",
+        "application/json",
+    ],
+)
+def test_paths_that_lead_somewhere_are_let_be(page, named):
+    assert page(f"see `{named}` for more") == []
+
+
+@pytest.mark.usefixtures("tree")
+@pytest.mark.parametrize("named", ["services/crews", "libs/embedded/", "common/mongo.py"])
+def test_a_path_to_nothing_is_found(page, named):
+    assert page(f"one\nsee `{named}`") == [f"page.md:2: no path {named.rstrip('/')}"]
