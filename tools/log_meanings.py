@@ -23,6 +23,13 @@ MEANINGS = {
     ),
     "the connection to the message broker was lost": "It is made again, with all consumers.",
     "connecting to the message broker failed with a bug": "Tried again until it works. Report it.",
+    "work in the background failed": "A bug: `work` names what was not done. Report it.",
+    "work in the background failed and begins again": (
+        "A bug, or a backend that failed in an unusual way; `work` names what goes on after a pause."
+    ),
+    "work in the background failed and will be repeated": (
+        "The same; `work` comes again at its next time."
+    ),
     "what follows a reconnect has failed": "A bug: what reloads after an outage may be stale.",
     "redis is away: counting and checking alone": (
         "Limits are counted per gateway, revocations come from its own copy."

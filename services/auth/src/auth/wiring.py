@@ -1,9 +1,9 @@
 """The one place where the auth service is put together."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from datetime import timedelta
+from functools import partial
 
 from fastapi import FastAPI
 from redis.asyncio import Redis
@@ -37,7 +37,7 @@ from common.backends import Backends, takes_writes
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.logs import get_logger
-from common.process.cancellation import told_to_stop
+from common.process.background import Background
 from common.process.reaching import reached
 from common.process.starting import CannotStart
 from common.security import resealing
@@ -107,12 +107,18 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             await closing.enter_async_context(sweeping(*keepers))
             closing.push_async_callback(bus.close)
             await bus.start()
-            works = [announcer.keep(), _keep_keys(key_ring, settings), use_cases.errands.run()]
             if isinstance(post, SmtpPost):
                 closing.push_async_callback(post.close, settings.shutdown_grace)
-                works.append(post.run())
-            for task in [asyncio.create_task(work) for work in works]:
-                closing.push_async_callback(_cancel, task)
+            background = await closing.enter_async_context(Background())
+            background.keep(announcer.keep, name="keep the doors' copy")
+            background.keep(use_cases.errands.run, name="errands")
+            background.repeat(
+                partial(_read_keys, key_ring, settings),
+                every=READ_EVERY.total_seconds(),
+                name="signing keys",
+            )
+            if isinstance(post, SmtpPost):
+                background.keep(post.run, name="letters")
             yield
 
     async def begin() -> None:
@@ -213,18 +219,8 @@ def _use_cases(
     )
 
 
-async def _keep_keys(key_ring: KeyRing, settings: Settings) -> None:
-    while True:
-        try:
-            await key_ring.keep(timedelta(days=settings.signing_key_days))
-        except Exception:
-            log.exception("the signing keys could not be read; those held go on")
-        if told_to_stop():  # the driver may make another fault of a cancellation
-            return
-        await asyncio.sleep(READ_EVERY.total_seconds())
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task
+async def _read_keys(key_ring: KeyRing, settings: Settings) -> None:
+    try:
+        await key_ring.keep(timedelta(days=settings.signing_key_days))
+    except Exception:
+        log.exception("the signing keys could not be read; those held go on")

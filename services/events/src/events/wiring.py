@@ -1,7 +1,6 @@
 """Puts the events service together."""
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -16,6 +15,7 @@ from common.door.peers import AuthPeer
 from common.door.refusals import Refusals
 from common.door.revocations import RevocationCheck, RevocationCopy
 from common.door.store import RedisRevocationReader
+from common.process.background import Background
 from common.security.keys import RemoteKeys
 from common.security.tokens import TokenVerifier
 from common.telemetry import Telemetry
@@ -85,10 +85,11 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             await follow_sessions(bus, revocations)
             bus.on_reconnect(relay.look_safely)
             open_.push_async_callback(relay.close)
-            await open_.enter_async_context(
-                _running(lambda: relay.keep_looking(settings.heads_seconds))
+            background = await open_.enter_async_context(Background())
+            background.repeat(
+                relay.look_safely, every=settings.heads_seconds, name="heads", at_once=False
             )
-            await open_.enter_async_context(_running(revocations.keep_loaded))
+            background.keep(revocations.keep_loaded, name="revocations")
             open_.callback(connections.end_all)
             yield
 
@@ -105,14 +106,3 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app.state.on_stop = [connections.end_all]
     app.add_middleware(RawSend)
     return app
-
-
-@asynccontextmanager
-async def _running(work: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    """Have `work` run until the end of the block."""
-    task = asyncio.ensure_future(work())
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)

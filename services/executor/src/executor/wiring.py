@@ -1,7 +1,7 @@
 """Puts the executor's two processes together: `api` and `worker`."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from math import ceil
@@ -16,6 +16,7 @@ from common.client import ServiceClient, ServiceTokens
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.ids import new_id
+from common.process.background import Background
 from common.process.health import Check
 from common.process.reaching import reached
 from common.process.watching import BackendWatch
@@ -26,7 +27,7 @@ from common.storage.mongo import Database, Serving, connect, database
 from common.telemetry import Telemetry
 from common.web.http import create_app
 from executor.config import Settings
-from executor.domain.api.census import CensusTaker
+from executor.domain.api.census import EVERY, CensusTaker
 from executor.domain.api.control import Control
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.reading import Reading
@@ -137,7 +138,8 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             settlement.start()
             opened.push_async_callback(settlement.stop)
             opened.push_async_callback(outbox.close)
-            await opened.enter_async_context(_meanwhile(census.keep_counting()))
+            background = await opened.enter_async_context(Background())
+            background.repeat(census.report, every=EVERY, name="census")
             yield
 
     app = create_app(
@@ -170,17 +172,6 @@ async def _started(bus: Bus) -> AsyncIterator[None]:
     finally:
         starting.cancel()
         await asyncio.wait({starting})
-
-
-@asynccontextmanager
-async def _meanwhile(work: Coroutine[Any, Any, None]) -> AsyncIterator[None]:
-    """Have `work` done until the end of the block."""
-    task = asyncio.create_task(work)
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 def build_worker(

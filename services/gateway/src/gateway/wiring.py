@@ -1,6 +1,5 @@
 """Where the gateway is put together."""
 
-import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -17,6 +16,7 @@ from common.door.peers import AuthPeer
 from common.door.refusals import Refusals
 from common.door.revocations import RevocationCopy
 from common.logs import bind_service, get_logger
+from common.process.background import Background
 from common.process.watching import BackendWatch
 from common.security.keys import RemoteKeys
 from common.security.tokens import TokenVerifier
@@ -111,8 +111,9 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
             await bus.start()
             stack.push_async_callback(bus.close)
             await follow_sessions(bus, revocations)
-            for work in (counters.run(), revocations.keep_loaded()):
-                stack.push_async_callback(_cancel, asyncio.create_task(work))
+            background = await stack.enter_async_context(Background())
+            background.keep(counters.run, name="counters")
+            background.keep(revocations.keep_loaded, name="revocations")
             stack.callback(access_log.flush)
             await stack.enter_async_context(watch.looking())
             yield
@@ -131,9 +132,3 @@ def _upstreams(settings: Settings) -> dict[str, ServiceUpstream]:
         name: ServiceUpstream(name, url, settings.upstream_timeout, connections[name])
         for name, url in settings.service_urls.items()
     }
-
-
-async def _cancel(task: asyncio.Task[None]) -> None:
-    task.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await task

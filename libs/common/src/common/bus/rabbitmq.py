@@ -19,6 +19,7 @@ from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, properties_of,
 from common.bus.rabbitmq_queues import Attached, RabbitConsumer, RabbitSubscription
 from common.contracts.topology import DEAD_LETTERS, Exchange, Queue
 from common.logs import get_logger
+from common.process.background import Background
 from common.process.backoff import Backoff
 from common.process.cancellation import told_to_stop
 from common.telemetry import Telemetry
@@ -49,15 +50,14 @@ class RabbitBus:
         self._name = telemetry.service
         self._attached: list[Attached] = []
         self._callbacks: list[Callable[[], Awaitable[None]]] = []
-        self._calling: set[asyncio.Task[None]] = set()
+        self._background = Background()
         self._connected = asyncio.Event()
         self._refused = asyncio.Event()
         self._patient_until = 0.0
-        self._keeper: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         self._patient_until = asyncio.get_running_loop().time() + ANSWER_WITHIN
-        self._keeper = asyncio.create_task(self._keep_connected())
+        self._background.keep(self._keep_connected, name="connection to the broker")
         waits = [asyncio.create_task(e.wait()) for e in (self._connected, self._refused)]
         await asyncio.wait(waits, timeout=ANSWER_WITHIN, return_when=asyncio.FIRST_COMPLETED)
         for wait in waits:
@@ -68,12 +68,7 @@ class RabbitBus:
     async def close(self) -> None:
         await asyncio.gather(*(one.finish(STOP_GRACE) for one in self._attached))
         self._attached.clear()
-        tasks = [*self._calling, *([self._keeper] if self._keeper else [])]
-        for task in tasks:
-            task.cancel()
-        if tasks:
-            await asyncio.wait(tasks)
-        self._keeper = None
+        await self._background.close()
 
     async def ping(self) -> None:
         if self.link is None:
@@ -161,7 +156,7 @@ class RabbitBus:
         if not link.told_blocked:
             link.told_blocked = True
             log.warning("the message broker takes nothing: it is short of memory or disk")
-            self._call(self._unblocked(link))
+            self._background.start(self._unblocked(link), name="wait until unblocked")
         raise BusUnavailable(
             "The message broker takes nothing: it is short of memory or disk (`rabbitmqctl status`)."
         )
@@ -244,12 +239,7 @@ class RabbitBus:
 
     def _tell_reconnected(self) -> None:
         for callback in self._callbacks:
-            self._call(_guarded(callback))
-
-    def _call(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.create_task(work)
-        self._calling.add(task)
-        task.add_done_callback(self._calling.discard)
+            self._background.start(_guarded(callback), name="after a reconnect")
 
 
 async def _guarded(callback: Callable[[], Awaitable[None]]) -> None:

@@ -4,17 +4,17 @@ A receipt is in its document from the write that made it until 24 hours later. A
 delete the document, so receipts that have run out are taken out by whoever meets them, and by a sweep.
 """
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from pymongo.asynchronous.collection import AsyncCollection
 
 from common.idempotency.once import Receipt, Receipts
 from common.logs import get_logger
-from common.process.cancellation import told_to_stop
+from common.process.background import Background
 from common.storage.mongo import Document, ensure_index
 from common.times import utc_now
 
@@ -103,21 +103,15 @@ def _entry(receipt: Receipt) -> Document:
 @asynccontextmanager
 async def sweeping(*stores: Receipts) -> AsyncIterator[None]:
     """Remove receipts that have run out, now and then, for as long as this is entered."""
-    task = asyncio.create_task(_sweep(stores), name="sweep idempotency receipts")
-    try:
+    async with Background() as background:
+        sweep = partial(_sweep, stores)
+        background.repeat(sweep, every=_SWEEP_EVERY, name="sweep idempotency receipts")
         yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 async def _sweep(stores: Sequence[Receipts]) -> None:
-    while True:
-        for store in stores:
-            try:
-                await store.forget(utc_now())
-            except Exception:
-                log.exception("idempotency receipts could not be swept; they are tried again")
-        if told_to_stop():  # the driver may make another fault of a cancellation
-            return
-        await asyncio.sleep(_SWEEP_EVERY)
+    for store in stores:
+        try:
+            await store.forget(utc_now())
+        except Exception:
+            log.exception("idempotency receipts could not be swept; they are tried again")

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from opentelemetry.metrics import CallbackOptions, Observation
 
 from common.logs import get_logger
+from common.process.background import Background
 from common.process.health import Check, asked
 from common.telemetry import Telemetry
 
@@ -44,12 +45,9 @@ class BackendWatch:
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[None]:
         """Look now, and every 15 seconds (3 while something is away) until the end of the block."""
-        task = asyncio.create_task(self._keep_looking(), name="backends")
-        try:
+        async with Background() as background:
+            background.keep(self._keep_looking, name="backends")
             yield
-        finally:
-            task.cancel()
-            await asyncio.wait({task})
 
     async def _keep_looking(self) -> None:
         while True:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from common.contracts.events import FINAL_STATUSES
 from common.errors import InvalidRequest, KasalError
 from common.logs import get_logger
+from common.process.background import Background
 from events.domain.event import Batch, EventFrame, frame_from_message
 from events.domain.feed import Feed
 from events.domain.ports import Bindings, ExecutionLog, LogHead, OnEnd, RelayMeters, Sink
@@ -47,7 +48,7 @@ class Relay:
         self._meters = meters
         self._patience = patience
         self._feeds: dict[str, Feed] = {}
-        self._unbinding: set[asyncio.Task[None]] = set()
+        self._unbinding = Background()
         meters.observe_job_count(lambda: len(self._feeds))
 
     async def join(
@@ -123,9 +124,7 @@ class Relay:
     def _release(self, feed: Feed) -> None:
         feed.users -= 1
         if feed.users == 0:
-            task = asyncio.create_task(self._unbind(feed))
-            self._unbinding.add(task)
-            task.add_done_callback(self._unbinding.discard)
+            self._unbinding.start(self._unbind(feed), name="unbind", job_id=feed.job_id)
 
     async def _unbind(self, feed: Feed) -> None:
         async with feed.lock:
@@ -173,12 +172,6 @@ class Relay:
             feed.nudge()
             feed.forget()
 
-    async def keep_looking(self, every: float) -> None:
-        """Look at the heads every so many seconds, until cancelled."""
-        while True:
-            await asyncio.sleep(every)
-            await self.look_safely()
-
     async def look_safely(self) -> None:
         """Look; a failure is logged, since the next look makes up for it."""
         try:
@@ -190,7 +183,7 @@ class Relay:
 
     async def close(self) -> None:
         """Wait for the unbinding under way."""
-        await asyncio.gather(*self._unbinding, return_exceptions=True)
+        await self._unbinding.finish()
 
 
 def _event_or_none(

@@ -1,6 +1,5 @@
 """What a run leaves behind for its crew: short-term entries, and insights by category."""
 
-import asyncio
 import re
 from collections.abc import Sequence
 from datetime import datetime
@@ -9,6 +8,7 @@ from common.contracts.crew import TaskSnapshot
 from common.contracts.messages import MemoryRemembered
 from common.errors import KasalError
 from common.logs import get_logger
+from common.process.background import Background
 from executor.domain.inputs.placeholders import filled
 from executor.domain.log.journal import Job
 from executor.engine.history import Output
@@ -34,7 +34,7 @@ class Remembrance:
         self._job = job
         self._sink = sink
         self._switches = job.snapshot.configuration.memory
-        self._under_way: set[asyncio.Task[None]] = set()
+        self._under_way = Background()
 
     def remember_task(self, task: TaskSnapshot, output: Output, moment: datetime) -> None:
         """Keep what a task found as a short-term entry."""
@@ -49,14 +49,11 @@ class Remembrance:
         """Keep an insight per task, under its agent's role; return when all that was sent is."""
         if self._switches.long_term:
             self._send([self._insight(task, output, moment) for task, output in found])
-        if self._under_way:
-            await asyncio.wait(self._under_way, timeout=_PATIENCE)
-        self.give_up()
+        await self._under_way.finish(_PATIENCE)
 
     def give_up(self) -> None:
         """Stop sending."""
-        for task in list(self._under_way):
-            task.cancel()
+        self._under_way.cancel()
 
     def _insight(self, task: TaskSnapshot, output: Output, moment: datetime) -> MemoryRemembered:
         roles = [agent.role for agent in self._job.snapshot.agents if agent.id == task.agent_id]
@@ -84,9 +81,8 @@ class Remembrance:
 
     def _send(self, entries: Sequence[MemoryRemembered]) -> None:
         if entries:
-            task = asyncio.create_task(self._deliver(entries))
-            self._under_way.add(task)
-            task.add_done_callback(self._under_way.discard)
+            sending = self._deliver(entries)
+            self._under_way.start(sending, name="send memory", job_id=self._job.job_id)
 
     async def _deliver(self, entries: Sequence[MemoryRemembered]) -> None:
         try:

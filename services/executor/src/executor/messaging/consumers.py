@@ -5,6 +5,7 @@ import asyncio
 from common.bus import Bus, Consumer, DeadLetter, Message, Subscription, context_headers, decode
 from common.contracts.messages import JobStop, JobSubmitted
 from common.contracts.topology import CONTROL, JOBS_QUEUE
+from common.process.background import Background
 from executor.domain.worker.intake import ForeignJob
 from executor.domain.worker.worker import Worker
 
@@ -24,7 +25,7 @@ class WorkerConsumers:
         self._stops: Subscription | None = None
         self._paused = False
         self._switching = asyncio.Lock()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._switches = Background()
 
     async def start(self) -> None:
         """Begin with the stops, so that none is missed for a job taken here."""
@@ -40,6 +41,7 @@ class WorkerConsumers:
             await self._jobs.cancel()
 
     async def close(self) -> None:
+        await self._switches.close()
         if self._stops is not None:
             await self._stops.cancel()
 
@@ -58,9 +60,7 @@ class WorkerConsumers:
     def _adapt(self) -> None:
         """Pause or resume the consumer where the free slots ask for it."""
         if (self._worker.runs.places.room <= 0) != self._paused:
-            task = asyncio.create_task(self._switch())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._switches.start(self._switch(), name="pause or resume jobs")
 
     async def _switch(self) -> None:
         async with self._switching:

@@ -1,12 +1,10 @@
 """How jobs, workers and queues stand over all processes: counted now and then, for `/metrics`."""
 
-import asyncio
 import time
 from collections.abc import Mapping
 
 from common.errors import Unavailable
 from common.logs import get_logger
-from common.process.cancellation import told_to_stop
 from common.times import utc_now
 from executor.domain.api.ports import Queues
 from executor.domain.leases import Leases, LeaseWatch
@@ -33,16 +31,12 @@ class CensusTaker:
         self._meters = meters
         self._watch = LeaseWatch(_SILENCE, longest_gap=2 * EVERY)
 
-    async def keep_counting(self) -> None:
-        """Count now and then every 15 seconds, until cancelled."""
-        while True:
-            try:
-                self._meters.counted(await self.count())
-            except Exception:
-                log.exception("counting failed and will be repeated")
-            if told_to_stop():  # the driver may make another fault of a cancellation
-                return
-            await asyncio.sleep(EVERY)
+    async def report(self) -> None:
+        """Count, and have the meters show it; whatever fails is logged."""
+        try:
+            self._meters.counted(await self.count())
+        except Exception:
+            log.exception("counting failed and will be repeated")
 
     async def count(self) -> Census:
         """Count once; a backend that is away leaves its part out."""

@@ -1,10 +1,10 @@
 """Publishing that nobody waits for: what it is about is stored already."""
 
-import asyncio
 from collections.abc import Awaitable, Sequence
 
 from common.errors import Unavailable
 from common.logs import get_logger
+from common.process.background import Background
 from executor.domain.log.execution import Execution
 from executor.domain.log.ports import Announcements
 from executor.domain.log.records import Record
@@ -21,7 +21,7 @@ class Outbox:
 
     def __init__(self, bus: Announcements) -> None:
         self._bus = bus
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._sending = Background()
 
     def submitted(self, job: Execution) -> None:
         """Wake a worker for `job`."""
@@ -38,15 +38,10 @@ class Outbox:
 
     async def close(self, grace: float = 2.0) -> None:
         """Wait for what is on its way, for at most `grace` seconds."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=grace)
-        for task in self._tasks:
-            task.cancel()
+        await self._sending.finish(grace)
 
     def _send(self, job: Execution, sending: Awaitable[None]) -> None:
-        task = asyncio.create_task(self._quietly(job, sending))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        self._sending.start(self._quietly(job, sending), name="wake", job_id=job.job_id)
 
     async def _quietly(self, job: Execution, sending: Awaitable[None]) -> None:
         try:

@@ -7,6 +7,7 @@ import pytest
 
 from common.contracts.events import ExecutionStatus
 from common.errors import Unavailable
+from common.process.background import Background
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions, MemoryLeases
 from executor.domain.api import census
@@ -107,7 +108,6 @@ async def test_what_cannot_be_asked_is_left_out_and_nobody_dies_of_it(
 
 async def test_a_count_that_fails_is_not_the_last_one(taker, monkeypatch):
     """Nobody would see that the figures, by which workers are added, stand still."""
-    monkeypatch.setattr(census, "EVERY", 0.001)
     again, told = asyncio.Event(), []
     answers = [KeyError("a document that cannot be read"), Census(workers=3)]
 
@@ -119,6 +119,6 @@ async def test_a_count_that_fails_is_not_the_last_one(taker, monkeypatch):
 
     monkeypatch.setattr(taker, "count", count)
     monkeypatch.setattr(taker._meters, "counted", told.append, raising=False)
-    counting = asyncio.create_task(taker.keep_counting())
-    await asyncio.wait_for(again.wait(), 5)
-    counting.cancel()
+    async with Background() as background:
+        background.repeat(taker.report, every=0.001, name="census")
+        await asyncio.wait_for(again.wait(), 5)

@@ -1,0 +1,130 @@
+"""Work that goes on beside what started it: until it is done, or until its owner closes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Self
+
+from common.logs import get_logger
+from common.process.backoff import Backoff
+from common.process.cancellation import told_to_stop
+
+log = get_logger(__name__)
+
+_AGAIN = Backoff.doubling(0.5, 30.0)
+_WELL_AFTER = 60.0
+"""Seconds after which work that fails counts as having begun well: pauses start anew."""
+
+
+class Background:
+    """The tasks of one owner.
+
+    It refers to each task, for the event loop does not and a task nobody refers to may be collected
+    unfinished; it logs what goes wrong in them; and closing it cancels them and waits for their end.
+    """
+
+    def __init__(self) -> None:
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __len__(self) -> int:
+        return len(self._tasks)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    def start(
+        self, work: Coroutine[Any, Any, object], *, name: str, **ids: str
+    ) -> asyncio.Task[None]:
+        """Begin `work`. If it fails, that is logged with `ids`, and the task still ends well."""
+        return self._add(_logged(work, name, ids), name)
+
+    def keep(
+        self,
+        work: Callable[[], Awaitable[object]],
+        *,
+        name: str,
+        backoff: Backoff = _AGAIN,
+    ) -> asyncio.Task[None]:
+        """Keep `work` running: when it fails, that is logged, and after a pause it begins again."""
+        return self._add(_kept(work, name, backoff), name)
+
+    def repeat(
+        self,
+        call: Callable[[], Awaitable[object]],
+        *,
+        every: float,
+        name: str,
+        at_once: bool = True,
+    ) -> asyncio.Task[None]:
+        """Await `call` again and again, with `every` seconds between two, the first of them `at_once`.
+
+        A call that fails is logged; the next one comes all the same.
+        """
+        return self._add(_repeated(call, every, name, at_once=at_once), name)
+
+    async def finish(self, timeout: float | None = None) -> None:
+        """Wait until everything is done, for at most `timeout` seconds; then close."""
+        if others := self._others():
+            await asyncio.wait(others, timeout=timeout)
+        await self.close()
+
+    def cancel(self) -> None:
+        """Cancel what is left, but not the task that calls this."""
+        for task in self._others():
+            task.cancel()
+
+    async def close(self) -> None:
+        """Cancel what is left, and wait until it has ended."""
+        others = self._others()
+        self.cancel()
+        if others:
+            await asyncio.wait(others)
+
+    def _others(self) -> set[asyncio.Task[None]]:
+        return {task for task in self._tasks if task is not asyncio.current_task()}
+
+    def _add(self, work: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
+        task = asyncio.create_task(work, name=name)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _logged(work: Coroutine[Any, Any, object], name: str, ids: dict[str, str]) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception("work in the background failed", work=name, **ids)
+
+
+async def _kept(work: Callable[[], Awaitable[object]], name: str, backoff: Backoff) -> None:
+    failures, loop = 0, asyncio.get_running_loop()
+    while True:
+        began = loop.time()
+        try:
+            await work()
+        except Exception:
+            failures = 1 if loop.time() - began >= _WELL_AFTER else failures + 1
+            log.exception("work in the background failed and begins again", work=name)
+        else:
+            return
+        if told_to_stop():  # a driver may make another fault of a cancellation
+            return
+        await asyncio.sleep(backoff.pause(failures))
+
+
+async def _repeated(
+    call: Callable[[], Awaitable[object]], every: float, name: str, *, at_once: bool
+) -> None:
+    if not at_once:
+        await asyncio.sleep(every)
+    while True:
+        try:
+            await call()
+        except Exception:
+            log.exception("work in the background failed and will be repeated", work=name)
+        if told_to_stop():  # a driver may make another fault of a cancellation
+            return
+        await asyncio.sleep(every)
