@@ -1,4 +1,4 @@
-"""Settings of the embedded form, and the secrets it makes for itself on its first start."""
+"""Settings of the embedded form, and the secrets that it generates on its first start."""
 
 import json
 import os
@@ -12,32 +12,32 @@ from common.settings import CommonSettings, LogLevel
 
 
 class Settings(CommonSettings):
-    """What `make run` reads; each service reads its own settings besides."""
+    """What `make run` reads; each service also reads its own settings."""
 
     log_level: LogLevel = "WARNING"
     data_dir: Path = Path(".kasal")
     """Where the database, the secrets and the crews' files live."""
     allowed_hosts: str = ""
-    """Hosts by which it may be asked; by default `localhost`, `127.0.0.1`, `[::1]` and `KASAL_HOST`."""
+    """Host names under which clients may reach it; by default `localhost`, `127.0.0.1`, `[::1]` and `KASAL_HOST`."""
     demo: bool = True
-    """Make the demo user and crew, and run that crew on the first start."""
+    """Create a demo user and crew, and run the crew on the first start."""
     demo_email: str = "user@example.com"
-    """Who the demo user is."""
+    """The demo user's e-mail address."""
     demo_password: str = Field(default="secure_password", min_length=8)
     """The demo user's password."""
     sandbox_token: str = "SANDBOX_TOKEN"  # noqa: S105 - the API document's own, for trying out
-    """A literal token that is accepted as the sandbox workspace's."""
+    """A literal token that gives access to the sandbox workspace."""
     migrate_on_start: bool = True
-    """Bring the database to the code's schema at the start, as `migrate` does, not only check it."""
+    """Migrate the database at the start, as `migrate` does, instead of only checking its version."""
     database_silence: float = Field(default=20, ge=1, le=600)
-    """Seconds without an answer after which its database is killed and started again; longer than any
-    single answer takes, short enough for runs to wait for it (`KASAL_STORE_PATIENCE`)."""
+    """Seconds without an answer after which its database is killed and restarted. Longer than any single
+    answer takes, and short enough for runs to wait for it (`KASAL_STORE_PATIENCE`)."""
     workers: int = Field(default=1, ge=1, le=16)
-    """Worker processes that `make stack` starts; at least two."""
+    """Worker processes that `make stack` starts, but at least two."""
 
     @property
     def hosts(self) -> str:
-        """The hosts by which it may be asked: a page from elsewhere must not be one of them."""
+        """The host names under which clients may reach it; a page of another site must not have one of them."""
         return self.allowed_hosts or f"localhost,127.0.0.1,[::1],{self.host}"
 
 

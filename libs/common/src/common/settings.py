@@ -31,33 +31,33 @@ class CommonSettings(BaseSettings):
     )
 
     port: int = Field(default=8000, ge=0, le=65_535)
-    """Where it listens; `python -m executor work` only tells its health there."""
+    """The port it listens on; `python -m executor work` serves only its health there."""
     host: str = "127.0.0.1"
     """The address it listens on."""
     log_level: LogLevel = "INFO"
-    """The least of `DEBUG`, `INFO`, `WARNING` and `ERROR` that is logged."""
+    """The lowest level that is logged: `DEBUG`, `INFO`, `WARNING` or `ERROR`."""
     log_format: Literal["auto", "json", "pretty"] = "auto"
     """`json`, `pretty`, or `auto`: pretty on a terminal."""
     metrics_port: int | None = Field(default=None, ge=0, le=65_535)
-    """Serves `/metrics` for Prometheus there."""
+    """The port that serves `/metrics` for Prometheus."""
     shutdown_grace: float = Field(default=5.0, ge=0, le=60)
-    """Seconds that requests in flight get when the process is told to stop."""
+    """Seconds that requests in progress get to finish when the process is told to stop."""
     otlp_endpoint: str | None = Field(
         default=None,
         validation_alias=AliasChoices("OTEL_EXPORTER_OTLP_ENDPOINT", "KASAL_OTLP_ENDPOINT"),
     )
-    """Where spans are sent."""
+    """Base URL of the OTLP/HTTP collector that receives spans."""
     secrets_dir: Path | None = None
-    """A folder of files that hold settings: `kasal_mongo_url` that of `KASAL_MONGO_URL`, and so on."""
+    """A folder of files with settings: `kasal_mongo_url` holds `KASAL_MONGO_URL`, and so on."""
 
 
 class PeerSettings(CommonSettings):
-    """How a service asks the others and checks who calls it."""
+    """How a service calls the others and checks who calls it."""
 
     auth_url: str = "http://127.0.0.1:8001"
-    """`http://` or `unix://`, as for the other services; several processes with commas between."""
+    """`http://` or `unix://`, as for the other services; several processes are separated by commas."""
     service_secret: SecretSetting
-    """Shared by the services; auth gives a service JWT to whoever shows it. Several rotate: see SECURITY.md."""
+    """Shared by the services; auth issues a service JWT to whoever sends it. A list rotates it: see SECURITY.md."""
     peer_timeout: float = Field(default=10.0, gt=0, le=120)
     """Seconds that a call to another service may take."""
 
@@ -66,11 +66,11 @@ class MongoSettings(CommonSettings):
     mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://")
     """MongoDB, or SecantusDB with `retryWrites=false`."""
     mongo_database_prefix: str = Field(default="kasal_", pattern=r"^[A-Za-z0-9_-]*$")
-    """Stands before the service's name in the name of its database."""
+    """Prefix of each database's name, before the name of its service."""
     mongo_timeout_ms: int = Field(default=5_000, ge=100, le=60_000)
-    """Milliseconds that an operation may take."""
+    """Milliseconds that a database operation may take."""
     migrate_on_start: bool = False
-    """Bring the database to the code's schema at the start, as `migrate` does, not only check it."""
+    """Migrate the database at the start, as `migrate` does, instead of only checking its version."""
 
 
 class SealingSettings(MongoSettings):

@@ -11,7 +11,7 @@ class Settings(MongoSettings, BusSettings, RedisSettings):
 
     port: int = Field(default=8001, ge=0, le=65_535)
     service_secret: SecretSetting
-    """Shared by the services; auth gives a service JWT to whoever shows it. Several rotate: see SECURITY.md."""
+    """Shared by the services; auth issues a service JWT to whoever sends it. A list rotates it: see SECURITY.md."""
     secret_key: SecretSetting
     """Encrypts the private signing keys at rest."""
     registration: bool = True
@@ -19,17 +19,17 @@ class Settings(MongoSettings, BusSettings, RedisSettings):
     plan_changes: bool = False
     """Whether a workspace's owner may change its plan."""
     sandbox_token: str | None = Field(default=None, min_length=8)
-    """A literal token that is accepted as the sandbox workspace's."""
+    """A literal token that gives access to the sandbox workspace."""
     # At most `auth.domain.revoking.LONGEST_ACCESS`, which revocations outlast.
     access_ttl: int = Field(default=86_400, ge=60, le=86_400)
-    """Seconds that an access token holds."""
+    """Seconds for which an access token is valid."""
     refresh_ttl: int = Field(default=2_592_000, ge=300, le=31_536_000)
-    """Seconds that a refresh token holds."""
+    """Seconds for which a refresh token is valid."""
     smtp_url: str | None = Field(
         default=None, pattern=r"^(smtp|smtps|smtp\+starttls)://[^/?#]+$", repr=False
     )
-    """The mail server, `smtp://user:password@host:port`; `smtps` and `smtp+starttls` insist on TLS."""
+    """The mail server, `smtp://user:password@host:port`; `smtps` and `smtp+starttls` require TLS."""
     mail_from: str = "Kasal <kasal@localhost>"
-    """The sender of letters."""
+    """The sender of e-mails."""
     signing_key_days: int = Field(default=90, ge=1, le=3_650)
-    """After so many days a new signing key takes over."""
+    """Days after which a new signing key takes over."""

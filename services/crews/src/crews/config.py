@@ -17,8 +17,8 @@ class Settings(MongoSettings, BusSettings, PeerSettings):
     tool_limit: int = Field(default=200, ge=1, le=10_000)
     """Custom tools that one workspace may have."""
     memory_key_limit: int = Field(default=10_000, ge=1)
-    """Memories of one crew that are kept apart by an input's value; the least used makes room."""
+    """Memories that one crew may keep by an input's value; the least recently used makes room."""
     openai_base_url: str | None = None
-    """The same as the executor's: with it, names of the OpenAI family are taken as they are, without a price."""
+    """The same as for the executor: with it, any name of the OpenAI family is accepted, without a price."""
     batch_linger: float = Field(default=0.02, ge=0, le=5)
-    """How long what runs of a crew send is gathered before it is written as one."""
+    """Seconds for which a crew's events are gathered before one write stores them."""

@@ -12,7 +12,7 @@ from executor.models.provider import ProviderSetting, model_providers
 
 
 class ExecutorSettings(MongoSettings, BusSettings, PeerSettings):
-    """What the executor reads from the environment, but for what providers of models declare.
+    """What the executor reads from the environment, except what model providers declare.
 
     Times are seconds.
     """
@@ -24,41 +24,40 @@ class ExecutorSettings(MongoSettings, BusSettings, PeerSettings):
     worker_slots: int = Field(default=200, ge=1, le=10_000)
     """Jobs that one worker process runs at once."""
     worker_reserve: float = Field(default=0.1, ge=0, le=1)
-    """Places beyond them, as a share of them, for workspaces that have few jobs at this worker."""
+    """Places beyond the slots, as a share of the slots, for workspaces that have few jobs at this worker."""
     queue_limit: int = Field(default=10_000, ge=1)
-    """Jobs of one workspace that may wait for a worker; a further one is answered with 429."""
+    """Jobs of one workspace that may wait for a worker; beyond that, the answer is 429."""
     workspace_storage_mb: int = Field(default=10_000, ge=0)
-    """What one workspace's ended executions may take, about, in millions of bytes; 0 is no bound."""
+    """Roughly how much one workspace's ended executions may occupy, in millions of bytes; 0 is no limit."""
     max_lost_claims: int = Field(default=5, ge=1, le=100)
     """How many workers a job may lose in a row before it ends with `ATTEMPTS_EXHAUSTED`."""
     lease_beat: float = Field(default=0.5, gt=0, le=10)
-    """How often a worker raises its counter."""
+    """Seconds between two beats of a worker's lease."""
     lease_silence: float = Field(default=2.0, gt=0, le=60)
-    """How long a worker's counter may stand still before others take its jobs."""
+    """Seconds without a beat after which other workers take over a worker's jobs."""
     drain_seconds: float = Field(default=120.0, ge=0, le=3_600)
-    """How long a worker that is told to stop waits for calls under way that must not be made twice. Jobs
-    in the middle of anything else are handed to other workers at once. Whoever stops it has to wait 20 s
-    longer than that before it is killed."""
+    """Seconds that a worker that is told to stop waits for calls in progress that must not be made twice. It
+    hands all other jobs to other workers at once. Wait 20 s longer than this before you kill it."""
     store_patience: float = Field(default=30.0, gt=0, le=600)
-    """How long a run waits for a store that is away before its worker gives it up."""
+    """Seconds that a run waits for a store that is down before its worker gives it up."""
 
     model_fallback: Literal["", "offline"] = ""
-    """`offline` has the offline model answer for providers without a key."""
+    """`offline` lets the offline model answer for providers without a key."""
     model_patience: float = Field(default=300.0, gt=0, le=86_400)
-    """How long a request to a model is tried again while its provider is away or refuses for now."""
+    """Seconds for which a model request is retried while its provider is down or refuses temporarily."""
     tavily_api_key: str | None = Field(
         default=None, validation_alias=AliasChoices("TAVILY_API_KEY", "tavily_api_key")
     )
-    """Has `web_search` ask Tavily."""
+    """Makes `web_search` use Tavily."""
     brave_api_key: str | None = Field(
         default=None, validation_alias=AliasChoices("BRAVE_API_KEY", "brave_api_key")
     )
-    """Has `web_search` ask Brave."""
+    """Makes `web_search` use Brave."""
     files_dir: Path = Path(".kasal/files")
-    """Where `file_reader` looks; each workspace has a folder of its own in it. `make run` and `make stack`:
-    `files` in their own data folder."""
+    """The files of `file_reader`, with a folder for each workspace. `make run` and `make stack` use `files` in
+    their data folder."""
     tool_allowed_hosts: str = ""
-    """Hosts, separated by commas, that tools may call although they are private."""
+    """Hosts, separated by commas, that tools may call even though their addresses are private."""
 
     def allowed_hosts(self) -> list[str]:
         """Return `tool_allowed_hosts` one by one."""

@@ -11,7 +11,7 @@ Network = IPv4Network | IPv6Network
 
 
 class Settings(DoorSettings):
-    """Where the services are, and what the door lets through. Sizes are in bytes, times in seconds."""
+    """Where the services are and what the gateway lets through. Sizes are in bytes, times in seconds."""
 
     port: int = Field(default=8000, ge=0, le=65_535)
     crews_url: str = "http://127.0.0.1:8002"
@@ -21,24 +21,24 @@ class Settings(DoorSettings):
     events_url: str = "http://127.0.0.1:8004"
     """The address of events."""
     maintenance: bool = False
-    """Answer everything but health with 503."""
+    """Answer everything but health checks with 503."""
     maintenance_retry_after: float = Field(default=60.0, ge=1)
-    """Seconds that clients are then told to wait."""
+    """The `Retry-After` of these answers, in seconds."""
     upstream_timeout: float = Field(default=30.0, gt=0, le=600)
-    """How long a service may take to begin its answer, and between two parts of it."""
+    """Seconds that a service may take to begin its answer, and between two parts of it."""
     upstream_connections: int = Field(default=200, ge=1)
-    """Connections kept to each service, and the requests it is sent at a time."""
+    """Connections to each service, and so the requests that it gets at a time."""
     max_body: int = Field(default=1_048_576, ge=0)
-    """The longest body a client may send."""
+    """The longest body that a client may send, in bytes."""
     open_route_limit: int = Field(default=60, ge=1)
-    """Requests a minute that one address may send to login, refresh, register and the JWKS."""
+    """Requests per minute that one address may send to login, refresh, register and the JWKS."""
     handshake_limit: int = Field(default=3_000, ge=1)
-    """WebSockets a minute that one address may open."""
+    """WebSockets per minute that one address may open."""
     trusted_proxies: str = ""
-    """Addresses or networks, separated by commas, whose `X-Forwarded-For` is believed."""
+    """Addresses or networks, separated by commas, whose `X-Forwarded-For` is trusted."""
     allowed_hosts: str = ""
-    """Hosts, separated by commas, by which the API may be asked, with any port: names, addresses,
-    `*.example.com`, `0.0.0.0` for any address; none allows any. A reverse proxy may do it instead."""
+    """Host names under which clients may reach the API, separated by commas, with any port: names, addresses,
+    `*.example.com`, `0.0.0.0` for any address. None allows all. A reverse proxy may check this instead."""
     cors_origins: str = ""
     """Origins, separated by commas, whose pages may call the API; `*` is any."""
 

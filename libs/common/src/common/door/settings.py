@@ -1,4 +1,4 @@
-"""Settings that both doors have."""
+"""Settings that both doors, the gateway and events, have."""
 
 from pydantic import Field
 
@@ -9,5 +9,5 @@ class DoorSettings(BusSettings, RedisSettings, PeerSettings):
     """What a door needs to check tokens."""
 
     refused_token_limit: int = Field(default=300, ge=1)
-    """Opaque tokens a minute of one address that may turn out not to hold; then auth is not asked
-    for that address until the minute is over."""
+    """Invalid opaque tokens per minute and address. Beyond that, auth is not asked about this address until
+    the minute is over."""
