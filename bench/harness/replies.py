@@ -15,7 +15,7 @@ from aiohttp import web
 
 from bench.harness.workload import ANSWER
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
-from executor.models.model import Listener, Unheard
+from executor.models.model import Listener, SilentListener
 from executor.tools.spec import ToolSpec
 from kasal_platform.local.program import free_port
 
@@ -23,7 +23,7 @@ REPLY, RESULT = 3_000, 4_000
 """Characters of a report, and of what a tool returns."""
 FILE = "market.csv"
 TOOL = "file_reader"
-_UNHEARD = Unheard()
+_SILENT = SilentListener()
 _WORDS = ANSWER.replace(";", "").split()
 _SAID = "I read the workspace's figures before I answer."
 
@@ -62,7 +62,7 @@ class ReportModel:
         return None
 
     async def request(
-        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _UNHEARD
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _SILENT
     ) -> Reply:
         await asyncio.sleep(self.latency)
         if dialogue.results():

@@ -46,11 +46,11 @@ from executor.domain.api.quotas import Quotas
 from executor.domain.api.submission import Submission
 from executor.domain.log.outbox import Outbox
 from executor.domain.meters import NoMeters
-from executor.engine.ports import Models, Toolbox
+from executor.engine.ports import ModelSource, ToolSource
 from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
 from executor.models.dialogue import Dialogue, Reply, Tokens
-from executor.models.model import Listener, Unheard
+from executor.models.model import Listener, SilentListener
 from executor.models.patience import ModelPatience
 from executor.models.remote import RemoteModel
 from executor.models.traits import Traits
@@ -65,7 +65,7 @@ from kasal_platform.local.program import LocalProgram
 
 WORKSPACE, CREW = "ws_bench", "crew_bench"
 _WARM_UP = 5
-_UNHEARD = Unheard()
+_SILENT = SilentListener()
 _PATIENCE = 90.0
 
 
@@ -85,7 +85,7 @@ class LocalModel:
         return None
 
     async def request(
-        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _UNHEARD
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _SILENT
     ) -> Reply:
         if self.latency:
             await asyncio.sleep(self.latency)
@@ -237,12 +237,12 @@ class Side:
 
 @asynccontextmanager
 async def side(
-    models: Models,
+    models: ModelSource,
     program: LocalProgram,
     *,
     answer: str = ANSWER,
     tool: str | None = None,
-    tools: Toolbox | None = None,
+    tools: ToolSource | None = None,
 ) -> AsyncIterator[Side]:
     settings = Settings(
         mongo_url=program.url,

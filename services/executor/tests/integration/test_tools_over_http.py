@@ -145,7 +145,7 @@ async def toolbox(tmp_path, site):
 )  # fmt: skip
 async def test_no_spelling_of_loopback_gets_through(site, guarded, host):
     with pytest.raises(
-        ToolFault, match=r"not a public address|cannot be found|not an address to ask"
+        ToolFault, match=r"not a public address|cannot be found|not a valid address"
     ):
         await guarded().send(Outgoing("GET", f"http://{host}:{site.port}/"))
     assert site.asked == []
@@ -278,7 +278,7 @@ async def test_a_page_comes_back_as_text(site, toolbox):
     [
         ("/json", '{"ok": true}'),
         ("/broken", "Error: the page answered 500."),
-        ("/binary", "Error: it is no page but application/octet-stream"),
+        ("/binary", "Error: it is not a page but application/octet-stream"),
     ],
 )
 async def test_other_pages(site, toolbox, path, text):

@@ -1,4 +1,4 @@
-"""From an agent's text to a task's output: schema, guardrail, and a person's review."""
+"""Turns an agent's text into a task's output: schema, guardrail, and a person's review."""
 
 from collections.abc import Mapping
 from functools import partial
@@ -23,12 +23,12 @@ from executor.engine.verdicts import Verdict
 from executor.models.dialogue import Dialogue, Topic
 
 _JUDGED = 3
-"""Times that a judge is asked for its verdict on one answer."""
+"""How often a judge is asked for its verdict on one answer."""
 _SHORT = 16_000
 
 
 class Answers:
-    """Gets a task's output out of a conversation with `speaker`, whose model judges guardrails."""
+    """Gets a task's output from a conversation with `speaker`, whose model also judges guardrails."""
 
     def __init__(self, desk: Desk, conversation: Conversation, speaker: Speaker) -> None:
         self._desk = desk
@@ -38,10 +38,10 @@ class Answers:
         self._judged = 0
 
     async def output(self) -> Output:
-        """Return what the task made. Raises `RunFault`, or `NeedsInput` for a task to be reviewed.
+        """Return the task's output. Raises `RunFault`, or `NeedsInput` if a person has to review it.
 
-        What a person is shown has been checked, and only an approval ends a review: what is written
-        after a wish for changes is checked and asked about again.
+        A person only sees answers that passed the checks. Only an approval ends a review: an answer
+        written after a request for changes is checked and reviewed again.
         """
         reviews = self._desk.record.reviews
         approved = bool(reviews) and reviews[-1].outcome == "approved"
@@ -59,7 +59,7 @@ class Answers:
         raise NeedsInput(self._question(output))
 
     def _go_on_after(self, number: int, review: Review) -> None:
-        """Raise `RunFault` when the `number`th `review`, from 0, is the last word."""
+        """Raise `RunFault` if the `number`th `review` (from 0) allows no further answer."""
         task = self._desk.task
         if review.outcome == "rejected":
             raise RunFault("REJECTED", f"The answer of the task {task.id} was rejected.", task.id)
@@ -96,12 +96,12 @@ class Answers:
                 complaint += prompts.NOT_WHOLE
         raise RunFault(
             OUTPUT_CUT if self._conversation.cut else "OUTPUT_INVALID",
-            f"The answer did not become valid in {task.max_retries + 1} tries: {complaint}",
+            f"The answer was still invalid after {task.max_retries + 1} tries: {complaint}",
             task.id,
         )
 
     async def _objection(self, output: Output) -> str:
-        """Return what the guardrail has against `output`; empty when nothing."""
+        """Return the guardrail's objection to `output`, or an empty text."""
         rule = self._desk.task.guardrail
         if not rule:
             return ""
@@ -109,7 +109,7 @@ class Answers:
         return "" if verdict.passed else f"it does not meet the rule '{rule}': {verdict.reason}"
 
     async def _judgement(self, rule: str, output: Output) -> Verdict:
-        """Return what the judge says. Raises `RunFault` when it never says it clearly: no pass."""
+        """Return the judge's verdict. Raises `RunFault` if it gives no clear one: that is no pass."""
         self._judged += 1
         speaker = Speaker(f"g{self._judged}", "Guardrail", self._model, {})
         topic = Topic("Guardrail", rule, purpose="judge", output_schema=verdicts.SCHEMA)
@@ -145,7 +145,7 @@ async def checked_output(task: TaskSnapshot, text: str) -> Output | str:
 
 
 async def _value_in(schema: Mapping[str, Any], text: str) -> Any:
-    """Return the value in `text`. What is long, or long to check, is read beside the loop."""
+    """Return the value in `text`. Long texts, and slow checks, are handled off the event loop."""
     if len(text) <= _SHORT:
         try:
             return values.find_value(text, partial(quick_complaint, schema))

@@ -1,4 +1,4 @@
-"""A job's budget: what a request is likely to use is set aside before it goes out."""
+"""A job's budget: the expected use of each request is set aside before the request goes out."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
@@ -14,14 +14,14 @@ from executor.models.model import Model
 from executor.tools.spec import ToolSpec
 
 _REPLY = 256
-"""Tokens that a reply is taken to have while the job has not seen one."""
+"""Tokens assumed for a reply until the job has seen its first one."""
 _LEAST, _MOST = 0.02, 20.0
-"""Between these, what a provider counts as a token may differ from our estimate."""
+"""Bounds for the ratio of a provider's token counts to our estimates."""
 
 
 @dataclass(frozen=True, slots=True)
 class Need:
-    """What one request is likely to use. `read` is our own estimate of its prompt, for later."""
+    """What one request is likely to use. `read` is our own estimate of its prompt's tokens."""
 
     tokens: float = 0.0
     cost_usd: float = 0.0
@@ -29,10 +29,10 @@ class Need:
 
 
 class Reserve:
-    """Keeps all requests of one job within `limits`, those under way at once together.
+    """Keeps all requests of one job within `limits`, concurrent ones included.
 
-    A request that only fits when others use less than was set aside for them waits for these. The
-    first one of a job goes out in any case: until then nobody knows what its provider counts.
+    A request waits if it only fits once others have used less than was set aside for them. A job's
+    first request always goes out: until then nobody knows how its provider counts.
     """
 
     def __init__(self, limits: Budget, spent: Spent) -> None:
@@ -50,17 +50,17 @@ class Reserve:
     async def set_aside(
         self, model: Model, dialogue: Dialogue, tools: Sequence[ToolSpec], task_id: str
     ) -> AsyncIterator[Need]:
-        """Set aside what the next request needs while it is under way; what it used is added inside.
+        """Set aside what the next request needs for as long as the block runs.
 
-        Raises `RunFault` (`BUDGET_EXCEEDED`).
+        The caller adds what was really used inside the block. Raises `RunFault` (`BUDGET_EXCEEDED`).
         """
         if not self.limited:
             yield Need()
             return
-        read = counting.heard(dialogue, tools)
+        read = counting.prompt_tokens(dialogue, tools)
         while True:
             alone = self._need(model, read)
-            # Beside others nothing is taken to be less than the usual.
+            # Next to others, no request is assumed to use less than the average one.
             need = self._at_least_usual(alone) if self._held else alone
             if self._fits(need, self._held):
                 break
@@ -76,14 +76,14 @@ class Reserve:
             self._settled.set()
 
     def learn(self, need: Need, tokens: Tokens) -> None:
-        """Take note of what the request that `need` was set aside for has used."""
+        """Learn from what the request behind `need` has really used."""
         self._estimated += need.read
         self._read += tokens.input
         self._wrote += tokens.output
         self._replies += 1
 
     def check(self, task_id: str) -> None:
-        """Raise `RunFault` (`BUDGET_EXCEEDED`) when the job has used more than its budget."""
+        """Raise `RunFault` (`BUDGET_EXCEEDED`) if the job has used more than its budget."""
         for _, used, most in self._sums():
             if most is not None and used > most:
                 raise self._excess(task_id)

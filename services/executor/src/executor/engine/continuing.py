@@ -1,4 +1,4 @@
-"""Replies that do not end as they should: cut at their length, filtered, or refused."""
+"""Replies that do not end normally: cut at the length limit, filtered, or refused."""
 
 from executor.engine.faults import RunFault
 from executor.models.calls import CUT as CALL_CUT
@@ -6,13 +6,13 @@ from executor.models.dialogue import Finish, Reply
 
 OUTPUT_CUT = "OUTPUT_CUT"
 _PARTS = 5
-"""Replies that one answer may be put together from."""
+"""How many replies one answer may be joined from."""
 _CUT_CALLS = 3
-"""Replies one after another whose calls may be cut."""
+"""How many replies in a row may have their calls cut."""
 _OVERLAP = 400
-"""Characters that a part may repeat of the one before it."""
+"""How many characters a part may repeat from the one before it."""
 _SURE = 12
-"""A repetition of fewer is chance."""
+"""A shorter repetition is taken for chance."""
 
 GO_ON = (
     "Your reply reached its length limit. Go on exactly where it stopped, with the very next "
@@ -22,14 +22,14 @@ BRIEFLY = "Your reply reached its length limit before it came to an answer. Answ
 
 
 class Spoken:
-    """An answer in the making, from one reply or, where these are cut, from several."""
+    """An unfinished answer: one reply, or several where replies are cut."""
 
     def __init__(self) -> None:
         self.text = ""
         self._parts = self._cut_calls = 0
 
     def add(self, reply: Reply) -> str:
-        """Take up a reply that asks for no tool; return what its model is told, empty when it is whole."""
+        """Add a reply without tool calls; return what to tell the model, or "" if the answer is whole."""
         self.text = join_parts(self.text, reply.text)
         self._parts += 1
         if reply.finish is not Finish.LENGTH or self._parts >= _PARTS:
@@ -37,7 +37,7 @@ class Spoken:
         return GO_ON if self.text.strip() else BRIEFLY
 
     def add_calls(self, reply: Reply) -> bool:
-        """Take note of a reply that calls tools; tell whether too many in a row were cut."""
+        """Note a reply that calls tools; tell whether too many in a row were cut."""
         self.text, self._parts = "", 0
         cut = any(call.fault == CALL_CUT for call in reply.calls)
         self._cut_calls = self._cut_calls + 1 if cut else 0
@@ -45,7 +45,7 @@ class Spoken:
 
 
 def join_parts(text: str, more: str) -> str:
-    """Return a cut text with what follows it, without what the second part repeats of the first."""
+    """Return a cut text and its continuation as one, without what `more` repeats from `text`."""
     for length in range(min(_OVERLAP, len(text), len(more)), _SURE - 1, -1):
         if text.endswith(more[:length]):
             return text + more[length:]
@@ -53,7 +53,7 @@ def join_parts(text: str, more: str) -> str:
 
 
 def check(reply: Reply, model: str, task_id: str) -> None:
-    """Raise `RunFault` for a reply that its model or provider did not let be: it is no answer."""
+    """Raise `RunFault` for a reply that the model refused or the provider filtered: it is no answer."""
     because = f": {reply.reason}" if reply.reason else ""
     if reply.finish is Finish.REFUSED:
         told = f"The model {model} refused to answer{because}. Change what is asked of it."
@@ -67,7 +67,7 @@ def check(reply: Reply, model: str, task_id: str) -> None:
 
 
 def too_long(model: str, task_id: str, *, call: bool) -> RunFault:
-    """Return how a run ends when its model does not come to an end of its replies."""
+    """Return the fault that ends a run whose model's replies keep reaching their length limit."""
     what = "call a tool" if call else "answer"
     told = (
         f"The model {model} reached its length limit again and again before it could {what}. "

@@ -1,4 +1,4 @@
-"""An agent's loop: it is asked, its tools are called, until it answers."""
+"""An agent's loop: ask its model and call its tools until it answers."""
 
 from executor.engine import continuing
 from executor.engine.continuing import Spoken
@@ -18,21 +18,22 @@ class Conversation:
         self._dialogue = dialogue
         self._replies = self._rounds = 0
         self.cut = False
-        """Whether the last answer is not whole: its model did not come to its end."""
+        """Whether the last answer is incomplete because its model reached a length limit."""
 
     def say(self, text: str) -> None:
-        """Put in a word of our own; the next answer replies to it."""
+        """Add a message of our own; the next answer replies to it."""
         self._dialogue.turns.append(text)
 
     def begin_anew(self, text: str) -> None:
-        """Put in what a person says: the iterations count from here."""
+        """Add what a person says, and count the iterations from here."""
         self.say(text)
         self._rounds = 0
 
     async def answer(self) -> str:
-        """Return the model's next text that asks for no tool, whole. Raises `RunFault`.
+        """Return the model's next complete text without tool calls. Raises `RunFault`.
 
-        One that is cut at its length is gone on with; one that does not end so either is warned of.
+        The model is asked to continue a reply that is cut at its length limit. If the answer is
+        still incomplete after that, a warning is written.
         """
         spoken = Spoken()
         going_on = False

@@ -7,23 +7,23 @@ from common.contracts.crew import AgentSnapshot
 
 
 class Unclear(ValueError):  # noqa: N818 - it says what a name is
-    """A name that is nobody's, or several people's; the text says who there is."""
+    """A name that fits no coworker, or several; the text lists who there is."""
 
 
 class Coworkers:
-    """Whom a manager may hand work to. `names` are those it is told of, all different."""
+    """The agents a manager may delegate to. `names` are the names it is given, all different."""
 
     def __init__(self, agents: Sequence[AgentSnapshot]) -> None:
         self._agents = list(agents)
         self.names = _distinct(self._agents)
 
     def name_of(self, agent_id: str | None) -> str:
-        """Return the name of an agent; an empty text when it is none of them."""
+        """Return the name of an agent, or an empty text if it is none of them."""
         pairs = zip(self._agents, self.names, strict=True)
         return next((name for agent, name in pairs if agent.id == agent_id), "")
 
     def find(self, said: str) -> AgentSnapshot:
-        """Return who is meant: by name, else by id, else by a role or name that only one has.
+        """Return the agent meant: by name, else by id, else by a role or name that only one has.
 
         Raises `Unclear`.
         """

@@ -1,4 +1,4 @@
-"""One task at work: asks models and calls tools, or takes from the history what they said."""
+"""Works on one task: asks models and calls tools, or replays what the history holds."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -25,15 +25,15 @@ from executor.tools.spec import Failed, ToolSpec
 
 _SHOWN = 2_000
 _CALLS = 32
-"""Calls of one reply that are made."""
+"""How many calls of one reply are made."""
 _AT_ONCE = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Speaker:
-    """Who speaks with a model: an agent, its model's name and its tools, in one scope.
+    """Who talks to a model: an agent, its model's name and its tools, in one scope.
 
-    `most_calls` of one reply are made.
+    At most `most_calls` calls of one reply are made.
     """
 
     scope: str
@@ -44,7 +44,7 @@ class Speaker:
 
 
 class Desk:
-    """Where one task is worked on. Every step is written down before the next one is taken."""
+    """Where one task is worked on. Every step is written before the next one begins."""
 
     def __init__(self, shared: Shared, task: TaskSnapshot) -> None:
         self.shared = shared
@@ -70,7 +70,7 @@ class Desk:
         try:
             model = await self.shared.model(speaker.model)
             async with self.shared.reserve.set_aside(model, dialogue, specs, self.task.id) as need:
-                # Else a crash may lose the reply before this one, and both be asked for again.
+                # Otherwise a crash could lose the previous reply, and both would be requested again.
                 await self.shared.trace.flush_replies()
                 with spans.chat(self.shared, model, speaker.model) as record:
                     reply = record(await model.request(dialogue, specs, wire))
@@ -104,7 +104,7 @@ class Desk:
     def _cut_off(
         self, speaker: Speaker, wire: Wire, dialogue: Dialogue, specs: Sequence[ToolSpec]
     ) -> None:
-        usage = wire.cut_off_usage(counting.heard(dialogue, specs) if wire.under_way else 0)
+        usage = wire.cut_off_usage(counting.prompt_tokens(dialogue, specs) if wire.under_way else 0)
         if usage is not None:
             self.shared.count_cut_off(self.task.id, speaker.agent, speaker.model, usage)
 
@@ -115,11 +115,11 @@ class Desk:
         return NumberedCall(number, place, request)
 
     async def perform(self, speaker: Speaker, reply: Reply, turn: int) -> tuple[ToolReturn, ...]:
-        """Make the calls of the `turn`th reply that are not made yet; return all results in order.
+        """Make the remaining calls of the `turn`th reply; return all results in order.
 
-        Calls that are all safe to repeat are made at once, others one after another. For one that
-        may have been made before a crash and is not safe, the crew's `on_unknown_outcome` says what
-        is done: it may raise `RunFault` (`OUTCOME_UNKNOWN`) or `NeedsInput`.
+        If all calls are safe to repeat, they run concurrently, otherwise one after another. If an
+        unsafe call may have been made before a crash, the crew's `on_unknown_outcome` decides: it
+        may raise `RunFault` (`OUTCOME_UNKNOWN`) or `NeedsInput`.
         """
         calls = [self._call_at(speaker, turn, entry, reply) for entry in range(len(reply.calls))]
         tools = [speaker.tools.get(call.request.name) for call in calls]
@@ -151,7 +151,7 @@ class Desk:
         texts = []
         for place, call in enumerate(calls):
             if call.number not in self.record.results:
-                # Whoever did not come to the end of this one has not begun with the next.
+                # An attempt that did not finish this call never began the later ones.
                 self.record.doubtful -= {later.number for later in calls[place + 1 :]}
             texts.append(await self._make(speaker, call))
         return texts
@@ -165,7 +165,7 @@ class Desk:
     async def _make_beside(
         self, speaker: Speaker, call: NumberedCall, places: asyncio.Semaphore
     ) -> str | NeedsInput:
-        """Make a call beside others, which go on when this one has to wait for a person."""
+        """Make a call next to others, which go on if this one has to wait for a person."""
         try:
             async with places:
                 return await self._make(speaker, call)
@@ -185,7 +185,7 @@ class Desk:
         tool = speaker.tools.get(call.request.name)
         if call.place.entry >= speaker.most_calls:
             return Failed(
-                f"Error: not made. Of one reply, {speaker.most_calls} calls are made at most; ask again "
+                f"Error: not made. At most {speaker.most_calls} calls of one reply are made; ask again "
                 "for what is still needed."
             )
         if tool is None:
@@ -195,8 +195,8 @@ class Desk:
             return Failed(f"Error: the arguments do not fit: {call.request.fault or arguments}")
         if tool.safe:
             if not tool.reads:
-                # Else a crash may lose the reply that asks for it, and the next one ask for
-                # something else with the same key.
+                # Otherwise a crash could lose the reply that asks for this call, and the next
+                # reply could ask for something else with the same key.
                 await self.shared.trace.flush()
             return await self._call(tool, arguments, call)
         if call.number in self.record.doubtful:
@@ -215,7 +215,7 @@ class Desk:
         return Call(job.workspace_id, job.job_id, self.task.id, call.number)
 
     def _known_outcome(self, agent: str, call: NumberedCall) -> str | None:
-        """Return the result a person gave for a call of unknown outcome; None to make it again."""
+        """Return the result a person gave for a call of unknown outcome, or None to repeat it."""
         key, policy = self._key(call).key, self.shared.configuration.on_unknown_outcome
         told = (
             f"The call {key} of the tool {self.shared.known_as(call.request.name)} may or may not have "
@@ -224,7 +224,7 @@ class Desk:
         verdict = self.record.verdicts.get(call.number)
         if verdict is not None and not verdict.again:
             return verdict.text
-        # Said for the attempt that followed: if that was lost too, nothing is known again.
+        # A person's word covers only the next attempt: if that was lost too, the outcome is unknown again.
         said = verdict is not None and self.shared.job.attempt == verdict.attempt + 1
         if said or policy == "retry":
             return None
@@ -236,7 +236,7 @@ class Desk:
 
 
 def question_about(told: str, call: NumberedCall) -> str:
-    """Return what a person is asked about a call of unknown outcome."""
+    """Return the question to a person about a call of unknown outcome."""
     return (
         f"{told}\n\nIt was called with:\n{shorten(as_text(call.request.arguments), _SHOWN)}\n\n"
         "Answer with the outcome `retry` (or just that text) to have it made again, with the same "

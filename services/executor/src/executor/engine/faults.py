@@ -1,11 +1,11 @@
-"""How a run ends badly: every fault becomes the `error` event that ends the job."""
+"""How a run fails: every fault becomes the `error` event that ends the job."""
 
 from dataclasses import dataclass
 from typing import Any
 
 
 class RunFault(Exception):  # noqa: N818 - it becomes an event, not a bug
-    """A task or the whole run cannot go on. `code` and `message` are shown."""
+    """A task or the whole run cannot go on. Users see `code` and `message`."""
 
     def __init__(self, code: str, message: str, task_id: str | None = None) -> None:
         super().__init__(message)
@@ -16,7 +16,7 @@ class RunFault(Exception):  # noqa: N818 - it becomes an event, not a bug
 
 @dataclass(frozen=True, slots=True)
 class QuestionDraft:
-    """What a person is asked: to review `answer`, or for word of the tool call numbered `call`."""
+    """A question to a person: review `answer`, or say what became of tool call number `call`."""
 
     task_id: str
     agent: str

@@ -1,9 +1,9 @@
-"""What a job's history says is done: the fold that a run goes on from.
+"""Folds a job's history into its progress, from which a run resumes.
 
-A run is written so that it takes the same steps again each time: where the history holds a model's
-reply or a tool's result, that is used; the first step it does not hold is made for real. Steps are
-kept by task and scope: scope `""` is the task's own dialogue, `d3` the dialogue of the agent that
-call number 3 delegated to, `g` a guardrail's.
+A run takes the same steps each time. Where the history holds a model's reply or a tool's result,
+that is used; the first step that is missing is taken for real. Steps are kept by task and scope:
+scope `""` is the task's own dialogue, `d3` the dialogue of the agent that call number 3 delegated
+to, `g1` that of the first guardrail check.
 """
 
 import json
@@ -48,7 +48,7 @@ PartT = TypeVar("PartT")
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """What a task made. `value` is the text, or the JSON value where a schema asks for one."""
+    """A task's output. `value` is the text, or the JSON value if the task has a schema."""
 
     text: str
     value: Any
@@ -70,9 +70,9 @@ class CallPlace:
 
 @dataclass(frozen=True, slots=True)
 class CallVerdict:
-    """What a person said of a call whose outcome was not known, and in which attempt of the job.
+    """What a person said about a call of unknown outcome, and in which attempt of the job.
 
-    `again` says that the call is to be made again; else `text` is its result.
+    If `again` is set, the call is to be repeated; otherwise `text` is its result.
     """
 
     text: str
@@ -82,7 +82,7 @@ class CallVerdict:
 
 @dataclass(frozen=True, slots=True)
 class Review:
-    """What a person said of an answer. `shown` is the answer, None where an old event left it out."""
+    """What a person said about an answer. `shown` is the answer, or None if an old event omits it."""
 
     outcome: Outcome
     text: str
@@ -105,9 +105,9 @@ class Spent:
 
 @dataclass(slots=True)
 class TaskRecord:
-    """What is known of one task. Call numbers never start again within it.
+    """What is known about one task. Its call numbers are never reused.
 
-    `doubtful` are the calls of which nobody knows whether they were made.
+    `doubtful` holds the calls that may or may not have been made.
     """
 
     task_id: str
@@ -126,9 +126,9 @@ class TaskRecord:
 
 @dataclass(slots=True)
 class Progress:
-    """What a job has done: its tasks by id, what it spent, what it has warned of.
+    """What a job has done so far: its tasks by id, what it spent, which warnings it wrote.
 
-    `asked` counts the questions to people; `question` is the one that is open.
+    `asked` counts the questions to people; `question` is the open one.
     """
 
     tasks: dict[str, TaskRecord]
@@ -141,9 +141,9 @@ class Progress:
 
 
 def fold(history: Sequence[LogEntry], snapshot: CrewSnapshot) -> Progress:
-    """Return what `history` says is done of `snapshot`'s tasks.
+    """Return the progress of `snapshot`'s tasks according to `history`.
 
-    Raises `RunFault` (`HISTORY_MISMATCH`) for a history of other tasks or one that cannot be read.
+    Raises `RunFault` (`HISTORY_MISMATCH`) for a history of other tasks, or an unreadable one.
     """
     progress = Progress({task.id: TaskRecord(task.id) for task in snapshot.tasks})
     if history:
@@ -185,14 +185,16 @@ def _apply(progress: Progress, entry: LogEntry) -> None:  # noqa: C901 - a case 
             _answer(progress, entry)
         case RunWarning(code=code, message=message):
             progress.warned.add((code, message))
-        case _:  # nothing is to be done again, or not, because of it
+        case _:  # has no effect on what is left to do
             pass
 
 
 def _record(progress: Progress, task_id: object) -> TaskRecord:
     record = progress.tasks.get(str(task_id))
     if record is None:
-        raise RunFault(MISMATCH, f"The history names the task {task_id}, which the crew has not.")
+        raise RunFault(
+            MISMATCH, f"The history names the task {task_id}, which the crew does not have."
+        )
     return record
 
 
@@ -210,7 +212,7 @@ def _check_tasks(progress: Progress, tasks: Sequence[str]) -> None:
 def _resume(progress: Progress, entry: LogEntry) -> None:
     whole = isinstance(entry.private, ResumeKept) and entry.private.whole is True
     for record in progress.tasks.values():
-        if whole:  # what the last attempt had not begun is as open as it was for that one
+        if whole:  # the last attempt lost nothing, so a person's word to it holds for this one
             for number, verdict in record.verdicts.items():
                 if verdict.attempt == entry.attempt - 2:
                     record.verdicts[number] = replace(verdict, attempt=entry.attempt - 1)
@@ -249,7 +251,7 @@ def _answer(progress: Progress, entry: LogEntry) -> None:
     else:
         shown = None if asked.body.answer is UNSET else Output.of(asked.body.answer)
         record.reviews.append(Review(said.outcome, text, shown))
-    # Never negative, even if the clocks of the two machines disagree: it extends the time limits.
+    # Never negative, even if the clocks of two machines disagree: it extends the time limits.
     waited = max(entry.timestamp - asked.timestamp, timedelta())
     record.waited += waited
     progress.waited += waited

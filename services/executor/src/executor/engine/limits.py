@@ -1,4 +1,4 @@
-"""Time limits that count over all attempts of a job."""
+"""Time limits that span all attempts of a job."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -12,9 +12,9 @@ from executor.engine.faults import RunFault
 async def time_limit(
     now: datetime, started: datetime | None, seconds: float, waited: timedelta, fault: RunFault
 ) -> AsyncIterator[None]:
-    """End what is inside with `fault` at `seconds` after `started` (now, when it has not).
+    """Raise `fault` in the block at `seconds` after `started`, or after now if that is None.
 
-    `waited` for a person does not count.
+    The time `waited` for a person does not count.
     """
     used = timedelta() if started is None else now - started - waited
     left = seconds - max(used, timedelta()).total_seconds()

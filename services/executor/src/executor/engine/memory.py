@@ -1,4 +1,4 @@
-"""What a run leaves behind for its crew: short-term entries, and insights by category."""
+"""What a run leaves its crew to remember: short-term entries, and insights by category."""
 
 import re
 from collections.abc import Sequence
@@ -24,10 +24,10 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 
 
 class Remembrance:
-    """Sends what one run wants remembered, beside the run; a fault in it never fails the run.
+    """Sends what one run wants remembered, in the background; its faults never fail the run.
 
-    Ids follow from job and task, and times from the history, so that a resumed run may send all of
-    it again: twice is once.
+    Ids derive from job and task, and times from the history. A resumed run may therefore send
+    everything again: each entry still counts once.
     """
 
     def __init__(self, job: Job, sink: MemorySink) -> None:
@@ -37,7 +37,7 @@ class Remembrance:
         self._under_way = Background()
 
     def remember_task(self, task: TaskSnapshot, output: Output, moment: datetime) -> None:
-        """Keep what a task found as a short-term entry."""
+        """Send a task's output as a short-term entry."""
         if self._switches.short_term:
             described = shorten(filled(task.description, self._job.inputs), 120)
             content = shorten(f"{described}: {_flat(output.text[: _SHORT * 4])}", _SHORT)
@@ -46,7 +46,7 @@ class Remembrance:
     async def remember_run(
         self, found: Sequence[tuple[TaskSnapshot, Output]], moment: datetime
     ) -> None:
-        """Keep an insight per task, under its agent's role; return when all that was sent is."""
+        """Send an insight per task, under its agent's role; wait until everything is sent."""
         if self._switches.long_term:
             self._send([self._insight(task, output, moment) for task, output in found])
         await self._under_way.finish(_PATIENCE)
@@ -92,7 +92,7 @@ class Remembrance:
 
 
 def _valid(text: str) -> str:
-    """Return `text` as a message can hold it: half a surrogate pair, which JSON can say, is a `?`."""
+    """Return `text` as a message can hold it: unpaired surrogates, which JSON allows, become `?`."""
     return text.encode("utf-8", "replace").decode()
 
 
@@ -101,7 +101,7 @@ def _flat(text: str) -> str:
 
 
 def _gist(text: str) -> str:
-    """Return the first sentences of `text` that fit, or its beginning."""
+    """Return as many of the first sentences of `text` as fit, or its beginning."""
     kept = ""
     for sentence in _SENTENCE.split(_flat(text[: _INSIGHT * 4])):
         if kept and len(kept) + 1 + len(sentence) > _INSIGHT:

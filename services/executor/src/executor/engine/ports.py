@@ -10,7 +10,7 @@ from executor.tools.call import Call
 from executor.tools.spec import ToolSpec
 
 
-class Models(Protocol):
+class ModelSource(Protocol):
     """The models there are. `executor.models.catalogue` fulfils it."""
 
     async def resolve(self, name: str) -> Model:
@@ -18,10 +18,10 @@ class Models(Protocol):
 
 
 class Tool(Protocol):
-    """A tool an agent may call. Failing, it returns a `Failed` text.
+    """A tool an agent may call. If it fails, it returns a `Failed` text.
 
-    `safe` says that a call whose outcome is not known may be made again: the tool only reads
-    (`reads`), or it honours its idempotency key.
+    `safe` says that a call of unknown outcome may be repeated: the tool only reads (`reads`), or
+    it honours its idempotency key.
     """
 
     @property
@@ -34,21 +34,21 @@ class Tool(Protocol):
     def reads(self) -> bool: ...
 
     async def fit_arguments(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
-        """Return the arguments to call the tool with, or a text that says what is wrong with them."""
+        """Return the arguments to call the tool with, or a text that says why they do not fit."""
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
-        """Call it and return its result as text. Raises only `RunFault`, which ends the run."""
+        """Call the tool and return its result as text. Raises only `RunFault`, which ends the run."""
 
 
-class Toolbox(Protocol):
+class ToolSource(Protocol):
     """Where tools come from. `executor.tools.toolbox` fulfils it."""
 
     def tool(self, snapshot: ToolSnapshot) -> Tool | None:
-        """Return the tool, or None when there is none of that name."""
+        """Return the tool, or None if there is none of that name."""
 
 
 class MemorySink(Protocol):
-    """Takes what a run wants its crew to remember to the service that owns memory."""
+    """Delivers what a run wants its crew to remember to the service that owns memory."""
 
     async def remember(self, entries: Sequence[MemoryRemembered]) -> None:
-        """Send `entries`, now or when that is possible again; sent twice they count once."""
+        """Send `entries` now, or as soon as that is possible; sent twice, they count once."""

@@ -1,4 +1,4 @@
-"""Runs crews: fulfils `CrewRunner`."""
+"""Runs crews: implements `CrewRunner`."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -17,19 +17,19 @@ from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import Output, fold
 from executor.engine.limits import time_limit
 from executor.engine.memory import Remembrance
-from executor.engine.ports import MemorySink, Models, Toolbox
+from executor.engine.ports import MemorySink, ModelSource, ToolSource
 from executor.engine.shared import Shared
 from executor.engine.together import Together
 from executor.engine.trace import Trace
 
 
 class Engine:
-    """Runs jobs with the given models, tools and memory. One engine runs any number at once."""
+    """Runs jobs with the given models, tools and memory. One engine runs any number concurrently."""
 
     def __init__(
         self,
-        models: Models,
-        toolbox: Toolbox,
+        models: ModelSource,
+        toolbox: ToolSource,
         memory: MemorySink,
         *,
         tracer: Tracer | None = None,
@@ -44,7 +44,7 @@ class Engine:
         self._meters = meters or NoMeters()
 
     async def run(self, job: Job, journal: Journal) -> None:
-        """Run `job` from the first thing its history does not have; see `CrewRunner.run`."""
+        """Run `job` from the first step that its history lacks; see `CrewRunner.run`."""
         trace = Trace(journal)
         remembrance = Remembrance(job, self._memory)
         shared: Shared | None = None
@@ -83,7 +83,7 @@ class Run:
         self._beside: dict[str, asyncio.Task[NeedsInput | None]] = {}
 
     async def to_end(self) -> None:
-        """Work on all tasks and write the result. Raises `RunFault` or `NeedsInput`."""
+        """Work through all tasks and write the result. Raises `RunFault` or `NeedsInput`."""
         shared, progress = self._shared, self._shared.progress
         if not self._tasks:
             raise RunFault("CREW_INVALID", "The crew has no tasks.")
@@ -113,13 +113,13 @@ class Run:
         return await self._join(self._tasks) or wanted
 
     async def _in_order(self, together: Together) -> NeedsInput | None:
-        """Start each task when what it builds on is there, unless one waits for a person."""
+        """Start each task once its context is ready; stop if one has to wait for a person."""
         for place, task in enumerate(self._tasks):
             known = self._shared.progress.tasks[task.id]
             if known.output is not None:
                 self._take_over(task, known.output, known.finished_at)
                 continue
-            wanted = await self._join(self._tasks_named_by(task))
+            wanted = await self._join(self._context_tasks(task))
             if wanted is not None:
                 return wanted
             context = self._context(place)
@@ -134,7 +134,7 @@ class Run:
         return None
 
     async def _join(self, tasks: Sequence[TaskSnapshot]) -> NeedsInput | None:
-        """Wait for those of `tasks` that run beside the others."""
+        """Wait for those of `tasks` that run in the background."""
         wanted: NeedsInput | None = None
         for task in tasks:
             if task.id in self._beside:
@@ -195,19 +195,19 @@ class Run:
         self._remembrance.remember_task(task, output, moment or self._shared.clock())
 
     def _current(self) -> str | None:
-        """Return what the first task that is not done yet is about."""
+        """Return the description of the first unfinished task."""
         for task in self._tasks:
             if task.id not in self._outputs:
                 return filled(task.description, self._shared.inputs)
         return None
 
-    def _tasks_named_by(self, task: TaskSnapshot) -> list[TaskSnapshot]:
+    def _context_tasks(self, task: TaskSnapshot) -> list[TaskSnapshot]:
         return [other for other in self._tasks if other.id in task.context]
 
     def _context(self, place: int) -> list[str]:
-        """Return what a task builds on: its texts and the outputs it names.
+        """Return what a task builds on: its context's texts, and the outputs that it names.
 
-        Without any it is the output of the last task before it that did not run beside others.
+        A task without context builds on the output of the last synchronous task before it.
         """
         task, ids = self._tasks[place], {task.id for task in self._tasks}
         for entry in task.context:

@@ -1,4 +1,4 @@
-"""What all tasks of one run share: the job, its history, models, tools, and the budget."""
+"""What all tasks of one run share: the job, its progress, models, tools, and the budget."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from executor.domain.meters import Meters
 from executor.engine.budget import Reserve
 from executor.engine.faults import RunFault
 from executor.engine.history import Progress
-from executor.engine.ports import Models, Tool, Toolbox
+from executor.engine.ports import ModelSource, Tool, ToolSource
 from executor.engine.trace import Trace
 from executor.models.dialogue import Tokens
 from executor.models.masking import address
@@ -22,19 +22,19 @@ from executor.models.model import Model, ModelFault
 
 WAITING = "MODEL_WAITING"
 _WAITS = 50
-"""Waits for models that one job tells of."""
+"""How many waits for models one job reports."""
 _SOME = Tokens(1_000, 1_000)
 
 
 @dataclass(slots=True)
 class Shared:
-    """One run's surroundings."""
+    """The context of one run."""
 
     job: Job
     progress: Progress
     trace: Trace
-    models: Models
-    toolbox: Toolbox
+    models: ModelSource
+    toolbox: ToolSource
     tracer: Tracer
     clock: Callable[[], datetime]
     meters: Meters
@@ -55,14 +55,14 @@ class Shared:
         return self.job.inputs
 
     def agent(self, task: TaskSnapshot) -> AgentSnapshot:
-        """Return the agent a task is assigned to. Raises `RunFault` when the crew has it not."""
+        """Return the agent a task is assigned to. Raises `RunFault` if the crew does not have it."""
         for agent in self.job.snapshot.agents:
             if agent.id == task.agent_id:
                 return agent
         raise RunFault("CREW_INVALID", f"The crew has no agent {task.agent_id}.", task.id)
 
     async def model(self, name: str) -> Model:
-        """Return a model, found once per run; a stand-in is warned of once per job.
+        """Return a model, resolved once per run; warn once per job about a stand-in.
 
         Raises `ModelFault`.
         """
@@ -81,7 +81,7 @@ class Shared:
         return model
 
     def tools(self, agent: AgentSnapshot, task: TaskSnapshot) -> dict[str, Tool]:
-        """Return what `agent` may call for `task`, by name. Unknown names are warned of."""
+        """Return the tools that `agent` may call for `task`, by name; warn about unknown names."""
         names = dict.fromkeys([*agent.tools, *task.tools])
         found = {name: self._tool(name) for name in names}
         for name in (name for name, tool in found.items() if tool is None):
@@ -98,7 +98,7 @@ class Shared:
         return told[0] if told else ToolSnapshot(name=name)
 
     def known_as(self, name: str) -> str:
-        """Return a tool's name and, for one of the workspace's own, the host it is called at."""
+        """Return a tool's name and, for a custom tool, the host it calls."""
         where = address(self._snapshot_of(name).endpoint or "")
         return f"{name} ({where})" if where else name
 
@@ -109,23 +109,23 @@ class Shared:
             self.trace.write_warning(code, message)
 
     def warn_of_wait(self, why: str, seconds: float) -> None:
-        """Warn that a model is waited for: so often that a job's log does not fill up with it."""
+        """Warn that the run waits for a model, but not so often that the job's log fills up."""
         told = sum(code == WAITING for code, _ in self.progress.warned)
         if told > _WAITS:
             return
         message = f"{why} It is asked again in {seconds:.1f} s."
         if told == _WAITS:
-            message += " Further waits of this run are not told."
+            message += " Further waits of this run are not reported."
         self.progress.warned.add((WAITING, f"{told} {message}"))
         self.trace.write_warning(WAITING, message)
 
     def count(self, usage: ModelUsage, model: str) -> None:
-        """Add what one reply used; warn where a bound on costs cannot be kept, or is estimated."""
+        """Add what one reply used; warn if its cost is unknown or its usage estimated."""
         self.progress.spent.add(usage)
         if usage.cost_usd is None:
             self._warn_unpriced(model)
         if usage.estimated is True:
-            told = f"The model {model} does not say what its replies use: it is estimated."
+            told = f"The model {model} does not say what its replies use, so that is estimated."
             self.warn("USAGE_ESTIMATED", told)
 
     def _warn_unpriced(self, model: str) -> None:
@@ -134,19 +134,19 @@ class Shared:
             self.warn("COST_UNKNOWN", f"{told}Set max_tokens, which bounds it all the same.")
 
     def count_cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
-        """Count requests to which no reply came; they are told of when the run ends."""
+        """Count requests that got no reply; `write_cut_off` writes them when the run ends."""
         self.progress.spent.add(usage)
         key = (task_id, agent, model)
         known = self._lost.get(key)
         self._lost[key] = usage if known is None else known.plus(usage)
 
     def write_cut_off(self) -> None:
-        """Write down the requests to which no reply came."""
+        """Write the requests that got no reply."""
         for (task_id, agent, model), usage in self._lost.items():
             self.trace.write_cut_off(task_id, agent, model, usage)
         self._lost.clear()
 
 
 def as_run_fault(fault: ModelFault, task_id: str) -> RunFault:
-    """Return the fault of a model as the one that ends a run at `task_id`."""
+    """Return a model's fault as the one that ends the run at `task_id`."""
     return RunFault(fault.code, fault.message, task_id)

@@ -1,10 +1,10 @@
-"""Room in a prompt, shared out fairly, with a mark wherever something had to be left out."""
+"""Shares the room in a prompt fairly, with a mark wherever something had to be left out."""
 
 from collections.abc import Sequence
 
 
 def cut(text: str, limit: int) -> str:
-    """Return `text`, or its beginning with a mark that says how much of it is left out."""
+    """Return `text`, or its beginning with a mark that gives its full length."""
     if len(text) <= limit:
         return text
     mark = f"\n… [cut: {len(text):,} characters in all]"
@@ -12,13 +12,13 @@ def cut(text: str, limit: int) -> str:
 
 
 def fit(texts: Sequence[str], room: int) -> list[str]:
-    """Return `texts` cut to a fair share of `room` characters: what short ones leave is for the others."""
+    """Return `texts`, each cut to a fair share of `room` characters; short ones leave more for others."""
     limits = _limits([len(text) for text in texts], room)
     return [cut(text, limit) for text, limit in zip(texts, limits, strict=True)]
 
 
 def lines_within(groups: Sequence[Sequence[str]], room: int) -> list[str]:
-    """Return the first lines of each group, each line once, as far as its share of `room` goes."""
+    """Return the first lines of each group that fit its share of `room`, each line once."""
     seen: set[str] = set()
     fresh = [[line for line in group if _new(line, seen)] for group in groups]
     limits = _limits([sum(len(line) + 1 for line in group) for group in fresh], room)
@@ -51,7 +51,7 @@ def _first(lines: Sequence[str], limit: int) -> list[str]:
 
 
 def _limits(sizes: Sequence[int], room: int) -> list[int]:
-    """Return how much of `room` each may have: no more than it needs, and the rest in equal parts."""
+    """Return each one's part of `room`: no more than it needs, the rest in equal shares."""
     limits = [0] * len(sizes)
     left, waiting = room, sorted(range(len(sizes)), key=lambda place: sizes[place])
     for count, place in zip(range(len(waiting), 0, -1), waiting, strict=True):

@@ -1,6 +1,6 @@
 """The spans of a run, by OpenTelemetry's conventions for generative AI: agents, chats, tool calls.
 
-None holds what was said: prompts, arguments and results are in the job's trace alone.
+No span holds any content: prompts, arguments and results are only in the job's trace.
 """
 
 import time
@@ -21,7 +21,7 @@ from executor.tools.spec import Failed
 def _span(
     shared: Shared, name: str, facts: Mapping[str, str], kind: SpanKind = SpanKind.INTERNAL
 ) -> Iterator[Span]:
-    """Record what is inside. A fault is told by its code or type: its text may hold what was said."""
+    """Record the block. A fault shows up by its code or type only: its text may hold content."""
     with shared.tracer.start_as_current_span(
         name, kind=kind, attributes=facts, record_exception=False, set_status_on_exception=False
     ) as span:
@@ -56,7 +56,7 @@ def agent(shared: Shared, name: str, task_id: str) -> Iterator[None]:
 
 @contextmanager
 def chat(shared: Shared, model: Model, asked: str) -> Iterator[Callable[[Reply], Reply]]:
-    """Record one request to `model`, and count it; the reply is to be told to what this yields."""
+    """Record and count one request to `model`; pass the reply to the function that this yields."""
     facts = {
         "gen_ai.operation.name": "chat",
         "gen_ai.provider.name": model.provider,
@@ -85,7 +85,7 @@ def chat(shared: Shared, model: Model, asked: str) -> Iterator[Callable[[Reply],
 
 @contextmanager
 def tool(shared: Shared, call: NumberedCall) -> Iterator[Callable[[str], str]]:
-    """Record one tool call; its result is to be told to what this yields."""
+    """Record one tool call; pass its result to the function that this yields."""
     facts = {
         "gen_ai.operation.name": "execute_tool",
         "gen_ai.tool.name": call.request.name,

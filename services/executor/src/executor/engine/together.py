@@ -1,4 +1,4 @@
-"""Work that is done at once and ends as one."""
+"""Concurrent work that ends as one."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -11,11 +11,11 @@ ResultT = TypeVar("ResultT")
 
 
 class Together:
-    """Tasks of which the first that fails ends all the others.
+    """A group of asyncio tasks; the first that fails ends all the others.
 
-    Not asyncio's TaskGroup: that forgets to be cancelled when a fault comes at the same moment, and
-    until Python 3.13 counts a cancellation of its own making as one from outside. A run that is cut
-    off must end, whatever else happens.
+    Not asyncio's `TaskGroup`: that swallows a cancellation that coincides with a fault and, before
+    Python 3.13, takes a cancellation of its own for one from outside. A run that is cut off must
+    end, whatever else happens.
     """
 
     def __init__(self) -> None:
@@ -23,14 +23,14 @@ class Together:
         self._moved = asyncio.Event()
 
     def start(self, work: Coroutine[Any, Any, ResultT]) -> asyncio.Task[ResultT]:
-        """Begin with `work`; what is begun may start more."""
+        """Start `work`, which may itself start more."""
         task = asyncio.create_task(work)
         task.add_done_callback(lambda _: self._moved.set())
         self._tasks.append(task)
         return task
 
     async def wait(self) -> None:
-        """Return when all are done; raise what ended them, which is why the others were called off."""
+        """Wait for all tasks; raise the fault of the one that made the others be cancelled."""
         try:
             while not all(task.done() for task in self._tasks) and not self._faults():
                 self._moved.clear()
@@ -52,7 +52,7 @@ class Together:
 
 
 def _order(fault: BaseException) -> int:
-    """Losing the job comes before any fault, and a bug comes before a fault, lest it be hidden."""
+    """Losing the job comes first, then a bug, so that no ordinary fault hides it."""
     if isinstance(fault, Superseded):
         return 0
     return 2 if isinstance(fault, RunFault) else 1

@@ -1,4 +1,4 @@
-"""What a run writes down: one method per kind of event, with what is public and what is kept."""
+"""Writes a run's events: one method per event type, with its public and its private part."""
 
 import hashlib
 from collections.abc import Sequence
@@ -44,7 +44,7 @@ _TITLE = 160
 
 @dataclass(frozen=True, slots=True)
 class NumberedCall:
-    """A tool call with its number in the task, which its idempotency key is made of."""
+    """A tool call with its number in the task, which is part of its idempotency key."""
 
     number: int
     place: CallPlace
@@ -52,18 +52,18 @@ class NumberedCall:
 
 
 class Trace:
-    """Writes a run's events to its journal. Nothing waits but `flush`, `flush_replies`, `effect`."""
+    """Writes a run's events to its journal. Only `flush`, `flush_replies` and `effect` wait."""
 
     def __init__(self, journal: Journal) -> None:
         self._journal = journal
         self._replied = False
 
     async def flush(self) -> None:
-        """Return when all that was written is stored. Raises as `Journal.flush`."""
+        """Wait until everything written is stored. Raises what `Journal.flush` raises."""
         await self._journal.flush()
 
     async def flush_replies(self) -> None:
-        """Return when all replies and what came of them are stored. Raises as `Journal.flush`."""
+        """Wait until all replies and their results are stored. Raises what `Journal.flush` raises."""
         if self._replied:
             await self._journal.flush()
 
@@ -92,7 +92,7 @@ class Trace:
         calls: Sequence[NumberedCall],
         usage: ModelUsage,
     ) -> None:
-        """Write a model's reply and the tool calls it asks for, together."""
+        """Write a model's reply together with the tool calls it asks for."""
         body = LlmCall(
             task_id=task_id,
             agent=agent,
@@ -106,7 +106,7 @@ class Trace:
         self._journal.append(EventDraft(body, ReplyKept(scope=scope, reply=reply.dump())), *drafts)
 
     def write_cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
-        """Write what requests used to which no reply came."""
+        """Write what requests used that got no reply."""
         body = LlmCall(
             task_id=task_id,
             agent=agent,
@@ -118,7 +118,7 @@ class Trace:
         self._write(body, ReplyKept(cut_off=True))
 
     def write_tool_call(self, task_id: str, agent: str, call: NumberedCall) -> None:
-        """Write one tool call, before it is made."""
+        """Write a tool call before it is made."""
         self._journal.append(_draft_call(task_id, agent, call))
 
     def write_tool_result(self, task_id: str, agent: str, call: NumberedCall, text: str) -> None:
@@ -133,7 +133,7 @@ class Trace:
         self._write(body, ResultKept(call=call.number, text=text, failed=failed))
 
     def write_question(self, job_id: str, question: QuestionDraft, number: int) -> None:
-        """Write a question to people; `number` of them were asked before."""
+        """Write a question to people; `number` questions were asked before."""
         review = question.call is None
         body = InputRequired(
             question_id=_question_id(job_id, number),
@@ -160,7 +160,7 @@ class Trace:
 
 
 def _question_id(job_id: str, number: int) -> str:
-    """Return an id that a resumed run gives the same question again."""
+    """Return the question's id, which stays the same if a resumed run asks again."""
     told = f"{job_id} {number}".encode("utf-8", "replace")
     return f"question_{hashlib.blake2s(told, digest_size=10).hexdigest()}"
 
@@ -191,5 +191,5 @@ def _summary(reply: Reply) -> str:
 
 
 def shorten(text: str, limit: int) -> str:
-    """Return `text`, cut to `limit` characters with a mark that says so."""
+    """Return `text`, cut to `limit` characters with an ellipsis."""
     return text if len(text) <= limit else f"{text[: limit - 1]}…"

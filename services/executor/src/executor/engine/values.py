@@ -1,6 +1,6 @@
-"""The JSON value in a model's answer, however it is wrapped: in prose, in fences, in a text of its own.
+"""Finds the JSON value in a model's answer: in prose, in code fences, or encoded as a string.
 
-A model may say anything, so no more than `LONGEST` characters are looked at, each a few times at most.
+A model may say anything, so at most `LONGEST` characters are read, each only a few times.
 """
 
 import json
@@ -16,7 +16,7 @@ from executor.models.calls import clean
 LONGEST = 256 * 1024
 DEEPEST = 100
 _TRIES = 200
-"""Brackets in prose at which a value is looked for."""
+"""How many brackets in prose are tried as the beginning of a value."""
 _FENCES = 20
 _ENCODED_AGAIN = 3
 _SPACE = " \t\r\n\ufeff"
@@ -28,14 +28,14 @@ _LONG_NUMBER = re.compile(r"(?<!\d)\d{19}")
 
 
 class Unreadable(ValueError):  # noqa: N818 - it says what a text is
-    """A text that is no JSON value, or none that can be kept; the text says why."""
+    """A text that holds no JSON value, or none that can be stored; the message says why."""
 
 
 def find_value(text: str, complaint: Callable[[Any], str | None]) -> Any:
-    """Return the value in `text` that `complaint` has nothing against.
+    """Return the value in `text` for which `complaint` returns None.
 
-    It is the whole text, or what a text in JSON holds, or the last such value in a fence, or else the
-    longest in the prose. Raises `Unreadable`, with what is wrong with the likeliest value.
+    It is the whole text (or what a JSON string holds), else the last such value in a code fence,
+    else the longest in the prose. Raises `Unreadable` with what is wrong with the likeliest value.
     """
     if len(text) > LONGEST:
         raise Unreadable(f"it is too long: at most {LONGEST} characters are read")
@@ -48,7 +48,7 @@ def find_value(text: str, complaint: Callable[[Any], str | None]) -> Any:
                 if wrong is None:
                     return value
                 first = first or f"it does not meet the schema: {wrong}"
-        except Unreadable as fault:  # of a text that only begins like a number, perhaps
+        except Unreadable as fault:  # the text may only begin like a number
             first = first or str(fault).removeprefix(_NO_JSON)
         if wrong is not None:
             break
@@ -56,16 +56,16 @@ def find_value(text: str, complaint: Callable[[Any], str | None]) -> Any:
 
 
 def parse(text: str) -> Any:
-    """Return the JSON value that `text` is. Raises `Unreadable`, also for what cannot be kept.
+    """Return `text` parsed as JSON. Raises `Unreadable`, also for what cannot be stored.
 
-    That is what is nested deeper than `DEEPEST`, a number that is none in JSON, or beyond 64 bits.
-    Halves of surrogate pairs, which no store holds, become `?`.
+    That is a value nested deeper than `DEEPEST`, or a number that JSON does not have or that exceeds
+    64 bits. Unpaired surrogates, which no store accepts, become `?`.
     """
-    if not _LONG_NUMBER.search(text):  # orjson would make a float of it
+    if not _LONG_NUMBER.search(text):  # orjson would turn it into a float
         try:
             return _storable(orjson.loads(text))
         except orjson.JSONDecodeError:
-            pass  # the slower one tells why, and takes half surrogates
+            pass  # the slower decoder says why, and accepts unpaired surrogates
     try:
         return _storable(_DECODER.decode(text))
     except Unreadable:
@@ -81,7 +81,7 @@ def _whole(text: str) -> Iterator[Any]:
 
 
 def _unpack(value: Any) -> Iterator[Any]:
-    """Yield a value, and what it holds where it is a text that was encoded again."""
+    """Yield a value and, if it is a string that was encoded again, what it holds."""
     yield value
     for _ in range(_ENCODED_AGAIN):
         if not isinstance(value, str) or value.strip(_SPACE)[:1] not in tuple('{["'):
@@ -104,9 +104,9 @@ def _in_fences(text: str) -> Iterator[Any]:
 
 
 def _in_prose(text: str) -> Iterator[Any]:
-    """Yield the longest value that begins at a bracket, unless one there is broken.
+    """Yield the longest value that begins at a bracket. Raises `Unreadable` if one is broken.
 
-    A part of a broken value is never taken for the whole of it.
+    A part of a broken value is never taken for the whole.
     """
     found: tuple[int, Any] | None = None
     place = 0
@@ -135,7 +135,7 @@ def _too_deep() -> str:
 
 
 def _constant(name: str) -> Any:
-    raise Unreadable(f"{name} is no number in JSON")
+    raise Unreadable(f"{name} is not a number in JSON")
 
 
 def _float(text: str) -> float:
@@ -154,11 +154,11 @@ def _int(text: str) -> int:
 _DECODER = json.JSONDecoder(
     parse_constant=_constant, parse_float=_float, parse_int=_int, strict=False
 )
-"""Not strict: it takes line breaks within texts, which models forget to escape."""
+"""Not strict: it accepts line breaks in strings, which models forget to escape."""
 
 
 def _storable(value: Any) -> Any:
-    """Return `value` as the store will hold it. Raises `Unreadable`."""
+    """Return `value` as it can be stored. Raises `Unreadable`."""
     nested = value
     for _ in range(_ENCODED - DEEPEST):
         nested = [nested]
@@ -177,4 +177,4 @@ def _storable(value: Any) -> Any:
 
 
 _ENCODED = 254
-"""How deep orjson writes; what is put into that many lists less may be `DEEPEST` deep."""
+"""How deep a value orjson encodes. Wrapped in `_ENCODED - DEEPEST` lists, one may be `DEEPEST` deep."""

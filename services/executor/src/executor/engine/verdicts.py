@@ -1,4 +1,4 @@
-"""What a guardrail's judge says, read so that nothing but a plain pass is one."""
+"""Reads what a guardrail's judge says, so that only a plain pass counts as one."""
 
 import re
 from dataclasses import dataclass
@@ -37,17 +37,17 @@ class Verdict:
 
 
 def verdict_of(text: str) -> Verdict | None:
-    """Return the verdict that `text` is, or None when it is not clear.
+    """Return the verdict in `text`, or None if it is not clear.
 
-    A pass is one whole word, alone but for marks and a label, or `{"verdict": "pass"}` alone. A fail
-    begins with its word, or is `{"verdict": "fail"}`.
+    A pass is that one word, with nothing but punctuation and a label around it, or just
+    `{"verdict": "pass"}`. A fail begins with its word, or is `{"verdict": "fail"}`.
     """
     if len(text) > _READ or _UNTICKED.search(text):
         return None
-    return _parse_structured(text) if '"verdict"' in text else _parse_word(text)
+    return _verdict_in_json(text) if '"verdict"' in text else _verdict_in_words(text)
 
 
-def _parse_structured(text: str) -> Verdict | None:
+def _verdict_in_json(text: str) -> Verdict | None:
     start, end = text.find("{"), text.rfind("}")
     if start < 0 or _WORD.search(_FENCE.sub("", text[:start] + text[end + 1 :])):
         return None
@@ -64,7 +64,7 @@ def _parse_structured(text: str) -> Verdict | None:
     return _fail(reason) if said.strip().casefold() == "fail" else None
 
 
-def _parse_word(text: str) -> Verdict | None:
+def _verdict_in_words(text: str) -> Verdict | None:
     bare = _FENCE.sub("", text).strip(_MARKS)
     label = _LABEL.match(bare)
     if label is not None:

@@ -1,4 +1,4 @@
-"""The requests that one reply takes, as a run tells of them and counts them."""
+"""Counts the requests that one reply takes, and reports them to the run."""
 
 from dataclasses import dataclass, field
 
@@ -11,7 +11,7 @@ from executor.models.dialogue import Reply, Tokens
 
 @dataclass(slots=True)
 class Wire:
-    """Fulfils `Listener`."""
+    """Implements `Listener` for one reply."""
 
     shared: Shared
     requests: int = 0
@@ -31,18 +31,18 @@ class Wire:
         self.shared.warn_of_wait(why, seconds)
 
     def end_request(self) -> None:
-        """The last request was refused or did not get through: it used nothing that is known."""
+        """Note that the last request failed: as far as anyone knows, it used nothing."""
         self.under_way = False
 
     def usage(self, reply: Reply) -> ModelUsage:
-        """Return what `reply` and all that was asked for it used, as its event tells it."""
+        """Return what `reply` and all requests for it used, as its event reports it."""
         used = _sum(self.used, reply.tokens)
         return _usage(max(1, self.requests), used)
 
     def cut_off_usage(self, read: int) -> ModelUsage | None:
-        """Return what was used although no reply came; None when nothing was asked.
+        """Return what was used although no reply came, or None if no request was sent.
 
-        `read` is about how many tokens the request has that was under way.
+        `read` estimates the prompt tokens of the request under way.
         """
         if not self.requests:
             return None

@@ -1,4 +1,4 @@
-"""How one task is worked on: by its agent, or by a manager who hands the work on."""
+"""Works on one task: by its agent, or by a manager who delegates it."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -21,9 +21,9 @@ from executor.tools.spec import Failed, ToolSpec
 MANAGER = "Manager"
 DELEGATE = "delegate_work"
 _DELEGATIONS = 8
-"""Pieces of work that a manager may hand on in one reply: each is a whole conversation."""
+"""How many pieces of work a manager may delegate in one reply: each is a whole conversation."""
 _DELEGATED = 60_000
-"""Characters of a coworker's answer that the manager is shown."""
+"""How many characters of a coworker's answer the manager sees."""
 
 
 def worker_name(shared: Shared, task: TaskSnapshot) -> str:
@@ -110,7 +110,7 @@ def _topic(
 class Delegation:
     """The manager's tool: a coworker does a piece of work with its own model and tools.
 
-    It is safe to go on with after a crash, since the coworker's own steps are in the history.
+    It can resume after a crash, since the coworker's own steps are in the history.
     """
 
     safe = reads = True
@@ -141,7 +141,7 @@ class Delegation:
         return await fit_arguments(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
-        """Let the coworker work and return its answer. Raises `RunFault` when its model fails."""
+        """Let the coworker do the work and return its answer. Raises `RunFault` if its model fails."""
         try:
             agent = self._coworkers.find(str(arguments["coworker"]))
         except Unclear as fault:

@@ -1,4 +1,4 @@
-"""The tool calls in a reply, made so that they can be stored, made, and shown to any provider again."""
+"""Cleans the tool calls in a reply, so that they can be stored, made, and sent back to any provider."""
 
 import json
 import math
@@ -11,12 +11,12 @@ import orjson
 from executor.models.dialogue import ToolRequest
 
 _SENDABLE = re.compile(r"[A-Za-z0-9_-]{1,40}")
-"""Ids that OpenAI, Anthropic and Google all take back."""
+"""Ids that OpenAI, Anthropic and Google all accept back."""
 _NAME = 64
 _DEEPEST = 60
 _WIDEST = 100_000
 _LARGEST = 256 * 1024
-"""Characters of one call's arguments; what is longer is no call but a mistake."""
+"""The most characters of one call's arguments; longer ones are a mistake."""
 _TOGETHER = 512 * 1024
 _SHOWN = 2_000
 _MARKS = re.compile(r"<\|[^|<>]{0,60}\|>")
@@ -28,9 +28,9 @@ CUT = "your reply reached its length limit in the midst of this call, and it was
 
 
 class Cleaner:
-    """Makes requests of the calls in one reply.
+    """Turns the calls in one reply into requests.
 
-    `names` are the tools there are and `taken` the ids of earlier calls in the dialogue; `cut` says
+    `names` are the available tools and `taken` the ids of earlier calls in the dialogue. `cut` says
     that the reply ended at its length limit.
     """
 
@@ -41,7 +41,7 @@ class Cleaner:
         self._left = _TOGETHER
 
     def request(self, call_id: str, name: str, arguments: object) -> ToolRequest:
-        """Return one call; arguments that cannot be used are told as `broken`."""
+        """Return one call; unusable arguments become its `broken`."""
         call_id, name = self._id(call_id), tool_name(name, self._names)
         value, fault = self._value(arguments)
         if value is not None:
@@ -64,23 +64,23 @@ class Cleaner:
                 return None, f"the arguments are too long: at most {_LARGEST} characters are read"
         try:
             return usable(arguments), ""
-        except Unusable as fault:
+        except UnusableArguments as fault:
             return None, str(fault)
 
 
-class Unusable(ValueError):  # noqa: N818 - it says what arguments are
-    """Arguments that no tool can be called with; the text says why."""
+class UnusableArguments(ValueError):  # noqa: N818 - it says what arguments are
+    """Arguments that no tool can be called with; the message says why."""
 
 
 def usable(arguments: object) -> dict[str, Any]:
-    """Return a call's arguments as a JSON object. Raises `Unusable`."""
-    value = _decoded(arguments) if isinstance(arguments, str) else arguments
+    """Return a call's arguments as a JSON object. Raises `UnusableArguments`."""
+    value = _decode(arguments) if isinstance(arguments, str) else arguments
     if isinstance(value, str) and value.strip():  # encoded twice
-        value = _decoded(value)
+        value = _decode(value)
     if value is None or value == "":
         return {}
     if not isinstance(value, Mapping):
-        raise Unusable("the arguments are not one JSON object")
+        raise UnusableArguments("the arguments are not one JSON object")
     _check(value)
     try:
         orjson.dumps(value)
@@ -89,59 +89,59 @@ def usable(arguments: object) -> dict[str, Any]:
     return dict(value)
 
 
-def _decoded(text: str) -> Any:
+def _decode(text: str) -> Any:
     text = text.strip(" \t\r\n\ufeff")
     if not text:
         return {}
     try:
         return json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)
-    except Unusable:
+    except UnusableArguments:
         raise
     except RecursionError:
-        raise Unusable("the arguments are nested too deep") from None
+        raise UnusableArguments("the arguments are nested too deep") from None
     except ValueError as fault:
-        raise Unusable(f"the arguments are not JSON ({fault})") from None
+        raise UnusableArguments(f"the arguments are not JSON ({fault})") from None
 
 
 def _refuse(name: str) -> Any:
-    raise Unusable(f"{name} is no number in JSON")
+    raise UnusableArguments(f"{name} is not a number in JSON")
 
 
 def _float(text: str) -> float:
     number = float(text)
     if not math.isfinite(number):
-        raise Unusable(f"the number {text[:40]} is out of range")
+        raise UnusableArguments(f"the number {text[:40]} is out of range")
     return number
 
 
 def _int(text: str) -> int:
     if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
-        raise Unusable(f"the number {text[:40]} is out of range: write it as a text")
+        raise UnusableArguments(f"the number {text[:40]} is out of range: write it as a text")
     return int(text)
 
 
 def _check(value: Any) -> None:
-    """Raise `Unusable` for what is nested too deep or holds a number that JSON has not."""
+    """Raise `UnusableArguments` if `value` is nested too deep or holds a number that JSON lacks."""
     level: list[Any] = [value]
     for _ in range(_DEEPEST):
         below: list[Any] = []
         for entry in level:
             below += entry.values() if isinstance(entry, Mapping) else entry
         if len(below) > _WIDEST:
-            raise Unusable(f"the arguments have more than {_WIDEST} values")
+            raise UnusableArguments(f"the arguments have more than {_WIDEST} values")
         for entry in below:
             if isinstance(entry, float) and not math.isfinite(entry):
-                raise Unusable(f"{entry} is no number in JSON")
+                raise UnusableArguments(f"{entry} is not a number in JSON")
             if isinstance(entry, int) and not -(2**63) <= entry < 2**64:
-                raise Unusable("a number is out of range: write it as a text")
+                raise UnusableArguments("a number is out of range: write it as a text")
         level = [entry for entry in below if isinstance(entry, Mapping | list | tuple)]
         if not level:
             return
-    raise Unusable(f"the arguments are nested deeper than {_DEEPEST}")
+    raise UnusableArguments(f"the arguments are nested deeper than {_DEEPEST}")
 
 
 def clean(value: Any) -> Any:
-    """Return `value` with halves of surrogate pairs, which no request can hold, made into `?`."""
+    """Return `value` with unpaired surrogates, which no request can hold, replaced by `?`."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, Mapping):
@@ -152,9 +152,9 @@ def clean(value: Any) -> Any:
 
 
 def tool_name(given: str, known: Collection[str]) -> str:
-    """Return the tool of `known` that `given` means, else `given` as a name that can be sent.
+    """Return the tool in `known` that `given` means, or else `given` as a name that can be sent.
 
-    Models add what they were trained on: `functions.calculator`, `calculator<|channel|>commentary`.
+    Models add what they saw in training: `functions.calculator`, `calculator<|channel|>commentary`.
     """
     if given in known:
         return given

@@ -1,4 +1,4 @@
-"""Which model answers to a name, and the connections to the providers."""
+"""Resolves names to models, and holds the connections to the providers."""
 
 import asyncio
 import importlib
@@ -14,8 +14,8 @@ from executor.domain.meters import Meters, NoMeters
 from executor.models import offline
 from executor.models.connections import (
     Access,
-    Connection,
     MissingKey,
+    ProviderConnection,
     UnknownModel,
     connect_by_name,
 )
@@ -29,16 +29,16 @@ log = get_logger(__name__)
 
 UNAVAILABLE = "MODEL_UNAVAILABLE"
 _KEPT = 1_000
-"""Names whose models are remembered."""
+"""How many names are cached with their models."""
 _PREFIXED = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9-]+)?:\S+")
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """`access` says how to reach which provider. `fallback` answers for models without a key.
+    """How models are reached. `fallback` answers for models without a key.
 
-    A provider can be used that has a key or an address. `timeout` is seconds for one request;
-    `patience` bounds how often it is tried again.
+    `access` has the key or address of each provider that can be used. `timeout` is the seconds for
+    one request; `patience` bounds its retries.
     """
 
     access: Mapping[str, Access] = field(default_factory=dict)
@@ -48,19 +48,19 @@ class ModelSettings:
 
 
 class Models:
-    """All models by name. Connections are shared by all runs; `close` them at the end."""
+    """All models by name. Runs share the connections; `close` them at the end."""
 
     def __init__(self, settings: ModelSettings, meters: Meters | None = None) -> None:
         self._settings = settings
         self._meters = meters or NoMeters()
         self._providers = model_providers()
         self._access = {
-            name: provider.completed(settings.access.get(name))
+            name: provider.complete_access(settings.access.get(name))
             for name, provider in self._providers.items()
         }
         self._keys = tuple(access.key for access in self._access.values() if access.key)
         self._resolved: dict[str, Model] = {}
-        self._connections: dict[str, Connection] = {}
+        self._connections: dict[str, ProviderConnection] = {}
         self._building = asyncio.Lock()
         self._open = AsyncExitStack()
 
@@ -83,8 +83,8 @@ class Models:
     async def resolve(self, name: str) -> Model:
         """Return the model called `name`.
 
-        Raises `ModelFault` (`MODEL_UNAVAILABLE`) for an unknown one, or one whose provider has no
-        key while there is no fallback.
+        Raises `ModelFault` (`MODEL_UNAVAILABLE`) if it is unknown, or its provider has no key and
+        there is no fallback.
         """
         model = self._resolved.get(name)
         if model is None:
@@ -128,14 +128,14 @@ class Models:
         patience, address = self._settings.patience, self._address(name, provider, native)
         return RemoteModel(name, native, patience, self._meters, connection.traits, address)
 
-    async def _connection(self, name: str, provider: ModelProvider | None) -> Connection:
+    async def _connection(self, name: str, provider: ModelProvider | None) -> ProviderConnection:
         key = provider.name if provider is not None else name.partition(":")[0]
         if key not in self._connections:
             self._connections[key] = await asyncio.to_thread(self._connect, key, provider)
             self._open.push_async_callback(self._connections[key].close)
         return self._connections[key]
 
-    def _connect(self, name: str, provider: ModelProvider | None) -> Connection:
+    def _connect(self, name: str, provider: ModelProvider | None) -> ProviderConnection:
         if provider is None:
             return connect_by_name(name)
         return provider.connect(self._access[name], self._settings.timeout)

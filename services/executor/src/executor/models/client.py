@@ -1,6 +1,6 @@
-"""The HTTP client behind the providers' libraries: what a provider answers is bounded here.
+"""The HTTP client behind the providers' libraries, which bounds what a provider may answer.
 
-Their libraries read an answer whole, whatever its size, and parse it on the event loop.
+Those libraries read an answer whole, whatever its size, and parse it on the event loop.
 """
 
 import asyncio
@@ -10,23 +10,24 @@ from typing import Any
 
 import httpx2
 
-from executor.models.completions import Mended, mended, refusal, revealed
+from executor.models.completions import MendedAnswer, error_body, mend, reveal_error
 
 LARGEST = 2 * 1024 * 1024
-"""Bytes of one answer."""
+"""The most bytes of one answer."""
 _LARGEST_STREAM = 32 * LARGEST
 _LARGEST_ERROR = 64 * 1024
 _AT_ONCE = 32 * 1024
-"""What is larger is mended on a thread."""
+"""Answers with more bytes are mended on a thread."""
 _CONNECTIONS = httpx2.Limits(max_connections=1_000, max_keepalive_connections=100)
 _LONGEST = 4.0
-"""Times the timeout that an answer may take in all, however slowly it drips."""
+"""How many times the timeout an answer may take in all, however slowly it arrives."""
 
 
 class BoundedClient(httpx2.AsyncClient):
-    """Reads answers up to `LARGEST` bytes; a longer one becomes a 413 that says so.
+    """Reads answers of up to `LARGEST` bytes; a longer one becomes a 413 that says so.
 
-    `mends` has answers of OpenAI's chat protocol mended. `timeout` is seconds between two bytes.
+    With `mends`, answers in OpenAI's chat protocol are mended. `timeout` is in seconds and limits
+    the wait for the next bytes.
     """
 
     def __init__(self, timeout: float, *, mends: bool = False) -> None:
@@ -42,7 +43,7 @@ class BoundedClient(httpx2.AsyncClient):
     async def send(
         self, request: httpx2.Request, *, stream: bool = False, **options: Any
     ) -> httpx2.Response:
-        """Send `request` and return its answer, read but for a `stream`; see `AsyncClient.send`."""
+        """Send `request` and return its answer, unread only if `stream`; see `AsyncClient.send`."""
         answer = await super().send(request, stream=True, **options)
         if stream and answer.status_code < 400:
             if isinstance(answer.stream, httpx2.AsyncByteStream):
@@ -56,18 +57,18 @@ class BoundedClient(httpx2.AsyncClient):
         finally:
             await answer.aclose()
         if body is None:
-            return _made(answer, Mended(413, _too_large(), json=True))
+            return _rebuild(answer, MendedAnswer(413, _too_large(), json=True))
         if answer.status_code != 200:
-            return _made(answer, Mended(answer.status_code, body))
+            return _rebuild(answer, MendedAnswer(answer.status_code, body))
         if not self._mends:
-            return _made(answer, revealed(body))
+            return _rebuild(answer, reveal_error(body))
         if len(body) > _AT_ONCE:
-            return _made(answer, await asyncio.to_thread(mended, body))
-        return _made(answer, mended(body))
+            return _rebuild(answer, await asyncio.to_thread(mend, body))
+        return _rebuild(answer, mend(body))
 
 
 class _BoundedStream(httpx2.AsyncByteStream):
-    """The bytes of a stream up to `_LARGEST_STREAM`: each word of a reply is an event of its own."""
+    """A stream of up to `_LARGEST_STREAM` bytes: each word of a reply is an event of its own."""
 
     def __init__(self, stream: httpx2.AsyncByteStream) -> None:
         self._stream = stream
@@ -85,20 +86,20 @@ class _BoundedStream(httpx2.AsyncByteStream):
 
 
 async def _read(answer: httpx2.Response) -> bytes | None:
-    """Return an answer's body, of a refusal its beginning, or None for one that is too large."""
+    """Return an answer's body, or None if it is too large; of an error, at least its beginning."""
     refused = answer.status_code >= 400
     most = _LARGEST_ERROR if refused else LARGEST
-    unpacked = _unpacker(answer.headers.get("content-encoding", ""))
+    unpack = _unpacker(answer.headers.get("content-encoding", ""))
     body = bytearray()
     async for chunk in answer.aiter_raw(64 * 1024):
-        body += unpacked(chunk, most + 1 - len(body))
+        body += unpack(chunk, most + 1 - len(body))
         if len(body) > most:
             return bytes(body[:most]) if refused else None
     return bytes(body)
 
 
 def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
-    """Return what unpacks the next bytes to at most so many: no small answer may become a large one."""
+    """Return a function that unpacks a chunk to at most so many bytes: small answers must stay small."""
     name = encoding.strip().lower()
     if name in {"", "identity"}:
         return lambda chunk, most: chunk[:most]
@@ -108,27 +109,27 @@ def _unpacker(encoding: str) -> Callable[[bytes, int], bytes]:
         )
     unpacker = zlib.decompressobj(zlib.MAX_WBITS | 32)
 
-    def unpacked(chunk: bytes, most: int) -> bytes:
+    def unpack(chunk: bytes, most: int) -> bytes:
         try:
             return unpacker.decompress(chunk, most)
         except zlib.error as fault:
             raise httpx2.DecodingError(str(fault)) from fault
 
-    return unpacked
+    return unpack
 
 
-def _made(answer: httpx2.Response, as_it_should_be: Mended) -> httpx2.Response:
+def _rebuild(answer: httpx2.Response, mended: MendedAnswer) -> httpx2.Response:
     left_out = {b"content-encoding", b"content-length", b"transfer-encoding"}
-    # As bytes: a header may hold any, and as texts not all of them can be sent on.
+    # As bytes: a header may hold any byte, and not every one survives as text.
     headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in left_out]
     return httpx2.Response(
-        as_it_should_be.status,
+        mended.status,
         headers=headers,
-        content=as_it_should_be.body,
+        content=mended.body,
         request=answer.request,
         history=answer.history,
     )
 
 
 def _too_large() -> bytes:
-    return refusal(f"Its answer has more than {LARGEST // 1024 // 1024} MB.")
+    return error_body(f"Its answer has more than {LARGEST // 1024 // 1024} MB.")

@@ -1,7 +1,7 @@
-"""Replies of servers that speak OpenAI's chat protocol, mended before its library reads them.
+"""Mends the replies of servers that speak OpenAI's chat protocol before its library reads them.
 
-Many speak it nearly: errors in a 200, counts that are none, arguments as objects, ids that are null.
-What comes out has only what we read, in the shape that the protocol gives it.
+Many only come close to it: errors in a 200, unusable counts, arguments as objects, null ids. The
+result has only what we read, in the shape that the protocol defines.
 """
 
 import itertools
@@ -16,11 +16,11 @@ import orjson
 from executor.models.counting import countable, tokens_of
 
 _CALLS = 256
-"""Calls of one reply that are read."""
+"""How many calls of one reply are read."""
 _TEXT = 600_000
-"""Characters of an answer."""
+"""The most characters an answer may have."""
 _THOUGHTS = 500_000
-"""Characters of thoughts that are kept to be sent again; longer ones are left out."""
+"""The most characters of thoughts that are kept to be sent back; longer ones are left out."""
 _SAID = 2_000
 _LOOK = 2_000
 _LOOKED_AT = 50
@@ -28,16 +28,16 @@ _SHOWN = 200
 _MARKUP = re.compile(r"<[^<>]{0,400}>")
 _TELLING = re.compile(r"(?i)message|msg|detail|error|reason|title")
 _ANSWERS = ("content", "output", "candidates", "choices", "status")
-"""Where the protocols of OpenAI, Anthropic and Google have an answer."""
+"""Where the protocols of OpenAI, Anthropic and Google put an answer."""
 _PARTS = 40_000
-"""Values of an answer, in all its lists and objects; those of a long text are one."""
+"""The most values an answer's lists and objects may hold in all; a string is one, however long."""
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[{,]', re.DOTALL)
 _PASSING: Sequence[tuple[tuple[str, ...], int]] = (
     (("quota", "insufficient balance", "billing"), 402),
     (("rate limit", "rate_limit", "ratelimit", "too many requests", "too_many", "throttl"), 429),
     (("overload", "unavailable", "capacity", "busy", "timeout", "timed out"), 503),
 )
-"""What a message may say, and the status it should have had."""
+"""Words in an error's message, and the status the answer should have had."""
 _NAMED: Sequence[tuple[tuple[str, ...], int]] = (
     *_PASSING,
     (("exhausted",), 429),
@@ -46,29 +46,29 @@ _NAMED: Sequence[tuple[tuple[str, ...], int]] = (
     (("not_found", "not found"), 404),
     (("invalid", "bad_request", "bad request", "context_length", "unsupported"), 400),
 )
-"""What a code or a type of an error may say."""
+"""Words in an error's code or type, and the status the answer should have had."""
 
 ESTIMATED = "kasal_estimated"
-"""A detail of usage that says that the counts beside it are not all the provider's."""
+"""A usage detail: not all of the counts next to it are the provider's."""
 LEFT_OUT = "kasal_left_out"
-"""A detail of usage: how many calls of the reply are left out."""
+"""A usage detail: how many of the reply's calls are left out."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mended:
-    """An answer as it should have been: its status and its body, `json` where it is known to be that."""
+class MendedAnswer:
+    """An answer as it should have been: status and body. `json` says that the body is known to be JSON."""
 
     status: int
     body: bytes
     json: bool = False
 
 
-def mended(body: bytes) -> Mended:
-    """Return the answer that a 200 with `body` stands for."""
+def mend(body: bytes) -> MendedAnswer:
+    """Return what the server should have answered instead of a 200 with `body`."""
     if _has_too_many_parts(body):
-        return Mended(413, refusal(f"Its answer has more than {_PARTS} parts."), json=True)
+        return MendedAnswer(413, error_body(f"Its answer has more than {_PARTS} parts."), json=True)
     told = _read(body)
-    if isinstance(told, list) and len(told) == 1:  # as Google's errors come
+    if isinstance(told, list) and len(told) == 1:  # Google sends errors like this
         told = told[0]
     if not isinstance(told, dict):
         return _no_completion(body)
@@ -76,31 +76,33 @@ def mended(body: bytes) -> Mended:
     if choice is not None and choice.get("error"):
         error, choice = choice["error"], None
     if error is not None and (choice is None or not _says_something(choice["message"])):
-        return _refused(error)
+        return _error_answer(error)
     if choice is not None:
         return _whole(_completion(told, choice))
     if "choices" not in told and any(map(told.get, _ANSWERS)):  # of another protocol
-        return Mended(200, body)
-    return _refused({"message": _words(told) or f"It answered without a message: {_begin(body)}"})
+        return MendedAnswer(200, body)
+    return _error_answer(
+        {"message": _words(told) or f"It answered without a message: {_begin(body)}"}
+    )
 
 
-def _no_completion(body: bytes) -> Mended:
-    """Return what a body that is no JSON object stands for: a page of something in between, as a rule."""
+def _no_completion(body: bytes) -> MendedAnswer:
+    """Return the error for a body that is no JSON object: usually a page from some proxy."""
     if body.lstrip().startswith((b"data:", b"event:")):
-        return _refused(
+        return _error_answer(
             {"message": "It answered with a stream, which was not asked for.", "code": 501}
         )
-    return _refused({"message": f"Its answer is no completion: {_begin(body)}", "code": 503})
+    return _error_answer({"message": f"Its answer is no completion: {_begin(body)}", "code": 503})
 
 
 def _begin(body: bytes) -> str:
-    """Return the beginning of what came, on one line; of a page, its words."""
+    """Return the beginning of `body` on one line, without markup."""
     text = _MARKUP.sub(" ", body[:_LOOK].decode("utf-8", "replace"))
     return " ".join(text.split())[:_SHOWN] or "nothing"
 
 
 def _words(told: Mapping[str, Any]) -> str:
-    """Return what an answer without a choice says of it, under one of the names that servers have."""
+    """Return the message in an answer without a choice, under any of the names that servers use."""
     for name, value in itertools.islice(told.items(), _LOOKED_AT):
         entry = value[0] if isinstance(value, list) and value else value
         if isinstance(entry, Mapping):
@@ -112,28 +114,30 @@ def _words(told: Mapping[str, Any]) -> str:
     return ""
 
 
-def revealed(body: bytes) -> Mended:
-    """Return the answer that a 200 of another protocol stands for: as it is, or the error within."""
+def reveal_error(body: bytes) -> MendedAnswer:
+    """Return a 200 of another protocol unchanged, or the error inside it."""
     if b'"error"' in body[:_LOOK] and len(body) <= 10 * _LOOK:
         told = _read(body)
         if isinstance(told, dict) and told.get("error") and not any(map(told.get, _ANSWERS)):
-            return _refused(told["error"])
-    return Mended(200, body)
+            return _error_answer(told["error"])
+    return MendedAnswer(200, body)
 
 
-def _whole(completion: Mapping[str, Any]) -> Mended:
+def _whole(completion: Mapping[str, Any]) -> MendedAnswer:
     if len(completion["choices"][0]["message"]["content"] or "") > _TEXT:
-        return Mended(413, refusal(f"Its answer has more than {_TEXT} characters."), json=True)
-    return Mended(200, _json(completion), json=True)
+        return MendedAnswer(
+            413, error_body(f"Its answer has more than {_TEXT} characters."), json=True
+        )
+    return MendedAnswer(200, _json(completion), json=True)
 
 
-def refusal(told: str) -> bytes:
-    """Return the body of an error that says `told`, in place of an answer that is too large."""
+def error_body(told: str) -> bytes:
+    """Return the error body, saying `told`, that replaces an answer that is too large."""
     return _json({"error": {"message": told, "code": "answer_too_large"}})
 
 
 def _has_too_many_parts(body: bytes) -> bool:
-    """Tell whether JSON is of so many parts that to read it would hold up everything else."""
+    """Tell whether JSON has so many parts that parsing it would block the event loop for long."""
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) <= _PARTS:
         return False
     parts = itertools.islice(_TOKEN.finditer(body), _PARTS + 1)
@@ -145,7 +149,7 @@ def _read(body: bytes) -> Any:
         return orjson.loads(body)
     except ValueError:
         pass
-    try:  # half surrogates, NaN and the like, which are mended further on
+    try:  # unpaired surrogates, NaN and the like, which are mended later
         return json.loads(body)
     except (ValueError, RecursionError):
         return None
@@ -177,7 +181,7 @@ def _error(told: Mapping[str, Any]) -> Any:
     return None
 
 
-def _refused(error: Any) -> Mended:
+def _error_answer(error: Any) -> MendedAnswer:
     told: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
     code, kind = told.get("code"), told.get("type")
     message = told.get("message")
@@ -185,11 +189,11 @@ def _refused(error: Any) -> Mended:
     said = {"message": message[:_SAID], "code": _short(code), "type": _short(kind)}
     status = (
         _status(code, told.get("status"))
-        or _named(f"{code} {kind} {told.get('status')}"[:300], _NAMED)
-        or _named(message[:300], _PASSING)
+        or _status_in(f"{code} {kind} {told.get('status')}"[:300], _NAMED)
+        or _status_in(message[:300], _PASSING)
         or 503
     )
-    return Mended(status, _json({"error": said}), json=True)
+    return MendedAnswer(status, _json({"error": said}), json=True)
 
 
 def _short(value: object) -> str | None:
@@ -204,7 +208,7 @@ def _status(*codes: object) -> int | None:
     return None
 
 
-def _named(words: str, statuses: Sequence[tuple[tuple[str, ...], int]]) -> int | None:
+def _status_in(words: str, statuses: Sequence[tuple[tuple[str, ...], int]]) -> int | None:
     words = words.casefold()
     for names, status in statuses:
         if any(name in words for name in names):
@@ -256,7 +260,7 @@ def _content(content: Any) -> str | None:
     texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
     told = "".join(text for text in texts if isinstance(text, str))
     if not told and parts and not any(isinstance(p, str | None) or _typed(p) for p in parts):
-        return _json(content).decode()  # the value that was asked for, not as a text
+        return _json(content).decode()  # the JSON value that was asked for, not encoded as text
     return told or None
 
 
@@ -286,7 +290,7 @@ def _call(told: Mapping[str, Any]) -> dict[str, Any]:
         "type": "function",
         "function": {"name": _text(function.get("name")), "arguments": arguments},
     }
-    extra = told.get("extra_content")  # Gemini's signature of a thought
+    extra = told.get("extra_content")  # Gemini's thought signature
     return call if extra is None else call | {"extra_content": extra}
 
 
@@ -295,7 +299,7 @@ def _text(value: object) -> str:
 
 
 def _usage(told: Any, message: Mapping[str, Any], left_out: int) -> dict[str, Any]:
-    """Return the counts that can be used, else 0; what only the total tells is split."""
+    """Return the usable counts, 0 for others; a count that is missing is derived from the total."""
     given = told if isinstance(told, dict) else {}
     counts = {
         name: countable(given.get(name))
@@ -314,12 +318,12 @@ def _usage(told: Any, message: Mapping[str, Any], left_out: int) -> dict[str, An
     usage = {"prompt_tokens": read or 0, "completion_tokens": wrote or 0}
     return usage | {
         "total_tokens": sum(usage.values()),
-        "prompt_tokens_details": _cached(given, read or 0),
+        "prompt_tokens_details": _cached_tokens(given, read or 0),
         "completion_tokens_details": details or None,
     }
 
 
-def _cached(given: Mapping[str, Any], read: int) -> dict[str, int] | None:
+def _cached_tokens(given: Mapping[str, Any], read: int) -> dict[str, int] | None:
     details = given.get("prompt_tokens_details")
     cached = countable(details.get("cached_tokens")) if isinstance(details, dict) else None
     return {"cached_tokens": cached} if cached and cached <= read else None

@@ -21,15 +21,15 @@ class UnknownModel(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How this process reaches a provider: its key, and the address of another server than its own."""
+    """How this process reaches a provider: its key, and the address if it is not the usual one."""
 
     key: str | None = field(default=None, repr=False)
     url: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Connection:
-    """A connection to one provider. `model` returns pydantic-ai's model of a name."""
+class ProviderConnection:
+    """A connection to one provider. `model` returns pydantic-ai's model for a name."""
 
     model: Callable[[str], Any]
     close: Callable[[], Awaitable[None]]
@@ -37,16 +37,16 @@ class Connection:
 
 
 AS_REGISTERED = {"json_schema_transformer": None}
-"""Has pydantic-ai send schemas to OpenAI's protocols as they are."""
+"""Makes pydantic-ai send schemas unchanged over OpenAI's protocols."""
 _NO_TAG = f"\0{token_hex(16)}\0"
 _NO_TAGS = {"thinking_tags": (_NO_TAG, _NO_TAG)}
-"""Has it leave thoughts in answers to us: it splits at tags in code, too.
+"""Makes pydantic-ai leave thoughts in answers to us: it would also split at tags in code.
 
-What no answer can hold: at each tag it copies the rest of the answer, and makes a part of it.
+The tag is one that no answer can contain: at each tag, pydantic-ai copies the rest of the answer.
 """
 
 
-def connect_compatible(url: str, key: str | None, timeout: float) -> Connection:
+def connect_compatible(url: str, key: str | None, timeout: float) -> ProviderConnection:
     """Connect to a server that speaks OpenAI's chat completions."""
     from openai import AsyncOpenAI
     from pydantic_ai.models.openai import OpenAIChatModel
@@ -65,11 +65,11 @@ def connect_compatible(url: str, key: str | None, timeout: float) -> Connection:
         traits_of_all = profile(AS_REGISTERED | _NO_TAGS | {"supports_json_schema_output": True})
         return OpenAIChatModel(name, provider=provider, profile=traits_of_all)
 
-    return Connection(model, client.close, traits)
+    return ProviderConnection(model, client.close, traits)
 
 
-def connect_by_name(name: str) -> Connection:
-    """Connect to any provider pydantic-ai knows; its key comes from the provider's own variable.
+def connect_by_name(name: str) -> ProviderConnection:
+    """Connect to any provider that pydantic-ai knows; the key comes from the provider's own variable.
 
     Raises `UnknownModel` or `MissingKey`.
     """
@@ -96,7 +96,7 @@ def connect_by_name(name: str) -> Connection:
         async with provider:
             pass
 
-    return Connection(model, close, Traits(tagged=True, shapes=False))
+    return ProviderConnection(model, close, Traits(tagged=True, shapes=False))
 
 
 def profile(traits: Mapping[str, Any]) -> Any:

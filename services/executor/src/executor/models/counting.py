@@ -1,4 +1,4 @@
-"""How many tokens something is, where no provider has said so."""
+"""Estimates token counts that no provider has reported."""
 
 from collections.abc import Sequence
 
@@ -6,20 +6,20 @@ from executor.models.dialogue import Dialogue, Reply, Turn
 from executor.tools.spec import ToolSpec
 
 _BYTES = 4
-"""Of UTF-8, a token: about right for English, and on the safe side for scripts of longer signs."""
+"""Bytes of UTF-8 per token: about right for English, and on the safe side for other scripts."""
 _TURN = 4
-"""Tokens that go with each message."""
+"""Extra tokens for each message."""
 _MOST = 10**9
-"""More than any request can have: what is said to be more is a mistake."""
+"""More than any request can have: a larger count is a mistake."""
 
 
 def tokens_of(text: str) -> int:
-    """Return about how many tokens `text` is."""
+    """Return about how many tokens `text` has."""
     size = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     return -(-size // _BYTES)
 
 
-def heard(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> int:
+def prompt_tokens(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> int:
     """Return about how many tokens a model reads for its next reply in `dialogue`."""
     count = 2 * _TURN + tokens_of(dialogue.instructions) + tokens_of(dialogue.opening)
     count += sum(_TURN + _turn(turn) for turn in dialogue.turns)
@@ -28,13 +28,13 @@ def heard(dialogue: Dialogue, tools: Sequence[ToolSpec]) -> int:
     )
 
 
-def said(text: str, reply: Reply) -> int:
-    """Return about how many tokens `text`, all that a model wrote, and the calls of `reply` are."""
+def reply_tokens(text: str, reply: Reply) -> int:
+    """Return about how many tokens a reply has: `text`, all that the model wrote, and its calls."""
     return max(1, tokens_of(text) + _calls(reply))
 
 
 def countable(number: object) -> int | None:
-    """Return a count of tokens as it can be used, or None for what is none or cannot be true."""
+    """Return `number` as a count of tokens, or None if it is none or cannot be true."""
     if isinstance(number, bool) or not isinstance(number, int | float | str):
         return None
     try:

@@ -1,6 +1,6 @@
-"""What a model is told of our tools and of the shape of its answer, as it was registered.
+"""Declares our tools, and the schema of the answer, to a model exactly as they were registered.
 
-pydantic-ai would shape schemas for strict modes, where an object whose properties are not named
+pydantic-ai would transform schemas for strict modes, where an object without named properties
 becomes one that must have none.
 """
 
@@ -14,16 +14,16 @@ if TYPE_CHECKING:
     from pydantic_ai.tools import ToolDefinition
 
 _LOOKED_AT = 5_000
-"""Parts of a schema; one of more is not looked at."""
+"""How many parts of a schema are checked; a larger one counts as not closed."""
 _SHAPING = ("properties", "required", "anyOf", "oneOf", "allOf", "$ref")
 
 
 def parameters(
     tools: Sequence[ToolSpec], answer: Mapping[str, Any] | None = None, *, closed: bool = False
 ) -> "ModelRequestParameters":
-    """Return what pydantic-ai tells a model; `answer` is a schema that the provider shall enforce.
+    """Return the request parameters for pydantic-ai; the provider is to enforce the schema `answer`.
 
-    `closed` says that it may name all properties there are; see `closed`.
+    `closed` says that the schema names all its properties; see `is_closed`.
     """
     from pydantic_ai.models import ModelRequestParameters
     from pydantic_ai.output import OutputObjectDefinition
@@ -50,9 +50,10 @@ def _definition(tool: ToolSpec) -> "ToolDefinition":
 
 
 def _object(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a schema of arguments as all providers take it: of an object, as it was registered.
+    """Return a schema of arguments as all providers accept it: an object, otherwise as registered.
 
-    One that names no properties takes any, and says so: some servers read less as "send nothing".
+    A schema without properties allows any and has to say so: some servers would read it as "send
+    nothing".
     """
     shaped = {"type": "object", **schema}
     if any(name in shaped for name in _SHAPING):
@@ -60,8 +61,8 @@ def _object(schema: Mapping[str, Any]) -> dict[str, Any]:
     return {"properties": {}, "additionalProperties": True, **shaped}
 
 
-def closed(schema: Any) -> bool:
-    """Tell whether every object in `schema` names all its properties, as Anthropic takes it."""
+def is_closed(schema: Any) -> bool:
+    """Tell whether every object in `schema` names all its properties, as Anthropic requires."""
     left = [schema]
     for _ in range(_LOOKED_AT):
         if not left:

@@ -1,7 +1,7 @@
-"""What a run and a model say to each other, free of any provider's library.
+"""What a run and a model say to each other, independent of any provider's library.
 
-All of it is plain data: a reply can be stored (`dump`) and read back (`load`) by another
-worker, which goes on as if it had heard it itself.
+All of it is plain data: another worker can read back (`load`) a stored reply (`dump`) and go on
+as if it had received the reply itself.
 """
 
 from collections.abc import Mapping, Sequence
@@ -32,8 +32,8 @@ class Finish(StrEnum):
 class ToolRequest:
     """A tool call that a model asks for.
 
-    `arguments` that cannot be used are None: `broken` is then what was sent, shortened, and `fault`
-    says what is wrong with it.
+    Unusable `arguments` are None: `broken` is then what was sent, shortened, and `fault` says what
+    is wrong with it.
     """
 
     id: str
@@ -45,9 +45,9 @@ class ToolRequest:
 
 @dataclass(frozen=True, slots=True)
 class Tokens:
-    """What a reply used. `cost_usd` is None where no price is known.
+    """What a reply used. `cost_usd` is None if no price is known.
 
-    `estimated` says that the provider did not tell, or nothing that can be counted.
+    `estimated` says that the provider reported no usable counts.
     """
 
     input: int = 0
@@ -60,10 +60,10 @@ class Tokens:
 class Reply:
     """A model's turn: a text, or the tools it wants called.
 
-    `finish` is why it ended there, and `reason` what the provider or the model says of that.
-    `left_out` calls beyond those in `calls` were not read. `raw` (JSON) is what the provider needs to
-    see again beyond text and calls, such as signed thoughts. `native` is the provider library's own
-    object, kept while this process has it.
+    `finish` is why it ended, and `reason` what the provider or the model says about that.
+    `left_out` counts the calls that were not read. `raw` (JSON) is what the provider needs to see
+    again besides text and calls, such as signed thoughts. `native` is the provider library's own
+    object, which only the process that received it has.
     """
 
     text: str
@@ -80,7 +80,7 @@ class Reply:
         usual = self.finish in {Finish.STOP, Finish.CALLS}
         return StoredReply(
             text=self.text,
-            calls=[_dumped(call) for call in self.calls] or UNSET,
+            calls=[_dump_call(call) for call in self.calls] or UNSET,
             raw=UNSET if self.raw is None else self.raw,
             finish=UNSET if usual else self.finish.value,
             reason=self.reason or UNSET,
@@ -88,8 +88,8 @@ class Reply:
 
     @classmethod
     def load(cls, stored: StoredReply) -> "Reply":
-        """Return the reply that `dump` was made of. Raises `ValueError`."""
-        calls = () if stored.calls is UNSET else tuple(map(_loaded, stored.calls))
+        """Return the reply that was dumped. Raises `ValueError`."""
+        calls = () if stored.calls is UNSET else tuple(map(_load_call, stored.calls))
         usual = Finish.CALLS if calls else Finish.STOP
         return cls(
             text=stored.text,
@@ -100,7 +100,7 @@ class Reply:
         )
 
 
-def _dumped(call: ToolRequest) -> StoredCall:
+def _dump_call(call: ToolRequest) -> StoredCall:
     if call.arguments is not None:
         return StoredCall(id=call.id, name=call.name, arguments=dict(call.arguments))
     return StoredCall(
@@ -108,7 +108,7 @@ def _dumped(call: ToolRequest) -> StoredCall:
     )
 
 
-def _loaded(call: StoredCall) -> ToolRequest:
+def _load_call(call: StoredCall) -> ToolRequest:
     broken = "" if call.broken is UNSET else call.broken
     fault = "" if call.fault is UNSET else call.fault
     return ToolRequest(call.id, call.name, call.arguments, broken, fault)
@@ -116,7 +116,7 @@ def _loaded(call: StoredCall) -> ToolRequest:
 
 @dataclass(frozen=True, slots=True)
 class ToolReturn:
-    """What came of one tool call. `failed` says that it was no result but what went wrong."""
+    """The outcome of one tool call. If it `failed`, `text` says what went wrong."""
 
     id: str
     name: str
@@ -125,7 +125,7 @@ class ToolReturn:
 
 
 Turn = Reply | tuple[ToolReturn, ...] | str
-"""A model's reply, the results of the tools it called, or a word from us."""
+"""A model's reply, the results of the tools it called, or a message from us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ class Coworker:
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """The facts a prompt was written from. The offline model answers from these."""
+    """The facts behind a prompt. The offline model answers from these."""
 
     agent: str
     description: str

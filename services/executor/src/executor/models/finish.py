@@ -1,4 +1,4 @@
-"""Why a model stopped, from what its provider calls it."""
+"""Maps what a provider calls the end of a reply to why the model stopped."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -35,14 +35,14 @@ _WORDS: Sequence[tuple[tuple[str, ...], Finish]] = (
     (("tool", "function", "call"), Finish.CALLS),
     (("stop", "end", "eos", "complete"), Finish.STOP),
 )
-"""Parts of what providers have as reasons, in the order in which they are looked for."""
+"""Parts of the reasons that providers give, in the order in which they are tried."""
 
 
 def finish_of(response: "ModelResponse") -> tuple[Finish, str]:
-    """Return why `response` ended, and what its provider says of that if it is not as usual."""
+    """Return why `response` ended, and what its provider says about it unless it ended normally."""
     details = response.provider_details or {}
     raw = str(details.get("finish_reason") or details.get("block_reason") or "")
-    finish = _KNOWN.get(response.finish_reason or "") or _named(raw)
+    finish = _KNOWN.get(response.finish_reason or "") or _finish_in(raw)
     if details.get("refusal") or "refus" in raw.casefold():
         finish = Finish.REFUSED
     if finish is Finish.STOP and response.tool_calls:
@@ -52,7 +52,7 @@ def finish_of(response: "ModelResponse") -> tuple[Finish, str]:
     return finish, str(details.get("refusal") or raw)
 
 
-def _named(raw: str) -> Finish:
+def _finish_in(raw: str) -> Finish:
     words = raw.casefold()
     for parts, finish in _WORDS:
         if any(part in words for part in parts):

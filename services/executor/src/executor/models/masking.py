@@ -1,4 +1,4 @@
-"""What a provider says, as it can be shown: on one line, short, and without anybody's keys."""
+"""Makes what a provider says safe to show: on one line, short, and without anybody's keys."""
 
 import re
 from urllib.parse import urlsplit
@@ -13,8 +13,8 @@ _SECRETS = re.compile(
 _QUERY = re.compile(r"([?&](?:api_?key|key|(?:access_)?token)=)[^&\s\"']+", re.IGNORECASE)
 
 
-def shown(text: str, keys: tuple[str, ...] = ()) -> str:
-    """Return `text` on one line, shortened, with `keys` and what looks like a key left out."""
+def safe_text(text: str, keys: tuple[str, ...] = ()) -> str:
+    """Return `text` on one line, shortened, without `keys` and anything that looks like a key."""
     line = " ".join(text[:_READ].split())
     for key in keys:
         if len(key) >= 4:
@@ -24,7 +24,7 @@ def shown(text: str, keys: tuple[str, ...] = ()) -> str:
 
 
 def address(url: str) -> str:
-    """Return host and port of `url`; empty where it has none."""
+    """Return the host and port of `url`, or an empty text if it has none."""
     try:
         parts = urlsplit(url)
         port = parts.port or {"http": 80, "https": 443}.get(parts.scheme)

@@ -1,4 +1,4 @@
-"""What a model is to a run, and how it fails."""
+"""What a run expects of a model, and how a model fails."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -11,8 +11,8 @@ class ModelFault(Exception):  # noqa: N818 - it becomes an `error` event, not a 
     """A model gave no reply and will not give one.
 
     `code` is `RATE_LIMIT` (its provider refuses for now), `MODEL_ERROR` (it refuses this request),
-    `MODEL_UNAVAILABLE` (unknown, without a key, or not to be reached), or `CONTENT_FILTERED` (its
-    provider lets nothing through of what was asked).
+    `MODEL_UNAVAILABLE` (the model is unknown, has no key, or cannot be reached), or
+    `CONTENT_FILTERED` (its provider filters this request).
     """
 
     def __init__(self, code: str, message: str) -> None:
@@ -22,20 +22,20 @@ class ModelFault(Exception):  # noqa: N818 - it becomes an `error` event, not a 
 
 
 class Listener(Protocol):
-    """Hears of the requests that a model's reply takes."""
+    """Is told about the requests that a model's reply takes."""
 
     def on_request(self) -> None:
-        """A request goes out."""
+        """Note that a request goes out."""
 
     def on_waste(self, tokens: Tokens) -> None:
-        """A reply that is of no use, and is asked for again, used `tokens`."""
+        """Note that a useless reply, which is requested again, used `tokens`."""
 
     def on_wait(self, why: str, seconds: float) -> None:
-        """The last request failed because of `why`; the next one goes out in `seconds`."""
+        """Note that the last request failed because of `why`; the next one goes out in `seconds`."""
 
 
-class Unheard:
-    """Fulfils `Listener` for who does not want to know."""
+class SilentListener:
+    """A `Listener` that does nothing."""
 
     def on_request(self) -> None:
         pass
@@ -47,14 +47,14 @@ class Unheard:
         pass
 
 
-_UNHEARD = Unheard()
+_SILENT = SilentListener()
 
 
 class Model(Protocol):
     """A model that answers.
 
-    `label` names it in traces, and `provider` where it runs; `stands_for` is the model it answers
-    in place of, if any.
+    `label` names it in traces, `provider` says where it runs, and `stands_for` is the model it
+    replaces, if any.
     """
 
     @property
@@ -67,9 +67,9 @@ class Model(Protocol):
     def stands_for(self) -> str | None: ...
 
     async def request(
-        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _UNHEARD
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _SILENT
     ) -> Reply:
-        """Return the next reply in `dialogue`. Raises `ModelFault`; can be cancelled."""
+        """Return the next reply in `dialogue`. Raises `ModelFault`. Safe to cancel."""
 
     def price(self, tokens: Tokens) -> float | None:
-        """Return what `tokens` cost in US dollars, or None where no price is known."""
+        """Return what `tokens` cost in US dollars, or None if no price is known."""

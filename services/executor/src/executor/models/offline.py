@@ -1,7 +1,7 @@
-"""The offline model: deterministic, for trying things out and for tests; it needs no provider.
+"""The offline model: deterministic, for trials and tests; it needs no provider.
 
-It uses each of the agent's tools once on what the task says, then writes an answer from the task,
-the inputs and the tools' results. It says in every trace and answer that it is offline.
+It calls each of the agent's tools once with what the task says, then writes an answer from the
+task, the inputs and the tools' results. Every trace and answer says that it is offline.
 """
 
 import json
@@ -28,7 +28,7 @@ _ANSWER = 6_000
 
 
 class OfflineModel:
-    """Fulfils `Model`. `stands_for` is the model whose provider has no key."""
+    """Implements `Model`. `stands_for` is the model whose provider has no key."""
 
     provider = NAME
 
@@ -39,7 +39,7 @@ class OfflineModel:
     async def request(
         self, dialogue: Dialogue, tools: Sequence[ToolSpec], _: Listener | None = None
     ) -> Reply:
-        """Return the next reply; always the same one for the same dialogue."""
+        """Return the next reply, always the same for the same dialogue."""
         calls = () if _has_called(dialogue) else _calls(dialogue.topic, tools)
         text = "" if calls else _answer(dialogue)
         finish = Finish.CALLS if calls else Finish.STOP
@@ -98,7 +98,7 @@ def _excerpt(text: str, limit: int = _EXCERPT) -> str:
 
 
 def _tokens(dialogue: Dialogue, text: str, calls: tuple[ToolRequest, ...]) -> Tokens:
-    """Return an estimate (four characters a token), so that counting can be tried out too."""
+    """Return an estimate (four characters per token), so that counting can be tried out too."""
     heard = len(dialogue.instructions) + len(dialogue.opening)
     heard += sum(len(entry.text) for entry in dialogue.results())
     said = len(text) + sum(len(call.name) + len(str(call.arguments)) for call in calls)

@@ -1,4 +1,4 @@
-"""What the offline model calls a tool with: found in the task's own words, or not at all."""
+"""Finds the arguments of the offline model's tool calls in the task's own words."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -24,7 +24,7 @@ _SUBJECTS = ("topic", "subject", "query", "question")
 
 
 def arguments_for(tool: ToolSpec, topic: Topic) -> dict[str, Any] | None:
-    """Return arguments to call `tool` with, or None when the task says nothing it could work on."""
+    """Return arguments to call `tool` with, or None if the task has nothing for it to work on."""
     finder = _FINDERS.get(tool.name)
     return _other(tool, topic) if finder is None else finder(topic)
 
@@ -57,17 +57,17 @@ def _plain(expression: str) -> str:
 
 
 def _calculator(topic: Topic) -> dict[str, Any] | None:
-    expression = expression_in(_said(topic))
+    expression = expression_in(_task_text(topic))
     return None if expression is None else {"expression": expression}
 
 
 def _file_reader(topic: Topic) -> dict[str, Any] | None:
-    found = _FILE.search(_ADDRESS.sub(" ", _said(topic)))
+    found = _FILE.search(_ADDRESS.sub(" ", _task_text(topic)))
     return None if found is None else {"path": found[0]}
 
 
 def _web_fetch(topic: Topic) -> dict[str, Any] | None:
-    found = _ADDRESS.search(_said(topic))
+    found = _ADDRESS.search(_task_text(topic))
     return None if found is None else {"url": found[0].rstrip(".,;:!?")}
 
 
@@ -79,13 +79,13 @@ def _delegate(topic: Topic) -> dict[str, Any] | None:
     if not topic.coworkers:
         return None
     return {
-        "coworker": _fitting(topic).name,
+        "coworker": _best_coworker(topic).name,
         "task": topic.description,
         "context": "\n".join(topic.context)[:4_000],
     }
 
 
-def _fitting(topic: Topic) -> Coworker:
+def _best_coworker(topic: Topic) -> Coworker:
     words = set(_WORD.findall(topic.description.lower()))
 
     def fit(coworker: Coworker) -> tuple[bool, int]:
@@ -96,7 +96,7 @@ def _fitting(topic: Topic) -> Coworker:
 
 
 def _other(tool: ToolSpec, topic: Topic) -> dict[str, Any] | None:
-    """Return arguments for a tool we know only by its schema: inputs by name, else the topic."""
+    """Return arguments for a tool known only by its schema: inputs by name, else the subject."""
     made = minimal_instance(tool.parameters, _subject(topic))
     if not isinstance(made, dict):
         return None
@@ -105,7 +105,7 @@ def _other(tool: ToolSpec, topic: Topic) -> dict[str, Any] | None:
     return made | {name: topic.inputs[name] for name in names if name in topic.inputs}
 
 
-def _said(topic: Topic) -> str:
+def _task_text(topic: Topic) -> str:
     return "\n".join([topic.description, *(str(value) for value in topic.inputs.values())])
 
 

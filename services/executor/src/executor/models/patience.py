@@ -1,4 +1,4 @@
-"""How long a model is waited for: our own pauses, and what its provider asks for."""
+"""How long to wait for a model: our own pauses, and what its provider asks for."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ _MILLISECONDS = ("retry-after-ms", "x-ms-retry-after-ms")
 
 @dataclass(frozen=True, slots=True)
 class ModelPatience:
-    """For how many seconds after its first failure a request is tried again, and how often at most.
+    """For how many seconds after its first failure a request is retried, and how often at most.
 
     Pauses begin with `first` seconds and double up to `most`.
     """
@@ -27,8 +27,8 @@ class ModelPatience:
     def pause(self, tries: int, left: float, asked: float | None) -> float | None:
         """Return the seconds to wait after the `tries`th failure, or None to give up.
 
-        `left` is what is left of `longest`, and `asked` what the provider wants: it is waited for as
-        long as that is, but never less than we would wait by ourselves.
+        `left` is what is left of `longest`, and `asked` the pause that the provider asks for. We
+        respect it, but never wait less than we would anyway.
         """
         if tries >= self.tries or left <= 0:
             return None
@@ -39,10 +39,10 @@ class ModelPatience:
 
 
 def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
-    """Return the seconds that an answer's headers ask to wait, or None where they ask for nothing.
+    """Return the seconds that an answer's headers ask to wait, or None if they ask for none.
 
-    Numbers may have fractions; a date (RFC 9110, 10.2.3) is taken by the clock of the answer's own
-    `Date`. What is past or less than nothing asks for nothing.
+    Numbers may have fractions; a date (RFC 9110, 10.2.3) is relative to the answer's own `Date`.
+    Past dates and negative numbers ask for nothing.
     """
     told = {name.lower(): value for name, value in headers.items()}
     for name in _MILLISECONDS:

@@ -1,4 +1,4 @@
-"""What tokens cost, from the published prices that come with pydantic-ai; nothing is asked for."""
+"""What tokens cost, from the published prices that come with pydantic-ai; no request is made."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ log = get_logger(__name__)
 
 
 def price(native: Any, tokens: Tokens) -> float | None:
-    """Return what `tokens` of pydantic-ai's model `native` cost in US dollars, or None if unknown."""
+    """Return what `tokens` of pydantic-ai's model `native` cost in US dollars; None if unknown."""
     from genai_prices import Usage, calc_price
 
     usage = Usage(input_tokens=tokens.input, output_tokens=tokens.output)
@@ -21,7 +21,7 @@ def price(native: Any, tokens: Tokens) -> float | None:
             return float(calc_price(usage, name, **where).total_price)
         except LookupError:
             continue
-        except Exception:  # accounting fails no run
+        except Exception:  # accounting must not fail a run
             log.exception("tokens could not be priced", model=name)
             return None
     return None

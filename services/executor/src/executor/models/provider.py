@@ -1,4 +1,4 @@
-"""What a module in `providers` declares: the names of a provider's models, its settings, its client."""
+"""What a module in `providers` declares: a provider's model names, its settings, its client."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from types import ModuleType
 from common.contracts.models import ProviderDeclaration
 from common.registry import values_in
 from executor.models import providers
-from executor.models.connections import Access, Connection
+from executor.models.connections import Access, ProviderConnection
 
 
 @dataclass(frozen=True, slots=True)
 class ProviderSetting:
     """A setting of the executor that one provider needs.
 
-    `name` is its name in lower case, without the platform's prefix. `variables` are the environment
-    variables that hold it, where they are not `KASAL_` and the name.
+    `name` is in lower case, without the platform's prefix. `variables` are the environment variables
+    that hold it, if not the usual one of `KASAL_` and the name.
     """
 
     name: str
@@ -28,18 +28,18 @@ class ProviderSetting:
 class ModelProvider:
     """A provider of models. `connect` takes how to reach it and a timeout in seconds.
 
-    `library` is what requests to it import first, which a worker does while it warms up.
+    `library` is what requests to it import first; a worker imports it while it warms up.
     """
 
     declaration: ProviderDeclaration
-    connect: Callable[[Access, float], Connection]
+    connect: Callable[[Access, float], ProviderConnection]
     key: ProviderSetting | None = None
     address: ProviderSetting | None = None
     library: str = ""
 
     @property
     def name(self) -> str:
-        """The provider's name, as settings, traces and prices have it."""
+        """The provider's name in settings, traces and prices."""
         return self.declaration.name
 
     @property
@@ -49,11 +49,11 @@ class ModelProvider:
 
     @property
     def key_variable(self) -> str:
-        """The environment variable that holds its key, or nothing where it needs none."""
+        """The environment variable that holds its key, or an empty text if it needs none."""
         return self.key.variables[0] if self.key is not None else ""
 
-    def completed(self, given: Access | None) -> Access:
-        """Return `given` with the provider's usual address where it has none."""
+    def complete_access(self, given: Access | None) -> Access:
+        """Return `given`, with the provider's usual address if it has none."""
         given = given or Access()
         default = self.address.default if self.address is not None else None
         return Access(given.key, given.url or default)

@@ -1,28 +1,28 @@
-"""What a provider's refusal means for a run, in words that say what can be done about it."""
+"""What a provider's refusal means for a run, and what can be done about it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from executor.models.masking import address, shown
+from executor.models.masking import address, safe_text
 from executor.models.model import ModelFault
 from executor.models.patience import retry_after
 
 _PASSING = frozenset({408, 409, 425, 429})
 _LASTING = frozenset({501, 505})
-"""5xx that will be the same next time."""
+"""The 5xx that a retry does not change."""
 _FILTERS = ("content_filter", "content_policy", "responsibleai", "moderation", "safety")
 _SHAPE = frozenset({400, 404, 415, 422, 500, 501})
-"""How servers refuse a `response_format` that they do not have."""
+"""How servers refuse a `response_format` that they do not support."""
 
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`fault` is what ends the run when the request is not tried again, which `passing` says to do.
+    """Why a provider refused a request. `fault` ends the run unless the request is retried.
 
-    `retry_after` is the seconds that the provider asks for; `shape` says that the refusal may be of
-    the answer's shape alone.
+    `passing` says that a retry may help, `retry_after` after how many seconds the provider wants
+    it. `shape` says that the answer's schema alone may be the cause.
     """
 
     fault: ModelFault
@@ -42,9 +42,9 @@ class ModelAddress:
 
     @property
     def name(self) -> str:
-        """The model and where it is asked, as it is shown: never with credentials."""
+        """The model and its address as users see them: never with credentials."""
         where = address(self.url)
-        return f"The model {shown(self.model, self.keys)}" + (f" ({where})" if where else "")
+        return f"The model {safe_text(self.model, self.keys)}" + (f" ({where})" if where else "")
 
 
 def refusal(fault: Any, asked: ModelAddress, now: datetime) -> Refusal:
@@ -52,13 +52,13 @@ def refusal(fault: Any, asked: ModelAddress, now: datetime) -> Refusal:
     from pydantic_ai import exceptions as known
 
     status = getattr(fault, "status_code", None)
-    said = _said(fault, asked)
+    said = _provider_words(fault, asked)
     if isinstance(fault, known.ModelQuotaExceededError):
-        told = "its quota is used up. Raise it at the asked, or use another model"
+        told = "its quota is used up. Raise it with the provider, or use another model"
         return Refusal(_fault("RATE_LIMIT", asked, f"{told}.{said}"))
     if status is None:
         if isinstance(fault, known.ModelConnectionError):
-            reason = _unreached(fault)
+            reason = _connection_problem(fault)
             told = f"cannot be reached ({reason}). Is it running, and is its address right?"
             return Refusal(_fault("MODEL_UNAVAILABLE", asked, told, colon=False), passing=True)
         return Refusal(_fault("MODEL_UNAVAILABLE", asked, f"no usable answer.{said}"), passing=True)
@@ -69,13 +69,13 @@ def refusal(fault: Any, asked: ModelAddress, now: datetime) -> Refusal:
         told = f"answered {status}.{said}"
         fault_ = _fault("MODEL_UNAVAILABLE", asked, told, colon=False)
         return Refusal(fault_, True, pause, shape=status in _SHAPE)
-    return Refusal(_lasting(fault, status, asked, said), shape=status in _SHAPE)
+    return Refusal(_lasting_fault(fault, status, asked, said), shape=status in _SHAPE)
 
 
-def _lasting(fault: Any, status: int, asked: ModelAddress, said: str) -> ModelFault:
+def _lasting_fault(fault: Any, status: int, asked: ModelAddress, said: str) -> ModelFault:
     words = f"{fault.provider_error_code} {fault.provider_error_type}".casefold()
     if any(word in words for word in _FILTERS):
-        told = f"its provider's filter lets nothing through of this request.{said}"
+        told = f"its provider's content filter blocks this request.{said}"
         return _fault("CONTENT_FILTERED", asked, told)
     return _fault("MODEL_ERROR", asked, f"{_meaning(fault, status, asked)}.{said}")
 
@@ -100,11 +100,11 @@ def _fault(code: str, asked: ModelAddress, told: str, *, colon: bool = True) -> 
     return ModelFault(code, f"{asked.name}{':' if colon else ''} {told}")
 
 
-def _said(fault: Any, asked: ModelAddress) -> str:
-    """Return what the provider says of it, as a sentence to put behind ours."""
-    text = shown(_message(fault.body), asked.keys)
+def _provider_words(fault: Any, asked: ModelAddress) -> str:
+    """Return what the provider says about it, as a sentence to append to ours."""
+    text = safe_text(_message(fault.body), asked.keys)
     if not text and getattr(fault, "status_code", None) is None:
-        text = shown(str(fault), asked.keys)
+        text = safe_text(str(fault), asked.keys)
     return f" It says: {text}" if text else ""
 
 
@@ -123,10 +123,10 @@ def _message(body: Any) -> str:
 
 
 def _plain(text: str) -> str:
-    return "" if text.lstrip()[:1] == "<" else text  # a page of HTML says nothing here
+    return "" if text.lstrip()[:1] == "<" else text  # an HTML page is of no use here
 
 
-def _unreached(fault: Any) -> str:
+def _connection_problem(fault: Any) -> str:
     from pydantic_ai import exceptions as known
 
     if isinstance(fault, known.ModelTimeoutError):

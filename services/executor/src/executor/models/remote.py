@@ -1,4 +1,4 @@
-"""A provider's model behind `pydantic_ai.direct`: translation, and trying again."""
+"""A provider's model behind `pydantic_ai.direct`: translation and retries."""
 
 import asyncio
 import hashlib
@@ -12,7 +12,7 @@ from common.times import utc_now
 from executor.domain.meters import Meters
 from executor.models import declared, translation
 from executor.models.dialogue import Dialogue, Finish, Reply, Tokens
-from executor.models.model import Listener, ModelFault, Unheard
+from executor.models.model import Listener, ModelFault, SilentListener
 from executor.models.patience import ModelPatience
 from executor.models.prices import price
 from executor.models.refusals import ModelAddress, Refusal, refusal
@@ -22,15 +22,15 @@ from executor.tools.spec import ToolSpec
 log = get_logger(__name__)
 
 _USELESS = 2
-"""How often a model is asked again that answered with nothing, or broke off: replies are paid for."""
+"""How often to repeat a request whose reply was empty or broke off: replies cost money."""
 _REFUSED = 20
-"""Shapes of answers that are remembered as refused; a model that refuses as many gets none."""
+"""How many refused schemas are remembered; a model that refuses that many gets no more."""
 _LARGE = 50_000
-"""Characters of a reply that is translated on a thread: the event loop has other runs."""
+"""Replies with more characters are translated on a thread: the event loop serves other runs."""
 
 
 class RemoteModel:
-    """Fulfils `Model`. `native` is pydantic-ai's model."""
+    """Implements `Model`. `native` is pydantic-ai's model."""
 
     stands_for: str | None = None
 
@@ -53,7 +53,7 @@ class RemoteModel:
         self._refused: set[bytes] = set()
 
     def price(self, tokens: Tokens) -> float | None:
-        """Return what `tokens` cost, or None where no price is known."""
+        """Return what `tokens` cost in US dollars, or None if no price is known."""
         return price(self._native, tokens) if self._traits.priced else None
 
     async def request(
@@ -61,39 +61,39 @@ class RemoteModel:
     ) -> Reply:
         """Return the next reply. Raises `ModelFault`.
 
-        What may pass is waited for first: rate limits, 5xx, lost connections, answers of nothing.
+        Temporary failures are retried first: rate limits, 5xx, lost connections, empty answers.
         """
-        listener = listener or Unheard()
+        listener = listener or SilentListener()
         loop = asyncio.get_running_loop()
         tries, useless, until = 0, 0, 0.0
         while True:
             try:
-                reply = await self._shaped(dialogue, tools, listener)
+                reply = await self._ask_with_shape(dialogue, tools, listener)
                 broken = reply.finish is Finish.FAILED
                 if not _is_empty(reply) or (useless >= _USELESS and not broken):
                     return reply
                 useless += 1
                 listener.on_waste(reply.tokens)
-                failed = Refusal(self._nothing(reply), passing=useless <= _USELESS)
-            except _Failed as fault:
+                failed = Refusal(self._empty_reply_fault(reply), passing=useless <= _USELESS)
+            except _RequestFailed as fault:
                 failed = fault.refusal
             tries += 1
             until = until or loop.time() + self._patience.longest
             pause = self._patience.pause(tries, until - loop.time(), failed.retry_after)
             if pause is None or not failed.passing:
-                raise self._given_up(failed, tries)
+                raise self._last_fault(failed, tries)
             listener.on_wait(failed.fault.message, pause)
             log.info("a model is asked again", model=self.label, code=failed.fault.code)
             self._meters.asked_again(self.provider, failed.fault.code)
             await asyncio.sleep(pause)
 
-    def _nothing(self, reply: Reply) -> ModelFault:
+    def _empty_reply_fault(self, reply: Reply) -> ModelFault:
         reason = f" ({reply.reason})" if reply.reason else ""
         return ModelFault(
             "MODEL_UNAVAILABLE", f"{self._address.name} answered with nothing{reason}."
         )
 
-    def _given_up(self, failed: Refusal, tries: int) -> ModelFault:
+    def _last_fault(self, failed: Refusal, tries: int) -> ModelFault:
         fault, longest = failed.fault, self._patience.longest
         if failed.retry_after is not None and failed.retry_after > longest:
             told = f"It asks to wait {failed.retry_after:.0f} s, which is longer than the workers' "
@@ -102,21 +102,21 @@ class RemoteModel:
             told = f"It was asked {tries} times." if tries > 1 else ""
         return ModelFault(fault.code, f"{fault.message} {told}".strip())
 
-    async def _shaped(
+    async def _ask_with_shape(
         self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener
     ) -> Reply:
-        """Ask with the schema of the answer where the model may take it, else, or if not, without."""
+        """Ask with the answer's schema if the model may accept it; without it otherwise."""
         shape = self._shape(dialogue, tools)
         key = b"" if shape is None else self._key(shape)
         if shape is None or key in self._refused or len(self._refused) >= _REFUSED:
-            return await self._once(dialogue, tools, None, listener)
+            return await self._ask(dialogue, tools, None, listener)
         try:
-            return await self._once(dialogue, tools, shape, listener)
-        except (ModelFault, _Failed) as fault:
-            if not isinstance(fault, _Failed) or not fault.refusal.shape:
+            return await self._ask(dialogue, tools, shape, listener)
+        except (ModelFault, _RequestFailed) as fault:
+            if not isinstance(fault, _RequestFailed) or not fault.refusal.shape:
                 raise
-        reply = await self._once(dialogue, tools, None, listener)
-        log.info("a model takes no schema of its answer", model=self.label)
+        reply = await self._ask(dialogue, tools, None, listener)
+        log.info("a model refuses the schema of its answer", model=self.label)
         self._refused.add(key)
         return reply
 
@@ -126,7 +126,9 @@ class RemoteModel:
             return None
         if not self._native.profile.get("supports_json_schema_output", False):
             return None
-        if schema.get("type") != "object" or (self._traits.closed and not declared.closed(schema)):
+        if schema.get("type") != "object" or (
+            self._traits.closed and not declared.is_closed(schema)
+        ):
             return None
         return schema
 
@@ -135,7 +137,7 @@ class RemoteModel:
             return b"any"
         return hashlib.sha256(orjson.dumps(shape, option=orjson.OPT_SORT_KEYS)).digest()
 
-    async def _once(
+    async def _ask(
         self,
         dialogue: Dialogue,
         tools: Sequence[ToolSpec],
@@ -156,23 +158,23 @@ class RemoteModel:
                 ),
             )
         except ModelAPIError as fault:
-            raise _Failed(refusal(fault, self._address, utc_now())) from fault
+            raise _RequestFailed(refusal(fault, self._address, utc_now())) from fault
         except (UnexpectedModelBehavior, UserError) as fault:
-            raise _Failed(self._not_understood(fault)) from fault
+            raise _RequestFailed(self._protocol_refusal(fault)) from fault
         except Exception as fault:
             log.exception("a model's library failed", model=self.label)
             told = f"{self._address.name} failed ({type(fault).__name__})."
             raise ModelFault("MODEL_ERROR", told) from fault
-        return await self._translated(response, dialogue, tools)
+        return await self._translate(response, dialogue, tools)
 
-    def _not_understood(self, fault: Exception) -> Refusal:
-        told = f"{self._address.name}: its answer is not as its protocol has it ({type(fault).__name__})."
+    def _protocol_refusal(self, fault: Exception) -> Refusal:
+        told = f"{self._address.name}: its answer does not follow the protocol ({type(fault).__name__})."
         return Refusal(ModelFault("MODEL_ERROR", told), shape=True)
 
-    async def _translated(
+    async def _translate(
         self, response: Any, dialogue: Dialogue, tools: Sequence[ToolSpec]
     ) -> Reply:
-        def made() -> Reply:
+        def translate() -> Reply:
             tagged, priced = self._traits.tagged, self._traits.priced
             return translation.reply(response, dialogue, tools, tagged=tagged, priced=priced)
 
@@ -180,10 +182,10 @@ class RemoteModel:
             len(str(getattr(part, "content", None) or getattr(part, "args", None) or ""))
             for part in response.parts
         )
-        return await asyncio.to_thread(made) if size > _LARGE else made()
+        return await asyncio.to_thread(translate) if size > _LARGE else translate()
 
 
-class _Failed(Exception):  # noqa: N818 - never leaves this module
+class _RequestFailed(Exception):  # noqa: N818 - never leaves this module
     def __init__(self, refusal: Refusal) -> None:
         super().__init__(refusal.fault.message)
         self.refusal = refusal

@@ -1,4 +1,4 @@
-"""A smallest value that fits a JSON Schema, so far as that can be seen from the schema alone."""
+"""Builds a minimal value for a JSON Schema, as far as the schema alone shows what fits."""
 
 import math
 from collections.abc import Mapping
@@ -15,32 +15,32 @@ _FALLBACK = "offline"
 
 
 def minimal_instance(schema: Any, hint: str) -> Any:
-    """Return a small value for `schema`; texts are made of `hint`.
+    """Return a small value for `schema`; its strings are made from `hint`.
 
-    It follows local `$ref`, `enum`, `const`, `default`, bounds, and one of `anyOf`/`oneOf`: the first
-    with which the value fits, out of a few. Patterns and conditions are beyond it: whoever uses the
-    value validates it. Work and value are bounded, whatever the schema asks for.
+    It honours local `$ref`, `enum`, `const`, `default`, bounds, and `anyOf`/`oneOf`, of which it
+    tries a few branches until the value fits. It ignores patterns and conditions: validate the value
+    before use. Time and size are bounded, whatever the schema asks for.
     """
     maker = _Maker(schema, hint, 0)
-    first = _made(maker, schema)
+    first = _make(maker, schema)
     if not maker.chose or _fits(schema, first):
         return first
-    others = (_made(_Maker(schema, hint, choice), schema) for choice in range(1, _CHOICES))
+    others = (_make(_Maker(schema, hint, choice), schema) for choice in range(1, _CHOICES))
     return next((other for other in others if _fits(schema, other)), first)
 
 
-def _made(maker: "_Maker", schema: Any) -> Any:
+def _make(maker: "_Maker", schema: Any) -> Any:
     try:
         return maker.make(schema, 0)
     except (ArithmeticError, LookupError, RecursionError, TypeError, ValueError):
-        return None  # a schema that contradicts itself, or has numbers that cannot be worked with
+        return None  # the schema contradicts itself, or has unusable numbers
 
 
 def _fits(schema: Any, value: Any) -> bool:
     try:
         return not isinstance(schema, Mapping) or quick_complaint(schema, value) is None
     except TooMuchWork:
-        return True  # whoever uses the value will see
+        return True  # whoever uses the value validates it
 
 
 class _Maker:
@@ -51,13 +51,13 @@ class _Maker:
         self._steps = 0
         self._said = 0
         self.chose = False
-        """Another choice may make another value."""
+        """Whether another choice may give another value."""
 
     def make(self, schema: Any, depth: int) -> Any:
         self._steps += 1 + (len(schema) // 8 if isinstance(schema, Mapping) else 0)
         if not isinstance(schema, Mapping) or depth > _DEPTH or self._steps > _STEPS:
             return None
-        given = self._given(schema)
+        given = self._set_value(schema)
         if given is not None:
             return given[0]
         inner = self._inner(schema)
@@ -65,7 +65,7 @@ class _Maker:
             return self.make(inner, depth + 1)
         return self._of_type(_type(schema), schema, depth)
 
-    def _given(self, schema: Mapping[str, Any]) -> tuple[Any] | None:
+    def _set_value(self, schema: Mapping[str, Any]) -> tuple[Any] | None:
         if "const" in schema:
             return (schema["const"],)
         if isinstance(schema.get("enum"), list) and schema["enum"]:
@@ -84,7 +84,7 @@ class _Maker:
                 return {**rest, **chosen} if isinstance(chosen, Mapping) else rest
         if isinstance(schema.get("allOf"), list) and schema["allOf"]:
             self._steps += len(schema["allOf"])
-            return _merged(schema)
+            return _merge_all_of(schema)
         return None
 
     def _at(self, pointer: str) -> Any:
@@ -146,7 +146,7 @@ _FORMATS = {
 }
 
 
-def _merged(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _merge_all_of(schema: Mapping[str, Any]) -> dict[str, Any]:
     merged = {name: value for name, value in schema.items() if name != "allOf"}
     for part in schema["allOf"]:
         if isinstance(part, Mapping):

@@ -1,4 +1,4 @@
-"""Thoughts that a model writes into its answer, between tags of many kinds, taken out of it."""
+"""Removes the thoughts that a model writes into its answer, between tags of many kinds."""
 
 import re
 
@@ -8,11 +8,11 @@ _TOKEN = re.compile(
     rf"^[ \t]*(?P<fence>`{{3,}}|~{{3,}})[^\n]*$|(?<!`)`[^`\n]{{1,400}}`(?!`)|<(?P<end>/?)(?P<tag>{_NAMES})\s*>",
     re.IGNORECASE | re.MULTILINE,
 )
-"""A line that begins or ends code, code within a line, or a tag."""
+"""A line that begins or ends a code block, inline code, or a tag."""
 _OTHER_MARKS = re.compile(
     r"\[/?THINK\]|◁/?think▷|</?[a-z]{1,20}:think>|<\|(?P<d>begin|end)_of_thought\|>"
 )
-"""What Magistral, Kimi, Seed and others write for the tags."""
+"""What Magistral, Kimi, Seed and others write instead of the tags."""
 _QUOTES = "\"'`\u201c\u2018\u00ab"
 _FINAL = re.compile(r"<\|channel\|>\s*final[^<\n]{0,40}<\|message\|>")
 _ENDS = re.compile(r"<\|(?:end|return|call|start)\|>")
@@ -21,10 +21,10 @@ _INDENT = 100
 
 
 def without_thoughts(text: str, prompt: str = "") -> str:
-    """Return what `text` says beside its thoughts.
+    """Return `text` without its thoughts.
 
-    Tags in code and in quotes are talked about and stay, and so do tags such as `<reasoning>` where
-    `prompt` speaks of them: they were asked for. Work and memory grow with the text's length alone.
+    Tags in code or quotes stay, since the text only talks about them. So do tags such as
+    `<reasoning>` if `prompt` asks for them. Time and memory are linear in the text's length.
     """
     answer = _OTHER_MARKS.sub(_as_tag, _after_channels(text))
     if "<" not in answer or not _TAG.search(answer):
@@ -32,7 +32,7 @@ def without_thoughts(text: str, prompt: str = "") -> str:
     first = _Scan(answer, prompt)
     first.run()
     kept = first
-    if first.open_fence is not None:  # which is no code, but the rest of a thought
+    if first.open_fence is not None:  # not code, but the rest of a thought
         kept = _Scan(answer, prompt, fences_until=first.open_fence)
         kept.run()
     if not kept.found:
@@ -46,7 +46,7 @@ def _as_tag(mark: re.Match[str]) -> str:
 
 
 def _after_channels(text: str) -> str:
-    """Return the last message of the channel `final`, where text holds a dialogue in Harmony's form."""
+    """Return the last message of the channel `final` if `text` is in the Harmony format."""
     if "<|message|>" not in text:
         return text
     finals = [found.end() for found in _FINAL.finditer(text)]
@@ -54,7 +54,7 @@ def _after_channels(text: str) -> str:
 
 
 class _Scan:
-    """One way through a text: what is code, what is a thought, and what is left."""
+    """One pass over a text: what is code, what is a thought, and what is left."""
 
     def __init__(self, text: str, prompt: str, fences_until: int | None = None) -> None:
         self.found = False
@@ -73,18 +73,18 @@ class _Scan:
             if token["tag"] is not None:
                 if not self._fence:
                     self._mark(token.start(), token.end(), token["end"], token["tag"])
-            elif self._thinks:  # what looks like code there is none
+            elif self._thinks:  # what looks like code in a thought is not
                 for tag in _TAG.finditer(self._text, token.start(), token.end()):
                     self._mark(tag.start(), tag.end(), tag[1], tag[2])
             elif token["fence"] is not None and token.start() < self._until:
-                self._fenced(token)
+                self._toggle_fence(token)
         self.open_fence = self._begun if self._fence else None
 
     def text(self) -> str:
         """Return what is left."""
         return "".join([*self._parts, "" if self._thinks else self._text[self._end :]])
 
-    def _fenced(self, token: re.Match[str]) -> None:
+    def _toggle_fence(self, token: re.Match[str]) -> None:
         if not self._fence:
             self._fence, self._begun = token["fence"], token.start()
         elif token["fence"].startswith(self._fence) and token[0].strip() == token["fence"]:
@@ -101,7 +101,7 @@ class _Scan:
             if not self._thinks:
                 if not _ends_thoughts(self._text, start, end):
                     return
-                self._parts.clear()  # all before it were thoughts, whose opening was in the prompt
+                self._parts.clear()  # everything before is a thought, opened in the prompt
             self._thinks, self._end, self.found = False, end, True
         elif not self._thinks and (start < self._last or _begins_line(self._text, start)):
             self._parts.append(self._text[self._end : start])
@@ -109,7 +109,7 @@ class _Scan:
 
 
 def _ends_thoughts(text: str, start: int, end: int) -> bool:
-    """Tell whether a closing tag without an opening is a mark, and not a word in a sentence."""
+    """Tell whether a closing tag without an opening one is a tag, not a word in a sentence."""
     after = text[end : end + _LOOK]
     if not after.strip() or "\n" in after[: len(after) - len(after.lstrip())]:
         return True
@@ -117,7 +117,7 @@ def _ends_thoughts(text: str, start: int, end: int) -> bool:
 
 
 def _begins_line(text: str, start: int) -> bool:
-    """Tell whether there is nothing but blanks before a tag on its line."""
+    """Tell whether only blanks precede a tag on its line."""
     before = text[max(0, start - _INDENT) : start]
     blank = before[len(before.rstrip()) :]
     return "\n" in blank or (not before.strip() and start <= _INDENT)

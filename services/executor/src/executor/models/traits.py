@@ -1,15 +1,15 @@
-"""What is known of a provider's models."""
+"""What is known about a provider's models."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
 class Traits:
-    """How a provider's models are asked, and their answers read.
+    """How to ask a provider's models, and how to read their answers.
 
     `priced`: their prices are published. `tagged`: they may write thoughts into their answers.
-    `shapes`: they take a schema of the answer, `beside_tools` too, and only one that is `closed`.
-    `one_shape`: a model that refuses one schema has no such thing, and would refuse all.
+    `shapes`: they accept a schema for the answer; `beside_tools`: along with tools, too; `closed`:
+    only one that names all properties. `one_shape`: a model that refuses one schema refuses all.
     """
 
     priced: bool = True

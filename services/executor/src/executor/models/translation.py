@@ -1,4 +1,4 @@
-"""Between our dialogues and pydantic-ai's messages."""
+"""Translates between our dialogues and pydantic-ai's messages."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -10,7 +10,7 @@ from executor.models.calls import Cleaner, clean
 from executor.models.completions import ESTIMATED, LEFT_OUT
 from executor.models.dialogue import Dialogue, Finish, Reply, Tokens, ToolRequest
 from executor.models.finish import finish_of
-from executor.models.masking import shown
+from executor.models.masking import safe_text
 from executor.models.thinking import without_thoughts
 from executor.tools.spec import ToolSpec
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _INVALID = "INVALID_JSON"
-"""The one argument of a call whose own were no JSON, as it is shown to its model again."""
+"""The argument that replaces a call's invalid JSON when the call is sent back to its model."""
 
 
 def messages(dialogue: Dialogue) -> "list[ModelMessage]":
@@ -52,20 +52,20 @@ def reply(
     tagged: bool = False,
     priced: bool = False,
 ) -> Reply:
-    """Return pydantic-ai's response as a reply in `dialogue`, with what can be stored and sent again.
+    """Return pydantic-ai's response as a reply in `dialogue` that can be stored and sent back.
 
-    `tagged` says that thoughts may be in the text, between tags; `priced` asks for what it cost.
+    `tagged` says that the text may contain thoughts between tags; `priced` asks for the cost.
     """
     finish, reason = finish_of(response)
-    wrote = _written(response)
+    wrote = _all_text(response)
     cleaner = Cleaner({tool.name for tool in tools}, _ids(dialogue), cut=finish is Finish.LENGTH)
-    response, calls = _cleaned(response, cleaner, dialogue if tagged else None)
+    response, calls = _clean_parts(response, cleaner, dialogue if tagged else None)
     if finish is Finish.REFUSED or (finish is Finish.FILTERED and reason):
-        reason = shown(reason)
+        reason = safe_text(reason)
     made = Reply(
         text=response.text or "",
         calls=calls,
-        raw=None if _is_plain(response) else _dumped(response),
+        raw=None if _is_plain(response) else _dump(response),
         native=response,
         finish=finish,
         reason=reason[:300],
@@ -75,12 +75,12 @@ def reply(
 
 
 def _sendable(text: str) -> str:
-    """Return `text` as a request can hold it: without halves of surrogate pairs."""
+    """Return `text` as a request can hold it: without unpaired surrogates."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode()
 
 
-def _written(response: "ModelResponse") -> str:
-    """Return all texts and thoughts of a response, to be counted."""
+def _all_text(response: "ModelResponse") -> str:
+    """Return all texts and thoughts of a response, for counting."""
     return "".join(str(getattr(part, "content", None) or "") for part in response.parts)
 
 
@@ -89,7 +89,7 @@ def _ids(dialogue: Dialogue) -> list[str]:
     return [call.id for turn in replies for call in turn.calls]
 
 
-def _cleaned(
+def _clean_parts(
     response: "ModelResponse", cleaner: Cleaner, tagged: Dialogue | None
 ) -> "tuple[ModelResponse, tuple[ToolRequest, ...]]":
     from pydantic_ai.messages import TextPart, ThinkingPart, ToolCallPart
@@ -131,7 +131,7 @@ def _call_part(part: Any, call: ToolRequest) -> Any:
 
 
 def _sent_as_it_came(arguments: str) -> bool:
-    """Tell whether a call's own text, which says a JSON object, is one that any provider reads."""
+    """Tell whether a call's own JSON text is one that any provider can read."""
     return (
         arguments.strip().startswith("{")
         and arguments.isascii()
@@ -161,7 +161,7 @@ def _response(turn: Reply) -> "ModelResponse":
 
 
 def _is_plain(response: "ModelResponse") -> bool:
-    """Tell whether texts and calls are all there is to a response."""
+    """Tell whether a response consists of plain texts and calls only."""
     from pydantic_ai.messages import TextPart, ToolCallPart
 
     return all(
@@ -172,7 +172,7 @@ def _is_plain(response: "ModelResponse") -> bool:
     )
 
 
-def _dumped(response: "ModelResponse") -> Any:
+def _dump(response: "ModelResponse") -> Any:
     from pydantic_ai.messages import ModelMessagesTypeAdapter
 
     return clean(ModelMessagesTypeAdapter.dump_python([response], mode="json")[0])
@@ -187,14 +187,14 @@ def _tokens(
     *,
     priced: bool,
 ) -> Tokens:
-    """Return what a reply used; what its provider did not tell, or cannot mean, is estimated."""
+    """Return what a reply used; counts that its provider does not report, or not usably, are estimated."""
     usage = response.usage
     read, said = counting.countable(usage.input_tokens), counting.countable(usage.output_tokens)
     estimated = bool(usage.details.get(ESTIMATED)) or not read or not said
     if not read:
-        read = counting.heard(dialogue, tools)
+        read = counting.prompt_tokens(dialogue, tools)
     if not said:
-        said = counting.said(wrote, made)
+        said = counting.reply_tokens(wrote, made)
     return Tokens(read, said, _cost(response) if priced else None, estimated)
 
 
@@ -203,6 +203,6 @@ def _cost(response: "ModelResponse") -> float | None:
         return float(response.cost().total_price)
     except (LookupError, ValueError, AssertionError):
         return None
-    except Exception:  # accounting fails no run
+    except Exception:  # accounting must not fail a run
         log.exception("a reply could not be priced")
         return None

@@ -4,7 +4,7 @@ import ipaddress
 
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _CLOUD_SERVICES = tuple(ipaddress.ip_network(net) for net in ("168.63.129.16/32", "192.0.0.0/24"))
-"""Public by number, but served by the host's cloud to its own machines."""
+"""Public by number, but used by cloud providers for their machines' internal services."""
 _SPECIAL = tuple(
     ipaddress.ip_network(network)
     for network in (
@@ -14,14 +14,14 @@ _SPECIAL = tuple(
         "3fff::/20", "5f00::/16", "fc00::/7", "fe80::/10", "fec0::/10", "ff00::/8",
     )
 )  # fmt: skip
-"""Of IANA's registries of special addresses, whatever Python's version knows of them."""
+"""From IANA's registries of special addresses, whichever of them Python's version knows."""
 
 
 def is_public(address: str) -> bool:
-    """Tell whether `address` (an IP address, possibly with a scope) is a public one.
+    """Tell whether `address` (an IP address, possibly with a scope) is public.
 
-    Not public are private, loopback, link-local (cloud metadata too), carrier-grade NAT, multicast,
-    reserved and unspecified ones, and IPv6 addresses that carry such an IPv4 address.
+    Private, loopback, link-local (including cloud metadata), carrier-grade NAT, multicast, reserved
+    and unspecified addresses are not, nor are IPv6 addresses that embed such an IPv4 address.
     """
     try:
         parsed = ipaddress.ip_address(address.partition("%")[0])
@@ -33,7 +33,7 @@ def is_public(address: str) -> bool:
 def _forms(
     address: ipaddress.IPv4Address | ipaddress.IPv6Address,
 ) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
-    """Return the address, or the addresses it carries."""
+    """Return the address, and the IPv4 addresses embedded in it."""
     if isinstance(address, ipaddress.IPv4Address):
         return [address]
     if address.ipv4_mapped is not None:

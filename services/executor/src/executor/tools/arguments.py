@@ -1,4 +1,4 @@
-"""Arguments that fit a tool's JSON Schema, as a model sent them or as it can only have meant them."""
+"""Fits a model's arguments to a tool's JSON Schema where only one meaning is possible."""
 
 import json
 import re
@@ -18,8 +18,9 @@ async def fit_arguments(
 ) -> Mapping[str, Any] | str:
     """Return the arguments to call a tool with, or what is wrong with them.
 
-    What does not fit is read as what it can only mean: `null` for what may be left out, `"5"` for a
-    number, a single value for a list of them, JSON in a text. The rest is the model's to send again.
+    Values that do not fit are converted if only one meaning is possible: `null` for an optional
+    property, `"5"` for a number, a single value for a list, JSON in a string. The model has to correct
+    everything else.
     """
     if arguments is None:
         return "they are not a JSON object."
@@ -33,7 +34,7 @@ async def fit_arguments(
 
 
 class _Lenient:
-    """Reads a value as what a schema, followed a little way, can only want of it."""
+    """Converts a value to the only thing that the schema, followed to a limited depth, allows."""
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self._root = root
@@ -41,7 +42,7 @@ class _Lenient:
 
     def read(self, schema: Any, value: Any, depth: int) -> Any:
         self._steps += 1
-        schema = self._resolved(schema)
+        schema = self._resolve(schema)
         if not isinstance(schema, Mapping) or depth > _DEPTH or self._steps > _STEPS:
             return value
         wanted = self._types(schema, 0) - {"null"}
@@ -70,16 +71,16 @@ class _Lenient:
         known = _mapping(schema.get("properties"))
         if name not in known:
             return schema.get("additionalProperties") is False
-        allowed = self._types(self._resolved(known[name]), 0)
+        allowed = self._types(self._resolve(known[name]), 0)
         listed = _mapping(known[name]).get("enum", [None])
         return (bool(allowed) and "null" not in allowed) or None not in listed
 
     def _types(self, schema: Any, depth: int) -> set[str]:
-        """Return the types a value may have; empty when that is not plain."""
+        """Return the types a value may have, or an empty set if that is not clear."""
         self._steps += 1
         if self._steps > _STEPS:
             return set()
-        schema = _mapping(self._resolved(schema))
+        schema = _mapping(self._resolve(schema))
         kind = schema.get("type")
         if isinstance(kind, str):
             return {kind}
@@ -91,7 +92,7 @@ class _Lenient:
                 return set().union(*found) if all(found) else set()
         return set()
 
-    def _resolved(self, schema: Any) -> Any:
+    def _resolve(self, schema: Any) -> Any:
         for _ in range(5):
             pointer = _mapping(schema).get("$ref")
             if not isinstance(pointer, str) or not pointer.startswith("#/"):
@@ -107,7 +108,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
 
 
 def _as(wanted: str, value: Any) -> Any:
-    """Return `value` as one of the type `wanted` where only one can be meant."""
+    """Return `value` converted to the type `wanted` if only one meaning is possible."""
     if isinstance(value, str) and wanted != "string":
         value = _from_text(wanted, value)
     if wanted == "string" and isinstance(value, int | float) and not isinstance(value, bool):

@@ -1,4 +1,4 @@
-"""What a module in `built_in` declares: how a tool is shown to people and models, and how it is made."""
+"""What a module in `built_in` declares: how people and models see a tool, and how it is made."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -17,7 +17,7 @@ ToolFunction = Callable[[Mapping[str, Any], Call], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class ToolSettings:
-    """`files_folder` holds a folder per workspace; `allowed_hosts` are `host` or `host:port`."""
+    """What tools need. `files_folder` has a folder per workspace; a host is `host` or `host:port`."""
 
     files_folder: Path
     allowed_hosts: Iterable[str] = ()
@@ -27,14 +27,14 @@ class ToolSettings:
     """Seconds an outgoing request may take, redirects included."""
     max_bytes: int = 1024 * 1024
     secrets: Iterable[str] = field(default=(), repr=False)
-    """What no tool's result may hold: keys of providers, the platform's own."""
+    """What no tool's result may contain: the providers' keys and the platform's own."""
 
 
 @dataclass(frozen=True, slots=True)
 class BuiltInTool:
-    """A tool every agent may be given.
+    """A tool that any agent may be given.
 
-    `make` returns the function behind it, given the settings and the client that tools share.
+    `make` returns the function behind it, from the settings and the client that tools share.
     `libraries` are imported while the worker warms up instead of in the first call.
     """
 
@@ -49,7 +49,7 @@ def built_in_tools(package: ModuleType = built_in) -> Mapping[str, BuiltInTool]:
 
 
 def parameters(required: str, **properties: dict[str, Any]) -> dict[str, Any]:
-    """Return the schema of an object with these properties, of which one is required."""
+    """Return the schema of an object with these properties, one of them required."""
     return {
         "type": "object",
         "properties": properties,
@@ -64,4 +64,4 @@ OFFSET = {
     "maximum": 20_000_000,
     "description": "Character to read from; a long text's answer says where to read on",
 }
-"""The parameter of tools that read long texts part by part."""
+"""The parameter of tools that read long texts in parts."""

@@ -1,4 +1,4 @@
-"""One call of a tool, told apart from every other for good."""
+"""The identity of one tool call, distinct from every other for good."""
 
 from dataclasses import dataclass
 
@@ -14,5 +14,5 @@ class Call:
 
     @property
     def key(self) -> str:
-        """Return the call's idempotency key; a repeated call has the same one."""
+        """The call's idempotency key, which stays the same if the call is repeated."""
         return f"{self.job_id}:{self.task_id}:{self.number}"

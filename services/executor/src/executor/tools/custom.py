@@ -15,7 +15,7 @@ from common.contracts.tools import is_harmless_header, is_key_header
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient, Incoming, Outgoing
 from executor.tools.secrets import Mask
-from executor.tools.tool import ToolFault, hidden
+from executor.tools.tool import ToolFault, hide_secrets
 
 _PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
@@ -27,7 +27,7 @@ _OURS = frozenset(
 
 
 class Credentials(Protocol):
-    """Where custom tools' credentials are kept."""
+    """The source of custom tools' credentials."""
 
     async def tool_credentials(
         self, workspace_id: str, tool_id: str, endpoint: str
@@ -39,7 +39,7 @@ class Credentials(Protocol):
 
 
 class CustomTool:
-    """Calls one endpoint: arguments fill `{name}`s of its path, then its body or query."""
+    """Calls one endpoint: arguments fill the `{name}`s in its path, then its body or query."""
 
     def __init__(
         self, snapshot: ToolSnapshot, client: GuardedClient, credentials: Credentials
@@ -50,14 +50,21 @@ class CustomTool:
         self._method = snapshot.method.upper()
 
     async def run(self, arguments: Mapping[str, Any], call: Call) -> str:
-        """Call the endpoint once and return what it answers. Raises `ToolFault`, `KasalError`."""
-        held = await self._held(call)
+        """Call the endpoint once and return its answer. Raises `ToolFault` or `KasalError`."""
+        held = await self._fetch_credentials(call)
         in_query = [value for _, value in query_keys.keys(self._snapshot.endpoint or "")]
-        mask = Mask([*_kept(held), *_secret(self._snapshot.headers), *_pairs(held), *in_query])
+        mask = Mask(
+            [
+                *_credential_secrets(held),
+                *_header_secrets(self._snapshot.headers),
+                *_credential_forms(held),
+                *in_query,
+            ]
+        )
         try:
-            request = self._request(arguments, call, self._signed(held))
+            request = self._request(arguments, call, self._auth_headers(held))
             answer = await self._client.send(request)
-            text = await asyncio.to_thread(lambda: hidden(mask, _told(answer)))
+            text = await asyncio.to_thread(lambda: hide_secrets(mask, _answer_text(answer)))
         except ToolFault as fault:
             raise ToolFault(mask.hide(str(fault))) from None
         if answer.status >= 400:
@@ -67,7 +74,7 @@ class CustomTool:
     def _request(
         self, arguments: Mapping[str, Any], call: Call, secrets: Mapping[str, str]
     ) -> Outgoing:
-        url, rest = placed(self._snapshot.endpoint or "", arguments)
+        url, rest = fill_path(self._snapshot.endpoint or "", arguments)
         headers = {
             name: value
             for name, value in self._snapshot.headers.items()
@@ -81,7 +88,7 @@ class CustomTool:
         body = orjson.dumps(rest)
         return Outgoing(self._method, url, headers, secrets, body)
 
-    async def _held(self, call: Call) -> Mapping[str, Any]:
+    async def _fetch_credentials(self, call: Call) -> Mapping[str, Any]:
         kind, tool_id = self._snapshot.auth_type, self._snapshot.tool_id
         if kind == "none" or tool_id is None:
             return {}
@@ -89,12 +96,12 @@ class CustomTool:
             call.workspace_id, tool_id, self._snapshot.endpoint or ""
         )
 
-    def _signed(self, held: Mapping[str, Any]) -> dict[str, str]:
+    def _auth_headers(self, held: Mapping[str, Any]) -> dict[str, str]:
         kind, name = self._snapshot.auth_type, self._snapshot.name
         if kind == "none" or self._snapshot.tool_id is None:
             return {}
         try:
-            headers = signed(kind, held)
+            headers = auth_headers(kind, held)
         except KeyError as missing:
             raise ToolFault(
                 f"the tool {name} has no {missing.args[0]}; an admin of the workspace sets it with "
@@ -107,19 +114,19 @@ class CustomTool:
         return headers
 
 
-def _told(answer: Incoming) -> str:
-    """Return what a model is told of an answer; blocks."""
+def _answer_text(answer: Incoming) -> str:
+    """Return what a model is told about an answer; blocks."""
     what = answer.binary()
     if what is not None:
-        return f"It answered {answer.status} with {what}, which is no text and is not shown."
+        return f"It answered {answer.status} with {what}, which is not text and is not shown."
     if not answer.body.strip():
         return f"Done ({answer.status}): the answer is empty."
     text = answer.text().strip()
-    return f"{text}\n… (the answer is longer than what is read of it)" if answer.cut else text
+    return f"{text}\n… (the answer is longer; only its beginning was read)" if answer.cut else text
 
 
-def _pairs(held: Mapping[str, Any]) -> list[str]:
-    """Return what credentials become on their way."""
+def _credential_forms(held: Mapping[str, Any]) -> list[str]:
+    """Return the forms in which credentials are sent."""
     sent = [f"Bearer {held['token']}"] if "token" in held else []
     if "username" in held and "password" in held:
         pair = f"{held['username']}:{held['password']}"
@@ -127,13 +134,13 @@ def _pairs(held: Mapping[str, Any]) -> list[str]:
     return sent
 
 
-def _kept(held: Mapping[str, Any]) -> list[str]:
-    """Return what of credentials is secret: neither a header's name nor a user's."""
+def _credential_secrets(held: Mapping[str, Any]) -> list[str]:
+    """Return the secret parts of credentials: not the header's name, nor the user's."""
     return [str(text) for name, text in held.items() if name not in {"header", "username"}]
 
 
-def _secret(headers: Mapping[str, str]) -> list[str]:
-    """Return the values of headers that may be keys: by their names, or as long as keys are."""
+def _header_secrets(headers: Mapping[str, str]) -> list[str]:
+    """Return the headers' values that may be keys, judged by the header's name or their length."""
     return [
         text
         for name, text in headers.items()
@@ -141,8 +148,8 @@ def _secret(headers: Mapping[str, str]) -> list[str]:
     ]
 
 
-def signed(kind: str, held: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers that credentials of a kind become. Raises `KeyError`."""
+def auth_headers(kind: str, held: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers that carry credentials of this kind. Raises `KeyError`."""
     if kind == "bearer":
         return {"Authorization": f"Bearer {held['token']}"}
     if kind == "api_key":
@@ -151,26 +158,26 @@ def signed(kind: str, held: Mapping[str, Any]) -> dict[str, str]:
     return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
-def placed(endpoint: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    """Return `endpoint` with its path's `{name}`s filled in, and the arguments that are left.
+def fill_path(endpoint: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
+    """Return `endpoint` with the `{name}`s in its path filled in, and the remaining arguments.
 
-    Raises `ToolFault` when one is missing.
+    Raises `ToolFault` if one is missing.
     """
     parts, rest = urlsplit(endpoint), dict(arguments)
 
-    def filled(found: re.Match[str]) -> str:
+    def fill(found: re.Match[str]) -> str:
         if found[1] not in arguments:
             raise ToolFault(f"the argument {found[1]} is missing; the address needs it.")
         rest.pop(found[1], None)
         value = _as_text(arguments[found[1]])
         return quote(value, safe="") if value not in {".", ".."} else quote("_" + value, safe="")
 
-    path = _PLACEHOLDER.sub(filled, parts.path)
+    path = _PLACEHOLDER.sub(fill, parts.path)
     return urlunsplit(parts._replace(path=path)), rest
 
 
 def with_query(url: str, values: Mapping[str, Any]) -> str:
-    """Return `url` with `values` added to its query; a list gives its name once per entry."""
+    """Return `url` with `values` added to its query; a list repeats its name for each entry."""
     pairs = [
         (name, _as_text(entry))
         for name, value in values.items()

@@ -1,4 +1,4 @@
-"""Texts with their escapes read: those of URLs, HTML, JSON and source text, in any mixture."""
+"""Decodes the escapes in a text: those of URLs, HTML, JSON and source code, in any mixture."""
 
 import html
 import re
@@ -16,7 +16,7 @@ _SHORT = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
 
 
 class _Escape(NamedTuple):
-    """What stands from `at` to `until` was written from `begin` to `end`."""
+    """The decoded text from `at` to `until` was written from `begin` to `end`."""
 
     at: int
     until: int
@@ -25,7 +25,7 @@ class _Escape(NamedTuple):
 
 
 class Unfolded:
-    """A text with its escapes read once; it knows where each part of it was written."""
+    """A text with one layer of escapes decoded; it knows where each part of it was written."""
 
     def __init__(self, written: str) -> None:
         self.escapes: list[_Escape] = []
@@ -40,11 +40,11 @@ class Unfolded:
             at, done = at + len(read), end
         self.text = "".join((*parts, written[done:]))
 
-    def place(self, begin: int, end: int) -> tuple[int, int]:
-        """Return where the characters from `begin` to `end` were written, whole escapes of them."""
-        return self._written(begin)[0], self._written(end - 1)[1]
+    def source_of(self, begin: int, end: int) -> tuple[int, int]:
+        """Return where the characters from `begin` to `end` were written, in whole escapes."""
+        return self._source_of(begin)[0], self._source_of(end - 1)[1]
 
-    def _written(self, at: int) -> tuple[int, int]:
+    def _source_of(self, at: int) -> tuple[int, int]:
         number = bisect_right(self.escapes, at, key=lambda escape: escape.at) - 1
         if number < 0:
             return at, at + 1
@@ -55,10 +55,10 @@ class Unfolded:
         return place, place + 1
 
 
-def written_at(layers: Sequence[Unfolded], begin: int, end: int) -> tuple[int, int]:
-    """Return where a part of the last of `layers`, each read from the one before, was written."""
+def source_span(layers: Sequence[Unfolded], begin: int, end: int) -> tuple[int, int]:
+    """Return where a part of the last of `layers`, each decoded from the one before, was written."""
     for layer in reversed(layers):
-        begin, end = layer.place(begin, end)
+        begin, end = layer.source_of(begin, end)
     return begin, end
 
 

@@ -1,7 +1,8 @@
-"""HTML to Markdown-like text: one pass over lxml's tree, in time that grows with the page only.
+"""Converts HTML to Markdown-like text: one pass over lxml's tree, in linear time.
 
-Ready-made converters build a second tree in Python and recurse; a hostile page of half a megabyte
-kept them busy for minutes. This keeps what an agent reads by: headings, lists, links, tables' cells.
+Existing converters build a second tree in Python and recurse; a hostile page of half a megabyte
+kept them busy for minutes. This one keeps what helps an agent read: headings, lists, links, table
+cells.
 """
 
 import re

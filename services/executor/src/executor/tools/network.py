@@ -1,8 +1,8 @@
-"""The one way out: an HTTP client that connects to public addresses only.
+"""The tools' only way out: an HTTP client that connects to public addresses only.
 
-An address is checked when a socket is made for it, after every look-up and for every redirect, so
-that neither a name that changes its mind nor a detour leads inside. Hosts the operator has named
-(`KASAL_TOOL_ALLOWED_HOSTS`) are connected to wherever they are.
+It checks an address when it makes the socket, after every look-up and for every redirect, so that
+neither a name that changes its address nor a redirect leads inside. Hosts that the operator allows
+(`KASAL_TOOL_ALLOWED_HOSTS`) may be anywhere.
 """
 
 import asyncio
@@ -29,7 +29,7 @@ _AGENT = "Kasal (tool)"
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """A request. `secrets` are headers that are sent to the first origin only."""
+    """A request. The headers in `secrets` are sent to the first origin only."""
 
     method: str
     url: str
@@ -40,7 +40,7 @@ class Outgoing:
 
 @dataclass(frozen=True, slots=True)
 class Incoming:
-    """An answer. `cut` says that `body` was longer than what is kept."""
+    """An answer. `cut` says that `body` is only the beginning of it."""
 
     status: int
     kind: str
@@ -50,15 +50,15 @@ class Incoming:
 
     def text(self) -> str:
         """Return the body as text."""
-        return texts.page(self.body, self.charset, self.kind)
+        return texts.decode_page(self.body, self.charset, self.kind)
 
     def binary(self) -> str | None:
-        """Return what came when it is no text, with its size; None for a text."""
-        return texts.binary(self.body, self.kind, self.charset)
+        """Return what the body is, with its size, or None if it is text."""
+        return texts.describe_binary(self.body, self.kind, self.charset)
 
 
 class GuardedClient:
-    """Sends requests for tools. `timeout` (seconds) covers redirects too; `size` is in bytes."""
+    """Sends tools' requests. `timeout` (seconds) includes redirects; `size` is in bytes."""
 
     def __init__(
         self, allowed_hosts: Iterable[str] = (), timeout: float = 20.0, size: int = 1024 * 1024
@@ -74,26 +74,26 @@ class GuardedClient:
         self._sessions.clear()
 
     async def send(self, request: Outgoing) -> Incoming:
-        """Send `request`, follow redirects, return the last answer. Raises `ToolFault`."""
+        """Send `request`, follow redirects and return the last answer. Raises `ToolFault`."""
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._followed(request)
+                return await self._follow(request)
         except TimeoutError:
             raise ToolFault(f"no answer within {self._timeout:g} s.") from None
         except aiohttp.InvalidURL:
-            raise ToolFault(f"{_shown(request.url)} is not an address to ask.") from None
+            raise ToolFault(f"{_without_query(request.url)} is not a valid address.") from None
         except aiohttp.ClientConnectorDNSError:
-            raise ToolFault(f"the host of {_shown(request.url)} cannot be found.") from None
+            raise ToolFault(f"the host of {_without_query(request.url)} cannot be found.") from None
         except aiohttp.ClientConnectorError as fault:
             told = _REFUSED in str(fault.os_error)
             reason = _INSIDE if told else "its host cannot be reached"
-            raise ToolFault(f"{_shown(request.url)}: {reason}.") from None
+            raise ToolFault(f"{_without_query(request.url)}: {reason}.") from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise ToolFault(f"{_shown(request.url)}: {_why(fault)}.") from None
+            raise ToolFault(f"{_without_query(request.url)}: {_why(fault)}.") from None
 
-    async def _followed(self, request: Outgoing) -> Incoming:
+    async def _follow(self, request: Outgoing) -> Incoming:
         for _ in range(_REDIRECTS + 1):
-            url = self._checked(request.url)
+            url = self._parse_url(request.url)
             async with self._session(self._is_allowed(url)).request(
                 request.method,
                 url,
@@ -104,16 +104,16 @@ class GuardedClient:
                 place = answer.headers.get("Location")
                 if answer.status not in _MOVED or place is None:
                     return await self._read(answer)
-                request = _moved(request, url, answer.status, place)
+                request = _redirect(request, url, answer.status, place)
         raise ToolFault(f"more than {_REDIRECTS} redirects.")
 
-    def _checked(self, address: str) -> URL:
+    def _parse_url(self, address: str) -> URL:
         try:
             url = URL(address)
         except ValueError:
-            raise ToolFault(f"{_shown(address)} is not a URL.") from None
+            raise ToolFault(f"{_without_query(address)} is not a URL.") from None
         if url.scheme not in {"http", "https"} or not url.host:
-            raise ToolFault(f"{_shown(address)} is not an http or https URL.")
+            raise ToolFault(f"{_without_query(address)} is not an http or https URL.")
         if url.user is not None or url.password is not None:
             raise ToolFault("a URL must not carry a name or password.")
         return url
@@ -154,17 +154,17 @@ class GuardedClient:
 
 
 def _public_socket(address: tuple[Any, ...]) -> socket.socket:
-    """Make the socket for a connection, unless it would lead to an address that is not public."""
+    """Make the socket for a connection. Raises `OSError` if the address is not public."""
     family, kind, protocol, _, place = address
     if not is_public(str(place[0])):
         raise OSError(f"{place[0]} is {_REFUSED}")
     return socket.socket(family, kind, protocol)
 
 
-def _moved(request: Outgoing, url: URL, status: int, place: str) -> Outgoing:
+def _redirect(request: Outgoing, url: URL, status: int, place: str) -> Outgoing:
     """Return the request that follows a redirect.
 
-    Another origin gets neither secrets nor the tool's own headers, only what describes the body.
+    Another origin gets neither secrets nor the tool's own headers, only those that every call sends.
     """
     try:
         target = url.join(URL(place))
@@ -181,7 +181,7 @@ def _moved(request: Outgoing, url: URL, status: int, place: str) -> Outgoing:
 
 
 def _why(fault: Exception) -> str:
-    """Return in words what became of a request that reached its host."""
+    """Return in words how a request failed after it reached its host."""
     if isinstance(fault, aiohttp.ServerDisconnectedError):
         return "it closed the connection without an answer"
     if isinstance(fault, aiohttp.ClientPayloadError):
@@ -191,6 +191,6 @@ def _why(fault: Exception) -> str:
     return type(fault).__name__
 
 
-def _shown(address: str) -> str:
-    """Return a URL without its query, which may hold secrets."""
+def _without_query(address: str) -> str:
+    """Return a URL without its query, which may contain secrets."""
     return address.partition("?")[0][:200]

@@ -1,4 +1,4 @@
-"""The text of a PDF, within bounds of size and time."""
+"""Extracts the text of a PDF within bounds of size and time."""
 
 import io
 import time
@@ -17,14 +17,14 @@ _BOUNDS: Mapping[str, Any] = {
     "run_length_maximum_output_length": 10_000_000,
     "stream_decoding_work_maximum_length": 40_000_000,
 }
-"""Of one page: a dense map has some 100,000 operands."""
+"""Bounds for one page: a dense map has some 100,000 operands."""
 
 
 def pdf_text(raw: bytes) -> str:
-    """Return the text of a PDF: what can be read of a hundred pages in some seconds; blocks.
+    """Return the text of a PDF: as much of 100 pages as can be read in some seconds; blocks.
 
-    Raises `ToolFault`. A few kilobytes can unpack to what takes hours, and a thread cannot be cut off:
-    so pages have bounds here and, in all, a time.
+    Raises `ToolFault`. A few kilobytes can unpack to hours of work, and a thread cannot be stopped, so
+    each page has bounds and all of them together a deadline.
     """
     from pypdf import PdfReader, apply_configuration
 
@@ -46,7 +46,7 @@ def pdf_text(raw: bytes) -> str:
         text = f"{text}\n… (the rest takes too long to read)" if text.strip() else ""
         if not text:
             raise ToolFault("the PDF takes too long to read.") from None
-    except Exception as fault:  # noqa: BLE001 - whatever a broken PDF does to the parser
+    except Exception as fault:  # noqa: BLE001 - a broken PDF can raise anything in the parser
         raise ToolFault(f"the PDF cannot be read ({type(fault).__name__}).") from None
     if not text.strip():
         raise ToolFault("the PDF has no text in it.")

@@ -1,19 +1,19 @@
-"""Secrets taken out of what tools return, however an endpoint writes them back."""
+"""Removes secrets from what tools return, however an endpoint writes them back."""
 
 import base64
 from collections.abc import Iterable
 
-from executor.tools.escapes import Unfolded, written_at
+from executor.tools.escapes import Unfolded, source_span
 
 MASK = "[secret]"
 _SHORTEST = 4
-"""Characters of a secret that can be told from an ordinary word."""
+"""The fewest characters of a secret; a shorter one looks like an ordinary word."""
 _DEEPEST = 4
-"""How often escapes are read in escapes: JSON in JSON in a page, and once more."""
+"""How many layers of escapes are read: JSON in JSON in a page, and one more."""
 
 
 class Mask:
-    """Replaces known secrets, also in base64 or hexadecimal, and however those are escaped."""
+    """Replaces known secrets, also in base64 or hexadecimal, however they are escaped."""
 
     def __init__(self, secrets: Iterable[str]) -> None:
         written = {
@@ -23,14 +23,14 @@ class Mask:
         self._forms = sorted(written | read, key=len, reverse=True)
 
     def hide(self, text: str) -> str:
-        """Return `text` without the secrets. Takes long for texts that are mostly escapes."""
+        """Return `text` without the secrets. Slow for texts that are mostly escapes."""
         for form in self._forms:
             if form in text:
                 text = text.replace(form, MASK)
-        return self._hidden_within(text) if self._forms else text
+        return self._hide_in_escapes(text) if self._forms else text
 
-    def _hidden_within(self, text: str) -> str:
-        """Return `text` without the secrets that only show once its escapes are read."""
+    def _hide_in_escapes(self, text: str) -> str:
+        """Return `text` without the secrets that only show once its escapes are decoded."""
         layers: list[Unfolded] = []
         places: list[tuple[int, int]] = []
         shown = text
@@ -40,10 +40,10 @@ class Mask:
                 break
             layers.append(layer)
             shown = layer.text
-            places += [written_at(layers, *found) for found in self._found(shown)]
+            places += [source_span(layers, *found) for found in self._find(shown)]
         return _without(text, places)
 
-    def _found(self, text: str) -> Iterable[tuple[int, int]]:
+    def _find(self, text: str) -> Iterable[tuple[int, int]]:
         for form in self._forms:
             at = text.find(form)
             while at >= 0:
@@ -61,7 +61,7 @@ def _without(text: str, places: Iterable[tuple[int, int]]) -> str:
 
 
 def _readings(form: str) -> Iterable[str]:
-    """Yield what a text becomes when its own escapes are read too, as its writer's are."""
+    """Yield what `form` becomes when escapes in the secret itself are decoded, layer by layer."""
     for _ in range(_DEEPEST):
         layer = Unfolded(form)
         if not layer.escapes:
@@ -80,7 +80,7 @@ def _forms(secret: str) -> Iterable[str]:
 
 
 def _in_base64(raw: bytes) -> Iterable[str]:
-    """Yield what of `raw` shows in the base64 of a text that holds it, at each of three places."""
+    """Yield the part of `raw` that is visible in a longer text's base64, for each of three offsets."""
     for encode in (base64.b64encode, base64.urlsafe_b64encode):
         for before in range(3):
             text = encode(b"\0" * before + raw).decode().rstrip("=")

@@ -1,4 +1,4 @@
-"""A tool as a model is told of it."""
+"""What a model is told about a tool, and the result of a failed call."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -6,14 +6,14 @@ from typing import Any
 
 
 class Failed(str):
-    """The result of a tool call that failed: a text that the agent reads, told apart from any other."""
+    """The result of a failed tool call: a text for the agent, distinguishable from other results."""
 
     __slots__ = ()
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """Name and purpose of a tool; `parameters` is the JSON Schema of its arguments."""
+    """The name and purpose of a tool; `parameters` is the JSON Schema of its arguments."""
 
     name: str
     description: str

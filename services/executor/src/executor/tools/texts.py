@@ -1,8 +1,8 @@
-"""Bytes as text, in the encoding they are written in: said, declared, or guessed.
+"""Decodes bytes in their encoding: named by the sender, declared in the text, or guessed.
 
-Names and order are those of the WHATWG Encoding and HTML standards: a byte order mark, what the header
-says, what the document declares, UTF-8, and windows-1252 for pages. Only codecs that texts are written in
-are used: of Python's others, `punycode` takes a minute for what an answer may hold.
+Names and order follow the WHATWG Encoding and HTML standards: the byte order mark, the header, the
+document's declaration, UTF-8, and windows-1252 for pages. Only codecs meant for texts are used: of
+Python's others, `punycode` can take a minute for one answer.
 """
 
 import codecs
@@ -70,14 +70,14 @@ _CONTROLS = frozenset(range(32)) - {7, 8, 9, 10, 12, 13, 27}
 
 @dataclass(frozen=True, slots=True)
 class Decoded:
-    """A text, and what must be said about how it was read (empty when nothing)."""
+    """A decoded text, with a note on how it was read (empty if there is nothing to note)."""
 
     text: str
     note: str = ""
 
 
 def codec_of(label: str) -> str | None:
-    """Return Python's name for an encoding that pages call `label`; None for one that is not known."""
+    """Return Python's name for the encoding that pages call `label`, or None if it is unknown."""
     label = label.strip().lower()
     if label in _CODEC:
         return _CODEC[label]
@@ -88,8 +88,8 @@ def codec_of(label: str) -> str | None:
     return known if _CODECS.fullmatch(known) else None
 
 
-def marked(raw: bytes) -> str | None:
-    """Return the encoding that a byte order mark, or the zeros of UTF-16 without one, tells of."""
+def codec_by_mark(raw: bytes) -> str | None:
+    """Return the encoding that a byte order mark shows, or the zeros of UTF-16 without one."""
     for mark, codec in _MARKS:
         if raw.startswith(mark) and (mark != codecs.BOM_UTF32_LE or len(raw) % 4 == 0):
             return codec
@@ -105,13 +105,13 @@ def marked(raw: bytes) -> str | None:
     return None
 
 
-def _zeros(raw: bytes) -> str | None:
-    """Return the encoding of bytes with zeros among them, which is UTF-16 or none."""
+def _codec_by_zeros(raw: bytes) -> str | None:
+    """Return the encoding of bytes that contain zeros: UTF-16, or None."""
     return utf16(raw) if b"\0" in raw[:4096] else None
 
 
-def _shifted(raw: bytes) -> str | None:
-    """Return ISO-2022-JP for bytes that switch to its signs and back: alone they look like ASCII."""
+def _codec_by_shifts(raw: bytes) -> str | None:
+    """Return ISO-2022-JP for bytes with its shift sequences, which otherwise look like ASCII."""
     if not any(mark in raw[:_GUESSED_FROM] for mark in (b"\x1b$B", b"\x1b$@")):
         return None
     return "iso2022_jp" if raw.isascii() else None
@@ -121,15 +121,20 @@ def _plain(others: bytes) -> bool:
     return sum(byte in _CONTROLS for byte in others) <= len(others) * 0.02
 
 
-def page(raw: bytes, charset: str, kind: str) -> str:
+def decode_page(raw: bytes, charset: str, kind: str) -> str:
     """Return the text of an answer from the web."""
-    codec = marked(raw) or codec_of(charset) or _zeros(raw) or _declared(raw, kind)
+    codec = (
+        codec_by_mark(raw)
+        or codec_of(charset)
+        or _codec_by_zeros(raw)
+        or _declared_codec(raw, kind)
+    )
     if codec is None:
         codec = "utf-8" if _is_utf8(raw) else "cp1252"
     return _decode(raw, codec)
 
 
-def _declared(raw: bytes, kind: str) -> str | None:
+def _declared_codec(raw: bytes, kind: str) -> str | None:
     if not any(word in kind for word in ("html", "xml")) and kind:
         return None
     head = _COMMENT.sub(b"", raw[:_DECLARED_WITHIN])
@@ -141,7 +146,7 @@ def _declared(raw: bytes, kind: str) -> str | None:
 
 
 def _is_utf8(raw: bytes) -> bool:
-    """Tell whether bytes are UTF-8, but for a few that are broken or a last one that is cut off."""
+    """Tell whether bytes are UTF-8, apart from a few broken ones or a character cut off at the end."""
     try:
         raw.decode()
     except UnicodeDecodeError as fault:
@@ -159,9 +164,9 @@ def _decode(raw: bytes, codec: str) -> str:
     return raw.decode(codec, "replace").removeprefix("\ufeff")
 
 
-def file(raw: bytes) -> Decoded:
-    """Return the text of a file that nothing is said about; blocks for a second at most."""
-    codec = marked(raw) or _zeros(raw) or _shifted(raw)
+def decode_file(raw: bytes) -> Decoded:
+    """Return the text of a file of unknown encoding; blocks for a second at most."""
+    codec = codec_by_mark(raw) or _codec_by_zeros(raw) or _codec_by_shifts(raw)
     if codec is None and _is_utf8(raw):
         codec = "utf-8"
     if codec is not None:
@@ -169,7 +174,7 @@ def file(raw: bytes) -> Decoded:
         broken = text.count("\ufffd") - (raw.count("\ufffd".encode()) if codec == "utf-8" else 0)
         return Decoded(text, f"broken bytes: {broken}, shown as \ufffd" if broken > 0 else "")
     codec = _guess(raw)
-    return Decoded(_decode(raw, codec), f"its encoding is a guess: {_shown(codec)}")
+    return Decoded(_decode(raw, codec), f"its encoding is a guess: {_label_of(codec)}")
 
 
 def _guess(raw: bytes) -> str:
@@ -183,7 +188,7 @@ def _guess(raw: bytes) -> str:
 
 
 def _is_western(best: Any, found: Iterable[Any]) -> bool:
-    """Tell whether windows-1252 is as good as `best`: it is far more usual than windows-1250."""
+    """Tell whether windows-1252 fits as well as `best`: it is far more common than windows-1250."""
     if best.encoding == "cp1252" or "cp1252" in best.could_be_from_charset:
         return True
     western = next((one for one in found if one.encoding == "cp1252"), None)
@@ -195,42 +200,42 @@ def _is_western(best: Any, found: Iterable[Any]) -> bool:
     )
 
 
-def _shown(codec: str) -> str:
+def _label_of(codec: str) -> str:
     known = {"cp932": "Shift_JIS", "cp949": "EUC-KR"}
     return known.get(codec, codec.replace("cp125", "windows-125").replace("_", "-"))
 
 
-def binary(raw: bytes, kind: str = "", charset: str = "") -> str | None:
-    """Return what bytes are that are no text ("a PNG image, 2.1 kB"), or None for a text.
+def describe_binary(raw: bytes, kind: str = "", charset: str = "") -> str | None:
+    """Return what `raw` is if it is not text ("a PNG image, 2.1 kB"), or None for a text.
 
-    `charset` is what its sender says it is written in: only UTF-16 and UTF-32 have zeros.
+    `charset` is the encoding that the sender names: only UTF-16 and UTF-32 contain zeros.
     """
     told = next((name for begin, name in _KINDS if raw.startswith(begin)), None)
     family = kind.partition("/")[0]
     if told is None and family in {"image", "audio", "video", "font"} and not kind.endswith("xml"):
         told = kind
     wide = (codec_of(charset) or "").startswith(("utf-16", "utf-32"))
-    if told is None and not wide and marked(raw) is None and _zeros(raw) is None:
+    if told is None and not wide and codec_by_mark(raw) is None and _codec_by_zeros(raw) is None:
         head = raw[:8192]
         controls = sum(byte in _CONTROLS for byte in head)
         if b"\0" in head or controls > len(head) * 0.1:
             told = kind if kind and not _TEXT_KINDS.fullmatch(kind) else "binary data"
-    return None if told is None else f"{told}, {size(len(raw))}"
+    return None if told is None else f"{told}, {format_size(len(raw))}"
 
 
-def size(count: int) -> str:
-    """Return a number of bytes as people say it."""
+def format_size(count: int) -> str:
+    """Return a number of bytes in a readable unit."""
     if count < 1_000:
         return f"{count} bytes"
     return f"{count / 1_000:.1f} kB" if count < 1_000_000 else f"{count / 1_000_000:.1f} MB"
 
 
 WINDOW = 19_000
-"""Characters of a text that one answer holds."""
+"""How many characters of a text one answer holds."""
 
 
 def window(text: str, offset: int, note: str = "") -> str:
-    """Return the part of `text` from `offset` on that fits an answer, and how to read on."""
+    """Return as much of `text` from `offset` on as fits an answer, with a note on how to read on."""
     part = text[offset : offset + WINDOW]
     end = offset + len(part)
     told = [note] if note else []

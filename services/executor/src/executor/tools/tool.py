@@ -1,4 +1,4 @@
-"""A tool as a value: what it is called with, whether it is safe to repeat, and what it does."""
+"""A tool as a value: its specification, whether it is safe to repeat, and what it does."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -15,18 +15,18 @@ from executor.tools.spec import Failed, ToolSpec
 log = get_logger(__name__)
 
 RESULT_LIMIT = 20_000
-"""Characters of a result that a model sees."""
+"""How many characters of a result a model sees."""
 _AT_ONCE = 4_000
-"""Characters in which secrets are looked for without a thread."""
+"""Longer texts are searched for secrets on a thread."""
 
 
 class ToolFault(Exception):  # noqa: N818 - it becomes a result, not a bug
-    """A tool cannot do what it was asked; the text says why, and the agent reads it."""
+    """A tool cannot do what it was asked. The message says why, and the agent reads it."""
 
 
 @dataclass(frozen=True, slots=True)
 class SimpleTool:
-    """Fulfils the engine's `Tool`. `timeout` is in seconds and covers the whole call."""
+    """Implements the engine's `Tool`. `timeout` is in seconds and covers the whole call."""
 
     spec: ToolSpec
     run: Callable[[Mapping[str, Any], Call], Awaitable[str]]
@@ -34,41 +34,41 @@ class SimpleTool:
     reads: bool = False
     timeout: float = 30.0
     mask: Mask = field(default_factory=lambda: Mask(()))
-    """Takes the process's own secrets out of whatever is returned."""
+    """Removes the process's own secrets from every result."""
 
     async def fit_arguments(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
-        """Return the arguments to call it with, or what does not fit the tool's schema."""
+        """Return the arguments to call the tool with, or why they do not fit its schema."""
         return await checking.fit_arguments(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
-        """Return the result, or what went wrong as `Failed`; raises only when cancelled."""
+        """Return the result, or what went wrong as `Failed`; raises only if cancelled."""
         try:
             async with asyncio.timeout(self.timeout):
-                return await self._shown(await self.run(arguments, call))
+                return await self._present(await self.run(arguments, call))
         except (ToolFault, KasalError) as fault:
-            return Failed(await self._shown(f"Error: {fault}"))
+            return Failed(await self._present(f"Error: {fault}"))
         except TimeoutError:
             return Failed(f"Error: {self.spec.name} took longer than {self.timeout:g} s.")
         except Exception as fault:
             log.exception("a tool failed", tool=self.spec.name, call=call.key)
             return Failed(f"Error: {self.spec.name} failed ({type(fault).__name__}).")
 
-    async def _shown(self, text: str) -> str:
+    async def _present(self, text: str) -> str:
         if len(text) <= _AT_ONCE:
             return self.mask.hide(text)
-        return bounded(await asyncio.to_thread(hidden, self.mask, text))
+        return cut_result(await asyncio.to_thread(hide_secrets, self.mask, text))
 
 
-def hidden(mask: Mask, text: str) -> str:
-    """Return `text` without secrets, about as long as it was, blank beyond what could be shown.
+def hide_secrets(mask: Mask, text: str) -> str:
+    """Return `text` without secrets and about as long, with dots for what is never shown.
 
-    It is cut only behind that: a secret must not be cut in two.
+    The text is only cut far behind what is shown, so that no secret there is cut in two.
     """
     return mask.hide(text[: 2 * RESULT_LIMIT]) + "." * max(len(text) - 2 * RESULT_LIMIT, 0)
 
 
-def bounded(text: str) -> str:
-    """Return `text`, cut to what a model is shown of a result, with a word that it was cut."""
+def cut_result(text: str) -> str:
+    """Return `text`, cut to what a model sees of a result, with a note that it was cut."""
     if len(text) <= RESULT_LIMIT:
         return text
     return f"{text[:RESULT_LIMIT]}\n… (cut: {len(text)} characters in all)"

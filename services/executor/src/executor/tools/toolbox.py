@@ -1,4 +1,4 @@
-"""All the tools: the built-in ones, and those a workspace has registered."""
+"""All tools: the built-in ones, and those that a workspace has registered."""
 
 import importlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ from executor.tools.tool import SimpleTool
 
 _ANYTHING: Mapping[str, Any] = {"type": "object"}
 _CHECKING = ("jsonschema", "jsonschema_rs", "referencing")
-"""What arguments are checked with."""
+"""The libraries that check arguments."""
 
 
 class Toolbox:
@@ -32,7 +32,7 @@ class Toolbox:
         }
 
     def tool(self, snapshot: ToolSnapshot) -> SimpleTool | None:
-        """Return the tool that a snapshot tells of; None for an unknown built-in one."""
+        """Return the tool that `snapshot` describes, or None for an unknown built-in one."""
         if snapshot.endpoint is not None:
             return self._custom(snapshot)
         tool = self._built_in.get(snapshot.name)
@@ -50,7 +50,7 @@ class Toolbox:
         return SimpleTool(spec, run, safe, reads, self._timeout + 10, self._mask)
 
     def warm_up(self) -> None:
-        """Import what the first call of any tool would wait for; blocks."""
+        """Import what the first call of a tool would otherwise wait for; blocks."""
         libraries = (library for tool in self._built_in.values() for library in tool.libraries)
         for library in (*_CHECKING, *libraries):
             importlib.import_module(library)

@@ -1,4 +1,4 @@
-"""Texts of two bytes a letter without a byte order mark, told from other bytes by the letters they hold."""
+"""Recognises UTF-16 without a byte order mark by the characters that it would hold."""
 
 import unicodedata
 
@@ -10,13 +10,14 @@ _BLOCKS = frozenset(
     [*range(0x08), 0x0E, 0x1E, 0x20, 0x21, 0x22, 0x25, 0x30, *range(0x4E, 0xA0), 0xFF]
 )
 _HANGUL = frozenset(range(0xAC, 0xD8))
-"""The upper bytes of what people write; a half of all bytes are none of them."""
+"""The upper bytes of common characters; half of all byte values are not among them."""
 
 
 def utf16(raw: bytes) -> str | None:
     """Return `utf-16-le` or `utf-16-be` for bytes that can only be that, else None.
 
-    With zeros among them they are no text of another encoding. Without, say that they are none first.
+    Bytes with zeros are no text in another encoding. For bytes without zeros, make sure first that no
+    other encoding fits.
     """
     head = raw[:_READ]
     if len(raw) % 2 or len(head) < _LEAST:

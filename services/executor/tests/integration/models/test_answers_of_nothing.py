@@ -4,11 +4,11 @@ import pytest
 
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.connections import Access
-from executor.models.model import ModelFault, Unheard
+from executor.models.model import ModelFault, SilentListener
 from executor.models.patience import ModelPatience
 
 
-class Heard(Unheard):
+class Heard(SilentListener):
     def __init__(self):
         self.waited = []
         self.spent = []

@@ -43,7 +43,7 @@ async def test_of_one_reply_so_many_calls_are_made_and_the_others_are_said(stage
     assert len(results) == 300
     refused = [e for e in results if getattr(e.body, "failed", None)]
     assert len(refused) == 268
-    assert "at most" in refused[0].body.result
+    assert "At most" in refused[0].body.result
 
 
 async def test_unsafe_calls_of_one_reply_are_bounded_too(stage, kit):

@@ -83,9 +83,9 @@ def test_a_value_is_kept_as_it_was_said(text, schema, value):
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("NaN", "no number in JSON"),
-        ('{"n": Infinity}', "no number in JSON"),
-        ("-Infinity", "no number in JSON"),
+        ("NaN", "not a number in JSON"),
+        ('{"n": Infinity}', "not a number in JSON"),
+        ("-Infinity", "not a number in JSON"),
         ("1e999", "out of range"),
         ('{"n": -1e999}', "out of range"),
         ("9" * 30, "out of range"),

@@ -40,7 +40,7 @@ async def test_waits_do_not_fill_a_log(stage, kit):
     events = await stage.run(kit.crew(3))
     told = [event.body.message for event in warnings(events)]
     assert len(told) == 51
-    assert "not told" in told[-1]
+    assert "not reported" in told[-1]
 
 
 async def test_a_run_that_lost_its_worker_while_it_waited_asks_once(stage, kit):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from executor.models.masking import address, shown
+from executor.models.masking import address, safe_text
 
 
 @pytest.mark.parametrize(
@@ -15,7 +15,7 @@ from executor.models.masking import address, shown
     ],
 )  # fmt: skip
 def test_keys_are_left_out(said):
-    told = shown(said, ("my-own-key",))
+    told = safe_text(said, ("my-own-key",))
     assert "***" in told
     for secret in ("abcdef", "s3cr3tvalue", "my-own-key", "AIzaSy"):
         assert secret not in told
@@ -23,12 +23,12 @@ def test_keys_are_left_out(said):
 
 def test_what_is_no_key_stays():
     said = "invalid_api_key: the parameter task-list-of-keys is not known; see https://host/docs"
-    assert shown(said) == said
+    assert safe_text(said) == said
 
 
 def test_a_message_is_one_short_line():
-    assert shown("a\n  b\tc") == "a b c"
-    assert len(shown("word " * 10_000)) == 300
+    assert safe_text("a\n  b\tc") == "a b c"
+    assert len(safe_text("word " * 10_000)) == 300
 
 
 @pytest.mark.parametrize(

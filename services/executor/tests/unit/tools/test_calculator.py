@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.tools.built_in.calculator import calculated
+from executor.tools.built_in.calculator import calculate
 from executor.tools.tool import ToolFault
 
 
@@ -33,7 +33,7 @@ from executor.tools.tool import ToolFault
     ],
 )
 def test_it_calculates(expression, value):
-    assert calculated(expression)[:14] == value[:14]
+    assert calculate(expression)[:14] == value[:14]
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_it_calculates(expression, value):
 )
 def test_it_refuses_what_is_no_arithmetic(attack):
     with pytest.raises(ToolFault):
-        calculated(attack)
+        calculate(attack)
 
 
 @pytest.mark.parametrize(
@@ -97,16 +97,16 @@ def test_it_refuses_what_is_no_arithmetic(attack):
 def test_it_cannot_be_kept_busy(attack):
     begun = time.monotonic()
     with contextlib.suppress(ToolFault):
-        assert len(calculated(attack)) < 5_000
+        assert len(calculate(attack)) < 5_000
     assert time.monotonic() - begun < 2
 
 
 @given(st.text(alphabet="0123456789.+-*/()^%,e ", max_size=60))
 def test_whatever_is_typed_ends_as_a_value_or_a_fault(expression):
     with contextlib.suppress(ToolFault):
-        assert calculated(expression)
+        assert calculate(expression)
 
 
 @given(st.integers(-(10**6), 10**6), st.integers(-(10**6), 10**6))
 def test_whole_numbers_are_exact(left, right):
-    assert calculated(f"({left}) * ({right}) + ({left})") == str(left * right + left)
+    assert calculate(f"({left}) * ({right}) + ({left})") == str(left * right + left)

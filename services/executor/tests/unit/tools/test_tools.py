@@ -8,7 +8,7 @@ from common.contracts.crew import ToolSnapshot
 from common.contracts.tools import BUILT_IN_TOOLS
 from common.errors import Unavailable
 from common.schemas.validation import complaint_within as complaint
-from executor.tools.custom import placed, signed, with_query
+from executor.tools.custom import auth_headers, fill_path, with_query
 from executor.tools.spec import ToolSpec
 from executor.tools.tool import RESULT_LIMIT, SimpleTool, ToolFault
 
@@ -114,12 +114,12 @@ def test_schemas_are_checked_and_never_fetched(schema, value, told):
     ],
 )
 def test_arguments_fill_the_path_and_nothing_but_the_path(endpoint, arguments, url, rest):
-    assert placed(endpoint, arguments) == (url, rest)
+    assert fill_path(endpoint, arguments) == (url, rest)
 
 
 def test_a_missing_part_of_the_path_is_named():
     with pytest.raises(ToolFault, match="the argument id is missing"):
-        placed("https://h/{id}", {})
+        fill_path("https://h/{id}", {})
 
 
 def test_the_query_keeps_what_was_there():
@@ -137,4 +137,4 @@ def test_the_query_keeps_what_was_there():
     ],
 )
 def test_credentials_become_headers(kind, held, headers):
-    assert signed(kind, held) == headers
+    assert auth_headers(kind, held) == headers

@@ -1,1 +1,1 @@
-"""The model providers, one module each. The value `PROVIDER` in it is all there is to say of one."""
+"""The model providers, one module each. Its value `PROVIDER` says everything about one."""

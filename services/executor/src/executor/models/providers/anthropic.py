@@ -1,12 +1,12 @@
 """Anthropic."""
 
 from common.contracts.models import ProviderDeclaration
-from executor.models.connections import Access, Connection
+from executor.models.connections import Access, ProviderConnection
 from executor.models.provider import ModelProvider, ProviderSetting
 from executor.models.traits import Traits
 
 
-def connect(access: Access, timeout: float) -> Connection:
+def connect(access: Access, timeout: float) -> ProviderConnection:
     """Connect to Anthropic."""
     from anthropic import AsyncAnthropic
     from pydantic_ai.models.anthropic import AnthropicModel
@@ -22,7 +22,9 @@ def connect(access: Access, timeout: float) -> Connection:
     )
     provider = AnthropicProvider(anthropic_client=client)
     traits = Traits(beside_tools=False, closed=True)
-    return Connection(lambda name: AnthropicModel(name, provider=provider), client.close, traits)
+    return ProviderConnection(
+        lambda name: AnthropicModel(name, provider=provider), client.close, traits
+    )
 
 
 PROVIDER = ModelProvider(

@@ -1,12 +1,12 @@
 """Google's Gemini API."""
 
 from common.contracts.models import ProviderDeclaration
-from executor.models.connections import Access, Connection
+from executor.models.connections import Access, ProviderConnection
 from executor.models.provider import ModelProvider, ProviderSetting
 from executor.models.traits import Traits
 
 
-def connect(access: Access, timeout: float) -> Connection:
+def connect(access: Access, timeout: float) -> ProviderConnection:
     """Connect to the Gemini API."""
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
@@ -16,7 +16,9 @@ def connect(access: Access, timeout: float) -> Connection:
     http = BoundedClient(timeout)
     provider = GoogleProvider(api_key=access.key or "", http_client=http)
     traits = Traits(beside_tools=False)
-    return Connection(lambda name: GoogleModel(name, provider=provider), http.aclose, traits)
+    return ProviderConnection(
+        lambda name: GoogleModel(name, provider=provider), http.aclose, traits
+    )
 
 
 PROVIDER = ModelProvider(

@@ -1,12 +1,12 @@
-"""Ollama, which runs models on one's own machines."""
+"""Ollama, which runs models on your own machines."""
 
 from common.contracts.models import ProviderDeclaration
-from executor.models.connections import Access, Connection, connect_compatible
+from executor.models.connections import Access, ProviderConnection, connect_compatible
 from executor.models.provider import ModelProvider, ProviderSetting
 
 
-def connect(access: Access, timeout: float) -> Connection:
-    """Connect to Ollama, which wants a key but takes any."""
+def connect(access: Access, timeout: float) -> ProviderConnection:
+    """Connect to Ollama, which requires a key but accepts any."""
     return connect_compatible(access.url or "", "ollama", timeout)
 
 

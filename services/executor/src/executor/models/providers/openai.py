@@ -1,4 +1,4 @@
-"""OpenAI, or a server of one's own that speaks its chat completions."""
+"""OpenAI, or another server that speaks its chat completions."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from common.contracts.models import ProviderDeclaration
 from executor.models.connections import (
     AS_REGISTERED,
     Access,
-    Connection,
+    ProviderConnection,
     connect_compatible,
     profile,
 )
@@ -14,8 +14,8 @@ from executor.models.provider import ModelProvider, ProviderSetting
 from executor.models.traits import Traits
 
 
-def connect(access: Access, timeout: float) -> Connection:
-    """Connect to OpenAI, or to the server that takes its place."""
+def connect(access: Access, timeout: float) -> ProviderConnection:
+    """Connect to OpenAI, or to the server configured in its place."""
     if access.url:
         return connect_compatible(access.url, access.key, timeout)
 
@@ -36,7 +36,7 @@ def connect(access: Access, timeout: float) -> Connection:
     def model(name: str) -> Any:
         return OpenAIResponsesModel(name, provider=provider, profile=profile(AS_REGISTERED))
 
-    return Connection(model, client.close, Traits())
+    return ProviderConnection(model, client.close, Traits())
 
 
 PROVIDER = ModelProvider(

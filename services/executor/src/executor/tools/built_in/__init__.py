@@ -1,1 +1,1 @@
-"""The built-in tools, one module each. The value `TOOL` in it is all there is to say of the tool."""
+"""The built-in tools, one module each. Its value `TOOL` says everything about one."""

@@ -1,4 +1,4 @@
-"""The calculator: arithmetic on numbers, evaluated by simpleeval within tight bounds."""
+"""The calculator: evaluates arithmetic with simpleeval, within tight bounds."""
 
 import ast
 import math
@@ -14,7 +14,7 @@ from executor.tools.tool import ToolFault
 
 _LENGTH = 500
 _BITS = 10_000
-"""Longest whole number that may come up on the way, about 3,000 digits."""
+"""The most bits of any intermediate whole number: about 3,000 digits."""
 _THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
 _NODES = (
     ast.Expression, ast.BinOp, ast.UnaryOp, ast.Compare, ast.Call, ast.Name, ast.Load, ast.Constant,
@@ -24,24 +24,24 @@ _NODES = (
 
 async def calculator(arguments: Mapping[str, Any], _call: Call) -> str:
     """Return the value of `expression`. Raises `ToolFault`."""
-    return calculated(str(arguments["expression"]))
+    return calculate(str(arguments["expression"]))
 
 
-def calculated(expression: str) -> str:
+def calculate(expression: str) -> str:
     """Return the value of an arithmetic expression as text. Raises `ToolFault`.
 
-    `^` means power; `1,000` is a thousand where no function is called.
+    `^` means power; `1,000` means a thousand unless the expression contains a name.
     """
     from simpleeval import InvalidExpression
 
     try:
-        value = _evaluator().eval(expression, previously_parsed=_parsed(_usual(expression)))
+        value = _evaluator().eval(expression, previously_parsed=_parse(_normalize(expression)))
     except (InvalidExpression, ArithmeticError, ValueError, TypeError, RecursionError) as fault:
         raise ToolFault(f"it cannot be calculated: {_reason(fault)}") from None
-    return _shown(value)
+    return _format(value)
 
 
-def _usual(expression: str) -> str:
+def _normalize(expression: str) -> str:
     if len(expression) > _LENGTH:
         raise ToolFault(f"the expression is longer than {_LENGTH} characters.")
     for written, meant in (("^", "**"), ("\u00d7", "*"), ("\u00f7", "/"), ("\u2212", "-")):
@@ -50,7 +50,7 @@ def _usual(expression: str) -> str:
     return (_THOUSANDS.sub("", expression) if plain else expression).strip().rstrip("=").strip()
 
 
-def _parsed(expression: str) -> ast.expr:
+def _parse(expression: str) -> ast.expr:
     try:
         tree = ast.parse(expression, mode="eval")
     except (SyntaxError, ValueError, MemoryError, RecursionError):
@@ -59,7 +59,7 @@ def _parsed(expression: str) -> ast.expr:
         if not isinstance(node, _NODES):
             raise ToolFault(f"{type(node).__name__} is not arithmetic.")
         if isinstance(node, ast.Constant) and type(node.value) not in {int, float, bool}:
-            raise ToolFault("only numbers can be calculated with.")
+            raise ToolFault("it can only calculate with numbers.")
     return tree.body
 
 
@@ -84,13 +84,13 @@ def _times(left: Any, right: Any) -> Any:
     return left * right
 
 
-def _rounded(value: Any, digits: int = 0) -> Any:
+def _round(value: Any, digits: int = 0) -> Any:
     if abs(digits) > 300:
-        raise ToolFault("that many digits cannot be rounded to.")
+        raise ToolFault("it cannot round to that many digits.")
     return round(value, digits) if digits else round(value)
 
 
-def _shown(value: Any) -> str:
+def _format(value: Any) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, int):
@@ -127,7 +127,7 @@ _OPERATORS: Mapping[type[ast.AST], Callable[..., Any]] = {
 }
 _FUNCTIONS: Mapping[str, Callable[..., Any]] = {
     "abs": abs,
-    "round": _rounded,
+    "round": _round,
     "min": min,
     "max": max,
     "pow": _power,

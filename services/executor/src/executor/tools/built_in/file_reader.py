@@ -1,4 +1,4 @@
-"""The file reader: text, CSV, JSON and PDF files inside the workspace's own folder, nowhere else."""
+"""The file reader: reads text, CSV, JSON and PDF files in the workspace's own folder, nowhere else."""
 
 import asyncio
 import errno
@@ -21,7 +21,7 @@ _WORKSPACE = re.compile(r"\A[A-Za-z0-9_-]{1,80}\Z")
 
 
 class FileReader:
-    """Reads files below `folder`/<workspace id>. Symbolic links are not followed at all."""
+    """Reads files below `folder`/<workspace id>. It never follows symbolic links."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -32,17 +32,17 @@ class FileReader:
         return await asyncio.to_thread(self.read, call.workspace_id, path, offset)
 
     def read(self, workspace_id: str, path: str, offset: int = 0) -> str:
-        """Return a workspace's file from a character on; blocks. Raises `ToolFault`.
+        """Return a workspace's file from character `offset` on; blocks. Raises `ToolFault`.
 
-        What is left out, guessed or broken is said at the end.
+        A note at the end says what was left out, guessed or broken.
         """
         raw = self._bytes(workspace_id, path)
         if raw.startswith(b"%PDF-"):
             return texts.window(pdf_text(raw), offset)
-        what = texts.binary(raw)
+        what = texts.describe_binary(raw)
         if what is not None:
             raise ToolFault(f"{path} is {what}; text, CSV, JSON and PDF can be read.")
-        decoded = texts.file(raw)
+        decoded = texts.decode_file(raw)
         return texts.window(decoded.text, offset, decoded.note) if raw else f"{path} is empty."
 
     def _bytes(self, workspace_id: str, path: str) -> bytes:
@@ -50,7 +50,7 @@ class FileReader:
         if not _WORKSPACE.match(workspace_id):
             raise ToolFault("this workspace has no folder.")
         try:
-            descriptor = _opened(self._folder / workspace_id, steps)
+            descriptor = _open(self._folder / workspace_id, steps)
         except FileNotFoundError:
             raise ToolFault(f"there is no file {path} in the workspace's folder.") from None
         except (OSError, ValueError) as fault:
@@ -59,7 +59,7 @@ class FileReader:
             raise ToolFault(f"{path} cannot be opened{why}.") from None
         try:
             _check(os.fstat(descriptor), path)
-            # Only now: a file object can't be made of a folder, and would leave it open.
+            # Only after the check: making a file object of a folder fails, and leaves it open.
             with os.fdopen(descriptor, "rb", closefd=False) as file:
                 return file.read(_SIZE)
         except OSError:
@@ -84,8 +84,8 @@ def _steps(path: str) -> tuple[str, ...]:
     return asked.parts
 
 
-def _opened(root: Path, steps: tuple[str, ...]) -> int:
-    """Open a file step by step, so that no step can be a link that leads out."""
+def _open(root: Path, steps: tuple[str, ...]) -> int:
+    """Open a file step by step, so that no step can be a link out of the folder."""
     folder = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
     try:
         for step in steps[:-1]:

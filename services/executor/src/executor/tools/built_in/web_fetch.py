@@ -1,4 +1,4 @@
-"""The web fetcher: a page as text."""
+"""The web fetcher: returns a page as text."""
 
 import asyncio
 from collections.abc import Mapping
@@ -33,17 +33,17 @@ class WebFetch:
         text = await asyncio.to_thread(page_text, answer)
         if not text.strip():
             return f"The page has no text (it answered {answer.status})."
-        note = "the page is longer than what is read of it" if answer.cut else ""
+        note = "the page is longer; only its beginning was read" if answer.cut else ""
         return texts.window(text, int(arguments.get("offset", 0)), note)
 
 
 def page_text(answer: Incoming) -> str:
-    """Return a page's text; blocks. Raises `ToolFault` for what is no text."""
+    """Return a page's text; blocks. Raises `ToolFault` if it is not text."""
     if answer.body.startswith(b"%PDF-"):
         return pdf_text(answer.body)
     what = answer.binary()
     if what is not None:
-        raise ToolFault(f"it is no page but {what}.")
+        raise ToolFault(f"it is not a page but {what}.")
     if "html" in answer.kind:
         return markdown(answer.text())
     return answer.text()

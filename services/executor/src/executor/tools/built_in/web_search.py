@@ -1,4 +1,4 @@
-"""The web search: Tavily or Brave where a key is set, otherwise ddgs, which needs none."""
+"""The web search: uses Tavily or Brave if a key is set, otherwise ddgs, which needs none."""
 
 import asyncio
 import contextlib
@@ -24,13 +24,15 @@ _BRAVE = "https://api.search.brave.com/res/v1/web/search"
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchResult:
+    """One hit of a search."""
+
     title: str
     url: str
     excerpt: str
 
 
-Search = Callable[[str, int], Awaitable[Sequence[Found]]]
+Search = Callable[[str, int], Awaitable[Sequence[SearchResult]]]
 
 
 class WebSearch:
@@ -54,12 +56,12 @@ class WebSearch:
 def tavily(client: GuardedClient, key: str) -> Search:
     """Return a search by Tavily."""
 
-    async def search(query: str, most: int) -> Sequence[Found]:
+    async def search(query: str, most: int) -> Sequence[SearchResult]:
         body = orjson.dumps({"query": query, "max_results": most})
         secrets = {"Authorization": f"Bearer {key}"}
         headers = {"Content-Type": "application/json"}
         answer = await client.send(Outgoing("POST", _TAVILY, headers, secrets, body))
-        return _entries(_decoded(answer).get("results"), "content")
+        return _entries(_decode(answer).get("results"), "content")
 
     return search
 
@@ -67,11 +69,11 @@ def tavily(client: GuardedClient, key: str) -> Search:
 def brave(client: GuardedClient, key: str) -> Search:
     """Return a search by Brave."""
 
-    async def search(query: str, most: int) -> Sequence[Found]:
+    async def search(query: str, most: int) -> Sequence[SearchResult]:
         url = f"{_BRAVE}?{urlencode({'q': query[:400], 'count': most})}"
         secrets = {"X-Subscription-Token": key}
         answer = await client.send(Outgoing("GET", url, {"Accept": "application/json"}, secrets))
-        web = _decoded(answer).get("web")
+        web = _decode(answer).get("web")
         return _entries(web.get("results") if isinstance(web, dict) else [], "description")
 
     return search
@@ -80,31 +82,31 @@ def brave(client: GuardedClient, key: str) -> Search:
 class Ddgs:
     """Searches without a key. Its requests go to search engines only.
 
-    It cannot be stopped, so each search has a thread of its own, and only a few are begun at once: one
-    that never ends takes nothing from others but its place.
+    A search cannot be stopped, so each has its own thread, and only a few run at once: one that
+    never ends costs the others nothing but its place.
     """
 
     def __init__(self) -> None:
         self._under_way = 0
 
-    async def search(self, query: str, most: int) -> Sequence[Found]:
+    async def search(self, query: str, most: int) -> Sequence[SearchResult]:
         """Return what was found. Raises `ToolFault`."""
         if self._under_way >= _AT_ONCE:
             raise ToolFault("too many searches are under way; try again in a moment.")
         try:
             async with asyncio.timeout(_PATIENCE):
-                found = await self._begun(query, most)
+                found = await self._start(query, most)
         except TimeoutError:
             raise ToolFault(f"no search engine answered within {_PATIENCE:g} s.") from None
         except Exception as fault:  # noqa: BLE001 - ddgs raises what its engines raise
             raise ToolFault(f"no search engine answered ({type(fault).__name__}).") from None
         return _entries(found, "body")
 
-    def _begun(self, query: str, most: int) -> "asyncio.Future[list[dict[str, Any]]]":
+    def _start(self, query: str, most: int) -> "asyncio.Future[list[dict[str, Any]]]":
         loop = asyncio.get_running_loop()
         answer: asyncio.Future[list[dict[str, Any]]] = loop.create_future()
 
-        def ended(found: list[dict[str, Any]], fault: Exception | None) -> None:
+        def settle(found: list[dict[str, Any]], fault: Exception | None) -> None:
             self._under_way -= 1
             if not answer.done():
                 answer.set_result(found) if fault is None else answer.set_exception(fault)
@@ -114,10 +116,10 @@ class Ddgs:
             fault: Exception | None = None
             try:
                 found = _ask_ddgs(query, most)
-            except Exception as raised:  # noqa: BLE001 - told to whoever waits
+            except Exception as raised:  # noqa: BLE001 - passed on to whoever waits
                 fault = raised
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
-                loop.call_soon_threadsafe(ended, found, fault)
+                loop.call_soon_threadsafe(settle, found, fault)
 
         self._under_way += 1
         threading.Thread(target=ask, name="ddgs", daemon=True).start()
@@ -130,7 +132,7 @@ def _ask_ddgs(query: str, most: int) -> list[dict[str, Any]]:
     return list(DDGS(timeout=5).text(query, max_results=most))
 
 
-def _decoded(answer: Incoming) -> dict[str, Any]:
+def _decode(answer: Incoming) -> dict[str, Any]:
     if answer.status >= 400:
         raise ToolFault(f"the search provider answered {answer.status}.")
     try:
@@ -140,9 +142,9 @@ def _decoded(answer: Incoming) -> dict[str, Any]:
     return decoded if isinstance(decoded, dict) else {}
 
 
-def _entries(found: Any, excerpt: str) -> list[Found]:
+def _entries(found: Any, excerpt: str) -> list[SearchResult]:
     return [
-        Found(
+        SearchResult(
             str(entry.get("title", "")),
             str(entry.get("url") or entry.get("href") or ""),
             str(entry.get(excerpt, ""))[:500],
