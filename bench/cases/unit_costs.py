@@ -135,7 +135,7 @@ def _tell(
 ) -> None:
     """Say what the jobs left: documents (their log's tail in them), what went to the traces, messages."""
     jobs = len(documents)
-    asked = [one for one in commands.asked if one.collection not in {"workers", "schema"}]
+    asked = [one for one in commands.sent if one.collection not in {"workers", "schema"}]
     own = [one for one in asked if one.by is None or "_id" in one.by or one.command == "update"]
     writes = [one for one in own if one.command in {"insert", "update"}]
     tails = [event for one in documents for event in one.get("tail", ())]

@@ -23,7 +23,7 @@ import gateway.config
 import gateway.wiring
 from common.telemetry import Telemetry
 from common.web.server import metrics_app
-from devkit.promql import asked
+from devkit.promql import selection_of
 from kasal_platform.embedded.backends import InProcessBackends
 
 ROOT = Path(__file__).parents[2]
@@ -134,10 +134,11 @@ def _expressions() -> list[tuple[str, str]]:
 def test_what_rules_and_dashboards_ask_for_is_exported(exported):
     known = exported | RECORDED | MADE_BY_PROMETHEUS
     expressions = _expressions()
-    missing = {where: asked(expression).metrics - known for where, expression in expressions}
+    missing = {where: selection_of(expression).metrics - known for where, expression in expressions}
     assert {where: names for where, names in missing.items() if names} == {}
     assert (
-        len(frozenset().union(*(asked(expression).metrics for _, expression in expressions))) > 40
+        len(frozenset().union(*(selection_of(expression).metrics for _, expression in expressions)))
+        > 40
     )
 
 

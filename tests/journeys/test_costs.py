@@ -18,7 +18,7 @@ from journeys.model import ScriptedModel
 from journeys.platforms import Platform as RunningPlatform
 from journeys.users import User
 
-from devkit.commands import Asked, Commands
+from devkit.commands import Commands, SentCommand
 from kasal_platform.config import Secrets, Settings
 from kasal_platform.embedded.platform import Platform
 
@@ -108,19 +108,19 @@ async def _run(user: User, commands: Commands, crew_id: str) -> None:
 
 
 def _is_closed(commands: Commands) -> bool:
-    shapes = {_shape(one) for one in commands.asked}
+    shapes = {_shape(one) for one in commands.sent}
     return shapes >= {
         "crews: update activities(_id, version)",
         "executor: update executions(_id, status)",
     }
 
 
-def _shape(one: Asked) -> str:
+def _shape(one: SentCommand) -> str:
     return f"{one.service}: {one.shape}"
 
 
 def _job_costs(commands: Commands) -> Counter[str]:
-    asked = [one for one in commands.asked if one.service in {"crews", "executor"}]
+    asked = [one for one in commands.sent if one.service in {"crews", "executor"}]
     shapes = Counter(_shape(one) for one in asked if one.collection not in _NOT_A_JOBS)
     return Counter({shape: n for shape, n in shapes.items() if shape not in _LOOKS})
 

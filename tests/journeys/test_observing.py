@@ -21,7 +21,7 @@ from journeys.users import User, read_events
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from prometheus_client.parser import text_string_to_metric_families
 
-from devkit.promql import asked
+from devkit.promql import selection_of
 from kasal_platform.local.program import free_port
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
@@ -469,7 +469,7 @@ async def test_what_dashboards_and_rules_ask_for_is_there_with_its_labels(story)
             for sample in family.samples:
                 told.setdefault(sample.name, set()).update(sample.labels)
     for where, expression in _asked_by_operators():
-        wanted = asked(expression)
+        wanted = selection_of(expression)
         ours = {name for name in wanted.metrics - _OF_PROMETHEUS if ":" not in name}
         assert ours <= told.keys() | _NOT_IN_A_GOOD_RUN, where
         known = set().union(*(told.get(name, set()) for name in ours))

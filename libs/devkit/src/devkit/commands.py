@@ -26,7 +26,7 @@ def shard_keys(service: str) -> dict[str, str]:
 
 
 @dataclass(frozen=True)
-class Asked:
+class SentCommand:
     """One query, or one part of a write command. `by` is what it selects by; None inserts.
 
     `service` is the last part of the database's name.
@@ -56,7 +56,7 @@ class Commands(monitoring.CommandListener):
     """Listens to all clients that `common.storage.mongo.connect` makes while its fixture is there."""
 
     def __init__(self) -> None:
-        self.asked: list[Asked] = []
+        self.sent: list[SentCommand] = []
         self.counted: Counter[str] = Counter()
         """Commands sent, by name and collection."""
 
@@ -67,7 +67,7 @@ class Commands(monitoring.CommandListener):
             return
         parts = list(_parts(name, command))
         service = event.database_name.rpartition("_")[2]
-        self.asked += [Asked(name, collection, by, service) for by in parts]
+        self.sent += [SentCommand(name, collection, by, service) for by in parts]
         if parts:
             self.counted[f"{name} {collection}"] += 1
 
@@ -76,12 +76,12 @@ class Commands(monitoring.CommandListener):
     def failed(self, event: monitoring.CommandFailedEvent) -> None: ...
 
     def clear(self) -> None:
-        self.asked.clear()
+        self.sent.clear()
         self.counted.clear()
 
-    def scattered(self, keys: Mapping[str, str]) -> Counter[str]:
+    def count_scattered(self, keys: Mapping[str, str]) -> Counter[str]:
         """Count the queries that would go to every shard, by their shape."""
-        return Counter(one.shape for one in self.asked if not one.targeted(keys))
+        return Counter(one.shape for one in self.sent if not one.targeted(keys))
 
 
 def _parts(name: str, command: Mapping[str, Any]) -> Iterator[Mapping[str, Any] | None]:
@@ -101,12 +101,12 @@ def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
     """The commands of all clients that are made after this."""
     listener, client = Commands(), common.storage.mongo.Client
 
-    def listened(
+    def make_client(
         *args: Any, event_listeners: Any = (), **options: Any
     ) -> common.storage.mongo.Client:
         return client(*args, event_listeners=[*event_listeners, listener], **options)
 
-    monkeypatch.setattr(common.storage.mongo, "Client", listened)
+    monkeypatch.setattr(common.storage.mongo, "Client", make_client)
     return listener
 
 

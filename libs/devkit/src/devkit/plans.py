@@ -57,7 +57,7 @@ class Query:
 
 
 @cache
-def recorded() -> Mapping[str, Mapping[str, Sequence[Index]]]:
+def recorded_indexes() -> Mapping[str, Mapping[str, Sequence[Index]]]:
     """Return the indexes of each service's collections."""
     told = json.loads(_INDEXES.read_text())
     found: dict[str, dict[str, list[Index]]] = {}
@@ -155,7 +155,7 @@ class Plans(monitoring.CommandListener):
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         service = event.database_name.rsplit("_", 1)[-1]
-        indexes = recorded().get(service)
+        indexes = recorded_indexes().get(service)
         if indexes is None:
             return
         for query in queries(event.command_name, event.command):

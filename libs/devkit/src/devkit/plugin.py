@@ -56,14 +56,14 @@ _plans = Plans()
 _work = Work()
 
 
-def _watched(*args: Any, event_listeners: Any = (), **options: Any) -> Client:
+def _make_watched_client(*args: Any, event_listeners: Any = (), **options: Any) -> Client:
     return Client(*args, event_listeners=[*event_listeners, _plans, _work], **options)
 
 
 @pytest.fixture(autouse=True)
 def _bounded_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Have a test fail whose code sends a query that grows with its collection."""
-    monkeypatch.setattr(common.storage.mongo, "Client", _watched)
+    monkeypatch.setattr(common.storage.mongo, "Client", _make_watched_client)
     _plans.unbounded.clear()
     yield
     found = {
@@ -87,7 +87,7 @@ def backends_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @contextmanager
-def _needed(found: AbstractContextManager[FoundT]) -> Iterator[FoundT]:
+def _require(found: AbstractContextManager[FoundT]) -> Iterator[FoundT]:
     with ExitStack() as stack:
         try:
             backend = stack.enter_context(found)
@@ -99,7 +99,7 @@ def _needed(found: AbstractContextManager[FoundT]) -> Iterator[FoundT]:
 @pytest.fixture(scope="session")
 def mongo_server(backends_folder: Path) -> Iterator[finding.Found]:
     """MongoDB: what `KASAL_TEST_MONGO_URL` names, or a SecantusDB of this run."""
-    with _needed(finding.mongo(backends_folder / "mongo")) as found:
+    with _require(finding.mongo(backends_folder / "mongo")) as found:
         yield found
 
 
@@ -131,14 +131,14 @@ def _takes_writes(url: str) -> bool:
 @pytest.fixture(scope="session")
 def redis_server(backends_folder: Path) -> Iterator[str]:
     """The URL of Redis as it was found; tests take `redis_url`, which is emptied for each."""
-    with _needed(finding.redis_url(backends_folder / "redis")) as url:
+    with _require(finding.redis_url(backends_folder / "redis")) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def amqp_server(backends_folder: Path) -> Iterator[str]:
     """The URL of RabbitMQ as it was found; tests take `amqp_url`, which is emptied for each."""
-    with _needed(finding.amqp_url(backends_folder / "rabbitmq")) as url:
+    with _require(finding.amqp_url(backends_folder / "rabbitmq")) as url:
         yield url
 
 
@@ -232,13 +232,13 @@ def _no_network_in_unit_tests(
         return
     connect_unguarded = socket.socket.connect
 
-    def guarded(self: socket.socket, address: Any) -> None:
+    def refuse_network(self: socket.socket, address: Any) -> None:
         if self.family in {socket.AF_INET, socket.AF_INET6}:
             _refuse(address)
         connect_unguarded(self, address)
 
-    monkeypatch.setattr(socket.socket, "connect", guarded)
-    monkeypatch.setattr(socket.socket, "connect_ex", guarded)
+    monkeypatch.setattr(socket.socket, "connect", refuse_network)
+    monkeypatch.setattr(socket.socket, "connect_ex", refuse_network)
 
 
 def _refuse(address: Any) -> NoReturn:

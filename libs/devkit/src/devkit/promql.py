@@ -20,19 +20,19 @@ _UNIT = re.compile(r"\b\d+(?:\.\d+)?(?:ms|[smhdwy])\b")
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class Selection:
     """`labels` are those that the expression names, whichever of the metrics they belong to."""
 
     metrics: frozenset[str]
     labels: frozenset[str]
 
 
-def asked(expression: str) -> Asked:
+def selection_of(expression: str) -> Selection:
     """Return what `expression`, or a Grafana `label_values(...)` query, asks for."""
     values = _LABEL_VALUES.fullmatch(expression.strip())
     if values is not None:
-        inner = asked(values[1])
-        return Asked(inner.metrics, inner.labels | {values[2]})
+        inner = selection_of(values[1])
+        return Selection(inner.metrics, inner.labels | {values[2]})
     metrics: set[str] = set()
     labels: set[str] = set()
     for name, matchers in _SELECTOR.findall(expression):
@@ -43,4 +43,4 @@ def asked(expression: str) -> Asked:
         labels |= {label.strip() for label in group.split(",") if label.strip()}
     rest = _UNIT.sub(" ", _WINDOW.sub(" ", _GROUPING.sub(" ", rest)))
     metrics |= {name for name in _NAME.findall(rest) if name.lower() not in _WORDS}
-    return Asked(frozenset(metrics), frozenset(labels - {"__name__"}))
+    return Selection(frozenset(metrics), frozenset(labels - {"__name__"}))

@@ -41,9 +41,9 @@ class Work(monitoring.CommandListener):
         return self._read
 
     def _read(self) -> Read:
-        return Read(self._documents, self._commands, self._examined())
+        return Read(self._documents, self._commands, self._count_examined())
 
-    def _examined(self) -> int:
+    def _count_examined(self) -> int:
         url = os.environ.get("KASAL_TEST_MONGO_URL")
         if url is None:
             return 0

@@ -2,7 +2,7 @@
 
 import pytest
 
-from devkit.promql import asked
+from devkit.promql import selection_of
 
 
 @pytest.mark.parametrize(
@@ -28,5 +28,5 @@ from devkit.promql import asked
     ],
 )
 def test_an_expression_names_its_metrics_and_labels(expression, metrics, labels):
-    found = asked(expression)
+    found = selection_of(expression)
     assert (found.metrics, found.labels) == (metrics, labels)

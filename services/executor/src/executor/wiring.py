@@ -124,7 +124,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     )
     settlement = Settlement(log_store, counters, announcements)
     meters = OpenTelemetryMeters(held.telemetry)
-    meters.observe_outbox(settlement.unpublished)
+    meters.observe_outbox(settlement.outbox_size)
     census = CensusTaker(log_store, MongoLeases(held.database), BusQueues(held.bus), meters)
 
     @asynccontextmanager
@@ -134,7 +134,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             await reached("mongo", lambda: held.prepare(settings))
             await opened.enter_async_context(sweeping(log_store))
             opened.push_async_callback(held.bus.close)
-            await opened.enter_async_context(_started(held.bus))
+            await opened.enter_async_context(_bus_running(held.bus))
             settlement.start()
             opened.push_async_callback(settlement.stop)
             opened.push_async_callback(outbox.close)
@@ -163,7 +163,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
 
 
 @asynccontextmanager
-async def _started(bus: Bus) -> AsyncIterator[None]:
+async def _bus_running(bus: Bus) -> AsyncIterator[None]:
     """Start `bus`, but do not wait for a broker that is away: jobs are taken either way."""
     starting = asyncio.create_task(bus.start(), name="start bus")
     await asyncio.wait({starting}, timeout=_BUS_WITHIN)
@@ -199,7 +199,7 @@ def build_worker(
         log_store,
         announcements,
         settlement,
-        engine.get if engine is not None else _always(runner),
+        engine.get if engine is not None else _runner_source(runner),
         held.telemetry.tracer,
         meters,
         settings.store_patience,
@@ -207,7 +207,7 @@ def build_worker(
     reserve = ceil(settings.worker_slots * settings.worker_reserve)
     runs = Runs(services, settings.worker_slots, reserve)
     meters.observe_slots(settings.worker_slots)
-    meters.observe_outbox(runs.unpublished, settlement.unpublished)
+    meters.observe_outbox(runs.outbox_size, settlement.outbox_size)
     intake = Intake(worker_id, log_store, held.crews, settlement, settings.max_lost_claims, meters)
     worker = Worker(
         worker_id,
@@ -237,23 +237,23 @@ def build_worker(
     )
 
 
-def _always(runner: CrewRunner | None) -> Callable[[], Awaitable[CrewRunner]]:
+def _runner_source(runner: CrewRunner | None) -> Callable[[], Awaitable[CrewRunner]]:
     assert runner is not None  # noqa: S101 - the caller has just looked
 
-    async def given() -> CrewRunner:
+    async def get_runner() -> CrewRunner:
         return runner
 
-    return given
+    return get_runner
 
 
 def _both(
     first: Callable[[], Awaitable[None]], then: Callable[[], Awaitable[None]]
 ) -> Callable[[], Awaitable[None]]:
-    async def closed() -> None:
+    async def close() -> None:
         await first()
         await then()
 
-    return closed
+    return close
 
 
 def _nothing() -> None:

@@ -12,7 +12,7 @@ from common.contracts.topology import JOBS
 from common.errors import Unavailable
 from common.times import utc_now
 from executor.domain.log.journal import TooLarge
-from executor.store.receipts import moved
+from executor.store.receipts import move_receipts
 
 KEY = '"8e03978e-40d5-43e8-bc93-6894a57f9324"'
 BODY = {"crew_id": "crew_abc123", "inputs": {"topic": "bees", "deadline": "2024-12-31"}}
@@ -194,6 +194,6 @@ async def test_receipts_that_executions_held_are_moved_to_their_collection(
     await executions.create_index("idempotency.key", unique=True, sparse=True)
     await executions.create_index("idempotency.until", sparse=True)
     for _ in range(2):
-        await moved(database)
+        await move_receipts(database)
     assert {e["_id"]: e["job_id"] async for e in receipts.find()} == {"k1": "job_1", "k2": "job_1"}
     assert await executions.index_information() == {"_id_": {"key": [("_id", 1)], "v": 2}}

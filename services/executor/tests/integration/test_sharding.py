@@ -79,7 +79,7 @@ async def ran(call, workers, make_runner, eventually, mongo_database):
 
 
 async def test_a_jobs_way_asks_only_the_shards_that_have_it(ran, commands):
-    scattered = commands.scattered(KEYS)
+    scattered = commands.count_scattered(KEYS)
     assert (
         scattered.keys()
         <= BY_WORKERS | BY_SWEEPS | BY_CENSUS | BY_LISTS | BY_MIGRATIONS | BY_QUOTAS
@@ -90,7 +90,7 @@ async def test_a_jobs_way_asks_only_the_shards_that_have_it(ran, commands):
     quotas = sum(count for shape, count in scattered.items() if shape in BY_QUOTAS)
     assert quotas <= 2
     assert lists == 0, "a job needs no list"
-    kinds = {(one.command, one.collection) for one in commands.asked}
+    kinds = {(one.command, one.collection) for one in commands.sent}
     for needed in ("insert executions", "update executions", "find executions", "update counters"):
         assert tuple(needed.split()) in kinds, "or this has looked at nothing"
 
@@ -101,7 +101,7 @@ async def test_a_list_asks_all_shards_so_many_times_a_request(ran, call, command
     commands.clear()
     found = await call("GET", "/executions?limit=20")
     assert len(found["executions"]) == JOBS
-    scattered = commands.scattered(KEYS)
+    scattered = commands.count_scattered(KEYS)
     assert scattered.keys() - BY_SWEEPS - BY_CENSUS <= BY_LISTS
     assert sum(scattered.values()) <= 16
 

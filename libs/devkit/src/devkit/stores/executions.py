@@ -12,7 +12,7 @@ from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
 from devkit.stores.receipts import MemoryReceipts
 from executor.domain.api.ports import OpenJobs
-from executor.domain.ending.tallies import CrewStats, Ending, added, tally
+from executor.domain.ending.tallies import CrewStats, Ending, sum_tallies, tally
 from executor.domain.leases import Signs
 from executor.domain.log.execution import READS, Execution, Step
 from executor.domain.log.records import Record
@@ -40,16 +40,16 @@ class MemoryExecutions(MemoryReceipts):
         return True
 
     async def find(self, job_id: str) -> Execution | None:
-        job = self._known(job_id)
+        job = self._readable_job(job_id)
         return None if job is None else replace(job, ticket="")
 
     async def head(self, job_id: str) -> Execution | None:
-        job = self._known(job_id)
+        job = self._readable_job(job_id)
         return None if job is None else _head(job)
 
-    def _known(self, job_id: str) -> Execution | None:
+    def _readable_job(self, job_id: str) -> Execution | None:
         job = self.jobs.get(job_id)
-        return None if job is None else _checked(job)
+        return None if job is None else _check_format(job)
 
     async def apply(self, step: Step) -> bool:
         self.writes += 1
@@ -83,17 +83,17 @@ class MemoryExecutions(MemoryReceipts):
                 self.traces[job_id].setdefault(record.seq, record)
 
     async def records(self, job_id: str, after: int, limit: int) -> list[Record]:
-        job = self._known(job_id)
+        job = self._readable_job(job_id)
         if job is None:
             return []
         found = {**self.traces[job_id], **{record.seq: record for record in job.tail}}
         return [found[seq] for seq in range(after + 1, min(after + limit, job.seq) + 1)]
 
-    async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
+    async def traced_records(self, job_id: str, after: int, upto: int) -> list[Record]:
         found = [record for seq, record in self.traces[job_id].items() if after < seq <= upto]
         return [record.public() for record in found]
 
-    async def flushed(self, execution: Execution) -> None:
+    async def clear_tail(self, execution: Execution) -> None:
         self.writes += 1
         job = self.jobs.get(execution.job_id)
         if job is not None and _place(job) == _place(execution):
@@ -114,7 +114,7 @@ class MemoryExecutions(MemoryReceipts):
         left = [job for job in running if job.owner is None or job.owner in dead]
         return [_head(job) for job in left if job.workspace_id not in without][:limit]
 
-    async def queued(self, before: datetime, limit: int) -> list[str]:
+    async def oldest_queued_jobs(self, before: datetime, limit: int) -> list[str]:
         waiting = [
             job
             for job in self._readable(ExecutionStatus.QUEUED)
@@ -126,7 +126,7 @@ class MemoryExecutions(MemoryReceipts):
         waiting = self._readable(ExecutionStatus.QUEUED)
         return list(dict.fromkeys(job.workspace_id for job in waiting))
 
-    async def queued_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
+    async def queued_jobs_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
         waiting = [
             job
             for job in self._readable(ExecutionStatus.QUEUED)
@@ -138,22 +138,22 @@ class MemoryExecutions(MemoryReceipts):
         waiting = self._open(ExecutionStatus.QUEUED)
         return min(most, sum(job.workspace_id == workspace_id for job in waiting))
 
-    async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
+    async def unsettled_jobs(self, owners: Collection[str], limit: int) -> list[Execution]:
         ended = self._readable(*FINAL_STATUSES)
         return [_head(job) for job in ended if job.owner is None or job.owner in owners][:limit]
 
-    async def waiting(self, limit: int) -> list[Execution]:
+    async def waiting_jobs(self, limit: int) -> list[Execution]:
         waiting = self._readable(ExecutionStatus.WAITING_FOR_INPUT)
         return [_head(job) for job in waiting if job.owner is None and job.tail][:limit]
 
-    async def running_of(self, owner: str) -> frozenset[str]:
+    async def running_jobs_of(self, owner: str) -> frozenset[str]:
         running = self._open(ExecutionStatus.RUNNING)
         return frozenset(job.job_id for job in running if job.owner == owner)
 
     async def owners(self) -> frozenset[str]:
         return frozenset(job.owner for job in self.jobs.values() if job.open and job.owner)
 
-    async def live(self) -> Mapping[str, int]:
+    async def count_live(self) -> Mapping[str, int]:
         return {
             status.value: sum(1 for _ in self._open(status))
             for status in ExecutionStatus
@@ -186,7 +186,7 @@ class MemoryExecutions(MemoryReceipts):
             key=lambda job: (job.created_at, job.job_id),
             reverse=True,
         )
-        return [replace(_head(_checked(job)), tail=()) for job in rows[skip : skip + limit]]
+        return [replace(_head(_check_format(job)), tail=()) for job in rows[skip : skip + limit]]
 
     async def open_jobs(
         self,
@@ -236,7 +236,7 @@ class MemoryCounters:
         endings = self._endings.get((workspace_id, crew_id))
         return None if endings is None else _stats(crew_id, endings, recent=recent)
 
-    async def stored(self, workspace_id: str) -> int:
+    async def stored_size(self, workspace_id: str) -> int:
         return sum(
             ending.stored
             for (workspace, _), endings in self._endings.items()
@@ -256,7 +256,7 @@ def _stats(crew_id: str, endings: Mapping[str, Ending], *, recent: bool) -> Crew
     months: dict[str, list[Ending]] = defaultdict(list)
     for ending in endings.values():
         months[ending.month].append(ending)
-    tallies = {month: added([tally(some)]) for month, some in months.items()}
+    tallies = {month: sum_tallies([tally(some)]) for month, some in months.items()}
     return CrewStats(crew_id, tallies, frozenset(endings) if recent else frozenset())
 
 
@@ -280,7 +280,7 @@ class MemoryLeases:
         self._full.discard(worker_id)
 
 
-def _checked(job: Execution) -> Execution:
+def _check_format(job: Execution) -> Execution:
     format_of({FORMAT: job.format}, READS, f"The job {job.job_id}")
     return job
 

@@ -61,7 +61,7 @@ class LeaseWatch:
             del self._seen[gone]
         return self.dead(now)
 
-    def missed(self) -> None:
+    def skip_look(self) -> None:
         """Say that the store could not be asked: the time since the last look does not count."""
         self._looked = None
 

@@ -11,7 +11,7 @@ from common.schemas.validation import (
     complaint_within,
     quick_complaint,
 )
-from executor.domain.inputs.placeholders import filled
+from executor.domain.inputs.placeholders import fill_placeholders
 from executor.engine import prompts, values, verdicts
 from executor.engine.continuing import OUTPUT_CUT
 from executor.engine.conversation import Conversation
@@ -73,7 +73,7 @@ class Answers:
 
     def _question(self, output: Output) -> QuestionDraft:
         task, shared = self._desk.task, self._desk.shared
-        described = filled(task.description, shared.inputs)
+        described = fill_placeholders(task.description, shared.inputs)
         left = task.max_reviews - len(self._desk.record.reviews)
         prompt = prompts.review_question(described, output.text, left)
         return QuestionDraft(task.id, self._agent, prompt, output.value)

@@ -9,7 +9,7 @@ from common.contracts.messages import MemoryRemembered
 from common.errors import KasalError
 from common.logs import get_logger
 from common.process.background import Background
-from executor.domain.inputs.placeholders import filled
+from executor.domain.inputs.placeholders import fill_placeholders
 from executor.domain.log.journal import Job
 from executor.engine.history import Output
 from executor.engine.ports import MemorySink
@@ -39,7 +39,7 @@ class Remembrance:
     def remember_task(self, task: TaskSnapshot, output: Output, moment: datetime) -> None:
         """Send a task's output as a short-term entry."""
         if self._switches.short_term:
-            described = shorten(filled(task.description, self._job.inputs), 120)
+            described = shorten(fill_placeholders(task.description, self._job.inputs), 120)
             content = shorten(f"{described}: {_flat(output.text[: _SHORT * 4])}", _SHORT)
             self._send([self._entry(f"{task.id}:short", "short_term", "general", content, moment)])
 
@@ -57,7 +57,7 @@ class Remembrance:
 
     def _insight(self, task: TaskSnapshot, output: Output, moment: datetime) -> MemoryRemembered:
         roles = [agent.role for agent in self._job.snapshot.agents if agent.id == task.agent_id]
-        category = filled(roles[0], self._job.inputs) if roles else "general"
+        category = fill_placeholders(roles[0], self._job.inputs) if roles else "general"
         return self._entry(
             f"{task.id}:long", "long_term", shorten(category, 100), _gist(output.text), moment
         )

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.contracts.crew import AgentSnapshot, MemorySnapshot, MemorySwitches, TaskSnapshot
-from executor.domain.inputs.placeholders import as_text, filled
+from executor.domain.inputs.placeholders import as_text, fill_placeholders
 from executor.engine import shares
 from executor.models.dialogue import Coworker
 
@@ -16,10 +16,10 @@ _SHOWN = 100_000
 
 def instructions(agent: AgentSnapshot, inputs: Mapping[str, Any]) -> str:
     """Return an agent's standing instructions."""
-    lines = [f"You are {filled(agent.role, inputs)}."]
+    lines = [f"You are {fill_placeholders(agent.role, inputs)}."]
     if agent.backstory:
-        lines.append(filled(agent.backstory, inputs))
-    lines.append(f"Your goal: {filled(agent.goal, inputs)}")
+        lines.append(fill_placeholders(agent.backstory, inputs))
+    lines.append(f"Your goal: {fill_placeholders(agent.goal, inputs)}")
     lines.append(
         "Use your tools where they help. When you have what you need, answer with the result "
         "itself and nothing about how you came to it."
@@ -33,7 +33,9 @@ def manager_instructions(
     """Return the standing instructions of a hierarchical crew's manager."""
     people = "\n".join(
         "- "
-        + _one_line(f"{one.name}: {filled(one.role, inputs)}. Goal: {filled(one.goal, inputs)}")
+        + _one_line(
+            f"{one.name}: {fill_placeholders(one.role, inputs)}. Goal: {fill_placeholders(one.goal, inputs)}"
+        )
         for one in coworkers
     )
     return (
@@ -59,9 +61,9 @@ def opening(
     task: TaskSnapshot, inputs: Mapping[str, Any], context: Sequence[str], memory: str
 ) -> str:
     """Return the prompt that opens a task's dialogue."""
-    parts = [f"Your task: {filled(task.description, inputs)}"]
+    parts = [f"Your task: {fill_placeholders(task.description, inputs)}"]
     if task.expected_output:
-        parts.append(f"What is expected: {filled(task.expected_output, inputs)}")
+        parts.append(f"What is expected: {fill_placeholders(task.expected_output, inputs)}")
     if context:
         parts.append("What you know already:\n" + "\n\n".join(context))
     if memory:

@@ -9,7 +9,7 @@ from opentelemetry.trace import NoOpTracer, Tracer
 from common.contracts.crew import TaskSnapshot
 from common.times import utc_now
 from executor.domain.inputs.expansion import oversize
-from executor.domain.inputs.placeholders import filled
+from executor.domain.inputs.placeholders import fill_placeholders
 from executor.domain.log.journal import Job, Journal
 from executor.domain.meters import Meters, NoMeters
 from executor.engine import work
@@ -152,7 +152,7 @@ class Run:
         record, shared = self._shared.progress.tasks[task.id], self._shared
         if record.started_at is None:
             record.started_at = shared.clock()
-            described = filled(task.description, shared.inputs)
+            described = fill_placeholders(task.description, shared.inputs)
             shared.trace.write_task_start(task.id, work.worker_name(shared, task), described)
 
     async def _work_on(self, task: TaskSnapshot, context: list[str]) -> None:
@@ -168,7 +168,7 @@ class Run:
         record, shared = self._shared.progress.tasks[task.id], self._shared
         if record.started_at is not None:
             taken = shared.clock() - record.started_at - record.waited
-            shared.meters.task_done(max(0.0, taken.total_seconds()), failed=failed)
+            shared.meters.measure_task(max(0.0, taken.total_seconds()), failed=failed)
 
     async def _output(self, task: TaskSnapshot, context: list[str]) -> Output:
         shared = self._shared
@@ -198,7 +198,7 @@ class Run:
         """Return the description of the first unfinished task."""
         for task in self._tasks:
             if task.id not in self._outputs:
-                return filled(task.description, self._shared.inputs)
+                return fill_placeholders(task.description, self._shared.inputs)
         return None
 
     def _context_tasks(self, task: TaskSnapshot) -> list[TaskSnapshot]:
@@ -218,7 +218,7 @@ class Run:
                     task.id,
                 )
         if task.context:
-            texts = (filled(entry, self._shared.inputs) for entry in task.context)
+            texts = (fill_placeholders(entry, self._shared.inputs) for entry in task.context)
             return [
                 self._outputs[entry].text if entry in ids else text
                 for entry, text in zip(task.context, texts, strict=True)

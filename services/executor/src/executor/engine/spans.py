@@ -49,9 +49,9 @@ def agent(shared: Shared, name: str, task_id: str) -> Iterator[None]:
         with _span(shared, f"invoke_agent {name}", facts):
             yield
     except RunFault as fault:
-        shared.meters.agent_done(time.perf_counter() - started, fault.code)
+        shared.meters.measure_agent(time.perf_counter() - started, fault.code)
         raise
-    shared.meters.agent_done(time.perf_counter() - started)
+    shared.meters.measure_agent(time.perf_counter() - started)
 
 
 @contextmanager
@@ -78,9 +78,9 @@ def chat(shared: Shared, model: Model, asked: str) -> Iterator[Callable[[Reply],
             yield record
         except ModelFault as fault:
             seconds = time.perf_counter() - started
-            shared.meters.refused(model.provider, asked, seconds, fault.code)
+            shared.meters.measure_refusal(model.provider, asked, seconds, fault.code)
             raise
-        shared.meters.asked(model.provider, asked, time.perf_counter() - started, used)
+        shared.meters.measure_reply(model.provider, asked, time.perf_counter() - started, used)
 
 
 @contextmanager
@@ -107,6 +107,6 @@ def tool(shared: Shared, call: NumberedCall) -> Iterator[Callable[[str], str]]:
             yield record
         except Exception as fault:
             seconds = time.perf_counter() - started
-            shared.meters.called(call.request.name, seconds, type(fault).__name__)
+            shared.meters.measure_tool_call(call.request.name, seconds, type(fault).__name__)
             raise
-        shared.meters.called(call.request.name, time.perf_counter() - started, error)
+        shared.meters.measure_tool_call(call.request.name, time.perf_counter() - started, error)

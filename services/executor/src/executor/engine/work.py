@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.contracts.crew import AgentSnapshot, TaskSnapshot
-from executor.domain.inputs.placeholders import filled
+from executor.domain.inputs.placeholders import fill_placeholders
 from executor.engine import prompts, shares, spans
 from executor.engine.answers import Answers
 from executor.engine.conversation import MAX_ITERATIONS, Conversation
@@ -96,8 +96,8 @@ def _topic(
     task, inputs = desk.task, desk.shared.inputs
     return Topic(
         agent=agent,
-        description=filled(task.description, inputs),
-        expected_output=filled(task.expected_output, inputs),
+        description=fill_placeholders(task.description, inputs),
+        expected_output=fill_placeholders(task.expected_output, inputs),
         purpose="manage" if people else "work",
         inputs=inputs,
         context=tuple(context),

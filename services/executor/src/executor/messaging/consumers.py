@@ -32,7 +32,7 @@ class WorkerConsumers:
         self._stops = await self._bus.subscribe(CONTROL, self._stop)
         prefetch = max(1, min(_PREFETCH, self._worker.runs.places.room))
         self._worker.on_free = self._adapt
-        self._jobs = await self._bus.consume(JOBS_QUEUE, self._submitted, prefetch=prefetch)
+        self._jobs = await self._bus.consume(JOBS_QUEUE, self._take_job, prefetch=prefetch)
 
     async def stop_taking(self) -> None:
         """Take no more jobs; stops still come."""
@@ -45,7 +45,7 @@ class WorkerConsumers:
         if self._stops is not None:
             await self._stops.cancel()
 
-    async def _submitted(self, message: Message) -> None:
+    async def _take_job(self, message: Message) -> None:
         # Of the span around this call: runs go on from it, those of other workers too.
         traceparent = context_headers().get("traceparent", "")
         try:

@@ -26,7 +26,7 @@ _PAUSE = 1.0
 """Seconds between two tries while the broker is away."""
 
 
-_TOLD_PARTS = 50
+_MOST_PARTS = 50
 """Agents and tasks of a crew beyond which a message does not carry it."""
 
 
@@ -36,7 +36,7 @@ class BusAnnouncements:
     def __init__(self, bus: Bus) -> None:
         self._bus = bus
 
-    async def events(self, job: Execution, records: Sequence[Record]) -> None:
+    async def publish_events(self, job: Execution, records: Sequence[Record]) -> None:
         headers = context_headers({HEADER_WORKSPACE: job.workspace_id, HEADER_CREW: job.crew_id})
         if job.traceparent:
             headers.setdefault("traceparent", job.traceparent)
@@ -52,28 +52,28 @@ class BusAnnouncements:
             )
         )
 
-    async def submitted(self, job: Execution) -> None:
+    async def publish_submission(self, job: Execution) -> None:
         body = JobSubmitted(
             job_id=job.job_id,
             workspace_id=job.workspace_id,
             crew_id=job.crew_id,
             inputs=dict(job.inputs),
             requested_by=job.requested_by,
-            stored=_told(job),
+            stored=_stored_job(job),
         )
         message = encode(body, correlation_id=job.job_id)
         await self._bus.publish(JOBS, JobSubmitted.message_type, message)
 
-    async def stopped(self, job: Execution) -> None:
+    async def publish_stop(self, job: Execution) -> None:
         body = JobStop(job_id=job.job_id, workspace_id=job.workspace_id)
         message = encode(body, correlation_id=job.job_id)
         await self._bus.publish(CONTROL, JobStop.message_type, message)
 
 
-def _told(job: Execution) -> StoredJob | None:
+def _stored_job(job: Execution) -> StoredJob | None:
     """Return what spares a worker the reading of `job`; nothing for a large crew, which is read."""
     crew = job.snapshot
-    if not job.ticket or crew is None or len(crew.agents) + len(crew.tasks) > _TOLD_PARTS:
+    if not job.ticket or crew is None or len(crew.agents) + len(crew.tasks) > _MOST_PARTS:
         return None
     return StoredJob(
         ticket=job.ticket,

@@ -84,7 +84,7 @@ class RemoteModel:
                 raise self._last_fault(failed, tries)
             listener.on_wait(failed.fault.message, pause)
             log.info("a model is asked again", model=self.label, code=failed.fault.code)
-            self._meters.asked_again(self.provider, failed.fault.code)
+            self._meters.count_retry(self.provider, failed.fault.code)
             await asyncio.sleep(pause)
 
     def _empty_reply_fault(self, reply: Reply) -> ModelFault:

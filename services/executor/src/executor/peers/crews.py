@@ -45,13 +45,13 @@ class CrewsOverHttp:
     ) -> Mapping[str, Any]:
         path = f"/internal/tools/{quote(tool_id, safe='')}/credentials"
         path += f"?{urlencode({'endpoint': endpoint})}"
-        answer = await self._awaited(workspace_id, path)
+        answer = await self._get_patiently(workspace_id, path)
         held = answer.get("credentials") if isinstance(answer, dict) else None
         if not isinstance(held, dict):
             raise _unreadable()
         return held
 
-    async def _awaited(self, workspace_id: str, path: str) -> Any:
+    async def _get_patiently(self, workspace_id: str, path: str) -> Any:
         """Ask until there is an answer: crews that starts again is no failure of an agent's tool."""
         loop = asyncio.get_running_loop()
         until, failures = loop.time() + self._patience, 0

@@ -41,12 +41,12 @@ class LateEngine:
     async def get(self) -> CrewRunner:
         """Return the engine. Its making takes seconds, which must not hold up the event loop."""
         if self._parts is None:
-            return (await asyncio.to_thread(self._made))[0]
+            return (await asyncio.to_thread(self._get_parts))[0]
         return self._parts[0]
 
     def warm_up(self) -> None:
         """Make the engine and import what its first run would wait for; blocks."""
-        _, models, toolbox = self._made()
+        _, models, toolbox = self._get_parts()
         models.warm_up()
         toolbox.warm_up()
         # What was imported stays for good: looking through it for garbage holds every thread.
@@ -59,7 +59,7 @@ class LateEngine:
             await models.close()
             await toolbox.close()
 
-    def _made(self) -> "tuple[Engine, Models, Toolbox]":
+    def _get_parts(self) -> "tuple[Engine, Models, Toolbox]":
         # The warm-up runs on a thread, and a first job may be as early.
         with self._making:
             if self._parts is None:

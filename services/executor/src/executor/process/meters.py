@@ -10,7 +10,7 @@ from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Ob
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.telemetry import Telemetry
-from executor.domain.meters import Census, Unpublished
+from executor.domain.meters import Census, OutboxSize
 
 WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600)
 """Seconds that jobs wait and run, as buckets."""
@@ -33,54 +33,56 @@ class OpenTelemetryMeters:
         self._agents = _AgentMeters(telemetry.meter)
         self._everywhere = _CensusMeters(telemetry.meter)
 
-    def appended(self, events: int) -> None:
+    def count_appended(self, events: int) -> None:
         self._jobs.events.add(events)
         self._jobs.writes.add(1)
 
-    def claimed(self, waited: float | None, *, lost: bool) -> None:
+    def count_claim(self, waited: float | None, *, lost: bool) -> None:
         self._jobs.claims.add(1)
         if lost:
             self._jobs.lost.add(1)
         if waited is not None:
             self._jobs.waited.record(waited)
 
-    def ended(self, status: ExecutionStatus, seconds: float | None, error: str = "") -> None:
+    def count_ended(self, status: ExecutionStatus, seconds: float | None, error: str = "") -> None:
         labels = {"status": status.value}
         self._jobs.ended.add(1, _with_error(labels, error))
         if seconds is not None:
             self._jobs.ran.record(seconds, labels)
 
-    def superseded(self) -> None:
+    def count_superseded(self) -> None:
         self._jobs.superseded.add(1)
 
-    def running(self, jobs: int) -> None:
+    def set_running(self, jobs: int) -> None:
         self._jobs.running.set(jobs)
 
-    def counted(self, census: Census) -> None:
+    def record_census(self, census: Census) -> None:
         self._everywhere.census = census
 
-    def task_done(self, seconds: float, *, failed: bool) -> None:
+    def measure_task(self, seconds: float, *, failed: bool) -> None:
         self._jobs.task.record(seconds, {"status": "failed" if failed else "completed"})
 
-    def agent_done(self, seconds: float, error: str = "") -> None:
+    def measure_agent(self, seconds: float, error: str = "") -> None:
         self._agents.agent.record(seconds, _with_error(_operation("invoke_agent"), error))
 
-    def asked(self, provider: str, model: str, seconds: float, tokens: tuple[int, int]) -> None:
-        labels = self._agents.of_model(provider, self._agents.models.admitted(model))
+    def measure_reply(
+        self, provider: str, model: str, seconds: float, tokens: tuple[int, int]
+    ) -> None:
+        labels = self._agents.of_model(provider, self._agents.models.admit(model))
         self._agents.replied.record(seconds, labels)
         for kind, used in zip(("input", "output"), tokens, strict=True):
             self._agents.tokens.record(used, {**labels, "gen_ai.token.type": kind})
 
-    def refused(self, provider: str, model: str, seconds: float, error: str) -> None:
+    def measure_refusal(self, provider: str, model: str, seconds: float, error: str) -> None:
         # Only a model that has replied is known to be one: anything else may be a user's typing.
-        labels = self._agents.of_model(provider, self._agents.models.known(model))
+        labels = self._agents.of_model(provider, self._agents.models.label(model))
         self._agents.replied.record(seconds, _with_error(labels, error))
 
-    def asked_again(self, provider: str, error: str) -> None:
+    def count_retry(self, provider: str, error: str) -> None:
         self._agents.again.add(1, _with_error({"gen_ai.provider.name": provider}, error))
 
-    def called(self, tool: str, seconds: float, error: str = "") -> None:
-        name = self._agents.tools.admitted(tool)
+    def measure_tool_call(self, tool: str, seconds: float, error: str = "") -> None:
+        name = self._agents.tools.admit(tool)
         labels = {**_operation("execute_tool"), "gen_ai.tool.name": name}
         self._agents.tool.record(seconds, _with_error(labels, error))
 
@@ -91,10 +93,10 @@ class OpenTelemetryMeters:
             "kasal.worker.slots", description="Jobs that this process may run at once"
         ).set(slots)
 
-    def observe_outbox(self, *parts: Callable[[], Unpublished]) -> None:
+    def observe_outbox(self, *parts: Callable[[], OutboxSize]) -> None:
         """Report what `parts` say is stored and not published."""
 
-        def observed(what: Callable[[Unpublished], float]) -> Callable[[CallbackOptions], _Seen]:
+        def observe(what: Callable[[OutboxSize], float]) -> Callable[[CallbackOptions], _Seen]:
             return lambda _: [Observation(sum(what(part()) for part in parts))]
 
         def age(_: CallbackOptions) -> Iterable[Observation]:
@@ -103,12 +105,12 @@ class OpenTelemetryMeters:
 
         self._meter.create_observable_gauge(
             "kasal.outbox.events",
-            [observed(lambda part: part.events)],
+            [observe(lambda part: part.events)],
             description="Events of running jobs that are stored and not published",
         )
         self._meter.create_observable_gauge(
             "kasal.outbox.jobs",
-            [observed(lambda part: part.jobs)],
+            [observe(lambda part: part.jobs)],
             description="Jobs that have ended and are not settled: published, counted, closed",
         )
         self._meter.create_observable_gauge(
@@ -128,13 +130,13 @@ class _Names:
     def __init__(self) -> None:
         self._names: set[str] = set()
 
-    def admitted(self, name: str) -> str:
+    def admit(self, name: str) -> str:
         """Return `name`, a new one too while there is room for it."""
         if len(self._names) < _NAMES:
             self._names.add(name)
-        return self.known(name)
+        return self.label(name)
 
-    def known(self, name: str) -> str:
+    def label(self, name: str) -> str:
         return name if name in self._names else OTHER
 
 
@@ -218,7 +220,7 @@ class _CensusMeters:
             meter.create_observable_gauge(name, [observe], unit=unit, description=described)
 
     def _jobs(self, _: CallbackOptions) -> _Seen:
-        return _labelled("status", self.census.jobs or {})
+        return _observations("status", self.census.jobs or {})
 
     def _oldest(self, _: CallbackOptions) -> _Seen:
         oldest = self.census.oldest_queued
@@ -230,11 +232,11 @@ class _CensusMeters:
 
     def _messages(self, _: CallbackOptions) -> _Seen:
         depths = {name: depth[0] for name, depth in (self.census.queues or {}).items()}
-        return _labelled("messaging.destination.name", depths)
+        return _observations("messaging.destination.name", depths)
 
     def _consumers(self, _: CallbackOptions) -> _Seen:
         depths = {name: depth[1] for name, depth in (self.census.queues or {}).items()}
-        return _labelled("messaging.destination.name", depths)
+        return _observations("messaging.destination.name", depths)
 
 
 def _from_zero(counter: Counter) -> Counter:
@@ -243,7 +245,7 @@ def _from_zero(counter: Counter) -> Counter:
     return counter
 
 
-def _labelled(label: str, values: Mapping[str, int]) -> _Seen:
+def _observations(label: str, values: Mapping[str, int]) -> _Seen:
     return [Observation(value, {label: name}) for name, value in values.items()]
 
 

@@ -194,7 +194,7 @@ class Heads(AnswerModel):
     heads: dict[str, ShortHead]
 
 
-def execution_accepted(accepted: Accepted) -> ExecutionAccepted:
+def accepted_execution(accepted: Accepted) -> ExecutionAccepted:
     """Return the answer to whoever submitted a job."""
     return ExecutionAccepted(
         job_id=accepted.job.job_id,

@@ -21,7 +21,7 @@ from executor.routes.bodies import (
     ListTraces,
     StartExecution,
     TraceList,
-    execution_accepted,
+    accepted_execution,
     execution_detail,
     execution_summary,
     trace_entry,
@@ -50,10 +50,10 @@ async def start_execution(
         body.inputs,
         requested_by=caller.user_id,
         traceparent=carrier.get("traceparent", ""),
-        once=use.keys.once(key, caller.workspace_id, body, execution_accepted),
+        once=use.keys.once(key, caller.workspace_id, body, accepted_execution),
     )
     bind_job(accepted.job.job_id)
-    return execution_accepted(accepted)
+    return accepted_execution(accepted)
 
 
 @router.get("/executions", summary="List executions, newest first")

@@ -33,11 +33,11 @@ class Backlog:
         if self._begins is None:
             self._begins = await self._first(before)
         after, span = min(self._begins, before), self._span
-        found = _sorted(await self._read(_LONG_AGO, after))
+        found = _in_order(await self._read(_LONG_AGO, after))
         while len(found) < limit and after < before:
             upto = min(after + span, before)
             rows = await self._read(after, upto)
-            found += _sorted(rows)
+            found += _in_order(rows)
             if len(rows) > _GROWTH * limit:
                 self._span = max(span / _GROWTH, _SHORTEST)
             if len(rows) < limit:
@@ -58,5 +58,5 @@ class Backlog:
         return oldest - _TICK
 
 
-def _sorted(rows: Sequence[Document]) -> list[Document]:
+def _in_order(rows: Sequence[Document]) -> list[Document]:
     return sorted(rows, key=lambda row: (row["created_at"], row["_id"]))

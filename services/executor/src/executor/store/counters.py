@@ -87,7 +87,7 @@ class MongoCounters:
             found = await self._counters.find_one({"_id": key}, _fields(recent=True))
         return None if found is None else _stats(found)
 
-    async def stored(self, workspace_id: str) -> int:
+    async def stored_size(self, workspace_id: str) -> int:
         query = {"workspace_id": workspace_id}
         with reaching():
             rows = self._counters.find(query, {"stored": 1}).limit(_CREWS)

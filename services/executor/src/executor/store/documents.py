@@ -130,7 +130,7 @@ def state_document(state: State) -> Document:
             "output_tokens": state.usage.output_tokens,
             "cost_usd": state.usage.cost_usd,
         },
-        "result": _packed(state.result),
+        "result": _pack(state.result),
         "error": None if state.error is None else json_bytes(state.error),
         "started_at": state.started_at,
         "finished_at": state.finished_at,
@@ -156,7 +156,7 @@ def _task(task: TaskState) -> Document:
     return {
         "task_id": _plain(task.task_id),
         "status": task.status,
-        "output": _packed(task.output),
+        "output": _pack(task.output),
     }
 
 
@@ -164,11 +164,11 @@ def _question(place: QuestionPlace) -> Document:
     return {"question_id": place.question_id, "asked": place.asked, "answered": place.answered}
 
 
-def _packed(value: Any) -> bytes | None:
+def _pack(value: Any) -> bytes | None:
     return None if value is None else json_bytes(value)
 
 
-def _unpacked(value: bytes | None) -> Any:
+def _unpack(value: bytes | None) -> Any:
     return None if value is None else orjson.loads(value)
 
 
@@ -182,12 +182,12 @@ def _state(document: Mapping[str, Any]) -> State:
         progress=document["progress"],
         current_task=document["current_task"],
         tasks=tuple(
-            TaskState(task["task_id"], task["status"], _unpacked(task["output"]))
+            TaskState(task["task_id"], task["status"], _unpack(task["output"]))
             for task in document["tasks"]
         ),
         usage=ModelUsage(**document["usage"]),
-        result=_unpacked(document["result"]),
-        error=_unpacked(document["error"]),
+        result=_unpack(document["result"]),
+        error=_unpack(document["error"]),
         started_at=document["started_at"],
         finished_at=document["finished_at"],
         last=None if last is None else EventType(last),

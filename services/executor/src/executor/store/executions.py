@@ -118,12 +118,12 @@ class MongoExecutions:
                 return await self._apply_apart(steps)
         if outcome.matched_count == len(steps):
             return [True] * len(steps)
-        return await self._written(steps)
+        return await self._check_written(steps)
 
     async def _apply_apart(self, steps: Sequence[Step]) -> Sequence[bool | Exception]:
         """Apply what a command that met a fault left: alone, each step is told its own."""
         answers: list[bool | Exception] = []
-        for step, done in zip(steps, await self._written(steps), strict=True):
+        for step, done in zip(steps, await self._check_written(steps), strict=True):
             try:
                 answers.append(done or await self._apply_one(step))
             except (KasalError, TooLarge) as fault:
@@ -137,7 +137,7 @@ class MongoExecutions:
             )
         return done.matched_count == 1
 
-    async def _written(self, steps: Sequence[Step]) -> list[bool]:
+    async def _check_written(self, steps: Sequence[Step]) -> list[bool]:
         """Say of each step whether its job is as it leaves it: a command tells only how many are."""
         ids = [step.job_id for step in steps]
         with reaching():
@@ -177,7 +177,7 @@ class MongoExecutions:
                     found.setdefault(entry["seq"], entry)
         return [documents.record(found[seq]) for seq in range(after + 1, upto + 1)]
 
-    async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
+    async def traced_records(self, job_id: str, after: int, upto: int) -> list[Record]:
         with reaching():
             rows = await self._window(job_id, after, upto, "private")
         return [documents.record(row) for row in rows]
@@ -187,7 +187,7 @@ class MongoExecutions:
         fields = dict.fromkeys(("_id", "job_id", *without), 0)
         return await self._traces.find(window, fields).to_list()
 
-    async def flushed(self, execution: Execution) -> None:
+    async def clear_tail(self, execution: Execution) -> None:
         with reaching():
             await self._executions.update_one(
                 documents.condition(execution),
@@ -217,7 +217,7 @@ class MongoExecutions:
         with reaching():
             return await self._executions.count_documents(query, limit=most)
 
-    async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
+    async def unsettled_jobs(self, owners: Collection[str], limit: int) -> list[Execution]:
         return await self._open([None, *owners], _FINAL, limit)
 
     async def _open(
@@ -250,7 +250,7 @@ class MongoExecutions:
                         break
         return found
 
-    async def queued(self, before: datetime, limit: int) -> list[str]:
+    async def oldest_queued_jobs(self, before: datetime, limit: int) -> list[str]:
         with reaching():
             return await self._queues.oldest(before, limit)
 
@@ -258,11 +258,11 @@ class MongoExecutions:
         with reaching():
             return await self._queues.workspaces()
 
-    async def queued_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
+    async def queued_jobs_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
         with reaching():
             return await self._queues.oldest_of(workspace_id, before, limit)
 
-    async def waiting(self, limit: int) -> list[Execution]:
+    async def waiting_jobs(self, limit: int) -> list[Execution]:
         query: Document = {
             "open": True,
             "owner": None,
@@ -290,7 +290,7 @@ class MongoExecutions:
             ordered = rows.sort([("workspace_id", 1), ("created_at", 1)])
             return await ordered.limit(limit).to_list()
 
-    async def running_of(self, owner: str) -> frozenset[str]:
+    async def running_jobs_of(self, owner: str) -> frozenset[str]:
         query = {"open": True, "owner": owner, "status": ExecutionStatus.RUNNING.value}
         with reaching():
             rows = self._executions.find(query, {"_id": 1}).limit(_OWNED)
@@ -301,7 +301,7 @@ class MongoExecutions:
             owned = {"open": True, "owner": {"$ne": None}}
             return frozenset(await self._executions.distinct("owner", owned))
 
-    async def live(self) -> Mapping[str, int]:
+    async def count_live(self) -> Mapping[str, int]:
         nobody: list[str | None] = [None]
         anybody = [*nobody, *await self.owners()]
         with reaching():

@@ -72,7 +72,7 @@ SCHEMA = Schema(
         Step("the first indexes"),
         Step("indexes of idempotency receipts"),
         Step("one index for all lists of a workspace", _one_index_for_lists),
-        Step("receipts in a collection of their own", receipts.moved),
+        Step("receipts in a collection of their own", receipts.move_receipts),
         Step(
             "indexes for each list of executions, and for turns of workspaces",
             _an_index_for_each_list,

@@ -50,29 +50,29 @@ class Newest:
         upto = None
         if before is not None:
             upto, last = before
-            found = await self._ordered(
+            found = await self._places_in_order(
                 closed, statuses, {"created_at": upto, "_id": {"$lt": last}}, limit
             )
         if len(found) >= limit:
             return found
         if not self._by_windows:
             older = {} if upto is None else {"created_at": {"$lt": upto}}
-            return found + await self._ordered(closed, statuses, older, limit - len(found))
+            return found + await self._places_in_order(closed, statuses, older, limit - len(found))
         async for rows in self._windows(closed, statuses, upto, limit):
             found += rows
             if len(found) >= limit:
                 break
         return found[:limit]
 
-    async def _ordered(
+    async def _places_in_order(
         self, closed: Document, statuses: Sequence[str], place: Document, limit: int
     ) -> list[Place]:
         if not self._by_windows:
-            return await self._asked({**closed, "status": {"$in": [*statuses]}, **place}, limit)
-        found = [await self._asked({**closed, "status": one, **place}, limit) for one in statuses]
+            return await self._query({**closed, "status": {"$in": [*statuses]}, **place}, limit)
+        found = [await self._query({**closed, "status": one, **place}, limit) for one in statuses]
         return sorted(itertools.chain(*found), reverse=True)[:limit]
 
-    async def _asked(self, query: Document, limit: int) -> list[Place]:
+    async def _query(self, query: Document, limit: int) -> list[Place]:
         rows = self._executions.find(query, _PLACE).sort(ORDER).limit(limit)
         return [(row["created_at"], row["_id"]) async for row in rows]
 
@@ -86,7 +86,7 @@ class Newest:
             after = max(upto - span, _LONG_AGO) if span.days < 3_650 else _LONG_AGO
             after = max(after, await self._dense(closed["workspace_id"], after, upto, marks))
             made: dict[str, Any] = {"created_at": {"$gte": after, "$lt": upto}}
-            rows = await self._ordered(closed, statuses, made, limit)
+            rows = await self._places_in_order(closed, statuses, made, limit)
             yield rows
             upto, span = after, min(max(upto - after, _FIRST_SPAN) * _GROWTH, timedelta(days=7_300))
             if len(rows) < limit / 2:

@@ -57,7 +57,7 @@ class MongoReceiptBook:
         None when that job is there, or the key came with another body.
         """
         while True:
-            entry = await self._entered(_entry(receipt, job_id))
+            entry = await self._enter(_entry(receipt, job_id))
             if entry is None:
                 return Named(job_id, own=True)
             if entry["until"] > receipt.until - KEPT_FOR:
@@ -74,7 +74,7 @@ class MongoReceiptBook:
     async def _run_out(self, entry: Document) -> None:
         await self._receipts.delete_one({"_id": entry["_id"], "until": entry["until"]})
 
-    async def _entered(self, entry: Document) -> Document | None:
+    async def _enter(self, entry: Document) -> Document | None:
         """Enter it and return None, or return what is there."""
         while True:
             try:
@@ -112,7 +112,7 @@ def _entry(receipt: Receipt, job_id: str) -> Document:
     }
 
 
-async def moved(database: Database) -> None:
+async def move_receipts(database: Database) -> None:
     """Enter the receipts that executions kept in their documents, and drop those indexes."""
     await indexes(database)
     executions = database["executions"]

@@ -122,10 +122,10 @@ async def test_events_are_read_from_traces_and_tail_alike(
     assert [r.seq for r in await executions.records(job.job_id, 5, 500)] == [6, 7]
     assert await executions.records(job.job_id, 7, 10) == []
     assert await executions.records("job_none", 0, 10) == []
-    copied = await executions.copied(job.job_id, 0, 7)
+    copied = await executions.traced_records(job.job_id, 0, 7)
     assert sorted(r.seq for r in copied) == [1, 2, 3, 4]
     assert [r.private for r in copied] == [None] * 4, "readers are not shown it; it may be large"
-    assert [r.seq for r in await executions.copied(job.job_id, 2, 3)] == [3]
+    assert [r.seq for r in await executions.traced_records(job.job_id, 2, 3)] == [3]
 
 
 async def test_who_may_claim_what(executions, new_job, claimed):
@@ -134,23 +134,30 @@ async def test_who_may_claim_what(executions, new_job, claimed):
     owned, lost = await claimed(await new_job()), await claimed(await new_job(), "worker_dead")
     handed = await claimed(await new_job())
     assert await executions.apply(moves.hand_back(handed, published=0))
-    assert await executions.queued(utc_now(), 10) == [queued.job_id]
-    assert await executions.queued(later.created_at, 10) == [queued.job_id, later.job_id]
-    assert await executions.queued(later.created_at, 1) == [queued.job_id]
+    assert await executions.oldest_queued_jobs(utc_now(), 10) == [queued.job_id]
+    assert await executions.oldest_queued_jobs(later.created_at, 10) == [
+        queued.job_id,
+        later.job_id,
+    ]
+    assert await executions.oldest_queued_jobs(later.created_at, 1) == [queued.job_id]
     found = await executions.orphans(["worker_dead"], 10)
     assert {job.job_id for job in found} == {lost.job_id, handed.job_id}
     assert await executions.orphans(["worker_dead"], 10, [lost.workspace_id]) == []
     assert len(await executions.orphans(["worker_dead"], 10, ["ws_other"])) == 2
-    assert await executions.running_of("worker_1") == {owned.job_id}
-    assert dict(await executions.live()) == {"queued": 2, "running": 3, "waiting_for_input": 0}
+    assert await executions.running_jobs_of("worker_1") == {owned.job_id}
+    assert dict(await executions.count_live()) == {
+        "queued": 2,
+        "running": 3,
+        "waiting_for_input": 0,
+    }
 
 
 async def test_an_ended_job_is_open_until_it_is_closed(executions, lists, new_job, claimed, append):
     job = await append(await claimed(await new_job()), EventDraft(ExecutionComplete(result=1)))
     stopped = await new_job()
     assert await executions.apply(moves.stop(stopped, utc_now()))
-    assert [j.job_id for j in await executions.unsettled([], 10)] == [stopped.job_id]
-    found = await executions.unsettled(["worker_1"], 10)
+    assert [j.job_id for j in await executions.unsettled_jobs([], 10)] == [stopped.job_id]
+    found = await executions.unsettled_jobs(["worker_1"], 10)
     assert {j.job_id for j in found} == {job.job_id, stopped.job_id}
     running = await claimed(await new_job())
     await executions.copy({job.job_id: job.tail, stopped.job_id: ()})
@@ -173,15 +180,15 @@ async def test_a_waiting_jobs_tail_is_flushed_only_if_it_has_not_moved(
     asked = EventDraft(InputRequired(task_id="task_1", prompt="?"))
     job = await append(await claimed(await new_job()), asked)
     assert (job.status, job.owner) == (ExecutionStatus.WAITING_FOR_INPUT, None)
-    (waiting,) = await executions.waiting(10)
+    (waiting,) = await executions.waiting_jobs(10)
     assert waiting.job_id == job.job_id
     question = question_of(waiting.tail[-1].entry())
     answer = moves.answer(waiting, question, Answer("approved"), "usr_1", utc_now())
     assert await executions.apply(answer)
     await executions.copy({job.job_id: waiting.tail})
-    await executions.flushed(waiting)
+    await executions.clear_tail(waiting)
     assert len((await executions.find(job.job_id)).tail) == 3
-    await executions.flushed(answer.after)
+    await executions.clear_tail(answer.after)
     found = await executions.find(job.job_id)
     assert (found.tail, found.published) == ((), 3)
 

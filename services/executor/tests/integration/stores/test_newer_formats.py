@@ -75,16 +75,20 @@ async def test_a_job_of_a_newer_version_is_nobodys_work_here(
     assert await executions.apply(moves.stop(stopped, utc_now()))
 
     # One of ours behind three of theirs is found, however few are asked for.
-    assert await executions.queued(utc_now(), 1) == [queued.job_id]
+    assert await executions.oldest_queued_jobs(utc_now(), 1) == [queued.job_id]
     found = [
         *await executions.orphans(["worker_dead"], 1),
-        *await executions.waiting(1),
-        *await executions.unsettled([], 1),
+        *await executions.waiting_jobs(1),
+        *await executions.unsettled_jobs([], 1),
     ]
     assert [job.job_id for job in found] == [lost.job_id, waiting.job_id, stopped.job_id]
     # What every version understands is told of every job.
-    assert await executions.running_of("worker_1") == {alive}
-    assert dict(await executions.live()) == {"queued": 4, "running": 5, "waiting_for_input": 4}
+    assert await executions.running_jobs_of("worker_1") == {alive}
+    assert dict(await executions.count_live()) == {
+        "queued": 4,
+        "running": 5,
+        "waiting_for_input": 4,
+    }
     assert dict(await lists.heads([alive])) == {alive: ("running", 1)}
 
 

@@ -9,7 +9,7 @@ from common.contracts.events import EventType, ExecutionComplete, ExecutionStatu
 from common.times import utc_now
 from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import READS
-from executor.domain.worker.intake import _new
+from executor.domain.worker.intake import _new_job
 
 
 async def _kill(process) -> None:
@@ -198,7 +198,7 @@ async def test_a_job_of_a_newer_version_waits_for_a_newer_worker(
     workers, submit, submission, executions, ended, make_runner, rewritten, mongo_database
 ):
     newer = submission()
-    await executions.insert(_new(newer, "", utc_now() - timedelta(minutes=1)))
+    await executions.insert(_new_job(newer, "", utc_now() - timedelta(minutes=1)))
     await rewritten(newer.job_id)
     before = await mongo_database("executor")["executions"].find_one({"_id": newer.job_id})
     process, _ = await workers.start(make_runner())
@@ -223,7 +223,7 @@ async def test_a_run_ends_when_a_newer_version_has_taken_its_job(
     before = await held.find_one({"_id": job_id})
 
     async def gone():
-        return not process.worker.runs.places.held()
+        return not process.worker.runs.places.held_jobs()
 
     await eventually(gone)
     gate.opened.set()

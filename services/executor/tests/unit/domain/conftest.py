@@ -30,8 +30,8 @@ class Store(MemoryExecutions):
         self.gate.set()
         self.listed, self.claiming = asyncio.Event(), asyncio.Event()
 
-    async def queued_of(self, workspace_id, before, limit):
-        found = await super().queued_of(workspace_id, before, limit)
+    async def queued_jobs_of(self, workspace_id, before, limit):
+        found = await super().queued_jobs_of(workspace_id, before, limit)
         if found:
             self.listed.set()
             await self.listing.wait()
@@ -48,7 +48,7 @@ class Bus:
     def __init__(self):
         self.away = False
 
-    async def events(self, job, records):
+    async def publish_events(self, job, records):
         if self.away:
             raise Unavailable("The message broker cannot be reached.")
 
@@ -62,7 +62,7 @@ class Waiting:
         await asyncio.Event().wait()
 
 
-async def waiting():
+async def wait_for_ever():
     return Waiting()
 
 
@@ -75,7 +75,7 @@ def store():
 async def make_worker(store):
     leases, workers = MemoryLeases(), []
 
-    def make(name, bus=None, runner=waiting, silence=5.0):
+    def make(name, bus=None, runner=wait_for_ever, silence=5.0):
         bus = bus or Bus()
         settlement = Settlement(store, MemoryCounters(), bus)
         services = RunServices(store, bus, settlement, runner, NoOpTracer(), NoMeters())

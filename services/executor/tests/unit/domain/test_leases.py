@@ -23,7 +23,7 @@ def test_a_worker_that_beats_again_is_alive():
 def test_time_without_the_store_does_not_count():
     watch = LeaseWatch(silence=2.0)
     watch.look({"a": 1}, 0.0)
-    watch.missed()
+    watch.skip_look()
     assert watch.look({"a": 1}, 100.0) == frozenset()
     assert watch.look({"a": 1}, 100.5) == frozenset()
 
@@ -44,7 +44,7 @@ def test_who_has_not_looked_for_a_while_takes_nobody_for_dead():
     assert watch.look({"a": 2}, 8.0) == frozenset()
     watch.look({"a": 2}, 9.0)
     assert watch.look({"a": 2}, 10.0) == {"a"}
-    watch.missed()
+    watch.skip_look()
     assert watch.dead(10.1) == frozenset()
 
 

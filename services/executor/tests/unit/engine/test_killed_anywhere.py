@@ -20,7 +20,7 @@ from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import appender, moves
 from executor.domain.log.execution import Execution
-from executor.domain.log.questions import Answer, checked, question_of
+from executor.domain.log.questions import Answer, question_of, validate_answer
 from executor.domain.meters import NoMeters
 from executor.domain.worker.job_run import RunServices
 from executor.domain.worker.runs import Runs
@@ -68,7 +68,7 @@ class Mortal:
 
 
 class Nobody:
-    async def events(self, job, records):
+    async def publish_events(self, job, records):
         await asyncio.sleep(0)
 
 
@@ -205,7 +205,7 @@ class World:
             )
             made = self.made(UNSAFE)[key]
             text = f"pay {json.loads(called.body.result)['x']}" if made else "Retry"
-            said = checked(Answer("answered", text), question)
+            said = validate_answer(Answer("answered", text), question)
         step = moves.answer(job, question, said, "usr_1", utc_now())
         assert await self.store.apply(step)
 

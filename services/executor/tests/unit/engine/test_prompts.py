@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.contracts.crew import MemorySnapshot, MemorySwitches
-from executor.domain.inputs.placeholders import filled
+from executor.domain.inputs.placeholders import fill_placeholders
 from executor.engine.prompts import fit_context, memory_lines
 from executor.engine.shares import fit
 
@@ -34,12 +34,12 @@ from executor.engine.shares import fit
 )
 def test_inputs_fill_in_placeholders_once_and_leave_other_braces(text, expected):
     inputs = {"topic": "tea", "_a-1": "under", "list": ["a", 1], "trap": "{topic}"}
-    assert filled(text, inputs) == expected
+    assert fill_placeholders(text, inputs) == expected
 
 
 @given(st.text(), st.dictionaries(st.text(max_size=5), st.text(max_size=5), max_size=3))
 def test_filling_in_never_fails(text, inputs):
-    assert isinstance(filled(text, inputs), str)
+    assert isinstance(fill_placeholders(text, inputs), str)
 
 
 def test_memory_is_read_as_the_switches_say():
@@ -55,9 +55,9 @@ def test_memory_is_read_as_the_switches_say():
 
 @given(st.text("ab{}", max_size=60), st.text("ab{}", max_size=8))
 def test_a_text_without_names_only_loses_escapes(text, value):
-    assert filled(text, {"ab": value}).count("a") >= text.count("a") - text.count("{ab}")
+    assert fill_placeholders(text, {"ab": value}).count("a") >= text.count("a") - text.count("{ab}")
     escaped = text.replace("{", "").replace("}", "")
-    assert filled(f"{{{{{escaped}}}}}", {escaped: value}) == f"{{{escaped}}}"
+    assert fill_placeholders(f"{{{{{escaped}}}}}", {escaped: value}) == f"{{{escaped}}}"
 
 
 @pytest.mark.parametrize(
@@ -65,7 +65,7 @@ def test_a_text_without_names_only_loses_escapes(text, value):
 )
 def test_filling_in_takes_little_time(text):
     begun = time.process_time()
-    filled(text, {"a": "x" * 100})
+    fill_placeholders(text, {"a": "x" * 100})
     assert time.process_time() - begun < 0.05
 
 

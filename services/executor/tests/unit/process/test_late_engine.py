@@ -13,7 +13,7 @@ async def test_making_the_engine_does_not_hold_up_the_event_loop(monkeypatch):
     parts = ("engine", "models", "toolbox")
     monkeypatch.setattr(LateEngine, "_make", lambda _: parts if going_on.wait(5) else None)
     engine = LateEngine(None, None, None, None, None)
-    warming_up = asyncio.create_task(asyncio.to_thread(engine._made))
+    warming_up = asyncio.create_task(asyncio.to_thread(engine._get_parts))
     getting = asyncio.create_task(engine.get())
     await asyncio.sleep(0.05)
     going_on.set()

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from common.contracts.events import ExecutionStatus
-from executor.domain.meters import Census, Meters, NoMeters, Unpublished
+from executor.domain.meters import Census, Meters, NoMeters, OutboxSize
 from executor.process.meters import OpenTelemetryMeters
 
 
@@ -31,29 +31,29 @@ def test_both_fulfil_the_protocol(meters):
 def test_how_jobs_ended_is_there_from_the_start_and_says_why_they_failed(meters, value):
     assert value("kasal_jobs_ended_total", status="completed") == 0
     assert value("kasal_claims_lost_total") == 0
-    meters.ended(ExecutionStatus.FAILED, 2.0, "TIMEOUT")
+    meters.count_ended(ExecutionStatus.FAILED, 2.0, "TIMEOUT")
     assert value("kasal_jobs_ended_total", status="failed", error_type="TIMEOUT") == 1
     assert value("kasal_jobs_run_duration_seconds_sum", status="failed") == 2.0
 
 
 def test_a_census_is_told_until_it_is_not_known(meters, value):
-    meters.counted(Census({"queued": 3}, 12.5, 2, {"jobs": (7, 1), "dead-letters": (4, 0)}))
+    meters.record_census(Census({"queued": 3}, 12.5, 2, {"jobs": (7, 1), "dead-letters": (4, 0)}))
     assert value("kasal_jobs_live", status="queued") == 3
     assert value("kasal_jobs_queue_age_seconds") == 12.5
     assert value("kasal_workers_live") == 2
     assert value("kasal_queue_messages", messaging_destination_name="dead-letters") == 4
     assert value("kasal_queue_consumers", messaging_destination_name="jobs") == 1
-    meters.counted(Census())
+    meters.record_census(Census())
     assert value("kasal_jobs_live", status="queued") is None
     assert value("kasal_jobs_queue_age_seconds") is None
 
 
 def test_tasks_agents_and_tools_are_timed(meters, value):
-    meters.task_done(3.0, failed=False)
-    meters.task_done(1.0, failed=True)
-    meters.agent_done(2.0, "MODEL_ERROR")
-    meters.called("calculator", 0.5)
-    meters.called("calculator", 0.5, "tool_error")
+    meters.measure_task(3.0, failed=False)
+    meters.measure_task(1.0, failed=True)
+    meters.measure_agent(2.0, "MODEL_ERROR")
+    meters.measure_tool_call("calculator", 0.5)
+    meters.measure_tool_call("calculator", 0.5, "tool_error")
     assert value("kasal_tasks_duration_seconds_sum", status="completed") == 3.0
     assert value("kasal_tasks_duration_seconds_count", status="failed") == 1
     agent = {"gen_ai_operation_name": "invoke_agent", "error_type": "MODEL_ERROR"}
@@ -69,16 +69,16 @@ def test_a_model_is_named_only_once_it_has_replied(meters, value):
         name = "gen_ai_client_operation_duration_seconds_count"
         return value(name, gen_ai_operation_name="chat", **labels)
 
-    meters.refused("openai", "typed-by-a-user", 0.1, "MODEL_UNAVAILABLE")
+    meters.measure_refusal("openai", "typed-by-a-user", 0.1, "MODEL_UNAVAILABLE")
     assert calls("_OTHER", error_type="MODEL_UNAVAILABLE") == 1
-    meters.asked("openai", "gpt-4", 0.1, (10, 5))
-    meters.refused("openai", "gpt-4", 0.1, "RATE_LIMIT")
+    meters.measure_reply("openai", "gpt-4", 0.1, (10, 5))
+    meters.measure_refusal("openai", "gpt-4", 0.1, "RATE_LIMIT")
     assert calls("gpt-4", error_type="") == calls("gpt-4", error_type="RATE_LIMIT") == 1
 
 
 def test_names_that_users_choose_are_told_apart_up_to_a_hundred(meters, telemetry):
     for number in range(150):
-        meters.called(f"tool_{number}", 0.1)
+        meters.measure_tool_call(f"tool_{number}", 0.1)
     name = "gen_ai_execute_tool_duration_seconds_count"
     samples = [s for f in telemetry.registry.collect() for s in f.samples if s.name == name]
     assert len(samples) == 101
@@ -87,12 +87,12 @@ def test_names_that_users_choose_are_told_apart_up_to_a_hundred(meters, telemetr
 
 def test_the_outbox_is_as_old_as_what_waits_longest(meters, value):
     now, parts = time.monotonic(), {}
-    parts["runs"] = Unpublished(events=5, since=now - 20)
-    parts["ended"] = Unpublished(jobs=2, since=now - 50)
+    parts["runs"] = OutboxSize(events=5, since=now - 20)
+    parts["ended"] = OutboxSize(jobs=2, since=now - 50)
     meters.observe_outbox(lambda: parts["runs"], lambda: parts["ended"])
     assert (value("kasal_outbox_events"), value("kasal_outbox_jobs")) == (5, 2)
     assert value("kasal_outbox_age_seconds") == pytest.approx(50, abs=5)
-    parts.update(runs=Unpublished(), ended=Unpublished())
+    parts.update(runs=OutboxSize(), ended=OutboxSize())
     assert value("kasal_outbox_age_seconds") == 0
 
 

@@ -16,8 +16,8 @@ from executor.domain.log.questions import (
     Question,
     QuestionPlace,
     answer_of,
-    checked,
     question_of,
+    validate_answer,
 )
 
 
@@ -31,30 +31,34 @@ async def move(
     place = _place(job, question_id)
     question = question_of(await _event(executions, job, place.asked))
     if place.answered is None:
-        return moves.answer(job, question, checked(said, question), by, utc_now())
+        return moves.answer(job, question, validate_answer(said, question), by, utc_now())
     first = await _event(executions, job, place.answered)
-    if answer_of(first) != checked(said, question):
+    if answer_of(first) != validate_answer(said, question):
         _refuse(job, question, first)
     return job
 
 
 async def open_question(executions: Executions, job: Execution) -> Question | None:
     """Return the question that `job` waits for an answer to."""
-    place = job.asks
+    place = job.pending_question
     return None if place is None else question_of(await _event(executions, job, place.asked))
 
 
 def _place(job: Execution, question_id: str | None) -> QuestionPlace:
-    known = {place.question_id: place for place in (*job.state.questions, job.asks) if place}
+    known = {
+        place.question_id: place for place in (*job.state.questions, job.pending_question) if place
+    }
     if question_id is not None and question_id not in known:
         raise NotFound(
             f"The job {job.job_id} has not asked a question {question_id}.",
             details={"questions": list(known)[-20:]},
         )
     place = (
-        known[question_id] if question_id else (job.asks or next(reversed(known.values()), None))
+        known[question_id]
+        if question_id
+        else (job.pending_question or next(reversed(known.values()), None))
     )
-    if place is None or (place.answered is None and place != job.asks):
+    if place is None or (place.answered is None and place != job.pending_question):
         raise Conflict(
             f"The job {job.job_id} is {job.status}; it does not wait for input.",
             details={"status": job.status.value},

@@ -34,28 +34,28 @@ class CensusTaker:
     async def report(self) -> None:
         """Count, and have the meters show it; whatever fails is logged."""
         try:
-            self._meters.counted(await self.count())
+            self._meters.record_census(await self.count())
         except Exception:
             log.exception("counting failed and will be repeated")
 
     async def count(self) -> Census:
         """Count once; a backend that is away leaves its part out."""
-        jobs, oldest, workers = await self._stored()
+        jobs, oldest, workers = await self._count_in_store()
         return Census(jobs, oldest, workers, await self._depths())
 
-    async def _stored(self) -> tuple[Mapping[str, int] | None, float | None, int | None]:
+    async def _count_in_store(self) -> tuple[Mapping[str, int] | None, float | None, int | None]:
         try:
-            jobs, oldest = await self._executions.live(), await self._oldest()
+            jobs, oldest = await self._executions.count_live(), await self._oldest()
             counters, now = await self._leases.counters(), _now()
         except Unavailable as fault:
-            self._watch.missed()
+            self._watch.skip_look()
             log.debug("jobs and workers could not be counted", reason=str(fault))
             return None, None, None
         self._watch.look(counters, now)
         return jobs, oldest, len(self._watch.alive(now))
 
     async def _oldest(self) -> float:
-        for job_id in await self._executions.queued(utc_now(), 1):
+        for job_id in await self._executions.oldest_queued_jobs(utc_now(), 1):
             job = await self._executions.head(job_id)
             if job is not None:
                 return max(0.0, (utc_now() - job.created_at).total_seconds())

@@ -45,7 +45,7 @@ class Control:
         step = await self._move(workspace_id, job_id, _stop)
         if isinstance(step, Execution):
             return step
-        self._ended(step)
+        self._announce_end(step)
         return step.after
 
     async def answer(
@@ -66,16 +66,16 @@ class Control:
         if isinstance(step, Execution):
             return step
         if step.after.final:
-            self._ended(step)
+            self._announce_end(step)
         else:
-            self._outbox.events(step.after, step.records)
-            self._outbox.submitted(step.after)
+            self._outbox.send_events(step.after, step.records)
+            self._outbox.send_submission(step.after)
         return step.after
 
-    def _ended(self, step: Step) -> None:
-        log.info("a job has ended", **step.after.told)
-        self._meters.ended(step.after.status, step.after.seconds_run, step.after.error_code)
-        self._outbox.stopped(step.after, step.records)
+    def _announce_end(self, step: Step) -> None:
+        log.info("a job has ended", **step.after.log_fields)
+        self._meters.count_ended(step.after.status, step.after.seconds_run, step.after.error_code)
+        self._outbox.send_stop(step.after, step.records)
         self._settlement.add(step.after)
 
     async def _move(
@@ -86,7 +86,7 @@ class Control:
     ) -> Step | Execution:
         until = asyncio.get_running_loop().time() + _WITHIN
         while asyncio.get_running_loop().time() < until:
-            job = await owned(self._executions, workspace_id, job_id)
+            job = await job_of_workspace(self._executions, workspace_id, job_id)
             step = await move(job)
             if isinstance(step, Execution) or await self._executions.apply(step):
                 return step
@@ -104,7 +104,7 @@ async def _stop(job: Execution) -> Step | Execution:
     return moves.stop(job, utc_now())
 
 
-async def owned(executions: Executions, workspace_id: str, job_id: str) -> Execution:
+async def job_of_workspace(executions: Executions, workspace_id: str, job_id: str) -> Execution:
     """Return the head of the workspace's job. Raises `NotFound`, for another's too."""
     job = await executions.head(job_id)
     if job is None or job.workspace_id != workspace_id:

@@ -83,7 +83,7 @@ class Quotas:
     async def _check_store(self, workspace_id: str, seen: _Seen) -> None:
         now = self._clock()
         if now >= seen.added_up + _STORED_FOR:
-            seen.stored = await self._counters.stored(workspace_id)
+            seen.stored = await self._counters.stored_size(workspace_id)
             seen.added_up = now
         if seen.stored >= self._stored_mb * _MB:
             raise self._store_full(seen.stored)

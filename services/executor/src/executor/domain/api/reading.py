@@ -15,10 +15,10 @@ from common.contracts.events import (
 )
 from common.storage.cursors import check_reach, cursor, place_of
 from executor.domain.api import answering
-from executor.domain.api.control import owned
+from executor.domain.api.control import job_of_workspace
 from executor.domain.api.ports import ExecutionLists, OpenJobs
 from executor.domain.ending.ports import Counters
-from executor.domain.ending.tallies import CrewStats, Tally, added
+from executor.domain.ending.tallies import CrewStats, Tally, sum_tallies
 from executor.domain.log.events import LogEntry
 from executor.domain.log.execution import Execution
 from executor.domain.log.ports import Executions
@@ -57,7 +57,7 @@ class Reading:
 
     async def execution(self, workspace_id: str, job_id: str) -> Execution:
         """Return the head of a job. Raises `NotFound`."""
-        return await owned(self._executions, workspace_id, job_id)
+        return await job_of_workspace(self._executions, workspace_id, job_id)
 
     async def questions(self, job: Execution) -> list[Question]:
         """Return what `job` waits for people to say."""
@@ -66,11 +66,11 @@ class Reading:
 
     async def events(self, workspace_id: str, job_id: str, after: int, limit: int) -> Events:
         """Return at most `limit` events after `after`. Raises `NotFound`."""
-        job = await owned(self._executions, workspace_id, job_id)
+        job = await job_of_workspace(self._executions, workspace_id, job_id)
         upto = min(job.seq, after + limit)
         found = {record.seq: record for record in job.tail if after < record.seq <= upto}
         if len(found) < upto - after:
-            for record in await self._executions.copied(job_id, after, upto):
+            for record in await self._executions.traced_records(job_id, after, upto):
                 found.setdefault(record.seq, record)
         return Events(job, [found[seq] for seq in range(after + 1, upto + 1)])
 
@@ -129,7 +129,7 @@ class Reading:
         else:
             one = await self._counters.of_crew(workspace_id, crew_id, recent=recent)
             stats = [] if one is None else [one]
-        ended = added(entry.total for entry in stats)
+        ended = sum_tallies(entry.total for entry in stats)
         counted = ended.executions if status is None else ended.of_status(status)
         uncounted = open_jobs.keys() - {job_id for entry in stats for job_id in entry.recent}
         return counted + len(uncounted), open_jobs
@@ -141,7 +141,7 @@ class Reading:
     async def usage(self, workspace_id: str, period: str) -> Tally:
         """Return what the runs that ended in the month `period` (`YYYY-MM`) add up to."""
         stats = await self._counters.of_workspace(workspace_id)
-        return added(crew.months.get(period, Tally()) for crew in stats)
+        return sum_tallies(crew.months.get(period, Tally()) for crew in stats)
 
     async def performance(self, workspace_id: str) -> list[CrewStats]:
         """Return each crew's figures, the busiest first."""

@@ -16,7 +16,7 @@ from common.times import utc_now
 from executor.domain.api.estimates import Estimates
 from executor.domain.api.quotas import Quotas
 from executor.domain.ending.ports import Counters
-from executor.domain.inputs.checks import runnable
+from executor.domain.inputs.checks import runnable_crew
 from executor.domain.inputs.ports import Crews
 from executor.domain.log.execution import Execution
 from executor.domain.log.journal import TooLarge
@@ -69,7 +69,7 @@ class Submission:
 
         async def make() -> Accepted:
             snapshot, seconds = await asyncio.gather(
-                runnable(self._crews, workspace_id, crew_id, inputs),
+                runnable_crew(self._crews, workspace_id, crew_id, inputs),
                 self._estimates.of(workspace_id, crew_id),
             )
             await self._quotas.check(workspace_id)
@@ -101,7 +101,7 @@ class Submission:
             ) from fault
         if not stored and once is not None:
             raise KeyTaken
-        self._outbox.submitted(accepted.job)
+        self._outbox.send_submission(accepted.job)
         await sent_ahead()
 
 

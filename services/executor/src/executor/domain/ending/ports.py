@@ -20,5 +20,5 @@ class Counters(Protocol):
     async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
         """Return the counters of all crews that have run, with `recent` as in `of_crew`."""
 
-    async def stored(self, workspace_id: str) -> int:
+    async def stored_size(self, workspace_id: str) -> int:
         """Return about how many bytes the counted jobs of a workspace take."""

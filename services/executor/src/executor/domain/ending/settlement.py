@@ -19,7 +19,7 @@ from executor.domain.ending.tallies import ending_of
 from executor.domain.log.execution import Execution
 from executor.domain.log.ports import Announcements, Executions
 from executor.domain.log.records import Record
-from executor.domain.meters import Unpublished
+from executor.domain.meters import OutboxSize
 
 log = get_logger(__name__)
 
@@ -87,9 +87,9 @@ class Settlement:
         if len(self._waiting) >= _BATCH:
             self._enough.set()
 
-    def unpublished(self) -> Unpublished:
+    def outbox_size(self) -> OutboxSize:
         """Return how many ended jobs are not settled yet, and since when the first of them waits."""
-        return Unpublished(jobs=len(self._since), since=min(self._since.values(), default=None))
+        return OutboxSize(jobs=len(self._since), since=min(self._since.values(), default=None))
 
     def holds(self, job_id: str) -> bool:
         """Say whether the job is being settled here, or will be tried again."""
@@ -166,14 +166,14 @@ class Settlement:
         published = job.published
         try:
             while published < job.seq:
-                records = await self._unpublished(job, published)
-                await self._bus.events(job, records)
+                records = await self._next_records(job, published)
+                await self._bus.publish_events(job, records)
                 published = records[-1].seq
         except Unavailable:
             return False
         return True
 
-    async def _unpublished(self, job: Execution, published: int) -> Sequence[Record]:
+    async def _next_records(self, job: Execution, published: int) -> Sequence[Record]:
         left = [record for record in job.tail if record.seq > published]
         if left and left[0].seq == published + 1:
             return left
@@ -184,4 +184,4 @@ class Settlement:
         if job.tail:
             await self._executions.copy({job.job_id: job.tail})
         if await self._publish(job):
-            await self._executions.flushed(job)
+            await self._executions.clear_tail(job)

@@ -30,13 +30,13 @@ class Sweeper:
 
     async def settle(self, owners: Collection[str]) -> None:
         """Settle ended jobs that nobody else will: those of `owners`, and nobody's."""
-        for job in await self._executions.unsettled(owners, _SWEPT):
+        for job in await self._executions.unsettled_jobs(owners, _SWEPT):
             if job.job_id not in self._held() and not self._settlement.holds(job.job_id):
                 self._settlement.add(job)
 
     async def flush(self) -> None:
         """Copy and publish what jobs that wait for a person have left in their tails."""
-        for job in await self._executions.waiting(_SWEPT):
+        for job in await self._executions.waiting_jobs(_SWEPT):
             if job.job_id not in self._held():
                 await self._settlement.flush(job)
 
@@ -50,6 +50,6 @@ class Sweeper:
 
     async def owns_nothing(self, worker: str) -> bool:
         """Say whether nobody has to look after what `worker` leaves, so that its lease may go."""
-        if await self._executions.running_of(worker):
+        if await self._executions.running_jobs_of(worker):
             return False
-        return not await self._executions.unsettled([worker], 1)
+        return not await self._executions.unsettled_jobs([worker], 1)

@@ -83,10 +83,10 @@ class CrewStats:
 
     @property
     def total(self) -> Tally:
-        return added(self.months.values())
+        return sum_tallies(self.months.values())
 
 
-def added(tallies: Iterable[Tally]) -> Tally:
+def sum_tallies(tallies: Iterable[Tally]) -> Tally:
     """Return the sum of `tallies`."""
     total = Tally()
     for tally in tallies:
@@ -96,7 +96,7 @@ def added(tallies: Iterable[Tally]) -> Tally:
 
 def tally(endings: Iterable[Ending]) -> Tally:
     """Return what `endings` add up to."""
-    return added(
+    return sum_tallies(
         Tally(
             completed=ending.status == ExecutionStatus.COMPLETED,
             failed=ending.status == ExecutionStatus.FAILED,

@@ -22,7 +22,7 @@ def placeholders(crew: CrewSnapshot) -> list[str]:
     return list(dict.fromkeys(found if key is None else [*found, key]))
 
 
-async def runnable(
+async def runnable_crew(
     crews: Crews, workspace_id: str, crew_id: str, inputs: Mapping[str, Any]
 ) -> CrewSnapshot:
     """Return the crew that a job with `inputs` runs, with the memory that is this job's to read.
@@ -58,7 +58,7 @@ def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
         faults = [
             {
                 "field": f"inputs.{name}",
-                "reason": f"The crew needs an input named {name}{_misspelt(name, inputs, asked)}",
+                "reason": f"The crew needs an input named {name}{_spelling_hint(name, inputs, asked)}",
             }
             for name in missing
         ]
@@ -67,7 +67,7 @@ def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
     _check_size(crew, inputs)
 
 
-def _misspelt(name: str, inputs: Mapping[str, Any], asked: Sequence[str]) -> str:
+def _spelling_hint(name: str, inputs: Mapping[str, Any], asked: Sequence[str]) -> str:
     spare = [given for given in inputs if given not in asked][:200]
     close = difflib.get_close_matches(name[:100], [given[:100] for given in spare], 1, 0.6)
     return f"; it was sent {close[0]}, which it does not ask for" if close else ""

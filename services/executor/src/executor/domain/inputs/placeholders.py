@@ -19,7 +19,7 @@ def as_text(value: Any) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def filled(text: str, inputs: Mapping[str, Any]) -> str:
+def fill_placeholders(text: str, inputs: Mapping[str, Any]) -> str:
     """Return `text` with each `{name}` that `inputs` has replaced, once, and its escapes resolved."""
     if "{" not in text:
         return text
@@ -34,7 +34,7 @@ def filled(text: str, inputs: Mapping[str, Any]) -> str:
 
     if "{{" not in text:
         return _PLACEHOLDER.sub(lambda found: value(found[1]), text)
-    return _escaped(text, value)
+    return _substitute(text, value)
 
 
 def names(text: str) -> list[str]:
@@ -47,11 +47,11 @@ def names(text: str) -> list[str]:
         found.append(name)
         return ""
 
-    _escaped(text, take)
+    _substitute(text, take)
     return found
 
 
-def _escaped(text: str, value: Callable[[str], str]) -> str:
+def _substitute(text: str, value: Callable[[str], str]) -> str:
     pieces: list[str] = []
     opened: list[int] = []  # where an escape's brace stands in `pieces`; -1 is a single one
     place = 0

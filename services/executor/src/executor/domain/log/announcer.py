@@ -83,7 +83,7 @@ class Announcer:
                 batch = await self._next()
                 if not batch:
                     return
-                await self._bus.events(self._job, batch)
+                await self._bus.publish_events(self._job, batch)
                 self.published, tries = batch[-1].seq, 0
                 self.waits_since = time.monotonic() if self.waiting else None
             except Unavailable as fault:

@@ -89,15 +89,15 @@ class Appender:
         for draft in drafts:
             if self._complete:
                 break
-            self._line.append(self._sealed(draft))
+            self._line.append(self._seal(draft))
             self._complete = draft.type in _LAST
         if len(self._line) > _LINE:
             self._fault = Unavailable("The store is too slow for this run's events.")
         elif self._line and self._writer is None:
             self._writer = asyncio.create_task(self._write(), name=f"append {self.job.job_id}")
-            self._writer.add_done_callback(self._written)
+            self._writer.add_done_callback(self._log_failure)
 
-    def _sealed(self, draft: EventDraft) -> Sealed:
+    def _seal(self, draft: EventDraft) -> Sealed:
         sealed = seal(draft, self._now())
         if sealed.size > _LARGEST:
             raise TooLarge(
@@ -109,7 +109,7 @@ class Appender:
                 raise TooLarge(f"The outputs of this job have more than {_OUTPUTS} bytes.")
         return sealed
 
-    def _written(self, task: asyncio.Task[None]) -> None:
+    def _log_failure(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and task.exception() is not None:
             log.error("the journal failed", job_id=self.job.job_id, exc_info=task.exception())
 
@@ -157,7 +157,7 @@ class Appender:
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
             while self._line:
-                await self._commit(self._numbered(self._batch()))
+                await self._commit(self._number(self._batch()))
                 await self._shorten()
         except (Superseded, Unavailable) as fault:
             self._fault = fault
@@ -178,10 +178,10 @@ class Appender:
         batch, self._line = self._line[:count], self._line[count:]
         return batch
 
-    def _numbered(self, batch: Sequence[Sealed]) -> tuple[Record, ...]:
+    def _number(self, batch: Sequence[Sealed]) -> tuple[Record, ...]:
         job = self.job
         return tuple(
-            sealed.numbered(job.job_id, job.seq + place, job.attempt)
+            sealed.record(job.job_id, job.seq + place, job.attempt)
             for place, sealed in enumerate(batch, start=1)
         )
 
@@ -193,7 +193,7 @@ class Appender:
         await carry_out(self._executions, step, self._patience)
         self._sure = begun
         self.job = step.after
-        self._meters.appended(len(records))
+        self._meters.count_appended(len(records))
         self.announcer.put(records)
 
     async def _shorten(self) -> None:

@@ -96,7 +96,7 @@ class Execution:
         return self.status in FINAL_STATUSES
 
     @property
-    def asks(self) -> QuestionPlace | None:
+    def pending_question(self) -> QuestionPlace | None:
         """Where the question that the job waits for stands in its log: it is the newest event."""
         if self.status != ExecutionStatus.WAITING_FOR_INPUT:
             return None
@@ -121,7 +121,7 @@ class Execution:
         return {name: text for name, text in found.items() if text}
 
     @property
-    def told(self) -> dict[str, Any]:
+    def log_fields(self) -> dict[str, Any]:
         """What the log line of its end says, so that a job's id leads to the cause in one search."""
         _, _, ids = self.traceparent.partition("-")
         trace_id = ids.partition("-")[0]

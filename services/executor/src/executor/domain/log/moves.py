@@ -50,20 +50,20 @@ def claim(
     crew = job.snapshot or snapshot
     if crew is None:
         raise ValueError(f"The job {job.job_id} cannot be claimed without its crew.")
-    draft = _resumed(job, lost=lost) if job.attempt else _started(job.crew_id, crew)
+    draft = _resume_draft(job, lost=lost) if job.attempt else _start_draft(job.crew_id, crew)
     attempt = job.attempt + 1
     records = number([draft], job.job_id, job.seq, attempt, now)
     return step(job, records, owner=owner, attempt=attempt, lost_claims=lost_claims, snapshot=crew)
 
 
-def _started(crew_id: str, crew: CrewSnapshot) -> EventDraft:
+def _start_draft(crew_id: str, crew: CrewSnapshot) -> EventDraft:
     tasks = [task.id for task in crew.tasks]
     return EventDraft(
         ExecutionStart(crew=crew.name, crew_id=crew_id, tasks_count=len(tasks), tasks=tasks)
     )
 
 
-def _resumed(job: Execution, *, lost: bool) -> EventDraft:
+def _resume_draft(job: Execution, *, lost: bool) -> EventDraft:
     if job.state.last == EventType.INPUT_RECEIVED:
         reason = "input_received"
     else:
@@ -100,18 +100,18 @@ def answer(job: Execution, question: Question, said: Answer, by: str, now: datet
 
     One that rejects ends the job.
     """
-    task_id = _set(question.task_id)
+    task_id = _or_unset(question.task_id)
     told = InputReceived(
         question_id=question.question_id,
         task_id=task_id,
         outcome=said.outcome,
-        input=_set(said.input),
-        comment=_set(said.comment),
+        input=_or_unset(said.input),
+        comment=_or_unset(said.comment),
         by=by,
     )
     drafts = [EventDraft(told)]
     if said.outcome == "rejected":
-        message, comment = _rejection(question, said), _set(said.comment)
+        message, comment = _rejection(question, said), _or_unset(said.comment)
         drafts.append(
             EventDraft(RunError(code="REJECTED", message=message, task_id=task_id, comment=comment))
         )
@@ -125,7 +125,7 @@ def _rejection(question: Question, said: Answer) -> str:
     return f"The {what} of the task {question.task_id} was rejected{why}"
 
 
-def _set(text: str | None) -> str | UnsetType:
+def _or_unset(text: str | None) -> str | UnsetType:
     return UNSET if text is None else text
 
 

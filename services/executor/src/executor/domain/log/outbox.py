@@ -23,18 +23,18 @@ class Outbox:
         self._bus = bus
         self._sending = Background()
 
-    def submitted(self, job: Execution) -> None:
+    def send_submission(self, job: Execution) -> None:
         """Wake a worker for `job`."""
-        self._send(job, self._bus.submitted(job))
+        self._send(job, self._bus.publish_submission(job))
 
-    def stopped(self, job: Execution, records: Sequence[Record]) -> None:
+    def send_stop(self, job: Execution, records: Sequence[Record]) -> None:
         """Tell watchers and workers that `job` was stopped."""
-        self._send(job, self._bus.events(job, records))
-        self._send(job, self._bus.stopped(job))
+        self._send(job, self._bus.publish_events(job, records))
+        self._send(job, self._bus.publish_stop(job))
 
-    def events(self, job: Execution, records: Sequence[Record]) -> None:
+    def send_events(self, job: Execution, records: Sequence[Record]) -> None:
         """Tell watchers of new events."""
-        self._send(job, self._bus.events(job, records))
+        self._send(job, self._bus.publish_events(job, records))
 
     async def close(self, grace: float = 2.0) -> None:
         """Wait for what is on its way, for at most `grace` seconds."""

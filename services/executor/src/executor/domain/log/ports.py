@@ -40,14 +40,14 @@ class Executions(Receipts, Protocol):
     async def records(self, job_id: str, after: int, limit: int) -> list[Record]:
         """Return the events after `after`, ascending and without a hole, at most `limit`."""
 
-    async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
+    async def traced_records(self, job_id: str, after: int, upto: int) -> list[Record]:
         """Return, in any order, the events after `after` and up to `upto` that the traces hold.
 
         For readers: without what is private, which can be large. With the tail of a job that was read
         before, there is no hole in them.
         """
 
-    async def flushed(self, execution: Execution) -> None:
+    async def clear_tail(self, execution: Execution) -> None:
         """Empty the tail of a job nobody writes, all of whose events are copied and published.
 
         Does nothing if the job has moved since `execution` was read.
@@ -64,45 +64,45 @@ class Executions(Receipts, Protocol):
         Those of the workspaces in `without` are left out.
         """
 
-    async def queued(self, before: datetime, limit: int) -> list[str]:
+    async def oldest_queued_jobs(self, before: datetime, limit: int) -> list[str]:
         """Return the oldest queued jobs made before then."""
 
     async def waiting_workspaces(self) -> list[str]:
         """Return the workspaces that have queued jobs."""
 
-    async def queued_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
+    async def queued_jobs_of(self, workspace_id: str, before: datetime, limit: int) -> list[str]:
         """Return the oldest queued jobs of a workspace made before then."""
 
     async def count_queued(self, workspace_id: str, most: int) -> int:
         """Return how many queued jobs a workspace has, `most` where there are more."""
 
-    async def unsettled(self, owners: Collection[str], limit: int) -> list[Execution]:
+    async def unsettled_jobs(self, owners: Collection[str], limit: int) -> list[Execution]:
         """Return heads of ended jobs that are still open and belong to nobody or to `owners`."""
 
-    async def waiting(self, limit: int) -> list[Execution]:
+    async def waiting_jobs(self, limit: int) -> list[Execution]:
         """Return heads of jobs that wait for a person and have events left in their tail.
 
         Of many a call looks at `limit`, and the next call at those behind them.
         """
 
-    async def running_of(self, owner: str) -> frozenset[str]:
+    async def running_jobs_of(self, owner: str) -> frozenset[str]:
         """Return the running jobs that `owner` owns."""
 
     async def owners(self) -> frozenset[str]:
         """Return the workers that open jobs name as their owners."""
 
-    async def live(self) -> Mapping[str, int]:
+    async def count_live(self) -> Mapping[str, int]:
         """Return how many jobs are queued, running and waiting, over all workspaces; at most 100,000."""
 
 
 class Announcements(Protocol):
     """The bus, seen from a job."""
 
-    async def events(self, job: Execution, records: Sequence[Record]) -> None:
+    async def publish_events(self, job: Execution, records: Sequence[Record]) -> None:
         """Publish events in order; returns when all are confirmed."""
 
-    async def submitted(self, job: Execution) -> None:
+    async def publish_submission(self, job: Execution) -> None:
         """Wake a worker for a job that can be claimed."""
 
-    async def stopped(self, job: Execution) -> None:
+    async def publish_stop(self, job: Execution) -> None:
         """Tell every worker that a job was stopped."""

@@ -68,7 +68,7 @@ class State:
 
     def with_entry(self, entry: LogEntry) -> "State":
         """Return the state after `entry`."""
-        state = _applied(self, entry)
+        state = _apply(self, entry)
         kind = entry.type
         return replace(state, last=EventType(kind)) if kind in _STATUS_AFTER else state
 
@@ -86,7 +86,7 @@ def fold(entries: Iterable[LogEntry]) -> State:
     return state
 
 
-def _applied(state: State, entry: LogEntry) -> State:
+def _apply(state: State, entry: LogEntry) -> State:
     match entry.body:
         case ExecutionStart(tasks=tasks):
             known = tuple(TaskState(task_id) for task_id in tasks)
@@ -97,41 +97,41 @@ def _applied(state: State, entry: LogEntry) -> State:
         case LlmCall(usage=ModelUsage() as usage):
             state = replace(state, usage=state.usage.plus(usage))
         case ProgressUpdate() as update:
-            state = _progressed(state, update)
+            state = _apply_progress(state, update)
         case TaskComplete(task_id=task_id, result=result):
-            state = _task_completed(state, task_id, result)
+            state = _apply_task_complete(state, task_id, result)
         case InputRequired():
             asked = QuestionPlace(question_id_of(entry), entry.seq)
             state = replace(state, questions=(*state.questions, asked))
         case InputReceived():
-            state = _answered(state, entry.seq)
+            state = _apply_answer(state, entry.seq)
         case TerminalBody() as ending:
-            state = _ended(state, ending, entry.timestamp)
+            state = _apply_end(state, ending, entry.timestamp)
         case _:  # what only a run's history needs to know, and what newer versions write
             pass
     return state
 
 
-def _progressed(state: State, update: ProgressUpdate) -> State:
+def _apply_progress(state: State, update: ProgressUpdate) -> State:
     progress = min(100, max(state.progress, update.progress))
     current = state.current_task if update.current_task is UNSET else update.current_task
     return replace(state, progress=progress, current_task=current)
 
 
-def _task_completed(state: State, task_id: str, output: Any) -> State:
+def _apply_task_complete(state: State, task_id: str, output: Any) -> State:
     state = state.with_task(task_id, "completed", output)
     done = sum(task.status == "completed" for task in state.tasks)
     return replace(state, progress=max(state.progress, 100 * done // len(state.tasks)))
 
 
-def _answered(state: State, seq: int) -> State:
+def _apply_answer(state: State, seq: int) -> State:
     if not state.questions:  # asked before the state held questions
         return state
     *known, asked = state.questions
     return replace(state, questions=(*known, replace(asked, answered=seq)))
 
 
-def _ended(state: State, ending: TerminalBody, moment: datetime) -> State:
+def _apply_end(state: State, ending: TerminalBody, moment: datetime) -> State:
     match ending:
         case ExecutionComplete(result=result):
             left, state = "completed", replace(state, progress=100, result=result)

@@ -64,7 +64,7 @@ def question_of(entry: LogEntry) -> Question:
     return Question(
         question_id=question_id_of(entry),
         kind="unknown_outcome" if unknown else "review",
-        task_id=_set(asked.task_id),
+        task_id=_or_none(asked.task_id),
         agent=asked.agent,
         prompt=asked.prompt,
         answer=None if asked.answer is UNSET else asked.answer,
@@ -78,14 +78,14 @@ def answer_of(entry: LogEntry) -> Answer:
     if not isinstance(said, InputReceived):
         raise TypeError(f"The event {entry.seq} answers nothing.")
     outcome = "answered" if said.outcome is UNSET else said.outcome
-    return Answer(outcome, _set(said.input), _set(said.comment))
+    return Answer(outcome, _or_none(said.input), _or_none(said.comment))
 
 
-def _set(text: str | UnsetType) -> str | None:
+def _or_none(text: str | UnsetType) -> str | None:
     return None if isinstance(text, UnsetType) else text
 
 
-def checked(answer: Answer, question: Question) -> Answer:
+def validate_answer(answer: Answer, question: Question) -> Answer:
     """Return `answer` as it is meant for `question`. Raises `InvalidRequest`.
 
     A text alone is never a yes. Of a call of unknown outcome the text `retry` has always meant that
@@ -93,7 +93,7 @@ def checked(answer: Answer, question: Question) -> Answer:
     """
     if answer.outcome == "answered":
         if answer.input is None:
-            raise _refused(
+            raise _refusal(
                 "input", "`answered` needs a text: what should change, or what came of it"
             )
         again = answer.input.strip().casefold() == "retry"
@@ -101,16 +101,16 @@ def checked(answer: Answer, question: Question) -> Answer:
             return Answer("retry", comment=answer.comment)
         return answer
     if answer.outcome == "retry" and question.kind == "review":
-        raise _refused(
+        raise _refusal(
             "outcome", "`retry` is for calls whose outcome is not known; this is a review"
         )
     if answer.outcome == "approved" and question.kind == "unknown_outcome":
         reason = (
             "Say `retry`, or `answered` with what came of the call; there is no text to approve"
         )
-        raise _refused("outcome", reason)
-    if answer.input is not None and not _shown(answer, question):
-        raise _refused("input", _SURPLUS[answer.outcome])
+        raise _refusal("outcome", reason)
+    if answer.input is not None and not _repeats_shown_text(answer, question):
+        raise _refusal("input", _SURPLUS[answer.outcome])
     return Answer(answer.outcome, comment=answer.comment)
 
 
@@ -122,12 +122,12 @@ _SURPLUS: Mapping[Outcome, str] = {
 }
 
 
-def _shown(answer: Answer, question: Question) -> bool:
+def _repeats_shown_text(answer: Answer, question: Question) -> bool:
     """Say whether an approval repeats the very text that it approves."""
     shown = question.answer
     same = isinstance(shown, str) and shown.strip() == (answer.input or "").strip()
     return answer.outcome == "approved" and same
 
 
-def _refused(field: str, reason: str) -> InvalidRequest:
+def _refusal(field: str, reason: str) -> InvalidRequest:
     return InvalidRequest(f"This answer cannot be taken: {reason}.", field=field, reason=reason)

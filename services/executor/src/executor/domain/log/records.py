@@ -81,7 +81,7 @@ class Sealed:
     def size(self) -> int:
         return len(self.fields) + len(self.private or b"")
 
-    def numbered(self, job_id: str, seq: int, attempt: int) -> Record:
+    def record(self, job_id: str, seq: int, attempt: int) -> Record:
         draft = self.draft
         head = orjson.dumps(
             {
@@ -101,10 +101,10 @@ class Sealed:
 
 def seal(draft: EventDraft, now: datetime) -> Sealed:
     """Serialise `draft`. Raises `TypeError` for what is not JSON."""
-    fields, exact = _serialised(draft.body)
+    fields, exact = _serialise(draft.body)
     private = None
     if draft.private is not None:
-        private, same = _serialised(draft.private)
+        private, same = _serialise(draft.private)
         exact = exact and same
     # As precise as the frame has it: whoever reads it back gets the same time.
     moment = now.replace(microsecond=now.microsecond // 1000 * 1000)
@@ -116,7 +116,7 @@ def number(
 ) -> tuple[Record, ...]:
     """Return `drafts` as the events after the one numbered `after`."""
     return tuple(
-        seal(draft, now).numbered(job_id, after + place, attempt)
+        seal(draft, now).record(job_id, after + place, attempt)
         for place, draft in enumerate(drafts, start=1)
     )
 
@@ -126,10 +126,10 @@ def json_bytes(value: Any) -> bytes:
 
     Raises `TypeError` for what JSON cannot hold at all.
     """
-    return _serialised(value)[0]
+    return _serialise(value)[0]
 
 
-def _serialised(value: Any) -> tuple[bytes, bool]:
+def _serialise(value: Any) -> tuple[bytes, bool]:
     """Return `value` as JSON, and whether that could be done without changing anything."""
     try:
         return orjson.dumps(value, default=_fields), True

@@ -52,7 +52,7 @@ class Arrivals:
         Raises `ForeignJob`, and `Unavailable` when it could not even be stored.
         """
         self._delivered = asyncio.get_running_loop().time()
-        job = self._intake.told(message)
+        job = self._intake.job_from_message(message)
         if job is not None:
             if not self._admits(job):
                 self._keep(_Arrival(job, message, traceparent))
@@ -63,7 +63,7 @@ class Arrivals:
 
     async def _take_stored(self, message: JobSubmitted, traceparent: str) -> None:
         try:
-            job = await self._intake.stored(message, traceparent)
+            job = await self._intake.store_job(message, traceparent)
             if not await self._claims.claim(job) and not self._admits(job):
                 self._keep(_Arrival(job))
         except NewerFormat as fault:  # a newer worker finds it in the store
@@ -82,7 +82,7 @@ class Arrivals:
     def claim_next(self) -> None:
         """Claim what waits here in the places that have become free."""
         places = self._runs.places
-        while (arrival := self._turns.next(places.of, places.admits)) is not None:
+        while (arrival := self._turns.next(places.count_of, places.admits)) is not None:
             if self._runs.reserve(arrival.job.job_id, arrival.job.workspace_id):
                 task = asyncio.create_task(self._claim_waiting(arrival), name="claim")
                 self._claiming.add(task)

@@ -55,7 +55,7 @@ class Claims:
         if claimed is not None:
             first = claimed.attempt == 1
             waited = (utc_now() - job.created_at).total_seconds() if first else None
-            self._meters.claimed(waited, lost=lost)
+            self._meters.count_claim(waited, lost=lost)
             self._runs.start(claimed)
             self.made += 1
         return claimed is not None

@@ -35,7 +35,7 @@ class Heartbeat:
         try:
             signs = await self._leases.beat(self._worker_id, self._counter, full=self._full())
         except Unavailable:
-            self._watch.missed()
+            self._watch.skip_look()
             raise
         others = {worker: n for worker, n in signs.counters.items() if worker != self._worker_id}
         self._watch.look(others, loop.time())

@@ -13,7 +13,7 @@ from common.logs import get_logger
 from common.process.backoff import Backoff
 from common.times import utc_now
 from executor.domain.ending.settlement import Settlement
-from executor.domain.inputs.checks import runnable
+from executor.domain.inputs.checks import runnable_crew
 from executor.domain.inputs.ports import Crews
 from executor.domain.log import moves
 from executor.domain.log.appender import carry_out
@@ -62,11 +62,11 @@ class Intake:
         self._meters = meters or NoMeters()
         self._delays: dict[str, _Delay] = {}
 
-    async def stored(self, message: JobSubmitted, traceparent: str) -> Execution:
+    async def store_job(self, message: JobSubmitted, traceparent: str) -> Execution:
         """Return the job of `message`, stored now if it is new. Raises `ForeignJob`."""
         job = await self._executions.find(message.job_id)
         if job is None:
-            job = _new(message, traceparent, utc_now())
+            job = _new_job(message, traceparent, utc_now())
             if not await self._executions.insert(job):
                 job = await self._executions.find(message.job_id)
         if job is None or job.workspace_id != message.workspace_id:
@@ -74,7 +74,7 @@ class Intake:
         return job
 
     @staticmethod
-    def told(message: JobSubmitted) -> Execution | None:
+    def job_from_message(message: JobSubmitted) -> Execution | None:
         """Return the job as `message` says it was stored; None where it does not say.
 
         That spares the reading of it. A claim fails if the ticket is not the job's.
@@ -103,7 +103,7 @@ class Intake:
         self._delays = {j: delay for j, delay in self._delays.items() if delay.until > long_ago}
         return Counter(delay.workspace_id for delay in self._delays.values())
 
-    def on_its_last(self, lost_claims: int) -> bool:
+    def on_last_claim(self, lost_claims: int) -> bool:
         """Say whether a job that has lost so many workers is given up at the next loss."""
         return 0 < lost_claims == self._limit - 1
 
@@ -115,7 +115,7 @@ class Intake:
         """
         if job.status not in moves.CLAIMABLE or (job.owner is not None and not lost):
             return None
-        snapshot = job.snapshot or await self._fetched(job)
+        snapshot = job.snapshot or await self._fetch_crew(job)
         if snapshot is None:
             return None
         step = moves.claim(
@@ -140,11 +140,11 @@ class Intake:
             await carry_out(self._executions, step, _PATIENCE)
         except Superseded:
             return
-        log.info("a job has ended", **step.after.told)
-        self._meters.ended(step.after.status, step.after.seconds_run, step.after.error_code)
+        log.info("a job has ended", **step.after.log_fields)
+        self._meters.count_ended(step.after.status, step.after.seconds_run, step.after.error_code)
         self._settlement.add(step.after)
 
-    async def _fetched(self, job: Execution) -> CrewSnapshot | None:
+    async def _fetch_crew(self, job: Execution) -> CrewSnapshot | None:
         """Return the crew of a job that came over the bus; end the job if it cannot run.
 
         None means either: it has ended now, or crews is away and it stays queued for a while.
@@ -154,7 +154,7 @@ class Intake:
         if delay is not None and now < delay.until:
             return None
         try:
-            snapshot = await runnable(self._crews, job.workspace_id, job.crew_id, job.inputs)
+            snapshot = await runnable_crew(self._crews, job.workspace_id, job.crew_id, job.inputs)
         except (NotFound, InvalidRequest) as fault:
             self._delays.pop(job.job_id, None)
             await self._end(
@@ -173,7 +173,7 @@ class Intake:
         return snapshot
 
 
-def _new(message: JobSubmitted, traceparent: str, now: datetime) -> Execution:
+def _new_job(message: JobSubmitted, traceparent: str, now: datetime) -> Execution:
     return Execution(
         job_id=message.job_id,
         workspace_id=message.workspace_id,

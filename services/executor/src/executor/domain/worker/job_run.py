@@ -83,7 +83,7 @@ class JobRun:
             log.info("a job runs", crew_id=self.claimed.crew_id)
             await self._execute(journal)
         except Superseded:
-            self._services.meters.superseded()
+            self._services.meters.count_superseded()
             log.info("a run stops: its job has moved on", job_id=self.claimed.job_id)
         except Unavailable as fault:
             # Still ours in the store; the watch hands it back when the store is there again.
@@ -164,8 +164,8 @@ class JobRun:
         if job.owner is None:
             await self._leave_waiting(journal)
         elif job.final:
-            log.info("a job has ended", **job.told)
-            self._services.meters.ended(job.status, job.seconds_run, job.error_code)
+            log.info("a job has ended", **job.log_fields)
+            self._services.meters.count_ended(job.status, job.seconds_run, job.error_code)
             await journal.announcer.drained(_ANNOUNCED)
             self._services.settlement.add(replace(job, published=journal.announcer.published))
 

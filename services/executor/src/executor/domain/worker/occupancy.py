@@ -33,7 +33,7 @@ class Occupancy:
     def _size(self) -> int:
         return self.rule.slots + self.rule.reserve
 
-    def of(self, workspace_id: str) -> int:
+    def count_of(self, workspace_id: str) -> int:
         """Return how many jobs of the workspace hold a place."""
         return self._held_by[workspace_id]
 
@@ -47,7 +47,7 @@ class Occupancy:
         """Return the workspaces that have jobs here and get no further place."""
         return [workspace for workspace in self._held_by if not self.admits(workspace)]
 
-    def held(self) -> frozenset[str]:
+    def held_jobs(self) -> frozenset[str]:
         """Return the jobs that hold a place."""
         return frozenset(self._workspaces)
 

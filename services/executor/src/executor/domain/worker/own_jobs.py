@@ -29,19 +29,19 @@ class OwnJobs:
     async def check_now_and_then(self) -> None:
         """Check at every call, or with very many jobs at every second, third … call."""
         self._rounds += 1
-        if self._rounds % (1 + max(0, len(self._runs.places.held()) - 1) // _CHECKED) == 0:
+        if self._rounds % (1 + max(0, len(self._runs.places.held_jobs()) - 1) // _CHECKED) == 0:
             await self.check()
 
     async def check(self) -> None:
         """Cut off runs of jobs that are no longer this worker's; hand back what it does not run."""
         running = self._runs.running()
-        mine = await self._executions.running_of(self._worker_id)
+        mine = await self._executions.running_jobs_of(self._worker_id)
         for job_id, attempt in running.items():
             if job_id not in mine and await self._is_lost(job_id, attempt):
-                self._meters.superseded()
+                self._meters.count_superseded()
                 log.warning("a run is cut off: its job is no longer ours", job_id=job_id)
                 self._runs.cancel(job_id)
-        strangers = mine - self._runs.places.held()
+        strangers = mine - self._runs.places.held_jobs()
         for job_id in strangers & self._strangers:
             await self._give_up(job_id)
         self._strangers = strangers

@@ -83,7 +83,7 @@ class Queued:
             patience = _SOON if soon or not self._held(workspace) else _OVERDUE
         wanted = many + delayed
         try:
-            job_ids = await self._executions.queued_of(workspace, utc_now() - patience, wanted)
+            job_ids = await self._executions.queued_jobs_of(workspace, utc_now() - patience, wanted)
         except Exception:
             self.remember([workspace], left_here=left_here)
             raise

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
 from executor.domain.log.execution import Execution
-from executor.domain.meters import Unpublished
+from executor.domain.meters import OutboxSize
 from executor.domain.worker.drain import Drain
 from executor.domain.worker.job_run import JobRun, RunServices
 from executor.domain.worker.occupancy import Occupancy
@@ -32,13 +32,13 @@ class Runs:
         """Return the running jobs, each with the attempt it was claimed by."""
         return {job_id: run.claimed.attempt for job_id, run in self._running.items()}
 
-    def unpublished(self) -> Unpublished:
+    def outbox_size(self) -> OutboxSize:
         """Return what the running jobs have stored and the bus has not confirmed."""
         journals = [run.journal for run in self._running.values()]
         announcers = [journal.announcer for journal in journals if journal is not None]
         since = [one.waits_since for one in announcers if one.waits_since is not None]
         events = sum(announcer.waiting for announcer in announcers)
-        return Unpublished(events=events, since=min(since, default=None))
+        return OutboxSize(events=events, since=min(since, default=None))
 
     def lost_claims(self) -> Sequence[int]:
         """Return, for each running job, how many workers it has lost since it last got further."""
@@ -65,7 +65,7 @@ class Runs:
         self._running[job.job_id] = run
         task.add_done_callback(lambda _: self._remove(job.job_id))
         self._drain.look()
-        self._services.meters.running(len(self._tasks))
+        self._services.meters.set_running(len(self._tasks))
 
     def _remove(self, job_id: str) -> None:
         self._tasks.pop(job_id, None)
@@ -75,7 +75,7 @@ class Runs:
     def _free(self, job_id: str) -> None:
         self.places.leave(job_id)
         self._drain.look()
-        self._services.meters.running(len(self._tasks))
+        self._services.meters.set_running(len(self._tasks))
         self.on_free()
 
     def cancel(self, job_id: str) -> bool:

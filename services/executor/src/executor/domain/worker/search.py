@@ -64,11 +64,11 @@ class Search:
         The jobs that ran beside one that kills its workers have lost as many claims as that one.
         Taken one at a time, until each gets further, it alone is given up.
         """
-        on_its_last = self._intake.on_its_last
-        taken = any(map(on_its_last, self._runs.lost_claims()))
+        on_last_claim = self._intake.on_last_claim
+        taken = any(map(on_last_claim, self._runs.lost_claims()))
         left: list[Execution] = []
         for head in heads:
-            last = on_its_last(head.lost_claims + (head.owner is not None))
+            last = on_last_claim(head.lost_claims + (head.owner is not None))
             if not (last and taken):
                 left.append(head)
             taken = taken or last

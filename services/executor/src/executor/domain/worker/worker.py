@@ -50,9 +50,9 @@ class Worker:
         self._settlement = settlement
         watch = LeaseWatch(silence, longest_gap=max(1.0, 2 * beat_every))
         self.heartbeat = Heartbeat(worker_id, executions, leases, self._is_full, watch)
-        self._sweeper = Sweeper(executions, leases, settlement, runs.places.held)
+        self._sweeper = Sweeper(executions, leases, settlement, runs.places.held_jobs)
         self.own_jobs = OwnJobs(worker_id, executions, runs, meters)
-        queued = Queued(executions, intake, runs.places.of)
+        queued = Queued(executions, intake, runs.places.count_of)
         claims = Claims(executions, intake, runs, meters, self.heartbeat.dead)
         self._arrivals = Arrivals(intake, runs, claims, queued)
         self._search = Search(

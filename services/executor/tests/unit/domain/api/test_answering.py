@@ -70,7 +70,7 @@ async def asking(make_crew):
 async def test_an_approval_is_stored_with_who_gave_it_and_the_job_goes_on(asking):
     await asking.ask(**REVIEW)
     job = await asking.say("approved", comment="Fine.", by="key_1")
-    assert (job.status, job.owner, job.asks) == (ExecutionStatus.RUNNING, None, None)
+    assert (job.status, job.owner, job.pending_question) == (ExecutionStatus.RUNNING, None, None)
     assert (await asking.newest())[-1] == (
         "input_received",
         {
@@ -81,7 +81,7 @@ async def test_an_approval_is_stored_with_who_gave_it_and_the_job_goes_on(asking
             "by": "key_1",
         },
     )
-    assert ("submitted", job) in asking.told.seen
+    assert ("send_submission", job) in asking.told.seen
     assert job.format == ANSWERS, "an older worker would take it for a wish"
 
 
@@ -147,14 +147,16 @@ async def test_an_answer_to_an_earlier_question_does_not_answer_the_open_one(ask
     await asking.ask(**REVIEW)
     await asking.say("answered", "shorter")
     await asking.ask(**{**REVIEW, "question_id": "question_2"})
-    assert (await asking.say("answered", "shorter", question_id="question_1")).asks is not None
+    assert (
+        await asking.say("answered", "shorter", question_id="question_1")
+    ).pending_question is not None
     for outcome in ("approved", "rejected"):
         with pytest.raises(Conflict):
             await asking.say(outcome, question_id="question_1")
     with pytest.raises(NotFound):
         await asking.say("approved", question_id="question_9")
-    assert asking.job.asks.question_id == "question_2"
-    assert (await asking.say("approved", question_id="question_2")).asks is None
+    assert asking.job.pending_question.question_id == "question_2"
+    assert (await asking.say("approved", question_id="question_2")).pending_question is None
 
 
 async def test_of_two_answers_at_once_one_is_taken(asking):
@@ -176,7 +178,7 @@ async def test_a_job_that_asks_nothing_takes_no_answer(asking):
 
 async def test_a_question_of_an_older_version_has_an_id_and_is_answered(asking):
     await asking.ask(task_id="t1")
-    assert asking.job.asks.question_id == "question_2"
+    assert asking.job.pending_question.question_id == "question_2"
     await asking.say("approved", question_id="question_2")
     await asking.ask(private=QuestionKept(call=1), task_id="t1")
     assert (await asking.say("answered", "retry")).status == ExecutionStatus.RUNNING

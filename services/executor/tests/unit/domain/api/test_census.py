@@ -29,10 +29,10 @@ class Queues:
 class Store(MemoryExecutions):
     here = True
 
-    async def live(self):
+    async def count_live(self):
         if not self.here:
             raise Unavailable("away")
-        return await super().live()
+        return await super().count_live()
 
 
 def job(number: int, status: ExecutionStatus, waited: float = 0) -> Execution:

@@ -51,9 +51,9 @@ class Asked(MemoryExecutions):
         self.jobs[job_id] = replace(job, tail=())
         return found
 
-    async def copied(self, job_id: str, after: int, upto: int) -> list[Record]:
+    async def traced_records(self, job_id: str, after: int, upto: int) -> list[Record]:
         self.windows.append((after, upto))
-        return await super().copied(job_id, after, upto)
+        return await super().traced_records(job_id, after, upto)
 
 
 @pytest.mark.parametrize(

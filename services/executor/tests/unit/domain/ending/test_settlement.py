@@ -21,7 +21,7 @@ class Bus:
         self.away = True
         self.tries = 0
 
-    async def events(self, job, records):
+    async def publish_events(self, job, records):
         self.tries += 1
         if self.away:
             raise Unavailable("The message broker cannot be reached.")
@@ -78,7 +78,7 @@ async def test_while_the_bus_is_away_no_more_jobs_are_kept_than_it_may(
     for n in range(25):
         settling.add(ended(f"job_{n}", crew))
         await asyncio.sleep(0.001)
-    assert settling.unpublished().jobs == 10
+    assert settling.outbox_size().jobs == 10
     assert sum(settling.holds(f"job_{n}") for n in range(25)) == 10
 
 

@@ -6,7 +6,7 @@ from common.contracts.crew import MemorySnapshot
 from common.contracts.memory import keyed
 from common.errors import InvalidRequest
 from executor.domain.api.submission import check_storable
-from executor.domain.inputs.checks import check_runnable, runnable
+from executor.domain.inputs.checks import check_runnable, runnable_crew
 
 
 def test_a_missing_input_is_named(crew_about):
@@ -56,7 +56,7 @@ def _remembering(make_crew, scope, *, on=True):
 
 async def test_a_keyed_crew_reads_the_memory_of_its_inputs(make_crew):
     crews = _remembering(make_crew, "{customer_id}")
-    crew = await runnable(crews, "ws_1", "crew_1", {"topic": "t", "customer_id": "42"})
+    crew = await runnable_crew(crews, "ws_1", "crew_1", {"topic": "t", "customer_id": "42"})
     shelf = keyed("customer_id", "42")
     assert crews.asked == [("ws_1", "crew_1", shelf)]
     assert (crew.memory.shelf, crew.memory.short_term) == (shelf, ["likes mail"])
@@ -66,10 +66,10 @@ async def test_a_keyed_crew_reads_the_memory_of_its_inputs(make_crew):
 async def test_a_key_that_tells_nobody_apart_is_refused(make_crew, value):
     crews = _remembering(make_crew, "{customer_id}")
     with pytest.raises(InvalidRequest) as caught:
-        await runnable(crews, "ws_1", "crew_1", {"topic": "t", "customer_id": value})
+        await runnable_crew(crews, "ws_1", "crew_1", {"topic": "t", "customer_id": value})
     assert caught.value.details["field"] == "inputs.customer_id"
     with pytest.raises(InvalidRequest) as caught:
-        await runnable(crews, "ws_1", "crew_1", {"topic": "t", "customerid": "42"})
+        await runnable_crew(crews, "ws_1", "crew_1", {"topic": "t", "customerid": "42"})
     assert caught.value.details["field"] == "inputs.customer_id"
     assert crews.asked == []
 
@@ -77,7 +77,7 @@ async def test_a_key_that_tells_nobody_apart_is_refused(make_crew, value):
 @pytest.mark.parametrize(("scope", "on"), [("crew", True), ("{customer_id}", False)])
 async def test_no_key_is_asked_for_where_none_is_used(make_crew, scope, on):
     crews = _remembering(make_crew, scope, on=on)
-    await runnable(crews, "ws_1", "crew_1", {"topic": "t"})
+    await runnable_crew(crews, "ws_1", "crew_1", {"topic": "t"})
     assert crews.asked == []
 
 

@@ -42,7 +42,7 @@ class Bus:
         self.seqs: list[int] = []
         self.away = False
 
-    async def events(self, job, records):
+    async def publish_events(self, job, records):
         await asyncio.sleep(0)
         if self.away:
             raise Unavailable("away")

@@ -22,7 +22,7 @@ class Bus:
         self.seqs: list[int] = []
         self.here = asyncio.Event()
 
-    async def events(self, job, records):
+    async def publish_events(self, job, records):
         if not self.here.is_set():
             raise Unavailable("away")
         self.seqs += [record.seq for record in records]
@@ -81,12 +81,12 @@ async def test_an_event_that_is_stored_as_the_last_one_is_confirmed_is_published
     outbox = Announcer(Execution("job_1", "ws_1", "crew_1", now), store, bus)
     confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
 
-    async def events(job, records):
+    async def publish_events(job, records):
         bus.seqs += [record.seq for record in records]
         if not confirmed.done():
             await confirmed
 
-    bus.events = events
+    bus.publish_events = publish_events
     outbox.put([first])
     await asyncio.sleep(0)
     confirmed.set_result(None)  # wakes the announcer up, and then the writer of the next event

@@ -63,7 +63,7 @@ async def test_a_job_that_is_stopped_by_the_api_says_so_with_all_its_ids():
 def test_the_line_of_a_failed_job_names_everything_that_leads_to_its_cause():
     told = "The model gpt-4 (models.example:443) cannot be reached (refused)."
     job = replace(ended("MODEL_UNAVAILABLE", told), traceparent=f"00-{TRACE}-b7ad6b71692033-01")
-    assert job.told == {
+    assert job.log_fields == {
         "job_id": "job_1",
         "workspace_id": "ws_1",
         "crew_id": "crew_1",
@@ -77,4 +77,7 @@ def test_the_line_of_a_failed_job_names_everything_that_leads_to_its_cause():
 
 
 def test_a_traceparent_that_is_none_names_no_trace():
-    assert "trace_id" not in Execution("job_1", "ws_1", "crew_1", utc_now(), traceparent="?").told
+    assert (
+        "trace_id"
+        not in Execution("job_1", "ws_1", "crew_1", utc_now(), traceparent="?").log_fields
+    )

@@ -74,7 +74,7 @@ class Announced:
     def __init__(self) -> None:
         self.seqs: list[int] = []
 
-    async def events(self, job: Execution, records: Any) -> None:
+    async def publish_events(self, job: Execution, records: Any) -> None:
         self.seqs += [record.seq for record in records]
 
 
@@ -153,7 +153,7 @@ class JobMachine(RuleBasedStateMachine):
         done = self.confirmed.get(owner, belief.published)
         records = [record for record in self.log() if done < record.seq <= belief.seq][:some]
         if records:
-            self.now(self.bus.events(belief, records))
+            self.now(self.bus.publish_events(belief, records))
             self.confirmed[owner] = records[-1].seq
 
     @precondition(lambda self: self.writers)
@@ -184,7 +184,7 @@ class JobMachine(RuleBasedStateMachine):
         message = JobSubmitted(job_id=JOB, workspace_id=workspace, crew_id="crew_1")
         intake = Intake("worker_0", self.store, None, self.settlement)
         try:
-            assert self.now(intake.stored(message, "")) == before
+            assert self.now(intake.store_job(message, "")) == before
         except ForeignJob:
             assert workspace == "ws_2"
         assert self.job() == before
@@ -207,9 +207,9 @@ class JobMachine(RuleBasedStateMachine):
     @rule(target=prepared, outcome=st.sampled_from(["approved", "answered", "rejected"]))
     def a_person_prepares_an_answer(self, outcome: Any) -> Any:
         job = self.job()
-        if job.asks is None:
+        if job.pending_question is None:
             return None
-        (asked,) = self.now(self.store.records(job.job_id, job.asks.asked - 1, 1))
+        (asked,) = self.now(self.store.records(job.job_id, job.pending_question.asked - 1, 1))
         said = Answer(outcome, "more" if outcome == "answered" else None)
         return "", moves.answer(job, question_of(asked.entry()), said, "usr_1", utc_now())
 
@@ -245,7 +245,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule()
     def a_sweep_settles(self) -> None:
-        found = self.now(self.store.unsettled(self.dead, 10))
+        found = self.now(self.store.unsettled_jobs(self.dead, 10))
         for job in found:
             self.now(self._settled(job))
 
@@ -259,7 +259,7 @@ class JobMachine(RuleBasedStateMachine):
 
     @rule()
     def a_waiting_tail_is_flushed(self) -> None:
-        for job in self.now(self.store.waiting(10)):
+        for job in self.now(self.store.waiting_jobs(10)):
             self.now(self.settlement.flush(job))
 
     @invariant()

@@ -25,7 +25,7 @@ async def test_many_jobs_of_its_own_are_checked_as_much_more_rarely(
     await queue(10)
     worker = make_worker("worker_1")
     await worker.start()
-    await until(lambda: len(worker.runs.places.held()) == 10)
+    await until(lambda: len(worker.runs.places.held_jobs()) == 10)
     checks = 0
 
     async def check():
