@@ -29,11 +29,11 @@ def main() -> None:
     for plain in ("serve", "migrate", "reseal"):
         verbs.add_parser(plain)
     verbs.add_parser("reset-password").add_argument("email")
-    given = parser.parse_args()
-    if given.verb == "reset-password":
-        _reset_password(given.email)
+    arguments = parser.parse_args()
+    if arguments.verb == "reset-password":
+        _reset_password(arguments.email)
     else:
-        {"serve": _serve, "migrate": migrate, "reseal": reseal}[given.verb]()
+        {"serve": _serve, "migrate": migrate, "reseal": reseal}[arguments.verb]()
 
 
 def _serve() -> None:

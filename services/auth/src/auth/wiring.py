@@ -56,12 +56,12 @@ log = get_logger(__name__)
 class Stores:
     """Everything that auth keeps in its database."""
 
-    def __init__(self, held: Database, settings: Settings) -> None:
-        self.users = MongoUsers(held)
-        self.workspaces = MongoWorkspaces(held)
-        self.sessions = MongoSessions(held)
-        self.api_keys = MongoApiKeys(held)
-        self.signing_keys = _signing_keys(held, settings.secret_key)
+    def __init__(self, auth_database: Database, settings: Settings) -> None:
+        self.users = MongoUsers(auth_database)
+        self.workspaces = MongoWorkspaces(auth_database)
+        self.sessions = MongoSessions(auth_database)
+        self.api_keys = MongoApiKeys(auth_database)
+        self.signing_keys = _signing_keys(auth_database, settings.secret_key)
 
 
 def migrate() -> None:
@@ -74,23 +74,25 @@ def reseal() -> None:
     resealing.run("auth", _reseal_keys)
 
 
-async def _reseal_keys(held: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
-    return [await _signing_keys(held, secret_key).reseal()]
+async def _reseal_keys(
+    auth_database: Database, secret_key: RotatingSecret
+) -> list[resealing.Resealed]:
+    return [await _signing_keys(auth_database, secret_key).reseal()]
 
 
-def _signing_keys(held: Database, secret_key: RotatingSecret) -> MongoSigningKeys:
-    return MongoSigningKeys(held, Sealer(secret_key, "signing-keys"))
+def _signing_keys(auth_database: Database, secret_key: RotatingSecret) -> MongoSigningKeys:
+    return MongoSigningKeys(auth_database, Sealer(secret_key, "signing-keys"))
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the auth service; its lifespan opens and closes its connections."""
     telemetry = Telemetry("auth", settings.otlp_endpoint)
     client = connect(settings, telemetry)
-    held = database(client, settings, "auth")
+    auth_database = database(client, settings, "auth")
     redis = backends.redis(settings)
     bus = backends.bus(settings, telemetry)
-    stores = Stores(held, settings)
-    revocations = MongoRevocations(held)
+    stores = Stores(auth_database, settings)
+    revocations = MongoRevocations(auth_database)
     announcer = DoorAnnouncer(RedisRevocations(redis), bus, revocations)
     key_ring = KeyRing(stores.signing_keys)
     post = _post(settings)
@@ -122,7 +124,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             yield
 
     async def begin() -> None:
-        await prepare(held, SCHEMA, migrating=settings.migrate_on_start)
+        await prepare(auth_database, SCHEMA, migrating=settings.migrate_on_start)
         try:
             await key_ring.load()
         except CannotOpen as fault:
@@ -144,7 +146,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             internal.router,
         ],
         lifespan=lifespan,
-        checks={"mongo": Serving(held), "redis": ask_redis, "bus": bus.ping},
+        checks={"mongo": Serving(auth_database), "redis": ask_redis, "bus": bus.ping},
         needed={"mongo"},  # revocations are brought to Redis and the bus later, logins counted here
         verifier=TokenVerifier(key_ring),
     )

@@ -56,14 +56,14 @@ class _Stores:
     tools: MongoCustomTools
 
 
-def _stores(held: Database, settings: Settings) -> _Stores:
-    totals, activities = MongoTotals(held), MongoActivities(held)
+def _stores(crews_database: Database, settings: Settings) -> _Stores:
+    totals, activities = MongoTotals(crews_database), MongoActivities(crews_database)
     return _Stores(
-        crews=MongoCrews(held, totals, settings.crew_limit),
-        lists=MongoLists(held, totals, activities),
+        crews=MongoCrews(crews_database, totals, settings.crew_limit),
+        lists=MongoLists(crews_database, totals, activities),
         activities=activities,
-        memories=MongoMemories(held, settings.memory_key_limit),
-        tools=_custom_tools(held, settings.secret_key, settings.tool_limit),
+        memories=MongoMemories(crews_database, settings.memory_key_limit),
+        tools=_custom_tools(crews_database, settings.secret_key, settings.tool_limit),
     )
 
 
@@ -104,22 +104,26 @@ def reseal() -> None:
     resealing.run(SERVICE, _reseal_tools)
 
 
-async def _reseal_tools(held: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
-    return [await _custom_tools(held, secret_key).reseal()]
+async def _reseal_tools(
+    crews_database: Database, secret_key: RotatingSecret
+) -> list[resealing.Resealed]:
+    return [await _custom_tools(crews_database, secret_key).reseal()]
 
 
-def _custom_tools(held: Database, secret_key: RotatingSecret, limit: int = 200) -> MongoCustomTools:
-    return MongoCustomTools(held, Sealer(secret_key, "tool-credentials"), limit)
+def _custom_tools(
+    crews_database: Database, secret_key: RotatingSecret, limit: int = 200
+) -> MongoCustomTools:
+    return MongoCustomTools(crews_database, Sealer(secret_key, "tool-credentials"), limit)
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the crews service; its connections open and close with its lifespan."""
     telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
     client = connect(settings, telemetry)
-    held = database(client, settings, SERVICE)
+    crews_database = database(client, settings, SERVICE)
     bus = backends.bus(settings, telemetry)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
-    stores = _stores(held, settings)
+    stores = _stores(crews_database, settings)
     remembering = Remembering(stores.memories)
     consumers = Consumers(bus, Following(stores.activities), remembering, settings.batch_linger)
 
@@ -137,14 +141,14 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             yield
 
     async def ready() -> None:
-        await prepare(held, SCHEMA, migrating=settings.migrate_on_start)
+        await prepare(crews_database, SCHEMA, migrating=settings.migrate_on_start)
 
     app = create_app(
         SERVICE,
         telemetry=telemetry,
-        routers=[one.router for one in (crews, agents, tasks, tools, memory, internal)],
+        routers=[module.router for module in (crews, agents, tasks, tools, memory, internal)],
         lifespan=lifespan,
-        checks={"mongo": Serving(held), "bus": bus.ping},
+        checks={"mongo": Serving(crews_database), "bus": bus.ping},
         needed={"mongo"},  # what runs send waits on the bus; nobody's request does
         verifier=TokenVerifier(RemoteKeys(auth)),
     )

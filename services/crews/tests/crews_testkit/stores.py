@@ -99,7 +99,7 @@ class MemoriesInMemory:
     async def clear_keyed(self, crew_id: str, kind: Any, now: Any) -> None:
         for memory in list(self.held.values()):
             if memory.crew_id == crew_id and memory.shelf.startswith("key:"):
-                self.held[memory.id] = memory.cleared(kind, now)
+                self.held[memory.id] = memory.without(kind, now)
 
     async def discard(self, memory_id: str) -> None:
         self.held.pop(memory_id, None)

@@ -33,7 +33,7 @@ async def test_a_crew_has_only_so_many_keys(mongo_database: Any) -> None:
         await memories.add(Memory("crew_1", "ws_1", shelf=place))
     used = await memories.find(f"crew_1/{places[0]}")
     assert used is not None
-    assert await memories.replace(used.cleared("all", utc_now()))
+    assert await memories.replace(used.without("all", utc_now()))
     await memories.add(Memory("crew_2", "ws_1", shelf=places[1]))
     await memories.add(Memory("crew_1", "ws_1", shelf=places[2]))
     there = [await memories.find(f"crew_1/{place}") is not None for place in places]

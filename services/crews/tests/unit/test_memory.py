@@ -78,7 +78,7 @@ def test_the_same_insight_is_kept_once() -> None:
 )
 def test_clearing_is_by_kind_and_keeps_older_messages_out(kind: Any, left: Any) -> None:
     messages = [told(1, "short_term"), told(2, "long_term")]
-    memory = EMPTY.with_entries(messages).cleared(kind, START + timedelta(seconds=5))
+    memory = EMPTY.with_entries(messages).without(kind, START + timedelta(seconds=5))
     assert (len(memory.short_term), len(memory.long_term)) == left
     again = memory.with_entries(messages)
     assert (len(again.short_term), len(again.long_term)) == left

@@ -127,7 +127,7 @@ def test_a_batch_is_encoded_once():
         return event.body
 
     batch = Batch([EventFrame(1, "progress", b"a"), EventFrame(2, "progress", b"b")])
-    assert batch.encoded(encoder) == batch.encoded(encoder) == b"ab"
+    assert batch.encoding(encoder) == batch.encoding(encoder) == b"ab"
     assert made == [1, 2]
 
 

@@ -345,7 +345,7 @@ async def test_what_is_kept_for_clients_at_many_places_of_a_log_is_bounded():
     batches = [feed.recent(seq) for seq in range(1, 251)]
     assert [batch.first for batch in batches] == list(range(1, 251))
     for batch in batches:
-        batch.encoded(lambda event: event.body)
+        batch.encoding(lambda event: event.body)
     del batches
     held = [batch for batch in gc.get_objects() if type(batch) is Batch and batch._encoded]
     assert sum(len(part) for batch in held for part in batch._encoded.values()) < 8 * 250_000

@@ -33,8 +33,10 @@ class Letters:
         """Count an invitation; return whether it may go out by mail."""
         if not self.sent:
             return False
-        one = f"invitation {workspace_id} {account_of(email)}"
-        return await self._within({f"invitations {workspace_id}": MOST_A_DAY, one: MOST_TO_ONE})
+        recipient = f"invitation {workspace_id} {account_of(email)}"
+        return await self._within(
+            {f"invitations {workspace_id}": MOST_A_DAY, recipient: MOST_TO_ONE}
+        )
 
     def invite(self, invitation: Invitation, token: str, workspace: Workspace) -> None:
         """Send an invitation with its token."""
@@ -109,5 +111,5 @@ def _plain(name: str) -> str:
 
     One line, printable characters only, and nothing that mail programs turn into links.
     """
-    shown = "".join(one if one.isprintable() else " " for one in name)
+    shown = "".join(char if char.isprintable() else " " for char in name)
     return " ".join(shown.replace("/", " ").replace(".", " ").split())[:60]

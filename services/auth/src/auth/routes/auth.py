@@ -116,7 +116,7 @@ async def list_workspaces(
     belongings = await use.logins.belongings(caller)
     part = page.part(belongings, _spot, ("workspaces", caller.user_id), descending=False)
     return BelongingList(
-        workspaces=[_belonging(one, caller) for one in part.shown],
+        workspaces=[_belonging(belonging, caller) for belonging in part.shown],
         total=part.total,
         page=page.page,
         page_size=page.page_size,

@@ -78,9 +78,11 @@ async def list_invitations(
     caller: Admin, page: Annotated[CursorPage, Query()], use: Use
 ) -> InvitationList:
     waiting = await use.invitations.waiting(caller)
-    part = page.part(waiting, lambda one: (0, one.id), ("invitations", caller.workspace_id))
+    part = page.part(
+        waiting, lambda invitation: (0, invitation.id), ("invitations", caller.workspace_id)
+    )
     return InvitationList(
-        invitations=[InvitationView(**_fields(one)) for one in part.shown],
+        invitations=[InvitationView(**_fields(invitation)) for invitation in part.shown],
         total=part.total,
         page=page.page,
         page_size=page.page_size,

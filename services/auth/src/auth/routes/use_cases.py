@@ -51,9 +51,9 @@ def _address(request: Request, use: Use) -> str:
     The header is trusted only from the gateway, which shows the services' secret; for anybody else the
     connection's own address counts.
     """
-    told = request.headers.get("x-forwarded-for")
-    if told and use.issuer.is_service(request.headers.get("x-kasal-service-secret", "")):
-        return counted_as(told)
+    forwarded = request.headers.get("x-forwarded-for")
+    if forwarded and use.issuer.is_service(request.headers.get("x-kasal-service-secret", "")):
+        return counted_as(forwarded)
     return counted_as(request.client.host) if request.client else NOWHERE
 
 

@@ -61,8 +61,8 @@ async def remove_member(member_id: str, caller: Viewer, use: Use) -> None:
 
 @router.put("/workspace/plan", responses=failures(409), summary="Change the plan")
 async def update_plan(body: PlanRequest, caller: Owner, use: Use) -> Plan:
-    asked = body.limits
-    limits = None if asked is None else WorkspaceLimits(asked.per_hour, asked.per_minute)
+    wanted = body.limits
+    limits = None if wanted is None else WorkspaceLimits(wanted.per_hour, wanted.per_minute)
     return plan_of(await use.memberships.set_plan(caller, body.tier, limits))
 
 

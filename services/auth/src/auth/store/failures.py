@@ -35,16 +35,16 @@ class CountedFailures:
         self._local: OrderedDict[str, tuple[int, float]] = OrderedDict()
 
     async def counts(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
-        keys = [_key(one) for one in counted]
+        keys = [_key(name) for name in counted]
         try:
             async with self._pipeline() as pipe:
                 for key in keys:
                     pipe.get(key)
                     pipe.pttl(key)
-                told = await pipe.execute()
+                answers = await pipe.execute()
         except Unavailable:
             return [self._seen_here(key) for key in keys]
-        pairs = zip(keys, told[::2], told[1::2], strict=True)
+        pairs = zip(keys, answers[::2], answers[1::2], strict=True)
         return [self._together(key, int(count or 0), left) for key, count, left in pairs]
 
     def _together(self, key: str, count: int, left: int) -> tuple[int, float]:
@@ -54,7 +54,7 @@ class CountedFailures:
         return count + here, min(since, since_here) if here else since
 
     async def add(self, counted: Sequence[str]) -> None:
-        keys = [_key(one) for one in counted]
+        keys = [_key(name) for name in counted]
         try:
             async with self._pipeline() as pipe:
                 for key in keys:

@@ -74,7 +74,7 @@ _ENDED: Document = {"$inc": {"version": 1}}
 
 def _session(document: Document) -> Session:
     if "unused" in document:
-        unused = tuple(Unused(**one) for one in document["unused"])
+        unused = tuple(Unused(**entry) for entry in document["unused"])
     else:
         parent, since = document["parent"], document["rotated_at"]
         unused = tuple(Unused(own, parent, since) for own in document["current"])
@@ -86,10 +86,10 @@ def _session(document: Document) -> Session:
 def _document(session: Session) -> Document:
     fields = asdict(session)
     unused = fields.pop("unused")
-    generations = {(one.parent, one.since) for one in session.unused}
+    generations = {(token.parent, token.since) for token in session.unused}
     if len(generations) == 1:
         ((parent, since),) = generations
-        current = [one.own for one in session.unused]
+        current = [token.own for token in session.unused]
         shape = {"current": current, "parent": parent, "rotated_at": since, FORMAT: 1}
     else:
         shape = {"unused": unused, FORMAT: 2}

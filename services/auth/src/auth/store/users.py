@@ -188,7 +188,7 @@ def _workspace(document: Document) -> Workspace:
         shut_outs=tuple(ShutOut(**out) for out in document["shut_outs"]),
         version=document["version"],
         invitations=tuple(
-            Invitation(**{**one, "role": ROLES[one["role"]]})
-            for one in document.get("invitations", ())
+            Invitation(**{**entry, "role": ROLES[entry["role"]]})
+            for entry in document.get("invitations", ())
         ),
     )

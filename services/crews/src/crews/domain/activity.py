@@ -53,9 +53,9 @@ class CrewRun(BaseModel):
             case TerminalBody():
                 end = _newer(end, Mark(status=_ENDS[event.type], seq=event.seq))
             case TaskStart(task_id=task_id):
-                tasks = _marked(tasks, task_id, Mark(status="running", seq=event.seq))
+                tasks = _with_mark(tasks, task_id, Mark(status="running", seq=event.seq))
             case TaskComplete(task_id=task_id):
-                tasks = _marked(tasks, task_id, Mark(status="completed", seq=event.seq))
+                tasks = _with_mark(tasks, task_id, Mark(status="completed", seq=event.seq))
         return CrewRun(began=began, tasks=tasks, end=end)
 
     def status(self, task_id: str) -> TaskStatus:
@@ -70,12 +70,12 @@ def _moment(event: Event) -> datetime:
     return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
 
 
-def _marked(tasks: dict[str, Mark], task_id: str, mark: Mark) -> dict[str, Mark]:
+def _with_mark(tasks: dict[str, Mark], task_id: str, mark: Mark) -> dict[str, Mark]:
     return {**tasks, task_id: _newer(tasks.get(task_id), mark)}
 
 
-def _newer(known: Mark | None, told: Mark) -> Mark:
-    return told if known is None or told.seq > known.seq else known
+def _newer(known: Mark | None, mark: Mark) -> Mark:
+    return mark if known is None or mark.seq > known.seq else known
 
 
 class Activity(BaseModel):
@@ -96,7 +96,7 @@ class Activity(BaseModel):
             runs[event.job_id] = run.after(event)
         if runs == self.runs:
             return self
-        return self.model_copy(update={"runs": _pruned(runs), "version": self.version + 1})
+        return self.model_copy(update={"runs": _runs_to_keep(runs), "version": self.version + 1})
 
     def statuses(self) -> dict[str, TaskStatus]:
         """Return the status of each task that has run, as its newest run has it."""
@@ -113,7 +113,7 @@ def _newest(runs: Mapping[str, CrewRun]) -> dict[str, str]:
     return {task_id: job_id for job_id in _in_order(runs) for task_id in runs[job_id].tasks}
 
 
-def _pruned(runs: dict[str, CrewRun]) -> dict[str, CrewRun]:
+def _runs_to_keep(runs: dict[str, CrewRun]) -> dict[str, CrewRun]:
     """Drop the oldest runs that have ended and show nowhere, then the oldest of all."""
     if len(runs) <= RUNS_KEPT:
         return runs

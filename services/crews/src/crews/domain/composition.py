@@ -50,34 +50,34 @@ def _with_ids_of_its_own(draft: CrewDraft) -> CrewDraft:
     So a crew that was read can be sent again to make a copy of it.
     """
     for field, drafts in (("agents", draft.agents), ("tasks", draft.tasks)):
-        refuse(list(repeated_ids(field, [one.id for one in drafts if one.id is not None])))
-    agents = {one.id: new_id("agent") for one in draft.agents if one.id is not None}
-    tasks = {one.id: new_id("task") for one in draft.tasks if one.id is not None}
+        refuse(list(repeated_ids(field, [entry.id for entry in drafts if entry.id is not None])))
+    agents = {agent.id: new_id("agent") for agent in draft.agents if agent.id is not None}
+    tasks = {task.id: new_id("task") for task in draft.tasks if task.id is not None}
 
-    def task(one: TaskDraft) -> TaskDraft:
-        context = [tasks.get(e, e) if isinstance(e, str) else e for e in one.context]
-        given = one.agent_id if one.agent_id is None else agents.get(one.agent_id, one.agent_id)
-        own = None if one.id is None else tasks[one.id]
-        return one.model_copy(update={"id": own, "agent_id": given, "context": context})
+    def with_new_ids(task: TaskDraft) -> TaskDraft:
+        context = [tasks.get(e, e) if isinstance(e, str) else e for e in task.context]
+        agent_id = None if task.agent_id is None else agents.get(task.agent_id, task.agent_id)
+        own = None if task.id is None else tasks[task.id]
+        return task.model_copy(update={"id": own, "agent_id": agent_id, "context": context})
 
     return draft.model_copy(
         update={
             "agents": [
-                one if one.id is None else one.model_copy(update={"id": agents[one.id]})
-                for one in draft.agents
+                agent if agent.id is None else agent.model_copy(update={"id": agents[agent.id]})
+                for agent in draft.agents
             ],
-            "tasks": [task(one) for one in draft.tasks],
+            "tasks": [with_new_ids(task) for task in draft.tasks],
         }
     )
 
 
 def changed_crew(crew: Crew, changes: CrewChanges, now: datetime) -> Crew:
     """Return `crew` with `changes`. Raises `InvalidRequest`."""
-    given = changes.model_fields_set
+    sent = changes.model_fields_set
     values: dict[str, Any] = {
         name: getattr(changes, name)
         for name in ("name", "description", "process")
-        if name in given and getattr(changes, name) is not None
+        if name in sent and getattr(changes, name) is not None
     }
     agents = crew.agents
     if changes.agents is not None:
@@ -134,10 +134,10 @@ def _check_known(field: str, ids: Iterable[str | None], known: Collection[str]) 
         [
             {
                 "field": f"{field}.{index}.id",
-                "reason": f"This crew has no {one}; leave the id out for a new entry",
+                "reason": f"This crew has no {entry_id}; leave the id out for a new entry",
             }
-            for index, one in enumerate(ids)
-            if one is not None and one not in known
+            for index, entry_id in enumerate(ids)
+            if entry_id is not None and entry_id not in known
         ]
     )
 
@@ -151,7 +151,7 @@ def _agent_id(index: int, draft: TaskDraft, agents: Sequence[Agent]) -> str | No
     if isinstance(draft.agent, int):
         meant = list(agents[draft.agent : draft.agent + 1]) if draft.agent >= 0 else []
     else:
-        meant = [one for one in agents if draft.agent in {one.name, one.role, one.id}]
+        meant = [agent for agent in agents if draft.agent in {agent.name, agent.role, agent.id}]
     if len(meant) != 1:
         many = "no agent" if not meant else "more than one agent"
         reason = f"This crew has {many} {draft.agent!r}"
@@ -169,8 +169,8 @@ def _context(
             reason = f"{entry} is not the index of an earlier task"
             refuse([{"field": f"tasks.{index}.context.{place}", "reason": reason}])
     texts = [ids[entry] if isinstance(entry, int) else entry for entry in entries]
-    names = {one.name: ids[n] for n, one in enumerate(drafts[:index]) if one.name is not None}
-    there = [one.name for one in drafts if one.name is not None]
+    names = {draft.name: ids[n] for n, draft in enumerate(drafts[:index]) if draft.name is not None}
+    there = [draft.name for draft in drafts if draft.name is not None]
     return resolved_context(texts, names, {*ids, *held}, f"tasks.{index}.context", there)
 
 

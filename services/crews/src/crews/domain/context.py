@@ -62,10 +62,10 @@ def is_task_id(text: str) -> bool:
 
 def with_resolved_context(crew: Crew, task: Task) -> Task:
     """Return `task` with ids in its context for the earlier tasks of `crew` that it names."""
-    ids = [one.id for one in crew.tasks]
+    ids = [entry.id for entry in crew.tasks]
     place = ids.index(task.id) if task.id in ids else len(ids)
-    names = {one.name: one.id for one in crew.tasks[:place] if one.name is not None}
+    names = {entry.name: entry.id for entry in crew.tasks[:place] if entry.name is not None}
     held = crew.tasks[place].context if place < len(ids) else []
-    there = [one.name for one in (*crew.tasks, task) if one.name is not None]
+    there = [entry.name for entry in (*crew.tasks, task) if entry.name is not None]
     context = resolved_context(task.context, names, held, "context", there)
     return task.model_copy(update={"context": context})

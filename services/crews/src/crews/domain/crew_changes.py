@@ -18,14 +18,14 @@ def change(crew: Crew, now: datetime, *, at: str = "", **changes: Any) -> Crew:
 
 def put_agent(crew: Crew, agent: Agent, now: datetime) -> Crew:
     """Return the crew with a new agent, or with the one of the same id replaced."""
-    agents = {one.id: one for one in (*crew.agents, agent)}  # a known id keeps its place
+    agents = {entry.id: entry for entry in (*crew.agents, agent)}  # a known id keeps its place
     at = f"agents.{list(agents).index(agent.id)}."
     return change(crew, now, at=at, agents=tuple(agents.values()))
 
 
 def put_task(crew: Crew, task: Task, now: datetime) -> Crew:
     """Return the crew with a new task at its end, or with the one of the same id replaced."""
-    tasks = {one.id: one for one in (*crew.tasks, with_resolved_context(crew, task))}
+    tasks = {entry.id: entry for entry in (*crew.tasks, with_resolved_context(crew, task))}
     at = f"tasks.{list(tasks).index(task.id)}."
     return change(crew, now, at=at, tasks=tuple(tasks.values()))
 
@@ -44,7 +44,7 @@ def drop_agent(crew: Crew, agent_id: str, now: datetime) -> Crew:
         )
     if len(crew.agents) == 1:
         raise Conflict(f"The agent {agent_id} is the crew's only one; delete the crew instead.")
-    return change(crew, now, agents=tuple(one for one in crew.agents if one.id != agent_id))
+    return change(crew, now, agents=tuple(agent for agent in crew.agents if agent.id != agent_id))
 
 
 def drop_task(crew: Crew, task_id: str, now: datetime) -> Crew:
@@ -59,4 +59,4 @@ def drop_task(crew: Crew, task_id: str, now: datetime) -> Crew:
             f"The output of the task {task_id} is the context of others.",
             details={"tasks": readers},
         )
-    return change(crew, now, tasks=tuple(one for one in crew.tasks if one.id != task_id))
+    return change(crew, now, tasks=tuple(task for task in crew.tasks if task.id != task_id))

@@ -23,19 +23,19 @@ class DemoCrew:
         Ids are unique in the platform: raises `Conflict` when another workspace has them.
         """
         whole = _crew(workspace_id)
-        held = await self._crews.find(workspace_id, CREW_ID)
-        if held is None:
+        stored = await self._crews.find(workspace_id, CREW_ID)
+        if stored is None:
             await self._catalog.keep(whole)
             return
         # What is missing goes to the end, so that no task comes to name a later one.
-        there = {one.id for one in held.agents} | {one.id for one in held.tasks}
-        agents = [one for one in whole.agents if one.id not in there]
-        tasks = [one for one in whole.tasks if one.id not in there]
+        present = {entry.id for entry in (*stored.agents, *stored.tasks)}
+        agents = [agent for agent in whole.agents if agent.id not in present]
+        tasks = [task for task in whole.tasks if task.id not in present]
         if agents or tasks:
             restored = change(
-                held, utc_now(), agents=(*held.agents, *agents), tasks=(*held.tasks, *tasks)
+                stored, utc_now(), agents=(*stored.agents, *agents), tasks=(*stored.tasks, *tasks)
             )
-            await self._crews.replace(held, restored)
+            await self._crews.replace(stored, restored)
 
 
 def _crew(workspace_id: str) -> Crew:

@@ -42,7 +42,7 @@ class CatalogInput(BaseModel):
         check_bounded(cls, value)
         if not isinstance(value, dict) or cls.READ_ONLY.isdisjoint(value):
             return value
-        return {name: one for name, one in value.items() if name not in cls.READ_ONLY}
+        return {name: sent for name, sent in value.items() if name not in cls.READ_ONLY}
 
 
 _OF_CREWS = frozenset(

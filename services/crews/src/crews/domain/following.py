@@ -24,7 +24,7 @@ class Following:
         self._activities = activities
         self._written: LastWritten[Activity] = LastWritten(_KEPT)
 
-    async def heard(self, workspace_id: str, crew_id: str, events: Sequence[Event]) -> None:
+    async def record(self, workspace_id: str, crew_id: str, events: Sequence[Event]) -> None:
         """Take in events of one crew's runs. Those of a crew that is gone are dropped."""
         for _ in range(_RACES):
             held = self._written.take(crew_id)

@@ -49,24 +49,24 @@ class Memory:
     def id(self) -> str:
         return memory_id(self.workspace_id, self.crew_id, self.shelf)
 
-    def with_entries(self, told: Iterable[MemoryRemembered]) -> "Memory":
+    def with_entries(self, messages: Iterable[MemoryRemembered]) -> "Memory":
         """Return the memory with what runs want remembered, or itself when nothing of it is new.
 
         Twice is once, in any order; what is older than the last clear is dropped.
         """
         short, long = set(self.short_term), set(self.long_term)
-        for message in told:
+        for message in messages:
             if message.kind == "short_term":
                 _take(short, _entry(message, ""), self.short_cleared_at)
             else:
                 _take(long, _entry(message, message.category), self.long_cleared_at)
         short_term = tuple(_in_order(short)[-MOST_SHORT_TERM:])
-        long_term = tuple(_bounded(_in_order(long)))
+        long_term = tuple(_entries_to_keep(_in_order(long)))
         if (short_term, long_term) == (self.short_term, self.long_term):
             return self
         return replace(self, version=self.version + 1, short_term=short_term, long_term=long_term)
 
-    def cleared(self, kind: MemoryKind, now: datetime) -> "Memory":
+    def without(self, kind: MemoryKind, now: datetime) -> "Memory":
         """Return the memory without what `kind` names."""
         after = replace(self, version=self.version + 1)
         if kind in {"short_term", "all"}:
@@ -86,8 +86,8 @@ class Memory:
         """Return what a run is told: the newest few of each."""
         newest = [entry.content for entry in reversed(self.short_term)]
         insights = [
-            Insight(category=one.category, insights=one.insights[:_IN_SNAPSHOT])
-            for one in self.insights()[:_IN_SNAPSHOT]
+            Insight(category=insight.category, insights=insight.insights[:_IN_SNAPSHOT])
+            for insight in self.insights()[:_IN_SNAPSHOT]
         ]
         return MemorySnapshot(
             shelf=self.shelf, short_term=newest[:_IN_SNAPSHOT], long_term=insights
@@ -114,14 +114,16 @@ def _entry(message: MemoryRemembered, category: str) -> Entry:
 
 def _in_order(entries: Iterable[Entry]) -> list[Entry]:
     """Return the entries oldest first; of several under one id, only the oldest."""
-    ordered = sorted(entries, key=lambda one: (one.timestamp, one.id, one.category, one.content))
+    ordered = sorted(
+        entries, key=lambda entry: (entry.timestamp, entry.id, entry.category, entry.content)
+    )
     by_id: dict[str, Entry] = {}
     for entry in ordered:
         by_id.setdefault(entry.id, entry)
     return list(by_id.values())
 
 
-def _bounded(entries: list[Entry]) -> list[Entry]:
+def _entries_to_keep(entries: list[Entry]) -> list[Entry]:
     """Keep the newest categories, the newest insights of each, and each insight once."""
     kept: dict[str, dict[str, Entry]] = {}
     for entry in reversed(entries):

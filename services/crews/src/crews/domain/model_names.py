@@ -94,7 +94,7 @@ class ModelNames:
         if not self._strange(name):
             return None
         names = self._published.names(str(provider_of(name)[0]))
-        words = _COMMON.union(*(_WORD.findall(one) for one in names))
+        words = _COMMON.union(*(_WORD.findall(known) for known in names))
         if words.issuperset(_WORD.findall(name)):
             return None
         return _nearest(name, names)
@@ -107,10 +107,10 @@ def _nearest(name: str, names: Iterable[str]) -> str | None:
     """Return which of `names` differs from `name` in a letter or two, whatever its numbers are."""
     shape = _shape(name)
     near: list[tuple[int, int, str]] = []
-    for one in names:
-        letters = _distance(shape, _shape(one), 2)
-        if 0 < letters <= 2 and _alike(shape, _shape(one), letters):
-            near.append((letters, _distance(name, one, 9), one))
+    for known in names:
+        letters = _distance(shape, _shape(known), 2)
+        if 0 < letters <= 2 and _alike(shape, _shape(known), letters):
+            near.append((letters, _distance(name, known, 9), known))
     return min(near)[2] if near else None
 
 
@@ -118,29 +118,29 @@ def _shape(name: str) -> str:
     return _DIGITS.sub("0", name)
 
 
-def _alike(given: str, known: str, letters: int) -> bool:
+def _alike(written: str, known: str, letters: int) -> bool:
     """Say whether two shapes with as many numbers differ in few letters for their words."""
-    if given.count("0") != known.count("0"):
+    if written.count("0") != known.count("0"):
         return False
     if letters == 1:
         return True
     there = set(_WORD.findall(known))
-    strange = [word for word in _WORD.findall(given) if word not in there]
+    strange = [word for word in _WORD.findall(written) if word not in there]
     return all(len(word) > _SHORT for word in strange)
 
 
-def _distance(one: str, other: str, most: int) -> int:
+def _distance(name: str, other: str, most: int) -> int:
     """Return how many letters differ, are missing, are too many or are swapped; over `most`, `most + 1`."""
-    if abs(len(one) - len(other)) > most:
+    if abs(len(name) - len(other)) > most:
         return most + 1
     before: list[int] = []
     row = list(range(len(other) + 1))
-    for i, letter in enumerate(one, 1):
+    for i, letter in enumerate(name, 1):
         above, row_before = row, before
         row = [i]
         for j, against in enumerate(other, 1):
             cost = min(above[j] + 1, row[-1] + 1, above[j - 1] + (letter != against))
-            if i > 1 and j > 1 and letter == other[j - 2] and one[i - 2] == against:
+            if i > 1 and j > 1 and letter == other[j - 2] and name[i - 2] == against:
                 cost = min(cost, row_before[j - 2] + 1)
             row.append(cost)
         before = above

@@ -56,9 +56,9 @@ def mask_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return {name: MASK if is_secret(name, value) else value for name, value in headers.items()}
 
 
-def unmask_headers(given: Mapping[str, str], held: Mapping[str, str]) -> dict[str, str]:
-    """Return `given` with the values that `held` has in place of masks; without them, no header."""
-    values = {name: held.get(name) if value == MASK else value for name, value in given.items()}
+def unmask_headers(sent: Mapping[str, str], stored: Mapping[str, str]) -> dict[str, str]:
+    """Return `sent` with the values that `stored` has in place of masks; without them, no header."""
+    values = {name: stored.get(name) if value == MASK else value for name, value in sent.items()}
     return {name: value for name, value in values.items() if value is not None}
 
 

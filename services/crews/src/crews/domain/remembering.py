@@ -39,16 +39,16 @@ class Remembering:
         return found or _fresh(own, shelf)
 
     async def remember(
-        self, workspace_id: str, crew_id: str, shelf: str, told: Sequence[MemoryRemembered]
+        self, workspace_id: str, crew_id: str, shelf: str, messages: Sequence[MemoryRemembered]
     ) -> None:
         """Keep what runs told for one shelf. What is told of a crew that is gone is dropped."""
         key = memory_id(workspace_id, crew_id, shelf)
         for _ in range(_RACES):
-            held = self._written.take(key) or await self._opened(workspace_id, crew_id, shelf)
+            held = self._written.take(key) or await self._find_or_make(workspace_id, crew_id, shelf)
             if held is None or held.workspace_id != workspace_id:
                 log.info("a memory came for a crew that is not there", crew_id=crew_id)
                 return
-            after = held.with_entries(told)
+            after = held.with_entries(messages)
             if after is held or await self._memories.replace(after):
                 self._written.keep(key, after)
                 return
@@ -73,7 +73,7 @@ class Remembering:
             held = await self.memory(workspace_id, crew_id, shelf)
             if shelf != CREW:
                 await self._memories.add(held)
-            if await self._memories.replace(held.cleared(kind, now)):
+            if await self._memories.replace(held.without(kind, now)):
                 return
         raise Conflict(f"The memory of {crew_id} is written from too many places at once.")
 
@@ -81,7 +81,7 @@ class Remembering:
         own = await self._memories.find(crew_id)
         return own if own is not None and own.workspace_id == workspace_id else None
 
-    async def _opened(self, workspace_id: str, crew_id: str, shelf: str) -> Memory | None:
+    async def _find_or_make(self, workspace_id: str, crew_id: str, shelf: str) -> Memory | None:
         """Return a stored memory, made now where it is new; None where the crew is gone."""
         key = memory_id(workspace_id, crew_id, shelf)
         held = await self._memories.find(key)

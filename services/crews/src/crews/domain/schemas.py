@@ -14,12 +14,12 @@ Named = tuple[str, Mapping[str, Any]]
 
 async def schema_faults(schemas: Iterable[Named]) -> list[Fault]:
     """Return a fault for each schema that no run could use, with the path to what is wrong in it."""
-    given = list(schemas)
-    if not given:
+    named = list(schemas)
+    if not named:
         return []
     return [
         {"field": ".".join([field, *map(str, fault.path)]), "reason": fault.reason}
-        for field, fault in await beside_the_loop(lambda: _first_faults(given))
+        for field, fault in await beside_the_loop(lambda: _first_faults(named))
     ]
 
 

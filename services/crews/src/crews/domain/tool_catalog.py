@@ -73,15 +73,15 @@ class ToolCatalog:
         """
         for _ in range(_RACES):
             tool = await self.find(workspace_id, tool_id)
-            told = _apply(tool, changes)
-            if told.tool.parameters != tool.parameters:
-                await _check_parameters(told.tool.parameters)
-            if told.tool.name != tool.name:
-                _check_name(told.tool.name)
+            changed = _apply(tool, changes)
+            if changed.tool.parameters != tool.parameters:
+                await _check_parameters(changed.tool.parameters)
+            if changed.tool.name != tool.name:
+                _check_name(changed.tool.name)
                 await self._check_unused(tool)
-            keep = told.credentials in {"kept", "none"}
-            if await self._tools.replace(tool, told.tool, changes.credentials, keep=keep):
-                return told
+            keep = changed.credentials in {"kept", "none"}
+            if await self._tools.replace(tool, changed.tool, changes.credentials, keep=keep):
+                return changed
         raise Conflict(f"The tool {tool_id} is being changed from several places at once.")
 
     async def credentials(
@@ -91,13 +91,13 @@ class ToolCatalog:
 
         Raises `NotFound`, and `Conflict` for a run that began before the tool moved elsewhere.
         """
-        tool, held = await self._tools.credentials(workspace_id, tool_id)
+        tool, credentials = await self._tools.credentials(workspace_id, tool_id)
         if endpoint is not None and origin(endpoint) != tool.origin:
             raise Conflict(
                 f"The tool {tool_id} has moved to another host since this run began; its credentials "
                 "are for that one alone."
             )
-        return tool, held
+        return tool, credentials
 
     async def remove(self, workspace_id: str, tool_id: str) -> None:
         """Remove a tool. Raises `NotFound`, and `Conflict` while a crew uses it."""
@@ -112,8 +112,8 @@ class ToolCatalog:
 
 
 def _apply(tool: RegisteredTool, changes: ToolChanges) -> Changed:
-    given = changes.model_dump(exclude_unset=True, exclude={"credentials"})
-    values = {k: v for k, v in given.items() if v is not None or k == "parameters"}
+    sent = changes.model_dump(exclude_unset=True, exclude={"credentials"})
+    values = {k: v for k, v in sent.items() if v is not None or k == "parameters"}
     changed = RegisteredTool.model_validate({**tool.model_dump(), **values})
     moved = changed.origin != tool.origin
     wanted = unmask_headers(changed.headers, {} if moved else tool.headers)
@@ -139,8 +139,8 @@ def _fate(
         return "replaced"
     if not tool.has_credentials:
         return "none"
-    given = "credentials" in changes.model_fields_set
-    return "dropped" if given or moved or changed.auth_type != tool.auth_type else "kept"
+    taken_off = "credentials" in changes.model_fields_set
+    return "dropped" if taken_off or moved or changed.auth_type != tool.auth_type else "kept"
 
 
 def _check_name(name: str) -> None:

@@ -31,14 +31,14 @@ class Consumers:
     def __init__(
         self, bus: Bus, following: Following, remembering: Remembering, linger: float
     ) -> None:
-        async def heard(crew: _Crew, events: list[Event]) -> None:
-            await following.heard(*crew, events)
+        async def record(crew: _Crew, events: list[Event]) -> None:
+            await following.record(*crew, events)
 
-        async def remember(shelf: tuple[str, str, str], told: list[MemoryRemembered]) -> None:
-            await remembering.remember(*shelf, told)
+        async def remember(shelf: tuple[str, str, str], messages: list[MemoryRemembered]) -> None:
+            await remembering.remember(*shelf, messages)
 
         self._bus = bus
-        self._events: Batches[_Crew, Event] = Batches(heard, linger, pace=_PACE, patience=_PACE)
+        self._events: Batches[_Crew, Event] = Batches(record, linger, pace=_PACE, patience=_PACE)
         self._memories: Batches[tuple[str, str, str], MemoryRemembered] = Batches(remember, linger)
 
     async def start(self) -> None:
@@ -54,8 +54,8 @@ class Consumers:
         await self._events.add(crew, event, may_wait=not isinstance(event.body, TerminalBody))
 
     async def _memory(self, message: Message) -> None:
-        told = decode(message, MemoryRemembered)
-        await self._memories.add((told.workspace_id, told.crew_id, told.shelf), told)
+        memory = decode(message, MemoryRemembered)
+        await self._memories.add((memory.workspace_id, memory.crew_id, memory.shelf), memory)
 
 
 def _header(message: Message, name: str) -> str:

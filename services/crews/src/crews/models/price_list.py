@@ -9,7 +9,7 @@ from typing import Any
 
 
 class PriceList:
-    """Implements `PriceList` with the lookup that prices runs."""
+    """A `PublishedModels` with the lookup that prices runs."""
 
     def names(self, provider: str) -> Collection[str]:
         """Return what the provider's models are called; none of a provider that is not known."""
@@ -32,11 +32,11 @@ def _snapshot() -> Any:
 
 @cache
 def _names(provider: str) -> frozenset[str]:
-    found = [one for one in _snapshot().providers if one.id == provider]
+    found = [entry for entry in _snapshot().providers if entry.id == provider]
     return frozenset(
         name
-        for one in found
-        for model in one.models
+        for entry in found
+        for model in entry.models
         for name in (model.id, *_spellings(model.match))
         if not name.startswith("ft:")
     )

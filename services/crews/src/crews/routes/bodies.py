@@ -108,7 +108,7 @@ class ToolList(_List):
 class ToolRegistered(AnswerModel):
     tool_id: str
     status: Literal["registered"] = "registered"
-    warnings: list[str] = Field(default=[], exclude_if=lambda told: not told)
+    warnings: list[str] = Field(default=[], exclude_if=lambda warnings: not warnings)
     """Which values were left out because they were sent masked; not there where none was."""
 
 
@@ -165,30 +165,32 @@ def tool_view(tool: RegisteredTool) -> ToolView:
 
 def registration_answer(draft: ToolDraft, tool: RegisteredTool) -> ToolRegistered:
     """Return what was made of `draft`, with what has to be given anew: masks stand for no value."""
-    told = []
+    warnings = []
     headers = [name for name in draft.headers if name not in tool.headers]
     if headers:
-        told.append(f"Headers whose value was {MASK} were left out: {', '.join(headers)}.")
+        warnings.append(f"Headers whose value was {MASK} were left out: {', '.join(headers)}.")
     query = query_keys.unmasked(draft.endpoint, None)[1]
     if query:
-        told.append(
+        warnings.append(
             f"Keys in the address whose value was {MASK} were left out: {', '.join(query)}."
         )
-    return ToolRegistered(tool_id=tool.id, warnings=told)
+    return ToolRegistered(tool_id=tool.id, warnings=warnings)
 
 
 def update_answer(changed: Changed) -> ToolUpdated:
     """Return what a change has done, with what has to be given anew."""
-    told = []
+    warnings = []
     if changed.credentials == "dropped":
-        told.append("The stored credentials were dropped: they were for another address or kind.")
+        warnings.append(
+            "The stored credentials were dropped: they were for another address or kind."
+        )
     if changed.dropped_headers:
         named = ", ".join(changed.dropped_headers)
-        told.append(f"Headers that may be keys were dropped with the old address: {named}.")
+        warnings.append(f"Headers that may be keys were dropped with the old address: {named}.")
     if changed.dropped_query:
         named = ", ".join(changed.dropped_query)
-        told.append(f"Keys in the query that were for another address were dropped: {named}.")
-    warnings = [*told, *_warnings(changed.tool)]
+        warnings.append(f"Keys in the query that were for another address were dropped: {named}.")
+    warnings += _warnings(changed.tool)
     return ToolUpdated(id=changed.tool.id, credentials=changed.credentials, warnings=warnings)
 
 

@@ -59,7 +59,8 @@ async def get_memory(crew_id: str, caller: Viewer, use: Use, which: Which) -> Me
             for entry in reversed(memory.short_term)
         ],
         long_term=[
-            InsightView(category=one.category, insights=one.insights) for one in memory.insights()
+            InsightView(category=insight.category, insights=insight.insights)
+            for insight in memory.insights()
         ],
     )
 

@@ -64,9 +64,9 @@ async def list_tools(caller: Viewer, page: Annotated[CursorPage, Query()], use: 
 async def register_tool(
     body: ToolDraft, caller: Admin, use: Use, key: IdempotencyKey
 ) -> ToolRegistered:
-    told = partial(registration_answer, body)
-    once = use.keys.once(key, caller.workspace_id, body, told)
-    return told(await use.tool_catalog.register(caller.workspace_id, body, once))
+    answer = partial(registration_answer, body)
+    once = use.keys.once(key, caller.workspace_id, body, answer)
+    return answer(await use.tool_catalog.register(caller.workspace_id, body, once))
 
 
 @router.get("/tools/custom/{tool_id}", summary="Get custom tool")

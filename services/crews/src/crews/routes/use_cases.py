@@ -42,8 +42,8 @@ class CrewsUseCases:
     async def statuses(self, *crews: Crew) -> dict[str, TaskStatus]:
         """Return the status of each task of `crews` that has run."""
         ids = list({crew.id for crew in crews if crew.tasks})
-        held = await self.activities.statuses(ids) if ids else {}
-        return {task_id: one for statuses in held.values() for task_id, one in statuses.items()}
+        by_crew = await self.activities.statuses(ids) if ids else {}
+        return {task: status for statuses in by_crew.values() for task, status in statuses.items()}
 
 
 LOOKED = (
@@ -96,5 +96,5 @@ def condition(if_match: str | None, tag: Callable[[Crew], str]) -> Matches:
     """Return the condition that an `If-Match` header sets."""
     if if_match is None or if_match.strip() == "*":
         return anything
-    wanted = {one.strip() for one in if_match.split(",")}
+    wanted = {entry.strip() for entry in if_match.split(",")}
     return lambda crew: tag(crew) in wanted

@@ -34,18 +34,20 @@ class MongoActivities:
     async def statuses(self, crew_ids: Sequence[str]) -> Mapping[str, Mapping[str, TaskStatus]]:
         query = {"_id": {"$in": list(crew_ids)}}
         found = self._activities.find(query, {"version": 1, "told": 1, FORMAT: 1})
-        told = {one["_id"]: _told(one) async for one in found}
-        older = [crew_id for crew_id, statuses in told.items() if statuses is None]
+        summaries = {row["_id"]: _summary_statuses(row) async for row in found}
+        older = [crew_id for crew_id, statuses in summaries.items() if statuses is None]
         whole = await self.of(older) if older else {}
         return {
-            **{crew_id: statuses for crew_id, statuses in told.items() if statuses is not None},
+            **{
+                crew_id: statuses for crew_id, statuses in summaries.items() if statuses is not None
+            },
             **{crew_id: activity.statuses() for crew_id, activity in whole.items()},
         }
 
     async def showing(self, workspace_id: str, status: TaskStatus, most: int) -> Sequence[str]:
         query = {"workspace_id": workspace_id, "shows": status}
         found = self._activities.find(query, {"_id": 1}).limit(most)
-        return [one["_id"] async for one in found]
+        return [row["_id"] async for row in found]
 
     async def replace(self, before: Activity, after: Activity) -> bool:
         read_with = {"_id": before.crew_id, "version": before.version}
@@ -58,7 +60,7 @@ class MongoActivities:
 
 def _document(activity: Activity) -> Document:
     fields = activity.model_dump()
-    return {"_id": fields.pop("crew_id"), **fields, **_shown(activity), FORMAT: NEWEST}
+    return {"_id": fields.pop("crew_id"), **fields, **_summary(activity), FORMAT: NEWEST}
 
 
 def _changes(before: Activity, after: Activity) -> Document:
@@ -69,23 +71,23 @@ def _changes(before: Activity, after: Activity) -> Document:
         if before.runs.get(job_id) != run
     }
     gone = {f"runs.{job_id}": "" for job_id in before.runs.keys() - after.runs.keys()}
-    told = {"version": after.version, **_shown(after), FORMAT: NEWEST}
-    return {"$set": {**changed, **told}, **({"$unset": gone} if gone else {})}
+    summary = {"version": after.version, **_summary(after), FORMAT: NEWEST}
+    return {"$set": {**changed, **summary}, **({"$unset": gone} if gone else {})}
 
 
-def _shown(activity: Activity) -> Document:
+def _summary(activity: Activity) -> Document:
     """Return what lists read instead of the runs: some hundred times as long."""
     statuses = activity.statuses()
-    told = {"version": activity.version, "statuses": statuses}
-    return {"shows": sorted(set(statuses.values())), "told": told}
+    summary = {"version": activity.version, "statuses": statuses}
+    return {"shows": sorted(set(statuses.values())), "told": summary}
 
 
-def _told(document: Document) -> Mapping[str, TaskStatus] | None:
+def _summary_statuses(document: Document) -> Mapping[str, TaskStatus] | None:
     """Return the statuses, or None where a release that tells none has written last."""
     format_of(document, NEWEST, f"The activity of {document['_id']}")
-    told = document.get("told", {})
-    statuses: Mapping[str, TaskStatus] = told.get("statuses", {})
-    return statuses if told.get("version") == document["version"] else None
+    summary = document.get("told", {})
+    statuses: Mapping[str, TaskStatus] = summary.get("statuses", {})
+    return statuses if summary.get("version") == document["version"] else None
 
 
 def _activity(document: Document) -> Activity:

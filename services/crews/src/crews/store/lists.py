@@ -66,7 +66,9 @@ class MongoLists:
         before: int | None,
     ) -> Stretch[EntryRef]:
         total = sum(
-            totals.counts[one] for one in ("active", "configuring") if status in {None, one}
+            totals.counts[counted]
+            for counted in ("active", "configuring")
+            if status in {None, counted}
         )
         if before is None and skip >= total:
             return Stretch([], total)
@@ -142,7 +144,7 @@ class MongoLists:
             shown = await self._activities.showing(workspace_id, status, _FEW + 1)
             if len(shown) <= _FEW:
                 places = await self._of_crews(shown, status)
-                left = [one for one in places if before is None or one.number < before]
+                left = [place for place in places if before is None or place.number < before]
                 return _stretch(left, len(places), skip, limit)
         totals = await self._totals.of(workspace_id)
         top = _below(totals, "tasks", None)

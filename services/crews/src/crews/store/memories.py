@@ -63,9 +63,9 @@ class MongoMemories:
         return result.matched_count == 1
 
     async def clear_keyed(self, crew_id: str, kind: MemoryKind, now: datetime) -> None:
-        kinds = [one for one in ("short", "long") if kind in {f"{one}_term", "all"}]
-        emptied: Document = {f"{one}_term": [] for one in kinds}
-        marked = {f"{one}_cleared_at": now for one in kinds}
+        terms = [term for term in ("short", "long") if kind in {f"{term}_term", "all"}]
+        emptied: Document = {f"{term}_term": [] for term in terms}
+        marked = {f"{term}_cleared_at": now for term in terms}
         await self._memories.update_many(
             {"keyed": crew_id}, {"$set": {**emptied, **marked}, "$inc": {"version": 1}}
         )

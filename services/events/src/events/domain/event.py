@@ -82,7 +82,7 @@ class Batch:
     def terminal(self) -> bool:
         return self.events[-1].terminal
 
-    def encoded(self, encoder: Encoder) -> bytes:
+    def encoding(self, encoder: Encoder) -> bytes:
         """Return all events' encodings in a row."""
         found = self._encoded.get(encoder)
         if found is None:

@@ -121,23 +121,23 @@ SERVER_MESSAGES = (Subscribed, Unsubscribed, Pong, MessageError)
 
 
 def subscribed_message(job_id: str, status: str, last_seq: int) -> bytes:
-    return _encoded(Subscribed(job_id=job_id, status=status, last_seq=last_seq))
+    return _message_bytes(Subscribed(job_id=job_id, status=status, last_seq=last_seq))
 
 
 def unsubscribed_message(job_id: str) -> bytes:
-    return _encoded(Unsubscribed(job_id=job_id))
+    return _message_bytes(Unsubscribed(job_id=job_id))
 
 
 def error_message(error: KasalError, job_id: str | None = None) -> bytes:
     """Return `error` as a message."""
     details = error.details or None
-    return _encoded(
+    return _message_bytes(
         MessageError(code=error.code, message=error.message, job_id=job_id, details=details)
     )
 
 
-def _encoded(message: BaseModel) -> bytes:
+def _message_bytes(message: BaseModel) -> bytes:
     return orjson.dumps(message.model_dump(exclude_none=True))
 
 
-PONG = _encoded(Pong())
+PONG = _message_bytes(Pong())

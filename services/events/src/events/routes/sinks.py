@@ -95,7 +95,7 @@ class TransportSink:
 
     def write(self, batch: Batch) -> None:
         """Send the batch; to a closed socket, nothing."""
-        self._put(batch.encoded(text_frame))
+        self._put(batch.encoding(text_frame))
 
     def _put(self, frames: bytes) -> None:
         if not self._protocol.close_sent and not self._transport.is_closing():

@@ -102,7 +102,7 @@ class StreamSink:
 
     def write(self, batch: Batch) -> None:
         """Queue the batch."""
-        self._buffer.put(batch.encoded(sse))
+        self._buffer.put(batch.encoding(sse))
 
     async def wait_until_ready(self) -> None:
         """Return when `ready`."""

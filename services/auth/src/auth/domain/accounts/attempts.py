@@ -85,7 +85,9 @@ class Attempts:
         async with lock:
             counted = attempt.bounds()
             seen = await self._failures.counts(list(counted))
-            waits = [bound.wait(*one) for bound, one in zip(counted.values(), seen, strict=True)]
+            waits = [
+                bound.wait(*count) for bound, count in zip(counted.values(), seen, strict=True)
+            ]
             if max(waits) > 0:
                 raise RateLimited("Too many failed logins; wait.", retry_after=max(waits))
             yield

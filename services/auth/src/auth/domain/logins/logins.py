@@ -165,7 +165,7 @@ class Logins:
         """Return the workspaces the caller may switch to, the first joined first."""
         need_login(caller)
         found = await self._workspaces.of_user(caller.user_id)
-        return sorted(found, key=lambda one: (one.joined_at, one.workspace_id))
+        return sorted(found, key=lambda belonging: (belonging.joined_at, belonging.workspace_id))
 
     async def check_open(self, caller: Identity) -> None:
         """Raise `Unauthorized` when the caller's login has ended, `Forbidden` when the caller has none."""

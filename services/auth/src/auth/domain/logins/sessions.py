@@ -122,22 +122,22 @@ def rotate_token(
     if digest(token.family) != session.family:
         return "unknown", session, token
     shown, fresh = digest(token.own), token.next()
-    mine = next((one for one in session.unused if one.own == shown), None)
+    mine = next((unused for unused in session.unused if unused.own == shown), None)
     if mine is not None:
         if now >= mine.since + lifetime:
             return "expired", session, token
-        others = tuple(one for one in session.unused if one is not mine)
-        given = Unused(digest(fresh.own), shown, now)
-        after = _holding(session, (*others, given))
+        others = tuple(unused for unused in session.unused if unused is not mine)
+        issued = Unused(digest(fresh.own), shown, now)
+        after = _holding(session, (*others, issued))
         return "rotated", replace(after, expires_at=now + lifetime), fresh
-    siblings = [one for one in session.unused if one.parent == shown]
+    siblings = [unused for unused in session.unused if unused.parent == shown]
     if siblings and now - siblings[0].since <= GRACE and len(siblings) < MOST_SIBLINGS:
-        given = Unused(digest(fresh.own), shown, siblings[0].since)
-        return "rotated", _holding(session, (*session.unused, given)), fresh
+        issued = Unused(digest(fresh.own), shown, siblings[0].since)
+        return "rotated", _holding(session, (*session.unused, issued)), fresh
     return "reused", session, token
 
 
 def _holding(session: Session, unused: tuple[Unused, ...]) -> Session:
     """Return the session with these tokens; beyond a number the oldest go."""
-    held = sorted(unused, key=lambda one: one.since)[-MOST_SIBLINGS:]
-    return replace(session, unused=tuple(held), version=session.version + 1)
+    kept = sorted(unused, key=lambda token: token.since)[-MOST_SIBLINGS:]
+    return replace(session, unused=tuple(kept), version=session.version + 1)

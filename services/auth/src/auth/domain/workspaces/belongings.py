@@ -32,8 +32,10 @@ def entered_first(user: User, belongings: Sequence[Belonging]) -> Belonging | No
 
     Never a workspace because it is older: anybody could have made that.
     """
-    in_order = sorted(belongings, key=lambda one: (one.joined_at, one.workspace_id))
-    own = [one for one in in_order if one.workspace_id == user.home]
+    in_order = sorted(
+        belongings, key=lambda belonging: (belonging.joined_at, belonging.workspace_id)
+    )
+    own = [belonging for belonging in in_order if belonging.workspace_id == user.home]
     # Accounts from before `home` was kept: their workspace was made in the same moment.
-    made_with = [one for one in in_order if one.joined_at == one.made_at]
+    made_with = [belonging for belonging in in_order if belonging.joined_at == belonging.made_at]
     return next(iter(own + made_with + in_order), None)

@@ -56,8 +56,10 @@ class Invitations:
         """Return the invitations that wait to be accepted, newest first."""
         now = self._clock()
         workspace = await self._editor.find(caller.workspace_id)
-        waiting = [one for one in workspace.invitations if now < one.expires_at]
-        return sorted(waiting, key=lambda one: one.id, reverse=True)
+        waiting = [
+            invitation for invitation in workspace.invitations if now < invitation.expires_at
+        ]
+        return sorted(waiting, key=lambda invitation: invitation.id, reverse=True)
 
     async def invite(
         self,

@@ -41,7 +41,7 @@ class Memberships:
     async def members(self, caller: Identity) -> Sequence[Member]:
         """Return the members of the caller's workspace, newest first."""
         members = (await self.workspace(caller.workspace_id)).members
-        return sorted(members, key=lambda one: (one.added_at, one.user_id), reverse=True)
+        return sorted(members, key=lambda member: (member.added_at, member.user_id), reverse=True)
 
     async def set_role(self, caller: Identity, user_id: str, role: Role) -> Member:
         """Change a member's role and end their access tokens; a refresh brings the new role.

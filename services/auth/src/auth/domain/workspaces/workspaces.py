@@ -112,7 +112,7 @@ class Workspace:
             raise Conflict(
                 f"{invitation.email} is a member of this workspace already.", field="email"
             )
-        others = [one for one in self._waiting(now) if not invitation.is_for(one.email)]
+        others = [other for other in self._waiting(now) if not invitation.is_for(other.email)]
         if len(others) >= MOST_INVITATIONS:
             raise Conflict(
                 f"At most {MOST_INVITATIONS} invitations may wait to be accepted; withdraw some."
@@ -121,7 +121,7 @@ class Workspace:
 
     def without_invitation(self, invitation_id: str, now: datetime) -> "Workspace":
         """Withdraw an invitation. Raises `NotFound`."""
-        left = tuple(one for one in self._waiting(now) if one.id != invitation_id)
+        left = tuple(other for other in self._waiting(now) if other.id != invitation_id)
         if len(left) == len(self._waiting(now)):
             raise NotFound(f"There is no invitation {invitation_id}.")
         return self._change(invitations=left)
@@ -131,15 +131,16 @@ class Workspace:
 
         Raises `InvalidRequest`, with the same text for every cause.
         """
-        for one in self.invitations:
-            if token.opens(one, now) and self.may_invite(one.invited_by, one.role):
-                return one
+        for invitation in self.invitations:
+            inviter, role = invitation.invited_by, invitation.role
+            if token.opens(invitation, now) and self.may_invite(inviter, role):
+                return invitation
         raise not_valid()
 
     def with_acceptance(self, invitation: Invitation, member: Member) -> "Workspace":
         """Use an invitation up and add who has accepted it. Raises as `with_member` does."""
         joined = self.with_member(member)
-        left = tuple(one for one in self.invitations if one.id != invitation.id)
+        left = tuple(other for other in self.invitations if other.id != invitation.id)
         return replace(joined, invitations=left)
 
     def may_invite(self, user_id: str, role: Role) -> bool:
@@ -148,7 +149,7 @@ class Workspace:
         return bool(ranks) and ranks[0] >= max(Role.ADMIN, role)
 
     def _waiting(self, now: datetime) -> tuple[Invitation, ...]:
-        return tuple(one for one in self.invitations if now < one.expires_at)
+        return tuple(each for each in self.invitations if now < each.expires_at)
 
     def with_role(self, user_id: str, role: Role, by: Role, now: datetime) -> "Workspace":
         """Change a member's role, as somebody with the role `by`, and end their tokens.
@@ -189,8 +190,10 @@ class Workspace:
     ) -> "Workspace":
         changed = self._change(members=members, shut_outs=shut_outs)
         # Otherwise they would become valid again, unnoticed, if the inviter is promoted or comes back.
-        held = (one for one in self.invitations if changed.may_invite(one.invited_by, one.role))
-        return replace(changed, invitations=tuple(held))
+        valid = (
+            each for each in self.invitations if changed.may_invite(each.invited_by, each.role)
+        )
+        return replace(changed, invitations=tuple(valid))
 
     def _change(self, **changes: object) -> "Workspace":
         return replace(self, version=self.version + 1, **changes)  # type: ignore[arg-type]
