@@ -6,14 +6,14 @@ way, through HTTP and AMQP headers (W3C Trace Context).
 
 import platform
 import threading
-from collections.abc import Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
 from importlib.metadata import version
 from typing import Any
 
 from opentelemetry.context import Context
 from opentelemetry.exporter.prometheus import PrometheusMetricReader
-from opentelemetry.metrics import Meter
-from opentelemetry.sdk.metrics import MeterProvider
+from opentelemetry.metrics import CallbackOptions, Meter, Observation
+from opentelemetry.sdk.metrics import AlwaysOffExemplarFilter, MeterProvider
 from opentelemetry.sdk.resources import (
     PROCESS_RUNTIME_VERSION,
     SERVICE_NAME,
@@ -71,6 +71,7 @@ class Telemetry:
         self._metrics = MeterProvider(
             metric_readers=[_reader(self.registry)],
             resource=resource,
+            exemplar_filter=AlwaysOffExemplarFilter(),  # the Prometheus exporter serves none
             shutdown_on_exit=False,
         )
         self.tracer: Tracer = self._traces.get_tracer("kasal")
@@ -83,6 +84,39 @@ class Telemetry:
             sending.start()
             sending.join(_FLUSH_WITHIN)
         self._metrics.shutdown()
+
+
+def _no_attributes(_: str) -> Mapping[str, str]:
+    return {}
+
+
+class LocalCounter:
+    """A counter for hot paths: `add` only adds, and the meter reads the sums when it is scraped.
+
+    There is a sum for each key, with the attributes that `attributes` returns for it. A meter takes
+    one such counter of each name.
+    """
+
+    def __init__(
+        self,
+        meter: Meter,
+        name: str,
+        description: str,
+        *,
+        unit: str = "",
+        attributes: Callable[[str], Mapping[str, str]] = _no_attributes,
+    ) -> None:
+        self._sums: dict[str, int] = {}
+        self._attributes = attributes
+        meter.create_observable_counter(name, [self._observe], unit, description)
+
+    def add(self, amount: int = 1, key: str = "") -> None:
+        """Add `amount` to the sum of `key`; only the thread of the event loop may."""
+        self._sums[key] = self._sums.get(key, 0) + amount
+
+    def _observe(self, _: CallbackOptions) -> Iterable[Observation]:
+        sums = list(self._sums.items())  # at once: scrapes have threads of their own
+        return [Observation(total, self._attributes(key)) for key, total in sums]
 
 
 def _named(service: str, process: str) -> dict[str, str]:

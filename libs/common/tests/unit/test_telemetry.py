@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.telemetry import Telemetry, is_traced, untraced
+from common.telemetry import LocalCounter, Telemetry, is_traced, untraced
 from common.web.server import metrics_app
 
 
@@ -69,3 +69,20 @@ async def test_services_in_one_process_have_each_metric_once_with_their_names():
     ]
     for telemetry in telemetries:
         telemetry.close()
+
+
+def test_a_local_counter_is_read_by_key_when_the_metrics_are():
+    telemetry = Telemetry("tested")
+    counter = LocalCounter(telemetry.meter, "parcels", "Sent", attributes=lambda key: {"to": key})
+    assert telemetry.registry.get_sample_value("parcels_total", _labels("north")) is None
+    counter.add(key="north")
+    counter.add(2, key="south")
+    counter.add(key="north")
+    assert telemetry.registry.get_sample_value("parcels_total", _labels("north")) == 2
+    assert telemetry.registry.get_sample_value("parcels_total", _labels("south")) == 2
+    counter.add(key="north")
+    assert telemetry.registry.get_sample_value("parcels_total", _labels("north")) == 3
+
+
+def _labels(to: str) -> dict[str, str]:
+    return {"service_name": "tested", "to": to}

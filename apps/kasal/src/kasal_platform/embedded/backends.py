@@ -1,6 +1,8 @@
 """A bus and a Redis inside this process, shared by the services that are handed one `Backends`."""
 
-from fakeredis import FakeAsyncRedis, FakeServer
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from redis.asyncio import Redis
 
 from common.backends import IN_PROCESS, Backends
@@ -10,13 +12,21 @@ from common.storage.mongo import is_away
 from common.telemetry import Telemetry
 from kasal_platform.embedded.bus import InProcessBroker, InProcessBus
 
+if TYPE_CHECKING:
+    from fakeredis import FakeServer
+
 
 class InProcessBackends(Backends):
     """Serves `memory://` URLs from this process, and all others as `Backends` does."""
 
     def __init__(self) -> None:
         self._broker = InProcessBroker()
-        self._server = FakeServer()
+
+    @cached_property
+    def _server(self) -> "FakeServer":
+        from fakeredis import FakeServer  # 14 MB, which a worker or a relay need not hold
+
+        return FakeServer()
 
     def bus(self, settings: BusSettings, telemetry: Telemetry) -> Bus:
         if settings.amqp_url.startswith(IN_PROCESS):
@@ -25,6 +35,8 @@ class InProcessBackends(Backends):
 
     def redis(self, settings: RedisSettings) -> Redis:
         if settings.redis_url.startswith(IN_PROCESS):
+            from fakeredis import FakeAsyncRedis
+
             client: Redis = FakeAsyncRedis(server=self._server, decode_responses=True)
             return client
         return super().redis(settings)

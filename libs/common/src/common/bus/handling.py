@@ -23,7 +23,7 @@ from common.ids import is_request_id
 from common.logs import bound, get_logger
 from common.process.backoff import Backoff
 from common.storage.formats import NewerFormat
-from common.telemetry import SECONDS, Telemetry, extract, inject, is_traced
+from common.telemetry import SECONDS, LocalCounter, Telemetry, extract, inject, is_traced
 
 log = get_logger(__name__)
 
@@ -55,18 +55,21 @@ class Handling:
         self._telemetry = telemetry
         self._tracer = telemetry.tracer
         self._system = system
-        self._sent = _Labels(system, "send")
         self._received = _Labels(system, "process")
         meter = telemetry.meter
-        self._published = meter.create_counter(
+        self._published = LocalCounter(
+            meter,
             "messaging.client.sent.messages",
+            "Messages the broker has confirmed",
             unit="{message}",
-            description="Messages the broker has confirmed",
+            attributes=_Labels(system, "send").of,
         )
-        self._consumed = meter.create_counter(
+        self._consumed = LocalCounter(
+            meter,
             "messaging.client.consumed.messages",
+            "Messages handed to this process",
             unit="{message}",
-            description="Messages handed to this process",
+            attributes=self._received.of,
         )
         self._processing = meter.create_histogram(
             "messaging.process.duration",
@@ -85,7 +88,7 @@ class Handling:
         )
 
     def count_published(self, exchange: Exchange) -> None:
-        self._published.add(1, self._sent.of(exchange.name))
+        self._published.add(key=exchange.name)
 
     @contextmanager
     def sending(self, exchange: Exchange, key: str, message: Message) -> Iterator[Message]:
@@ -121,7 +124,7 @@ class Handling:
     async def watch(self, exchange: Exchange, handler: Handler, message: Message) -> None:
         """Call a subscription's handler once; whatever it raises is logged."""
         place = exchange.name
-        self._consumed.add(1, self._received.of(place))
+        self._consumed.add(key=place)
         try:
             await self._call(place, handler, message, traced=exchange.traced)
         except Exception:
@@ -175,7 +178,7 @@ class Handling:
         return isinstance(fault, (Unavailable, UpstreamTimeout)) or self._store_is_away(fault)
 
     def _count_taken(self, queue: Queue, message: Message) -> None:
-        self._consumed.add(1, self._received.of(queue.name))
+        self._consumed.add(key=queue.name)
         if message.deliveries > 1:
             self._redelivered.add(1, self._received.of(queue.name))
 

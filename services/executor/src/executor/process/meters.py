@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Mapping
 from opentelemetry.metrics import CallbackOptions, Counter, Histogram, Meter, Observation
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
-from common.telemetry import Telemetry
+from common.telemetry import LocalCounter, Telemetry
 from executor.domain.meters import Census, OutboxSize
 
 WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600)
@@ -35,7 +35,7 @@ class OpenTelemetryMeters:
 
     def count_appended(self, events: int) -> None:
         self._jobs.events.add(events)
-        self._jobs.writes.add(1)
+        self._jobs.writes.add()
 
     def count_claim(self, waited: float | None, *, lost: bool) -> None:
         self._jobs.claims.add(1)
@@ -144,10 +144,8 @@ class _JobMeters:
     """What is counted of jobs in this process."""
 
     def __init__(self, meter: Meter) -> None:
-        self.events = meter.create_counter("kasal.events.appended", description="Events stored")
-        self.writes = meter.create_counter(
-            "kasal.journal.writes", description="Writes that appended events"
-        )
+        self.events = LocalCounter(meter, "kasal.events.appended", "Events stored")
+        self.writes = LocalCounter(meter, "kasal.journal.writes", "Writes that appended events")
         self.claims = meter.create_counter("kasal.jobs.claimed", description="Claims of jobs")
         self.lost = _from_zero(
             meter.create_counter("kasal.claims.lost", description="Jobs taken from dead workers")
