@@ -15,7 +15,8 @@ from common.bus import (
     never_away,
 )
 from common.bus.handling import STOP_GRACE, Handling
-from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, properties_of, unless_lost
+from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, unless_lost
+from common.bus.rabbitmq_properties import MessageProperties
 from common.bus.rabbitmq_queues import Attached, RabbitConsumer, RabbitSubscription
 from common.contracts.topology import DEAD_LETTERS, Exchange, Queue
 from common.logs import get_logger
@@ -82,7 +83,7 @@ class RabbitBus:
         self.handling.count_published(exchange)
 
     async def _confirmed(self, exchange: Exchange, key: str, message: Message) -> None:
-        properties = properties_of(message)
+        properties = MessageProperties(message)
         while True:
             link = await self.connected()
             self._check_open(link)  # what is written now would fill memory, and get there at last

@@ -15,7 +15,6 @@ from aio_pika.abc import (
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 from aiormq.abc import AbstractConnection as UnderlayConnection
 from aiormq.channel import Channel as ConfirmingChannel
-from pamqp.commands import Basic
 from yarl import URL
 
 from common.bus import Depth, Message
@@ -40,7 +39,6 @@ ANSWER_WITHIN = 5.0
 """Seconds that the broker gets for one answer."""
 
 _HEARTBEAT = "10"
-_PERSISTENT = 2
 _CRASHES_PER_FAILURE = 10
 _WITHOUT_END = 2**31 - 1
 _COUNTED_BY_BROKER = frozenset({"x-delivery-count", "x-acquired-count"})
@@ -209,19 +207,6 @@ def queue_arguments(queue: Queue) -> dict[str, Any]:
         "x-dead-letter-strategy": "at-least-once",
         "x-overflow": "reject-publish",
     }
-
-
-def properties_of(message: Message) -> Basic.Properties:
-    """Return what `message` is published with: persistent, JSON."""
-    return Basic.Properties(
-        content_type="application/json",
-        headers=dict(message.headers),
-        delivery_mode=_PERSISTENT,
-        correlation_id=message.correlation_id or None,
-        message_id=message.message_id,
-        timestamp=message.timestamp,
-        message_type=message.type,
-    )
 
 
 def received(incoming: AbstractIncomingMessage) -> Message:
