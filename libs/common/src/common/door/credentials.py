@@ -2,17 +2,14 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
-from typing import TypeVar
 
+from common.bounded_dict import BoundedDict
 from common.door.ports import TokenExchange
 from common.door.refusals import Refusals
 from common.errors import RateLimited, Unauthorized
 from common.identity import Identity
 from common.security.tokens import TokenVerifier, digest, is_opaque, passable
-
-ValueT = TypeVar("ValueT")
 
 _REMEMBERED = 10_000
 """Tokens that were exchanged, and as many that were refused."""
@@ -45,8 +42,8 @@ class CredentialCheck:
         self._verifier = verifier
         self._exchange = exchange
         self._refusals = refusals
-        self._exchanged: OrderedDict[bytes, Credential] = OrderedDict()
-        self._refused: OrderedDict[bytes, float] = OrderedDict()
+        self._exchanged: BoundedDict[bytes, Credential] = BoundedDict(_REMEMBERED)
+        self._refused: BoundedDict[bytes, float] = BoundedDict(_REMEMBERED)
         self._exchanging: dict[bytes, asyncio.Task[Credential]] = {}
         self._room = asyncio.Semaphore(_EXCHANGES_AT_ONCE)
 
@@ -115,15 +112,8 @@ class CredentialCheck:
             return
         fault = task.exception()
         if fault is None:
-            _keep(self._exchanged, key, task.result())
+            self._exchanged[key] = task.result()
         else:
             self._exchanged.pop(key, None)
             if isinstance(fault, Unauthorized):
-                _keep(self._refused, key, time.monotonic() + _REFUSED_FOR)
-
-
-def _keep(kept: OrderedDict[bytes, ValueT], key: bytes, value: ValueT) -> None:
-    kept[key] = value
-    kept.move_to_end(key)
-    if len(kept) > _REMEMBERED:
-        kept.popitem(last=False)
+                self._refused[key] = time.monotonic() + _REFUSED_FOR

@@ -1,9 +1,9 @@
 """How many tokens an address may try that do not hold: guessing must not be free at either door."""
 
-from collections import OrderedDict
 from collections.abc import Callable
 
 from common.addresses import counted_as
+from common.bounded_dict import BoundedDict
 from common.door.windows import MINUTE, Window, wall_clock
 
 _REMEMBERED = 50_000
@@ -23,8 +23,7 @@ class Refusals:
     ) -> None:
         self._limit = limit
         self._clock = clock
-        self._remembered = remembered
-        self._windows: OrderedDict[str, Window] = OrderedDict()
+        self._windows: BoundedDict[str, Window] = BoundedDict(remembered)
 
     def exhausted(self, address: str) -> bool:
         """Return whether `address` may try no other token now; counts nothing."""
@@ -34,12 +33,9 @@ class Refusals:
     def add(self, address: str) -> None:
         """Count one more refused token of `address`, up to the limit."""
         key = counted_as(address)
-        window = self._windows.pop(key, None) or Window()
-        self._windows[key] = window
+        window = self._windows[key] = self._windows.get(key) or Window()
         if self._has_room(window):
             window.count += 1
-        if len(self._windows) > self._remembered:
-            self._windows.popitem(last=False)
 
     def _has_room(self, window: Window) -> bool:
         now = self._clock()

@@ -2,7 +2,6 @@
 
 import hashlib
 import time
-from collections import OrderedDict
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +11,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePublicKey,
 )
 
+from common.bounded_dict import BoundedDict
 from common.errors import Unauthorized
 from common.identity import ALGORITHM, AUDIENCE, ISSUER, ROLES, Identity, Role
 
@@ -99,8 +99,7 @@ class TokenVerifier:
 
     def __init__(self, keys: KeySource, remembered: int = 20_000) -> None:
         self._keys = keys
-        self._remembered = remembered
-        self._known: OrderedDict[bytes, _Checked] = OrderedDict()
+        self._known: BoundedDict[bytes, _Checked] = BoundedDict(remembered)
 
     async def verify(self, token: str) -> Identity:
         """Return who `token` speaks for. Raises `Unauthorized` when it does not hold."""
@@ -112,8 +111,6 @@ class TokenVerifier:
             self._known.pop(key, None)
         checked = await self._check(token)
         self._known[key] = checked
-        if len(self._known) > self._remembered:
-            self._known.popitem(last=False)
         return checked.identity
 
     async def _holds(self, checked: "_Checked") -> bool:

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import time
-from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
@@ -11,6 +10,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Pipeline
 
 from auth.domain.logins.sessions import digest
+from common.bounded_dict import BoundedDict
 from common.errors import Unavailable
 from common.logs import get_logger
 from common.storage.stores import redis_errors
@@ -32,7 +32,7 @@ class CountedFailures:
     def __init__(self, redis: Redis, window: timedelta) -> None:
         self._redis = redis
         self._window = window.total_seconds()
-        self._local: OrderedDict[str, tuple[int, float]] = OrderedDict()
+        self._local: BoundedDict[str, tuple[int, float]] = BoundedDict(_MOST_COUNTS)
 
     async def counts(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
         keys = [_key(name) for name in counted]
@@ -90,9 +90,6 @@ class CountedFailures:
     def _count_here(self, key: str) -> None:
         count, _ = self._seen_here(key)
         self._local[key] = (count + 1, time.monotonic())
-        self._local.move_to_end(key)
-        if len(self._local) > _MOST_COUNTS:
-            self._local.popitem(last=False)
 
 
 def _key(counted: str) -> str:

@@ -1,7 +1,8 @@
 """What this process wrote last of a crew, so that the next of many small changes reads nothing."""
 
-from collections import OrderedDict
 from typing import Generic, TypeVar
+
+from common.bounded_dict import BoundedDict
 
 ThingT = TypeVar("ThingT")
 
@@ -13,8 +14,7 @@ class LastWritten(Generic[ThingT]):
     """
 
     def __init__(self, limit: int) -> None:
-        self._limit = limit
-        self._things: OrderedDict[str, ThingT] = OrderedDict()
+        self._things: BoundedDict[str, ThingT] = BoundedDict(limit)
 
     def take(self, crew_id: str) -> ThingT | None:
         """Return what is kept and keep it no more: it counts again only when it has been written."""
@@ -23,5 +23,3 @@ class LastWritten(Generic[ThingT]):
     def keep(self, crew_id: str, thing: ThingT) -> None:
         """Keep what has just been written, or was found to need no writing."""
         self._things[crew_id] = thing
-        if len(self._things) > self._limit:
-            self._things.popitem(last=False)

@@ -1,10 +1,11 @@
 """Gathering what comes for one thing within a moment, so that it is written as one."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
+
+from common.bounded_dict import BoundedDict
 
 KeyT = TypeVar("KeyT", bound=Hashable)
 ItemT = TypeVar("ItemT")
@@ -53,7 +54,7 @@ class Batches(Generic[KeyT, ItemT]):
         self._most = most
         self._open: dict[KeyT, tuple[_Batch[ItemT], asyncio.Task[None]]] = {}
         self._applying: dict[KeyT, asyncio.Task[None]] = {}
-        self._applied: OrderedDict[KeyT, float] = OrderedDict()
+        self._applied: BoundedDict[KeyT, float] = BoundedDict(_REMEMBERED)
 
     async def add(self, key: KeyT, item: ItemT, *, may_wait: bool = False) -> None:
         """Return when `item` has been applied with its batch; raises what that raises."""
@@ -81,10 +82,4 @@ class Batches(Generic[KeyT, ItemT]):
             await self._apply(key, batch.items)
         finally:
             del self._applying[key]
-            self._remember(key)
-
-    def _remember(self, key: KeyT) -> None:
-        self._applied[key] = asyncio.get_running_loop().time()
-        self._applied.move_to_end(key)
-        if len(self._applied) > _REMEMBERED:
-            self._applied.popitem(last=False)
+            self._applied[key] = asyncio.get_running_loop().time()

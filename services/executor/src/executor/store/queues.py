@@ -4,11 +4,11 @@ MongoDB reads them in order from an index. SecantusDB cannot: there they are fou
 time (`backlog`).
 """
 
-from collections import OrderedDict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+from common.bounded_dict import BoundedDict
 from common.contracts.events import ExecutionStatus
 from common.storage.formats import FIELD as FORMAT
 from common.storage.mongo import Database, Document, is_secantus
@@ -32,7 +32,7 @@ class Queues:
         self._database = database
         self._executions = database["executions"]
         self._by_windows: bool | None = None
-        self._backlogs: OrderedDict[str, Backlog] = OrderedDict()
+        self._backlogs: BoundedDict[str, Backlog] = BoundedDict(_REMEMBERED)
 
     async def oldest(self, before: datetime, limit: int) -> list[str]:
         """Return the oldest of all made by `before`: of as many workspaces as `_LOOKED_AT`."""
@@ -74,10 +74,7 @@ class Queues:
             rows = await self._executions.find(made, _FIELDS).to_list()
             return [row for row in rows if _readable(row)]
 
-        found = self._backlogs.setdefault(name, Backlog(read))
-        self._backlogs.move_to_end(name)
-        if len(self._backlogs) > _REMEMBERED:
-            self._backlogs.popitem(last=False)
+        found = self._backlogs[name] = self._backlogs.get(name) or Backlog(read)
         return found
 
 

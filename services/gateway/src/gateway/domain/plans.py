@@ -2,8 +2,8 @@
 
 import asyncio
 import time
-from collections import OrderedDict
 
+from common.bounded_dict import BoundedDict
 from common.errors import KasalError
 from common.logs import get_logger
 from gateway.domain.ports import PlanSource
@@ -21,7 +21,7 @@ class KnownPlans:
 
     def __init__(self, source: PlanSource) -> None:
         self._source = source
-        self._known: OrderedDict[str, tuple[RateLimits, float]] = OrderedDict()
+        self._known: BoundedDict[str, tuple[RateLimits, float]] = BoundedDict(_REMEMBERED)
         self._lookups: dict[str, asyncio.Task[RateLimits]] = {}
 
     def known_limits(self, workspace_id: str) -> RateLimits | None:
@@ -62,7 +62,4 @@ class KnownPlans:
         if self._lookups.get(workspace_id) is not asyncio.current_task():
             return limits
         self._known[workspace_id] = (limits, time.monotonic() + kept)
-        self._known.move_to_end(workspace_id)
-        if len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
         return limits

@@ -5,9 +5,9 @@ Each is a sliding window of two buckets (`common.door.windows`). Refused request
 """
 
 import math
-from collections import OrderedDict
 from dataclasses import dataclass, field
 
+from common.bounded_dict import BoundedDict
 from common.door.windows import HOUR, MINUTE, Window
 
 
@@ -87,16 +87,9 @@ class LocalUsage:
     """The windows of this process alone, for when Redis is away. The least recent are forgotten."""
 
     def __init__(self, remembered: int = 50_000) -> None:
-        self._remembered = remembered
-        self._known: OrderedDict[str, WindowUsage] = OrderedDict()
+        self._known: BoundedDict[str, WindowUsage] = BoundedDict(remembered)
 
     def take(self, key: str, limits: RateLimits, now: int) -> tuple[bool, WindowUsage]:
         """Count one request of `key` if it fits; return whether it does, and what is used."""
-        usage = self._known.get(key)
-        if usage is None:
-            usage = self._known[key] = WindowUsage()
-            if len(self._known) > self._remembered:
-                self._known.popitem(last=False)
-        else:
-            self._known.move_to_end(key)
+        usage = self._known[key] = self._known.get(key) or WindowUsage()
         return usage.take(limits, now), usage

@@ -6,10 +6,10 @@ counted, which is at most half of the room it saw; the store's by what ends with
 
 import asyncio
 import time
-from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from common.bounded_dict import BoundedDict
 from common.errors import Conflict, RateLimited
 from executor.domain.ending.ports import Counters
 from executor.domain.log.ports import Executions
@@ -55,14 +55,11 @@ class Quotas:
         self._queued = queued
         self._stored_mb = stored_mb
         self._clock = clock
-        self._seen: OrderedDict[str, _Seen] = OrderedDict()
+        self._seen: BoundedDict[str, _Seen] = BoundedDict(_REMEMBERED)
 
     async def check(self, workspace_id: str) -> None:
         """Take note of a job that is about to be stored. Raises `RateLimited` and `Conflict`."""
-        seen = self._seen.setdefault(workspace_id, _Seen())
-        self._seen.move_to_end(workspace_id)
-        if len(self._seen) > _REMEMBERED:
-            self._seen.popitem(last=False)
+        seen = self._seen[workspace_id] = self._seen.get(workspace_id) or _Seen()
         async with seen.counting:  # who comes meanwhile waits for the same count
             if self._stored_mb:
                 await self._check_store(workspace_id, seen)
