@@ -12,7 +12,6 @@ from auth.domain.logins.revocations import REVOKED_FOR, session_revocation, user
 from auth.domain.logins.sessions import open_session
 from auth.domain.tokens.api_keys import new_api_key
 from auth.domain.tokens.signing import new_signing_key
-from auth.store import failures as failures_store
 from auth.store import passwords as passwords_store
 from auth.store.api_keys import MongoApiKeys
 from auth.store.failures import CountedFailures
@@ -161,10 +160,9 @@ async def test_failures_are_counted_and_forgotten_a_while_after_the_last(redis):
     assert await redis.keys("*") == []
 
 
-async def test_without_redis_failures_are_counted_here_and_the_counts_are_bounded(monkeypatch):
-    monkeypatch.setattr(failures_store, "_MOST_COUNTS", 3)
+async def test_without_redis_failures_are_counted_here_and_the_counts_are_bounded():
     away = Redis.from_url("redis://127.0.0.1:1", retry=None)
-    failures = CountedFailures(away, timedelta(seconds=100))
+    failures = CountedFailures(away, timedelta(seconds=100), remembered=3)
     for one in ("a", "b", "c", "a", "d"):
         await failures.add([one])
     seen = await failures.counts(["a", "b", "c", "d"])

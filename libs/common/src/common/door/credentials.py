@@ -37,13 +37,17 @@ class CredentialCheck:
     """
 
     def __init__(
-        self, verifier: TokenVerifier, exchange: TokenExchange, refusals: Refusals
+        self,
+        verifier: TokenVerifier,
+        exchange: TokenExchange,
+        refusals: Refusals,
+        remembered: int = _REMEMBERED,
     ) -> None:
         self._verifier = verifier
         self._exchange = exchange
         self._refusals = refusals
-        self._exchanged: BoundedDict[bytes, Credential] = BoundedDict(_REMEMBERED)
-        self._refused: BoundedDict[bytes, float] = BoundedDict(_REMEMBERED)
+        self._exchanged: BoundedDict[bytes, Credential] = BoundedDict(remembered)
+        self._refused: BoundedDict[bytes, float] = BoundedDict(remembered)
         self._exchanging: dict[bytes, asyncio.Task[Credential]] = {}
         self._room = asyncio.Semaphore(_EXCHANGES_AT_ONCE)
 

@@ -110,8 +110,8 @@ async def test_a_flood_from_many_addresses_reaches_auth_in_bounds(credentials, a
     assert (len(auth.exchanged), auth.most_at_once) == (100, 50)
 
 
-async def test_what_is_remembered_is_bounded_and_holds_no_token(credentials, auth, monkeypatch):
-    monkeypatch.setattr(module, "_REMEMBERED", 2)
+async def test_what_is_remembered_is_bounded_and_holds_no_token(verifier, auth):
+    credentials = CredentialCheck(verifier, auth, Refusals(3), remembered=2)
     for number in range(3):
         await credentials.check(f"kasal_good_{number}", ADDRESS)
     auth.key = None

@@ -29,10 +29,10 @@ class CountedFailures:
     The remaining lifetime of a count tells how long ago its last failure was.
     """
 
-    def __init__(self, redis: Redis, window: timedelta) -> None:
+    def __init__(self, redis: Redis, window: timedelta, remembered: int = _MOST_COUNTS) -> None:
         self._redis = redis
         self._window = window.total_seconds()
-        self._local: BoundedDict[str, tuple[int, float]] = BoundedDict(_MOST_COUNTS)
+        self._local: BoundedDict[str, tuple[int, float]] = BoundedDict(remembered)
 
     async def counts(self, counted: Sequence[str]) -> Sequence[tuple[int, float]]:
         keys = [_key(name) for name in counted]

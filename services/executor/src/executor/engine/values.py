@@ -4,7 +4,6 @@ A model may say anything, so at most `LONGEST` characters are read, each only a 
 """
 
 import json
-import math
 import re
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 import orjson
 
 from executor.models.calls import clean
+from executor.models.strict_json import strict_decoder
 
 LONGEST = 256 * 1024
 DEEPEST = 100
@@ -134,27 +134,7 @@ def _too_deep() -> str:
     return f"it is nested deeper than {DEEPEST}"
 
 
-def _constant(name: str) -> Any:
-    raise Unreadable(f"{name} is not a number in JSON")
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise Unreadable(_OUT_OF_RANGE)
-    return number
-
-
-def _int(text: str) -> int:
-    if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
-        raise Unreadable(_OUT_OF_RANGE)
-    return int(text)
-
-
-_DECODER = json.JSONDecoder(
-    parse_constant=_constant, parse_float=_float, parse_int=_int, strict=False
-)
-"""Not strict: it accepts line breaks in strings, which models forget to escape."""
+_DECODER = strict_decoder(Unreadable, strict=False)
 
 
 def _storable(value: Any) -> Any:

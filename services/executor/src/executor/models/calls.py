@@ -1,6 +1,5 @@
 """Cleans the tool calls in a reply, so that they can be stored, made, and sent back to any provider."""
 
-import json
 import math
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -9,6 +8,7 @@ from typing import Any
 import orjson
 
 from executor.models.dialogue import ToolRequest
+from executor.models.strict_json import is_64_bit, strict_decoder
 
 _SENDABLE = re.compile(r"[A-Za-z0-9_-]{1,40}")
 """Ids that OpenAI, Anthropic and Google all accept back."""
@@ -72,6 +72,9 @@ class UnusableArguments(ValueError):  # noqa: N818 - it says what arguments are
     """Arguments that no tool can be called with; the message says why."""
 
 
+_DECODER = strict_decoder(UnusableArguments)
+
+
 def usable(arguments: object) -> dict[str, Any]:
     """Return a call's arguments as a JSON object. Raises `UnusableArguments`."""
     value = _decode(arguments) if isinstance(arguments, str) else arguments
@@ -94,30 +97,13 @@ def _decode(text: str) -> Any:
     if not text:
         return {}
     try:
-        return json.loads(text, parse_constant=_refuse, parse_float=_float, parse_int=_int)
+        return _DECODER.decode(text)
     except UnusableArguments:
         raise
     except RecursionError:
         raise UnusableArguments("the arguments are nested too deep") from None
     except ValueError as fault:
         raise UnusableArguments(f"the arguments are not JSON ({fault})") from None
-
-
-def _refuse(name: str) -> Any:
-    raise UnusableArguments(f"{name} is not a number in JSON")
-
-
-def _float(text: str) -> float:
-    number = float(text)
-    if not math.isfinite(number):
-        raise UnusableArguments(f"the number {text[:40]} is out of range")
-    return number
-
-
-def _int(text: str) -> int:
-    if len(text) > 20 or not -(2**63) <= int(text) < 2**64:
-        raise UnusableArguments(f"the number {text[:40]} is out of range: write it as a text")
-    return int(text)
 
 
 def _check(value: Any) -> None:
@@ -132,7 +118,7 @@ def _check(value: Any) -> None:
         for entry in below:
             if isinstance(entry, float) and not math.isfinite(entry):
                 raise UnusableArguments(f"{entry} is not a number in JSON")
-            if isinstance(entry, int) and not -(2**63) <= entry < 2**64:
+            if isinstance(entry, int) and not is_64_bit(entry):
                 raise UnusableArguments("a number is out of range: write it as a text")
         level = [entry for entry in below if isinstance(entry, Mapping | list | tuple)]
         if not level:
