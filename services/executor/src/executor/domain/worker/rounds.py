@@ -2,10 +2,12 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from common.errors import Unavailable
 from common.logs import get_logger
+from common.process.background import Background
 from common.process.cancellation import told_to_stop
 
 log = get_logger(__name__)
@@ -18,31 +20,29 @@ class Rounds:
 
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[None]] = []
+        self._background = Background()
 
     def every(self, seconds: float, call: Callable[[], Awaitable[None]], name: str) -> None:
         """Make `call` again and again, with so many seconds between two."""
-        self.begin(_repeat(seconds, call), name)
+        attempt = partial(_attempt, call)
+        self.tasks.append(self._background.repeat(attempt, every=seconds, name=name, at_once=False))
 
     def begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Have `work` done, which repeats itself."""
-        self.tasks.append(asyncio.create_task(work, name=name))
+        self.tasks.append(self._background.start(work, name=name))
 
     async def stop(self) -> None:
         """End them all."""
-        for task in self.tasks:
-            task.cancel()
-        await asyncio.gather(*self.tasks, return_exceptions=True)
+        await self._background.close()
 
 
-async def _repeat(seconds: float, call: Callable[[], Awaitable[None]]) -> None:
-    while not told_to_stop():  # the driver may make another fault of a cancellation
-        await asyncio.sleep(seconds)
-        try:
-            await call()
-        except Unavailable as fault:
-            log.warning("the worker waits for the store", reason=str(fault))
-        except Exception:
-            log.exception("a worker's round failed and will be repeated")
+async def _attempt(call: Callable[[], Awaitable[None]]) -> None:
+    try:
+        await call()
+    except Unavailable as fault:
+        log.warning("the worker waits for the store", reason=str(fault))
+    except Exception:
+        log.exception("a worker's round failed and will be repeated")
 
 
 async def until_reached(call: Callable[[], Awaitable[None]]) -> None:
