@@ -125,6 +125,13 @@ class Unavailable(KasalError):
         super().__init__(message, retry_after=retry_after, **rest)
 
 
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer, or cannot serve now; `__cause__` is what its driver raised."""
+
+    def __init__(self) -> None:
+        super().__init__("The database does not answer.")
+
+
 class UpstreamTimeout(KasalError):
     """A service did not answer in time."""
 

@@ -7,10 +7,19 @@ from typing import Annotated, Any
 import aiohttp
 import pytest
 from fastapi import APIRouter, FastAPI, Query
-from pymongo.errors import NetworkTimeout, OperationFailure
+from pymongo.errors import NetworkTimeout
+from structlog.testing import capture_logs
 
 from common.client import Addresses, ServiceClient, ServiceTokens
-from common.errors import Conflict, Forbidden, NotFound, Unauthorized, Unavailable, UpstreamTimeout
+from common.errors import (
+    Conflict,
+    DatabaseUnavailable,
+    Forbidden,
+    NotFound,
+    Unauthorized,
+    Unavailable,
+    UpstreamTimeout,
+)
 from common.identity import ALL_WORKSPACES
 from common.security.keys import RemoteKeys
 from common.security.tokens import TokenVerifier
@@ -34,8 +43,9 @@ class Peer:
         self.routes = APIRouter()
         self.add("/bug", ZeroDivisionError("a secret"))
         self.add("/conflict", Conflict("It is there already.", field="name", reason="taken"))
-        self.add("/store-away", NetworkTimeout("mongo:27017"))
-        self.add("/store-broken", OperationFailure("a secret"))
+        away = DatabaseUnavailable()
+        away.__cause__ = NetworkTimeout("mongo:27017")
+        self.add("/database-away", away)
         self.ready = True
         self.bus_ready = True
 
@@ -120,8 +130,7 @@ async def asked(running, method, path, **more):
         ("GET", "/bodies/", 404, "NOT_FOUND"),
         ("GET", "/bug", 500, "INTERNAL_ERROR"),
         ("GET", "/conflict", 409, "CONFLICT"),
-        ("GET", "/store-away", 503, "SERVICE_UNAVAILABLE"),
-        ("GET", "/store-broken", 500, "INTERNAL_ERROR"),
+        ("GET", "/database-away", 503, "SERVICE_UNAVAILABLE"),
         ("GET", "/pages?page=0", 400, "VALIDATION_ERROR"),
         ("GET", "/viewer", 401, "UNAUTHORIZED"),
     ],
@@ -401,3 +410,10 @@ def _plain_app(telemetry, routes):
         yield
 
     return create_app("plain", telemetry=telemetry, routers=[routes], lifespan=lifespan, checks={})
+
+
+async def test_a_request_logs_a_database_that_does_not_answer(running):
+    with capture_logs() as logs:
+        assert (await asked(running, "GET", "/database-away"))[0] == 503
+    lines = [line for line in logs if line["event"] == "the database does not answer"]
+    assert [(line["log_level"], line["reason"]) for line in lines] == [("warning", "mongo:27017")]

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 from pymongo.errors import PyMongoError
 from redis.exceptions import RedisError
 
-from common.errors import InternalError, Unavailable
+from common.errors import DatabaseUnavailable, InternalError, Unavailable
 from common.logs import get_logger
 from common.storage.mongo import is_away
 
@@ -25,12 +25,12 @@ Translation = Callable[[], AbstractContextManager[None]]
 
 @contextmanager
 def mongo_errors() -> Iterator[None]:
-    """Raise `Unavailable` where MongoDB does not answer, `InternalError` where it refuses a command."""
+    """Raise `DatabaseUnavailable` where MongoDB does not answer, `InternalError` where it refuses a command."""
     try:
         yield
     except PyMongoError as fault:
         if is_away(fault):
-            raise Unavailable("The database does not answer.") from fault
+            raise DatabaseUnavailable from fault
         log.exception("a database call failed")
         raise InternalError from fault
 

@@ -7,16 +7,14 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
-from pymongo.errors import PyMongoError
 from starlette.exceptions import HTTPException
 
 from common.contracts.ids import id_fault
 from common.errors import (
-    InternalError,
+    DatabaseUnavailable,
     KasalError,
     MethodNotAllowed,
     NotFound,
-    Unavailable,
     envelope,
     from_status,
     problem,
@@ -28,7 +26,6 @@ from common.logs import get_logger
 from common.process.health import Check, Purpose, ready
 from common.process.watching import BackendWatch
 from common.security.tokens import TokenVerifier
-from common.storage.mongo import is_away
 from common.telemetry import Telemetry
 from common.web.declared import KnownQueryOnly
 from common.web.models import failures
@@ -139,7 +136,7 @@ def add_error_handlers(app: FastAPI) -> None:
 
     async def known(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, KasalError)  # noqa: S101 - registered for this class only
-        if fault.__cause__ is not None and is_away(fault.__cause__):
+        if isinstance(fault, DatabaseUnavailable):
             log.warning("the database does not answer", reason=str(fault.__cause__)[:500])
         return _answer(request, _of_no_id(request, fault))
 
@@ -151,18 +148,10 @@ def add_error_handlers(app: FastAPI) -> None:
         assert isinstance(fault, HTTPException)  # noqa: S101
         return _answer(request, _from_http(fault), fault.headers)
 
-    async def store_fault(request: Request, fault: Exception) -> Response:
-        if is_away(fault):
-            log.warning("the database does not answer", reason=str(fault)[:500])
-            return _answer(request, Unavailable("The database does not answer."))
-        log.error("a database call failed", exc_info=fault)
-        return _answer(request, InternalError())
-
     app.add_exception_handler(Replayed, replay)
     app.add_exception_handler(KasalError, known)
     app.add_exception_handler(RequestValidationError, invalid)
     app.add_exception_handler(HTTPException, routed)
-    app.add_exception_handler(PyMongoError, store_fault)
 
 
 def _answer(

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from bson.errors import BSONError
 from pymongo.errors import DocumentTooLarge, OperationFailure, PyMongoError
 
-from common.errors import InternalError, KasalError, Unavailable
+from common.errors import DatabaseUnavailable, InternalError, KasalError
 from common.logs import get_logger
 from common.storage.mongo import is_away
 from executor.domain.log.journal import TooLarge
@@ -29,14 +29,14 @@ def reaching() -> Iterator[None]:
 def our_error(fault: PyMongoError | BSONError) -> KasalError | TooLarge:
     """Return our error for one of the driver's.
 
-    `TooLarge` for a document that the database cannot hold, `Unavailable` while it is away. All others
+    `TooLarge` for a document that the database cannot hold, `DatabaseUnavailable` while it is away. All others
     are bugs: they are logged and become `InternalError`.
     """
     code = fault.code if isinstance(fault, OperationFailure) else None
     if isinstance(fault, DocumentTooLarge):
         return too_large()
     if is_away(fault):
-        return Unavailable("The database does not answer.")
+        return DatabaseUnavailable()
     if is_too_large(code):
         return too_large()
     log.error("a database call failed", exc_info=fault)

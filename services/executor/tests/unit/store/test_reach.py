@@ -15,7 +15,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
 )
 
-from common.errors import InternalError, Unavailable
+from common.errors import DatabaseUnavailable, InternalError
 from common.idempotency.once import Receipt
 from common.times import utc_now
 from executor.domain.ending.tallies import ending_of
@@ -83,10 +83,10 @@ ALL = [
     for name, call in calls.items()
 ]
 FAULTS = [
-    (AutoReconnect("connection closed"), Unavailable),
-    (NetworkTimeout("timed out"), Unavailable),
-    (ServerSelectionTimeoutError("no server"), Unavailable),
-    (OperationFailure("not primary", 10_107), Unavailable),
+    (AutoReconnect("connection closed"), DatabaseUnavailable),
+    (NetworkTimeout("timed out"), DatabaseUnavailable),
+    (ServerSelectionTimeoutError("no server"), DatabaseUnavailable),
+    (OperationFailure("not primary", 10_107), DatabaseUnavailable),
     (DocumentTooLarge("17 MB"), TooLarge),
     (OperationFailure("the document would be too large", 17_419), TooLarge),
     (OperationFailure("bad value", 2), InternalError),
