@@ -1,6 +1,18 @@
 from datetime import UTC, datetime, timedelta, timezone
 
+import pytest
+
+from common import times
 from common.times import rfc3339, utc_now
+
+
+@pytest.mark.parametrize("millisecond", range(0, 1000, 37))
+def test_the_present_is_cut_to_the_millisecond(monkeypatch, millisecond):
+    seconds = 1_772_368_215
+    nanoseconds = (seconds * 1000 + millisecond) * 1_000_000 + 999_999
+    monkeypatch.setattr(times.time, "time_ns", lambda: nanoseconds)
+    expected = datetime(2026, 3, 1, 12, 30, 15, millisecond * 1000, tzinfo=UTC)
+    assert utc_now() == expected
 
 
 def test_times_keep_their_milliseconds_and_end_in_z():
