@@ -115,20 +115,20 @@ class Answers:
         topic = Topic("Guardrail", rule, purpose="judge", output_schema=verdicts.SCHEMA)
         dialogue = Dialogue(prompts.JUDGE, prompts.judge_question(rule, output.text), topic)
         conversation = Conversation(self._desk, speaker, dialogue)
-        said = ""
+        reply = ""
         for _ in range(_JUDGED):
-            said = await conversation.answer()
-            verdict = verdicts.verdict_of(said)
+            reply = await conversation.answer()
+            verdict = verdicts.verdict_of(reply)
             if verdict is not None:
                 return verdict
             conversation.say(prompts.UNCLEAR)
-        told = (
+        message = (
             f"The model {self._model} gave no clear verdict on the guardrail in {_JUDGED} tries, so the "
-            f"answer does not pass. It last said: {shorten(said, 200)}"
+            f"answer does not pass. It last said: {shorten(reply, 200)}"
         )
         if conversation.cut:
-            told += f" {prompts.NOT_WHOLE.strip()}"
-        raise RunFault("GUARDRAIL_UNCLEAR", told, self._desk.task.id)
+            message += f" {prompts.NOT_WHOLE.strip()}"
+        raise RunFault("GUARDRAIL_UNCLEAR", message, self._desk.task.id)
 
 
 async def checked_output(task: TaskSnapshot, text: str) -> Output | str:
@@ -140,7 +140,7 @@ async def checked_output(task: TaskSnapshot, text: str) -> Output | str:
         return Output(text, text)
     try:
         return Output.of(await _value_in(schema, text))
-    except values.Unreadable as fault:
+    except values.UnreadableValue as fault:
         return f"{fault}."
 
 

@@ -65,7 +65,7 @@ class Reserve:
             if self._fits(need, self._held):
                 break
             if not self._fits(alone, ()):
-                raise self._excess(task_id, alone)
+                raise self._excess_fault(task_id, alone)
             self._settled.clear()
             await self._settled.wait()
         self._held.append(need)
@@ -86,7 +86,7 @@ class Reserve:
         """Raise `RunFault` (`BUDGET_EXCEEDED`) if the job has used more than its budget."""
         for _, used, most in self._sums():
             if most is not None and used > most:
-                raise self._excess(task_id)
+                raise self._excess_fault(task_id)
 
     def _need(self, model: Model, read: int) -> Need:
         if not self._replies and self._spent.requests:  # by an earlier attempt of the job
@@ -122,7 +122,7 @@ class Reserve:
             ("US dollars", self._spent.cost_usd, self._limits.max_cost_usd),
         )
 
-    def _excess(self, task_id: str, need: Need | None = None) -> RunFault:
+    def _excess_fault(self, task_id: str, need: Need | None = None) -> RunFault:
         adds = (0.0, 0.0) if need is None else (need.tokens, need.cost_usd)
         name, used, most, add = max(
             (
@@ -132,10 +132,10 @@ class Reserve:
             ),
             key=lambda sums: (sums[1] + sums[3]) / sums[2],
         )
-        told = f"The run has used {_short(used)} {name}; its budget is {_short(most)}."
+        message = f"The run has used {_short(used)} {name}; its budget is {_short(most)}."
         if add and used < most:
-            told += f" The next request would need about {_short(add)} more."
-        return RunFault("BUDGET_EXCEEDED", told, task_id)
+            message += f" The next request would need about {_short(add)} more."
+        return RunFault("BUDGET_EXCEEDED", message, task_id)
 
 
 def _short(number: float) -> str:

@@ -21,7 +21,7 @@ GO_ON = (
 BRIEFLY = "Your reply reached its length limit before it came to an answer. Answer now, directly and briefly."
 
 
-class Spoken:
+class PartialAnswer:
     """An unfinished answer: one reply, or several where replies are cut."""
 
     def __init__(self) -> None:
@@ -52,25 +52,25 @@ def join_parts(text: str, more: str) -> str:
     return text + more
 
 
-def check(reply: Reply, model: str, task_id: str) -> None:
+def check_finish(reply: Reply, model: str, task_id: str) -> None:
     """Raise `RunFault` for a reply that the model refused or the provider filtered: it is no answer."""
     because = f": {reply.reason}" if reply.reason else ""
     if reply.finish is Finish.REFUSED:
-        told = f"The model {model} refused to answer{because}. Change what is asked of it."
-        raise RunFault("MODEL_REFUSED", told, task_id)
+        message = f"The model {model} refused to answer{because}. Change what is asked of it."
+        raise RunFault("MODEL_REFUSED", message, task_id)
     if reply.finish is Finish.FILTERED:
-        told = (
+        message = (
             f"The provider of the model {model} cut its answer off with a content filter{because}. "
             "Change what is asked, or use another model."
         )
-        raise RunFault("CONTENT_FILTERED", told, task_id)
+        raise RunFault("CONTENT_FILTERED", message, task_id)
 
 
 def too_long(model: str, task_id: str, *, call: bool) -> RunFault:
     """Return the fault that ends a run whose model's replies keep reaching their length limit."""
     what = "call a tool" if call else "answer"
-    told = (
+    message = (
         f"The model {model} reached its length limit again and again before it could {what}. "
         "Ask for less at once, or raise the model's limit where it is served."
     )
-    return RunFault(OUTPUT_CUT, told, task_id)
+    return RunFault(OUTPUT_CUT, message, task_id)

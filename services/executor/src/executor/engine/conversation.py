@@ -1,7 +1,7 @@
 """An agent's loop: ask its model and call its tools until it answers."""
 
 from executor.engine import continuing
-from executor.engine.continuing import Spoken
+from executor.engine.continuing import PartialAnswer
 from executor.engine.desk import Desk, Speaker
 from executor.engine.faults import RunFault
 from executor.models.dialogue import Dialogue, Finish, Reply
@@ -35,19 +35,19 @@ class Conversation:
         The model is asked to continue a reply that is cut at its length limit. If the answer is
         still incomplete after that, a warning is written.
         """
-        spoken = Spoken()
+        partial = PartialAnswer()
         going_on = False
         while True:
             turn, reply = await self._next(going_on=going_on)
             if reply.calls:
-                if spoken.add_calls(reply):
+                if partial.add_calls(reply):
                     raise continuing.too_long(self._speaker.model, self._desk.task.id, call=True)
-                self._dialogue.turns.append(await self._desk.perform(self._speaker, reply, turn))
+                self._dialogue.turns.append(await self._desk.make_calls(self._speaker, reply, turn))
                 going_on = False
                 continue
-            word = spoken.add(reply)
+            word = partial.add(reply)
             if not word:
-                return self._finish(spoken, reply)
+                return self._finish(partial, reply)
             self.say(word)
             going_on = True
 
@@ -57,20 +57,20 @@ class Conversation:
         reply = await self._desk.ask(self._speaker, self._dialogue, turn)
         self._replies += 1
         self._dialogue.turns.append(reply)
-        continuing.check(reply, self._speaker.model, self._desk.task.id)
+        continuing.check_finish(reply, self._speaker.model, self._desk.task.id)
         return turn, reply
 
-    def _finish(self, spoken: Spoken, reply: Reply) -> str:
+    def _finish(self, partial: PartialAnswer, reply: Reply) -> str:
         self.cut = reply.finish is Finish.LENGTH
         if self.cut:
-            if not spoken.text.strip():
+            if not partial.text.strip():
                 raise continuing.too_long(self._speaker.model, self._desk.task.id, call=False)
             self._desk.shared.warn(
                 continuing.OUTPUT_CUT,
                 f"An answer of {self._speaker.agent} to the task {self._desk.task.id} is not whole: "
                 f"the model {self._speaker.model} reached its length limit again and again.",
             )
-        return spoken.text
+        return partial.text
 
     def _count_round(self, *, going_on: bool) -> None:
         most = self._desk.shared.configuration.max_iterations

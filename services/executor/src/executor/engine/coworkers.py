@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from common.contracts.crew import AgentSnapshot
 
 
-class Unclear(ValueError):  # noqa: N818 - it says what a name is
+class UnclearName(ValueError):  # noqa: N818 - it says what a name is
     """A name that fits no coworker, or several; the text lists who there is."""
 
 
@@ -25,20 +25,22 @@ class Coworkers:
     def find(self, said: str) -> AgentSnapshot:
         """Return the agent meant: by name, else by id, else by a role or name that only one has.
 
-        Raises `Unclear`.
+        Raises `UnclearName`.
         """
         wanted = _key(said)
-        told = [[_key(name)] for name in self.names]
+        names = [[_key(name)] for name in self.names]
         ids = [[_key(agent.id)] for agent in self._agents]
         other = [[_key(agent.name), _key(agent.role)] for agent in self._agents]
-        for known in (told, ids, other):
+        for known in (names, ids, other):
             meant = [place for place, keys in enumerate(known) if wanted in keys]
             if len(meant) == 1:
                 return self._agents[meant[0]]
             if meant:
                 several = ", ".join(self.names[place] for place in meant)
-                raise Unclear(f"several coworkers are called {said[:100]}: {several}. Name one.")
-        raise Unclear(f"there is no coworker {said[:100]}. There are: {', '.join(self.names)}.")
+                raise UnclearName(
+                    f"several coworkers are called {said[:100]}: {several}. Name one."
+                )
+        raise UnclearName(f"there is no coworker {said[:100]}. There are: {', '.join(self.names)}.")
 
 
 def _distinct(agents: Sequence[AgentSnapshot]) -> list[str]:

@@ -21,7 +21,7 @@ from executor.models import counting
 from executor.models.dialogue import Dialogue, Reply, ToolReturn
 from executor.models.model import Model, ModelFault
 from executor.tools.call import Call
-from executor.tools.spec import Failed, ToolSpec
+from executor.tools.spec import FailedResult, ToolSpec
 
 _SHOWN = 2_000
 _CALLS = 32
@@ -79,10 +79,10 @@ class Desk:
                 self.shared.reserve.learn(need, reply.tokens)
         except ModelFault as fault:
             wire.end_request()
-            self._cut_off(speaker, wire, dialogue, specs)
+            self._count_cut_off(speaker, wire, dialogue, specs)
             raise as_run_fault(fault, self.task.id) from fault
         except asyncio.CancelledError:
-            self._cut_off(speaker, wire, dialogue, specs)
+            self._count_cut_off(speaker, wire, dialogue, specs)
             raise
         self.record.replies.setdefault(speaker.scope, []).append(reply)
         return reply
@@ -97,11 +97,11 @@ class Desk:
             self.task.id, speaker.agent, model.label, speaker.scope, reply, calls, usage
         )
         if reply.left_out:
-            told = f"The model {model.label} asked for {reply.left_out} more calls in one reply than are read."
-            self.shared.warn("CALLS_LEFT_OUT", told)
+            message = f"The model {model.label} asked for {reply.left_out} more calls in one reply than are read."
+            self.shared.warn("CALLS_LEFT_OUT", message)
         return usage
 
-    def _cut_off(
+    def _count_cut_off(
         self, speaker: Speaker, wire: Wire, dialogue: Dialogue, specs: Sequence[ToolSpec]
     ) -> None:
         usage = wire.cut_off_usage(counting.prompt_tokens(dialogue, specs) if wire.under_way else 0)
@@ -114,7 +114,7 @@ class Desk:
         self.record.calls[place] = (number, request.name)
         return NumberedCall(number, place, request)
 
-    async def perform(self, speaker: Speaker, reply: Reply, turn: int) -> tuple[ToolReturn, ...]:
+    async def make_calls(self, speaker: Speaker, reply: Reply, turn: int) -> tuple[ToolReturn, ...]:
         """Make the remaining calls of the `turn`th reply; return all results in order.
 
         If all calls are safe to repeat, they run concurrently, otherwise one after another. If an
@@ -128,7 +128,7 @@ class Desk:
         else:
             texts = await self._in_turn(speaker, calls)
         return tuple(
-            ToolReturn(call.request.id, call.request.name, text, isinstance(text, Failed))
+            ToolReturn(call.request.id, call.request.name, text, isinstance(text, FailedResult))
             for call, text in zip(calls, texts, strict=True)
         )
 
@@ -153,7 +153,7 @@ class Desk:
             if call.number not in self.record.results:
                 # An attempt that did not finish this call never began the later ones.
                 self.record.doubtful -= {later.number for later in calls[place + 1 :]}
-            texts.append(await self._make(speaker, call))
+            texts.append(await self._make_call(speaker, call))
         return texts
 
     async def _at_once(self, speaker: Speaker, calls: Sequence[NumberedCall]) -> list[str]:
@@ -168,45 +168,47 @@ class Desk:
         """Make a call next to others, which go on if this one has to wait for a person."""
         try:
             async with places:
-                return await self._make(speaker, call)
+                return await self._make_call(speaker, call)
         except NeedsInput as wanted:
             return wanted
 
-    async def _make(self, speaker: Speaker, call: NumberedCall) -> str:
+    async def _make_call(self, speaker: Speaker, call: NumberedCall) -> str:
         known = self.record.results.get(call.number)
         if known is not None:
             return known
-        text = await self._result(speaker, call)
+        text = await self._run_tool(speaker, call)
         self.shared.trace.write_tool_result(self.task.id, speaker.agent, call, text)
         self.record.results[call.number] = text
         return text
 
-    async def _result(self, speaker: Speaker, call: NumberedCall) -> str:
+    async def _run_tool(self, speaker: Speaker, call: NumberedCall) -> str:
         tool = speaker.tools.get(call.request.name)
         if call.place.entry >= speaker.most_calls:
-            return Failed(
+            return FailedResult(
                 f"Error: not made. At most {speaker.most_calls} calls of one reply are made; ask again "
                 "for what is still needed."
             )
         if tool is None:
-            return Failed(f"Error: there is no tool named {call.request.name}.")
+            return FailedResult(f"Error: there is no tool named {call.request.name}.")
         arguments = await tool.fit_arguments(call.request.arguments)
         if isinstance(arguments, str):
-            return Failed(f"Error: the arguments do not fit: {call.request.fault or arguments}")
+            return FailedResult(
+                f"Error: the arguments do not fit: {call.request.fault or arguments}"
+            )
         if tool.safe:
             if not tool.reads:
                 # Otherwise a crash could lose the reply that asks for this call, and the next
                 # reply could ask for something else with the same key.
                 await self.shared.trace.flush()
-            return await self._call(tool, arguments, call)
+            return await self._call_tool(tool, arguments, call)
         if call.number in self.record.doubtful:
             found = self._known_outcome(speaker.agent, call)
             if found is not None:
                 return found
         async with self.shared.trace.effect():
-            return await self._call(tool, arguments, call)
+            return await self._call_tool(tool, arguments, call)
 
-    async def _call(self, tool: Tool, arguments: Mapping[str, Any], call: NumberedCall) -> str:
+    async def _call_tool(self, tool: Tool, arguments: Mapping[str, Any], call: NumberedCall) -> str:
         with spans.tool(self.shared, call) as record:
             return record(await tool.call(arguments, self._key(call)))
 
@@ -217,28 +219,28 @@ class Desk:
     def _known_outcome(self, agent: str, call: NumberedCall) -> str | None:
         """Return the result a person gave for a call of unknown outcome, or None to repeat it."""
         key, policy = self._key(call).key, self.shared.configuration.on_unknown_outcome
-        told = (
+        message = (
             f"The call {key} of the tool {self.shared.known_as(call.request.name)} may or may not have "
             "been made before the worker was lost, and making it twice is not safe."
         )
-        verdict = self.record.verdicts.get(call.number)
-        if verdict is not None and not verdict.again:
-            return verdict.text
+        answer = self.record.call_answers.get(call.number)
+        if answer is not None and not answer.again:
+            return answer.text
         # A person's word covers only the next attempt: if that was lost too, the outcome is unknown again.
-        said = verdict is not None and self.shared.job.attempt == verdict.attempt + 1
-        if said or policy == "retry":
+        repeat = answer is not None and self.shared.job.attempt == answer.attempt + 1
+        if repeat or policy == "retry":
             return None
         if policy == "ask":
             raise NeedsInput(
-                QuestionDraft(self.task.id, agent, question_about(told, call), call=call.number)
+                QuestionDraft(self.task.id, agent, question_about(message, call), call=call.number)
             )
-        raise RunFault("OUTCOME_UNKNOWN", told, self.task.id)
+        raise RunFault("OUTCOME_UNKNOWN", message, self.task.id)
 
 
-def question_about(told: str, call: NumberedCall) -> str:
+def question_about(message: str, call: NumberedCall) -> str:
     """Return the question to a person about a call of unknown outcome."""
     return (
-        f"{told}\n\nIt was called with:\n{shorten(as_text(call.request.arguments), _SHOWN)}\n\n"
+        f"{message}\n\nIt was called with:\n{shorten(as_text(call.request.arguments), _SHOWN)}\n\n"
         "Answer with the outcome `retry` (or just that text) to have it made again, with the same "
         "Idempotency-Key, with `rejected` to end the job; any other text is taken as what it returned."
     )

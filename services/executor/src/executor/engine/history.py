@@ -41,7 +41,7 @@ from executor.domain.log.events import (
 from executor.domain.log.questions import answer_of
 from executor.engine.faults import RunFault
 from executor.models.dialogue import Reply
-from executor.tools.spec import Failed
+from executor.tools.spec import FailedResult
 
 PartT = TypeVar("PartT")
 
@@ -69,7 +69,7 @@ class CallPlace:
 
 
 @dataclass(frozen=True, slots=True)
-class CallVerdict:
+class CallAnswer:
     """What a person said about a call of unknown outcome, and in which attempt of the job.
 
     If `again` is set, the call is to be repeated; otherwise `text` is its result.
@@ -117,7 +117,7 @@ class TaskRecord:
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     calls: dict[CallPlace, tuple[int, str]] = field(default_factory=dict)
     results: dict[int, str] = field(default_factory=dict)
-    verdicts: dict[int, CallVerdict] = field(default_factory=dict)
+    call_answers: dict[int, CallAnswer] = field(default_factory=dict)
     doubtful: set[int] = field(default_factory=set)
     last_call: int = 0
     reviews: list[Review] = field(default_factory=list)
@@ -213,9 +213,9 @@ def _resume(progress: Progress, entry: LogEntry) -> None:
     whole = isinstance(entry.private, ResumeKept) and entry.private.whole is True
     for record in progress.tasks.values():
         if whole:  # the last attempt lost nothing, so a person's word to it holds for this one
-            for number, verdict in record.verdicts.items():
-                if verdict.attempt == entry.attempt - 2:
-                    record.verdicts[number] = replace(verdict, attempt=entry.attempt - 1)
+            for number, answer in record.call_answers.items():
+                if answer.attempt == entry.attempt - 2:
+                    record.call_answers[number] = replace(answer, attempt=entry.attempt - 1)
         else:
             numbers = {number for number, _ in record.calls.values()}
             record.doubtful |= numbers - record.results.keys()
@@ -236,7 +236,7 @@ def _add_call(record: TaskRecord, tool: str, kept: CallKept) -> None:
 
 
 def _add_result(record: TaskRecord, kept: ResultKept) -> None:
-    record.results[kept.call] = Failed(kept.text) if kept.failed is True else kept.text
+    record.results[kept.call] = FailedResult(kept.text) if kept.failed is True else kept.text
 
 
 def _answer(progress: Progress, entry: LogEntry) -> None:
@@ -247,7 +247,7 @@ def _answer(progress: Progress, entry: LogEntry) -> None:
     text = said.input or ""
     if isinstance(asked.private, QuestionKept):
         again = said.outcome == "retry" or text.strip().casefold() == "retry"
-        record.verdicts[asked.private.call] = CallVerdict(text, again, entry.attempt)
+        record.call_answers[asked.private.call] = CallAnswer(text, again, entry.attempt)
     else:
         shown = None if asked.body.answer is UNSET else Output.of(asked.body.answer)
         record.reviews.append(Review(said.outcome, text, shown))

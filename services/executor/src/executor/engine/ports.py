@@ -11,14 +11,14 @@ from executor.tools.spec import ToolSpec
 
 
 class ModelSource(Protocol):
-    """The models there are. `executor.models.catalogue` fulfils it."""
+    """The models there are. `executor.models.catalogue` implements it."""
 
     async def resolve(self, name: str) -> Model:
         """Return the model called `name`. Raises `ModelFault` (`MODEL_UNAVAILABLE`)."""
 
 
 class Tool(Protocol):
-    """A tool an agent may call. If it fails, it returns a `Failed` text.
+    """A tool an agent may call. If it fails, it returns a `FailedResult` text.
 
     `safe` says that a call of unknown outcome may be repeated: the tool only reads (`reads`), or
     it honours its idempotency key.
@@ -41,7 +41,7 @@ class Tool(Protocol):
 
 
 class ToolSource(Protocol):
-    """Where tools come from. `executor.tools.toolbox` fulfils it."""
+    """Where tools come from. `executor.tools.toolbox` implements it."""
 
     def tool(self, snapshot: ToolSnapshot) -> Tool | None:
         """Return the tool, or None if there is none of that name."""

@@ -109,10 +109,10 @@ class Run:
             raise wanted
 
     async def _work_on_all(self, together: Together) -> NeedsInput | None:
-        wanted = await self._in_order(together)
+        wanted = await self._work_in_order(together)
         return await self._join(self._tasks) or wanted
 
-    async def _in_order(self, together: Together) -> NeedsInput | None:
+    async def _work_in_order(self, together: Together) -> NeedsInput | None:
         """Start each task once its context is ready; stop if one has to wait for a person."""
         for place, task in enumerate(self._tasks):
             known = self._shared.progress.tasks[task.id]
@@ -187,14 +187,14 @@ class Run:
         shared.trace.write_task_result(task.id, work.worker_name(shared, task), output)
         self._outputs[task.id] = output
         percent = 100 * len(self._outputs) // len(self._tasks)
-        shared.trace.write_progress(percent, self._current())
+        shared.trace.write_progress(percent, self._current_description())
         self._remembrance.remember_task(task, output, shared.clock())
 
     def _take_over(self, task: TaskSnapshot, output: Output, moment: datetime | None) -> None:
         self._outputs[task.id] = output
         self._remembrance.remember_task(task, output, moment or self._shared.clock())
 
-    def _current(self) -> str | None:
+    def _current_description(self) -> str | None:
         """Return the description of the first unfinished task."""
         for task in self._tasks:
             if task.id not in self._outputs:

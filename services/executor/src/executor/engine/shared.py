@@ -94,8 +94,8 @@ class Shared:
         return self._tools[name]
 
     def _snapshot_of(self, name: str) -> ToolSnapshot:
-        told = [tool for tool in self.job.snapshot.tools if name in {tool.name, tool.tool_id}]
-        return told[0] if told else ToolSnapshot(name=name)
+        known = [tool for tool in self.job.snapshot.tools if name in {tool.name, tool.tool_id}]
+        return known[0] if known else ToolSnapshot(name=name)
 
     def known_as(self, name: str) -> str:
         """Return a tool's name and, for a custom tool, the host it calls."""
@@ -110,13 +110,13 @@ class Shared:
 
     def warn_of_wait(self, why: str, seconds: float) -> None:
         """Warn that the run waits for a model, but not so often that the job's log fills up."""
-        told = sum(code == WAITING for code, _ in self.progress.warned)
-        if told > _WAITS:
+        waits = sum(code == WAITING for code, _ in self.progress.warned)
+        if waits > _WAITS:
             return
         message = f"{why} It is asked again in {seconds:.1f} s."
-        if told == _WAITS:
+        if waits == _WAITS:
             message += " Further waits of this run are not reported."
-        self.progress.warned.add((WAITING, f"{told} {message}"))
+        self.progress.warned.add((WAITING, f"{waits} {message}"))
         self.trace.write_warning(WAITING, message)
 
     def count(self, usage: ModelUsage, model: str) -> None:
@@ -125,13 +125,13 @@ class Shared:
         if usage.cost_usd is None:
             self._warn_unpriced(model)
         if usage.estimated is True:
-            told = f"The model {model} does not say what its replies use, so that is estimated."
-            self.warn("USAGE_ESTIMATED", told)
+            message = f"The model {model} does not say what its replies use, so that is estimated."
+            self.warn("USAGE_ESTIMATED", message)
 
     def _warn_unpriced(self, model: str) -> None:
         if self.configuration.budget.max_cost_usd is not None:
-            told = f"The price of the model {model} is not known: max_cost_usd leaves it out. "
-            self.warn("COST_UNKNOWN", f"{told}Set max_tokens, which bounds it all the same.")
+            unknown = f"The price of the model {model} is not known: max_cost_usd leaves it out. "
+            self.warn("COST_UNKNOWN", f"{unknown}Set max_tokens, which bounds it all the same.")
 
     def count_cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
         """Count requests that got no reply; `write_cut_off` writes them when the run ends."""

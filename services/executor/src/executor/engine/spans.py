@@ -14,7 +14,7 @@ from executor.engine.shared import Shared
 from executor.engine.trace import NumberedCall
 from executor.models.dialogue import Reply
 from executor.models.model import Model, ModelFault
-from executor.tools.spec import Failed
+from executor.tools.spec import FailedResult
 
 
 @contextmanager
@@ -97,7 +97,7 @@ def tool(shared: Shared, call: NumberedCall) -> Iterator[Callable[[str], str]]:
 
         def record(result: str) -> str:
             nonlocal error
-            if isinstance(result, Failed):
+            if isinstance(result, FailedResult):
                 error = "tool_error"
                 span.set_attribute("error.type", error)
                 span.set_status(Status(StatusCode.ERROR))

@@ -34,7 +34,7 @@ from executor.domain.log.journal import Journal
 from executor.engine.faults import QuestionDraft, RunFault
 from executor.engine.history import CallPlace, Output
 from executor.models.dialogue import Reply, ToolRequest
-from executor.tools.spec import Failed
+from executor.tools.spec import FailedResult
 
 _REPLY = 500
 _RESULT = 2_000
@@ -72,15 +72,15 @@ class Trace:
         return self._journal.effect()
 
     def write_task_start(self, task_id: str, agent: str, description: str) -> None:
-        told = shorten(description, _TITLE)
-        self._write(TaskStart(task_id=task_id, agent=agent, description=told))
+        title = shorten(description, _TITLE)
+        self._write(TaskStart(task_id=task_id, agent=agent, description=title))
 
     def write_task_result(self, task_id: str, agent: str, output: Output) -> None:
         self._write(TaskComplete(task_id=task_id, agent=agent, result=output.value))
 
     def write_progress(self, percent: int, current_task: str | None) -> None:
-        told = None if current_task is None else shorten(current_task, _TITLE)
-        self._write(ProgressUpdate(progress=percent, current_task=told))
+        title = None if current_task is None else shorten(current_task, _TITLE)
+        self._write(ProgressUpdate(progress=percent, current_task=title))
 
     def write_reply(
         self,
@@ -122,7 +122,7 @@ class Trace:
         self._journal.append(_draft_call(task_id, agent, call))
 
     def write_tool_result(self, task_id: str, agent: str, call: NumberedCall, text: str) -> None:
-        failed = True if isinstance(text, Failed) else UNSET
+        failed = True if isinstance(text, FailedResult) else UNSET
         body = ToolResult(
             task_id=task_id,
             agent=agent,
@@ -161,8 +161,8 @@ class Trace:
 
 def _question_id(job_id: str, number: int) -> str:
     """Return the question's id, which stays the same if a resumed run asks again."""
-    told = f"{job_id} {number}".encode("utf-8", "replace")
-    return f"question_{hashlib.blake2s(told, digest_size=10).hexdigest()}"
+    source = f"{job_id} {number}".encode("utf-8", "replace")
+    return f"question_{hashlib.blake2s(source, digest_size=10).hexdigest()}"
 
 
 def _draft_call(task_id: str, agent: str, call: NumberedCall) -> EventDraft:

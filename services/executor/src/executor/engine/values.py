@@ -27,7 +27,7 @@ _TAG = re.compile(r"[\w+.-]{0,30}")
 _LONG_NUMBER = re.compile(r"(?<!\d)\d{19}")
 
 
-class Unreadable(ValueError):  # noqa: N818 - it says what a text is
+class UnreadableValue(ValueError):  # noqa: N818 - it says what a text is
     """A text that holds no JSON value, or none that can be stored; the message says why."""
 
 
@@ -35,10 +35,10 @@ def find_value(text: str, complaint: Callable[[Any], str | None]) -> Any:
     """Return the value in `text` for which `complaint` returns None.
 
     It is the whole text (or what a JSON string holds), else the last such value in a code fence,
-    else the longest in the prose. Raises `Unreadable` with what is wrong with the likeliest value.
+    else the longest in the prose. Raises `UnreadableValue` with what is wrong with the likeliest value.
     """
     if len(text) > LONGEST:
-        raise Unreadable(f"it is too long: at most {LONGEST} characters are read")
+        raise UnreadableValue(f"it is too long: at most {LONGEST} characters are read")
     first = ""
     for read in (_whole, _in_fences, _in_prose):
         wrong: str | None = None
@@ -48,15 +48,15 @@ def find_value(text: str, complaint: Callable[[Any], str | None]) -> Any:
                 if wrong is None:
                     return value
                 first = first or f"it does not meet the schema: {wrong}"
-        except Unreadable as fault:  # the text may only begin like a number
+        except UnreadableValue as fault:  # the text may only begin like a number
             first = first or str(fault).removeprefix(_NO_JSON)
         if wrong is not None:
             break
-    raise Unreadable(first or _NO_JSON)
+    raise UnreadableValue(first or _NO_JSON)
 
 
 def parse(text: str) -> Any:
-    """Return `text` parsed as JSON. Raises `Unreadable`, also for what cannot be stored.
+    """Return `text` parsed as JSON. Raises `UnreadableValue`, also for what cannot be stored.
 
     That is a value nested deeper than `DEEPEST`, or a number that JSON does not have or that exceeds
     64 bits. Unpaired surrogates, which no store accepts, become `?`.
@@ -68,12 +68,12 @@ def parse(text: str) -> Any:
             pass  # the slower decoder says why, and accepts unpaired surrogates
     try:
         return _storable(_DECODER.decode(text))
-    except Unreadable:
+    except UnreadableValue:
         raise
     except RecursionError:
-        raise Unreadable(_too_deep()) from None
+        raise UnreadableValue(_too_deep()) from None
     except ValueError:
-        raise Unreadable(_NO_JSON) from None
+        raise UnreadableValue(_NO_JSON) from None
 
 
 def _whole(text: str) -> Iterator[Any]:
@@ -98,13 +98,13 @@ def _in_fences(text: str) -> Iterator[Any]:
         body = part[tag.end() :].strip(_SPACE) if tag else part
         try:
             yield from _unpack(parse(body or part.strip(_SPACE)))
-        except Unreadable as fault:
+        except UnreadableValue as fault:
             if str(fault) != _NO_JSON:
                 raise
 
 
 def _in_prose(text: str) -> Iterator[Any]:
-    """Yield the longest value that begins at a bracket. Raises `Unreadable` if one is broken.
+    """Yield the longest value that begins at a bracket. Raises `UnreadableValue` if one is broken.
 
     A part of a broken value is never taken for the whole.
     """
@@ -118,10 +118,10 @@ def _in_prose(text: str) -> Iterator[Any]:
         try:
             value, place = _DECODER.raw_decode(text, start)
         except RecursionError:
-            raise Unreadable(_too_deep()) from None
+            raise UnreadableValue(_too_deep()) from None
         except json.JSONDecodeError as fault:
             if fault.pos > start + 1:
-                raise Unreadable(_NO_JSON) from None
+                raise UnreadableValue(_NO_JSON) from None
             place = start + 1
             continue
         if found is None or place - start >= found[0]:
@@ -134,26 +134,27 @@ def _too_deep() -> str:
     return f"it is nested deeper than {DEEPEST}"
 
 
-_DECODER = strict_decoder(Unreadable, strict=False)
+_DECODER = strict_decoder(UnreadableValue, strict=False)
+"""Not strict: it accepts line breaks in strings, which models forget to escape."""
 
 
 def _storable(value: Any) -> Any:
-    """Return `value` as it can be stored. Raises `Unreadable`."""
+    """Return `value` as it can be stored. Raises `UnreadableValue`."""
     nested = value
     for _ in range(_ENCODED - DEEPEST):
         nested = [nested]
     try:
         orjson.dumps(nested)
     except TypeError as fault:
-        told = str(fault)
+        reason = str(fault)
     else:
         return value
-    if "surrogates" in told:
+    if "surrogates" in reason:
         try:
             return _storable(clean(value))
         except RecursionError:
-            raise Unreadable(_too_deep()) from None
-    raise Unreadable(_too_deep() if "ecursion" in told else _OUT_OF_RANGE)
+            raise UnreadableValue(_too_deep()) from None
+    raise UnreadableValue(_too_deep() if "ecursion" in reason else _OUT_OF_RANGE)
 
 
 _ENCODED = 254

@@ -53,15 +53,15 @@ def _verdict_in_json(text: str) -> Verdict | None:
         return None
     try:
         value = values.parse(text[start : end + 1])
-    except values.Unreadable:
+    except values.UnreadableValue:
         return None
-    said = value.get("verdict") if isinstance(value, dict) else None
-    if not isinstance(said, str) or text.count('"verdict"') > 1:
+    word = value.get("verdict") if isinstance(value, dict) else None
+    if not isinstance(word, str) or text.count('"verdict"') > 1:
         return None
     reason = str(value.get("reason") or "")
-    if said.strip().casefold() == "pass":
+    if word.strip().casefold() == "pass":
         return None if _WORD.search(reason) else Verdict(True)
-    return _fail(reason) if said.strip().casefold() == "fail" else None
+    return _fail(reason) if word.strip().casefold() == "fail" else None
 
 
 def _verdict_in_words(text: str) -> Verdict | None:
@@ -69,11 +69,11 @@ def _verdict_in_words(text: str) -> Verdict | None:
     label = _LABEL.match(bare)
     if label is not None:
         bare = bare[label.end() :].strip(_MARKS)
-    said = _WORD.match(bare)
-    if said is None:
+    word = _WORD.match(bare)
+    if word is None:
         return None
-    rest = bare[said.end() :]
-    if said[0].casefold() == "pass":
+    rest = bare[word.end() :]
+    if word[0].casefold() == "pass":
         return None if rest.strip(_MARKS + "!") else Verdict(True)
     if rest and (rest[0] not in _AFTER_FAIL or (rest[0] == " " and _WORD.search(rest))):
         return None

@@ -8,7 +8,7 @@ from executor.domain.inputs.placeholders import fill_placeholders
 from executor.engine import prompts, shares, spans
 from executor.engine.answers import Answers
 from executor.engine.conversation import MAX_ITERATIONS, Conversation
-from executor.engine.coworkers import Coworkers, Unclear
+from executor.engine.coworkers import Coworkers, UnclearName
 from executor.engine.desk import Desk, Speaker
 from executor.engine.faults import RunFault
 from executor.engine.history import Output
@@ -16,7 +16,7 @@ from executor.engine.shared import Shared
 from executor.models.dialogue import Coworker, Dialogue, Topic
 from executor.tools.arguments import fit_arguments
 from executor.tools.call import Call
-from executor.tools.spec import Failed, ToolSpec
+from executor.tools.spec import FailedResult, ToolSpec
 
 MANAGER = "Manager"
 DELEGATE = "delegate_work"
@@ -78,10 +78,10 @@ def _opening(desk: Desk, context: Sequence[str]) -> str:
     memory = prompts.memory_lines(desk.shared.job.snapshot.memory, desk.shared.configuration.memory)
     known, cut = prompts.fit_context(context)
     if cut:
-        told = (
+        message = (
             f"What the task {desk.task.id} builds on is too long for its prompt and was cut there."
         )
-        desk.shared.warn("CONTEXT_CUT", told)
+        desk.shared.warn("CONTEXT_CUT", message)
     return prompts.opening(desk.task, desk.shared.inputs, known, memory)
 
 
@@ -144,8 +144,8 @@ class Delegation:
         """Let the coworker do the work and return its answer. Raises `RunFault` if its model fails."""
         try:
             agent = self._coworkers.find(str(arguments["coworker"]))
-        except Unclear as fault:
-            return Failed(f"Error: {fault}")
+        except UnclearName as fault:
+            return FailedResult(f"Error: {fault}")
         work, context = str(arguments["task"]), str(arguments.get("context") or "")
         try:
             with spans.agent(self._desk.shared, agent.name, self._desk.task.id):
@@ -153,7 +153,7 @@ class Delegation:
         except RunFault as fault:
             if fault.code != MAX_ITERATIONS:
                 raise
-            return Failed(f"Error: {fault.message}")
+            return FailedResult(f"Error: {fault.message}")
         return shares.cut(answer, _DELEGATED)
 
     def _conversation(

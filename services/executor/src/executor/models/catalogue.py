@@ -106,7 +106,7 @@ class Models:
             reason = f"The model {name} has no key: its provider is {provider.name}."
             return self._stand_in(name, reason)
         try:
-            return await self._remote(name, provider, model)
+            return await self._remote_model(name, provider, model)
         except MissingKey as fault:
             return self._stand_in(name, f"The model {name} cannot be used: {fault}")
         except UnknownModel as fault:
@@ -122,7 +122,7 @@ class Models:
         access = self._access[provider.name]
         return bool(access.key or access.url)
 
-    async def _remote(self, name: str, provider: ModelProvider | None, model: str) -> Model:
+    async def _remote_model(self, name: str, provider: ModelProvider | None, model: str) -> Model:
         connection = await self._connection(name, provider)
         native = await asyncio.to_thread(connection.model, model if provider else name)
         patience, address = self._settings.patience, self._address(name, provider, native)

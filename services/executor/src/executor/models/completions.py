@@ -67,22 +67,22 @@ def mend(body: bytes) -> MendedAnswer:
     """Return what the server should have answered instead of a 200 with `body`."""
     if _has_too_many_parts(body):
         return MendedAnswer(413, error_body(f"Its answer has more than {_PARTS} parts."), json=True)
-    told = _read(body)
-    if isinstance(told, list) and len(told) == 1:  # Google sends errors like this
-        told = told[0]
-    if not isinstance(told, dict):
+    data = _parse(body)
+    if isinstance(data, list) and len(data) == 1:  # Google sends errors like this
+        data = data[0]
+    if not isinstance(data, dict):
         return _no_completion(body)
-    choice, error = _choice(told), _error(told)
+    choice, error = _choice(data), _error(data)
     if choice is not None and choice.get("error"):
         error, choice = choice["error"], None
     if error is not None and (choice is None or not _says_something(choice["message"])):
         return _error_answer(error)
     if choice is not None:
-        return _whole(_completion(told, choice))
-    if "choices" not in told and any(map(told.get, _ANSWERS)):  # of another protocol
+        return _complete_answer(_completion(data, choice))
+    if "choices" not in data and any(map(data.get, _ANSWERS)):  # of another protocol
         return MendedAnswer(200, body)
     return _error_answer(
-        {"message": _words(told) or f"It answered without a message: {_begin(body)}"}
+        {"message": _message_in(data) or f"It answered without a message: {_excerpt(body)}"}
     )
 
 
@@ -92,21 +92,21 @@ def _no_completion(body: bytes) -> MendedAnswer:
         return _error_answer(
             {"message": "It answered with a stream, which was not asked for.", "code": 501}
         )
-    return _error_answer({"message": f"Its answer is no completion: {_begin(body)}", "code": 503})
+    return _error_answer({"message": f"Its answer is no completion: {_excerpt(body)}", "code": 503})
 
 
-def _begin(body: bytes) -> str:
+def _excerpt(body: bytes) -> str:
     """Return the beginning of `body` on one line, without markup."""
     text = _MARKUP.sub(" ", body[:_LOOK].decode("utf-8", "replace"))
     return " ".join(text.split())[:_SHOWN] or "nothing"
 
 
-def _words(told: Mapping[str, Any]) -> str:
+def _message_in(data: Mapping[str, Any]) -> str:
     """Return the message in an answer without a choice, under any of the names that servers use."""
-    for name, value in itertools.islice(told.items(), _LOOKED_AT):
+    for name, value in itertools.islice(data.items(), _LOOKED_AT):
         entry = value[0] if isinstance(value, list) and value else value
         if isinstance(entry, Mapping):
-            said = _words({key: one for key, one in entry.items() if isinstance(one, str)})
+            said = _message_in({key: one for key, one in entry.items() if isinstance(one, str)})
         else:
             said = entry if isinstance(entry, str) and _TELLING.search(name) else ""
         if said.strip():
@@ -117,13 +117,13 @@ def _words(told: Mapping[str, Any]) -> str:
 def reveal_error(body: bytes) -> MendedAnswer:
     """Return a 200 of another protocol unchanged, or the error inside it."""
     if b'"error"' in body[:_LOOK] and len(body) <= 10 * _LOOK:
-        told = _read(body)
-        if isinstance(told, dict) and told.get("error") and not any(map(told.get, _ANSWERS)):
-            return _error_answer(told["error"])
+        data = _parse(body)
+        if isinstance(data, dict) and data.get("error") and not any(map(data.get, _ANSWERS)):
+            return _error_answer(data["error"])
     return MendedAnswer(200, body)
 
 
-def _whole(completion: Mapping[str, Any]) -> MendedAnswer:
+def _complete_answer(completion: Mapping[str, Any]) -> MendedAnswer:
     if len(completion["choices"][0]["message"]["content"] or "") > _TEXT:
         return MendedAnswer(
             413, error_body(f"Its answer has more than {_TEXT} characters."), json=True
@@ -131,9 +131,9 @@ def _whole(completion: Mapping[str, Any]) -> MendedAnswer:
     return MendedAnswer(200, _json(completion), json=True)
 
 
-def error_body(told: str) -> bytes:
-    """Return the error body, saying `told`, that replaces an answer that is too large."""
-    return _json({"error": {"message": told, "code": "answer_too_large"}})
+def error_body(message: str) -> bytes:
+    """Return the error body, saying `message`, that replaces an answer that is too large."""
+    return _json({"error": {"message": message, "code": "answer_too_large"}})
 
 
 def _has_too_many_parts(body: bytes) -> bool:
@@ -144,7 +144,7 @@ def _has_too_many_parts(body: bytes) -> bool:
     return sum(1 for _ in parts) > _PARTS
 
 
-def _read(body: bytes) -> Any:
+def _parse(body: bytes) -> Any:
     try:
         return orjson.loads(body)
     except ValueError:
@@ -159,8 +159,8 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "replace")
 
 
-def _choice(told: Mapping[str, Any]) -> dict[str, Any] | None:
-    choices = told.get("choices")
+def _choice(data: Mapping[str, Any]) -> dict[str, Any] | None:
+    choices = data.get("choices")
     for choice in choices if isinstance(choices, list) else ():
         if isinstance(choice, dict) and (isinstance(choice.get("message"), dict)):
             return choice
@@ -173,23 +173,23 @@ def _says_something(message: Mapping[str, Any]) -> bool:
     return any(message.get(name) for name in ("content", "tool_calls", "function_call", "refusal"))
 
 
-def _error(told: Mapping[str, Any]) -> Any:
-    if told.get("error"):
-        return told["error"]
-    if told.get("object") == "error" or ("choices" not in told and "message" in told):
-        return told
+def _error(data: Mapping[str, Any]) -> Any:
+    if data.get("error"):
+        return data["error"]
+    if data.get("object") == "error" or ("choices" not in data and "message" in data):
+        return data
     return None
 
 
 def _error_answer(error: Any) -> MendedAnswer:
-    told: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
-    code, kind = told.get("code"), told.get("type")
-    message = told.get("message")
-    message = message if isinstance(message, str) else _json(told).decode("utf-8", "replace")
+    data: Mapping[str, Any] = error if isinstance(error, Mapping) else {"message": error}
+    code, kind = data.get("code"), data.get("type")
+    message = data.get("message")
+    message = message if isinstance(message, str) else _json(data).decode("utf-8", "replace")
     said = {"message": message[:_SAID], "code": _short(code), "type": _short(kind)}
     status = (
-        _status(code, told.get("status"))
-        or _status_in(f"{code} {kind} {told.get('status')}"[:300], _NAMED)
+        _status(code, data.get("status"))
+        or _status_in(f"{code} {kind} {data.get('status')}"[:300], _NAMED)
         or _status_in(message[:300], _PASSING)
         or 503
     )
@@ -216,15 +216,15 @@ def _status_in(words: str, statuses: Sequence[tuple[tuple[str, ...], int]]) -> i
     return None
 
 
-def _completion(told: Mapping[str, Any], choice: Mapping[str, Any]) -> dict[str, Any]:
+def _completion(data: Mapping[str, Any], choice: Mapping[str, Any]) -> dict[str, Any]:
     message, left_out = _message(choice["message"])
     finish = choice.get("finish_reason")
-    created = told.get("created")
+    created = data.get("created")
     return {
-        "id": _text(told.get("id"))[:200],
+        "id": _text(data.get("id"))[:200],
         "object": "chat.completion",
         "created": created if type(created) is int and 0 < created < 10**11 else 0,
-        "model": _text(told.get("model"))[:200],
+        "model": _text(data.get("model"))[:200],
         "choices": [
             {
                 "index": 0,
@@ -232,22 +232,22 @@ def _completion(told: Mapping[str, Any], choice: Mapping[str, Any]) -> dict[str,
                 "finish_reason": finish[:100] if isinstance(finish, str) and finish else None,
             }
         ],
-        "usage": _usage(told.get("usage"), message, left_out),
+        "usage": _usage(data.get("usage"), message, left_out),
     }
 
 
-def _message(told: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
-    calls = _calls(told)
-    refusal = told.get("refusal")
+def _message(data: Mapping[str, Any]) -> tuple[dict[str, Any], int]:
+    calls = _calls(data)
+    refusal = data.get("refusal")
     message: dict[str, Any] = {
         "role": "assistant",
-        "content": _content(told.get("content")),
+        "content": _content(data.get("content")),
         "refusal": refusal[:_SAID] if isinstance(refusal, str) and refusal else None,
     }
     if calls:
         message["tool_calls"] = [_call(call) for call in calls[:_CALLS]]
     for name in ("reasoning_content", "reasoning"):
-        thought = told.get(name)
+        thought = data.get(name)
         if isinstance(thought, str) and 0 < len(thought) <= _THOUGHTS:
             message[name] = thought
     return message, max(0, len(calls) - _CALLS)
@@ -258,39 +258,39 @@ def _content(content: Any) -> str | None:
         return content
     parts = content if isinstance(content, list) else [content]
     texts = (part.get("text") if isinstance(part, dict) else part for part in parts)
-    told = "".join(text for text in texts if isinstance(text, str))
-    if not told and parts and not any(isinstance(p, str | None) or _typed(p) for p in parts):
+    joined = "".join(text for text in texts if isinstance(text, str))
+    if not joined and parts and not any(isinstance(p, str | None) or _typed(p) for p in parts):
         return _json(content).decode()  # the JSON value that was asked for, not encoded as text
-    return told or None
+    return joined or None
 
 
 def _typed(part: Any) -> bool:
     return isinstance(part, dict) and ("type" in part or "text" in part)
 
 
-def _calls(told: Mapping[str, Any]) -> list[dict[str, Any]]:
-    calls = told.get("tool_calls")
+def _calls(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    calls = data.get("tool_calls")
     if isinstance(calls, dict):
         calls = [calls]
     found = [call for call in calls if isinstance(call, dict)] if isinstance(calls, list) else []
-    old = told.get("function_call")
+    old = data.get("function_call")
     return found or ([{"function": old}] if isinstance(old, dict) else [])
 
 
-def _call(told: Mapping[str, Any]) -> dict[str, Any]:
-    function = told.get("function")
-    function = function if isinstance(function, dict) else told
+def _call(data: Mapping[str, Any]) -> dict[str, Any]:
+    function = data.get("function")
+    function = function if isinstance(function, dict) else data
     arguments = function.get("arguments")
     if arguments is None:
         arguments = ""
     elif not isinstance(arguments, str):
         arguments = json.dumps(arguments)
     call = {
-        "id": _text(told.get("id")),
+        "id": _text(data.get("id")),
         "type": "function",
         "function": {"name": _text(function.get("name")), "arguments": arguments},
     }
-    extra = told.get("extra_content")  # Gemini's thought signature
+    extra = data.get("extra_content")  # Gemini's thought signature
     return call if extra is None else call | {"extra_content": extra}
 
 
@@ -298,9 +298,9 @@ def _text(value: object) -> str:
     return "" if value is None else str(value)
 
 
-def _usage(told: Any, message: Mapping[str, Any], left_out: int) -> dict[str, Any]:
+def _usage(data: Any, message: Mapping[str, Any], left_out: int) -> dict[str, Any]:
     """Return the usable counts, 0 for others; a count that is missing is derived from the total."""
-    given = told if isinstance(told, dict) else {}
+    given = data if isinstance(data, dict) else {}
     counts = {
         name: countable(given.get(name))
         for name in ("prompt_tokens", "completion_tokens", "total_tokens")

@@ -80,17 +80,17 @@ def connect_by_name(name: str) -> ProviderConnection:
     try:
         infer_provider_class(name)
     except (ValueError, ImportError) as fault:
-        raise UnknownModel(_line(fault)) from None
+        raise UnknownModel(_one_line(fault)) from None
     try:
         provider = infer_provider(name)
     except (UserError, ImportError, ValueError) as fault:
-        raise MissingKey(_line(fault)) from None
+        raise MissingKey(_one_line(fault)) from None
 
     def model(full_name: str) -> Any:
         try:
             return infer_model(full_name, lambda _: provider)
         except (UserError, ImportError, ValueError) as fault:
-            raise UnknownModel(_line(fault)) from None
+            raise UnknownModel(_one_line(fault)) from None
 
     async def close() -> None:
         async with provider:
@@ -106,5 +106,5 @@ def profile(traits: Mapping[str, Any]) -> Any:
     return ModelProfile(**traits)  # type: ignore[typeddict-item]
 
 
-def _line(fault: Exception) -> str:
+def _one_line(fault: Exception) -> str:
     return " ".join(str(fault).split())[:300]

@@ -28,13 +28,16 @@ def parameters(
     from pydantic_ai.models import ModelRequestParameters
     from pydantic_ai.output import OutputObjectDefinition
 
-    told = [_definition(tool) for tool in tools]
+    definitions = [_definition(tool) for tool in tools]
     if answer is None:
-        return ModelRequestParameters(function_tools=told)
+        return ModelRequestParameters(function_tools=definitions)
     strict = None if closed else False
     wanted = OutputObjectDefinition(json_schema=dict(answer), name="answer", strict=strict)
     return ModelRequestParameters(
-        function_tools=told, output_mode="native", output_object=wanted, allow_text_output=True
+        function_tools=definitions,
+        output_mode="native",
+        output_object=wanted,
+        allow_text_output=True,
     )
 
 

@@ -68,14 +68,14 @@ def _answer(dialogue: Dialogue) -> str:
     topic = dialogue.topic
     if topic.purpose == "judge":
         return "PASS"
-    told = dialogue.turns[-1] if dialogue.turns and isinstance(dialogue.turns[-1], str) else ""
+    feedback = dialogue.turns[-1] if dialogue.turns and isinstance(dialogue.turns[-1], str) else ""
     if topic.output_schema is not None:
         hint = f"{NAME}: {topic.description}"
         return json.dumps(minimal_instance(topic.output_schema, hint), ensure_ascii=False)
-    return "\n".join(_lines(topic, dialogue.results(), told))[:_ANSWER]
+    return "\n".join(_lines(topic, dialogue.results(), feedback))[:_ANSWER]
 
 
-def _lines(topic: Topic, results: Sequence[ToolReturn], told: str) -> list[str]:
+def _lines(topic: Topic, results: Sequence[ToolReturn], feedback: str) -> list[str]:
     lines = [f"[{NAME}] {topic.agent}: {_excerpt(topic.description)}"]
     if topic.expected_output:
         lines.append(f"Expected: {_excerpt(topic.expected_output)}")
@@ -83,8 +83,8 @@ def _lines(topic: Topic, results: Sequence[ToolReturn], told: str) -> list[str]:
         lines.append(f"Inputs: {_pairs(topic.inputs)}")
     lines += [f"From {entry.name}: {_excerpt(entry.text)}" for entry in results]
     lines += [f"Building on: {_excerpt(text)}" for text in topic.context]
-    if told:
-        lines.append(f"Taking into account: {_excerpt(told)}")
+    if feedback:
+        lines.append(f"Taking into account: {_excerpt(feedback)}")
     return lines
 
 

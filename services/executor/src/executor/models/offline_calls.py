@@ -26,7 +26,7 @@ _SUBJECTS = ("topic", "subject", "query", "question")
 def arguments_for(tool: ToolSpec, topic: Topic) -> dict[str, Any] | None:
     """Return arguments to call `tool` with, or None if the task has nothing for it to work on."""
     finder = _FINDERS.get(tool.name)
-    return _other(tool, topic) if finder is None else finder(topic)
+    return _arguments_by_schema(tool, topic) if finder is None else finder(topic)
 
 
 def expression_in(text: str) -> str | None:
@@ -95,7 +95,7 @@ def _best_coworker(topic: Topic) -> Coworker:
     return max(topic.coworkers, key=fit)
 
 
-def _other(tool: ToolSpec, topic: Topic) -> dict[str, Any] | None:
+def _arguments_by_schema(tool: ToolSpec, topic: Topic) -> dict[str, Any] | None:
     """Return arguments for a tool known only by its schema: inputs by name, else the subject."""
     made = minimal_instance(tool.parameters, _subject(topic))
     if not isinstance(made, dict):

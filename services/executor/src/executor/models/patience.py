@@ -44,15 +44,15 @@ def retry_after(headers: Mapping[str, str], now: datetime) -> float | None:
     Numbers may have fractions; a date (RFC 9110, 10.2.3) is relative to the answer's own `Date`.
     Past dates and negative numbers ask for nothing.
     """
-    told = {name.lower(): value for name, value in headers.items()}
+    by_name = {name.lower(): value for name, value in headers.items()}
     for name in _MILLISECONDS:
-        seconds = _number(told.get(name))
+        seconds = _number(by_name.get(name))
         if seconds is not None:
             return seconds / 1_000
-    asked = told.get("retry-after")
+    asked = by_name.get("retry-after")
     seconds = _number(asked)
     if seconds is None and asked is not None:
-        seconds = _until(asked, told.get("date"), now)
+        seconds = _until(asked, by_name.get("date"), now)
     return seconds
 
 

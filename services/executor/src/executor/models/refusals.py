@@ -54,20 +54,20 @@ def refusal(fault: Any, asked: ModelAddress, now: datetime) -> Refusal:
     status = getattr(fault, "status_code", None)
     said = _provider_words(fault, asked)
     if isinstance(fault, known.ModelQuotaExceededError):
-        told = "its quota is used up. Raise it with the provider, or use another model"
-        return Refusal(_fault("RATE_LIMIT", asked, f"{told}.{said}"))
+        message = "its quota is used up. Raise it with the provider, or use another model"
+        return Refusal(_fault("RATE_LIMIT", asked, f"{message}.{said}"))
     if status is None:
         if isinstance(fault, known.ModelConnectionError):
             reason = _connection_problem(fault)
-            told = f"cannot be reached ({reason}). Is it running, and is its address right?"
-            return Refusal(_fault("MODEL_UNAVAILABLE", asked, told, colon=False), passing=True)
+            message = f"cannot be reached ({reason}). Is it running, and is its address right?"
+            return Refusal(_fault("MODEL_UNAVAILABLE", asked, message, colon=False), passing=True)
         return Refusal(_fault("MODEL_UNAVAILABLE", asked, f"no usable answer.{said}"), passing=True)
     pause = retry_after(getattr(fault, "headers", None) or {}, now) or _positive(fault.retry_after)
     if isinstance(fault, known.ModelRateLimitError) or status == 429:
         return Refusal(_fault("RATE_LIMIT", asked, f"rate limit exceeded.{said}"), True, pause)
     if status in _PASSING or (status >= 500 and status not in _LASTING):
-        told = f"answered {status}.{said}"
-        fault_ = _fault("MODEL_UNAVAILABLE", asked, told, colon=False)
+        message = f"answered {status}.{said}"
+        fault_ = _fault("MODEL_UNAVAILABLE", asked, message, colon=False)
         return Refusal(fault_, True, pause, shape=status in _SHAPE)
     return Refusal(_lasting_fault(fault, status, asked, said), shape=status in _SHAPE)
 
@@ -75,8 +75,8 @@ def refusal(fault: Any, asked: ModelAddress, now: datetime) -> Refusal:
 def _lasting_fault(fault: Any, status: int, asked: ModelAddress, said: str) -> ModelFault:
     words = f"{fault.provider_error_code} {fault.provider_error_type}".casefold()
     if any(word in words for word in _FILTERS):
-        told = f"its provider's content filter blocks this request.{said}"
-        return _fault("CONTENT_FILTERED", asked, told)
+        message = f"its provider's content filter blocks this request.{said}"
+        return _fault("CONTENT_FILTERED", asked, message)
     return _fault("MODEL_ERROR", asked, f"{_meaning(fault, status, asked)}.{said}")
 
 
@@ -96,8 +96,8 @@ def _meaning(fault: Any, status: int, asked: ModelAddress) -> str:
     return f"its provider refused the request with {status}"
 
 
-def _fault(code: str, asked: ModelAddress, told: str, *, colon: bool = True) -> ModelFault:
-    return ModelFault(code, f"{asked.name}{':' if colon else ''} {told}")
+def _fault(code: str, asked: ModelAddress, message: str, *, colon: bool = True) -> ModelFault:
+    return ModelFault(code, f"{asked.name}{':' if colon else ''} {message}")
 
 
 def _provider_words(fault: Any, asked: ModelAddress) -> str:

@@ -96,11 +96,13 @@ class RemoteModel:
     def _last_fault(self, failed: Refusal, tries: int) -> ModelFault:
         fault, longest = failed.fault, self._patience.longest
         if failed.retry_after is not None and failed.retry_after > longest:
-            told = f"It asks to wait {failed.retry_after:.0f} s, which is longer than the workers' "
-            told += f"KASAL_MODEL_PATIENCE of {longest:g} s."
+            message = (
+                f"It asks to wait {failed.retry_after:.0f} s, which is longer than the workers' "
+                f"KASAL_MODEL_PATIENCE of {longest:g} s."
+            )
         else:
-            told = f"It was asked {tries} times." if tries > 1 else ""
-        return ModelFault(fault.code, f"{fault.message} {told}".strip())
+            message = f"It was asked {tries} times." if tries > 1 else ""
+        return ModelFault(fault.code, f"{fault.message} {message}".strip())
 
     async def _ask_with_shape(
         self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener
@@ -163,13 +165,13 @@ class RemoteModel:
             raise _RequestFailed(self._protocol_refusal(fault)) from fault
         except Exception as fault:
             log.exception("a model's library failed", model=self.label)
-            told = f"{self._address.name} failed ({type(fault).__name__})."
-            raise ModelFault("MODEL_ERROR", told) from fault
+            message = f"{self._address.name} failed ({type(fault).__name__})."
+            raise ModelFault("MODEL_ERROR", message) from fault
         return await self._translate(response, dialogue, tools)
 
     def _protocol_refusal(self, fault: Exception) -> Refusal:
-        told = f"{self._address.name}: its answer does not follow the protocol ({type(fault).__name__})."
-        return Refusal(ModelFault("MODEL_ERROR", told), shape=True)
+        message = f"{self._address.name}: its answer does not follow the protocol ({type(fault).__name__})."
+        return Refusal(ModelFault("MODEL_ERROR", message), shape=True)
 
     async def _translate(
         self, response: Any, dialogue: Dialogue, tools: Sequence[ToolSpec]

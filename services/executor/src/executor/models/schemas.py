@@ -60,7 +60,7 @@ class _Maker:
         given = self._set_value(schema)
         if given is not None:
             return given[0]
-        inner = self._inner(schema)
+        inner = self._chosen_schema(schema)
         if inner is not None:
             return self.make(inner, depth + 1)
         return self._of_type(_type(schema), schema, depth)
@@ -73,9 +73,9 @@ class _Maker:
             return (schema["enum"][self._choice % len(schema["enum"])],)
         return (schema["default"],) if "default" in schema else None
 
-    def _inner(self, schema: Mapping[str, Any]) -> Any:
+    def _chosen_schema(self, schema: Mapping[str, Any]) -> Any:
         if isinstance(schema.get("$ref"), str):
-            return self._at(schema["$ref"])
+            return self._resolve(schema["$ref"])
         for name in ("anyOf", "oneOf"):
             if isinstance(schema.get(name), list) and schema[name]:
                 self.chose = True
@@ -87,7 +87,7 @@ class _Maker:
             return _merge_all_of(schema)
         return None
 
-    def _at(self, pointer: str) -> Any:
+    def _resolve(self, pointer: str) -> Any:
         found = self._root
         for step in pointer.removeprefix("#").strip("/").split("/") if pointer != "#" else ():
             found = found.get(step, {}) if isinstance(found, Mapping) else {}

@@ -47,7 +47,7 @@ class _Lenient:
             return value
         wanted = self._types(schema, 0) - {"null"}
         if len(wanted) == 1:
-            value = _as(wanted.pop(), value)
+            value = _convert(wanted.pop(), value)
         if isinstance(value, Mapping):
             return self._object(schema, value, depth)
         if isinstance(value, list):
@@ -107,7 +107,7 @@ def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _as(wanted: str, value: Any) -> Any:
+def _convert(wanted: str, value: Any) -> Any:
     """Return `value` converted to the type `wanted` if only one meaning is possible."""
     if isinstance(value, str) and wanted != "string":
         value = _from_text(wanted, value)

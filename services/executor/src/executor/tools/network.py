@@ -85,11 +85,11 @@ class GuardedClient:
         except aiohttp.ClientConnectorDNSError:
             raise ToolFault(f"the host of {_without_query(request.url)} cannot be found.") from None
         except aiohttp.ClientConnectorError as fault:
-            told = _REFUSED in str(fault.os_error)
-            reason = _INSIDE if told else "its host cannot be reached"
+            refused = _REFUSED in str(fault.os_error)
+            reason = _INSIDE if refused else "its host cannot be reached"
             raise ToolFault(f"{_without_query(request.url)}: {reason}.") from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
-            raise ToolFault(f"{_without_query(request.url)}: {_why(fault)}.") from None
+            raise ToolFault(f"{_without_query(request.url)}: {_reason(fault)}.") from None
 
     async def _follow(self, request: Outgoing) -> Incoming:
         for _ in range(_REDIRECTS + 1):
@@ -180,7 +180,7 @@ def _redirect(request: Outgoing, url: URL, status: int, place: str) -> Outgoing:
     return moved
 
 
-def _why(fault: Exception) -> str:
+def _reason(fault: Exception) -> str:
     """Return in words how a request failed after it reached its host."""
     if isinstance(fault, aiohttp.ServerDisconnectedError):
         return "it closed the connection without an answer"

@@ -41,7 +41,7 @@ class Mask:
             layers.append(layer)
             shown = layer.text
             places += [source_span(layers, *found) for found in self._find(shown)]
-        return _without(text, places)
+        return _cut_out(text, places)
 
     def _find(self, text: str) -> Iterable[tuple[int, int]]:
         for form in self._forms:
@@ -51,7 +51,7 @@ class Mask:
                 at = text.find(form, at + len(form))
 
 
-def _without(text: str, places: Iterable[tuple[int, int]]) -> str:
+def _cut_out(text: str, places: Iterable[tuple[int, int]]) -> str:
     parts, done = [], 0
     for begin, end in sorted(places):
         if begin >= done:

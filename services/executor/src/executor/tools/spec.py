@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 
-class Failed(str):
+class FailedResult(str):
     """The result of a failed tool call: a text for the agent, distinguishable from other results."""
 
     __slots__ = ()

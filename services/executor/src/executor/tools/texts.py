@@ -69,7 +69,7 @@ _CONTROLS = frozenset(range(32)) - {7, 8, 9, 10, 12, 13, 27}
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedText:
     """A decoded text, with a note on how it was read (empty if there is nothing to note)."""
 
     text: str
@@ -164,7 +164,7 @@ def _decode(raw: bytes, codec: str) -> str:
     return raw.decode(codec, "replace").removeprefix("\ufeff")
 
 
-def decode_file(raw: bytes) -> Decoded:
+def decode_file(raw: bytes) -> DecodedText:
     """Return the text of a file of unknown encoding; blocks for a second at most."""
     codec = codec_by_mark(raw) or _codec_by_zeros(raw) or _codec_by_shifts(raw)
     if codec is None and _is_utf8(raw):
@@ -172,9 +172,9 @@ def decode_file(raw: bytes) -> Decoded:
     if codec is not None:
         text = _decode(raw, codec)
         broken = text.count("\ufffd") - (raw.count("\ufffd".encode()) if codec == "utf-8" else 0)
-        return Decoded(text, f"broken bytes: {broken}, shown as \ufffd" if broken > 0 else "")
+        return DecodedText(text, f"broken bytes: {broken}, shown as \ufffd" if broken > 0 else "")
     codec = _guess(raw)
-    return Decoded(_decode(raw, codec), f"its encoding is a guess: {_label_of(codec)}")
+    return DecodedText(_decode(raw, codec), f"its encoding is a guess: {_label_of(codec)}")
 
 
 def _guess(raw: bytes) -> str:
@@ -210,17 +210,17 @@ def describe_binary(raw: bytes, kind: str = "", charset: str = "") -> str | None
 
     `charset` is the encoding that the sender names: only UTF-16 and UTF-32 contain zeros.
     """
-    told = next((name for begin, name in _KINDS if raw.startswith(begin)), None)
+    what = next((name for begin, name in _KINDS if raw.startswith(begin)), None)
     family = kind.partition("/")[0]
-    if told is None and family in {"image", "audio", "video", "font"} and not kind.endswith("xml"):
-        told = kind
+    if what is None and family in {"image", "audio", "video", "font"} and not kind.endswith("xml"):
+        what = kind
     wide = (codec_of(charset) or "").startswith(("utf-16", "utf-32"))
-    if told is None and not wide and codec_by_mark(raw) is None and _codec_by_zeros(raw) is None:
+    if what is None and not wide and codec_by_mark(raw) is None and _codec_by_zeros(raw) is None:
         head = raw[:8192]
         controls = sum(byte in _CONTROLS for byte in head)
         if b"\0" in head or controls > len(head) * 0.1:
-            told = kind if kind and not _TEXT_KINDS.fullmatch(kind) else "binary data"
-    return None if told is None else f"{told}, {format_size(len(raw))}"
+            what = kind if kind and not _TEXT_KINDS.fullmatch(kind) else "binary data"
+    return None if what is None else f"{what}, {format_size(len(raw))}"
 
 
 def format_size(count: int) -> str:
@@ -238,13 +238,13 @@ def window(text: str, offset: int, note: str = "") -> str:
     """Return as much of `text` from `offset` on as fits an answer, with a note on how to read on."""
     part = text[offset : offset + WINDOW]
     end = offset + len(part)
-    told = [note] if note else []
+    notes = [note] if note else []
     if offset >= len(text) > 0:
-        told.append(f"there is nothing after character {len(text)}")
+        notes.append(f"there is nothing after character {len(text)}")
     elif end < len(text):
-        told.append(
+        notes.append(
             f"characters {offset} to {end} of {len(text)}; call again with offset {end} to read on"
         )
     elif offset:
-        told.append(f"characters {offset} to {end}, the end")
-    return f"{part}\n… ({'; '.join(told)})" if told else part
+        notes.append(f"characters {offset} to {end}, the end")
+    return f"{part}\n… ({'; '.join(notes)})" if notes else part

@@ -10,7 +10,7 @@ from common.logs import get_logger
 from executor.tools import arguments as checking
 from executor.tools.call import Call
 from executor.tools.secrets import Mask
-from executor.tools.spec import Failed, ToolSpec
+from executor.tools.spec import FailedResult, ToolSpec
 
 log = get_logger(__name__)
 
@@ -41,17 +41,17 @@ class SimpleTool:
         return await checking.fit_arguments(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
-        """Return the result, or what went wrong as `Failed`; raises only if cancelled."""
+        """Return the result, or what went wrong as `FailedResult`; raises only if cancelled."""
         try:
             async with asyncio.timeout(self.timeout):
                 return await self._present(await self.run(arguments, call))
         except (ToolFault, KasalError) as fault:
-            return Failed(await self._present(f"Error: {fault}"))
+            return FailedResult(await self._present(f"Error: {fault}"))
         except TimeoutError:
-            return Failed(f"Error: {self.spec.name} took longer than {self.timeout:g} s.")
+            return FailedResult(f"Error: {self.spec.name} took longer than {self.timeout:g} s.")
         except Exception as fault:
             log.exception("a tool failed", tool=self.spec.name, call=call.key)
-            return Failed(f"Error: {self.spec.name} failed ({type(fault).__name__}).")
+            return FailedResult(f"Error: {self.spec.name} failed ({type(fault).__name__}).")
 
     async def _present(self, text: str) -> str:
         if len(text) <= _AT_ONCE:

@@ -34,15 +34,15 @@ class Toolbox:
     def tool(self, snapshot: ToolSnapshot) -> SimpleTool | None:
         """Return the tool that `snapshot` describes, or None for an unknown built-in one."""
         if snapshot.endpoint is not None:
-            return self._custom(snapshot)
+            return self._custom_tool(snapshot)
         tool = self._built_in.get(snapshot.name)
         if tool is None:
             return None
-        told, run = tool.declaration, self._functions[snapshot.name]
-        spec = ToolSpec(told.name, told.description, told.parameters)
-        return SimpleTool(spec, run, told.idempotent, told.reads, mask=self._mask)
+        declaration, run = tool.declaration, self._functions[snapshot.name]
+        spec = ToolSpec(declaration.name, declaration.description, declaration.parameters)
+        return SimpleTool(spec, run, declaration.idempotent, declaration.reads, mask=self._mask)
 
-    def _custom(self, snapshot: ToolSnapshot) -> SimpleTool:
+    def _custom_tool(self, snapshot: ToolSnapshot) -> SimpleTool:
         spec = ToolSpec(snapshot.name, snapshot.description, snapshot.parameters or _ANYTHING)
         reads = snapshot.method.upper() in READING
         safe = snapshot.idempotent or reads

@@ -6,8 +6,8 @@ import pytest
 
 from common.contracts.crew import AgentSnapshot
 from common.contracts.events import ExecutionComplete
-from executor.engine.coworkers import Coworkers, Unclear
-from executor.tools.spec import Failed
+from executor.engine.coworkers import Coworkers, UnclearName
+from executor.tools.spec import FailedResult
 
 
 def agent(number, name, role="Role"):
@@ -91,7 +91,7 @@ async def test_a_long_answer_of_a_coworker_is_cut_with_a_mark(stage, kit):
 
 async def test_a_failure_is_marked_and_a_text_like_one_is_not(stage, kit):
     stage.drawer.tools = {
-        "bad": lambda _: Failed("It is broken."),
+        "bad": lambda _: FailedResult("It is broken."),
         "log": lambda _: "Error: from a log",
     }
     stage.script.say = lambda _, dialogue, __: (
@@ -135,9 +135,9 @@ def test_coworkers_have_names_of_their_own(people, names):
 def test_who_is_not_clearly_meant_is_not_guessed():
     coworkers = Coworkers([agent(1, "A", "Writer"), agent(2, "B", "Writer"), agent(3, "C", "Poet")])
     assert coworkers.find(" poet").id == "agent_3"
-    with pytest.raises(Unclear, match="several coworkers are called Writer: A, B"):
+    with pytest.raises(UnclearName, match="several coworkers are called Writer: A, B"):
         coworkers.find("Writer")
-    with pytest.raises(Unclear, match=r"no coworker D\. There are: A, B, C"):
+    with pytest.raises(UnclearName, match=r"no coworker D\. There are: A, B, C"):
         coworkers.find("D")
 
 

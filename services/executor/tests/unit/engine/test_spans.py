@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from executor.engine.faults import RunFault
 from executor.models.dialogue import Finish, Reply, Tokens, ToolRequest
 from executor.models.model import ModelFault
-from executor.tools.spec import Failed
+from executor.tools.spec import FailedResult
 
 SECRET = "IBAN-DE02120300000000202051"
 USED = Tokens(10, 5, 0.001)
@@ -49,7 +49,7 @@ def fails(_):
     ],
 )  # fmt: skip
 async def test_no_span_holds_what_was_said(stage, kit, say, error):
-    stage.drawer.tools = {"t": lambda _: Failed(f"Error: {SECRET}"), "bad": fails}
+    stage.drawer.tools = {"t": lambda _: FailedResult(f"Error: {SECRET}"), "bad": fails}
     stage.script.say = say
     made = await spans(stage, kit.crew(1, tools_1=["t", "bad"], task={"guardrail": SECRET}))
     assert made

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from common.schemas.validation import complaint_within as complaint
 from executor.domain.log.records import json_bytes
-from executor.engine.values import LONGEST, Unreadable, find_value
+from executor.engine.values import LONGEST, UnreadableValue, find_value
 
 OBJECT = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}
 
@@ -54,7 +54,7 @@ def test_line_breaks_in_texts_need_no_escape():
 def test_a_value_is_read_however_it_is_wrapped(text):
     try:
         assert read(text) == {"n": 1}
-    except Unreadable as fault:
+    except UnreadableValue as fault:
         pytest.fail(str(fault))
 
 
@@ -107,7 +107,7 @@ def test_a_value_is_kept_as_it_was_said(text, schema, value):
     ],
 )
 def test_what_cannot_be_kept_is_refused_with_the_reason(text, reason):
-    with pytest.raises(Unreadable, match=reason):
+    with pytest.raises(UnreadableValue, match=reason):
         read(text)
 
 
@@ -138,7 +138,7 @@ def test_a_hostile_answer_is_read_in_little_time(text):
     gc.freeze()  # what other tests have made is no part of it
     begun = time.process_time()
     try:
-        with contextlib.suppress(Unreadable):
+        with contextlib.suppress(UnreadableValue):
             read(text, {"type": "integer"})
         assert time.process_time() - begun < 0.25
     finally:
@@ -181,6 +181,6 @@ def test_any_object_comes_out_of_any_prose(value, before, after, indent):
 def test_whatever_is_said_is_a_value_that_can_be_stored_or_a_reason(text):
     try:
         value = read(text, {})
-    except Unreadable:
+    except UnreadableValue:
         return
     assert json.loads(json_bytes(value)) == value

@@ -18,7 +18,7 @@ from executor.tools.arguments import fit_arguments
 from executor.tools.built_in.web_fetch import WebFetch
 from executor.tools.custom import CustomTool
 from executor.tools.network import Incoming
-from executor.tools.spec import Failed
+from executor.tools.spec import FailedResult
 from executor.tools.tool import ToolFault
 
 D1 = {
@@ -140,5 +140,5 @@ async def test_no_value_holds_the_loop(shop, folder, call, place):
 async def test_a_folder_is_said_to_be_one(shop, folder, call):
     (folder / "ws_1" / "d").mkdir()
     told = await shop.toolbox().tool(ToolSnapshot(name="file_reader")).call({"path": "d"}, call)
-    assert isinstance(told, Failed)
+    assert isinstance(told, FailedResult)
     assert "d is a folder" in told
