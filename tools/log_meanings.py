@@ -111,7 +111,7 @@ MEANINGS = {
     ),
     "a job could not be handed back": "Others take it over when this worker's lease expires.",
     "a run is cut off: its job is no longer ours": "Others considered this worker dead and took over the job.",
-    "a run is given up: the store stays away": (
+    "a run is given up: the store stays down": (
         "The store was down for longer than KASAL_STORE_PATIENCE; the run is resumed later."
     ),
     "a run could not be finished": "A bug; the job is taken over when its lease expires.",
@@ -161,9 +161,9 @@ MEANINGS = {
     "a stream is broken off": "An SSE client reconnects with `Last-Event-ID`.",
     "a job cannot be read and is left alone": "Its document does not fit this version: inspect it, or upgrade.",
     "a job is left in the store": "The database was down at its turn: it is queued, and found there.",
-    "a look for queued jobs failed and will be repeated": "Jobs wait for the next search. Report it.",
+    "a search for queued jobs failed and will be repeated": "Jobs wait for the next search. Report it.",
     "a job could not be claimed": "It is retried every second; the others continue. Report it.",
-    "what a run had in line is left out": "It could not be stored; the job ends with an error that says why.",
+    "pending events dropped: they could not be stored": "It could not be stored; the job ends with an error that says why.",
     "memory waits for the bus": (
         "This worker keeps what runs remembered, and sends it when the bus is back."
     ),

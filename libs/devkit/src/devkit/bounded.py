@@ -1,13 +1,13 @@
-"""Queries that no limit bounds, and what does. Each is `service: command collection(fields)`."""
+"""Queries without a limit, and what bounds them. Each is `service: command collection(fields)`."""
 
 from collections.abc import Mapping
 
 _WORKERS = "as many as there are workers"
-_SECANTUS = "SecantusDB alone: a window of time, which grows no wider than what it has held before"
+_SECANTUS = "SecantusDB only: a time window, which grows only while it holds few documents"
 _SKIPS = "an index is skipped through, from one value to the next"
-_EXPIRED = "what has run out since the last sweep, each of which it removes"
+_EXPIRED = "what has expired since the last sweep, which removes it"
 _DAY = "what was revoked in the last day, read when a process starts"
-_COUNTED = "KASAL_CREW_LIMIT: counted anew, where a process has died within a change"
+_COUNTED = "KASAL_CREW_LIMIT: counted again after a process died during a change"
 
 BOUNDED: Mapping[str, str] = {
     "executor: find workers()": _WORKERS,
@@ -44,7 +44,7 @@ OWNED: Mapping[str, str] = {
     "auth: workspaces": "members.user_id",
     "crews: memories": "keyed",  # KASAL_MEMORY_KEY_LIMIT
 }
-"""Collections of which one person, workspace or crew has so few that all of them may be looked at."""
+"""Collections of which a person, workspace or crew has few enough documents to read them all."""
 
 
 def accepted(place: str, service: str, collection: str, by: Mapping[str, object]) -> bool:

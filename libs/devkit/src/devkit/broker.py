@@ -1,4 +1,4 @@
-"""Emptying a real broker between tests: its queues are durable and their names are fixed."""
+"""Empties a real broker between tests: its queues are durable and have fixed names."""
 
 import aio_pika
 
@@ -7,7 +7,7 @@ from common.contracts.topology import QUEUES
 
 
 async def purge(url: str) -> None:
-    """Leave every queue of the platform declared and empty."""
+    """Declare and empty every queue of the platform."""
     async with await aio_pika.connect(url) as connection:
         channel = await connection.channel()
         await declare_topology(channel)

@@ -1,4 +1,4 @@
-"""What a test's code asks of MongoDB, command by command, and which shards that would reach."""
+"""Records the commands that a test's code sends to MongoDB, and which shards they would reach."""
 
 import re
 from collections import Counter
@@ -20,14 +20,14 @@ _SCRIPT = Path(__file__).parents[4] / "deploy/mongodb/shard.js"
 
 
 def shard_keys(service: str) -> dict[str, str]:
-    """Return the shard key's field of each sharded collection of a service, as deployed."""
+    """Return the field of the shard key of each sharded collection of a service, as deployed."""
     found = _SHARDED.findall(_SCRIPT.read_text())
     return {collection: key for name, collection, key, _ in found if name == service}
 
 
 @dataclass(frozen=True)
 class SentCommand:
-    """One query, or one part of a write command. `by` is what it selects by; None inserts.
+    """One query, or one part of a write command. `by` is its filter, or None for an insert.
 
     `service` is the last part of the database's name.
     """
@@ -39,11 +39,11 @@ class SentCommand:
 
     @property
     def shape(self) -> str:
-        """The command, the collection and the fields that it selects by."""
+        """The command, the collection and the fields of the filter."""
         return f"{self.command} {self.collection}({', '.join(sorted(self.by or ()))})"
 
     def targeted(self, keys: Mapping[str, str]) -> bool:
-        """Say whether a sharded cluster would ask only the shards that have what it names."""
+        """Say whether a sharded cluster would send it only to the shards that have the documents."""
         if self.by is None or self.collection not in keys:
             return True
         wanted = self.by.get(keys[self.collection])
@@ -53,7 +53,7 @@ class SentCommand:
 
 
 class Commands(monitoring.CommandListener):
-    """Listens to all clients that `common.storage.mongo.connect` makes while its fixture is there."""
+    """Listens to all clients that `common.storage.mongo.connect` makes while the fixture is active."""
 
     def __init__(self) -> None:
         self.sent: list[SentCommand] = []
@@ -89,7 +89,7 @@ def _parts(name: str, command: Mapping[str, Any]) -> Iterator[Mapping[str, Any] 
         yield from (None for _ in command["documents"])
     elif name in {"update", "delete"}:
         yield from (one["q"] for one in command[f"{name}s"])
-    elif name == "aggregate":  # what counts documents
+    elif name == "aggregate":  # counts documents
         first = command["pipeline"][0] if command["pipeline"] else {}
         yield first.get("$match", {})
     elif name in _QUERIES:
@@ -98,7 +98,7 @@ def _parts(name: str, command: Mapping[str, Any]) -> Iterator[Mapping[str, Any] 
 
 @pytest.fixture
 def commands(monkeypatch: pytest.MonkeyPatch) -> Commands:
-    """The commands of all clients that are made after this."""
+    """The commands of all clients that are made from now on."""
     listener, client = Commands(), common.storage.mongo.Client
 
     def make_client(

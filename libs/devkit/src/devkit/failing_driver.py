@@ -1,4 +1,4 @@
-"""A database driver all of whose calls fail, for the contract that no store lets its driver's errors out."""
+"""A database driver whose calls all fail, to test that no store raises its driver's errors."""
 
 import inspect
 from collections.abc import Callable, Generator, Mapping
@@ -6,9 +6,9 @@ from typing import Any, Self
 
 
 class FailingDriver:
-    """Stands for a database, a collection, a cursor or a Redis client.
+    """Stands in for a database, a collection, a cursor or a Redis client.
 
-    Whatever is called on it returns it again; awaiting it, or reading from it, raises `fault`.
+    Every call returns the driver itself; awaiting it or reading from it raises `fault`.
     """
 
     def __init__(self, fault: Exception) -> None:
@@ -37,13 +37,13 @@ class FailingDriver:
 
 
 def public_methods(store: type) -> list[str]:
-    """Return the names of a store's public methods that do something with its driver."""
+    """Return the names of a store's public methods that use its driver."""
     methods = inspect.getmembers(store, inspect.iscoroutinefunction)
     return [name for name, _ in methods if not name.startswith("_")]
 
 
 def call_with(method: Callable[..., Any], examples: Mapping[str, Any]) -> Any:
-    """Call `method` with the example of each parameter, by its name. Raises `KeyError` for a new one."""
+    """Call `method` with the example for each parameter's name. Raises `KeyError` if one is missing."""
     needed = [
         one for one in inspect.signature(method).parameters.values() if one.default is one.empty
     ]

@@ -16,7 +16,7 @@ KEY_ID = "test-key"
 
 
 class LocalKeys:
-    """A `KeySource` over one key pair. `asked` counts the questions."""
+    """A `KeySource` over one key pair. `asked` counts the lookups."""
 
     def __init__(self) -> None:
         self.private: EllipticCurvePrivateKey = generate_private_key(SECP256R1())
@@ -28,7 +28,7 @@ class LocalKeys:
 
 
 class TokenMaker:
-    """Makes tokens that a verifier over its keys accepts."""
+    """Makes tokens that a verifier with the same keys accepts."""
 
     def __init__(self, keys: LocalKeys) -> None:
         self._keys = keys

@@ -1,16 +1,16 @@
-"""How long an event loop was held: for tests that feed it what users, models, tools and pages say.
+"""Measures how long an event loop is blocked, for tests with input from users, models, tools and pages.
 
     async def test_nothing_said_holds_the_loop() -> None:
-        await warm_up()                     # what is imported late is not what is measured
+        await warm_up()                     # so that late imports are not measured
         async with loop_lag():
             await the_place_under_test(hostile)
 
-It fails when the loop's own thread worked for longer than 50 ms between two turns. That is counted in
-the thread's processor time, so that a busy machine makes no difference: a loop that only waits for
-the processor is not held. What another thread of the process does beside the loop may keep it
-waiting too, when it does not let go of the interpreter (a long call of a C library): that is counted
-in the whole process's processor time, with a wider bound. What a test run has made before the block is
-left out of garbage collections meanwhile: to look through all of it takes longer than the bound.
+It fails if the loop's own thread worked for longer than 50 ms between two turns. This is measured in the
+thread's CPU time, so that a busy machine makes no difference: a loop that only waits for the CPU is not
+blocked. Another thread can block the loop too, if it does not release the interpreter (a long call of a C
+library). That is measured in CPU time of the whole process, with a wider limit. Objects made before the
+block are excluded from garbage collection meanwhile: a collection of all of them takes longer than the
+limit.
 """
 
 import asyncio
@@ -21,25 +21,25 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 HELD = 0.05
-"""Seconds of its own work that a loop may do between two turns."""
+"""CPU seconds that the loop's thread may work between two turns."""
 STARVED = 2.0
-"""Seconds of the process's work that a loop may have to wait for between two turns.
+"""CPU seconds that the process may work between two turns of the loop.
 
-Where other programs want the processor too, threads that let go of the interpreter every few
-milliseconds keep a loop waiting for some tenths of a second. What this looks for, a call of a C
-library that does not let go, takes longer than that on any hostile value.
+If other programs use the CPU too, threads that release the interpreter every few milliseconds can delay
+a loop for some tenths of a second. This looks for a call of a C library that does not release it, which
+takes longer than that on any hostile value.
 """
 _TICK = 0.001
 
 
 @dataclass
 class Lag:
-    """The longest times between two turns of the loop, in seconds of processor time."""
+    """The longest times between two turns of the loop, in seconds of CPU time."""
 
     held: float = 0.0
-    """The loop's own thread worked."""
+    """Work of the loop's own thread."""
     starved: float = 0.0
-    """The process worked, on whichever threads."""
+    """Work of the process, on any thread."""
 
 
 class _Clock:
@@ -54,15 +54,15 @@ class _Clock:
         own, all_, wall = self._own, self._all, self._wall
         self.begin()
         self._lag.held = max(self._lag.held, self._own - own)
-        # Two threads at work count twice: no loop waits for longer than the wall's clock says.
+        # Two busy threads count twice, but a loop never waits longer than the wall clock says.
         self._lag.starved = max(self._lag.starved, min(self._all - all_, self._wall - wall))
 
 
 @contextlib.asynccontextmanager
 async def loop_lag(*, held: float = HELD, starved: float = STARVED) -> AsyncIterator[Lag]:
-    """Measure the running loop's lag while the block runs, and fail when it was above the bounds.
+    """Measure the running loop's lag during the block, and fail if it exceeds the limits.
 
-    Raises `AssertionError`. Bounds are in seconds; pass `math.inf` to only measure.
+    Raises `AssertionError`. Limits are in seconds; pass `math.inf` to only measure.
     """
     lag = Lag()
     clock = _Clock(lag)

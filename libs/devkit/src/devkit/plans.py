@@ -1,9 +1,9 @@
-"""Whether every query that a test's code sends to MongoDB is bounded, however large its collection.
+"""Checks that every query a test's code sends to MongoDB is bounded, however large its collection.
 
-`explain` is not at hand everywhere, so the rule of MongoDB's planner is applied to each command as it
-is sent, with the indexes of docs/reference/indexes.json. A query is bounded when it names ids, or has a
-limit and an index that gives what it asks for in the order it asks for it: then no more entries are
-examined than are returned. What is bounded by something else is listed with what that is.
+`explain` is not available everywhere, so the rules of MongoDB's planner are applied to each command as it
+is sent, with the indexes of docs/reference/indexes.json. A query is bounded if it names ids, or has a limit
+and an index that returns the results in the requested order: then no more entries are examined than
+returned. Queries that are bounded by something else are listed in `devkit.bounded`.
 """
 
 import inspect
@@ -27,12 +27,12 @@ _QUERIES = {
 }
 _OURS = re.compile(r"/services/\w+/src/|/libs/common/src/common/idempotency/")
 _WIDEST = 5_000
-"""Numbers in a range that counts as bounded by itself."""
+"""Numbers in the widest range that counts as bounded."""
 
 
 @dataclass(frozen=True)
 class Index:
-    """An index, its fields in order; `always` is what is true of each document in it."""
+    """An index with its fields in order. `always` is its partial filter."""
 
     fields: Sequence[str]
     unique: bool = False
@@ -41,7 +41,7 @@ class Index:
 
 @dataclass(frozen=True)
 class Query:
-    """One query, or the selecting part of a write."""
+    """One query, or the filter of a write."""
 
     command: str
     collection: str
@@ -51,7 +51,7 @@ class Query:
 
     @property
     def shape(self) -> str:
-        """The command, the collection, what it selects by, and whether it has a limit."""
+        """The command, the collection, the fields of the filter, and whether it has a limit."""
         fields = ", ".join(sorted(self.by))
         return f"{self.command} {self.collection}({fields})" + (" limit" if self.limit else "")
 
@@ -72,7 +72,7 @@ def recorded_indexes() -> Mapping[str, Mapping[str, Sequence[Index]]]:
 
 
 def queries(name: str, command: Mapping[str, Any]) -> Iterator[Query]:
-    """Yield what a command selects by."""
+    """Yield the queries of a command."""
     collection = command.get(name)
     if not isinstance(collection, str):
         return
@@ -93,7 +93,7 @@ def queries(name: str, command: Mapping[str, Any]) -> Iterator[Query]:
 
 
 def bounded(query: Query, indexes: Sequence[Index]) -> bool:
-    """Say whether no more is examined than is asked for, however large the collection is."""
+    """Say whether the query examines no more than it returns, however large the collection."""
     primary = Index(["_id"], unique=True)
     for index in (primary, *indexes):
         equal = {name for name, value in query.by.items() if _points(value)}
@@ -134,7 +134,7 @@ def _implied(index: Index, by: Mapping[str, Any]) -> bool:
 
 
 def _ours() -> bool:
-    """Say whether a service's code asks: not the test by itself, and no migration, which reads all."""
+    """Say whether a service sends the query: not the test itself, nor a migration, which reads all."""
     frame: FrameType | None = inspect.currentframe()
     ours = False
     while frame is not None:
@@ -147,7 +147,7 @@ def _ours() -> bool:
 
 
 class Plans(monitoring.CommandListener):
-    """Listens to all clients of a test run, and keeps the shapes of queries that are not bounded."""
+    """Listens to all clients of a test run and records the shapes of unbounded queries."""
 
     def __init__(self) -> None:
         self.unbounded: dict[str, Query] = {}

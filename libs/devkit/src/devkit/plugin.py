@@ -1,4 +1,4 @@
-"""Fixtures for all tests: real backends (started when first asked for), tokens, a served app."""
+"""Fixtures for all tests: real backends (started when first used), tokens, a served app."""
 
 import os
 import secrets
@@ -36,9 +36,9 @@ FoundT = TypeVar("FoundT")
 
 
 def pytest_configure() -> None:
-    """Show log lines in what pytest captures, with plain tracebacks: quick, and no locals.
+    """Show log lines in pytest's captured output, with plain tracebacks: fast, and without locals.
 
-    What the tests start migrates its own database, unless the test says otherwise.
+    Services that tests start migrate their own databases, unless the test says otherwise.
     """
     os.environ.setdefault("KASAL_MIGRATE_ON_START", "true")
     structlog.configure(
@@ -62,7 +62,7 @@ def _make_watched_client(*args: Any, event_listeners: Any = (), **options: Any) 
 
 @pytest.fixture(autouse=True)
 def _bounded_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Have a test fail whose code sends a query that grows with its collection."""
+    """Fail a test whose code sends a query that reads more as its collection grows."""
     monkeypatch.setattr(common.storage.mongo, "Client", _make_watched_client)
     _plans.unbounded.clear()
     yield
@@ -71,18 +71,18 @@ def _bounded_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         for place, query in _plans.unbounded.items()
         if not accepted(place, place.partition(":")[0], query.collection, query.by)
     }
-    assert not found, "These queries read more the larger their collection is."
+    assert not found, "These queries read more as their collection grows."
 
 
 @pytest.fixture
 def work() -> Work:
-    """What counts how much the code under test reads from its stores."""
+    """Counts how much the code under test reads from its stores."""
     return _work
 
 
 @pytest.fixture(scope="session")
 def backends_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder that the programs started for the tests keep their data in."""
+    """The data folder of the programs that are started for the tests."""
     return tmp_path_factory.mktemp("backends")
 
 
@@ -107,8 +107,8 @@ def mongo_server(backends_folder: Path) -> Iterator[finding.Found]:
 def mongo_url(mongo_server: finding.Found) -> str:
     """The URL of a MongoDB that takes writes.
 
-    SecantusDB locks up for good once in some thousand makings of an index. The test in which it does
-    fails; those after it get one that was started anew.
+    SecantusDB hangs for good once in several thousand index creations. The test in which it does so
+    fails; the next ones get a new server.
     """
     program = mongo_server.program
     if program is not None and not _takes_writes(mongo_server.url):
@@ -130,24 +130,24 @@ def _takes_writes(url: str) -> bool:
 
 @pytest.fixture(scope="session")
 def redis_server(backends_folder: Path) -> Iterator[str]:
-    """The URL of Redis as it was found; tests take `redis_url`, which is emptied for each."""
+    """The URL of the Redis server. Tests use `redis_url`, which is emptied for each of them."""
     with _require(finding.redis_url(backends_folder / "redis")) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def amqp_server(backends_folder: Path) -> Iterator[str]:
-    """The URL of RabbitMQ as it was found; tests take `amqp_url`, which is emptied for each."""
+    """The URL of the RabbitMQ server. Tests use `amqp_url`, which is emptied for each of them."""
     with _require(finding.amqp_url(backends_folder / "rabbitmq")) as url:
         yield url
 
 
 @pytest.fixture
 def mongo_prefix(mongo_url: str) -> Iterator[str]:
-    """What the names of this test's databases begin with; they are dropped after it."""
+    """The prefix of this test's database names; the databases are dropped after it."""
     prefix = f"test_{secrets.token_hex(6)}_"
     yield prefix
-    if "KASAL_TEST_MONGO_URL" in os.environ:  # our own server's folder goes as a whole
+    if "KASAL_TEST_MONGO_URL" in os.environ:  # the folder of our own server is removed as a whole
         with MongoClient[dict[str, Any]](mongo_url) as client:
             for name in client.list_database_names():
                 if name.startswith(prefix):
@@ -156,20 +156,20 @@ def mongo_prefix(mongo_url: str) -> Iterator[str]:
 
 @pytest.fixture
 def mongo_settings(mongo_url: str, mongo_prefix: str) -> MongoSettings:
-    """Settings that lead to databases of this test's own."""
+    """Settings with databases of this test's own."""
     return MongoSettings(mongo_url=mongo_url, mongo_database_prefix=mongo_prefix)
 
 
 @pytest.fixture
 async def mongo_database(mongo_settings: MongoSettings) -> AsyncIterator[Callable[[str], Database]]:
-    """A function that returns this test's own database of the service it is given."""
+    """A function that returns this test's own database of a service."""
     async with connect(mongo_settings) as client:
         yield lambda service: database(client, mongo_settings, service)
 
 
 @pytest.fixture
 def redis_url(redis_server: str) -> str:
-    """The URL of a real Redis with nothing in it."""
+    """The URL of a real, empty Redis."""
     from redis import Redis
 
     with Redis.from_url(redis_server) as client:
@@ -179,7 +179,7 @@ def redis_url(redis_server: str) -> str:
 
 @pytest.fixture
 async def amqp_url(amqp_server: str) -> str:
-    """The URL of a real RabbitMQ with the platform's queues, all of them empty."""
+    """The URL of a real RabbitMQ with the platform's queues, all empty."""
     from devkit.broker import purge
 
     await purge(amqp_server)
@@ -188,7 +188,7 @@ async def amqp_url(amqp_server: str) -> str:
 
 @pytest.fixture
 def backends() -> InProcessBackends:
-    """The embedded backends of one test: give services `memory://` URLs and this."""
+    """The embedded backends of one test, for services with `memory://` URLs."""
     return InProcessBackends()
 
 
@@ -202,13 +202,13 @@ def telemetry() -> Iterator[Telemetry]:
 
 @pytest.fixture(scope="session")
 def signing_keys() -> LocalKeys:
-    """The key pair of the tests, as a `KeySource`; the private half is `.private`."""
+    """The key pair of the tests, as a `KeySource`. The private key is `.private`."""
     return LocalKeys()
 
 
 @pytest.fixture
 def verifier(signing_keys: LocalKeys) -> TokenVerifier:
-    """A verifier that accepts what `make_token` makes."""
+    """A verifier that accepts the tokens of `make_token`."""
     return TokenVerifier(signing_keys)
 
 

@@ -1,6 +1,6 @@
-"""What a PromQL expression asks for: metrics, and the labels it selects or groups by.
+"""Finds what a PromQL expression uses: metrics, and the labels it selects or groups by.
 
-Enough of the language for our own rules and dashboards; `promtool` is what judges the rest.
+It understands enough for our own rules and dashboards; `promtool` checks the rest.
 """
 
 import re
@@ -21,14 +21,14 @@ _UNIT = re.compile(r"\b\d+(?:\.\d+)?(?:ms|[smhdwy])\b")
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """`labels` are those that the expression names, whichever of the metrics they belong to."""
+    """The metrics and labels of an expression; a label may belong to any of the metrics."""
 
     metrics: frozenset[str]
     labels: frozenset[str]
 
 
 def selection_of(expression: str) -> Selection:
-    """Return what `expression`, or a Grafana `label_values(...)` query, asks for."""
+    """Return the metrics and labels of `expression` or of a Grafana `label_values(...)` query."""
     values = _LABEL_VALUES.fullmatch(expression.strip())
     if values is not None:
         inner = selection_of(values[1])

@@ -1,4 +1,4 @@
-"""The published schemas of events, for tests to hold real events against."""
+"""The published schemas of events, for tests to check real events against."""
 
 import json
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ import jsonschema_rs
 
 
 def check_event(event: Mapping[str, Any]) -> None:
-    """Raise `jsonschema_rs.ValidationError` for an event that the OpenAPI document does not allow."""
+    """Raise `jsonschema_rs.ValidationError` if the OpenAPI document does not allow `event`."""
     _validator(str(event.get("type"))).validate(dict(event))
 
 

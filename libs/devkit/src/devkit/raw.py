@@ -1,4 +1,4 @@
-"""A WebSocket client that does what no library lets it: sends any frame, and reads nothing."""
+"""A WebSocket client that can do what no library allows: send any frame, and read nothing."""
 
 import asyncio
 import base64
@@ -14,7 +14,7 @@ _SMALL_BUFFER = 4_096
 
 
 def frame(opcode: int, payload: bytes = b"", *, last: bool = True) -> bytes:
-    """Return a client's frame (RFC 6455, section 5.2), masked with zeros; up to 65,535 bytes."""
+    """Return a client frame (RFC 6455, section 5.2) of up to 65,535 bytes, masked with zeros."""
     head = bytes([opcode | (0x80 if last else 0)])
     size = len(payload)
     length = bytes([0x80 | size]) if size < 126 else b"\xfe" + size.to_bytes(2, "big")
@@ -22,7 +22,7 @@ def frame(opcode: int, payload: bytes = b"", *, last: bool = True) -> bytes:
 
 
 class RawSocket:
-    """A connection after its opening handshake; `handshake` is what the server answered."""
+    """A connection after its opening handshake; `handshake` is the server's response."""
 
     def __init__(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, handshake: bytes
@@ -32,10 +32,10 @@ class RawSocket:
         self.handshake = handshake
 
     async def flood(self, piece: bytes, most: int, within: float) -> tuple[int, bool]:
-        """Send `piece` again and again, reading nothing, `most` bytes at most.
+        """Send `piece` repeatedly, at most `most` bytes, without reading.
 
-        Returns how many bytes the server or the system between has taken, and whether the server
-        has ended the connection within so many seconds.
+        Returns how many bytes the server and the network have accepted, and whether the server ended
+        the connection `within` that many seconds.
         """
         sent = 0
         try:
@@ -51,7 +51,7 @@ class RawSocket:
         return sent, False
 
     async def closing_code(self, within: float) -> int | None:
-        """Read until the server's close frame and return its code; None when it just ends."""
+        """Read until the server's close frame and return its code; None if the connection just ends."""
         with contextlib.suppress(asyncio.IncompleteReadError, OSError):
             async with asyncio.timeout(within):
                 while True:
@@ -67,7 +67,7 @@ class RawSocket:
         return None
 
     async def ended(self, within: float) -> bool:
-        """Return whether the server ends the connection within so many seconds."""
+        """Say whether the server ends the connection `within` that many seconds."""
         with contextlib.suppress(OSError):
             try:
                 async with asyncio.timeout(within):
@@ -82,7 +82,7 @@ class RawSocket:
 async def raw_socket(
     url: str, headers: dict[str, str] | None = None, *, small: bool = True
 ) -> AsyncIterator[RawSocket]:
-    """Open a WebSocket at `url` (`http://…`); with `small` buffers of the system on this side."""
+    """Open a WebSocket at `url` (`http://…`); `small` shrinks the system's buffers on this side."""
     parts = urlsplit(url)
     link = socket.socket()
     if small:
@@ -100,8 +100,8 @@ async def raw_socket(
         **(headers or {}),
     }
     target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
-    told = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
-    writer.write(f"GET {target} HTTP/1.1\r\n{told}\r\n".encode())
+    fields = "".join(f"{name}: {value}\r\n" for name, value in lines.items())
+    writer.write(f"GET {target} HTTP/1.1\r\n{fields}\r\n".encode())
     try:
         handshake = await reader.readuntil(b"\r\n\r\n")
         yield RawSocket(reader, writer, handshake)

@@ -1,4 +1,4 @@
-"""A Redis that answers and refuses: full, a replica, unable to save, or still loading its data."""
+"""A Redis that refuses commands: full, a replica, unable to save, or still loading its data."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -22,7 +22,7 @@ async def _replica(redis: Redis, _: Path) -> None:
 
 
 async def _without_its_master(redis: Redis, folder: Path) -> None:
-    """Refuses reads too."""
+    """Make it refuse reads too."""
     await redis.config_set("replica-serve-stale-data", "no")
     await _replica(redis, folder)
 
@@ -43,11 +43,11 @@ FAULTS: dict[str, Fault] = {
     "MASTERDOWN": _without_its_master,
     "MISCONF": _unable_to_save,
 }
-"""By the word that Redis begins its refusals with."""
+"""By the first word of the error that Redis returns."""
 
 
 async def heal(redis: Redis) -> None:
-    """End any of `FAULTS`."""
+    """Undo any of `FAULTS`."""
     await redis.replicaof("NO", "ONE")
     await redis.config_set("save", "")
     await redis.config_set("maxmemory", 0)
@@ -55,7 +55,7 @@ async def heal(redis: Redis) -> None:
 
 @asynccontextmanager
 async def private_redis(folder: Path) -> AsyncIterator[str]:
-    """Give the URL of a Redis that nobody else uses."""
+    """Start a Redis of our own; yield its URL."""
     server = program.program(folder)
     server.start()
     try:
@@ -67,7 +67,7 @@ async def private_redis(folder: Path) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def loading_redis(folder: Path) -> AsyncIterator[str]:
-    """Give the URL of a Redis that loads its data, for some seconds, and says so."""
+    """Start a Redis that takes some seconds to load its data and says so; yield its URL."""
     async with private_redis(folder) as url, Redis.from_url(url) as redis:
         await redis.mset({f"key:{n}": "x" * 2_000 for n in range(1_000)})
         await redis.save()

@@ -1,4 +1,4 @@
-"""How `make test` deals the tests out to processes that run beside one another (pytest-xdist)."""
+"""How `make test` distributes the tests over parallel processes (pytest-xdist)."""
 
 import os
 import re
@@ -11,15 +11,15 @@ from xdist.workermanage import WorkerController
 from kasal_platform.local import finding
 
 _PROCESSES = 3
-"""Tests mostly wait for programs to start and for leases to run out: there may be more than cores."""
+"""Tests mostly wait for programs to start and leases to expire, so there can be more than cores."""
 _ON_A_FORM = re.compile(r"(.+)/[^/]+::.*[\[-](embedded|stack)\]")
 
 
 class Scheduling(LoadScopeScheduling):
-    """Gives each process one piece of work after the other, as soon as it has done the last.
+    """Gives each process the next piece of work as soon as it has finished the last.
 
-    The last process begins from the other end, so that what keeps the processor busy (journeys, which
-    come first) runs beside what mostly waits.
+    The last process starts from the other end, so that tests that keep the CPU busy (journeys, which
+    come first) run beside tests that mostly wait.
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -34,8 +34,8 @@ class Scheduling(LoadScopeScheduling):
 def scope(nodeid: str) -> str:
     """Return the name of the piece of work that a test belongs to.
 
-    That is its file, but all tests of a folder on the same form of the whole platform are one: it is
-    started once for them. (Not `xdist_group` marks: pytest-xdist 3.8 can't read them under pytest 9.)
+    That is its file. All tests of a folder on the same form of the whole platform are one piece, since the
+    platform is started once for them. (Not `xdist_group` marks: pytest-xdist 3.8 can't read them under pytest 9.)
     """
     tried = _ON_A_FORM.fullmatch(nodeid)
     return f"{tried[1]} on {tried[2]}" if tried else nodeid.partition("::")[0]
@@ -43,11 +43,11 @@ def scope(nodeid: str) -> str:
 
 @pytest.hookimpl
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling | None:
-    """Replace what `--dist loadscope` means: alone, it would start a platform for each file."""
+    """Replace the scheduler of `--dist loadscope`, which would start a platform for each file."""
     return Scheduling(config, log) if config.getoption("dist") == "loadscope" else None
 
 
 @pytest.hookimpl
 def pytest_xdist_auto_num_workers() -> int:
-    """Say what `-n auto` means; a given broker or Redis, which tests empty, can't be shared."""
+    """Return the number for `-n auto`. A given broker or Redis, which tests empty, can't be shared."""
     return 0 if finding.GIVEN_BY & os.environ.keys() else _PROCESSES

@@ -1,7 +1,7 @@
-"""One service by itself, without RabbitMQ or Redis: `python -m devkit.service NAME`.
+"""Runs one service alone, without RabbitMQ or Redis: `python -m devkit.service NAME`.
 
-Its settings come from the environment as in production. A bus and a Redis at `memory://` are in its
-process, where no other service hears or sees them: enough to measure one service, or to try it.
+Its settings come from the environment, as in production. A bus and a Redis at `memory://` are in its
+process and not shared with other services: enough to measure or try one service.
 """
 
 import argparse

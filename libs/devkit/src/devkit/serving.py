@@ -17,7 +17,7 @@ from common.web.server import bind_tcp, server_for
 class Served:
     """A running application: its `url`, a `ServiceClient` of it, and a raw `http` session.
 
-    The raw session takes paths (`http.get("/healthz")`) and shows status and headers as they are.
+    The raw session takes paths (`http.get("/healthz")`) and returns status and headers unchanged.
     """
 
     url: str
@@ -36,8 +36,8 @@ async def served(app: ASGIApp, *, port: int = 0) -> AsyncIterator[Served]:
         while not server.started:
             if running.done():
                 await running
-                told = refusal(app) or "its log says why"
-                raise RuntimeError(f"the application did not start: {told}")
+                reason = refusal(app) or "its log says why"
+                raise RuntimeError(f"the application did not start: {reason}")
             await asyncio.sleep(0.005)
         async with (
             ServiceClient("tested", url) as client,

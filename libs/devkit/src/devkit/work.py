@@ -1,4 +1,4 @@
-"""How much of a store a request reads: the documents that come back, and the commands that fetch them."""
+"""Counts how much a request reads from a store: documents, and the commands that fetch them."""
 
 import os
 from collections.abc import Callable, Mapping
@@ -12,14 +12,14 @@ _READS = {"find", "getMore", "aggregate", "count", "distinct"}
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read since the last time. `examined` is what a MongoDB looked at for it."""
+    """What was read since the last count. `examined` is how many documents a MongoDB looked at."""
 
     documents: int
     commands: int
     examined: int
 
     def grown_from(self, smaller: "Read") -> bool:
-        """Say whether this is more than chance where `smaller` was read from a smaller collection."""
+        """Say whether this is clearly more than `smaller`, which was read from a smaller collection."""
         return (
             self.documents > smaller.documents * 1.25 + 30
             or self.examined > smaller.examined * 1.25 + 30
@@ -28,14 +28,14 @@ class Read:
 
 
 class Work(monitoring.CommandListener):
-    """Listens to all clients of a test run. On a MongoDB each query is explained as well."""
+    """Listens to all clients of a test run. On a MongoDB it also explains each query."""
 
     def __init__(self) -> None:
         self._documents, self._commands = 0, 0
         self._finds: list[tuple[str, Mapping[str, Any]]] = []
 
     def read_by(self) -> Callable[[], Read]:
-        """Begin to count; the function that is returned says what has come since."""
+        """Start counting; the returned function returns what has been read since."""
         self._documents, self._commands = 0, 0
         self._finds.clear()
         return self._read

@@ -57,14 +57,14 @@ from executor.store.workers import MongoLeases
 SERVICE = "executor"
 
 _NEEDED = frozenset({"mongo"})
-"""Without the bus the api takes jobs all the same, and workers find them in the store."""
+"""The bus is not needed: without it the api accepts jobs, and workers find them in the store."""
 _BUS_WITHIN = 2.0
-"""Seconds the api waits for the bus when it starts."""
+"""Seconds that the api waits for the bus at its start."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Connections:
-    """What both processes are connected to."""
+    """The connections of either process."""
 
     mongo: AsyncMongoClient[dict[str, Any]]
     database: Database
@@ -105,7 +105,7 @@ def _connections(settings: Settings, backends: Backends, process: str) -> _Conne
 
 
 def migrate() -> None:
-    """Run the verb `migrate`: bring this service's database to the schema of this code."""
+    """Run the verb `migrate`: migrate this service's database to the schema of this code."""
     run(SCHEMA)
 
 
@@ -164,7 +164,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
 
 @asynccontextmanager
 async def _bus_running(bus: Bus) -> AsyncIterator[None]:
-    """Start `bus`, but do not wait for a broker that is away: jobs are taken either way."""
+    """Start `bus`, but do not wait long for the broker: jobs are accepted either way."""
     starting = asyncio.create_task(bus.start(), name="start bus")
     await asyncio.wait({starting}, timeout=_BUS_WITHIN)
     try:
@@ -183,8 +183,8 @@ def build_worker(
 ) -> WorkerProcess:
     """Return the process `worker`; call its `run`.
 
-    `eager` has it import the model libraries before it takes jobs, as a process of its own does.
-    `runner` takes the place of the engine.
+    An `eager` worker, which has a process of its own, imports the model libraries before it takes
+    jobs. `runner` replaces the engine.
     """
     held = _connections(settings, backends, "worker")
     log_store = MongoExecutions(held.database)

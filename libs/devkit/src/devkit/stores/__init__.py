@@ -1,1 +1,1 @@
-"""The stores of services in memory, for tests of their rules."""
+"""In-memory stores of services, for tests of their rules."""

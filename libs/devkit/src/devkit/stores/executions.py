@@ -1,4 +1,4 @@
-"""The stores in memory, with the same promises: for tests of the rules, and to read as a model."""
+"""The executor's stores in memory, with the same promises, for tests of the rules."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ from devkit.stores.receipts import MemoryReceipts
 from executor.domain.api.ports import OpenJobs
 from executor.domain.ending.tallies import CrewStats, Ending, sum_tallies, tally
 from executor.domain.leases import Signs
-from executor.domain.log.execution import READS, Execution, Step
+from executor.domain.log.execution import READS, Execution, JobStep
 from executor.domain.log.records import Record
 
 
@@ -51,7 +51,7 @@ class MemoryExecutions(MemoryReceipts):
         job = self.jobs.get(job_id)
         return None if job is None else _check_format(job)
 
-    async def apply(self, step: Step) -> bool:
+    async def apply(self, step: JobStep) -> bool:
         self.writes += 1
         job = self.jobs.get(step.job_id)
         if job is None or _place(job) != _place(step.before):

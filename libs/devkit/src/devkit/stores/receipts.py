@@ -1,4 +1,4 @@
-"""Idempotency receipts in memory, for stores that keep everything there."""
+"""Idempotency receipts in memory, for in-memory stores."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from common.idempotency.once import KeyTaken, Receipt
 
 
 class MemoryReceipts:
-    """Fulfils `Receipts`; to be kept in step with what they are about by the store."""
+    """Fulfils `Receipts`. The store must keep them in step with its documents."""
 
     def __init__(self) -> None:
         self._held: dict[str, Receipt] = {}
@@ -19,11 +19,11 @@ class MemoryReceipts:
         self._held = {key: one for key, one in self._held.items() if one.until > now}
 
     def check_free(self, receipt: Receipt | None) -> None:
-        """Raise `KeyTaken` when there is a receipt of the same key."""
+        """Raise `KeyTaken` if there is a receipt with the same key."""
         if receipt is not None and receipt.key in self._held:
             raise KeyTaken
 
     def keep(self, receipt: Receipt | None) -> None:
-        """Keep a receipt that `check_free` has let pass, with no await in between."""
+        """Keep a receipt that passed `check_free`, with no await in between."""
         if receipt is not None:
             self._held[receipt.key] = receipt

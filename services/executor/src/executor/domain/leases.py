@@ -1,4 +1,4 @@
-"""Which workers are dead: those whose counter stood still, by the observer's own clock."""
+"""Detects dead workers: those whose counter stands still, by the observer's own clock."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class Signs:
-    """The workers' signs of life: their counters, and which of them can take no more jobs."""
+    """What the leases say: each worker's counter, and which workers can take no more jobs."""
 
     counters: Mapping[str, int]
     full: frozenset[str]
@@ -17,10 +17,10 @@ class Leases(Protocol):
     """The workers' counters."""
 
     async def beat(self, worker_id: str, counter: int, *, full: bool = False) -> Signs:
-        """Raise this worker's counter, say whether it can take no more, and return everybody's."""
+        """Store this worker's counter and whether it is full; return the signs of all workers."""
 
     async def counters(self) -> Mapping[str, int]:
-        """Return everybody's counters."""
+        """Return the counters of all workers."""
 
     async def leave(self, worker_id: str) -> None:
         """Remove a lease."""
@@ -36,8 +36,8 @@ class LeaseWatch:
     """Watches the counters of all workers.
 
     `silence` is how many seconds a counter may stand still. Only time between two looks that both
-    reached the store counts, and of a long gap no more than `longest_gap` seconds: an observer that
-    was paused itself has not seen anybody stand still meanwhile.
+    reached the store counts. A gap counts for at most `longest_gap` seconds: an observer that was
+    paused did not see anybody stand still in the meantime.
     """
 
     def __init__(self, silence: float = 2.0, longest_gap: float = 1.0) -> None:
@@ -48,7 +48,7 @@ class LeaseWatch:
         self._owners: frozenset[str] = frozenset()
 
     def look(self, counters: Mapping[str, int], now: float) -> frozenset[str]:
-        """Take in what the store said at the monotonic time `now`; return who is dead."""
+        """Record the counters read at the monotonic time `now`; return the dead workers."""
         passed = 0.0 if self._looked is None else min(now - self._looked, self._longest_gap)
         self._looked = now
         for worker, counter in counters.items():
@@ -62,21 +62,21 @@ class LeaseWatch:
         return self.dead(now)
 
     def skip_look(self) -> None:
-        """Say that the store could not be asked: the time since the last look does not count."""
+        """Skip a look that did not reach the store: the time since the last one does not count."""
         self._looked = None
 
     def accuse(self, owners: frozenset[str]) -> None:
-        """Take for dead those of `owners` that no look sees a lease of.
+        """Treat every owner without a lease as dead.
 
-        A lease is made before its worker owns anything; what a worker owns that has left it behind, or
-        whose lease is lost, nobody would look after.
+        A worker makes its lease before it owns anything. Without this, nobody would take over the jobs
+        of a worker whose lease is gone.
         """
         self._owners = owners
 
     def dead(self, now: float) -> frozenset[str]:
-        """Return who is dead, by a look that is not older than `longest_gap` seconds.
+        """Return the dead workers, or nobody if the last look is older than `longest_gap` seconds.
 
-        An observer that has just been paused knows nothing: who was dead before may be alive again.
+        An observer that has just been paused cannot know: a worker that was dead may be alive again.
         """
         if self._looked is None or now - self._looked > self._longest_gap:
             return frozenset()

@@ -1,4 +1,4 @@
-"""What is counted about jobs: plain calls here, OpenTelemetry behind them."""
+"""Metrics about jobs: plain calls here, OpenTelemetry behind them."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from common.contracts.events import ExecutionStatus
 
 @dataclass(frozen=True, slots=True)
 class OutboxSize:
-    """What a process has stored and the bus has not: events of runs, jobs that have ended.
+    """What a process has stored but not yet published: events of runs, and ended jobs.
 
-    `since` is the `time.monotonic` at which the first of them began to wait.
+    `since` is the `time.monotonic` since which the oldest of them has waited.
     """
 
     events: int = 0
@@ -21,10 +21,10 @@ class OutboxSize:
 
 @dataclass(frozen=True, slots=True)
 class Census:
-    """What was counted. `jobs` are by status, `queues` have messages and consumers by name.
+    """Totals over all processes: jobs by status, messages and consumers by queue.
 
-    `oldest_queued` is how many seconds the oldest queued job has waited, 0 without any. What could
-    not be asked is None.
+    `oldest_queued` is how many seconds the oldest queued job has waited, or 0 if none is queued. A
+    figure is None if its backend did not answer.
     """
 
     jobs: Mapping[str, int] | None = None
@@ -34,48 +34,48 @@ class Census:
 
 
 class Meters(Protocol):
-    """Counts and times, told as they happen. Times are seconds."""
+    """Records counts and durations as they happen. Durations are in seconds."""
 
     def count_appended(self, events: int) -> None:
-        """One write appended that many events."""
+        """Count one write that appended `events` events."""
 
     def count_claim(self, waited: float | None, *, lost: bool) -> None:
-        """A job was claimed: for the first time after `waited`, or again from a dead owner."""
+        """Count a claim: the first one after `waited` seconds, or one that took a dead worker's job."""
 
     def count_ended(self, status: ExecutionStatus, seconds: float | None, error: str = "") -> None:
-        """A job ended, that long after its first start; None if it never started.
+        """Count a job that ended `seconds` after its first start, or None if it never started.
 
-        `error` is the code of the error that a failed one ended with.
+        `error` is the error code of a failed job.
         """
 
     def count_superseded(self) -> None:
-        """A run stopped because its job had ended or belonged to another worker."""
+        """Count a run that stopped because its job had ended or belonged to another worker."""
 
     def set_running(self, jobs: int) -> None:
-        """That many jobs run in this process now."""
+        """Set how many jobs run in this process."""
 
     def record_census(self, census: Census) -> None:
-        """That is how jobs, workers and queues stand over all processes."""
+        """Replace the census that the gauges report."""
 
     def measure_task(self, seconds: float, *, failed: bool) -> None:
-        """A task of a job ended after so long, waiting for a person left out."""
+        """Record how long a task took, not counting the time it waited for a person."""
 
     def measure_agent(self, seconds: float, error: str = "") -> None:
-        """An agent ended its work on a task, or on a part of it that it was handed."""
+        """Record how long an agent worked on a task, or on the part delegated to it."""
 
     def measure_reply(
         self, provider: str, model: str, seconds: float, tokens: tuple[int, int]
     ) -> None:
-        """A model gave a reply that used `tokens` (in, out)."""
+        """Record a model's reply and the `tokens` (in, out) it used."""
 
     def measure_refusal(self, provider: str, model: str, seconds: float, error: str) -> None:
-        """A model gave no reply, tries included; `error` is the fault's code."""
+        """Record a model call that failed after all its tries, with the error code."""
 
     def count_retry(self, provider: str, error: str) -> None:
-        """A request to a model is tried again."""
+        """Count a retry of a request to a model."""
 
     def measure_tool_call(self, tool: str, seconds: float, error: str = "") -> None:
-        """A tool gave a result, or an error."""
+        """Record a tool call; `error` is empty if it succeeded."""
 
 
 class NoMeters:

@@ -1,4 +1,4 @@
-"""What the executor's worker listens to: submitted jobs and stops."""
+"""Consumes submitted jobs and stops for a worker."""
 
 import asyncio
 
@@ -13,9 +13,10 @@ _PREFETCH = 16
 
 
 class WorkerConsumers:
-    """Hands jobs and stops to a worker; takes no jobs while it has no place for anybody.
+    """Hands jobs and stops to a worker; pauses while the worker has no place for any job.
 
-    With its slots taken it goes on: behind the jobs of one workspace there may be one of another.
+    It continues when only the slots are taken: after the jobs of one workspace there may be one of
+    another, for which there is the reserve.
     """
 
     def __init__(self, bus: Bus, worker: Worker) -> None:
@@ -28,14 +29,14 @@ class WorkerConsumers:
         self._switches = Background()
 
     async def start(self) -> None:
-        """Begin with the stops, so that none is missed for a job taken here."""
+        """Subscribe to stops first, so that no stop of a job taken here is missed."""
         self._stops = await self._bus.subscribe(CONTROL, self._stop)
         prefetch = max(1, min(_PREFETCH, self._worker.runs.places.room))
         self._worker.on_free = self._adapt
         self._jobs = await self._bus.consume(JOBS_QUEUE, self._take_job, prefetch=prefetch)
 
     async def stop_taking(self) -> None:
-        """Take no more jobs; stops still come."""
+        """Stop taking jobs; stops still arrive."""
         self._worker.on_free = lambda: None
         if self._jobs is not None:
             await self._jobs.cancel()
@@ -46,7 +47,7 @@ class WorkerConsumers:
             await self._stops.cancel()
 
     async def _take_job(self, message: Message) -> None:
-        # Of the span around this call: runs go on from it, those of other workers too.
+        # Of the span around this call: runs continue it, even on other workers.
         traceparent = context_headers().get("traceparent", "")
         try:
             await self._worker.take(decode(message, JobSubmitted), traceparent)
@@ -58,7 +59,7 @@ class WorkerConsumers:
         self._worker.cut_off(decode(message, JobStop).job_id)
 
     def _adapt(self) -> None:
-        """Pause or resume the consumer where the free slots ask for it."""
+        """Pause or resume the consumer as the free places require."""
         if (self._worker.runs.places.room <= 0) != self._paused:
             self._switches.start(self._switch(), name="pause or resume jobs")
 

@@ -1,4 +1,4 @@
-"""What the executor publishes: events, wake-ups, stops."""
+"""Publishes events, wake-ups, stops and memory."""
 
 import asyncio
 import contextlib
@@ -23,11 +23,11 @@ log = get_logger(__name__)
 
 _KEPT = 10_000
 _PAUSE = 1.0
-"""Seconds between two tries while the broker is away."""
+"""Seconds between two tries while the broker is down."""
 
 
 _MOST_PARTS = 50
-"""Agents and tasks of a crew beyond which a message does not carry it."""
+"""Agents and tasks that a crew may have to be carried in a message."""
 
 
 class BusAnnouncements:
@@ -44,7 +44,7 @@ class BusAnnouncements:
         if len(messages) == 1:
             await self._bus.publish(EVENTS, _key(job, records[0]), messages[0])
             return
-        # Begun in order on one channel, so that they also arrive in order.
+        # Started in order on one channel, so that they arrive in order.
         await asyncio.gather(
             *(
                 self._bus.publish(EVENTS, _key(job, record), message)
@@ -71,7 +71,7 @@ class BusAnnouncements:
 
 
 def _stored_job(job: Execution) -> StoredJob | None:
-    """Return what spares a worker the reading of `job`; nothing for a large crew, which is read."""
+    """Return what saves a worker from reading `job`; None if the crew is too large for a message."""
     crew = job.snapshot
     if not job.ticket or crew is None or len(crew.agents) + len(crew.tasks) > _MOST_PARTS:
         return None
@@ -99,10 +99,10 @@ def _message(job: Execution, record: Record, headers: dict[str, str]) -> Message
 
 
 class BusMemory:
-    """Sends what runs want remembered to the service that owns memory.
+    """Sends the memory of runs to the service that stores it.
 
-    What the broker does not take now is kept, up to `_KEPT` entries, and sent once it is back: that
-    is not in any log, and the runs it comes from may have ended by then.
+    While the broker is down, up to `_KEPT` entries are kept here and sent later: they are in no log, and
+    their runs may have ended by then.
     """
 
     def __init__(self, bus: Bus) -> None:
@@ -111,7 +111,7 @@ class BusMemory:
         self._later: asyncio.Task[None] | None = None
 
     async def remember(self, entries: Sequence[MemoryRemembered]) -> None:
-        """Publish `entries`, or keep those that the broker does not take."""
+        """Publish `entries`, and keep those that the broker does not accept."""
         left = deque(entries)
         try:
             await self._publish(left)
@@ -122,7 +122,7 @@ class BusMemory:
             self._keep(left)
 
     async def close(self, grace: float = 1.0) -> None:
-        """Give what is kept some seconds to be sent."""
+        """Wait at most `grace` seconds for kept entries to be sent."""
         later = self._later
         if later is not None:
             await asyncio.wait({later}, timeout=grace)
@@ -135,7 +135,7 @@ class BusMemory:
                 await self._bus.publish(MEMORY, MemoryRemembered.message_type, message)
             except BusUnavailable:
                 raise
-            except Exception:  # it must not stand in the way of those behind it
+            except Exception:  # it must not block those after it
                 log.exception("an entry of memory cannot be sent", job_id=entries[0].job_id)
             entries.popleft()
 

@@ -1,4 +1,4 @@
-"""What the broker's queues hold."""
+"""The depths of the broker's queues."""
 
 from collections.abc import Mapping
 
@@ -7,7 +7,7 @@ from common.contracts.topology import QUEUES
 
 
 class BusQueues:
-    """Fulfils `Queues`: asks for all queues of the platform on the connection that is there."""
+    """Fulfils `BrokerQueues` for all queues of the platform, over the existing connection."""
 
     def __init__(self, bus: Bus) -> None:
         self._bus = bus

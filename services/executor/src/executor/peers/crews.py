@@ -1,4 +1,4 @@
-"""The crews service as the executor asks it: snapshots of crews, credentials of tools."""
+"""A client of the crews service: snapshots of crews, their memory, credentials of tools."""
 
 import asyncio
 from collections.abc import Mapping
@@ -52,7 +52,7 @@ class CrewsOverHttp:
         return held
 
     async def _get_patiently(self, workspace_id: str, path: str) -> Any:
-        """Ask until there is an answer: crews that starts again is no failure of an agent's tool."""
+        """Retry for `patience` seconds: a restart of crews must not fail an agent's tool."""
         loop = asyncio.get_running_loop()
         until, failures = loop.time() + self._patience, 0
         while True:
@@ -70,4 +70,4 @@ class CrewsOverHttp:
 
 
 def _unreadable() -> Unavailable:
-    return Unavailable("The service crews answered something that cannot be understood.")
+    return Unavailable("The service crews sent a response that cannot be understood.")

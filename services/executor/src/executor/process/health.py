@@ -1,4 +1,4 @@
-"""The small application by which a worker answers whether it is up and ready."""
+"""The small application that reports whether a worker is up and ready."""
 
 from collections.abc import Collection, Mapping
 

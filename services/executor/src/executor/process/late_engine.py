@@ -1,4 +1,4 @@
-"""The engine with its models and tools, put together when a first job needs it."""
+"""The engine with its models and tools, made when the first job needs it."""
 
 import asyncio
 import gc
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class LateEngine:
-    """The engine, made when first needed: what it imports would double the start-up time."""
+    """The engine, made when first needed: its imports would double the start-up time."""
 
     def __init__(
         self,
@@ -39,28 +39,28 @@ class LateEngine:
         self._making = threading.Lock()
 
     async def get(self) -> CrewRunner:
-        """Return the engine. Its making takes seconds, which must not hold up the event loop."""
+        """Return the engine. Making it takes seconds, so it is done on a thread."""
         if self._parts is None:
             return (await asyncio.to_thread(self._get_parts))[0]
         return self._parts[0]
 
     def warm_up(self) -> None:
-        """Make the engine and import what its first run would wait for; blocks."""
+        """Make the engine and import what its first run needs. Blocks."""
         _, models, toolbox = self._get_parts()
         models.warm_up()
         toolbox.warm_up()
-        # What was imported stays for good: looking through it for garbage holds every thread.
+        # Imports are never garbage, and searching them for garbage stops every thread.
         gc.freeze()
 
     async def close(self) -> None:
-        """Close the connections to models and of tools, if there are any."""
+        """Close the connections of models and tools, if the engine was made."""
         if self._parts is not None:
             _, models, toolbox = self._parts
             await models.close()
             await toolbox.close()
 
     def _get_parts(self) -> "tuple[Engine, Models, Toolbox]":
-        # The warm-up runs on a thread, and a first job may be as early.
+        # The warm-up runs on a thread, and the first job may come at the same time.
         with self._making:
             if self._parts is None:
                 self._parts = self._make()
@@ -97,6 +97,6 @@ class LateEngine:
 
 
 def _secrets(given: Settings) -> list[str]:
-    """Return what no tool may tell a model: the keys of providers and the platform's own."""
+    """Return what no tool may show a model: the keys of providers and of the platform."""
     keys = [access.key for access in given.model_access().values() if access.key]
     return [*keys, *given.service_secret.all]

@@ -1,6 +1,6 @@
 """`Meters` over OpenTelemetry, read by Prometheus.
 
-Names are those of OpenTelemetry's semantic conventions where there is one, else `kasal.*`.
+Names follow OpenTelemetry's semantic conventions where they exist; all others are `kasal.*`.
 """
 
 import time
@@ -13,12 +13,12 @@ from common.telemetry import LocalCounter, Telemetry
 from executor.domain.meters import Census, OutboxSize
 
 WAITS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600)
-"""Seconds that jobs wait and run, as buckets."""
+"""Buckets for the seconds that jobs wait and run."""
 REPLIES = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92)
-"""Seconds of a model's reply: what OpenTelemetry's conventions for generative AI ask for."""
+"""Buckets for the seconds of a model's reply, from OpenTelemetry's conventions for generative AI."""
 TOKENS = (1, 4, 16, 64, 256, 1_024, 4_096, 16_384, 65_536, 262_144, 1_048_576)
 _NAMES = 100
-"""Models, and tools, told apart in metrics: users name them freely, and each name is a series."""
+"""Names of models, and of tools, that get a series of their own: users can choose any name."""
 OTHER = "_OTHER"
 
 Labels = dict[str, str]
@@ -74,7 +74,7 @@ class OpenTelemetryMeters:
             self._agents.tokens.record(used, {**labels, "gen_ai.token.type": kind})
 
     def measure_refusal(self, provider: str, model: str, seconds: float, error: str) -> None:
-        # Only a model that has replied is known to be one: anything else may be a user's typing.
+        # Only a model that has replied is known to exist: any other name may be a typo.
         labels = self._agents.of_model(provider, self._agents.models.label(model))
         self._agents.replied.record(seconds, _with_error(labels, error))
 
@@ -87,14 +87,14 @@ class OpenTelemetryMeters:
         self._agents.tool.record(seconds, _with_error(labels, error))
 
     def observe_slots(self, slots: int) -> None:
-        """Report that this process may run so many jobs at once."""
+        """Report how many jobs this process may run at once."""
         self._jobs.running.set(0)
         self._meter.create_gauge(
             "kasal.worker.slots", description="Jobs that this process may run at once"
         ).set(slots)
 
     def observe_outbox(self, *parts: Callable[[], OutboxSize]) -> None:
-        """Report what `parts` say is stored and not published."""
+        """Report the sum of the outbox sizes that `parts` return."""
 
         def observe(what: Callable[[OutboxSize], float]) -> Callable[[CallbackOptions], _Seen]:
             return lambda _: [Observation(sum(what(part()) for part in parts))]
@@ -125,13 +125,13 @@ _Seen = Iterable[Observation]
 
 
 class _Names:
-    """The names that are told apart in metrics: the first hundred."""
+    """The names that get their own series: the first hundred."""
 
     def __init__(self) -> None:
         self._names: set[str] = set()
 
     def admit(self, name: str) -> str:
-        """Return `name`, a new one too while there is room for it."""
+        """Return the label for `name`, which is added if there is room for it."""
         if len(self._names) < _NAMES:
             self._names.add(name)
         return self.label(name)
@@ -141,7 +141,7 @@ class _Names:
 
 
 class _JobMeters:
-    """What is counted of jobs in this process."""
+    """The instruments for jobs in this process."""
 
     def __init__(self, meter: Meter) -> None:
         self.events = LocalCounter(meter, "kasal.events.appended", "Events stored")
@@ -172,7 +172,7 @@ class _JobMeters:
 
 
 class _AgentMeters:
-    """What is counted of agents, models and tools."""
+    """The instruments for agents, models and tools."""
 
     def __init__(self, meter: Meter) -> None:
         self.models, self.tools = _Names(), _Names()
@@ -204,7 +204,7 @@ class _AgentMeters:
 
 
 class _CensusMeters:
-    """What is the same whoever tells it: gauges over the newest census."""
+    """Gauges over the newest census, the same in whichever process reports them."""
 
     def __init__(self, meter: Meter) -> None:
         self.census = Census()
@@ -238,7 +238,7 @@ class _CensusMeters:
 
 
 def _from_zero(counter: Counter) -> Counter:
-    """Have the counter there from the start: an alert would not see a first count appear."""
+    """Create the series at 0: an alert cannot see the increase to a first value."""
     counter.add(0)
     return counter
 

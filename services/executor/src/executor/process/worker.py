@@ -1,4 +1,4 @@
-"""The life of a worker process: reach the backends, take jobs until told to stop, hand them back."""
+"""The life of a worker process: connect, take jobs until stopped, hand them back."""
 
 import asyncio
 import contextlib
@@ -18,8 +18,8 @@ from executor.messaging.publishers import BusMemory
 log = get_logger(__name__)
 
 _SHUT_DOWN, _CLOSING = 7.0, 1.0
-"""Seconds that handing jobs back may take, and twice what closing may: ten in all are promised beside
-the time for calls that must not be made twice, and whoever stops workers waits longer than both."""
+"""Seconds for handing jobs back, and for each of two steps of closing. In all, a worker promises to stop
+within ten seconds plus the time for calls that must not be made twice."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +43,8 @@ class WorkerProcess:
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then hand all jobs back and return.
 
-        Calls under way that must not be made twice get up to `drain_seconds` to end first; `hasten` has
-        them cut off. Raises what kept it from beginning, `CannotStart` where its database is of another
-        schema.
+        Calls in progress that must not be made twice first get up to `drain_seconds` to end; `hasten`
+        cuts them off. Raises what prevented the start: `CannotStart` if the database has another schema.
         """
         bind_service("executor")
         beginning = asyncio.create_task(self._begin(), name="begin")
@@ -62,7 +61,7 @@ class WorkerProcess:
             beginning.result()
 
     def hasten(self) -> None:
-        """Wait for no call any longer, when told to stop."""
+        """Stop waiting for calls, now that the process must stop."""
         log.warning("the worker is told to stop at once", worker=self.worker.worker_id)
         self.worker.runs.hasten()
 
@@ -75,11 +74,11 @@ class WorkerProcess:
         await reached("bus", self.consumers.start)
         log.info("the worker takes jobs", worker=self.worker.worker_id)
         if not self.eager:
-            # Only now: importing the model libraries would hold up the start of all services.
+            # Only now: importing the model libraries would delay the start of all services.
             await asyncio.to_thread(self.warm_up)
 
     async def _end(self) -> None:
-        # At once with the hand-back: a handler that waits for the store must not hold it up.
+        # Together with the hand-back, which a handler that waits for the store must not delay.
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(self.drain_seconds + _SHUT_DOWN):
                 stopping = self.worker.stop(_SHUT_DOWN, self.drain_seconds)

@@ -1,4 +1,4 @@
-"""What a workspace's runs add up to."""
+"""Totals of a workspace's runs."""
 
 from datetime import UTC, datetime
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""The bodies of requests and answers, and how the domain's values become answers."""
+"""The bodies of requests and responses, made from the domain's values."""
 
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -136,7 +136,7 @@ class ExecutionInput(RequestModel):
     ] = None
 
     def as_answer(self) -> Answer:
-        """Return what the caller says to the question."""
+        """Return the caller's answer as a value of the domain."""
         return Answer(self.outcome, self.input, self.comment)
 
 
@@ -195,7 +195,7 @@ class Heads(AnswerModel):
 
 
 def accepted_execution(accepted: Accepted) -> ExecutionAccepted:
-    """Return the answer to whoever submitted a job."""
+    """Return the response to the submission of a job."""
     return ExecutionAccepted(
         job_id=accepted.job.job_id,
         status="queued",
@@ -224,7 +224,7 @@ def _summary_fields(job: Execution) -> dict[str, Any]:
 
 
 def execution_detail(job: Execution, questions: Sequence[Question]) -> ExecutionDetail:
-    """Return a job with all that its owner may see, and the questions that it waits for."""
+    """Return a job with all its details and open questions."""
     state = job.state
     return ExecutionDetail(
         **_summary_fields(job),

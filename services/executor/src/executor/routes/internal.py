@@ -1,4 +1,4 @@
-"""What other services ask: heads of jobs and their events. The gateway routes none of it."""
+"""Routes for other services: heads and events of jobs. The gateway does not expose them."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ async def get_events(
     limit: Annotated[int, Query(ge=1, le=500)] = 100,
 ) -> Response:
     found = await use.reading.events(peer.workspace_id, job_id, after_seq, limit)
-    # Either way the frames are passed on as they were serialised when the events were written.
+    # Either way, the frames are passed on as serialised when the events were written.
     frames = [record.frame for record in found.records]
     if request.headers.get("accept") == EVENT_LINES:
         head = ReplayHead(

@@ -22,11 +22,11 @@ class ExecutorUseCases:
 async def use_cases(request: Request) -> ExecutorUseCases:
     """Return the use cases of the application that serves `request`.
 
-    It is a coroutine because FastAPI would call a function on another thread.
+    It is a coroutine because FastAPI would call a plain function on another thread.
     """
     held: ExecutorUseCases = request.app.state.use_cases
     return held
 
 
 Use = Annotated[ExecutorUseCases, Depends(use_cases)]
-"""Parameter type of what the routes use."""
+"""The parameter type by which routes get the use cases."""

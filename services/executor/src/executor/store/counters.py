@@ -1,7 +1,7 @@
-"""The kept counters in MongoDB: one document per crew, each job counted once.
+"""The counters in MongoDB: one document per crew, each job counted once.
 
-`counted` names the jobs whose counting may still be repeated. An entry is taken out when its
-execution has been closed for a while; until then a second count of the same job matches nothing.
+`counted` lists jobs that may still be counted again. While a job is listed, a second count of it matches
+nothing. Its entry is removed some time after its execution has been closed.
 """
 
 from collections import Counter, defaultdict
@@ -20,7 +20,7 @@ from executor.store.reach import reaching
 
 _PRUNE_EVERY = 64
 _CREWS = 20_000
-"""Crews whose figures are added up; twice as many as a workspace may have at a time by default."""
+"""Crews whose figures are summed up: twice as many as a workspace may have by default."""
 _KEPT = timedelta(seconds=30)
 
 
@@ -62,7 +62,7 @@ class MongoCounters:
                 },
                 upsert=True,
             )
-        except DuplicateKeyError:  # the document is there, and has one of the jobs
+        except DuplicateKeyError:  # the document exists and already lists one of the jobs
             return False
         return True
 

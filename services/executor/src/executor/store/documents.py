@@ -1,6 +1,6 @@
 """Executions and their parts as MongoDB documents, and back.
 
-What users write (inputs, results) is kept as JSON bytes, since BSON does not take every JSON value
+What users write (inputs, results) is stored as JSON bytes, since BSON does not accept every JSON value
 or key.
 """
 
@@ -15,15 +15,15 @@ from common.idempotency.receipts import WITHOUT
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
 from common.storage.mongo import Document
-from executor.domain.log.execution import READS, Execution, Step
+from executor.domain.log.execution import READS, Execution, JobStep
 from executor.domain.log.projection import State, TaskState
 from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record, json_bytes
 
 HEAD = {"inputs": 0, "snapshot": 0, "requested_by": 0, "ticket": 0, **WITHOUT}
-"""What a read of the head leaves out."""
+"""The fields that a read of the head leaves out."""
 PLACE = {"attempt": 1, "owner": 1, "seq": 1, "status": 1, "tail": {"$slice": -1}}
-"""What a step is conditional on, and the newest event."""
+"""The fields that a step is conditional on, and the newest event."""
 
 
 def new_document(job: Execution) -> Document:
@@ -65,10 +65,10 @@ def _head(job: Execution) -> Document:
 
 
 def condition(job: Execution) -> Document:
-    """What must still hold for a step from `job` to be written.
+    """Return the filter that must match for a step from `job` to be written.
 
-    To SecantusDB, `$exists` says that no index can help with a field: it goes by `_id` at once,
-    without weighing each index against each field first, which is a third of what a write costs it.
+    `$exists` tells SecantusDB that no index helps with a field, so that it uses `_id` at once. Weighing
+    each index against each field would cost it a third of the write.
     """
     held = _place(job) | ({"ticket": job.ticket} if job.ticket else {})
     return {"_id": job.job_id, **{n: {"$eq": v, "$exists": True} for n, v in held.items()}}
@@ -83,15 +83,15 @@ def _place(job: Execution) -> Document:
     }
 
 
-def left_by(step: Step, found: Mapping[str, Any]) -> bool:
-    """Say whether `found`, read with `PLACE`, is as `step` left its job, and nobody else has."""
+def left_by(step: JobStep, found: Mapping[str, Any]) -> bool:
+    """Say whether `found`, read with `PLACE`, is the job exactly as `step` left it."""
     newest = [record_document(record) for record in step.records[-1:]]
     moved = _place(step.after).items() <= found.items()
     return moved and (not newest or list(found["tail"]) == newest)
 
 
-def update(step: Step) -> Document:
-    """The update operators that carry `step` out: what changed, and the new events."""
+def update(step: JobStep) -> Document:
+    """Return the update that carries out `step`: the changed fields and the new events."""
     before, after = _head(step.before), _head(step.after)
     changed: Document = {name: after[name] for name in after if after[name] != before[name]}
     changed |= _state_changes(step.before.state, step.after.state)

@@ -1,4 +1,4 @@
-"""Executions and traces in MongoDB. Shaped for SecantusDB too: see docs in the service's README."""
+"""Executions and traces in MongoDB. Suits SecantusDB too: see the service's README."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -16,12 +16,12 @@ from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import NewerFormat
 from common.storage.grouping import Grouped
 from common.storage.mongo import Database, Document
-from executor.domain.log.execution import Execution, Step
+from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.records import Record
 from executor.store import documents
 from executor.store.marks import Marks
-from executor.store.queues import Queues
+from executor.store.queues import QueuedExecutions
 from executor.store.reach import is_too_large, our_error, reaching, too_large
 from executor.store.receipts import MongoReceiptBook
 
@@ -29,18 +29,18 @@ log = get_logger(__name__)
 
 _DUPLICATE = 11_000
 _PASSED_OVER = 200
-"""Jobs of a newer format that a look passes over at most."""
+"""At most this many jobs of a newer format are skipped in one search."""
 _OWNED = 20_000
 """More jobs than a worker can have."""
 _COUNTED = 100_000
-"""Open jobs of a status that are counted; there may be more."""
+"""At most this many open jobs of a status are counted."""
 _BEGIN = ("", datetime(2000, 1, 1, tzinfo=UTC))
 _FINAL = [status.value for status in FINAL_STATUSES]
 _LIVE = [ExecutionStatus.QUEUED, ExecutionStatus.RUNNING, ExecutionStatus.WAITING_FOR_INPUT]
 
 
 class MongoExecutions:
-    """Fulfils `Executions`. What many jobs do at the same time is one command to the database."""
+    """Fulfils `Executions`. Concurrent operations of many jobs share one command to the database."""
 
     def __init__(self, database: Database) -> None:
         self._executions = database["executions"]
@@ -49,7 +49,7 @@ class MongoExecutions:
         self._inserting = Grouped(self._insert_all)
         self._applying = Grouped(self._apply_all)
         self._finding = Grouped(self._find_all)
-        self._queues = Queues(database)
+        self._queues = QueuedExecutions(database)
         self._waited = _BEGIN
         self._receipts = MongoReceiptBook(database)
 
@@ -102,10 +102,10 @@ class MongoExecutions:
             found = await self._executions.find_one({"_id": job_id}, documents.HEAD)
         return None if found is None else documents.execution(found)
 
-    async def apply(self, step: Step) -> bool:
+    async def apply(self, step: JobStep) -> bool:
         return await self._applying(step)
 
-    async def _apply_all(self, steps: Sequence[Step]) -> Sequence[bool | Exception]:
+    async def _apply_all(self, steps: Sequence[JobStep]) -> Sequence[bool | Exception]:
         if len({step.job_id for step in steps}) < len(steps):
             return [await self._apply_one(step) for step in steps]
         if len(steps) == 1:
@@ -120,8 +120,8 @@ class MongoExecutions:
             return [True] * len(steps)
         return await self._check_written(steps)
 
-    async def _apply_apart(self, steps: Sequence[Step]) -> Sequence[bool | Exception]:
-        """Apply what a command that met a fault left: alone, each step is told its own."""
+    async def _apply_apart(self, steps: Sequence[JobStep]) -> Sequence[bool | Exception]:
+        """Apply one by one the steps that a failed command left, so that each gets its own fault."""
         answers: list[bool | Exception] = []
         for step, done in zip(steps, await self._check_written(steps), strict=True):
             try:
@@ -130,15 +130,15 @@ class MongoExecutions:
                 answers.append(fault)
         return answers
 
-    async def _apply_one(self, step: Step) -> bool:
+    async def _apply_one(self, step: JobStep) -> bool:
         with reaching():
             done = await self._executions.update_one(
                 documents.condition(step.before), documents.update(step)
             )
         return done.matched_count == 1
 
-    async def _check_written(self, steps: Sequence[Step]) -> list[bool]:
-        """Say of each step whether its job is as it leaves it: a command tells only how many are."""
+    async def _check_written(self, steps: Sequence[JobStep]) -> list[bool]:
+        """Return for each step whether it was written: a bulk write only returns how many were."""
         ids = [step.job_id for step in steps]
         with reaching():
             rows = await self._executions.find({"_id": {"$in": ids}}, documents.PLACE).to_list()
@@ -172,7 +172,7 @@ class MongoExecutions:
             upto = min(after + limit, head["seq"])
             found = {entry["seq"]: entry for entry in head["tail"] if after < entry["seq"] <= upto}
             if len(found) < upto - after:
-                # The tail was read first: what had left it by then is in the traces.
+                # The tail was read first, so events that had left it by then are in the traces.
                 for entry in await self._window(job_id, after, upto):
                     found.setdefault(entry["seq"], entry)
         return [documents.record(found[seq]) for seq in range(after + 1, upto + 1)]
@@ -238,7 +238,7 @@ class MongoExecutions:
     async def _readable(self, query: Document, limit: int) -> list[Execution]:
         """Return heads of at most `limit` jobs.
 
-        Those of a newer format are passed over, so that they do not take the places of others.
+        Jobs of a newer format are skipped and do not count towards `limit`.
         """
         found: list[Execution] = []
         with reaching():
@@ -278,7 +278,7 @@ class MongoExecutions:
         found: list[Execution] = []
         for row in rows:
             found += [job for job in _readable(row) if job.tail]
-            if len(found) >= limit or len(rows) == most:  # the next look goes on from here
+            if len(found) >= limit or len(rows) == most:  # the next call continues here
                 self._waited = row["workspace_id"], row["created_at"]
             if len(found) >= limit:
                 break
@@ -319,7 +319,7 @@ class MongoExecutions:
 
 
 def _refusals(fault: BulkWriteError) -> Iterator[tuple[int, bool | Exception]]:
-    """Yield, for each document that was not inserted, its place and what its caller is told."""
+    """Yield the index of each document that was not inserted, with the result for its caller."""
     if fault.details.get("writeConcernErrors"):
         raise fault
     for error in fault.details["writeErrors"]:
@@ -330,7 +330,7 @@ def _refusals(fault: BulkWriteError) -> Iterator[tuple[int, bool | Exception]]:
 
 
 def _read_alone(row: Document) -> Execution | Exception:
-    """Return the row as a job, or why it cannot be read: its reader alone is told."""
+    """Return the row as a job, or the fault, which only its own reader gets."""
     try:
         return documents.execution(row)
     except (NewerFormat, KeyError, TypeError, ValueError) as fault:
@@ -338,10 +338,10 @@ def _read_alone(row: Document) -> Execution | Exception:
 
 
 def _readable(row: Document) -> list[Execution]:
-    """Return the row as a job; one that cannot be read must not hide the others."""
+    """Return the row as a job, or nothing: an unreadable job must not hide the others."""
     try:
         return [documents.execution(row)]
-    except NewerFormat:  # a newer worker looks after it
+    except NewerFormat:  # a newer worker takes care of it
         return []
     except (KeyError, TypeError, ValueError):
         log.exception("a job cannot be read and is left alone", job_id=row.get("_id"))

@@ -1,4 +1,4 @@
-"""Lists of executions: each page is a bounded part of an index."""
+"""Lists of executions: each page reads a bounded part of an index."""
 
 from collections.abc import Mapping, Sequence
 
@@ -41,7 +41,7 @@ class MongoExecutionLists:
             closed = (
                 await self._newest.places(equal, statuses, before, skip + limit) if statuses else []
             )
-            # A job that was closed meanwhile is met twice.
+            # A job that was closed in the meantime appears in both.
             places = {*closed, *((made, job_id) for job_id, made in open_jobs.items())}
             ids = [job_id for _, job_id in sorted(places, reverse=True)[skip : skip + limit]]
             if not ids:
@@ -59,7 +59,7 @@ class MongoExecutionLists:
         limit: int,
         before: Place | None = None,
     ) -> OpenJobs:
-        # Forward as jobs go: one that moves on meanwhile is met again, and not missed.
+        # In the order of a job's life: a job that moves on meanwhile is seen twice, never missed.
         statuses = list(ExecutionStatus) if status is None else [status]
         with reaching():
             found = [

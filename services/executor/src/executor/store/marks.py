@@ -1,8 +1,8 @@
-"""Marks: one job in so many has one, in a collection of its own.
+"""Marks: a sample of the jobs, one in `MARKED`, in a collection of its own.
 
-SecantusDB reads all that an index has for a query before it sorts or limits. The marks of a stretch of time
-tell how many jobs are in it, before they are read. An index of the executions would do, but SecantusDB
-writes all of a document's index entries anew with each of a job's updates. A MongoDB needs no marks.
+SecantusDB reads everything an index has for a query before it sorts or limits. The marks show roughly how
+many jobs a time span has before they are read. An index on the executions would do too, but SecantusDB
+rewrites all index entries of a document on every update. MongoDB needs no marks.
 """
 
 import zlib
@@ -19,12 +19,12 @@ ORDER = [("created_at", -1), ("_id", -1)]
 
 
 def is_marked(job_id: str) -> bool:
-    """Say whether the job gets a mark."""
+    """Say whether the job is one of the sample."""
     return zlib.crc32(job_id.encode()) % MARKED == 0
 
 
 def marks_of(rows: Sequence[Mapping[str, Any]]) -> list[UpdateOne]:
-    """Return the writes, which may be repeated, that mark those of the executions that get a mark."""
+    """Return idempotent writes that add marks for those executions that get one."""
     return [
         UpdateOne(
             {"_id": row["_id"]},
@@ -45,13 +45,13 @@ class Marks:
         self._needed: bool | None = None
 
     async def add(self, rows: Sequence[Document]) -> None:
-        """Mark executions that are about to be stored; one too many harms nobody."""
+        """Mark executions that are about to be stored. A mark without its execution does no harm."""
         writes = marks_of(rows)
         if writes and await self.needed():
             await self._marks.bulk_write(writes, ordered=False)
 
     async def needed(self) -> bool:
-        """Say whether the database is one that needs them."""
+        """Say whether this database needs marks."""
         if self._needed is None:
             self._needed = await is_secantus(self._database)
         return self._needed
@@ -59,7 +59,7 @@ class Marks:
     async def newest(
         self, workspace_id: str, after: datetime, upto: datetime, limit: int
     ) -> list[datetime]:
-        """Return when the newest marked jobs made in a stretch were made, the newest first."""
+        """Return when the newest marked jobs of a time span were made, newest first."""
         made = {"$gte": after, "$lt": upto}
         query = {"workspace_id": workspace_id, "created_at": made}
         rows = self._marks.find(query, {"created_at": 1}).sort(ORDER).limit(limit)

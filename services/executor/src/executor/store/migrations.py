@@ -9,7 +9,7 @@ _AT_ONCE = 500
 
 
 async def indexes(database: Database) -> None:
-    """Make the indexes that are missing. Each costs every write of every job, so they are few."""
+    """Make the missing indexes. Each one slows down every write of every job, so there are few."""
     executions = database["executions"]
     await ensure_index(
         executions,
@@ -36,17 +36,17 @@ async def indexes(database: Database) -> None:
 
 
 async def _one_index_for_lists(database: Database) -> None:
-    """Drop the two that `workspace` took the place of."""
+    """Drop the two indexes that `workspace` replaced."""
     await _without(database, "open", "lists")
 
 
 async def _an_index_for_each_list(database: Database) -> None:
-    """Drop the one that had a list read all jobs to find a few."""
+    """Drop the index with which a list read all jobs to find a few."""
     await _without(database, "workspace", "care")
 
 
 async def _marks_apart(database: Database) -> None:
-    """Mark the jobs that are there in the collection, and drop the index of their marks."""
+    """Add marks for the existing jobs, and drop the index that marks had before."""
     rows: list[Document] = []
     async for row in database["executions"].find({}, {"workspace_id": 1, "created_at": 1}):
         rows += [row] if is_marked(row["_id"]) else []
@@ -59,7 +59,7 @@ async def _marks_apart(database: Database) -> None:
 
 
 async def _without(database: Database, *names: str) -> None:
-    await indexes(database)  # the lists must not be without any meanwhile
+    await indexes(database)  # first, so that lists are never without an index
     executions = database["executions"]
     for name in set(names) & (await executions.index_information()).keys():
         await executions.drop_index(name)

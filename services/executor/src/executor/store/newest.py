@@ -1,7 +1,7 @@
-"""The newest closed executions that fit a filter: one query that an index answers in order.
+"""The newest closed executions that match a filter: one query that an index answers in order.
 
-SecantusDB reads all that an index has for a query before it sorts or limits. So there the same query
-is asked for windows of time, from the newest on. How wide one may be is told by marks (`store.marks`).
+SecantusDB reads everything an index has for a query before it sorts or limits. There, the same query runs
+on one time window after the other, newest first. Marks (`store.marks`) determine the width of a window.
 """
 
 import itertools
@@ -17,23 +17,23 @@ from executor.store.marks import ORDER, Marks
 _PLACE = {"created_at": 1}
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(minutes=10)
-"""How far the clocks of those who make jobs may be ahead."""
+"""How far the clocks of processes that make jobs may be ahead."""
 _FIRST_SPAN = timedelta(milliseconds=250)
 _GROWTH = 6
 _FEW, _MANY = 2, 512
-"""Marks in the first window, and in one that follows windows in which hardly anything fits."""
+"""Marks in the first window, and at most in one after windows with hardly any match."""
 
 
 def just_after(moment: datetime) -> datetime:
-    """Return the next moment that the store tells from `moment`.
+    """Return the next moment that the store can distinguish from `moment`.
 
-    SecantusDB finds nothing at the end of a `$lte` where the index has further fields behind.
+    SecantusDB misses the upper bound of a `$lte` if the index has more fields after this one.
     """
     return moment + timedelta(milliseconds=1)
 
 
 class Newest:
-    """Reads where closed executions are: ids and times, the newest first."""
+    """Reads the places of closed executions (times and ids), newest first."""
 
     def __init__(self, database: Database) -> None:
         self._executions = database["executions"]
@@ -43,7 +43,7 @@ class Newest:
     async def places(
         self, equal: Document, statuses: Sequence[str], before: Place | None, limit: int
     ) -> list[Place]:
-        """Return at most `limit` places of closed jobs with these fields, behind `before`."""
+        """Return at most `limit` places of closed jobs with these fields, after `before`."""
         self._by_windows = await self._marks.needed()
         closed = {**equal, "open": None}
         found: list[Place] = []
@@ -95,6 +95,6 @@ class Newest:
     async def _dense(
         self, workspace_id: str, after: datetime, upto: datetime, marks: int
     ) -> datetime:
-        """Return the moment since which so many marked jobs have been made, `after` if fewer were."""
+        """Return the time since which `marks` marked jobs were made, or `after` if there are fewer."""
         found = await self._marks.newest(workspace_id, after, upto, marks)
         return found[-1] if len(found) == marks else after

@@ -1,4 +1,4 @@
-"""The driver's errors in our own terms."""
+"""Translates the driver's errors into our own."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ _TOO_LARGE = frozenset({10_334, 17_280, 17_419, 17_420})
 
 @contextmanager
 def reaching() -> Iterator[None]:
-    """Raise errors of ours for the driver's: see `our_error`."""
+    """Translate the driver's errors into ours: see `our_error`."""
     try:
         yield
     except (PyMongoError, BSONError) as fault:

@@ -1,9 +1,9 @@
 """Idempotency receipts of executions: entries of a collection of their own, found by the key.
 
-A unique index on the executions' keys would forbid to shard them by job, and a look for a key would go to
-every shard. So an entry is written before its job and names it: until that job is there the entry counts
-for nothing, and whoever has the same key and body stores the job under that very name. Two can do so, and the
-name is unique. See docs/adr/0021-receipts-of-executions.md.
+With a unique index on the executions' keys, they could not be sharded by job, and finding a key would query
+every shard. So an entry is written before its job and contains the job's id. It has no effect until that job
+exists; until then, a request with the same key and body stores the job under the same id. If two do so, only
+one succeeds, since ids are unique. See docs/adr/0021-receipts-of-executions.md.
 """
 
 import asyncio
@@ -17,12 +17,12 @@ from common.process.backoff import Backoff
 from common.storage.mongo import Database, Document, ensure_index
 
 _BACKOFF = Backoff((0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0))
-"""Seconds between looks for the job of a twin that is about to store it."""
+"""Seconds between checks whether a concurrent request has stored its job."""
 
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The job that a request is for. `own` says that this request was the first to name it."""
+    """The job of a request. `own` says that this request was the first to name it."""
 
     job_id: str
     own: bool
@@ -36,7 +36,7 @@ class MongoReceiptBook:
         self._executions = database["executions"]
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
-        """Return the receipt of a request whose job is there; one that has run out is forgotten."""
+        """Return the receipt of a request whose job exists; remove it if it has expired."""
         entry = await self._receipts.find_one({"_id": key})
         if entry is None:
             return None
@@ -48,13 +48,13 @@ class MongoReceiptBook:
         return Receipt(key, entry["body"], bytes(entry["answer"]), entry["until"])
 
     async def forget(self, now: datetime) -> None:
-        """Remove the entries that have run out."""
+        """Remove the expired entries."""
         await self._receipts.delete_many({"until": {"$lte": now}})
 
     async def name(self, receipt: Receipt, job_id: str) -> Named | None:
-        """Enter `receipt` for `job_id`, or return the job that the key was entered for before.
+        """Enter `receipt` for `job_id`, or return the job that an earlier request entered for the key.
 
-        None when that job is there, or the key came with another body.
+        Returns None if that job exists, or if the key came with a different body.
         """
         while True:
             entry = await self._enter(_entry(receipt, job_id))
@@ -68,14 +68,14 @@ class MongoReceiptBook:
         return Named(entry["job_id"], own=False)
 
     async def withdraw(self, receipt: Receipt, job_id: str) -> None:
-        """Take back an entry whose job cannot be stored."""
+        """Remove the entry of a job that cannot be stored."""
         await self._receipts.delete_one({"_id": receipt.key, "job_id": job_id})
 
     async def _run_out(self, entry: Document) -> None:
         await self._receipts.delete_one({"_id": entry["_id"], "until": entry["until"]})
 
     async def _enter(self, entry: Document) -> Document | None:
-        """Enter it and return None, or return what is there."""
+        """Insert `entry` and return None, or return the existing entry."""
         while True:
             try:
                 await self._receipts.insert_one(entry)
@@ -98,7 +98,7 @@ class MongoReceiptBook:
 
 
 async def indexes(database: Database) -> None:
-    """Make the index that the sweep needs; keys are the documents' ids."""
+    """Make the index that the sweep needs. The keys are the documents' ids."""
     await ensure_index(database["receipts"], "until")
 
 
@@ -113,7 +113,7 @@ def _entry(receipt: Receipt, job_id: str) -> Document:
 
 
 async def move_receipts(database: Database) -> None:
-    """Enter the receipts that executions kept in their documents, and drop those indexes."""
+    """Move receipts from the executions' documents to their own collection; drop the old indexes."""
     await indexes(database)
     executions = database["executions"]
     known = await executions.index_information()

@@ -1,4 +1,4 @@
-"""Which question an answer is for, and the move it makes."""
+"""Finds the question that an answer is for, and the move it makes."""
 
 from typing import NoReturn
 
@@ -9,7 +9,7 @@ from common.errors import Conflict, NotFound
 from common.times import rfc3339, utc_now
 from executor.domain.log import moves
 from executor.domain.log.events import LogEntry
-from executor.domain.log.execution import Execution, Step
+from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.ports import Executions
 from executor.domain.log.questions import (
     Answer,
@@ -23,10 +23,10 @@ from executor.domain.log.questions import (
 
 async def move(
     executions: Executions, job: Execution, said: Answer, *, by: str, question_id: str | None
-) -> Step | Execution:
-    """Return the step by which `said` answers `job`, or the job, where it was answered so before.
+) -> JobStep | Execution:
+    """Return the step by which `said` answers `job`, or the job if it already has the same answer.
 
-    Raises as `Control.answer`.
+    Raises as `Control.answer` does.
     """
     place = _place(job, question_id)
     question = question_of(await _event(executions, job, place.asked))
@@ -39,7 +39,7 @@ async def move(
 
 
 async def open_question(executions: Executions, job: Execution) -> Question | None:
-    """Return the question that `job` waits for an answer to."""
+    """Return the question that `job` waits on, or None."""
     place = job.pending_question
     return None if place is None else question_of(await _event(executions, job, place.asked))
 
@@ -79,8 +79,8 @@ def _who(entry: LogEntry) -> str | None:
 def _refuse(job: Execution, question: Question, first: LogEntry) -> NoReturn:
     given = answer_of(first).fields
     raise Conflict(
-        f"The question {question.question_id} of the job {job.job_id} was answered before, and "
-        f"otherwise: {given['outcome']}.",
+        f"The question {question.question_id} of the job {job.job_id} already has a different answer: "
+        f"{given['outcome']}.",
         details={
             "status": job.status.value,
             "question_id": question.question_id,

@@ -1,4 +1,4 @@
-"""How jobs, workers and queues stand over all processes: counted now and then, for `/metrics`."""
+"""Totals of jobs, workers and queues over all processes, counted periodically for `/metrics`."""
 
 import time
 from collections.abc import Mapping
@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from common.errors import Unavailable
 from common.logs import get_logger
 from common.times import utc_now
-from executor.domain.api.ports import Queues
+from executor.domain.api.ports import BrokerQueues
 from executor.domain.leases import Leases, LeaseWatch
 from executor.domain.log.ports import Executions
 from executor.domain.meters import Census, Meters
@@ -14,16 +14,16 @@ from executor.domain.meters import Census, Meters
 log = get_logger(__name__)
 
 EVERY = 15.0
-"""Seconds between two counts; about as often as Prometheus reads them."""
+"""Seconds between two counts: about as often as Prometheus scrapes."""
 _SILENCE = 10.0
 """Seconds a worker's counter may stand still. It moves twice a second, so one look is enough."""
 
 
 class CensusTaker:
-    """Counts in the executor's api: of a process that is always there, and not per worker."""
+    """Counts in the executor's api, which is always running, rather than in each worker."""
 
     def __init__(
-        self, executions: Executions, leases: Leases, queues: Queues, meters: Meters
+        self, executions: Executions, leases: Leases, queues: BrokerQueues, meters: Meters
     ) -> None:
         self._executions = executions
         self._leases = leases
@@ -32,14 +32,14 @@ class CensusTaker:
         self._watch = LeaseWatch(_SILENCE, longest_gap=2 * EVERY)
 
     async def report(self) -> None:
-        """Count, and have the meters show it; whatever fails is logged."""
+        """Count and report the result; log any fault."""
         try:
             self._meters.record_census(await self.count())
         except Exception:
             log.exception("counting failed and will be repeated")
 
     async def count(self) -> Census:
-        """Count once; a backend that is away leaves its part out."""
+        """Count once; leave out the figures of a backend that is down."""
         jobs, oldest, workers = await self._count_in_store()
         return Census(jobs, oldest, workers, await self._depths())
 

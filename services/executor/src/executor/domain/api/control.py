@@ -1,4 +1,4 @@
-"""What a caller does to a job that exists: stop it, answer it."""
+"""What a caller can do to an existing job: stop it or answer it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -10,7 +10,7 @@ from common.times import utc_now
 from executor.domain.api import answering
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log import moves
-from executor.domain.log.execution import Execution, Step
+from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.outbox import Outbox
 from executor.domain.log.ports import Executions
 from executor.domain.log.questions import Answer
@@ -19,11 +19,11 @@ from executor.domain.meters import Meters, NoMeters
 log = get_logger(__name__)
 
 _WITHIN = 5.0
-"""Seconds in which a move is tried again while the job's own writer is faster."""
+"""Seconds for which a move is retried while the job's own writer is faster."""
 
 
 class Control:
-    """Moves made by the API. Each is one write, and needs nobody's answer."""
+    """Moves made by the API. Each is one write and waits for no worker."""
 
     def __init__(
         self,
@@ -38,7 +38,7 @@ class Control:
         self._meters = meters or NoMeters()
 
     async def stop(self, workspace_id: str, job_id: str) -> Execution:
-        """End a job as stopped. A stopped one is returned as it is.
+        """End a job as stopped. A job that is already stopped stays as it is.
 
         Raises `NotFound`, `Conflict` for a completed or failed job, `Unavailable`.
         """
@@ -51,15 +51,15 @@ class Control:
     async def answer(
         self, workspace_id: str, job_id: str, said: Answer, *, by: str, question_id: str | None
     ) -> Execution:
-        """Give the answer of `by` to a job that waits for one, and have it go on, or end if rejected.
+        """Give the answer of `by` to a waiting job, which then continues, or ends if rejected.
 
-        `question_id` is the open question unless it is given. What has been answered in the same way
-        already is left as it is. Raises `NotFound`, also for a question that the job never asked,
-        `InvalidRequest`, `Conflict` for a job that does not wait and a question that is answered
-        otherwise, `Unavailable`.
+        Without a `question_id` it answers the open question. Repeating the same answer changes
+        nothing. Raises `NotFound`, also for a question that the job never asked, `InvalidRequest`,
+        `Conflict` for a job that does not wait and for a question with a different answer, and
+        `Unavailable`.
         """
 
-        async def move(job: Execution) -> Step | Execution:
+        async def move(job: Execution) -> JobStep | Execution:
             return await answering.move(self._executions, job, said, by=by, question_id=question_id)
 
         step = await self._move(workspace_id, job_id, move)
@@ -72,7 +72,7 @@ class Control:
             self._outbox.send_submission(step.after)
         return step.after
 
-    def _announce_end(self, step: Step) -> None:
+    def _announce_end(self, step: JobStep) -> None:
         log.info("a job has ended", **step.after.log_fields)
         self._meters.count_ended(step.after.status, step.after.seconds_run, step.after.error_code)
         self._outbox.send_stop(step.after, step.records)
@@ -82,8 +82,8 @@ class Control:
         self,
         workspace_id: str,
         job_id: str,
-        move: Callable[[Execution], Awaitable[Step | Execution]],
-    ) -> Step | Execution:
+        move: Callable[[Execution], Awaitable[JobStep | Execution]],
+    ) -> JobStep | Execution:
         until = asyncio.get_running_loop().time() + _WITHIN
         while asyncio.get_running_loop().time() < until:
             job = await job_of_workspace(self._executions, workspace_id, job_id)
@@ -93,7 +93,7 @@ class Control:
         raise Unavailable(f"The job {job_id} moves too fast; try again.")
 
 
-async def _stop(job: Execution) -> Step | Execution:
+async def _stop(job: Execution) -> JobStep | Execution:
     if job.status == ExecutionStatus.STOPPED:
         return job
     if job.final:
@@ -105,7 +105,7 @@ async def _stop(job: Execution) -> Step | Execution:
 
 
 async def job_of_workspace(executions: Executions, workspace_id: str, job_id: str) -> Execution:
-    """Return the head of the workspace's job. Raises `NotFound`, for another's too."""
+    """Return the head of the workspace's job. Raises `NotFound`, also for another workspace's job."""
     job = await executions.head(job_id)
     if job is None or job.workspace_id != workspace_id:
         raise NotFound(f"There is no job {job_id}.")

@@ -1,4 +1,4 @@
-"""How long a crew's next run is likely to take, from its past ones."""
+"""Estimates how long a crew's next run will take, from its past runs."""
 
 import time
 from collections.abc import Callable
@@ -7,12 +7,12 @@ from executor.domain.ending.ports import Counters
 from executor.domain.ending.tallies import estimate
 
 _KEPT = 10.0
-"""Seconds that an estimate is good for: a run more or less does not change it much."""
+"""Seconds for which an estimate is cached: one more run hardly changes it."""
 _MOST = 10_000
 
 
 class Estimates:
-    """Estimates by crew. Those of crews that have run are kept a moment: each job asks for one."""
+    """Estimates by crew, cached for a short time because every job needs one."""
 
     def __init__(self, counters: Counters, clock: Callable[[], float] = time.monotonic) -> None:
         self._counters = counters
@@ -20,7 +20,7 @@ class Estimates:
         self._known: dict[tuple[str, str], tuple[int, float]] = {}
 
     async def of(self, workspace_id: str, crew_id: str) -> int:
-        """Return the seconds. Raises `Unavailable`."""
+        """Return the estimate in seconds. Raises `Unavailable`."""
         now = self._clock()
         seconds, until = self._known.get((workspace_id, crew_id), (0, now))
         if until > now:

@@ -1,4 +1,4 @@
-"""What the API needs from outside, besides the log. Calls raise `Unavailable` while a backend is away.
+"""What the API needs from outside, besides the log. Calls raise `Unavailable` while a backend is down.
 
 Pages that would show a job of a newer format than `execution.READS` raise `NewerFormat`.
 """
@@ -12,7 +12,7 @@ from common.storage.cursors import Place
 from executor.domain.log.execution import Execution
 
 OpenJobs = Mapping[str, datetime]
-"""Jobs that are not closed, and when each was made."""
+"""Jobs that are not closed, with the time each was made."""
 
 
 class ExecutionLists(Protocol):
@@ -29,9 +29,9 @@ class ExecutionLists(Protocol):
         limit: int,
         before: Place | None = None,
     ) -> list[Execution]:
-        """Return heads without tails, newest first, of those made before the place `before`.
+        """Return heads without tails, newest first, of jobs before the place `before`.
 
-        `open_jobs` are the jobs of the same filter and `before` that were open a moment ago.
+        `open_jobs` are the jobs with the same filter and `before` that were open a moment ago.
         """
 
     async def open_jobs(
@@ -43,17 +43,17 @@ class ExecutionLists(Protocol):
         limit: int,
         before: Place | None = None,
     ) -> OpenJobs:
-        """Return the jobs that are not closed: most of them the kept counters do not have yet.
+        """Return the jobs that are not closed; most of them are not in the counters yet.
 
-        Of each status no more than the newest `limit` are looked at.
+        Looks at no more than the newest `limit` of each status.
         """
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
-        """Return status and last `seq` of the jobs that are known."""
+        """Return the status and last `seq` of each job that exists."""
 
 
-class Queues(Protocol):
-    """The broker's queues, seen from outside."""
+class BrokerQueues(Protocol):
+    """The broker's queues."""
 
     async def depths(self) -> Mapping[str, tuple[int, int]]:
-        """Return each queue's waiting messages and consumers, by name."""
+        """Return how many messages and consumers each queue has, by name."""

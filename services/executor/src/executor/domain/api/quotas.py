@@ -1,7 +1,8 @@
-"""What a workspace may have waiting and stored. No lock and no write: each process looks now and then.
+"""Limits on a workspace's queued jobs and storage, checked without locks or writes.
 
-So the bounds may be overshot: the queue's by what all processes of the api have taken since each of them
-counted, which is at most half of the room it saw; the store's by what ends within half a minute.
+Each process counts from time to time, so the limits can be exceeded: the queue's by the jobs all
+processes have accepted since they counted, each at most half of the room it saw; the store's by the jobs
+that end within half a minute.
 """
 
 import asyncio
@@ -15,18 +16,18 @@ from executor.domain.ending.ports import Counters
 from executor.domain.log.ports import Executions
 
 _REMEMBERED = 10_000
-"""Workspaces; those asked for longest ago give way, and are counted anew."""
+"""Workspaces remembered. Those not used for longest are forgotten, and counted again."""
 _FULL_FOR = 1.0
-"""Seconds for which a queue that was seen full is not counted again."""
+"""Seconds before a queue that was full is counted again."""
 _STORED_FOR = 30.0
-"""Seconds for which what is stored is not added up again."""
+"""Seconds before the stored bytes are summed up again."""
 _RETRY_AFTER = 10.0
 _MB = 1_000_000
 
 
 @dataclass(slots=True)
 class _Seen:
-    """What is known of a workspace: how many jobs may come before its queue is counted again."""
+    """What is known of a workspace. `room`: jobs to accept before its queue is counted again."""
 
     room: int = 0
     full_until: float = float("-inf")
@@ -36,9 +37,9 @@ class _Seen:
 
 
 class Quotas:
-    """Refuses jobs of workspaces that have as many queued, or as much stored, as they may.
+    """Refuses jobs of workspaces that are at their limit of queued jobs or of storage.
 
-    `queued` are jobs, `stored_mb` millions of bytes, 0 for no bound.
+    `queued` counts jobs; `stored_mb` is in millions of bytes, 0 for no limit.
     """
 
     def __init__(
@@ -58,9 +59,9 @@ class Quotas:
         self._seen: BoundedDict[str, _Seen] = BoundedDict(_REMEMBERED)
 
     async def check(self, workspace_id: str) -> None:
-        """Take note of a job that is about to be stored. Raises `RateLimited` and `Conflict`."""
+        """Count a job that is about to be stored. Raises `RateLimited` or `Conflict` at a limit."""
         seen = self._seen[workspace_id] = self._seen.get(workspace_id) or _Seen()
-        async with seen.counting:  # who comes meanwhile waits for the same count
+        async with seen.counting:  # concurrent requests wait for the same count
             if self._stored_mb:
                 await self._check_store(workspace_id, seen)
             await self._check_queue(workspace_id, seen)

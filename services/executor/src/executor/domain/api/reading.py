@@ -1,4 +1,4 @@
-"""Reading jobs: one, a list, its events, its traces, the workspace's figures."""
+"""Reading jobs: one job, lists, events, traces, and the workspace's figures."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -28,15 +28,15 @@ from executor.domain.log.records import Record
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """A stretch of a job's log: `records` without a hole, from the one asked for."""
+    """A part of a job's log: consecutive `records` without gaps."""
 
     job: Execution
     records: Sequence[Record]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
-    """A part of a list. `next` is the cursor of what follows, None at the end."""
+class ExecutionPage:
+    """A page of a list of jobs. `next` is the cursor of the next page, None at the end."""
 
     jobs: Sequence[Execution]
     total: int
@@ -44,11 +44,11 @@ class Page:
 
 
 MOST_OPEN = 10_000
-"""Jobs of each status that a total looks at among those the kept counters do not have."""
+"""Jobs of each status that a total counts among those not yet in the counters."""
 
 
 class Reading:
-    """Answers questions about the jobs of a workspace."""
+    """Reads the jobs of a workspace."""
 
     def __init__(self, executions: Executions, lists: ExecutionLists, counters: Counters) -> None:
         self._executions = executions
@@ -60,7 +60,7 @@ class Reading:
         return await job_of_workspace(self._executions, workspace_id, job_id)
 
     async def questions(self, job: Execution) -> list[Question]:
-        """Return what `job` waits for people to say."""
+        """Return the open questions of `job`."""
         asked = await answering.open_question(self._executions, job)
         return [] if asked is None else [asked]
 
@@ -83,16 +83,16 @@ class Reading:
         skip: int = 0,
         limit: int,
         after: str | None = None,
-    ) -> Page:
-        """Return a part of the workspace's jobs, newest first: `skip` jobs down, or behind `after`.
+    ) -> ExecutionPage:
+        """Return a page of the workspace's jobs, newest first, after `skip` jobs or the cursor `after`.
 
-        Raises `InvalidRequest` for a cursor of another list, and for a page too far down.
+        Raises `InvalidRequest` for a cursor of another list and for a page too far down.
         """
         scope = ("executions", workspace_id, crew_id, status)
         before = None if after is None else place_of(after, scope)
         total, open_jobs = await self._total(workspace_id, crew_id, status)
         if before is None and skip >= total:
-            return Page((), total)
+            return ExecutionPage((), total)
         check_reach(skip)
         if before is not None:
             open_jobs = await self._lists.open_jobs(
@@ -104,20 +104,20 @@ class Reading:
             crew_id=crew_id,
             status=status,
             skip=skip,
-            # One more tells whether there are more. SecantusDB is slow to find that there are not.
+            # One more row shows whether there are more. SecantusDB is slow to find that there are none.
             limit=limit + 1 if before is not None else min(limit + 1, total - skip),
             before=before,
         )
         shown = rows[:limit]
         more = len(rows) > limit
         last = (shown[-1].created_at, shown[-1].job_id) if more else None
-        return Page(shown, total, None if last is None else cursor(last, scope))
+        return ExecutionPage(shown, total, None if last is None else cursor(last, scope))
 
     async def _total(
         self, workspace_id: str, crew_id: str | None, status: ExecutionStatus | None
     ) -> tuple[int, OpenJobs]:
-        # First the open jobs, then the counters with those they have lately taken in: a job that
-        # is counted in between, or counted and not yet closed, is known by both and taken once.
+        # First the open jobs, then the counters with their recent jobs. A job that is counted in
+        # between, or counted but not yet closed, appears in both and is counted once.
         open_jobs = await self._lists.open_jobs(
             workspace_id, crew_id=crew_id, status=status, limit=MOST_OPEN
         )
@@ -135,11 +135,11 @@ class Reading:
         return counted + len(uncounted), open_jobs
 
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
-        """Return status and last `seq` of the jobs that are known, whosever they are."""
+        """Return the status and last `seq` of each job that exists, in any workspace."""
         return await self._lists.heads(job_ids)
 
     async def usage(self, workspace_id: str, period: str) -> Tally:
-        """Return what the runs that ended in the month `period` (`YYYY-MM`) add up to."""
+        """Return the totals of the runs that ended in the month `period` (`YYYY-MM`)."""
         stats = await self._counters.of_workspace(workspace_id)
         return sum_tallies(crew.months.get(period, Tally()) for crew in stats)
 
@@ -151,7 +151,7 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class TraceRow:
-    """An event as the traces show it: who did what, and what came of it."""
+    """An event as traces show it: who did what, with which result."""
 
     entry: LogEntry
     agent: str
@@ -164,7 +164,7 @@ _RESULT_FIELDS = ("result", "message", "reason", "prompt", "input", "outcome", "
 
 
 def trace_row(entry: LogEntry) -> TraceRow:
-    """Return `entry` as a row of the traces. What no agent did is the platform's, `system`."""
+    """Return `entry` as a row of the traces. What no agent did is attributed to `system`."""
     body = entry.body
     told = (_field(body, name) for name in _RESULT_FIELDS)
     result = next((value for value in told if value is not None), "")
@@ -182,7 +182,7 @@ def trace_row(entry: LogEntry) -> TraceRow:
 
 
 def _field(body: EventBody, name: str) -> Any:
-    """Return the field `name` of an event of any type, None where it is not there."""
+    """Return the field `name` of an event of any type, or None if it is not set."""
     if isinstance(body, UnknownEvent):
         return body.fields.get(name)
     value = getattr(body, name, None)

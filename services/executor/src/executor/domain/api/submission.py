@@ -1,4 +1,4 @@
-"""Taking a job over HTTP."""
+"""Accepting jobs over HTTP."""
 
 import asyncio
 import secrets
@@ -26,7 +26,7 @@ from executor.domain.log.ports import Executions
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A job that is stored. `estimated_duration` is in seconds."""
+    """A stored job. `estimated_duration` is in seconds."""
 
     job: Execution
     estimated_duration: int
@@ -60,9 +60,9 @@ class Submission:
         job_id: str | None = None,
         once: Once[Accepted] | None = None,
     ) -> Accepted:
-        """Store a job of the crew, under `job_id` if one is given, and wake a worker for it.
+        """Store a job of the crew, under `job_id` if given, and wake a worker for it.
 
-        Raises `NotFound` for a crew that is not this workspace's, `InvalidRequest` for one that is
+        Raises `NotFound` for a crew of another workspace, `InvalidRequest` for one that is
         not active or lacks an input, `Unavailable`, as `Quotas.check`, and as `at_most_once`.
         """
         check_storable(inputs)
@@ -95,7 +95,7 @@ class Submission:
             stored = await self._executions.insert(accepted.job, receipt_of(once, accepted))
         except TooLarge as fault:
             raise InvalidRequest(
-                "The crew and the inputs are together too large to be kept.",
+                "The crew and the inputs together are too large to be stored.",
                 field="inputs",
                 reason=str(fault),
             ) from fault
@@ -106,7 +106,7 @@ class Submission:
 
 
 def check_storable(inputs: Mapping[str, Any]) -> None:
-    """Raise `InvalidRequest` for inputs that are JSON but no valid Unicode or 64-bit numbers."""
+    """Raise `InvalidRequest` for inputs with invalid Unicode or integers beyond 64 bits."""
     try:
         orjson.dumps(inputs)
     except TypeError as fault:

@@ -7,18 +7,18 @@ from executor.domain.ending.tallies import CrewStats, Ending
 
 
 class Counters(Protocol):
-    """The kept counters: one document per crew."""
+    """The stored counters: one document per crew."""
 
     async def count(self, workspace_id: str, crew_id: str, endings: Sequence[Ending]) -> None:
-        """Count each job once, however often it is told."""
+        """Count each job once, even if called again for the same job."""
 
     async def of_crew(
         self, workspace_id: str, crew_id: str, *, recent: bool = False
     ) -> CrewStats | None:
-        """Return one crew's counters, with `recent` the jobs lately counted too."""
+        """Return a crew's counters; with `recent`, also the recently counted jobs."""
 
     async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
         """Return the counters of all crews that have run, with `recent` as in `of_crew`."""
 
     async def stored_size(self, workspace_id: str) -> int:
-        """Return about how many bytes the counted jobs of a workspace take."""
+        """Return roughly how many bytes the counted jobs of a workspace take."""

@@ -1,8 +1,9 @@
 """What is left to do when a job has ended: copy its tail, publish it, count it, close it.
 
-A job whose whole log is still in its tail keeps it there: one document less per event, and readers
-join tail and traces anyway. How long a tail gets is the appender's bound. Jobs that end at the same time are settled together. Each part may be repeated safely, and a job
-stays open until all are done: one that this process does not get through is found by a sweep.
+A job whose whole log is still in its tail keeps it there. That saves one document per event, and readers
+join tail and traces anyway; the appender bounds the tail. Jobs that end at the same time are settled
+together. Each part may safely be repeated, and a job stays open until all are done: a sweep finds jobs
+that this process did not finish.
 """
 
 import asyncio
@@ -25,18 +26,18 @@ log = get_logger(__name__)
 
 _BATCH = 100
 _LINGER = 0.25
-"""Seconds for which ended jobs are gathered: one write counts all of a crew, one command closes all."""
+"""Seconds for which ended jobs are collected: one write counts all of a crew, one command closes all."""
 _PAUSE = 2.0
 """Seconds until a job that could not be settled is tried again."""
 _PAGE = 500
 _HELD = 10_000
-"""Jobs that are kept at a time; those beyond are left to a sweep."""
+"""Jobs that are held at a time; the others are left to a sweep."""
 
 
 class Settlement:
     """Settles ended jobs in the background, from `start` to `stop`.
 
-    Those that end within `linger` seconds are settled together: nobody waits for it.
+    Jobs that end within `linger` seconds are settled together; nobody waits for it.
     """
 
     def __init__(
@@ -64,7 +65,7 @@ class Settlement:
         self._task = asyncio.create_task(self._work(), name="settlement")
 
     async def stop(self, grace: float = 2.0) -> None:
-        """Settle what is waiting, for at most `grace` seconds."""
+        """Settle the waiting jobs, for at most `grace` seconds."""
         for timer in self._later:
             timer.cancel()
         self._stopping = True
@@ -77,7 +78,7 @@ class Settlement:
             await asyncio.wait({self._task})
 
     def add(self, job: Execution) -> None:
-        """Have the ended `job` settled. Adding it again is harmless."""
+        """Queue the ended `job` for settlement. Adding it again is harmless."""
         if len(self._since) >= _HELD and job.job_id not in self._since:
             return
         self._waiting.setdefault(job.job_id, job)
@@ -88,11 +89,11 @@ class Settlement:
             self._enough.set()
 
     def outbox_size(self) -> OutboxSize:
-        """Return how many ended jobs are not settled yet, and since when the first of them waits."""
+        """Return how many ended jobs are not settled yet, and since when the oldest has waited."""
         return OutboxSize(jobs=len(self._since), since=min(self._since.values(), default=None))
 
     def holds(self, job_id: str) -> bool:
-        """Say whether the job is being settled here, or will be tried again."""
+        """Say whether the job is being settled here or will be retried."""
         return job_id in self._since
 
     async def _work(self) -> None:
@@ -113,7 +114,7 @@ class Settlement:
             self._idle.set()
 
     async def _gather(self) -> None:
-        """Wait for more jobs, until there are enough of them or the settlement is to stop."""
+        """Wait for more jobs, until there are enough of them or the settlement stops."""
         if self._stopping or len(self._waiting) >= _BATCH:
             return
         self._enough.clear()
@@ -135,13 +136,13 @@ class Settlement:
         except Unavailable as fault:
             log.warning("ended jobs wait to be settled", jobs=len(batch), reason=str(fault))
         except Exception:
-            if len(batch) > 1:  # one job's fault must not keep the others open
+            if len(batch) > 1:  # one faulty job must not keep the others open
                 return [left for job in batch for left in await self._attempt([job])]
             log.exception("ended jobs could not be settled", jobs=[job.job_id for job in batch])
         return batch
 
     async def settle(self, batch: Sequence[Execution]) -> Sequence[Execution]:
-        """Settle the ended jobs of `batch`; return those the bus did not take."""
+        """Settle the ended jobs of `batch`; return those that the bus did not accept."""
         whole = {job.job_id for job in batch if job.tail and job.tail[0].seq == 1}
         await self._executions.copy(
             {job.job_id: job.tail for job in batch if job.tail and job.job_id not in whole}
@@ -180,7 +181,7 @@ class Settlement:
         return await self._executions.records(job.job_id, published, _PAGE)
 
     async def flush(self, job: Execution) -> None:
-        """Copy and publish what a job that waits for a person has left in its tail."""
+        """Copy and publish the tail of a job that waits for a person."""
         if job.tail:
             await self._executions.copy({job.job_id: job.tail})
         if await self._publish(job):

@@ -1,4 +1,4 @@
-"""What is left to do of jobs that nobody runs any more, by the dead, by stops and by outages."""
+"""Finishes jobs that nobody runs any more: left behind by dead workers, stops and outages."""
 
 import asyncio
 from collections.abc import Callable, Collection
@@ -13,7 +13,7 @@ _GONE = 3_600.0
 
 
 class Sweeper:
-    """Looks for it in the store, whenever it is told to. `held` tells which jobs are run here."""
+    """Searches the store for them when called. `held` returns the jobs that run here."""
 
     def __init__(
         self,
@@ -29,19 +29,19 @@ class Sweeper:
         self._dead_since: dict[str, float] = {}
 
     async def settle(self, owners: Collection[str]) -> None:
-        """Settle ended jobs that nobody else will: those of `owners`, and nobody's."""
+        """Settle ended jobs that nobody else will settle: those of `owners`, and those without one."""
         for job in await self._executions.unsettled_jobs(owners, _SWEPT):
             if job.job_id not in self._held() and not self._settlement.holds(job.job_id):
                 self._settlement.add(job)
 
     async def flush(self) -> None:
-        """Copy and publish what jobs that wait for a person have left in their tails."""
+        """Copy and publish the tails of jobs that wait for a person."""
         for job in await self._executions.waiting_jobs(_SWEPT):
             if job.job_id not in self._held():
                 await self._settlement.flush(job)
 
     async def bury(self, dead: Collection[str]) -> None:
-        """Remove the leases of workers that are long dead and own nothing any more."""
+        """Remove the leases of workers that are long dead and own nothing."""
         now = asyncio.get_running_loop().time()
         self._dead_since = {worker: self._dead_since.get(worker, now) for worker in dead}
         for worker in [w for w, since in self._dead_since.items() if now - since > _GONE]:
@@ -49,7 +49,7 @@ class Sweeper:
                 await self._leases.leave(worker)
 
     async def owns_nothing(self, worker: str) -> bool:
-        """Say whether nobody has to look after what `worker` leaves, so that its lease may go."""
+        """Say whether `worker` leaves no jobs behind, so that its lease may be removed."""
         if await self._executions.running_jobs_of(worker):
             return False
         return not await self._executions.unsettled_jobs([worker], 1)

@@ -1,4 +1,4 @@
-"""What a workspace's runs add up to: counters kept per crew and month."""
+"""Totals of a workspace's runs: counters per crew and month."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -8,14 +8,14 @@ from executor.domain.log.execution import Execution
 from executor.domain.log.records import json_bytes
 
 DEFAULT_ESTIMATE = 300
-"""Seconds a run is said to take while its crew has never completed one."""
+"""Estimated seconds of a run whose crew has never completed one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One ended job as the counters see it. `month` is `YYYY-MM` of its end, in UTC.
+    """One ended job, as counted. `month` is `YYYY-MM` of its end, in UTC.
 
-    `stored` is about how many bytes it takes in the store.
+    `stored` is roughly how many bytes it takes in the store.
     """
 
     job_id: str
@@ -28,7 +28,7 @@ class Ending:
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Sums over ended jobs. `timed` is how many of them had started, and so have a duration."""
+    """Sums over ended jobs. `timed` counts those that had started and so have a duration."""
 
     completed: int = 0
     failed: int = 0
@@ -62,7 +62,7 @@ class Tally:
         )
 
     def of_status(self, status: ExecutionStatus) -> int:
-        """Return how many jobs ended as `status`; none for one that is not final."""
+        """Return how many jobs ended as `status`; 0 for a status that is not final."""
         return {
             ExecutionStatus.COMPLETED: self.completed,
             ExecutionStatus.FAILED: self.failed,
@@ -74,7 +74,7 @@ class Tally:
 class CrewStats:
     """One crew's tallies by month.
 
-    `recent` are the jobs in them that may not be closed yet; it is empty unless it was asked for.
+    `recent` are the counted jobs that may not be closed yet; empty unless requested.
     """
 
     crew_id: str
@@ -95,7 +95,7 @@ def sum_tallies(tallies: Iterable[Tally]) -> Tally:
 
 
 def tally(endings: Iterable[Ending]) -> Tally:
-    """Return what `endings` add up to."""
+    """Return the totals of `endings`."""
     return sum_tallies(
         Tally(
             completed=ending.status == ExecutionStatus.COMPLETED,
@@ -126,11 +126,11 @@ def ending_of(job: Execution) -> Ending:
 
 
 _DOCUMENT, _EVENT = 2_000, 150
-"""Bytes that a job and an event take beside what users, models and tools have written."""
+"""Bytes that a job and an event take besides the text of users, models and tools."""
 
 
 def stored_bytes(job: Execution) -> int:
-    """Return about how many bytes a job takes: its newest events stand for those that left its tail."""
+    """Return roughly how many bytes a job takes, taking its newest events as typical of all."""
     newest = sum(len(record.frame) + len(record.private or b"") for record in job.tail)
     events = newest * job.seq // len(job.tail) if job.tail else 0
     crew = 0 if job.snapshot is None else len(job.snapshot.model_dump_json())

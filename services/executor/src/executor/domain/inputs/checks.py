@@ -1,4 +1,4 @@
-"""A job's inputs: whether they fill in what its crew's texts ask for, and no more than can be worked on."""
+"""Checks a job's inputs: every placeholder filled, and no text too large."""
 
 import difflib
 from collections.abc import Mapping, Sequence
@@ -13,9 +13,9 @@ from executor.domain.inputs.ports import Crews
 
 
 def placeholders(crew: CrewSnapshot) -> list[str]:
-    """Return the names that `crew`'s texts and memory ask for, in order of appearance, each once.
+    """Return the inputs that `crew`'s texts and memory need, in order of appearance, each once.
 
-    What they look like is told in `placeholders`.
+    `placeholders` describes their syntax.
     """
     found = [name for text in texts(crew) for name in names(text)]
     key = _memory_key(crew)
@@ -25,9 +25,9 @@ def placeholders(crew: CrewSnapshot) -> list[str]:
 async def runnable_crew(
     crews: Crews, workspace_id: str, crew_id: str, inputs: Mapping[str, Any]
 ) -> CrewSnapshot:
-    """Return the crew that a job with `inputs` runs, with the memory that is this job's to read.
+    """Return the crew that a job with `inputs` runs, with the memory that this job may read.
 
-    Raises `InvalidRequest` as `check_runnable`, and `NotFound`.
+    Raises `InvalidRequest` as `check_runnable` does, and `NotFound`.
     """
     crew = await crews.snapshot(workspace_id, crew_id)
     check_runnable(crew, inputs)
@@ -42,7 +42,7 @@ async def runnable_crew(
 def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
     """Raise `InvalidRequest` unless `crew` is active and `inputs` fill in every placeholder.
 
-    So it does when they would fill in more than can be worked on.
+    Also raises it if the filled-in texts would be too large.
     """
     if crew.status != "active":
         missing_parts = [one.model_dump() for one in lacks(crew.process, crew.agents, crew.tasks)]

@@ -1,4 +1,4 @@
-"""How much a job's inputs make of its crew's texts."""
+"""The size of a crew's texts once a job's inputs are filled in."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -8,11 +8,11 @@ from common.contracts.crew import CrewSnapshot
 from executor.domain.inputs.placeholders import as_text, names
 
 EXPANDED = 2_000_000
-"""Characters that all texts of a crew may have together once the inputs are filled in."""
+"""Characters that all texts of a crew together may have once filled in."""
 
 
 def texts(crew: CrewSnapshot) -> Iterator[str]:
-    """Yield the texts of a crew that need an input for each name in them."""
+    """Yield the texts of a crew whose every placeholder needs an input."""
     for agent in crew.agents:
         yield from (agent.role, agent.goal, agent.backstory)
     for task in crew.tasks:
@@ -20,13 +20,13 @@ def texts(crew: CrewSnapshot) -> Iterator[str]:
 
 
 def _contexts(crew: CrewSnapshot) -> Iterator[str]:
-    """Yield the texts in which a name that no input has stays as it is."""
+    """Yield the texts in which a placeholder without an input stays as it is."""
     for task in crew.tasks:
         yield from task.context
 
 
 def oversize(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return which input makes `crew`'s texts too long, and why; None when they stay in bounds."""
+    """Return which input makes `crew`'s texts too long, and why; None if they are not too long."""
     written = [*texts(crew), *_contexts(crew)]
     used = Counter(name for text in written for name in names(text))
     sizes = {name: used[name] * len(as_text(inputs[name])) for name in used if name in inputs}

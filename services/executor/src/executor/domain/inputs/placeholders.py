@@ -1,7 +1,7 @@
-"""`{name}` in a crew's texts, which a job's inputs fill in.
+"""`{name}` in a crew's texts, filled in from a job's inputs.
 
-`{{` and the `}}` that closes it are literal braces: `{{name}}` is the text `{name}`. All other braces
-(`{}`, `{ x }`, `{1}`, JSON, a `}}` that closes no `{{`) stay as they are.
+`{{` and its closing `}}` are literal braces: `{{name}}` is the text `{name}`. All other braces (`{}`,
+`{ x }`, `{1}`, JSON, a `}}` that closes no `{{`) stay as they are.
 """
 
 import json
@@ -15,12 +15,12 @@ _PART = re.compile(r"(?P<escape>\{\{)|\{(?P<name>" + _NAME + r")\}|(?P<brace>[{}
 
 
 def as_text(value: Any) -> str:
-    """Return an input as it is put into a text: texts as they are, the rest as JSON."""
+    """Return an input as text: strings unchanged, everything else as JSON."""
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
 def fill_placeholders(text: str, inputs: Mapping[str, Any]) -> str:
-    """Return `text` with each `{name}` that `inputs` has replaced, once, and its escapes resolved."""
+    """Return `text` with each `{name}` found in `inputs` replaced, once, and escapes resolved."""
     if "{" not in text:
         return text
     known: dict[str, str] = {}
@@ -38,7 +38,7 @@ def fill_placeholders(text: str, inputs: Mapping[str, Any]) -> str:
 
 
 def names(text: str) -> list[str]:
-    """Return the names that `text` asks for, as often as it does."""
+    """Return the names of the placeholders in `text`, with repetitions."""
     if "{{" not in text:
         return _PLACEHOLDER.findall(text) if "{" in text else []
     found: list[str] = []

@@ -1,4 +1,4 @@
-"""What a job's inputs are checked against. Calls raise `Unavailable` while a backend is away."""
+"""What a job's inputs are checked against. Calls raise `Unavailable` while a backend is down."""
 
 from typing import Protocol
 
@@ -12,4 +12,4 @@ class Crews(Protocol):
         """Return the crew as it is now. Raises `NotFound`."""
 
     async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
-        """Return what the crew remembers on a shelf of its own. Raises `NotFound`."""
+        """Return what the crew remembers on one of its shelves. Raises `NotFound`."""

@@ -1,4 +1,4 @@
-"""Publishes one job's stored events in order, behind the back of its writer."""
+"""Publishes one job's stored events in order, in the background of its writer."""
 
 import asyncio
 import contextvars
@@ -17,9 +17,9 @@ log = get_logger(__name__)
 
 _BATCH = 100
 _HELD = 1_000
-"""Events kept in memory while the bus is away; the rest is read from the log again."""
+"""Events kept in memory while the bus is down; the rest is read from the log again."""
 _BACKOFF = Backoff((0.1, 0.5, 1.0, 2.0, 5.0))
-"""Seconds between two tries while the bus is away."""
+"""Seconds between two tries while the bus is down."""
 
 
 class Announcer:
@@ -32,20 +32,20 @@ class Announcer:
         self._held = deque(record for record in job.tail if record.seq > job.published)
         self._task: asyncio.Task[None] | None = None
         self._last = job.seq
-        # Of the run, not of the step whose event happens to be published first.
+        # The context of the run, not of whichever task's event is published first.
         self._context = contextvars.copy_context()
         self.published = job.published
         self.waits_since: float | None = None
-        """Since when (`time.monotonic`) something waits and nothing was confirmed."""
+        """Since when (`time.monotonic`) events have waited with no confirm from the bus."""
 
     @property
     def waiting(self) -> int:
-        """How many events are stored and not confirmed by the bus."""
+        """How many events are stored but not confirmed by the bus."""
         return self._last - self.published
 
     def put(self, records: Sequence[Record]) -> None:
-        """Have stored events published after those before them. Returns at once."""
-        # Without a hole: once some are left out, those after them are read from the log as well.
+        """Queue stored events for publishing, in order. Returns at once."""
+        # No gaps: once some events were left out, those after them are read from the log too.
         whole = not self._held or self._held[-1].seq == self._last
         if whole and len(self._held) < _HELD:
             self._held.extend(records)
@@ -59,13 +59,13 @@ class Announcer:
             )
 
     async def drained(self, timeout: float) -> bool:
-        """Wait until all that was put is published, for at most `timeout` seconds."""
+        """Wait at most `timeout` seconds for all events to be published; return whether they are."""
         if self._task is not None:
             await asyncio.wait({self._task}, timeout=timeout)
         return self.published >= self._last
 
     def stop(self) -> None:
-        """Publish no more: another process goes on from `published`."""
+        """Stop publishing. Another process continues after `published`."""
         if self._task is not None:
             self._task.cancel()
 
@@ -92,7 +92,7 @@ class Announcer:
                 await asyncio.sleep(_BACKOFF.pause(tries))
 
     def _tell(self, fault: Unavailable, tries: int) -> None:
-        if not tries:  # once an outage, not once a try
+        if not tries:  # once per outage, not once per try
             log.warning("events wait for the bus", job_id=self._job.job_id, reason=str(fault))
 
     async def _next(self) -> Sequence[Record]:

@@ -1,4 +1,4 @@
-"""The journal of a running job: group commit of its events, fenced by its attempt."""
+"""The journal of a running job: group commit of its events, fenced by the job's attempt."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -16,7 +16,7 @@ from executor.domain.log import moves
 from executor.domain.log.announcer import Announcer
 from executor.domain.log.effects import Effects
 from executor.domain.log.events import EventDraft
-from executor.domain.log.execution import Execution, Step
+from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.journal import Superseded, TooLarge
 from executor.domain.log.ports import Announcements, Executions
 from executor.domain.log.records import Record, Sealed, json_bytes, seal
@@ -27,19 +27,19 @@ log = get_logger(__name__)
 ResultT = TypeVar("ResultT")
 
 _LINE = 5_000
-"""Events that may wait for the store; a run that goes on without flushing is ended beyond that."""
+"""Events that may wait for the store. A run that appends more without a flush is ended."""
 _BATCH, _BATCH_BYTES = 500, 1024 * 1024
 _LARGEST = 2 * 1024 * 1024
-"""Bytes of one event."""
+"""Bytes that one event may have."""
 _OUTPUTS = 6 * 1024 * 1024
-"""Bytes of all of a job's outputs, which its document holds: MongoDB's has 16 MiB at most."""
+"""Bytes that all outputs of a job may have. They are in its document, which MongoDB limits to 16 MiB."""
 _TURNS = 3
-"""Turns of the loop before a write: a run whose models answer at once gets further in them."""
+"""Turns of the event loop before a write, so that a run with quick models adds more events to it."""
 _TAIL_EVENTS, _TAIL_BYTES = 64, 256 * 1024
 """A tail longer than this is copied to the traces while the job still runs."""
 _BACKOFF = Backoff((0.05, 0.2, 0.5, 1.0, 2.0))
 _SURE_FOR = 1.0
-"""Seconds for which a write shows that the job is still this writer's, whatever slept since."""
+"""Seconds after a write for which the job certainly still belongs to this writer."""
 _PROOFS = 3
 _KEPT = frozenset({EventType.TASK_COMPLETE, EventType.EXECUTION_COMPLETE})
 _LAST = TERMINAL_EVENTS | {EventType.INPUT_REQUIRED}
@@ -48,8 +48,8 @@ _LAST = TERMINAL_EVENTS | {EventType.INPUT_REQUIRED}
 class Appender:
     """Fulfils `Journal` for one claim of one job.
 
-    `patience` is how many seconds a write is tried again while the store is away. `job` is the
-    job as this writer last wrote it.
+    `patience` is how many seconds a write is retried while the store is down. `job` is the job as
+    this writer last wrote it.
     """
 
     def __init__(
@@ -77,10 +77,10 @@ class Appender:
         self.announcer.put(())
 
     def append(self, *drafts: EventDraft) -> None:
-        """Put events in line; after the one that ends the run, nothing is taken any more.
+        """Queue events for the next write. Events after the one that ends the run are ignored.
 
-        Raises `TypeError` for an event that JSON cannot hold, `TooLarge` for one of too many bytes
-        and for too many at once.
+        Raises `TypeError` for an event that JSON cannot hold, and `TooLarge` for an event that is too
+        large or for too many events at once.
         """
         if self._fault is not None:
             return
@@ -119,7 +119,7 @@ class Appender:
         return self._stamp
 
     async def flush(self) -> None:
-        """Return when everything in line is stored. Raises `Superseded` or `Unavailable`."""
+        """Return when all pending events are stored. Raises `Superseded` or `Unavailable`."""
         while self._writer is not None and self._fault is None:
             await asyncio.shield(self._writer)
         if self._fault is not None:
@@ -134,10 +134,10 @@ class Appender:
             yield
 
     async def _prove(self) -> None:
-        """Have the store say that the job is still ours, unless it has just done so.
+        """Ask the store whether the job is still ours, unless a write has just shown it.
 
-        A worker that was paused in between may have lost its job, and no write would tell it. With a
-        store that takes longer than that to answer there is no more to be known.
+        A worker that was paused may have lost its job without noticing. If the store answers too
+        slowly each time, there is nothing better to know.
         """
         loop = asyncio.get_running_loop()
         for _ in range(_PROOFS):
@@ -210,9 +210,9 @@ class Appender:
             self._copied = fresh[-1].seq
 
     async def fail(self, code: str, message: str) -> None:
-        """End the job with an error, although the journal itself may have failed.
+        """End the job with an error, even if the journal itself has failed.
 
-        What is in line is left out if it is that which cannot be written. Raises as `flush` does.
+        Pending events that cannot be stored are dropped. Raises as `flush` does.
         """
         try:
             self.append(EventDraft(RunError(code=code, message=message)))
@@ -220,7 +220,9 @@ class Appender:
         except (Superseded, Unavailable):
             raise
         except Exception:
-            log.exception("what a run had in line is left out", job_id=self.job.job_id)
+            log.exception(
+                "pending events dropped: they could not be stored", job_id=self.job.job_id
+            )
         if not self.job.final and self.job.owner is not None:
             self._complete = True
             step = moves.refuse(self.job, self.job.owner, utc_now(), code=code, message=message)
@@ -229,7 +231,7 @@ class Appender:
             self.announcer.put(step.records)
 
     async def hand_back(self) -> None:
-        """Write what is in line, then give the job up. Raises as `flush` does."""
+        """Store the pending events, then release the job. Raises as `flush` does."""
         self._complete = True
         await self.flush()
         if not self.job.final and self.job.owner is not None:
@@ -238,11 +240,11 @@ class Appender:
             await carry_out(self._executions, step, self._patience)
 
 
-async def carry_out(executions: Executions, step: Step, patience: float) -> None:
-    """Write `step`, trying again while the store is away for at most `patience` seconds.
+async def carry_out(executions: Executions, step: JobStep, patience: float) -> None:
+    """Write `step`; retry for at most `patience` seconds while the store is down.
 
-    After a failed try the job is read: it may have got through all the same. Raises `Superseded`
-    when the job has moved on without this writer, `Unavailable` when the store stays away.
+    After a failed try the job is read again, since the write may have succeeded. Raises `Superseded`
+    if the job has moved on without this writer, `Unavailable` if the store stays down.
     """
 
     async def attempt(tries: int) -> None:
@@ -258,10 +260,10 @@ async def carry_out(executions: Executions, step: Step, patience: float) -> None
 
 
 async def patiently(call: Callable[[int], Awaitable[ResultT]], patience: float) -> ResultT:
-    """Return what `call` returns, about a job of this worker's; it is told how often it was tried.
+    """Return the result of `call`, which gets the number of failed tries so far.
 
-    It is tried again while the store is away, for at most `patience` seconds. Raises `Unavailable`,
-    and `Superseded` when a newer version has written to the job.
+    Retries while the store is down, for at most `patience` seconds. Then raises `Unavailable`. Raises
+    `Superseded` if a newer version has written to the job.
     """
     until = asyncio.get_running_loop().time() + patience
     tries = 0
@@ -278,7 +280,7 @@ async def patiently(call: Callable[[int], Awaitable[ResultT]], patience: float) 
             await asyncio.sleep(pause)
 
 
-async def _got_through(executions: Executions, step: Step) -> bool:
+async def _got_through(executions: Executions, step: JobStep) -> bool:
     found = await executions.head(step.job_id)
     return found is not None and _place(found) == _place(step.after)
 

@@ -1,4 +1,4 @@
-"""The calls of one run that change something outside, and must not be cut off half-way lightly."""
+"""The calls of one run that change something outside, and should not be cut off half-way."""
 
 import asyncio
 import contextlib
@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 
 class Effects:
-    """Counts the effects under way. Once closed it lets no more begin.
+    """Counts the effects in progress. Once closed, no more can begin.
 
-    `cut` says that one did not come to its end, so that nobody knows what it has done.
+    `cut` is true if an effect was cut off, so that nobody knows what it has done.
     """
 
     def __init__(self) -> None:
@@ -21,7 +21,7 @@ class Effects:
 
     @asynccontextmanager
     async def one(self) -> AsyncIterator[None]:
-        """Be under way inside; waits for ever when closed, since its run is about to be cut off."""
+        """Count one effect during the block. Waits for ever once closed: the run is about to be cut off."""
         if self._closed:
             await asyncio.Event().wait()
         self.under_way += 1
@@ -37,12 +37,12 @@ class Effects:
                 self._over.set()
 
     async def close(self, grace: float) -> None:
-        """Let none begin any more; return when none is under way, or after `grace` seconds."""
+        """Let no more begin; return when none is in progress, or after `grace` seconds."""
         self._closed = True
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._over.wait()
 
     def hasten(self) -> None:
-        """Have `close` wait no longer."""
+        """Make `close` return now."""
         self._over.set()

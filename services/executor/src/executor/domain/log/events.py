@@ -1,7 +1,7 @@
 """The events of a job's log: drafts before they are stored, entries after.
 
-What another worker needs to go on from an event is its private part: it is stored beside the event
-and never served. Each type of event that has one has a class for it here.
+What another worker needs to continue from an event is its private part, which is stored beside the
+event and never served. Each event type with a private part has a class for it here.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from common.contracts.events import EventBody, EventType, KnownBody
 class StoredCall(Struct, frozen=True, kw_only=True):
     """A tool call that a reply asks for.
 
-    `arguments` is None if they could not be used: `broken` is then what the model sent, cut, and
-    `fault` what is wrong with it.
+    `arguments` is None if they were unusable: `broken` is then what the model sent, shortened, and
+    `fault` says what is wrong with it.
     """
 
     id: str
@@ -29,9 +29,9 @@ class StoredCall(Struct, frozen=True, kw_only=True):
 
 
 class StoredReply(Struct, frozen=True, kw_only=True):
-    """A model's reply. `raw` is what its provider wants to see again beyond text and calls.
+    """A model's reply. `raw` is what the provider needs back besides text and calls.
 
-    What is empty is not set; nor is `finish` where it follows from `calls`.
+    Empty fields are left unset, and so is `finish` where it follows from `calls`.
     """
 
     text: str
@@ -42,9 +42,9 @@ class StoredReply(Struct, frozen=True, kw_only=True):
 
 
 class ReplyKept(Struct, frozen=True, kw_only=True):
-    """Of `llm_call`: the whole reply, and the scope of the dialogue that it belongs to.
+    """Of `llm_call`: the whole reply, and the scope of its dialogue.
 
-    With `cut_off` there was no reply, and the other two are not set.
+    If `cut_off` is set, there was no reply and the other two are unset.
     """
 
     scope: str | UnsetType = UNSET
@@ -53,7 +53,7 @@ class ReplyKept(Struct, frozen=True, kw_only=True):
 
 
 class CallKept(Struct, frozen=True, kw_only=True):
-    """Of `tool_call`: the call's number in its task, and where it was asked for.
+    """Of `tool_call`: the call's number in its task, and where the model asked for it.
 
     That is the `entry`th call of the `turn`th reply in `scope`.
     """
@@ -65,7 +65,7 @@ class CallKept(Struct, frozen=True, kw_only=True):
 
 
 class ResultKept(Struct, frozen=True, kw_only=True):
-    """Of `tool_result`: the number of the call that it answers, and the whole text."""
+    """Of `tool_result`: the number of the call it belongs to, and the whole text."""
 
     call: int
     text: str
@@ -73,13 +73,13 @@ class ResultKept(Struct, frozen=True, kw_only=True):
 
 
 class ResumeKept(Struct, frozen=True, kw_only=True):
-    """Of `execution_resumed`: `whole` if the last worker left no call cut off half-way."""
+    """Of `execution_resumed`: `whole` if the last worker cut off no call half-way."""
 
     whole: bool | UnsetType = UNSET
 
 
 class QuestionKept(Struct, frozen=True, kw_only=True):
-    """Of `input_required`: the number of the call of unknown outcome that is asked about."""
+    """Of `input_required`: the number of the call whose outcome is unknown."""
 
     call: int
 
@@ -93,20 +93,20 @@ PRIVATE_PARTS: Mapping[str, type[Private]] = {
     EventType.EXECUTION_RESUMED: ResumeKept,
     EventType.INPUT_REQUIRED: QuestionKept,
 }
-"""The class of the private part by the type of its event."""
+"""The class of the private part, by event type."""
 
 
 MISMATCH = "HISTORY_MISMATCH"
-"""Code of the error of a run whose history does not fit it, or cannot be read."""
+"""Error code of a run whose history does not match it, or cannot be read."""
 
 
 class UnreadableEvent(ValueError):  # noqa: N818 - it names the thing
-    """A stored event is not what its type says it is."""
+    """A stored event does not match its type."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventDraft:
-    """An event that has no number and no time yet, with its private part."""
+    """An event without a number or a time yet, with its private part."""
 
     body: KnownBody
     private: Private | None = None

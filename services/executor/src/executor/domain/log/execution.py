@@ -1,7 +1,7 @@
-"""An execution: the head of a job's log, and the moves its status may make.
+"""An execution: the head of a job's log, and the moves it may make.
 
-Everything here is a value. A move is a pair of values, `Step`, which a store turns into one
-conditional write: a state and its events are one.
+Everything here is a value. A `JobStep` pairs the job before with the job after. A store turns it into
+one conditional write, so that a state and its events are always stored together.
 """
 
 from collections.abc import Mapping
@@ -16,12 +16,12 @@ from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record
 
 READS = 2
-"""The newest format of executions, their events and private parts, that this code can go on from."""
+"""The newest format of executions, events and private parts that this code can read."""
 WRITES = 1
-"""The format in which it writes them. A release that raises it comes after one that reads it: see
+"""The format in which it writes them. It is raised only after a release that can read the new one: see
 docs/reference/schema.md."""
 ANSWERS = 2
-"""The format of a job that a person has answered: whoever reads less takes any answer for a yes."""
+"""The format of a job that a person has answered. Older code would treat every answer as approval."""
 
 _MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
     ExecutionStatus.QUEUED: frozenset(
@@ -48,26 +48,25 @@ _QUOTING = frozenset(
         *("REJECTED", "REVIEWS_EXHAUSTED", "MODEL_REFUSED", "CONTENT_FILTERED"),
     }
 )
-"""Codes of errors whose message may quote an answer."""
+"""Codes of errors whose message may quote what a model or a person wrote."""
 _REASON = 300
 
 
 class ForbiddenMove(Exception):  # noqa: N818 - it names the thing, as Superseded does
-    """A writer tried to move a job in a way its state machine does not have: a bug."""
+    """A writer tried a move that the state machine does not allow: a bug."""
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """A job as stored. Reads of the head leave `inputs`, `snapshot` and `requested_by` out.
+    """A job as stored. Reads of the head leave out `inputs`, `snapshot` and `requested_by`.
 
     `tail` holds the newest events, those not yet in the traces; `published` is the last `seq` the
-    bus has confirmed. `owner` is the worker that runs the job, or ended it; None is nobody.
-    `lost_claims` counts the claims that were taken from dead owners since it last got further.
-    `handed_over` is the attempt whose worker gave the job up with none of its effects cut off half-way.
-    `open` turns false when an ended job's events are all copied and published and the job is counted.
-    `ticket` is known of a job that was made here or told of over the bus, not of one that was read:
-    whoever has it knows the job as it was stored. `format` is that of the newest part: whoever reads
-    less leaves the job alone.
+    bus has confirmed. `owner` is the worker that runs or ended the job, None if there is none.
+    `lost_claims` counts the dead owners since the job last made progress. `handed_over` is the attempt
+    whose worker released the job with no effect cut off. `open` turns false once an ended job is
+    settled: events copied and published, job counted. `ticket` is set on a job that was made here or
+    came over the bus, not on one read from the store; it proves that the job is as first stored.
+    `format` is that of the newest part; code that cannot read it leaves the job alone.
     """
 
     job_id: str
@@ -97,7 +96,7 @@ class Execution:
 
     @property
     def pending_question(self) -> QuestionPlace | None:
-        """Where the question that the job waits for stands in its log: it is the newest event."""
+        """The place of the question that the job waits on: the newest event of its log."""
         if self.status != ExecutionStatus.WAITING_FOR_INPUT:
             return None
         newest = self.state.questions[-1:]
@@ -105,14 +104,14 @@ class Execution:
 
     @property
     def error_code(self) -> str:
-        """The code of the error a failed job ended with, else an empty text."""
+        """The error code of a failed job, otherwise empty."""
         return str((self.state.error or {}).get("code", ""))
 
     @property
     def cause(self) -> dict[str, str]:
-        """What a log line may say of why a failed job ended: code, reason and task.
+        """Why a failed job ended, for log lines: code, reason and task.
 
-        Without the reason where that quotes what a model or a person wrote.
+        The reason is left out if it may quote what a model or a person wrote.
         """
         error = self.state.error or {}
         found = {"error_code": self.error_code, "task_id": str(error.get("task_id") or "")}
@@ -122,7 +121,7 @@ class Execution:
 
     @property
     def log_fields(self) -> dict[str, Any]:
-        """What the log line of its end says, so that a job's id leads to the cause in one search."""
+        """The fields of the log line of its end. One search for the job's id finds the cause."""
         _, _, ids = self.traceparent.partition("-")
         trace_id = ids.partition("-")[0]
         return {
@@ -138,19 +137,19 @@ class Execution:
 
     @property
     def seconds_run(self) -> float | None:
-        """Seconds from the first start to the end, or None while there is not both.
+        """Seconds from the first start to the end, or None if the job has not had both.
 
-        Not less than none: the two may be by the clocks of two machines.
+        Never negative, even if the clocks of two machines disagree.
         """
         started, finished = self.state.started_at, self.state.finished_at
         return max(0.0, (finished - started).total_seconds()) if started and finished else None
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """One move of one job; `records` are the events that come with it.
+class JobStep:
+    """One move of one job, with the events it appends.
 
-    It is written only if the job is still as `before` says: same attempt, owner, `seq` and status.
+    It is written only if the job still has the attempt, owner, `seq` and status of `before`.
     """
 
     before: Execution
@@ -162,10 +161,10 @@ class Step:
         return self.before.job_id
 
 
-def step(before: Execution, records: tuple[Record, ...], **changes: Any) -> Step:
-    """Return the step from `before` that appends `records`; status and state follow from them.
+def step(before: Execution, records: tuple[Record, ...], **changes: Any) -> JobStep:
+    """Return the step from `before` that appends `records`, which determine status and state.
 
-    `changes` are the other fields that change, such as `owner`. Raises `ForbiddenMove`.
+    `changes` are other fields to change, such as `owner`. Raises `ForbiddenMove`.
     """
     state = before.state
     written = changes.pop("format", WRITES)
@@ -184,4 +183,4 @@ def step(before: Execution, records: tuple[Record, ...], **changes: Any) -> Step
         format=max(before.format, written) if records else before.format,
         **changes,
     )
-    return Step(before, after, records)
+    return JobStep(before, after, records)

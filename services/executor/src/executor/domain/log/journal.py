@@ -10,11 +10,11 @@ from executor.domain.log.events import EventDraft, LogEntry
 
 
 class Superseded(Exception):  # noqa: N818 - it says what happened to the writer
-    """The job has ended or belongs to another worker; this run must stop and write nothing more."""
+    """The job has ended or belongs to another worker. This run must stop and write nothing more."""
 
 
 class TooLarge(Exception):  # noqa: N818 - it names what the run made
-    """A run made more than its job can keep; the text says what and how much."""
+    """A run produced more than its job can store. The message says what and how much."""
 
 
 class Journal(Protocol):
@@ -25,25 +25,24 @@ class Journal(Protocol):
     """
 
     def append(self, *drafts: EventDraft) -> None:
-        """Put events in line.
+        """Queue events to be stored in order.
 
-        They are stored in order; those put in line with no await between them, and those that wait
-        while a write is under way, go out in one write. Raises `TooLarge` for one that cannot be
-        kept.
+        Events queued with no await between them, or during a write, share the next write. Raises
+        `TooLarge` for an event that cannot be stored.
         """
 
     async def flush(self) -> None:
-        """Return when everything in line is stored.
+        """Return when all pending events are stored.
 
-        Raises `Superseded`, or `Unavailable` when the store stays away for longer than the journal
-        is willing to wait.
+        Raises `Superseded`, or `Unavailable` if the store stays down for longer than the journal
+        waits.
         """
 
     def effect(self) -> AbstractAsyncContextManager[None]:
-        """Return a block to change something outside in that must not happen twice.
+        """Return a context in which to change something outside that must not happen twice.
 
-        Before it is entered, everything in line is stored and the job is known to be this writer's
-        still; a worker that drains waits a while for its end. Raises as `flush`.
+        Entering it stores all pending events and confirms that the job still belongs to this writer. A
+        draining worker waits a while for the block to end. Raises as `flush` does.
         """
 
 
@@ -51,8 +50,8 @@ class Journal(Protocol):
 class Job:
     """What a run works on.
 
-    `history` is every event of the job so far, from `seq` 1, the claim's `execution_start` or
-    `execution_resumed` last; folding it tells what is already done.
+    `history` is every event of the job so far, from `seq` 1 to the claim's `execution_start` or
+    `execution_resumed`. Folding it shows what is already done.
     """
 
     job_id: str
@@ -68,10 +67,10 @@ class CrewRunner(Protocol):
     """Runs crews. `executor.engine` fulfils it."""
 
     async def run(self, job: Job, journal: Journal) -> None:
-        """Run `job` from the first thing its history does not have, to its end.
+        """Run `job` to its end, starting with the first thing that its history lacks.
 
         The last event it appends is terminal (`execution_complete` or `error`) or
         `input_required`. It may be cancelled at any await and then appends nothing more. Every
-        failure of a model, tool or task becomes an `error` event; what it raises (but `Superseded`
-        and `Unavailable`) is a bug.
+        failure of a model, tool or task becomes an `error` event. Any exception other than
+        `Superseded` and `Unavailable` is a bug.
         """

@@ -1,4 +1,4 @@
-"""The steps a job can take, each as one value: claim, refuse, hand back, stop, answer."""
+"""The moves of a job, each a value: claim, refuse, hand back, stop, answer, append."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -17,7 +17,7 @@ from common.contracts.events import (
     RunError,
 )
 from executor.domain.log.events import EventDraft, ResumeKept
-from executor.domain.log.execution import ANSWERS, Execution, Step, step
+from executor.domain.log.execution import ANSWERS, Execution, JobStep, step
 from executor.domain.log.questions import Answer, Question
 from executor.domain.log.records import Record, number
 
@@ -30,12 +30,12 @@ def claim(
     lost: bool,
     limit: int,
     snapshot: CrewSnapshot | None = None,
-) -> Step:
+) -> JobStep:
     """Return the step by which `owner` takes `job`.
 
-    `snapshot` is the crew, for a job that does not have it yet; it is stored with the claim. `lost`
-    says that its last owner died. When `limit` of them have died in a row with nothing done in
-    between, the job is ended instead, with `ATTEMPTS_EXHAUSTED`.
+    `snapshot` is the crew, for a job stored without it; the claim stores it. `lost` says that the
+    last owner died. If `limit` owners in a row died without progress, the job ends with
+    `ATTEMPTS_EXHAUSTED` instead.
     """
     lost_claims = job.lost_claims + lost
     if lost_claims >= limit:
@@ -74,31 +74,31 @@ def _resume_draft(job: Execution, *, lost: bool) -> EventDraft:
 
 def refuse(
     job: Execution, owner: str | None, now: datetime, *, code: str, message: str, **changes: Any
-) -> Step:
+) -> JobStep:
     """Return the step that ends `job` as failed."""
     draft = EventDraft(RunError(code=code, message=message))
     return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=owner, **changes)
 
 
-def hand_back(job: Execution, *, published: int, whole: bool = False) -> Step:
-    """Return the step by which a worker that shuts down gives `job` up. It appends no event.
+def hand_back(job: Execution, *, published: int, whole: bool = False) -> JobStep:
+    """Return the step by which a worker that shuts down releases `job`. It appends no event.
 
-    `whole` says that every effect it began has come to its end, and its result is stored.
+    `whole` says that every effect it began has ended, with its result stored.
     """
     handed_over = job.attempt if whole else job.handed_over
     return step(job, (), owner=None, published=published, handed_over=handed_over)
 
 
-def stop(job: Execution, now: datetime, reason: str = "requested") -> Step:
+def stop(job: Execution, now: datetime, reason: str = "requested") -> JobStep:
     """Return the step that ends `job` as stopped."""
     draft = EventDraft(ExecutionStop(reason=reason))
     return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=None)
 
 
-def answer(job: Execution, question: Question, said: Answer, by: str, now: datetime) -> Step:
-    """Return the step that gives a waiting `job` a person's answer; anyone may claim it then.
+def answer(job: Execution, question: Question, said: Answer, by: str, now: datetime) -> JobStep:
+    """Return the step that gives a waiting `job` a person's answer. Any worker may then claim it.
 
-    One that rejects ends the job.
+    A rejection ends the job.
     """
     task_id = _or_unset(question.task_id)
     told = InputReceived(
@@ -129,12 +129,11 @@ def _or_unset(text: str | None) -> str | UnsetType:
     return UNSET if text is None else text
 
 
-def append(job: Execution, records: Sequence[Record], *, copied: int, published: int) -> Step:
+def append(job: Execution, records: Sequence[Record], *, copied: int, published: int) -> JobStep:
     """Return the step by which the job's writer appends `records`.
 
     Events up to `copied` are in the traces and leave the tail. A job that begins to wait for a
-    person has no owner any more. One that gets further has lost no claim for nothing: they are
-    counted anew.
+    person loses its owner. Progress resets the count of lost claims.
     """
     kept = tuple(record for record in job.tail if record.seq > copied)
     waits = any(record.type == EventType.INPUT_REQUIRED for record in records)
@@ -144,4 +143,4 @@ def append(job: Execution, records: Sequence[Record], *, copied: int, published:
 
 
 CLAIMABLE = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})
-"""Statuses in which a job without a living owner waits for a worker."""
+"""Statuses in which a job without a live owner waits for a worker."""

@@ -1,4 +1,4 @@
-"""Publishing that nobody waits for: what it is about is stored already."""
+"""Publishing in the background: what it announces is already stored."""
 
 from collections.abc import Awaitable, Sequence
 
@@ -13,9 +13,9 @@ log = get_logger(__name__)
 
 
 class Outbox:
-    """Sends wake-ups behind the back of a request.
+    """Sends wake-ups without holding up the request.
 
-    A lost one delays its job, it loses nothing: workers find queued and ownerless jobs in the
+    A lost wake-up delays its job but loses nothing: workers find queued and ownerless jobs in the
     store, and watchers read the log.
     """
 
@@ -37,7 +37,7 @@ class Outbox:
         self._send(job, self._bus.publish_events(job, records))
 
     async def close(self, grace: float = 2.0) -> None:
-        """Wait for what is on its way, for at most `grace` seconds."""
+        """Wait at most `grace` seconds for the wake-ups in flight, then cancel them."""
         await self._sending.finish(grace)
 
     def _send(self, job: Execution, sending: Awaitable[None]) -> None:

@@ -1,4 +1,4 @@
-"""What a job's state is: a fold over its events, and over nothing else."""
+"""The state of a job: a fold over its events and nothing else."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -46,9 +46,9 @@ class TaskState:
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A job's public state. `last` is the type of its newest event that moves the status.
+    """A job's public state. `last` is the type of the newest event that changed the status.
 
-    `questions` are those its people were asked, oldest first; an open one is the last.
+    `questions` are those that people were asked, oldest first; only the last can be open.
     """
 
     progress: int = 0
@@ -63,7 +63,7 @@ class State:
     questions: tuple[QuestionPlace, ...] = ()
 
     def status(self, otherwise: ExecutionStatus) -> ExecutionStatus:
-        """Return the status the events lead to, or `otherwise` when none has moved it yet."""
+        """Return the status after the events, or `otherwise` if none of them has changed it."""
         return otherwise if self.last is None else _STATUS_AFTER[self.last]
 
     def with_entry(self, entry: LogEntry) -> "State":
@@ -79,7 +79,7 @@ class State:
 
 
 def fold(entries: Iterable[LogEntry]) -> State:
-    """Return the state that `entries`, from the first one on, lead to."""
+    """Return the state after all `entries` of a log."""
     state = State()
     for entry in entries:
         state = state.with_entry(entry)
@@ -107,7 +107,7 @@ def _apply(state: State, entry: LogEntry) -> State:
             state = _apply_answer(state, entry.seq)
         case TerminalBody() as ending:
             state = _apply_end(state, ending, entry.timestamp)
-        case _:  # what only a run's history needs to know, and what newer versions write
+        case _:  # matters only to a run's history, or was written by a newer version
             pass
     return state
 
@@ -125,7 +125,7 @@ def _apply_task_complete(state: State, task_id: str, output: Any) -> State:
 
 
 def _apply_answer(state: State, seq: int) -> State:
-    if not state.questions:  # asked before the state held questions
+    if not state.questions:  # written before states had questions
         return state
     *known, asked = state.questions
     return replace(state, questions=(*known, replace(asked, answered=seq)))

@@ -1,4 +1,4 @@
-"""Questions to people: what a job waits for, and what an answer to it may be."""
+"""Questions to people, and the answers they allow."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from executor.domain.log.events import LogEntry, QuestionKept
 
 @dataclass(frozen=True, slots=True)
 class QuestionPlace:
-    """Where a question stands in its job's log: the `seq` that asked it, and the one that answered."""
+    """Where a question is in its job's log: the `seq` that asks it and the `seq` that answers it."""
 
     question_id: str
     asked: int
@@ -23,7 +23,7 @@ class QuestionPlace:
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """What a person is asked. `answer` is what is to be reviewed, as it will go on if approved."""
+    """A question to a person. `answer` is the text under review, used unchanged if approved."""
 
     question_id: str
     kind: QuestionKind
@@ -36,7 +36,7 @@ class Question:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a person said: the event `input_received`, but for who said it."""
+    """A person's answer: the event `input_received` without its author."""
 
     outcome: Outcome
     input: str | None = None
@@ -44,13 +44,13 @@ class Answer:
 
     @property
     def fields(self) -> dict[str, str]:
-        """What was said, as the fields of an event or an answer over HTTP have it."""
+        """The fields that are set, as in the event and in HTTP responses."""
         told = {"outcome": self.outcome, "input": self.input, "comment": self.comment}
         return {name: value for name, value in told.items() if value is not None}
 
 
 def question_id_of(entry: LogEntry) -> str:
-    """Return the id of the question that `entry` asks. Old events do not name one."""
+    """Return the id of the question that `entry` asks. Old events do not have one."""
     known = entry.body.question_id if isinstance(entry.body, InputRequired) else ""
     return known or f"question_{entry.seq}"
 
@@ -73,7 +73,7 @@ def question_of(entry: LogEntry) -> Question:
 
 
 def answer_of(entry: LogEntry) -> Answer:
-    """Return the answer that the `input_received` event `entry` is. Old events hold a text alone."""
+    """Return the answer in the `input_received` event `entry`. Old events have only a text."""
     said = entry.body
     if not isinstance(said, InputReceived):
         raise TypeError(f"The event {entry.seq} answers nothing.")
@@ -86,10 +86,10 @@ def _or_none(text: str | UnsetType) -> str | None:
 
 
 def validate_answer(answer: Answer, question: Question) -> Answer:
-    """Return `answer` as it is meant for `question`. Raises `InvalidRequest`.
+    """Return `answer` as it applies to `question`. Raises `InvalidRequest`.
 
-    A text alone is never a yes. Of a call of unknown outcome the text `retry` has always meant that
-    it is to be made again.
+    A text alone is never an approval. For a call of unknown outcome, the text `retry` has always
+    meant to make the call again.
     """
     if answer.outcome == "answered":
         if answer.input is None:
@@ -123,7 +123,7 @@ _SURPLUS: Mapping[Outcome, str] = {
 
 
 def _repeats_shown_text(answer: Answer, question: Question) -> bool:
-    """Say whether an approval repeats the very text that it approves."""
+    """Say whether an approval repeats exactly the text it approves."""
     shown = question.answer
     same = isinstance(shown, str) and shown.strip() == (answer.input or "").strip()
     return answer.outcome == "approved" and same

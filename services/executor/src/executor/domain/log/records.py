@@ -1,4 +1,4 @@
-"""Events as they are stored and sent: serialised once, passed on byte for byte."""
+"""Events as stored and sent: serialised once, then passed on byte for byte."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,7 +25,7 @@ _PRIVATE_DECODERS = {name: msgspec.json.Decoder(part) for name, part in PRIVATE_
 class Record:
     """A numbered event. `frame` is its public JSON; `private` (JSON) is never served.
 
-    `known` is the same as a value, where the process that made the record has it at hand.
+    `known` is the same event as a value, if the process that made the record has it.
     """
 
     seq: int
@@ -66,9 +66,9 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class Sealed:
-    """A draft already serialised, waiting for its number.
+    """A serialised draft that waits for its number.
 
-    `exact` says that the bytes hold what `draft` does: nothing had to be made storable.
+    `exact` says that the bytes match `draft`: nothing had to be changed to make it storable.
     """
 
     draft: EventDraft
@@ -100,13 +100,13 @@ class Sealed:
 
 
 def seal(draft: EventDraft, now: datetime) -> Sealed:
-    """Serialise `draft`. Raises `TypeError` for what is not JSON."""
+    """Serialise `draft`. Raises `TypeError` for values that are not JSON."""
     fields, exact = _serialise(draft.body)
     private = None
     if draft.private is not None:
         private, same = _serialise(draft.private)
         exact = exact and same
-    # As precise as the frame has it: whoever reads it back gets the same time.
+    # Only as precise as in the frame, so that a reader gets the same time.
     moment = now.replace(microsecond=now.microsecond // 1000 * 1000)
     return Sealed(draft, moment, fields, private, exact)
 
@@ -114,7 +114,7 @@ def seal(draft: EventDraft, now: datetime) -> Sealed:
 def number(
     drafts: Sequence[EventDraft], job_id: str, after: int, attempt: int, now: datetime
 ) -> tuple[Record, ...]:
-    """Return `drafts` as the events after the one numbered `after`."""
+    """Return `drafts` as events, numbered from `after` + 1."""
     return tuple(
         seal(draft, now).record(job_id, after + place, attempt)
         for place, draft in enumerate(drafts, start=1)
@@ -122,7 +122,7 @@ def number(
 
 
 def json_bytes(value: Any) -> bytes:
-    """Return `value` as JSON; lone surrogates become `?` and integers beyond 64 bits text.
+    """Return `value` as JSON. Lone surrogates become `?`, integers beyond 64 bits become text.
 
     Raises `TypeError` for what JSON cannot hold at all.
     """
@@ -130,7 +130,7 @@ def json_bytes(value: Any) -> bytes:
 
 
 def _serialise(value: Any) -> tuple[bytes, bool]:
-    """Return `value` as JSON, and whether that could be done without changing anything."""
+    """Return `value` as JSON, and whether it is unchanged."""
     try:
         return orjson.dumps(value, default=_fields), True
     except TypeError:

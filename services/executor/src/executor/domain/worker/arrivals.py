@@ -1,4 +1,4 @@
-"""The jobs that messages bring: claimed at once, or when it is their workspace's turn."""
+"""Jobs that arrive by message: claimed at once, or when it is their workspace's turn."""
 
 import asyncio
 from dataclasses import dataclass
@@ -17,12 +17,12 @@ from executor.domain.worker.turns import Turns
 log = get_logger(__name__)
 
 _IDLE = 1.0
-"""Seconds without a delivery after which the oldest queued jobs are taken from the store."""
+"""Seconds without a delivery after which queued jobs are taken from the store, oldest first."""
 
 
 @dataclass(frozen=True, slots=True)
 class _Arrival:
-    """A job that is queued in the store. `message` is what brought it, as long as nobody has read it."""
+    """A queued job. `message` is the message it came from, unless the job was read from the store."""
 
     job: Execution
     message: JobSubmitted | None = None
@@ -30,7 +30,7 @@ class _Arrival:
 
 
 class Arrivals:
-    """Takes jobs as they are delivered; those that find no place wait here, or in the store."""
+    """Takes jobs as they are delivered. Those without a free place wait here or in the store."""
 
     def __init__(self, intake: Intake, runs: Runs, claims: Claims, queued: Queued) -> None:
         self._intake = intake
@@ -43,13 +43,13 @@ class Arrivals:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing has been delivered for a while."""
+        """Whether no job has been delivered for a while."""
         return asyncio.get_running_loop().time() - self._delivered >= _IDLE
 
     async def take(self, message: JobSubmitted, traceparent: str) -> None:
-        """Store and claim the job of `message`, or have it wait for its workspace's turn.
+        """Store and claim the job of `message`, or let it wait for its workspace's turn.
 
-        Raises `ForeignJob`, and `Unavailable` when it could not even be stored.
+        Raises `ForeignJob`, and `Unavailable` if the job could not be stored.
         """
         self._delivered = asyncio.get_running_loop().time()
         job = self._intake.job_from_message(message)
@@ -66,7 +66,7 @@ class Arrivals:
             job = await self._intake.store_job(message, traceparent)
             if not await self._claims.claim(job) and not self._admits(job):
                 self._keep(_Arrival(job))
-        except NewerFormat as fault:  # a newer worker finds it in the store
+        except NewerFormat as fault:  # a newer worker will find it in the store
             log.info("a job is left to a newer worker", job_id=message.job_id, reason=str(fault))
 
     def _admits(self, job: Execution) -> bool:
@@ -74,13 +74,13 @@ class Arrivals:
         return self._runs.places.admits(workspace) and not self._turns.waits(workspace)
 
     def _keep(self, arrival: _Arrival) -> None:
-        """Have a stored job wait here; one that finds no room is looked for in the store."""
+        """Let a stored job wait here, or, if there is no room, remember to look for it in the store."""
         workspace = arrival.job.workspace_id
         if self._runs.places.room <= 0 or not self._turns.add(workspace, arrival):
             self._queued.remember([workspace], left_here=True)
 
     def claim_next(self) -> None:
-        """Claim what waits here in the places that have become free."""
+        """Claim jobs that wait here, as far as there are free places."""
         places = self._runs.places
         while (arrival := self._turns.next(places.count_of, places.admits)) is not None:
             if self._runs.reserve(arrival.job.job_id, arrival.job.workspace_id):
@@ -93,12 +93,12 @@ class Arrivals:
         try:
             if not await self._claims.claim_reserved(job) and arrival.message is not None:
                 await self._take_stored(arrival.message, arrival.traceparent)
-        except Unavailable as fault:  # it is queued in the store, and found there
+        except Unavailable as fault:  # it is queued in the store and will be found there
             log.warning("a job is left in the store", job_id=job.job_id, reason=str(fault))
             self._queued.remember([job.workspace_id])
-        except Exception:  # a message that would be a dead letter has been acknowledged
+        except Exception:  # too late for a dead letter: the message has been acknowledged
             log.exception("a job could not be claimed", job_id=job.job_id)
 
     def clear(self) -> None:
-        """Forget what waits here: it is in the store."""
+        """Forget the jobs that wait here: they are in the store."""
         self._turns.clear()

@@ -17,11 +17,11 @@ from executor.domain.worker.runs import Runs
 log = get_logger(__name__)
 
 _AT_ONCE = 8
-"""Claims of jobs found in the store that are made together."""
+"""How many jobs found in the store are claimed concurrently."""
 
 
 class Claims:
-    """Claims jobs and starts their runs. `dead` tells which workers are dead, `made` counts."""
+    """Claims jobs and starts their runs. `dead` returns the dead workers; `made` counts the claims."""
 
     def __init__(
         self,
@@ -39,13 +39,13 @@ class Claims:
         self._dead = dead
 
     async def claim(self, job: Execution, *, lost: bool = False) -> bool:
-        """Claim `job` if there is a place for it; `lost` says that its owner is dead."""
+        """Claim `job` if there is a place for it. `lost` says that its owner is dead."""
         if not self._runs.reserve(job.job_id, job.workspace_id):
             return False
         return await self.claim_reserved(job, lost=lost)
 
     async def claim_reserved(self, job: Execution, *, lost: bool = False) -> bool:
-        """Claim a job whose place is reserved; give the place back if that fails."""
+        """Claim a job whose place is reserved, and release the place if that fails."""
         claimed = None
         try:
             claimed = await self._intake.claim(job, lost=lost)
@@ -61,11 +61,11 @@ class Claims:
         return claimed is not None
 
     async def claim_found(self, jobs: Sequence[tuple[str, Execution | None]]) -> None:
-        """Claim jobs found in the store, each with the head that was seen if it runs already.
+        """Claim jobs found in the store, each with the head that was seen if it is already running.
 
-        They are claimed some at a time and in no order, since other workers look at the same ones:
-        otherwise all but one worker would always be too late. Raises what a claim raised, when all have
-        been tried.
+        They are claimed a few at a time and in random order. Other workers find the same jobs, and in
+        a fixed order all but one of them would always come too late. Raises the first fault after all
+        have been tried.
         """
         mixed = random.sample(jobs, len(jobs))
         faults: list[BaseException] = []
@@ -83,13 +83,13 @@ class Claims:
             return
         except Unavailable:
             raise
-        except Exception:  # one job's fault must not hide those behind it
+        except Exception:  # one faulty job must not block those after it
             log.exception("a job could not be claimed", job_id=job_id)
 
     async def _claim_stored(self, job_id: str, seen: Execution | None) -> None:
-        """Claim a job of the store unless it has moved since it was `seen`.
+        """Claim a job from the store unless it has moved since it was `seen`.
 
-        Only the owner it was seen with is known to be dead: one that it has got since is not.
+        Only the owner it was seen with is known to be dead, not one that has claimed it since.
         """
         if self._runs.places.room <= 0:
             return
@@ -97,5 +97,5 @@ class Claims:
         if job is None or (seen is not None and (job.owner, job.seq) != (seen.owner, seen.seq)):
             return
         if job.owner is not None and job.owner not in self._dead():
-            return  # this worker stood still, and has to look at the others again
+            return  # this worker was paused and no longer knows who is dead
         await self.claim(job, lost=seen is not None and seen.owner is not None)

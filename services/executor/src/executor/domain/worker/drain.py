@@ -1,4 +1,4 @@
-"""How a worker that stops gets rid of its runs."""
+"""How a worker that stops ends its runs."""
 
 import asyncio
 import contextlib
@@ -13,9 +13,9 @@ _NAMED = 20
 
 
 class Drain:
-    """Cuts off all that is in `running`, each run once the calls it must not repeat are over.
+    """Cuts off all `running` runs, each once its calls that must not be repeated have ended.
 
-    `cancel` cuts a run off. `begun` says that a run which is cut off hands its job back.
+    `cancel` cuts off one run. Once `begun`, a run that is cut off hands its job back.
     """
 
     def __init__(self, running: Mapping[str, JobRun], cancel: Callable[[str], bool]) -> None:
@@ -26,7 +26,7 @@ class Drain:
         self._moved = asyncio.Event()
 
     def look(self) -> None:
-        """Say that a run has begun or ended, or that a reserved place was given back."""
+        """Look again: a run has begun or ended, or a reserved place was released."""
         self._moved.set()
 
     async def run(
@@ -36,10 +36,10 @@ class Drain:
         patience: float,
         on_wait: Callable[[Sequence[str]], None],
     ) -> None:
-        """Cut runs off until the worker is not `busy`, for as long as `Runs.drain` says."""
+        """Cut off runs until the worker is no longer `busy`; the times are those of `Runs.drain`."""
         self.begun = True
         leaving: dict[str, asyncio.Task[None]] = {}
-        await asyncio.sleep(0)  # a task that has not begun would hand nothing back
+        await asyncio.sleep(0)  # a task that has not started would not hand its job back
         self._announce_wait(patience, on_wait)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout) as limit:
@@ -54,7 +54,7 @@ class Drain:
             task.cancel()
 
     def hasten(self) -> None:
-        """Wait no longer for any call."""
+        """Stop waiting for calls."""
         self._hastened = True
         for run in self._running.values():
             if run.journal is not None:
@@ -86,7 +86,7 @@ def _in_call(run: JobRun) -> bool:
 
 
 def _adjust(limit: asyncio.Timeout, leaving: Iterable[asyncio.Task[None]], timeout: float) -> None:
-    """Let the time run only while nothing is waited for that has a time of its own."""
+    """Let the timeout run only when no call is waited for: those have their own limit."""
     if not all(task.done() for task in leaving):
         limit.reschedule(None)
     elif limit.when() is None:

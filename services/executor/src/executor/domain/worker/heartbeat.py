@@ -1,4 +1,4 @@
-"""The lease of this worker, and what the leases of the others say."""
+"""The lease of this worker, and the leases of the others."""
 
 import asyncio
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from executor.domain.worker.lookout import Lookout
 
 
 class Heartbeat:
-    """Keeps the lease of one worker and watches the others'. `full` tells whether it has no slot left."""
+    """Renews the lease of one worker and watches the others'. `full` returns whether it has no slot left."""
 
     def __init__(
         self,
@@ -29,7 +29,7 @@ class Heartbeat:
         self._counter = 0
 
     async def beat(self) -> None:
-        """Say that this worker is alive, and take in what the others say. Raises `Unavailable`."""
+        """Renew the lease and look at the others'. Raises `Unavailable`."""
         self._counter += 1
         loop = asyncio.get_running_loop()
         try:
@@ -48,7 +48,7 @@ class Heartbeat:
     async def find_leaseless(self) -> None:
         """Treat every owner of open jobs that has no lease as dead."""
         owners = await self._executions.owners()
-        await self.beat()  # after that: a lease is older than anything its worker owns
+        await self.beat()  # after reading owners: a lease is older than anything its worker owns
         self._watch.accuse(owners - {self._worker_id})
 
     async def leave(self) -> None:

@@ -1,4 +1,4 @@
-"""Taking jobs: storing what the bus brings, and claiming it for this worker."""
+"""Taking jobs: storing those that come over the bus, and claiming jobs for this worker."""
 
 import asyncio
 from collections import Counter
@@ -17,7 +17,7 @@ from executor.domain.inputs.checks import runnable_crew
 from executor.domain.inputs.ports import Crews
 from executor.domain.log import moves
 from executor.domain.log.appender import carry_out
-from executor.domain.log.execution import READS, Execution, Step
+from executor.domain.log.execution import READS, Execution, JobStep
 from executor.domain.log.journal import Superseded, TooLarge
 from executor.domain.log.ports import Executions
 from executor.domain.meters import Meters, NoMeters
@@ -40,9 +40,9 @@ class _Delay:
 
 
 class Intake:
-    """Stores and claims jobs in the name of one worker.
+    """Stores and claims jobs for one worker.
 
-    `limit` is how many claims a job may lose to dead owners before it is given up.
+    `limit` is how many owners a job may lose before it is given up.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Intake:
         self._delays: dict[str, _Delay] = {}
 
     async def store_job(self, message: JobSubmitted, traceparent: str) -> Execution:
-        """Return the job of `message`, stored now if it is new. Raises `ForeignJob`."""
+        """Return the job of `message`; store it first if it is new. Raises `ForeignJob`."""
         job = await self._executions.find(message.job_id)
         if job is None:
             job = _new_job(message, traceparent, utc_now())
@@ -75,9 +75,9 @@ class Intake:
 
     @staticmethod
     def job_from_message(message: JobSubmitted) -> Execution | None:
-        """Return the job as `message` says it was stored; None where it does not say.
+        """Return the job as `message` says it was stored, or None if the message does not say.
 
-        That spares the reading of it. A claim fails if the ticket is not the job's.
+        This saves a read. A claim fails if the ticket is not that of the stored job.
         """
         told = message.stored
         if told is None or told.format > READS:
@@ -97,21 +97,21 @@ class Intake:
 
     @property
     def delayed(self) -> Counter[str]:
-        """How many queued jobs of each workspace wait here for crews to answer."""
+        """How many queued jobs of each workspace wait for crews to answer."""
         long_ago = asyncio.get_running_loop().time() - 2 * _BACKOFF.steps[-1]
-        # A job that was stopped, or taken by another worker, is not asked about again.
+        # Forget old ones: a job that was stopped or claimed elsewhere never comes back here.
         self._delays = {j: delay for j, delay in self._delays.items() if delay.until > long_ago}
         return Counter(delay.workspace_id for delay in self._delays.values())
 
     def on_last_claim(self, lost_claims: int) -> bool:
-        """Say whether a job that has lost so many workers is given up at the next loss."""
+        """Say whether a job that has lost this many workers is given up at the next loss."""
         return 0 < lost_claims == self._limit - 1
 
     async def claim(self, job: Execution, *, lost: bool = False) -> Execution | None:
-        """Claim the whole `job` for this worker; None when another was faster or it cannot run now.
+        """Claim `job` for this worker; return None if another was faster or it cannot run now.
 
-        `lost` says that its owner is dead. A queued job without a snapshot gets it first; one
-        that cannot run at all is ended here.
+        `lost` says that its owner is dead. A job without a snapshot gets one first. A job that cannot
+        run at all is ended here.
         """
         if job.status not in moves.CLAIMABLE or (job.owner is not None and not lost):
             return None
@@ -130,12 +130,14 @@ class Intake:
         except Superseded:
             return None
         except TooLarge as fault:
-            code, told = "VALIDATION_ERROR", f"The crew and the inputs cannot be kept: {fault}"
-            await self._end(moves.refuse(job, self._worker_id, utc_now(), code=code, message=told))
+            code, message = "VALIDATION_ERROR", f"The crew and the inputs cannot be stored: {fault}"
+            await self._end(
+                moves.refuse(job, self._worker_id, utc_now(), code=code, message=message)
+            )
             return None
         return step.after
 
-    async def _end(self, step: Step) -> None:
+    async def _end(self, step: JobStep) -> None:
         try:
             await carry_out(self._executions, step, _PATIENCE)
         except Superseded:
@@ -147,7 +149,7 @@ class Intake:
     async def _fetch_crew(self, job: Execution) -> CrewSnapshot | None:
         """Return the crew of a job that came over the bus; end the job if it cannot run.
 
-        None means either: it has ended now, or crews is away and it stays queued for a while.
+        Returns None if the job was ended, or if crews is down and the job stays queued for now.
         """
         delay = self._delays.get(job.job_id)
         now = asyncio.get_running_loop().time()
@@ -163,7 +165,7 @@ class Intake:
                 )
             )
             return None
-        except KasalError as fault:  # crews is away, or does not take this service for what it is
+        except KasalError as fault:  # crews is down, or does not accept our credentials
             failures = delay.failures + 1 if delay else 1
             until = now + _BACKOFF.pause(failures)
             self._delays[job.job_id] = _Delay(until, failures, job.workspace_id)

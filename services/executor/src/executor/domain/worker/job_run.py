@@ -1,4 +1,4 @@
-"""One run of a claimed job, from its claim to its end, its hand-back or its loss."""
+"""One run of a claimed job, from the claim until the job ends, is handed back or is lost."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -25,12 +25,12 @@ log = get_logger(__name__)
 
 _PAGE = 500
 _ANNOUNCED = 2.0
-"""Seconds an ended run waits for its last confirms before a settlement publishes the rest."""
+"""Seconds an ended run waits for its last confirms before the settlement publishes the rest."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunServices:
-    """What every run of a worker uses. `patience` is how many seconds a write waits for the store."""
+    """What all runs of a worker share. `patience` is how many seconds a write waits for the store."""
 
     executions: Executions
     bus: Announcements
@@ -42,7 +42,7 @@ class RunServices:
 
 
 class JobRun:
-    """Runs one claimed job. `handing_back` tells whether a run that is cut off gives its job back."""
+    """Runs one claimed job. `handing_back` returns whether a run that is cut off hands its job back."""
 
     def __init__(
         self, claimed: Execution, services: RunServices, handing_back: Callable[[], bool]
@@ -58,7 +58,7 @@ class JobRun:
         return self.claimed if self.journal is None else self.journal.job
 
     async def run(self) -> None:
-        """Run the job in a span of its own. No fault and no cancellation leaves this method."""
+        """Run the job in its own span. Never raises, not even on cancellation."""
         job = self.claimed
         span = self._services.tracer.start_span(
             "run job", _parent(job), attributes=_attributes(job)
@@ -76,7 +76,7 @@ class JobRun:
             span.end()
 
     async def _run_to_end(self) -> None:
-        # Made here and not earlier: what it publishes belongs to the span of this run.
+        # Made inside the span of this run, so that what it publishes belongs to it.
         journal = self._journal()
         try:
             await sent_ahead()  # the event of the claim
@@ -86,15 +86,15 @@ class JobRun:
             self._services.meters.count_superseded()
             log.info("a run stops: its job has moved on", job_id=self.claimed.job_id)
         except Unavailable as fault:
-            # Still ours in the store; the watch hands it back when the store is there again.
-            log.exception("a run is given up: the store stays away", reason=str(fault))
+            # Still ours in the store. `OwnJobs` hands it back when the store is up again.
+            log.exception("a run is given up: the store stays down", reason=str(fault))
         except asyncio.CancelledError:
             await self._hand_back(journal)
             raise
         finally:
             try:
                 await self._finish(journal)
-            finally:  # which may be cut off too
+            finally:  # `_finish` may be cut off too
                 journal.announcer.stop()
 
     def _journal(self) -> Appender:
@@ -190,7 +190,7 @@ def _attributes(job: Execution) -> dict[str, Any]:
 
 
 def _parent(job: Execution) -> otel_context.Context:
-    """Return what the run continues: the message that brought the job, else who submitted it."""
+    """Return the context that the run continues: of the job's message, or of the request that made it."""
     submitter = extract({"traceparent": job.traceparent})
     wanted = trace.get_current_span(submitter).get_span_context()
     at_hand = trace.get_current_span().get_span_context()

@@ -1,15 +1,14 @@
-"""Whose turn it is to look for jobs that nobody looks after.
+"""Which workers look for jobs that nobody takes care of.
 
-Every worker asks the store for them twice a second. Of many workers only some do so in each round, by
-lot: the store is asked no more often by a thousand workers than by `LOOKERS`, and needs nobody to
-agree on who it is.
+A worker asks the store for them twice a second. If there are many workers, each draws lots in every
+round. So a thousand workers ask no more often than `LOOKERS` do, with no coordination between them.
 """
 
 import random
 from collections.abc import Callable, Collection
 
 LOOKERS = 16
-"""Workers that look in one round, on average. That none does has a chance of 1 in e to the 16th."""
+"""Average number of workers that look in one round. The chance that none does is e to the -16."""
 
 
 class Lookout:
@@ -20,19 +19,19 @@ class Lookout:
         self._alive = self._roomy = 1
 
     def learn(self, alive: Collection[str], full: Collection[str]) -> None:
-        """Take note of the other workers that are `alive`, and of those that can take no more."""
+        """Record which other workers are `alive`, and which can take no more jobs."""
         self._alive = 1 + len(alive)
         self._roomy = 1 + len(set(alive).difference(full))
 
     @property
     def others_full(self) -> bool:
-        """Whether any other worker can take no more."""
+        """Whether any other worker can take no more jobs."""
         return self._roomy < self._alive
 
     def takes(self) -> bool:
-        """Say whether this worker, which has room, looks for jobs to take in this round."""
+        """Say whether this worker looks for jobs to take in this round. It must have room."""
         return self._draw() * self._roomy < LOOKERS
 
     def sweeps(self) -> bool:
-        """Say whether this worker looks for what is left to do of ended and waiting jobs."""
+        """Say whether this worker looks for ended and waiting jobs with work left to do."""
         return self._draw() * self._alive < LOOKERS

@@ -1,4 +1,4 @@
-"""Who holds the places of a worker: the jobs that are claimed or about to be."""
+"""The places of a worker and the jobs that hold them: claimed, or about to be."""
 
 from collections import Counter
 
@@ -6,7 +6,7 @@ from executor.domain.worker.turns import Places
 
 
 class Occupancy:
-    """The places of one worker and their holders. Once closed, it lets nobody in."""
+    """The places of one worker and their holders. Once closed, it admits nobody."""
 
     def __init__(self, rule: Places) -> None:
         self.rule = rule
@@ -16,17 +16,17 @@ class Occupancy:
 
     @property
     def free(self) -> int:
-        """How many more jobs of anyone there is room for."""
+        """How many more jobs of any workspace there is room for."""
         return 0 if self._closed else max(0, self.rule.slots - len(self._workspaces))
 
     @property
     def room(self) -> int:
-        """How many more jobs there is room for with the reserve, which does not admit everyone."""
+        """How many more jobs there is room for, including the reserve, which does not admit everyone."""
         return 0 if self._closed else self._size - len(self._workspaces)
 
     @property
     def taken(self) -> int:
-        """How many places cannot be given away: those of the holders, or all once closed."""
+        """How many places are not available: those held, or all once closed."""
         return self._size - self.room
 
     @property
@@ -44,7 +44,7 @@ class Occupancy:
         return self.rule.admits(self._held_by[workspace_id], len(self._workspaces))
 
     def shut_out(self) -> list[str]:
-        """Return the workspaces that have jobs here and get no further place."""
+        """Return the workspaces that have jobs here and cannot get another place."""
         return [workspace for workspace in self._held_by if not self.admits(workspace)]
 
     def held_jobs(self) -> frozenset[str]:
@@ -52,7 +52,7 @@ class Occupancy:
         return frozenset(self._workspaces)
 
     def take(self, job_id: str, workspace_id: str) -> bool:
-        """Take a place for a job; False when it has one or there is none for it."""
+        """Take a place for a job; return False if it already has one or there is none for it."""
         if job_id in self._workspaces or not self.admits(workspace_id):
             return False
         self._workspaces[job_id] = workspace_id
@@ -67,5 +67,5 @@ class Occupancy:
             del self._held_by[workspace_id]
 
     def close(self) -> None:
-        """Let nobody in any more."""
+        """Admit nobody any more."""
         self._closed = True

@@ -1,4 +1,4 @@
-"""Whether this worker runs what it owns, and owns what it runs."""
+"""Checks that this worker runs the jobs it owns, and owns the jobs it runs."""
 
 from common.contracts.events import ExecutionStatus
 from common.logs import get_logger
@@ -12,7 +12,7 @@ from executor.domain.worker.runs import Runs
 log = get_logger(__name__)
 
 _CHECKED = 200
-"""Own jobs that are checked each time; with more of them the checks become as much rarer."""
+"""Own jobs that each call may check. With more of them, checks become rarer in proportion."""
 
 
 class OwnJobs:
@@ -27,13 +27,13 @@ class OwnJobs:
         self._strangers: frozenset[str] = frozenset()
 
     async def check_now_and_then(self) -> None:
-        """Check at every call, or with very many jobs at every second, third … call."""
+        """Check at every call, or with many jobs at every second, third … call."""
         self._rounds += 1
         if self._rounds % (1 + max(0, len(self._runs.places.held_jobs()) - 1) // _CHECKED) == 0:
             await self.check()
 
     async def check(self) -> None:
-        """Cut off runs of jobs that are no longer this worker's; hand back what it does not run."""
+        """Cut off runs of jobs this worker no longer owns; hand back jobs it owns but does not run."""
         running = self._runs.running()
         mine = await self._executions.running_jobs_of(self._worker_id)
         for job_id, attempt in running.items():
@@ -50,18 +50,18 @@ class OwnJobs:
         head = await self._head(job_id)
         if head is None or head.attempt != attempt:
             return True
-        waits = head.status == ExecutionStatus.WAITING_FOR_INPUT  # as this very run has left it
+        waits = head.status == ExecutionStatus.WAITING_FOR_INPUT  # this run has just left it so
         return head.owner != self._worker_id and not waits
 
     async def _head(self, job_id: str) -> Execution | None:
-        """Return the head of a job, or None where it is nothing that this worker could go on with."""
+        """Return the head of a job, or None if this worker cannot continue it."""
         try:
             return await self._executions.head(job_id)
         except NewerFormat:
             return None
 
     async def _give_up(self, job_id: str) -> None:
-        """Make a job ownerless that this worker owns but, after a store outage, no longer runs."""
+        """Release a job that this worker owns but, after a store outage, no longer runs."""
         head = await self._head(job_id)
         if head is not None and head.owner == self._worker_id and not head.final:
             log.warning("a job is handed back: it is not run here", job_id=job_id)

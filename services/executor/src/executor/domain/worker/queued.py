@@ -1,4 +1,4 @@
-"""Jobs that are queued in the store and of which no message is at hand, by workspace."""
+"""Jobs that are queued in the store without a message at hand, by workspace."""
 
 import asyncio
 import heapq
@@ -10,19 +10,19 @@ from executor.domain.log.ports import Executions
 from executor.domain.worker.intake import Intake
 
 _OVERDUE = timedelta(seconds=5)
-"""A job queued for longer, while there is a free place, has probably lost its message."""
+"""A job queued for longer than this, while there is a free place, has probably lost its message."""
 _SOON = timedelta(seconds=0.5)
-"""The same where nothing of its workspace runs here, or another worker is full."""
+"""The same if no job of its workspace runs here, or another worker is full."""
 _NOW = timedelta(0)
 _KNOWN = 5_000
-"""Workspaces that are remembered; those beyond are found when others have had their turn."""
+"""Workspaces that are remembered. The others are found after these have had their turn."""
 _AT_ONCE = 50
 _SHARE = 10
-"""Looking for workspaces takes no more than one part in so many of the time."""
+"""Looking for workspaces takes at most this fraction of the time: 1 / `_SHARE`."""
 
 
 class Queued:
-    """Knows which workspaces have such jobs. `held` tells how many jobs of one are held here."""
+    """Knows which workspaces have such jobs. `held` returns how many jobs of a workspace are held here."""
 
     def __init__(self, executions: Executions, intake: Intake, held: Callable[[str], int]) -> None:
         self._executions = executions
@@ -33,17 +33,17 @@ class Queued:
 
     @property
     def known(self) -> bool:
-        """Whether there is any workspace that may have some."""
+        """Whether any workspace may have some."""
         return bool(self._known)
 
     def remember(self, workspaces: Sequence[str], *, left_here: bool = False) -> None:
-        """Take note of workspaces that have some; `left_here`: their messages have been taken."""
+        """Remember workspaces that have some. `left_here`: this worker has taken their messages."""
         for workspace in workspaces:
             if workspace in self._known or len(self._known) < _KNOWN:
                 self._known[workspace] = self._known.get(workspace, False) or left_here
 
     async def find(self) -> None:
-        """Ask the store which workspaces have some, unless it was asked just now."""
+        """Ask the store which workspaces have some, unless it was asked very recently."""
         began = asyncio.get_running_loop().time()
         if began < self._not_before:
             return
@@ -58,9 +58,9 @@ class Queued:
         idle: bool,
         elsewhere: bool,
     ) -> list[str]:
-        """Return jobs to claim: of each workspace as many as `allot` gives it, the oldest first.
+        """Return jobs to claim: as many of each workspace as `allot` gives it, the oldest first.
 
-        `idle` says that no messages come, `elsewhere` that another worker is full.
+        `idle` says that no messages arrive, `elsewhere` that another worker is full.
         """
         few = heapq.nsmallest(_AT_ONCE, self._known, key=self._held)
         shares = allot({workspace: self._held(workspace) for workspace in few})
@@ -87,6 +87,8 @@ class Queued:
         except Exception:
             self.remember([workspace], left_here=left_here)
             raise
-        if len(job_ids) >= wanted:  # behind the others: it has just had its turn
+        if (
+            len(job_ids) >= wanted
+        ):  # there may be more; after the others, since it just had its turn
             self.remember([workspace], left_here=left_here)
         return job_ids

@@ -16,23 +16,23 @@ _RETRY = 0.5
 
 
 class Rounds:
-    """The background tasks of one worker. A fault ends a round, never the rounds."""
+    """The background tasks of one worker. A fault ends one round, never the repetition."""
 
     def __init__(self) -> None:
         self.tasks: list[asyncio.Task[None]] = []
         self._background = Background()
 
     def every(self, seconds: float, call: Callable[[], Awaitable[None]], name: str) -> None:
-        """Make `call` again and again, with so many seconds between two."""
+        """Repeat `call`, with `seconds` between two calls."""
         attempt = partial(_attempt, call)
         self.tasks.append(self._background.repeat(attempt, every=seconds, name=name, at_once=False))
 
     def begin(self, work: Coroutine[Any, Any, None], name: str) -> None:
-        """Have `work` done, which repeats itself."""
+        """Run `work`, which repeats itself, as a task."""
         self.tasks.append(self._background.start(work, name=name))
 
     async def stop(self) -> None:
-        """End them all."""
+        """Cancel all tasks and wait for them."""
         await self._background.close()
 
 
@@ -46,7 +46,7 @@ async def _attempt(call: Callable[[], Awaitable[None]]) -> None:
 
 
 async def until_reached(call: Callable[[], Awaitable[None]]) -> None:
-    """Make `call` until the store answers."""
+    """Repeat `call` until the store answers."""
     while True:
         try:
             return await call()

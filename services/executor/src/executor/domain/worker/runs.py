@@ -12,9 +12,9 @@ from executor.domain.worker.turns import Places
 
 
 class Runs:
-    """Runs claimed jobs in the places there are.
+    """Runs claimed jobs, each in a place.
 
-    A place is taken with `reserve` before a claim, so that a claim never finds none. `on_free` is
+    `reserve` takes the place before the claim, so that a claimed job always has one. `on_free` is
     called when a place becomes free, `on_wait` with the jobs that a drain waits for.
     """
 
@@ -29,11 +29,11 @@ class Runs:
         self._drain = Drain(self._running, self.cancel)
 
     def running(self) -> Mapping[str, int]:
-        """Return the running jobs, each with the attempt it was claimed by."""
+        """Return the running jobs, each with the attempt of its claim."""
         return {job_id: run.claimed.attempt for job_id, run in self._running.items()}
 
     def outbox_size(self) -> OutboxSize:
-        """Return what the running jobs have stored and the bus has not confirmed."""
+        """Return how many events of running jobs are stored but not confirmed by the bus."""
         journals = [run.journal for run in self._running.values()]
         announcers = [journal.announcer for journal in journals if journal is not None]
         since = [one.waits_since for one in announcers if one.waits_since is not None]
@@ -41,18 +41,18 @@ class Runs:
         return OutboxSize(events=events, since=min(since, default=None))
 
     def lost_claims(self) -> Sequence[int]:
-        """Return, for each running job, how many workers it has lost since it last got further."""
+        """Return, for each running job, how many workers it has lost since it last made progress."""
         return [run.job.lost_claims for run in self._running.values()]
 
     def reserve(self, job_id: str, workspace_id: str) -> bool:
-        """Take a place for a job that is about to be claimed; False when there is none for it."""
+        """Take a place for a job that is about to be claimed; return False if there is none for it."""
         taken = self.places.take(job_id, workspace_id)
         if taken:
             self._reserved.add(job_id)
         return taken
 
     def release(self, job_id: str) -> None:
-        """Give a reserved place back."""
+        """Release a reserved place."""
         self._reserved.discard(job_id)
         self._free(job_id)
 
@@ -79,17 +79,16 @@ class Runs:
         self.on_free()
 
     def cancel(self, job_id: str) -> bool:
-        """Cut a run off at once, because its job has ended or is another worker's."""
+        """Cut off a run at once: its job has ended or belongs to another worker."""
         task = self._tasks.get(job_id)
         return task is not None and task.cancel()
 
     async def drain(self, timeout: float, patience: float = 0.0) -> None:
-        """Cut all runs off and hand their jobs back, within `timeout` seconds.
+        """Cut off all runs and hand their jobs back, within `timeout` seconds.
 
-        The same goes for jobs whose claim is under way, which may be in the store already. A run in the
-        middle of a call that must not be made twice is cut off when the call has ended and its result
-        is at hand, or after `patience` seconds, or when `hasten` is called; `timeout` counts from the
-        last of them.
+        This includes jobs whose claim is in progress, since it may already be stored. A run in a call
+        that must not be made twice is cut off when the call has ended, after `patience` seconds, or
+        when `hasten` is called. `timeout` counts from the last of these.
         """
         self.places.close()
         await self._drain.run(
@@ -97,5 +96,5 @@ class Runs:
         )
 
     def hasten(self) -> None:
-        """Have a drain wait no longer for any call."""
+        """Make a drain stop waiting for calls."""
         self._drain.hasten()

@@ -1,4 +1,4 @@
-"""Looking in the store for jobs that nobody looks after."""
+"""Searches the store for jobs that nobody takes care of."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -18,13 +18,13 @@ log = get_logger(__name__)
 
 _QUEUED = 50
 _PAUSE = 0.02
-"""Seconds between two looks for queued jobs while places become free."""
+"""Seconds between two searches for queued jobs while places become free."""
 
 
 class Search:
-    """Finds jobs of dead workers and of none, and queued ones that no message tells of.
+    """Finds jobs whose worker is dead or missing, and queued jobs without a message.
 
-    `idle` tells whether messages have stopped coming.
+    `idle` returns whether messages have stopped coming.
     """
 
     def __init__(
@@ -47,9 +47,9 @@ class Search:
         self._looking, self._hungry = asyncio.Lock(), asyncio.Event()
 
     async def take_over(self) -> None:
-        """Claim jobs of dead workers and of none, then queued ones, as far as there are places."""
+        """Claim jobs whose worker is dead or missing, then queued ones, as far as there are places."""
         places = self._runs.places
-        shut_out = places.shut_out()  # theirs may be many, and hide others' behind them
+        shut_out = places.shut_out()  # they may have many jobs, which would hide those of others
         dead = self._heartbeat.dead()
         found = await self._executions.orphans(dead, places.room, shut_out)
         heads = self._one_at_a_time(found)
@@ -59,10 +59,10 @@ class Search:
             await self._claim_queued()
 
     def _one_at_a_time(self, heads: Sequence[Execution]) -> list[Execution]:
-        """Leave out the jobs on their last claim, but for one if none such runs here.
+        """Keep at most one job on its last claim, and none if such a job already runs here.
 
-        The jobs that ran beside one that kills its workers have lost as many claims as that one.
-        Taken one at a time, until each gets further, it alone is given up.
+        Jobs that ran beside one that kills its workers have lost as many claims as that one. Run one
+        at a time until each makes progress, only the culprit is given up.
         """
         on_last_claim = self._intake.on_last_claim
         taken = any(map(on_last_claim, self._runs.lost_claims()))
@@ -75,7 +75,7 @@ class Search:
         return left
 
     async def _claim_queued(self) -> None:
-        """Claim jobs that are queued in the store, by turn of their workspaces."""
+        """Claim jobs that are queued in the store, in turn of their workspaces."""
         async with self._looking:
             places = self._runs.places
             idle, taken = self._idle(), places.taken
@@ -90,12 +90,12 @@ class Search:
                 self._hungry.set()
 
     def wake(self) -> None:
-        """Look soon, if there is room and something known to be queued."""
+        """Search soon, if there is room and jobs are known to be queued."""
         if self._queued.known and self._runs.places.room > 0:
             self._hungry.set()
 
     async def fill_places(self) -> None:
-        """Fill places that become free with what is queued in the store, until cancelled."""
+        """Fill free places with jobs queued in the store, until cancelled."""
         while not told_to_stop():
             await self._hungry.wait()
             self._hungry.clear()
@@ -104,5 +104,5 @@ class Search:
             except Unavailable as fault:
                 log.warning("the worker waits for the store", reason=str(fault))
             except Exception:
-                log.exception("a look for queued jobs failed and will be repeated")
+                log.exception("a search for queued jobs failed and will be repeated")
             await asyncio.sleep(_PAUSE)

@@ -1,8 +1,8 @@
 """How the places of a worker are shared between workspaces, and whose job is next.
 
-Whoever comes takes a place that is free. Beyond the places there is a reserve for workspaces that have
-few jobs here: each leaves at least as many of it as it has jobs. So a workspace that has filled all
-places gets none of it, and a newcomer starts although they are all taken for hours.
+Anyone may take a free place. Beyond the places there is a reserve for workspaces with few jobs here: a
+workspace must leave at least as many places free as it has jobs. So a workspace that has filled all
+places gets none of the reserve, and a newcomer can start even if they stay taken for hours.
 """
 
 from collections import deque
@@ -15,19 +15,19 @@ ItemT = TypeVar("ItemT")
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """So many for all, and a reserve beyond them."""
+    """`slots` places for all, and a `reserve` beyond them."""
 
     slots: int
     reserve: int = 0
 
     def admits(self, mine: int, taken: int) -> bool:
-        """Say whether one who has `mine` of the `taken` places may take another."""
+        """Say whether a workspace with `mine` of the `taken` places may take another."""
         return taken < self.slots or self.slots + self.reserve - taken > mine
 
     def allot(self, held: Mapping[str, int], taken: int, most: int) -> dict[str, int]:
         """Return how many more places each of the workspaces gets, `most` in all.
 
-        `held` is how many each has, in the order of their turn: who has the fewest is next.
+        `held` is how many each has, in turn order. The one with the fewest is next.
         """
         given = dict.fromkeys(held, 0)
         for _ in range(most):
@@ -46,10 +46,10 @@ class Places:
 
 @dataclass
 class Turns(Generic[ItemT]):
-    """What waits for a place, by workspace: first come, first served within each.
+    """Items that wait for a place, by workspace: first come, first served within each.
 
-    Between them the next is the one with the fewest places, and of those the one that was served
-    longest ago. At most `size` things wait, and each workspace leaves as much room as it takes.
+    The next workspace is the one with the fewest places; of several, the one served longest ago. At
+    most `size` items wait, and each workspace must leave as much room as it takes.
     """
 
     size: int
@@ -63,7 +63,7 @@ class Turns(Generic[ItemT]):
         return self._waiting
 
     def add(self, workspace: str, item: ItemT) -> bool:
-        """Have `item` wait; False when there is no room for it."""
+        """Let `item` wait; return False if there is no room for it."""
         line = self._lines.get(workspace, ())
         if self.size - self._waiting <= len(line):
             return False
@@ -72,7 +72,7 @@ class Turns(Generic[ItemT]):
         return True
 
     def next(self, held: Callable[[str], int], admits: Callable[[str], bool]) -> ItemT | None:
-        """Take out what is next of those whose workspace is admitted; None when none is."""
+        """Remove and return the next item of an admitted workspace; None if there is none."""
         admitted = [workspace for workspace in self._lines if admits(workspace)]
         if not admitted:
             return None
@@ -80,7 +80,7 @@ class Turns(Generic[ItemT]):
         line = self._lines.pop(workspace)
         item = line.popleft()
         if line:
-            self._lines[workspace] = line  # behind the others: it has just been served
+            self._lines[workspace] = line  # now last: it has just been served
         self._waiting -= 1
         return item
 

@@ -1,4 +1,4 @@
-"""A worker: what it does all the time, and how it begins and stops."""
+"""A worker: how it starts and stops, and what it repeats in between."""
 
 import asyncio
 from collections.abc import Callable
@@ -61,7 +61,7 @@ class Worker:
         runs.on_free = self._use_free_place
 
     async def start(self) -> None:
-        """Take the lease, which must be there before the first claim, and begin to watch."""
+        """Take the lease, which must exist before the first claim, and start the rounds."""
         self._settlement.start()
         await until_reached(self.heartbeat.beat)
         self.rounds.every(self._beat_every, self.heartbeat.beat, "beat")
@@ -73,8 +73,8 @@ class Worker:
     async def stop(self, timeout: float = 8.0, patience: float = 0.0) -> None:
         """Hand all jobs back and leave, within about `timeout` seconds.
 
-        Before that, calls which must not be made twice get up to `patience` seconds to end. Meanwhile
-        the lease goes on, so that no other worker treats their jobs as lost.
+        Calls that must not be made twice first get up to `patience` seconds to end. The lease is
+        renewed meanwhile, so that no other worker treats their jobs as lost.
         """
         self._arrivals.clear()
         await self.runs.drain(timeout * 0.6, patience)
@@ -88,9 +88,9 @@ class Worker:
             log.warning("the lease is left to run out", reason=str(fault))
 
     async def take(self, message: JobSubmitted, traceparent: str) -> None:
-        """Store and claim the job of `message`, or have it wait for its workspace's turn.
+        """Store and claim the job of `message`, or let it wait for its workspace's turn.
 
-        Raises `ForeignJob`, and `Unavailable` when it could not even be stored.
+        Raises `ForeignJob`, and `Unavailable` if the job could not be stored.
         """
         await self._arrivals.take(message, traceparent)
 
@@ -100,13 +100,13 @@ class Worker:
             log.info("a run is cut off: its job was stopped", job_id=job_id)
 
     def _use_free_place(self) -> None:
-        """Claim what waits here in the place that has become free, otherwise look in the store."""
+        """Give the free place to a job that waits here, otherwise search the store."""
         self.on_free()
         self._arrivals.claim_next()
         self._search.wake()
 
     async def _care(self) -> None:
-        """Check this worker's jobs; with room for more, take those that nobody looks after."""
+        """Check this worker's jobs; if there is room, take jobs that nobody takes care of."""
         await self.own_jobs.check_now_and_then()
         if self.runs.places.room > 0 and self.heartbeat.lookout.takes():
             await self._search.take_over()

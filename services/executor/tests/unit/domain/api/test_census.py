@@ -16,7 +16,7 @@ from executor.domain.log.execution import Execution
 from executor.domain.meters import Census, NoMeters
 
 
-class Queues:
+class BrokerQueues:
     def __init__(self):
         self.here = True
 
@@ -52,7 +52,7 @@ def leases():
 
 @pytest.fixture
 def queues():
-    return Queues()
+    return BrokerQueues()
 
 
 @pytest.fixture

@@ -42,7 +42,7 @@ from executor.domain.ending.settlement import Settlement
 from executor.domain.ending.tallies import ending_of
 from executor.domain.log import moves
 from executor.domain.log.events import EventDraft
-from executor.domain.log.execution import _MOVES, Execution, ForbiddenMove, Step
+from executor.domain.log.execution import _MOVES, Execution, ForbiddenMove, JobStep
 from executor.domain.log.projection import fold
 from executor.domain.log.questions import Answer, question_of
 from executor.domain.log.records import number
@@ -230,7 +230,7 @@ class JobMachine(RuleBasedStateMachine):
         elif owner in self.writers and self.writers[owner] is planned:
             del self.writers[owner]
 
-    def _follow(self, owner: str, step: Step) -> None:
+    def _follow(self, owner: str, step: JobStep) -> None:
         for other in [o for o in self.writers if o != owner and step.after.owner is None]:
             assert self.writers[other].seq <= step.after.seq
         if owner:

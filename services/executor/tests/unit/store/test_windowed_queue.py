@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from common.times import utc_now
-from executor.store.backlog import Backlog
+from executor.store.windowed_queue import WindowedQueue
 
 NOW = utc_now().replace(microsecond=0)
 
@@ -38,11 +38,11 @@ ages = st.lists(st.floats(0, 10**8), max_size=30)
 def test_the_oldest_come_first_whatever_is_taken_and_comes_late(first, late, looks):
     async def look() -> None:
         waiting = Waiting(first)
-        backlog = Backlog(waiting)
+        queue = WindowedQueue(waiting)
         coming = [NOW - timedelta(seconds=age) for age in late]
         for place, (limit, ahead) in enumerate(looks):
             before = NOW + timedelta(seconds=ahead)
-            found = [row["_id"] for row in await backlog.oldest(before, limit)]
+            found = [row["_id"] for row in await queue.oldest(before, limit)]
             assert found == waiting.sorted(before, limit)
             for job in found[::2]:
                 del waiting.rows[job]
@@ -54,12 +54,12 @@ def test_the_oldest_come_first_whatever_is_taken_and_comes_late(first, late, loo
 
 async def test_a_look_at_a_long_backlog_reads_about_what_it_returns():
     waiting = Waiting(n / 100 for n in range(20_000))
-    backlog = Backlog(waiting)
-    await backlog.oldest(NOW, 50)
+    queue = WindowedQueue(waiting)
+    await queue.oldest(NOW, 50)
     assert max(waiting.windows) < 12_001
     for _ in range(5):
         waiting.windows.clear()
-        for row in await backlog.oldest(NOW, 50):
+        for row in await queue.oldest(NOW, 50):
             del waiting.rows[row["_id"]]
     assert sum(waiting.windows) <= 300
     assert len(waiting.windows) < 5

@@ -1,4 +1,4 @@
-"""The oldest of many waiting jobs, found by short windows of time instead of one large sort."""
+"""Finds the oldest of many waiting jobs in short time windows instead of with one large sort."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -12,15 +12,15 @@ _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _FIRST, _SHORTEST = timedelta(seconds=1), timedelta(milliseconds=10)
 _GROWTH = 6
 _DENSE = 2_000
-"""Jobs in one window above which the windows grow no more."""
+"""Jobs in one window above which windows stop growing."""
 _TICK = timedelta(milliseconds=1)
 
 
-class Backlog:
-    """Remembers where the waiting jobs begin, so that a look costs what it returns.
+class WindowedQueue:
+    """Remembers when the waiting jobs begin, so that the cost of a search depends on what it returns.
 
-    A job that was made before that moment and stored late is found too: what lies before it is
-    read as well, and is next to nothing.
+    It also reads the time before that moment, which holds next to nothing: so a job that was made
+    earlier but stored late is found too.
     """
 
     def __init__(self, read: Read) -> None:
@@ -47,7 +47,7 @@ class Backlog:
         return found[:limit]
 
     async def _first(self, before: datetime) -> datetime:
-        """Return a moment before which none of them was made. Reads all, once, in bounded parts."""
+        """Return a moment before which no waiting job was made. Reads all, once, in bounded parts."""
         oldest, upto, span = before, before, _FIRST
         while upto > _LONG_AGO:
             after = max(upto - span, _LONG_AGO) if span.days < 365 else _LONG_AGO
