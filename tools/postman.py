@@ -261,8 +261,7 @@ def _answers(document: Json, operation: Json) -> list[Json]:
             continue
         answer = _resolved(document, given)
         for kind, media in answer.get("content", {}).items():
-            example = media["example"]
-            text = example if isinstance(example, str) else json.dumps(example, indent=2)
+            text = _sample(kind, media["example"])
             told.append(
                 {
                     "name": _phrase(status, answer),
@@ -273,6 +272,12 @@ def _answers(document: Json, operation: Json) -> list[Json]:
                 }
             )
     return told
+
+
+def _sample(kind: str, example: Any) -> str:
+    if kind == "text/event-stream":
+        return "".join(f"{field}: {value}\n" for field, value in example.items()) + "\n"
+    return example if isinstance(example, str) else json.dumps(example, indent=2)
 
 
 def _phrase(status: str, answer: Json) -> str:
