@@ -12,7 +12,7 @@ CREATORS = {
     "start_execution": ("job_id", "job_id"),
     "register_tool": ("tool_id", "tool_id"),
     "create_api_key": ("id", "key_id"),
-    "add_member": ("id", "member_id"),
+    "add_member": ("id", "invitation_id"),
     "invite": ("id", "invitation_id"),
 }
 """By operation: the field of its answer that is the new id, and the parameter that takes it."""

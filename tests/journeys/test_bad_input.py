@@ -92,32 +92,6 @@ def _tried(document: Any) -> tuple[Counter[int], list[str]]:
     return statuses, [f"{about}\n{sample}" for about, sample in faults.items()]
 
 
-async def test_what_was_made_is_reached_through_the_documents_links(user: Any) -> None:
-    """A stateful fuzzer knows no id but those that it is led to."""
-    document = _document(user, 12, {"stateful"}).exclude(operation_id=ENDS_THE_RUN)
-    reached: set[str] = set()
-
-    def run() -> list[str]:
-        faults = []
-        for event in engine.from_schema(document).execute():
-            if isinstance(event, FatalError):
-                raise event.exception
-            if isinstance(event, ScenarioFinished):
-                for one in event.recorder.interactions.values():
-                    if one.response is not None and one.response.status_code < 300:
-                        reached.add(urlsplit(one.request.uri).path)
-                checks = (check for some in event.recorder.checks.values() for check in some)
-                faults += [check.failure_info for check in checks if check.failure_info]
-        return [f"{one.failure.title}: {one.failure.message}\n{one.code_sample}" for one in faults]
-
-    faults = await asyncio.to_thread(run)
-    assert not faults, "\n\n".join(faults)
-    kinds = {
-        kind for path in reached for kind in re.findall(r"/(crew|agent|task|tool|key|job)_", path)
-    }
-    assert kinds, sorted(reached)
-
-
 def _examples(user: Any, embedded: int) -> int:
     """How many examples of each route: the long run is over the embedded form alone."""
     return embedded if user.platform.form == "embedded" else 3
