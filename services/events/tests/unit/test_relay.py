@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from common.errors import InvalidRequest, NotFound, Unavailable
@@ -87,6 +87,7 @@ class Client:
         self.reading = asyncio.Event()
         self.reading.set()
         self.ends: list[Exception | None] = []
+        self.overfilled = False
         self.joined: Any = None
 
     @property
@@ -94,7 +95,7 @@ class Client:
         return self.reading.is_set()
 
     def write(self, batch: Batch) -> None:
-        assert self.ready, "nothing is written past the bound"
+        self.overfilled |= not self.ready
         self.got += [event.seq for event in batch.events]
 
     async def wait_until_ready(self) -> None:
@@ -189,7 +190,13 @@ STEPS = st.tuples(
 
 BACK = [("store away", 0), ("bus away", 0)]
 
+JOIN_AS_A_READ_FAILS = [*[("store", 0)] * 4, ("store away", 1), ("deliver", 19), ("read", 1)]
+"""The last join wants what the first client's read, which has just failed, wanted."""
+FULL_AGAIN_BEFORE_IT_WRITES = [("stand still", 1), ("read", 0), ("stand still", 1)]
 
+
+@example(JOIN_AS_A_READ_FAILS)
+@example(FULL_AGAIN_BEFORE_IT_WRITES)
 @given(st.lists(STEPS, max_size=60))
 @settings(max_examples=400, deadline=None)
 def test_each_client_gets_every_event_after_its_own_once_and_in_order(steps) -> None:
@@ -203,6 +210,7 @@ def test_each_client_gets_every_event_after_its_own_once_and_in_order(steps) -> 
         for client in scene.clients:
             assert client.got == list(range(client.after_seq + 1, last + 1))
             assert client.ends == [None]
+            assert not client.overfilled, "nothing is written past the bound"
         await scene.leave()
         assert scene.bindings.bound == [], "the last one has unbound"
 

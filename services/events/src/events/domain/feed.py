@@ -133,13 +133,14 @@ class Feed:
         Raises as `ExecutionLog.page`.
         """
         task = self._reads.get(seq)
-        if task is None:
+        if task is None or task.done():  # a failed read stays here for a turn of the loop
             task = self._reads[seq] = asyncio.create_task(self._fetch(seq))
             task.add_done_callback(lambda done: self._read_done(seq, done))
         return await asyncio.shield(task)
 
     def _read_done(self, seq: int, task: asyncio.Task[LogPage]) -> None:
-        del self._reads[seq]
+        if self._reads.get(seq) is task:
+            del self._reads[seq]
         if not task.cancelled():
             task.exception()  # seen here too, for when nobody waits for it any more
 

@@ -63,7 +63,10 @@ class Sink(Protocol):
         """Send the batch, without waiting. To be called when `ready`."""
 
     async def wait_until_ready(self) -> None:
-        """Return when `ready`. Raises `TooSlow` when the client takes too long to read."""
+        """Wait for the client to read. Raises `TooSlow` when that takes too long.
+
+        Others that waited too may have filled it again: check `ready` before you write.
+        """
 
 
 class ClientConnection(Protocol):

@@ -95,7 +95,8 @@ class Watch:
 
     async def _send_in_pieces(self, batch: Batch) -> None:
         for piece in batch.pieces(_PIECE):
-            await self._sink.wait_until_ready()
+            while not self._sink.ready:  # a socket's other watches may have filled it first
+                await self._sink.wait_until_ready()
             if self._ended:
                 return
             self._send(piece)
