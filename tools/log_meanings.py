@@ -35,7 +35,7 @@ MEANINGS = {
     "redis is away: counting and checking alone": (
         "Each gateway counts limits by itself, and checks revocations against its own copy."
     ),
-    "a service cannot be asked": "That service did not answer; the request was answered 503 or 504.",
+    "a service cannot be reached": "That service did not answer; the request was answered 503 or 504.",
     "the events service cannot be reached": "A WebSocket was refused; clients reconnect.",
     "waiting for a backend": "The process waits for it and then starts; it does not exit.",
     "a migration could not prove itself alive": (
@@ -63,7 +63,7 @@ MEANINGS = {
     "a message could not be handled": "A bug. It was an event or a stop, which nobody retries.",
     "a message is a dead letter": "It waits in `dead-letters` with its reason: `make dead-letters`.",
     "a message is not an event": "Somebody published something else to `events`; it was dropped.",
-    "a message is no revocation": (
+    "a message is not a revocation": (
         "Somebody published something else to `sessions`; all revocations are read again."
     ),
     # Sessions and tokens
@@ -84,12 +84,12 @@ MEANINGS = {
         "The mail server refused it or stayed down. You can hand over an invitation's token yourself; "
         "for a password: `python -m auth reset-password EMAIL`."
     ),
-    "letters were dropped at the end": "auth was told to stop while they waited for the mail server.",
+    "letters were dropped at shutdown": "auth was told to stop while they waited for the mail server.",
     "an errand was dropped: too many wait": "Too many people asked for new passwords; they have to ask again.",
     "an errand failed": (
         "An e-mail for a forgotten password was not written. The traceback says why."
     ),
-    "the signing keys could not be read; those held go on": "The keys in memory stay in use; rotation waits.",
+    "the signing keys could not be read; the known ones stay in use": "The keys in memory stay in use; rotation waits.",
     "a token could not be exchanged again": "A socket keeps its token until it expires.",
     "exchanging a token again failed with a bug": "The exchange of a socket's token is retried. Report it.",
     # Jobs
@@ -133,7 +133,7 @@ MEANINGS = {
     "events wait for the bus": "They are stored, and published when the broker takes them.",
     "a wake-up did not get out": "The broker is down; workers find the job in the store instead.",
     "memory was not sent": "The broker is down: the memory of this run is lost.",
-    "a memory made room for another key's": (
+    "a memory was removed to make room for another key's": (
         "The crew has `KASAL_MEMORY_KEY_LIMIT` keys: the memory of the least recently used one was "
         "removed."
     ),
@@ -154,11 +154,11 @@ MEANINGS = {
         "Its events still come to this process although nobody watches; harmless."
     ),
     "events could not be read; trying again": "The executor's api is down; the client waits.",
-    "the heads of watched jobs are not known": "The executor's api is down; retried within 2 s.",
-    "looking at the heads failed with a bug": "Missed events are found later. Report it.",
+    "the heads of watched jobs could not be read": "The executor's api is down; retried within 2 s.",
+    "reading the heads of watched jobs failed with a bug": "Missed events are found later. Report it.",
     "a subscription has failed": "The client got an error and subscribes again.",
     "a socket failed with a bug": "The socket was closed (1011), and the client reconnects. Report it.",
-    "a stream is broken off": "An SSE client reconnects with `Last-Event-ID`.",
+    "a stream was cut off": "An SSE client reconnects with `Last-Event-ID`.",
     "a job cannot be read and is left alone": "Its document does not fit this version: inspect it, or upgrade.",
     "a job is left in the store": "The database was down at its turn: it is queued, and found there.",
     "a search for queued jobs failed and will be repeated": "Jobs wait for the next search. Report it.",

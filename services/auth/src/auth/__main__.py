@@ -16,7 +16,7 @@ from common.logs import configure_logging
 from common.settings import MongoSettings, load
 from common.web.server import run, serve
 
-_TOLD = """{}
+_RESET_TEXT = """{}
 
 It sets a new password once, within an hour: POST /auth/password/reset with it as `token`, and the new
 `password`. All logins of the account end then.
@@ -49,7 +49,7 @@ def _reset_password(email: str) -> None:
 
     async def tell() -> None:
         token = await reset_token(settings, email)
-        sys.stdout.write(_TOLD.format(token))
+        sys.stdout.write(_RESET_TEXT.format(token))
 
     try:
         run(tell)

@@ -20,7 +20,7 @@ class Settings(MongoSettings, BusSettings, RedisSettings):
     """Whether a workspace's owner may change its plan."""
     sandbox_token: str | None = Field(default=None, min_length=8)
     """A literal token that gives access to the sandbox workspace."""
-    # At most `auth.domain.revoking.LONGEST_ACCESS`, which revocations outlast.
+    # At most `auth.domain.logins.revocations.LONGEST_ACCESS`, which revocations outlast.
     access_ttl: int = Field(default=86_400, ge=60, le=86_400)
     """Seconds for which an access token is valid."""
     refresh_ttl: int = Field(default=2_592_000, ge=300, le=31_536_000)

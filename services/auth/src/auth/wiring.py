@@ -225,4 +225,4 @@ async def _read_keys(key_ring: KeyRing, settings: Settings) -> None:
     try:
         await key_ring.keep(timedelta(days=settings.signing_key_days))
     except Exception:
-        log.exception("the signing keys could not be read; those held go on")
+        log.exception("the signing keys could not be read; the known ones stay in use")

@@ -86,7 +86,7 @@ def _use_cases(stores: _Stores, remembering: Remembering, settings: Settings) ->
 
 
 def _own_servers(settings: Settings) -> frozenset[str]:
-    """Return the model providers whose place a server of one's own takes."""
+    """Return the model providers that the operator's own server stands in for."""
     return frozenset(
         provider.name
         for provider in PROVIDERS

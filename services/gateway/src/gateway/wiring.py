@@ -124,7 +124,7 @@ def build_app(settings: Settings, backends: Backends) -> Gateway:
 
 
 def _upstreams(settings: Settings) -> dict[str, ServiceUpstream]:
-    # A stream or socket holds its connection for as long as it lasts: events gets as many as come.
+    # A stream or socket holds its connection for as long as it lasts: events has no limit.
     connections = dict.fromkeys(settings.service_urls, settings.upstream_connections) | {
         "events": 0
     }

@@ -20,7 +20,7 @@ async def follow_sessions(bus: Bus, copy: RevocationCopy) -> None:
             revocation = decode(message, SessionRevoked)
         except DeadLetter as fault:
             log.warning(
-                "a message is no revocation", message_id=message.message_id, reason=str(fault)
+                "a message is not a revocation", message_id=message.message_id, reason=str(fault)
             )
             copy.reload()
         else:

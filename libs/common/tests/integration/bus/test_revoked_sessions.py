@@ -35,4 +35,4 @@ async def test_revocations_reach_the_copy_and_what_is_none_has_it_loaded_anew(ma
             assert await copy.heard.get() == "ses_1"
             await bus.publish(SESSIONS, "", Message(type=body.message_type, body=b"{}"))
             assert await copy.heard.get() == "reload"
-    assert [line["event"] for line in lines] == ["a message is no revocation"]
+    assert [line["event"] for line in lines] == ["a message is not a revocation"]

@@ -1,4 +1,4 @@
-"""Letters by SMTP, with the standard library's client on a thread; nobody's request waits for them."""
+"""Letters by SMTP, with the standard library's client on a thread; no request waits for them."""
 
 import asyncio
 import smtplib
@@ -34,8 +34,8 @@ class NoPost:
 class SmtpServer:
     """A mail server, `smtp://user:password@host:port`.
 
-    With `smtps` TLS is there from the start, with `smtp+starttls` before anything is said. By `smtp` it is
-    used where it is offered, and no password is sent without it but to this machine itself.
+    `smtps` uses TLS from the start, `smtp+starttls` before anything else is sent. `smtp` uses it where it is
+    offered; without it, no password is sent except to this machine itself.
     """
 
     def __init__(self, url: str, sender: str) -> None:
@@ -102,7 +102,7 @@ class SmtpPost:
                 while not self._waiting.empty():
                     await self._deliver(self._waiting.get_nowait())
         if not self._waiting.empty():
-            log.warning("letters were dropped at the end", count=self._waiting.qsize())
+            log.warning("letters were dropped at shutdown", count=self._waiting.qsize())
 
     async def _deliver(self, message: EmailMessage) -> None:
         for tries in range(1, _TRIES + 1):

@@ -10,7 +10,7 @@ from pwdlib import PasswordHash
 from common.errors import Unavailable
 
 MOST_WAITING = 200
-"""Passwords that wait to be hashed, some six seconds' worth; more are refused, lest all time out."""
+"""Passwords that wait to be hashed, some six seconds' worth; more are refused, so that not all time out."""
 
 
 class Argon2Passwords:
@@ -30,7 +30,7 @@ class Argon2Passwords:
             return await asyncio.to_thread(self._hasher.hash, password)
 
     async def matches(self, password: str, digest: str | None) -> bool:
-        """Say whether the password is right; without a hash one of no password is compared."""
+        """Say whether the password is right; without a hash, a dummy is compared."""
         if self._decoy is None:
             self._decoy = await self.hash(secrets.token_urlsafe(16))
         async with self._slot():

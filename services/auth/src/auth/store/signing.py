@@ -49,7 +49,7 @@ class MongoSigningKeys:
         await self._keys.delete_one({"_id": key_id})
 
     async def reseal(self) -> Resealed:
-        """Seal what is under an older secret key under the current one."""
+        """Seal under the current secret key what an older one sealed."""
         return await resealed("signing keys", self._keys, "private", self._sealer)
 
     def _key(self, document: Document) -> SigningKey:

@@ -1,6 +1,6 @@
-"""What a crew's runs have done to its tasks: a fold over their events that minds no order.
+"""What a crew's runs have done to its tasks: a fold over their events, in any order.
 
-Kept apart from the crew, so that a run does not move the crew's version. Messages may come twice
+Kept apart from the crew, so that a run does not change the crew's version. Messages may come twice
 and in any order: within a run a task's mark moves only to a higher `seq`, a run begins at the
 earliest time any of its events has, and a task shows what its newest run did. Runs are compared by
 their begin, then by job id (ids of foreign publishers do not sort by time).
@@ -46,7 +46,7 @@ class CrewRun(BaseModel):
     end: Mark | None = None
 
     def after(self, event: Event) -> "CrewRun":
-        """Return the run with what `event` says; types that newer versions write say nothing."""
+        """Return the run after `event`; types that only newer versions know change nothing."""
         began = min(self.began, _moment(event))
         tasks, end = self.tasks, self.end
         match event.body:
@@ -89,7 +89,7 @@ class Activity(BaseModel):
     runs: dict[str, CrewRun] = {}
 
     def after(self, events: Iterable[Event]) -> "Activity":
-        """Return the activity with what `events` tell, or itself when all of it was known."""
+        """Return the activity after `events`, or itself when they change nothing."""
         runs = dict(self.runs)
         for event in events:
             run = runs.get(event.job_id) or CrewRun(began=_moment(event))
@@ -114,7 +114,7 @@ def _newest(runs: Mapping[str, CrewRun]) -> dict[str, str]:
 
 
 def _runs_to_keep(runs: dict[str, CrewRun]) -> dict[str, CrewRun]:
-    """Drop the oldest runs that have ended and show nowhere, then the oldest of all."""
+    """Return the runs without the oldest that have ended and show in no task, then without the oldest."""
     if len(runs) <= RUNS_KEPT:
         return runs
     shown = set(_newest(runs).values())

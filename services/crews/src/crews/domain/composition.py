@@ -187,7 +187,7 @@ def _merge(held: Configuration, draft: ConfigurationDraft) -> Configuration:
 
 
 def changed_values(changes: CatalogInput, kept: type[BaseModel]) -> dict[str, Any]:
-    """Return the fields that `changes` sets. Null counts only where `kept`, what is stored, takes it."""
+    """Return the fields that `changes` sets. Null counts only where the stored model, `kept`, allows it."""
     return {
         name: getattr(changes, name)
         for name in changes.model_fields_set

@@ -22,8 +22,8 @@ def resolved_context(
 ) -> list[str]:
     """Return `context` with ids in place of the `names` of earlier tasks; entries in `taken` stay.
 
-    A word that looks like a task's name, or is nearly one of those that are `there`, but names no
-    earlier task is a mistake and not a text. Raises `InvalidRequest`.
+    A word that looks like a task's name, or nearly is one of those `there`, but names no earlier
+    task is a mistake and not a text. Raises `InvalidRequest`.
     """
     faults = [
         {"field": f"{field}.{place}", "reason": _no_task(entry, names)}

@@ -54,7 +54,7 @@ class AgentDraft(AgentFields, CatalogInput):
     READ_ONLY = frozenset({"crew_id", "status"})
 
     id: AgentId | None = None
-    """On an update of a crew's list: which agent this is. A new one without."""
+    """In an update of a crew's list: which agent this is. Without it, the agent is new."""
 
 
 class TaskDraft(TaskFields, CatalogInput):

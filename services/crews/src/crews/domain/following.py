@@ -1,4 +1,4 @@
-"""Following runs: what trace events say of a crew's tasks."""
+"""Following runs: what events say about a crew's tasks."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ log = get_logger(__name__)
 _RACES = 20
 """Several processes may follow runs of one crew."""
 _KEPT = 50
-"""Crews whose activity, some 100 KB, is kept: the events of a run come in several batches."""
+"""Crews whose activity, some 100 KB each, is kept: a run's events come in several batches."""
 
 
 class Following:
@@ -25,12 +25,12 @@ class Following:
         self._written: LastWritten[Activity] = LastWritten(_KEPT)
 
     async def record(self, workspace_id: str, crew_id: str, events: Sequence[Event]) -> None:
-        """Take in events of one crew's runs. Those of a crew that is gone are dropped."""
+        """Record events of one crew's runs; those of a deleted crew are dropped."""
         for _ in range(_RACES):
             held = self._written.take(crew_id)
             held = held or (await self._activities.of([crew_id])).get(crew_id)
             if held is None or held.workspace_id != workspace_id:
-                log.info("events came for a crew that is not there", crew_id=crew_id)
+                log.info("events arrived for a crew that does not exist", crew_id=crew_id)
                 return
             after = held.after(events)
             if after is held or await self._activities.replace(held, after):

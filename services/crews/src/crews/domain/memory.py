@@ -33,7 +33,7 @@ class Entry:
 class Memory:
     """What lies on one shelf, oldest first; `version` rises with every change.
 
-    A crew's own memory is there as long as the crew; the other shelves are made when they are used.
+    A crew's own memory exists as long as the crew; other shelves are made on first use.
     """
 
     crew_id: str
@@ -50,9 +50,9 @@ class Memory:
         return memory_id(self.workspace_id, self.crew_id, self.shelf)
 
     def with_entries(self, messages: Iterable[MemoryRemembered]) -> "Memory":
-        """Return the memory with what runs want remembered, or itself when nothing of it is new.
+        """Return the memory with what runs want to keep, or itself when none of it is new.
 
-        Twice is once, in any order; what is older than the last clear is dropped.
+        Repetition and order make no difference; what is older than the last clear is dropped.
         """
         short, long = set(self.short_term), set(self.long_term)
         for message in messages:
@@ -83,7 +83,7 @@ class Memory:
         return [Insight(category=name, insights=texts) for name, texts in grouped.items()]
 
     def snapshot(self) -> MemorySnapshot:
-        """Return what a run is told: the newest few of each."""
+        """Return what a run gets: the newest few of each."""
         newest = [entry.content for entry in reversed(self.short_term)]
         insights = [
             Insight(category=insight.category, insights=insight.insights[:_IN_SNAPSHOT])
@@ -95,7 +95,7 @@ class Memory:
 
 
 def memory_id(workspace_id: str, crew_id: str, shelf: str) -> str:
-    """Return the id a memory is stored under; those of no two crews, workspaces or keys are equal."""
+    """Return the id a memory is stored under; no two crews, workspaces or keys share one."""
     if shelf == WORKSPACE:
         return f"workspace/{workspace_id}"
     return crew_id if shelf == CREW else f"{crew_id}/{shelf}"

@@ -17,11 +17,11 @@ _WORD = re.compile(r"[a-z]+")
 _COMMON = frozenset(word for provider in PROVIDERS for word in provider.words)
 """Words that are known without loading the published names."""
 _SHORT = 4
-"""Words up to this length are taken for another only with one letter's difference."""
+"""Words up to this length count as misspelt only if a single letter differs."""
 
 
 class ModelNames:
-    """Checks the models of crews. `own_servers`: providers whose names go to a server of one's own."""
+    """Checks the models of crews. `own_servers`: providers that the operator's own server stands in for."""
 
     def __init__(self, published: PublishedModels, own_servers: Collection[str] = ()) -> None:
         self._published = published
@@ -35,7 +35,7 @@ class ModelNames:
         return any(self._strange(name) for name in _models(crew).values() if name not in held)
 
     def faults(self, crew: Crew, before: Crew | None) -> list[dict[str, str]]:
-        """Return a fault for each model that is new in `crew` and cannot be meant, or not be paid for."""
+        """Return a fault for each model new in `crew` that is misspelt, or whose cost cannot be bounded."""
         held = _known_models(before)
         return [*self._spelling_faults(crew, held), *self._price_faults(crew, before, held)]
 
@@ -82,7 +82,7 @@ class ModelNames:
         return None if self._published.priced(provider, model) else "no price is published"
 
     def _strange(self, name: str) -> bool:
-        """Say whether a name has words that are not seen every day, and no provider in front."""
+        """Say whether a name has unusual words, and no provider in front."""
         provider = provider_of(name)[0]
         if provider is None or _PREFIXED.match(name) or provider in self._own_servers:
             return False
@@ -119,7 +119,7 @@ def _shape(name: str) -> str:
 
 
 def _alike(written: str, known: str, letters: int) -> bool:
-    """Say whether two shapes with as many numbers differ in few letters for their words."""
+    """Say whether two shapes with equally many numbers differ too little for two names."""
     if written.count("0") != known.count("0"):
         return False
     if letters == 1:

@@ -35,7 +35,7 @@ def endpoint_fault(value: str) -> str | None:
 
 
 def origin(url: str) -> Origin:
-    """Return scheme, host and port (RFC 6454), of spellings of one host the same.
+    """Return scheme, host and port (RFC 6454), the same for all spellings of a host.
 
     In doubt two addresses count as different; at worst the caller has to send the credentials again.
     """

@@ -36,14 +36,14 @@ class CrewStore(Receipts, Protocol):
         """Remove the crew if its stored version is still this one."""
 
     async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
-        """Return the ids of at most so many crews of whom an agent or a task may call the tool."""
+        """Return the ids of at most `most` crews with an agent or a task that may call the tool."""
 
 
 @dataclass(frozen=True, slots=True)
 class Stretch(Generic[T]):
-    """A part of a list by numbers. `end` is the number that the list goes on below of, None at its end.
+    """A part of a list by numbers. The list goes on below the number `end`; None at its end.
 
-    `total` is exact, but where each entry must be looked at: there it counts the newest ones alone.
+    `total` is exact, except where each entry must be looked at: there it counts only the newest.
     """
 
     entries: Sequence[T]
@@ -84,7 +84,7 @@ class Activities(Protocol):
     """What runs do to crews' tasks. Made before the crew and removed after it."""
 
     async def add(self, activity: Activity) -> None:
-        """Store a new one; one that is there stays."""
+        """Store a new one; an existing one stays."""
 
     async def of(self, crew_ids: Sequence[str]) -> Mapping[str, Activity]: ...
 
@@ -92,7 +92,7 @@ class Activities(Protocol):
         """Return, by crew, the status of each task that has run."""
 
     async def showing(self, workspace_id: str, status: TaskStatus, most: int) -> Sequence[str]:
-        """Return the ids of at most so many crews of the workspace with a task in this state."""
+        """Return the ids of at most `most` crews of the workspace with a task in this state."""
 
     async def replace(self, before: Activity, after: Activity) -> bool:
         """Store `after` if the stored version is that of `before`, which it was made from."""
@@ -104,7 +104,7 @@ class Memories(Protocol):
     """What is remembered, by the memory's id. A crew's own is made before it and removed after it."""
 
     async def add(self, memory: Memory) -> None:
-        """Store a new one; one that is there stays.
+        """Store a new one; an existing one stays.
 
         A keyed one takes the place of the crew's least used where the crew has as many as it may.
         """
@@ -149,7 +149,7 @@ class CustomTools(Receipts, Protocol):
         *,
         keep: bool,
     ) -> bool:
-        """Store a changed tool if where it is and how it signs still is as `before` has it.
+        """Store a changed tool if its endpoint, headers and kind of credentials are still those `before`.
 
         `keep` leaves its credentials. Raises `Conflict` for a taken name.
         """

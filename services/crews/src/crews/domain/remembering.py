@@ -22,14 +22,14 @@ _KEPT = 50
 
 
 class Remembering:
-    """Keeps what runs want remembered, and clears it. A crew that is there has a memory."""
+    """Keeps what runs want to remember, and clears it. Every existing crew has a memory."""
 
     def __init__(self, memories: Memories) -> None:
         self._memories = memories
         self._written: LastWritten[Memory] = LastWritten(_KEPT)
 
     async def memory(self, workspace_id: str, crew_id: str, shelf: str = CREW) -> Memory:
-        """Return what lies on a shelf of the crew. Raises `NotFound` for a crew that is not there."""
+        """Return what lies on a shelf of the crew. Raises `NotFound` for an unknown crew."""
         own = await self._own(workspace_id, crew_id)
         if own is None:
             raise NotFound(f"There is no crew {crew_id}.")
@@ -41,12 +41,12 @@ class Remembering:
     async def remember(
         self, workspace_id: str, crew_id: str, shelf: str, messages: Sequence[MemoryRemembered]
     ) -> None:
-        """Keep what runs told for one shelf. What is told of a crew that is gone is dropped."""
+        """Keep what runs sent for one shelf. What they send for a deleted crew is dropped."""
         key = memory_id(workspace_id, crew_id, shelf)
         for _ in range(_RACES):
             held = self._written.take(key) or await self._find_or_make(workspace_id, crew_id, shelf)
             if held is None or held.workspace_id != workspace_id:
-                log.info("a memory came for a crew that is not there", crew_id=crew_id)
+                log.info("a memory arrived for a crew that does not exist", crew_id=crew_id)
                 return
             after = held.with_entries(messages)
             if after is held or await self._memories.replace(after):
@@ -59,11 +59,11 @@ class Remembering:
     ) -> None:
         """Forget what `kind` names on one shelf, and what runs sent to it before now.
 
-        None: on the crew's own shelf and on all that are kept apart by a key. Raises `NotFound`.
+        Without a shelf: on the crew's own and on all that are kept apart by a key. Raises `NotFound`.
         """
         now = utc_now()
         await self._clear_one(workspace_id, crew_id, kind, shelf or CREW, now)
-        if shelf is None:  # after its own: a key that is new since then is made with its marks
+        if shelf is None:  # after its own: a shelf made since then takes over when that was cleared
             await self._memories.clear_keyed(crew_id, kind, now)
 
     async def _clear_one(

@@ -1,4 +1,4 @@
-"""What a run is given of a crew, and what a crew lacks for its runs."""
+"""What a run gets of a crew, and what a crew lacks to run."""
 
 from common.contracts.crew import (
     AgentSnapshot,
@@ -48,7 +48,7 @@ class Snapshots:
         )
 
     async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
-        """Return what a run is given from one of the crew's memories."""
+        """Return what a run gets from one of the crew's memories."""
         memory = await self._memories.newest(memory_id(workspace_id, crew_id, shelf))
         if memory is None or memory.workspace_id != workspace_id:
             return MemorySnapshot(shelf=shelf)

@@ -67,7 +67,7 @@ class ToolCatalog:
         return tool
 
     async def update(self, workspace_id: str, tool_id: str, changes: ToolChanges) -> Changed:
-        """Change a tool. Its keys do not follow it to another origin, nor into another kind.
+        """Change a tool. Its keys do not follow it to another origin, or to another kind of credentials.
 
         Raises `InvalidRequest`, `NotFound`, and `Conflict` for a taken name or one in use.
         """

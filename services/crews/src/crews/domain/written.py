@@ -17,7 +17,7 @@ class LastWritten(Generic[ThingT]):
         self._things: BoundedDict[str, ThingT] = BoundedDict(limit)
 
     def take(self, crew_id: str) -> ThingT | None:
-        """Return what is kept and keep it no more: it counts again only when it has been written."""
+        """Return what is kept and drop it: it counts again only once it has been written."""
         return self._things.pop(crew_id, None)
 
     def keep(self, crew_id: str, thing: ThingT) -> None:

@@ -1,4 +1,4 @@
-"""Gathering what comes for one thing within a moment, so that it is written as one."""
+"""Gathers what arrives for one key within a moment, so that it is written together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Hashable
@@ -11,7 +11,7 @@ KeyT = TypeVar("KeyT", bound=Hashable)
 ItemT = TypeVar("ItemT")
 
 _REMEMBERED = 1_000
-"""Keys of which it is known when they were last applied; one that is forgotten does not wait."""
+"""Keys whose last call is remembered; a forgotten one does not wait."""
 
 
 @dataclass(eq=False)
@@ -21,7 +21,7 @@ class _Batch(Generic[ItemT]):
     timer: asyncio.TimerHandle | None = None
 
     def apply_by(self, moment: float) -> None:
-        """Let it be due at `moment`, by the loop's clock, if that is sooner than it would be."""
+        """Make it due at `moment`, by the loop's clock, unless it is due sooner."""
         if self.timer is not None and self.timer.when() <= moment:
             return
         if self.timer is not None:
@@ -32,10 +32,10 @@ class _Batch(Generic[ItemT]):
 class Batches(Generic[KeyT, ItemT]):
     """Calls `apply` with what was added for one key.
 
-    It is called `linger` seconds after the first item, but not within `pace` seconds of the call before
-    for that key; with nothing but items that may wait, `patience` seconds after the first; and at once when
-    there are `most`. For one key it is called once at a time: what comes meanwhile is the next batch. A
-    backlog, as an outage leaves it, would otherwise be many writers of one document that make each other fail.
+    The call comes `linger` seconds after the first item, or `patience` seconds if all items may wait, but
+    not within `pace` seconds of the last call for that key; with `most` items it comes at once. Each key
+    has one call at a time: what arrives meanwhile is the next batch. Otherwise the backlog of an outage
+    would have many writers of one document make each other fail.
     """
 
     def __init__(

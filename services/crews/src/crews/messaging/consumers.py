@@ -17,7 +17,7 @@ from crews.messaging.batches import Batches
 _PREFETCH = 1_000
 """Messages that wait for their batch at a time."""
 _PACE = 0.5
-"""Seconds between two writes of what a crew's runs have done, but for the end of a run after a rest."""
+"""Seconds between two writes of what a crew's runs have done, except for the end of a run after a pause."""
 
 _SEQ_BOUND = 2**53
 

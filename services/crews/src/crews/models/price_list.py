@@ -9,10 +9,10 @@ from typing import Any
 
 
 class PriceList:
-    """A `PublishedModels` with the lookup that prices runs."""
+    """Fulfils `PublishedModels` with the lookup by which runs are priced."""
 
     def names(self, provider: str) -> Collection[str]:
-        """Return what the provider's models are called; none of a provider that is not known."""
+        """Return the names of the provider's models; none for an unknown provider."""
         return _names(provider)
 
     def priced(self, provider: str, model: str) -> bool:
@@ -43,7 +43,7 @@ def _names(provider: str) -> frozenset[str]:
 
 
 def _spellings(rule: Any) -> Iterator[str]:
-    """Yield the names that a rule takes letter for letter, and what others begin with."""
+    """Yield the names that a rule matches exactly, and the beginnings that it matches."""
     for kind in ("equals", "starts_with"):
         if (name := getattr(rule, kind, None)) is not None:
             yield name.rstrip("-")

@@ -60,7 +60,7 @@ async def list_tasks(caller: Viewer, query: Annotated[TaskQuery, Query()], use: 
 
 
 async def _of_crew(workspace_id: str, query: TaskQuery, use: Use) -> list[tuple[Crew, Task]]:
-    """Return the tasks that fit a filter which only one crew can fulfil."""
+    """Return the tasks that match a filter which only one crew can match."""
     if query.crew_id is not None:
         crew = await use.crews.find(workspace_id, query.crew_id)
     else:

@@ -1,7 +1,7 @@
 """Crews as MongoDB documents.
 
-JSON objects of the callers' are stored as text: BSON has no faithful form of their keys (`$ref`, `a.b`) and
-of numbers of any size.
+Callers' JSON objects are stored as text: BSON cannot hold their keys (`$ref`, `a.b`) and numbers of any
+size faithfully.
 """
 
 import json

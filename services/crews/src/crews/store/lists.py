@@ -1,9 +1,9 @@
 """Lists in MongoDB: newest first by number, so that no list sorts or counts a workspace.
 
-Crews, agents and tasks are numbered as they come (`store.totals`), so a page is what a bounded range
-of numbers holds; of crews the totals know which. No index knows what a name has in it, nor what runs
-have done to the tasks of many crews: of those a request looks at the newest `LOOKED_AT`, and where it
-ended is where the next one begins.
+Crews, agents and tasks are numbered as they are made (`store.totals`), so a page is a bounded range of
+numbers; for crews the totals know which. No index covers parts of names, or what runs have done to the
+tasks of many crews: there a request looks at the newest `LOOKED_AT`, and the next one goes on where it
+ended.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -21,7 +21,7 @@ from crews.store.totals import MongoTotals, Totals
 from crews.store.windows import LOOKED_AT, EntryRef, Windows, entry_ref, newest
 
 _FEW = 100
-"""Crews with tasks of a status: of so many all tasks are read."""
+"""Up to so many crews with tasks of a status, all their tasks are read."""
 
 
 @mongo_store
@@ -79,7 +79,7 @@ class MongoLists:
             return _stretch(places, total, skip, limit)
         numbers, skip = known
         places = await self._windows.between(equal, numbers, skip + limit + 1)
-        # Of what went since it was counted the block is short, and the list goes on below it.
+        # Crews deleted since the count leave the block short; the list goes on below it.
         rest = numbers.start if numbers.start > 1 else None
         return _stretch(places, total, skip, limit, rest)
 
@@ -163,7 +163,7 @@ class MongoLists:
     async def _look_through(
         self, workspace_id: str, status: TaskStatus, below: int, count: int
     ) -> tuple[list[EntryRef], int | None]:
-        """Return so many tasks of this state at least, of the newest looked at, and what is left."""
+        """Return at least `count` tasks of this state, newest first, and the number to go on below."""
         places: list[EntryRef] = []
         looked = 0
         async for number, rows in self._windows.inside(workspace_id, "tasks", below):
@@ -201,7 +201,7 @@ class MongoLists:
 
 
 def _below(totals: Totals, kind: str, before: int | None) -> int:
-    """Return the number that those wanted are below."""
+    """Return the number below which the page begins."""
     top = totals.last.get(kind, 0) + 1
     return top if before is None else min(before, top)
 
@@ -209,7 +209,7 @@ def _below(totals: Totals, kind: str, before: int | None) -> int:
 def _stretch(
     places: Sequence[EntryRef], total: int, skip: int, limit: int, rest: int | None = None
 ) -> Stretch[EntryRef]:
-    """Return what is wanted of `places`; `rest` is the number that the list goes on below of."""
+    """Return the page from `places`; below the number `rest` the list goes on."""
     shown = places[skip : skip + limit]
     more = shown and len(places) > skip + limit
     return Stretch(shown, total, shown[-1].number if more else rest)

@@ -55,7 +55,9 @@ class MongoMemories:
             )
             if found is not None:
                 await self.discard(found["_id"])
-                log.warning("a memory made room for another key's", crew_id=added.crew_id)
+                log.warning(
+                    "a memory was removed to make room for another key's", crew_id=added.crew_id
+                )
 
     async def replace(self, memory: Memory) -> bool:
         read_with = {"_id": memory.id, "version": memory.version - 1}

@@ -31,7 +31,7 @@ async def indexes(database: Database) -> None:
 
 
 async def _managed_without_agents(database: Database) -> None:
-    """Give hierarchical crews with unassigned tasks the status they have now, and count anew."""
+    """Give hierarchical crews with unassigned tasks the status they have now, and recount."""
     fields = {"idempotency": 0}
     waiting = {"process": "hierarchical", "status": "configuring", "task_ids": {"$exists": True}}
     async for document in database["crews"].find(waiting, fields):

@@ -18,7 +18,7 @@ from crews.domain.tools import RegisteredTool
 from crews.store.documents import as_text, from_text
 
 _MOST = 20_000
-"""More tools than a workspace can have: as many as may be set, and a few that came at once."""
+"""More tools than a workspace can have: the highest limit, and a few added at the same moment."""
 _AS_TEXT = ("parameters", "headers")
 """Fields whose keys are the callers' own, which BSON does not take as they come."""
 
@@ -117,7 +117,7 @@ class MongoCustomTools:
         return _tool(document), opened
 
     async def reseal(self) -> Resealed:
-        """Seal what is under an older secret key under the current one."""
+        """Seal under the current secret key what an older one sealed."""
         return await resealed("credentials of tools", self._tools, "sealed", self._sealer)
 
     def _seal(self, tool_id: str, credentials: Mapping[str, str] | None) -> bytes | None:

@@ -1,8 +1,8 @@
-"""How many crews, agents and tasks a workspace has, and the numbers they get as they come.
+"""How many crews, agents and tasks a workspace has, and the numbers they get.
 
 One document per workspace. A change of a crew is announced here before it is written, and counted
-after: so where nothing is open the counts are exact, and an announcement that nobody came back to
-(its process died in between) tells that they must be counted anew. Crews are also counted by blocks
+after: so the counts are exact while nothing is open, and an announcement left behind (its process died
+in between) shows that they must be recounted. Crews are also counted by blocks
 of their numbers, so that a page far down a list is found without reading those before it.
 """
 
@@ -26,7 +26,7 @@ STATUSES = ("active", "configuring")
 KINDS = (*STATUSES, "agents", "tasks")
 Counts = Mapping[str, int]
 BLOCK = 64
-"""Numbers that are counted as one: a page reads one or two such blocks."""
+"""Numbers counted together: a page reads one or two such blocks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +49,9 @@ class Totals:
     def numbers(
         self, status: str | None, skip: int, limit: int, below: int | None = None
     ) -> tuple[range, int] | None:
-        """Return where a page of crews, newest first, is: numbers, and how many to skip in them.
+        """Return the numbers that hold a page of crews, newest first, and how many of them to skip.
 
-        `below` a number it begins instead, with nothing to skip. None while it is not known.
+        With `below` the page begins under that number, and skips nothing. None while not exact.
         """
         if self.blocks is None:
             return None
@@ -75,7 +75,7 @@ class Totals:
 
 
 def _lowest(counted: Mapping[int, int], many: int) -> int:
-    """Return the lowest number of the highest blocks that have so many."""
+    """Return the lowest number of the highest blocks that hold `many` crews."""
     for block in sorted(counted, reverse=True):
         many -= counted[block]
         if many <= 0:
@@ -129,7 +129,7 @@ class MongoTotals:
         return found or {}
 
     async def count(self, announced: Announcement, before: Crew | None, after: Crew | None) -> None:
-        """Count what has become of an announced change (nothing: two times the same)."""
+        """Count the result of an announced change; `before` and `after` are equal if there was none."""
         change = Counter(counts_of(after))
         change.subtract(counts_of(before))
         update: Document = {"$pull": {"open": {"key": announced.key}}}
@@ -140,18 +140,18 @@ class MongoTotals:
             update["$inc"] = moved
         query = {"_id": announced.workspace_id, "open.key": announced.key}
         result = await self._totals.update_one(query, update)
-        if not result.matched_count:  # counted anew meanwhile, nobody knows with or without this
+        if not result.matched_count:  # recounted meanwhile, with or without this
             stale = {"key": announced.key, "at": _AT_ONCE}
             await self._totals.update_one(
                 {"_id": announced.workspace_id}, {"$push": {"open": stale}}
             )
 
     async def of(self, workspace_id: str) -> Totals:
-        """Return the totals; they are counted anew where a change was announced and forgotten."""
+        """Return the totals, recounted if a change was announced but never counted."""
         found = await self._totals.find_one({"_id": workspace_id}) or {}
         opened = found.get("open", [])
         forgotten = any(entry["at"] < utc_now() - _FORGOTTEN for entry in opened)
-        # Releases before blocks counted none.
+        # Older releases counted no blocks.
         if forgotten or (not opened and not _adds_up(found)):
             found = await self._recount(workspace_id, found)
         counts = found.get("counts", {})
@@ -188,7 +188,7 @@ class MongoTotals:
 
 
 async def mark_for_recount(database: Database, workspace_id: str) -> None:
-    """Have the workspace counted anew, the next time that its totals are asked for."""
+    """Have the workspace recounted the next time its totals are read."""
     forgotten = {"key": new_id("change"), "at": _AT_ONCE}
     await database["totals"].update_one(
         {"_id": workspace_id}, {"$push": {"open": forgotten}, "$inc": {"changes": 1}}

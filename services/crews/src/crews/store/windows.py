@@ -1,4 +1,4 @@
-"""Reading crews by the numbers of them, of their agents or of their tasks, from the newest on."""
+"""Reads crews by their numbers, or those of their agents or tasks, newest first."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from common.storage.mongo import Database, Document
 
 LOOKED_AT = 1_000
-"""Entries that one request looks at, or little more, where no index knows which of them fit."""
+"""Entries, or a few more, that one request looks at where no index knows which of them match."""
 _FIRST, _GROWTH = 64, 4
 _WIDEST = 4_096
 _LISTED = 1_024
-"""Of an array MongoDB bounds a range on one side only: there each number is asked for by itself."""
+"""In an array MongoDB bounds a range on one side only, so a query lists each number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class Windows:
     async def crews(
         self, equal: Document, below: int, most: int, name: str | None = None
     ) -> tuple[list[EntryRef], int | None]:
-        """Look at so many crews below a number; return those that fit, and what is left to look at."""
+        """Look at `most` crews below a number; return those that match, and the number to go on below."""
         places: list[EntryRef] = []
         left, width = most, _FIRST
         while below > 1:
@@ -57,7 +57,7 @@ class Windows:
     async def inside(
         self, workspace_id: str, array: str, below: int
     ) -> AsyncIterator[tuple[int, list[Document]]]:
-        """Yield windows: their lowest number, and the crews with what they have of `array` in it."""
+        """Yield windows: the lowest number, and the crews with their entries of `array` in it."""
         width = _FIRST
         while below > 1:
             low = max(1, below - width)
@@ -79,7 +79,7 @@ def newest(places: Iterable[EntryRef]) -> list[EntryRef]:
 
 
 def entry_ref(entry: Document, crew: Document) -> EntryRef:
-    """Return the place of a crew, or of what it has in it."""
+    """Return the place of a crew, or of an entry in it."""
     return EntryRef(entry["number"], crew["_id"])
 
 

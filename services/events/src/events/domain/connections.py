@@ -1,4 +1,4 @@
-"""The open sockets and streams of this process: how many may be, and ending them."""
+"""The open sockets and streams of this process: how many there may be, and how they end."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -17,10 +17,10 @@ BUG = 1011
 
 
 class Allowance:
-    """How much one client may say: `per_minute` messages at once, and again as time passes.
+    """How many messages one client may send: `per_minute` at once, and more as time passes.
 
-    Without it a client that sends faster than it is answered is a line of its own making: even its
-    pongs wait in it, until it is taken for dead.
+    Otherwise the pongs of a client that sends faster than it is answered would wait behind its own
+    messages, until it is taken for dead.
     """
 
     def __init__(self, per_minute: int, now: float) -> None:
@@ -53,7 +53,7 @@ class Connections:
         return len(self._open)
 
     def admit(self, connection: ClientConnection, kind: str) -> None:
-        """Count a new connection, not yet anyone's. Raises `RateLimited` when there are too many."""
+        """Count a new connection of no workspace yet. Raises `RateLimited` when there are too many."""
         if len(self._open) >= self._most:
             self._meters.count_limit_hit("process")
             raise RateLimited("This server has as many connections as it takes.", retry_after=5)
@@ -62,7 +62,7 @@ class Connections:
         self._meters.count_opened(kind)
 
     def assign(self, connection: ClientConnection, workspace_id: str) -> None:
-        """Count it as this workspace's. Raises `RateLimited` when that has too many."""
+        """Count it for this workspace. Raises `RateLimited` when that has too many."""
         if self._of_workspace[workspace_id] >= self._most_per_workspace:
             self._meters.count_limit_hit("workspace")
             raise RateLimited("This workspace has too many open connections.", retry_after=5)
@@ -70,7 +70,7 @@ class Connections:
         self._of_workspace[workspace_id] += 1
 
     def remove(self, connection: ClientConnection) -> None:
-        """Count it no more; one that was never admitted is ignored."""
+        """Stop counting it; one that was never admitted is ignored."""
         if connection not in self._open:
             return
         workspace_id = self._open.pop(connection)
@@ -87,7 +87,7 @@ class Connections:
     ) -> None:
         """Close (4401) every connection whose token `covers` names.
 
-        A client whose API key still holds, with other rights, is sent 1012 to come back.
+        A client whose API key is still valid, with other rights, is closed with 1012: it comes back.
         """
         for connection in tuple(self._open):
             identity = connection.identity
@@ -99,7 +99,7 @@ class Connections:
                 connection.end(UNAUTHORIZED, "the token has been revoked")
 
     def end_all(self) -> None:
-        """Close every connection with 1012, come back: this process stops."""
+        """Close every connection with 1012 (come back), since this process stops."""
         self.stopping = True
         for connection in tuple(self._open):
             connection.end(RESTART, "the server restarts; come back")

@@ -1,4 +1,4 @@
-"""Events as they pass through: their `seq` and type are told beside them, and their bytes sent on."""
+"""Events as they pass through: known by `seq` and type, and sent on byte for byte."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -24,9 +24,9 @@ class EventFrame:
 def frame_from_message(
     job_id: str, routing_key: str, message_id: str | None, body: bytes
 ) -> EventFrame:
-    """Return the event of a message from the bus. Raises `ValueError` when it is none of `job_id`.
+    """Return the event of a message from the bus. Raises `ValueError` for anything else.
 
-    Key and id of the message say what it is. The body is parsed only where the id does not.
+    Routing key and message id say what it is. The body is parsed only when they do not.
     """
     sender, _, number = (message_id or "").rpartition(":")
     kind = routing_key.rpartition(".")[2]
@@ -90,7 +90,7 @@ class Batch:
         return found
 
     def since(self, seq: int) -> "Batch":
-        """Return the part from `seq` on, which must be one of its events'."""
+        """Return the part from `seq` on, which one of its events must have."""
         return self if seq == self.first else Batch(self.events[seq - self.first :])
 
     def pieces(self, most: int) -> Iterator["Batch"]:
@@ -107,7 +107,7 @@ class Batch:
 
 
 def runs(events: Iterable[EventFrame]) -> Iterator[Batch]:
-    """Group events, in the order given, into batches without a hole."""
+    """Group events, in the order given, into batches without gaps."""
     run: list[EventFrame] = []
     for event in events:
         if run and event.seq != run[-1].seq + 1:

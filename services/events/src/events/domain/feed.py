@@ -1,4 +1,4 @@
-"""One watched job: what is known of its log, and who wants it."""
+"""One watched job: what is known of its log, and who watches it."""
 
 import asyncio
 from collections import deque
@@ -12,15 +12,15 @@ from events.domain.watch import Watch
 PAGE = 200
 """Events read from the store at a time."""
 _KEPT_BYTES = 262_144
-"""Of the newest events, for clients that fall behind a little. Shared by all of a job's clients."""
+"""Bytes of newest events kept for clients that fall behind a little, shared by all of a job's clients."""
 _PLACES = 8
-"""Of the kept events, from where on they are also held as they are sent: clients are at few places."""
+"""Places in the kept events from which their encoding is kept too: clients are at few places."""
 _FLUSH_EVENTS = 128
 _FLUSH_BYTES = 32_768
-"""When live events are passed on at once, instead of at their time."""
+"""With so many live events they are passed on at once, before the next flush is due."""
 _PER_WATCH = 10e-6
-"""Seconds between two flushes, for each watch: about what writing to its socket takes. A burst to
-many sockets so becomes few writes, a single event is never held back."""
+"""Seconds between two flushes, for each watch: about what writing to its socket takes. So a
+burst to many sockets becomes few writes, and a single event is never held back."""
 
 
 class Feed:
@@ -113,7 +113,7 @@ class Feed:
         return True
 
     def nudge(self) -> None:
-        """Have each watch that is behind, and is not at it already, read on."""
+        """Let each watch that is behind, and not reading already, read on."""
         for watch in tuple(self.watches):
             watch.look()
 
@@ -130,7 +130,7 @@ class Feed:
     async def read(self, seq: int) -> LogPage:
         """Read stored events from `seq` on. Callers that want the same at once share one read.
 
-        Raises as `ExecutionLog.page`.
+        Raises as `ExecutionLog.page` does.
         """
         task = self._reads.get(seq)
         if task is None or task.done():  # a failed read stays here for a turn of the loop
@@ -153,7 +153,7 @@ class Feed:
         return LogPage(events, page.head)
 
     def _keep(self, events: Sequence[EventFrame]) -> None:
-        """Put the newest events behind the kept ones, or in their place if there is a hole."""
+        """Append the newest events to the kept ones, or replace those if there is a gap."""
         if self._kept and self._kept[-1].seq + 1 != events[0].seq:
             self._drop_kept()
         self._slices.clear()

@@ -39,13 +39,13 @@ class ExecutionLog(Protocol):
 
 
 class Bindings(Protocol):
-    """Which jobs' events this process is sent by the bus."""
+    """Which jobs' events the bus sends to this process."""
 
     async def bind(self, key: str) -> None:
-        """Return when the broker has said yes. Raises `Unavailable`."""
+        """Return when the broker has confirmed it. Raises `Unavailable`."""
 
     async def unbind(self, key: str) -> None:
-        """Be sent them no more. Raises `Unavailable`."""
+        """Stop getting them. Raises `Unavailable`."""
 
 
 class TooSlow(Exception):  # noqa: N818 - it says what the client is
@@ -81,7 +81,7 @@ class ClientConnection(Protocol):
 
 
 LIMITS = ("process", "workspace", "subscriptions")
-"""Whose connections, or that a socket watches as many jobs as it may."""
+"""What a limit is on: a process's connections, a workspace's, or the jobs that a socket watches."""
 
 
 class RelayMeters(Protocol):
@@ -91,7 +91,7 @@ class RelayMeters(Protocol):
         """Count a new connection, a `websocket` or `sse`."""
 
     def count_closed(self, kind: str) -> None:
-        """Count it no more."""
+        """Count a connection that has closed."""
 
     def count_relayed(self, frames: int) -> None:
         """Count live events, once for each client."""

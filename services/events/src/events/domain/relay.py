@@ -36,8 +36,8 @@ class Relay:
     """Passes events from the bus and the store to watches.
 
     The first watch of a job binds it on the bus, the last one unbinds it. The bus only wakes the
-    relay up: whatever it loses is found when the heads are asked for. An event that is seen in a
-    head gets `patience` seconds to come over the bus by itself, before it is read.
+    relay up: whatever it loses is found when the heads are read. An event that is seen in a head
+    gets `patience` seconds to arrive over the bus before it is read from the store.
     """
 
     def __init__(
@@ -96,8 +96,8 @@ class Relay:
     async def _open(self, feed: Feed) -> None:
         """Bind the job, before it is read and known to exist.
 
-        The key names the caller's own workspace: a job that is another's, or not there, is bound to
-        nothing until the read says so.
+        The key names the caller's own workspace: for a job that is another's, or does not exist, no
+        event matches it until the read says so.
         """
         async with feed.lock:
             await self._bind(feed)
@@ -108,11 +108,11 @@ class Relay:
         try:
             await self._bindings.bind(f"{feed.key}.#")
             feed.bound = True
-        except KasalError as fault:  # without the bus events still come, with every look at heads
+        except KasalError as fault:  # without the bus, each look at the heads still finds events
             log.warning("a job could not be bound", job_id=feed.job_id, reason=fault.message)
 
     async def _bind_again(self, feeds: Sequence[Feed]) -> None:
-        """Bind what could not be bound, as far as the first that still cannot."""
+        """Bind what could not be bound, up to the first that still cannot be."""
         for feed in feeds:
             if not feed.bound and feed.users:
                 async with feed.lock:
@@ -177,9 +177,9 @@ class Relay:
         try:
             await self.look()
         except KasalError as fault:
-            log.warning("the heads of watched jobs are not known", reason=fault.message)
+            log.warning("the heads of watched jobs could not be read", reason=fault.message)
         except Exception:
-            log.exception("looking at the heads failed with a bug")
+            log.exception("reading the heads of watched jobs failed with a bug")
 
     async def close(self) -> None:
         """Wait for the unbinding under way."""

@@ -19,7 +19,7 @@ class TokenLifetime:
     """Calls `on_end` when the token has expired.
 
     An opaque token (API key, sandbox) has no end of its own: it is exchanged again each time its
-    JWT ends, and while auth is away it goes on holding, since revocations come another way.
+    JWT expires. While auth is away it stays valid, since revocations arrive another way.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class TokenLifetime:
         self._timer = self._timer_to_end()
 
     def close(self) -> None:
-        """Watch over it no more."""
+        """Stop watching the token."""
         self._timer.cancel()
         if self._renewal is not None:
             self._renewal.cancel()

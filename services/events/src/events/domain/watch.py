@@ -1,4 +1,4 @@
-"""One client watching one job: the joining of stored and live events on a single number."""
+"""One client watching one job: stored and live events, joined by a single number."""
 
 import asyncio
 from typing import TYPE_CHECKING
@@ -61,7 +61,7 @@ class Watch:
         return len(wanted.events)
 
     def look(self) -> None:
-        """Read on if there is something to read and nobody does."""
+        """Read on if there is something to read and no read is running."""
         if self._started and self._reading is None and self.next <= self._feed.head:
             self._read_on(None)
 

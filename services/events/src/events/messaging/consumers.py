@@ -1,4 +1,4 @@
-"""What this process hears over the bus: events of watched jobs."""
+"""What this process receives over the bus: events of watched jobs."""
 
 import asyncio
 
@@ -23,7 +23,7 @@ class EventsSubscription:
         self._queue: Subscription | None = None
 
     async def open(self, relay: Relay) -> None:
-        """Make the queue; what comes goes to `relay`."""
+        """Make the queue; its messages go to `relay`."""
 
         async def handle(message: Message) -> None:
             if self._telemetry.recording and message.routing_key.rpartition(".")[2] in _LAST:
@@ -44,11 +44,11 @@ class EventsSubscription:
             span.set_attribute("kasal.frames_sent", sent)
 
     async def bind(self, key: str) -> None:
-        """Return when the broker has said yes."""
+        """Return when the broker has confirmed it."""
         await self._require_queue().bind(key)
 
     async def unbind(self, key: str) -> None:
-        """Be sent them no more."""
+        """Stop getting them."""
         await self._require_queue().unbind(key)
 
     def _require_queue(self) -> Subscription:

@@ -32,7 +32,7 @@ class ExecutorLog:
         try:
             if answer.content_type == EVENT_LINES:
                 return _page_from_lines(answer.body)
-            return _page_from_json(answer.body)  # of an executor that does not know the lines yet
+            return _page_from_json(answer.body)  # from an executor of an older release
         except (KeyError, TypeError, ValueError) as fault:
             raise _unreadable() from fault
 

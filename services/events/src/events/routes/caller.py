@@ -1,4 +1,4 @@
-"""What a connection says of its caller: token, origin, address."""
+"""What a connection says about its caller: token, origin, address."""
 
 from starlette.types import Scope
 
@@ -11,7 +11,7 @@ _NO_ADDRESS = "local"
 
 
 def socket_token(scope: Scope) -> str | None:
-    """Return the token of a handshake, or None. Raises `Unauthorized` for one of no use."""
+    """Return the token of a handshake, or None. Raises `Unauthorized` for an unusable one."""
     return presented_token(lambda name: _values(scope, name), scope.get("subprotocols", ()))
 
 
@@ -23,7 +23,7 @@ def stream_token(scope: Scope) -> str:
 def is_own_page(scope: Scope, origins: AllowedOrigins) -> bool:
     """Return whether a request comes from no browser, a page of our own host, or an allowed one.
 
-    Our own host is the one that the client named: to us or, behind the gateway, to that.
+    Our own host is the one that the client named, to us or to the gateway.
     """
     forwarded = header(scope, b"x-forwarded-host").split(",")[0]
     return origins.admit(header(scope, b"origin"), (header(scope, b"host"), forwarded))

@@ -1,4 +1,4 @@
-"""What is on its way to a client that is written to by ASGI."""
+"""Data on its way to a client that is reached through ASGI."""
 
 import asyncio
 
@@ -9,7 +9,7 @@ _FULL = 65_536
 
 
 async def wait_for_client(event: asyncio.Event, seconds: float) -> None:
-    """Wait for `event`. Raises `TooSlow` when the client does not bring it about in time."""
+    """Wait for `event`. Raises `TooSlow` when the client does not read in time."""
     try:
         async with asyncio.timeout(seconds):
             await event.wait()
@@ -39,7 +39,7 @@ class SendBuffer:
             await wait_for_client(self._has_room, self._slow_after)
 
     def put(self, chunk: bytes) -> None:
-        """Queue `chunk`; once finished, nothing."""
+        """Queue `chunk`, unless the buffer is finished."""
         if self.finished:
             return
         self._chunks.append(chunk)
@@ -49,12 +49,12 @@ class SendBuffer:
             self._has_room.clear()
 
     def finish(self) -> None:
-        """Take nothing more; `take` returns what is there, then an empty list."""
+        """Accept nothing more; `take` returns what is there, then an empty list."""
         self.finished = True
         self._filled.set()
 
     async def take(self) -> list[bytes]:
-        """Return all chunks, waiting for the first; to be followed by `free`."""
+        """Return all chunks, waiting for the first; call `free` when they are sent."""
         if not self.finished:
             await self._filled.wait()
         chunks, self._chunks = self._chunks, []
@@ -62,7 +62,7 @@ class SendBuffer:
         return chunks
 
     def free(self, chunks: list[bytes]) -> None:
-        """Make room for as much as these were."""
+        """Make room again for as many bytes as these chunks have."""
         self._unsent -= sum(map(len, chunks))
         if self._unsent < _FULL:
             self._has_room.set()

@@ -16,7 +16,7 @@ _ABORT_AFTER = 10.0
 
 
 class RawSend:
-    """Outermost middleware: keeps the server's own `send` at hand, not wrapped by any other."""
+    """Outermost middleware: keeps the server's own `send`, before any other middleware wraps it."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -27,12 +27,12 @@ class RawSend:
 
 
 def abort(scope: Scope) -> bool:
-    """Break the connection of `scope` off, with whatever has not been sent.
+    """Cut off the connection of `scope`, dropping whatever has not been sent.
 
-    Returns False where the server does not let us.
+    Returns False where the server does not allow it.
     """
     transport: Any = getattr(getattr(scope.get(_RAW_SEND), "__self__", None), "transport", None)
-    if not hasattr(transport, "abort"):  # uvloop's are no asyncio.Transport
+    if not hasattr(transport, "abort"):  # uvloop's is not an asyncio.Transport
         return False
     transport.abort()
     return True
@@ -45,10 +45,10 @@ class SocketSink(Sink, Protocol):
         """Send one frame, after those before it. Raises `TooSlow`."""
 
     async def close(self, code: int, reason: str) -> None:
-        """Send a close frame, behind what is still unsent, and give up on the rest in time."""
+        """Send a close frame after what is still unsent, and give up on the rest in time."""
 
     def dispose(self) -> None:
-        """Let go of what the sink holds."""
+        """Release what the sink holds."""
 
 
 def socket_sink(scope: Scope, send: Send, slow_after: float) -> SocketSink:
@@ -94,7 +94,7 @@ class TransportSink:
         return self._writable.is_set()
 
     def write(self, batch: Batch) -> None:
-        """Send the batch; to a closed socket, nothing."""
+        """Send the batch, unless the socket is closed."""
         self._put(batch.encoding(text_frame))
 
     def _put(self, frames: bytes) -> None:

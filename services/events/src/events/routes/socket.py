@@ -7,7 +7,7 @@ from events.routes.socket_session import SocketSession
 from events.routes.use_cases import UseCases
 
 PATHS = ("/ws", "/v1/ws", "/api/v1/ws")
-"""The gateway asks for the first; an ingress that leads straight here passes on what it got."""
+"""The gateway uses the first; an ingress that leads straight here passes the path on as it came."""
 
 
 def socket_routes(use_cases: UseCases) -> APIRouter:

@@ -177,7 +177,7 @@ class EventStream(Response):
             return
         if isinstance(reason, TooSlow):
             self._use_cases.meters.count_slow_client()
-        log.warning("a stream is broken off", job_id=self._job_id, reason=str(reason))
+        log.warning("a stream was cut off", job_id=self._job_id, reason=str(reason))
         self._broken.set()
 
     def _close(self) -> None:
@@ -201,7 +201,7 @@ class EventStream(Response):
             await _cancel({pump, gone, guard})
 
     async def _break_off(self, scope: Scope, pump: "asyncio.Task[None]") -> None:
-        """End it without an end, for a client that does not even read what has been sent."""
+        """Cut it off, for a client that does not even read what has been sent."""
         await self._broken.wait()
         if not abort(scope):
             pump.cancel()
@@ -217,7 +217,7 @@ class EventStream(Response):
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _next(self) -> list[bytes]:
-        """Return what is to be sent next: events, a heartbeat, or nothing at the end."""
+        """Return what to send next: events, a heartbeat, or nothing at the end."""
         try:
             async with asyncio.timeout(self._use_cases.settings.heartbeat_seconds):
                 return await self._buffer.take()

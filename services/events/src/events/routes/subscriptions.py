@@ -37,7 +37,7 @@ class Subscriptions:
         self._stopped = False
 
     async def start(self, workspace_id: str, request: Subscribe) -> None:
-        """Watch a job from `after_seq` on. One that is watched already is started anew from there.
+        """Watch a job from `after_seq` on. One that is watched already restarts from there.
 
         Raises `SocketClosing` when there are too many, and what `Relay.join` raises.
         """
@@ -64,14 +64,14 @@ class Subscriptions:
             self.stop(job_id)
 
     def stop(self, job_id: str) -> None:
-        """Watch this job no more, if it was watched."""
+        """Stop watching this job, if it is watched."""
         found = self._watches.pop(job_id, None)
         if found is not None:
             workspace_id, watch = found
             self._use_cases.relay.leave(workspace_id, job_id, watch)
 
     def stop_all(self) -> None:
-        """Watch nothing any more."""
+        """Stop watching every job."""
         self._stopped = True
         for job_id in tuple(self._watches):
             self.stop(job_id)

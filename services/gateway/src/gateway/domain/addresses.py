@@ -1,4 +1,4 @@
-"""Which address and which host a request comes from and names, as far as that can be trusted."""
+"""The address a request comes from and the host it names, as far as they can be trusted."""
 
 import re
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def client_address(
     """Return the client's address: the peer's or, where that is a trusted proxy, the one it forwards.
 
     `forwarded` are the `X-Forwarded-For` values in order. They are read from the right, and the
-    first that is no trusted proxy counts; everything left of it may be made up.
+    first that is not a trusted proxy counts; everything left of it may be forged.
     """
     if peer is None:
         return LOCAL
@@ -45,7 +45,7 @@ def requested_host(
 
 
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
-    """Return the address, without a port, as IPv4 where it is one that IPv6 carries."""
+    """Return the address without its port; an IPv4-mapped IPv6 address as IPv4."""
     ported = _WITH_PORT.fullmatch(text)
     try:
         address = ip_address(ported[1] or ported[2] if ported else text)

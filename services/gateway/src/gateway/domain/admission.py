@@ -64,13 +64,13 @@ class AdmissionControl:
         workspace = identity.workspace_id
         limits = self._plans.known_limits(workspace) or await self._plans.limits(workspace)
         counted = await self._count(f"kasal:rate:{workspace}", limits, identity)
-        if counted.revoked or self._revocations.covers(identity):  # it may have come meanwhile
+        if counted.revoked or self._revocations.covers(identity):  # it may have just arrived
             raise TokenRevoked
         windows = standings(counted.usage, limits)
         return Admission(counted.admitted, windows, identity, credential.jwt)
 
     def apply_new_plan(self, workspace_id: str) -> None:
-        """Have a new plan hold at once here; other doors notice within a minute."""
+        """Apply a new plan at once here; other gateways notice within a minute."""
         self._plans.forget(workspace_id)
 
     async def admit_address(self, kind: str, address: str, per_minute: int) -> Admission:

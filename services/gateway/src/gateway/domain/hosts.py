@@ -1,7 +1,7 @@
 """The host names that the platform answers to, so that no page can pass for one of them.
 
-A page of `evil.example` whose name suddenly leads to 127.0.0.1 (DNS rebinding) is of the same origin
-as what listens there: only the `Host` it asks tells it apart.
+When `evil.example` suddenly resolves to 127.0.0.1 (DNS rebinding), its pages have the same origin as
+whatever listens there. Only the `Host` header tells the two apart.
 """
 
 import re
@@ -14,7 +14,7 @@ _HOST = re.compile(r"(\[[0-9a-f:.]+\]|[a-z0-9_.-]+)(?::\d{1,5})?")
 
 
 class AllowedHosts:
-    """Names and addresses; with any port. None at all allows any."""
+    """Names and addresses, each with any port. An empty list allows every host."""
 
     def __init__(self, listed: Collection[str]) -> None:
         named = {_bare(entry.strip().lower()) for entry in listed if entry.strip()}

@@ -17,7 +17,7 @@ _REMEMBERED = 20_000
 
 
 class KnownPlans:
-    """Limits by workspace. While auth is away the last ones known hold, or else the free tier's."""
+    """Limits by workspace. While auth is away, the last known ones apply, or else the free tier's."""
 
     def __init__(self, source: PlanSource) -> None:
         self._source = source
@@ -32,11 +32,11 @@ class KnownPlans:
     def forget(self, workspace_id: str) -> None:
         """Look the limits up again at the workspace's next request."""
         self._known.pop(workspace_id, None)
-        # A look-up under way may have read the old ones: it answers its callers and is not kept.
+        # A lookup in progress may have read the old ones: its callers get them, but they are not kept.
         self._lookups.pop(workspace_id, None)
 
     async def limits(self, workspace_id: str) -> RateLimits:
-        """Return the limits of `workspace_id`; many callers at once ask auth once."""
+        """Return the limits of `workspace_id`; concurrent callers share one request to auth."""
         held = self.known_limits(workspace_id)
         if held is not None:
             return held

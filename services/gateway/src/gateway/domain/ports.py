@@ -19,7 +19,7 @@ class PlanSource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Counted:
-    """What the shared counters say of one request."""
+    """What the shared counters say about one request."""
 
     revoked: bool
     admitted: bool
@@ -41,7 +41,7 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class UpstreamAnswer(Protocol):
-    """A service's answer, whose body has not been read. To be released in the end."""
+    """A service's answer with its body unread. Call `release` in the end."""
 
     @property
     def status(self) -> int: ...
@@ -57,10 +57,10 @@ class UpstreamAnswer(Protocol):
         """Return the whole body. Raises `Unavailable` or `UpstreamTimeout`."""
 
     async def read_part(self) -> bytes:
-        """Return what has come of the body, at its end nothing. Raises as `read`."""
+        """Return what has arrived of the body; nothing at its end. Raises as `read` does."""
 
     def drop(self) -> None:
-        """Close the connection: the body, which may have no end, is not wanted."""
+        """Close the connection without reading the body, which may have no end."""
 
     def release(self) -> None:
         """Give the connection back."""
@@ -97,7 +97,7 @@ class UpstreamSocket(Protocol):
 
 
 class Upstream(Protocol):
-    """A service that requests are passed on to."""
+    """A service that requests are forwarded to."""
 
     @property
     def name(self) -> str: ...
@@ -113,7 +113,7 @@ class Upstream(Protocol):
     ) -> UpstreamAnswer:
         """Send a request and return the answer. Raises `Unavailable` or `UpstreamTimeout`.
 
-        `target` is the path and query as they came; `streamed` that the answer may have no end.
+        `target` is the path and query as received; `streamed` says that the answer may have no end.
         """
 
     async def socket(

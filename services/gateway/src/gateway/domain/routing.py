@@ -44,7 +44,7 @@ class Target:
     open: bool = False
     """No token is needed; the client's address is counted instead."""
     token_checked: bool = False
-    """A token is checked all the same where there is one."""
+    """If there is a token, it is checked all the same."""
     streamed: bool = False
     """The answer has no end of its own (server-sent events)."""
 

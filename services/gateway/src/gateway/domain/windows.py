@@ -1,7 +1,7 @@
 """Rate windows: how many requests a workspace or an address may send per minute and per hour.
 
 Each is a sliding window of two buckets (`common.door.windows`). Refused requests are not counted.
-`store/counters.py` does the same in Redis; a test holds the two to each other.
+`store/counters.py` does the same in Redis; a test checks that the two agree.
 """
 
 import math
@@ -29,7 +29,7 @@ TIERS = {
 
 @dataclass(slots=True)
 class WindowUsage:
-    """What one client has used: its two windows, and the moment they were looked at."""
+    """What one client has used: its two windows, and when they were last read."""
 
     hour: Window = field(default_factory=Window)
     minute: Window = field(default_factory=Window)
@@ -84,7 +84,7 @@ def _standing(name: str, window: Window, length: int, limit: int, now: int) -> S
 
 
 class LocalUsage:
-    """The windows of this process alone, for when Redis is away. The least recent are forgotten."""
+    """The windows of this process alone, for when Redis is away. The least recently used are dropped."""
 
     def __init__(self, remembered: int = 50_000) -> None:
         self._known: BoundedDict[str, WindowUsage] = BoundedDict(remembered)

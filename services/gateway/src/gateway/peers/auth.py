@@ -1,4 +1,4 @@
-"""What the gateway asks of auth besides what every door does; see docs/reference/internal-api.md."""
+"""What the gateway asks auth for, besides what every door does; see docs/reference/internal-api.md."""
 
 from pydantic import BaseModel
 

@@ -1,4 +1,4 @@
-"""The services behind the gateway: their connections, and what they answer, unread."""
+"""Connections to the services behind the gateway, whose answers are passed on unread."""
 
 from collections.abc import AsyncIterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -20,9 +20,9 @@ _AUTOMATIC = ("Accept", "Accept-Encoding", "Content-Type", "User-Agent")
 
 
 class ServiceUpstream:
-    """A service and the connections to it, an `Upstream`; `urls` is its address, or several with commas.
+    """A service and the connections to it; an `Upstream`.
 
-    `connections` is how many each address gets.
+    `urls` is its address, or several separated by commas; each gets as many `connections`.
     """
 
     def __init__(self, name: str, urls: str, timeout: float, connections: int) -> None:
@@ -59,7 +59,7 @@ class ServiceUpstream:
         *,
         streamed: bool,
     ) -> "ServiceAnswer":
-        """Send a request and return the answer, whose body is to be read."""
+        """Send a request and return the answer with its body unread."""
 
         async def once(address: Address) -> aiohttp.ClientResponse:
             return await address.session.request(
@@ -139,14 +139,14 @@ class ServiceAnswer:
             raise upstream_error(self._service, fault) from fault
 
     async def read_part(self) -> bytes:
-        """Return what has come of the body, at its end nothing."""
+        """Return what has arrived of the body; nothing at its end."""
         try:
             return await self._answer.content.readany()
         except (aiohttp.ClientError, OSError) as fault:
             raise upstream_error(self._service, fault) from fault
 
     def drop(self) -> None:
-        """Close the connection: the body, which may have no end, is not wanted."""
+        """Close the connection without reading the body, which may have no end."""
         self._answer.close()
 
     def release(self) -> None:

@@ -43,9 +43,9 @@ async def give_error(send: Send, visit: Visit, error: KasalError) -> None:
 
 
 async def give_too_large(receive: Receive, send: Send, visit: Visit, error: KasalError) -> None:
-    """Answer with `error` a client that is still sending, then hang up.
+    """Send `error` to a client that is still sending, then hang up.
 
-    What it sends is read and thrown away for a while first (RFC 9112, section 9.6): a connection
+    What it sends is read and discarded for a while first (RFC 9112, section 9.6): a connection
     closed with unread data is reset, and many clients would then never see the answer.
     """
     headers, body = failure(visit, error)
@@ -82,7 +82,7 @@ def failure(visit: Visit, error: KasalError) -> tuple[Headers, bytes]:
 
 
 def allow(methods: Sequence[str]) -> tuple[bytes, bytes]:
-    """Return the header that names the methods of a route; `OPTIONS` is everywhere."""
+    """Return the header that names the methods of a route; every route has `OPTIONS`."""
     return (b"allow", ", ".join([*methods, "OPTIONS"]).encode())
 
 

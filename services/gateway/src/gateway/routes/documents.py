@@ -16,7 +16,7 @@ _METHODS = ("get", "put", "post", "delete", "patch")
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A file as it is answered: its headers, its body, its ETag."""
+    """A file as it is served: its headers, its body, its ETag."""
 
     headers: tuple[tuple[bytes, bytes], ...]
     body: bytes
@@ -74,7 +74,7 @@ def _document(body: bytes, kind: bytes, policy: tuple[tuple[bytes, bytes], ...] 
 
 
 def _page_policy(page: bytes) -> tuple[tuple[bytes, bytes], ...]:
-    """Let the page run its own script and style, ask this origin, and nothing else."""
+    """Return headers that let the page run its own script and style and call this origin alone."""
     script = _only(rb"<script>(.*?)</script>", page)
     style = _only(rb"<style>(.*?)</style>", page)
     policy = (

@@ -59,7 +59,7 @@ class Door:
         try:
             await self._dispatch(visit, receive, send)
         except KasalError as fault:
-            if visit.status:  # the answer had begun: the client must see that it is not whole
+            if visit.status:  # the answer has begun: the client must see that it is incomplete
                 raise
             self._count(fault)
             if isinstance(fault, PayloadTooLarge):

@@ -33,7 +33,7 @@ class Entrance:
     async def admit_request(self, visit: Visit, target: Target) -> None:
         """Let a request in. Raises `Unauthorized`, `RateLimited` or `Unavailable`."""
         address = self._address(visit)
-        if target.service == "auth":  # which counts wrong passwords by address, and believes ours
+        if target.service == "auth":  # it counts wrong passwords by the address we report
             visit.carried["X-Kasal-Service-Secret"] = self._settings.service_secret.current
         if target.open and not (target.token_checked and authorization_header(visit.headers)):
             limit = self._settings.open_route_limit
@@ -60,7 +60,7 @@ class Entrance:
         visit.carried["X-Forwarded-Host"] = self._host(visit)
 
     def apply_new_plan(self, visit: Visit) -> None:
-        """Have a new plan of the caller's workspace hold at once."""
+        """Apply a new plan of the caller's workspace at once."""
         self._admissions.apply_new_plan(visit.workspace_id)
 
     def _address(self, visit: Visit) -> str:

@@ -1,4 +1,4 @@
-"""Passing a request on to a service and its answer back, both streamed, neither parsed."""
+"""Forwards a request to a service and its answer back: both streamed, neither parsed."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
@@ -17,11 +17,11 @@ from gateway.routes.visit import Visit, kept_of_answer
 log = get_logger(__name__)
 
 _WHOLE = 65_536
-"""Bodies up to this many bytes are handed on in one piece."""
+"""Bodies up to this many bytes are passed on in one piece."""
 
 
 class Forwarder:
-    """Hands requests to services. `methods` tells what the public API knows of a path."""
+    """Forwards requests to services. `methods` returns the methods that the API has for a path."""
 
     def __init__(
         self,
@@ -67,13 +67,13 @@ class Forwarder:
         body: RequestBody | None,
         fault: Unavailable | UpstreamTimeout,
     ) -> Exception:
-        """Return what was in the way: the body that the client sent, or else the service."""
+        """Return the cause of a failed request: the body that the client sent, or else the service."""
         if body is not None and body.gone:
             return ClientGone()
         if body is not None and body.too_large:
             return self._too_large()
         log.warning(
-            "a service cannot be asked",
+            "a service cannot be reached",
             upstream=target.service,
             path=visit.path,
             request_id=visit.request_id,

@@ -15,7 +15,7 @@ HEALTH = frozenset({"/healthz", "/readyz"})
 _READ_ONLY = frozenset({"GET", "HEAD"})
 _FOR_TRAFFIC = "?for=traffic"
 _NEEDED: frozenset[str] = frozenset()
-"""It works on its own counts without Redis; a service that is away is named in its own answers."""
+"""Without Redis it counts alone; a service that is away fails the requests to it alone."""
 
 
 class OwnAnswers:
@@ -39,7 +39,7 @@ class OwnAnswers:
         await give_json(send, visit, await ready(self._checks, needed))
 
     async def give_document(self, visit: Visit, document: Document, send: Send) -> None:
-        """Send a document, or say that the client has it."""
+        """Send a document, or 304 if the client has it already."""
         visit.route = "documents"
         _require_reading(visit)
         headers = list(document.headers)

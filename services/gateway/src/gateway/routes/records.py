@@ -27,8 +27,8 @@ _NOTHING = Context()
 class AccessLog:
     """A line for every request, in the form of the other log lines.
 
-    Lines are written by themselves, a few times a second: going through the logging machinery one by
-    one would cost more than the rest of the request. `KASAL_LOG_LEVEL=WARNING` turns them off.
+    Lines are written directly, a few times a second: passing each through the logging machinery would
+    cost more than the rest of the request. `KASAL_LOG_LEVEL=WARNING` turns them off.
     """
 
     def __init__(self, *, pretty: bool, write: Callable[[str], object] | None = None) -> None:
@@ -112,7 +112,7 @@ class Records:
             flags = int(context.trace_flags)
             visit.traceparent = f"00-{context.trace_id:032x}-{context.span_id:016x}-{flags:02x}"
         visit.span = span
-        # What the gateway itself asks auth is part of the trace, and of the request in its log.
+        # The gateway's own requests to auth belong to this trace, and to this request in the log.
         if context.trace_flags.sampled:
             otel_context.attach(set_span_in_context(span, parent))
         bind_contextvars(service="gateway", request_id=visit.request_id)
@@ -122,7 +122,7 @@ class Records:
         self._limited.add(1, {"window": window})
 
     def end(self, visit: Visit) -> None:
-        """Close the span, and note the duration and the line. The route's name is a service's."""
+        """Close the span, and record the duration and the line. `visit.route` names the service."""
         seconds = time.perf_counter() - visit.started
         attributes: dict[str, str | int] = {
             "http.request.method": visit.method if visit.method in METHODS else "_OTHER",

@@ -1,4 +1,4 @@
-"""A request's body on its way, and its client going away meanwhile."""
+"""A request's body as it arrives, and a client that goes away before its answer."""
 
 import asyncio
 from collections.abc import AsyncIterator
@@ -8,7 +8,7 @@ from starlette.types import Receive
 from common.errors import PayloadTooLarge
 
 _WATCH_AFTER = 0.2
-"""Seconds after which a client that waits for its answer is watched for going away."""
+"""Seconds after which a client that waits for its answer is watched, in case it goes away."""
 
 
 class ClientGone(Exception):  # noqa: N818 - it says what happened
@@ -16,7 +16,7 @@ class ClientGone(Exception):  # noqa: N818 - it says what happened
 
 
 class RequestBody:
-    """A request's body on its way. `complete` says that all of it has been taken."""
+    """A request's body as it arrives. `complete` says that all of it has been read."""
 
     def __init__(self, receive: Receive, largest: int) -> None:
         self._receive = receive
@@ -53,7 +53,7 @@ class RequestBody:
 
 
 class DepartureWatch:
-    """Cancels a task when its client goes away. Costs a timer; a task only where it takes long."""
+    """Cancels a task when its client goes away. Costs a timer, and a task only if the request takes long."""
 
     def __init__(self, receive: Receive, body: RequestBody | None) -> None:
         self._receive = receive

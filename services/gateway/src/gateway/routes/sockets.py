@@ -41,7 +41,7 @@ async def refuse(send: Send, visit: Visit, error: KasalError) -> None:
 async def relay(visit: Visit, upstream: Upstream, receive: Receive, send: Send) -> None:
     """Connect the client with the service until one of them closes.
 
-    Raises a `KasalError` while the handshake is not answered.
+    Raises a `KasalError` before the handshake is answered.
     """
     await receive()  # websocket.connect
     socket = await _connect(visit, upstream)
@@ -77,7 +77,7 @@ async def _connect(visit: Visit, upstream: Upstream) -> UpstreamSocket:
             "/ws" + visit.query_text(), visit.carried, visit.scope["subprotocols"]
         )
     except InvalidRequest:
-        check_none(visit.scope["query_string"])  # the service's words do not reach us here
+        check_none(visit.scope["query_string"])  # the service's own message does not reach us
         raise
     except (Unavailable, UpstreamTimeout) as fault:
         log.warning("the events service cannot be reached", reason=repr(fault.__cause__ or fault))

@@ -1,4 +1,4 @@
-"""One request at the door: what its headers say, what is carried on, and what is logged."""
+"""One request at the door: what its headers say, what is passed on, and what is logged."""
 
 import time
 from collections.abc import Sequence
@@ -45,13 +45,13 @@ _READ_HERE = HEADERS | frozenset(
     }
 )
 _NOT_CARRIED = _HOP_BY_HOP | {
-    # Set anew for the service, or the business of this connection only.
+    # Set anew for the service, or meant for this connection alone.
     b"content-length",
     b"expect",
     b"host",
     b"traceparent",
     b"x-request-id",
-    # Says where a request comes from or who sent it: that is for us to say.
+    # Says where a request comes from or who sent it: only the gateway may say that.
     b"forwarded",
     b"x-forwarded-for",
     b"x-forwarded-host",
@@ -71,7 +71,7 @@ _NOT_CARRIED_PREFIXES = (b"x-kasal-", b"x-auth-", b"x-user", b"x-workspace", b"x
 
 
 class Visit:
-    """A request while it is being served. `extra` are headers for whatever it is answered with."""
+    """A request while it is being served. `extra` are headers for its answer, whatever that is."""
 
     __slots__ = (
         "_read_here",
@@ -137,7 +137,7 @@ class Visit:
         return [value.decode("latin-1") for value in self._read_here.get(name, ())]
 
     def check(self) -> None:
-        """Raise `InvalidRequest` when a header cannot be carried on as it is."""
+        """Raise `InvalidRequest` when a header cannot be passed on as it is."""
         if self.unreadable:
             raise InvalidRequest(
                 f"The header {self.unreadable} is not UTF-8 text.",
@@ -159,7 +159,7 @@ class Visit:
 
 
 def kept_of_answer(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return what a service's answer carries for the client."""
+    """Return the headers of a service's answer that the client gets."""
     kept = []
     dropped: frozenset[bytes] | set[bytes] = _NOT_ANSWERED
     for name, value in headers:

@@ -106,10 +106,10 @@ class _Request(NamedTuple):
 
 
 class RedisCounters:
-    """Counts in Redis. Requests that come while a call is under way go together in the next one.
+    """Counts in Redis. Requests that arrive during a call share the next one.
 
-    When Redis does not answer or refuses writes, that is logged once, counted per request, and looked into in the
-    background; `on_change` is called when it is lost and when it is back. `run` must be running.
+    When Redis does not answer or refuses writes, this is logged once and counted per request, and Redis is
+    checked in the background; `on_change` is called when it is lost and when it is back. `run` must be running.
     """
 
     def __init__(self, redis: Redis, meter: Meter, clock: Callable[[], int] = lambda: 0) -> None:
@@ -141,7 +141,7 @@ class RedisCounters:
         return counted
 
     async def ping(self) -> None:
-        """Return if Redis takes what is counted; raises what it raises otherwise."""
+        """Return if Redis accepts writes; raises what its client raises otherwise."""
         async with asyncio.timeout(_TIMEOUT):
             await takes_writes(self._redis)
 

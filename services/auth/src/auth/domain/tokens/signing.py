@@ -122,7 +122,7 @@ class KeyRing:
     async def public_key(self, key_id: str) -> EllipticCurvePublicKey | None:
         """Return a public key by its `kid`.
 
-        An unknown one has the store read again, at most every 5 s, so forged ids are cheap.
+        For an unknown one the store is read again, at most every 5 s, so forged ids are cheap.
         """
         found = self._find(key_id)
         if found is None:
