@@ -87,7 +87,7 @@ class Ours:
         self._stack = stack
         self._user = user
         self._model = model
-        self._first, self._second = stack.named("worker")
+        self._first, self._second = stack.names_of("worker")
 
     async def kill(self) -> tuple[float, float, int]:
         """Return seconds to the next event and to the model's next call, and tasks done again."""

@@ -8,7 +8,7 @@ from typing import Any
 from chaos.client import PatientClient, Watcher
 from chaos.report import Report
 from chaos.script import CrewScript, done_twice, left_out
-from common.bus.dead_letters import listed
+from common.bus.dead_letters import list_dead_letters
 from common.contracts.events import TERMINAL_EVENTS
 from kasal_platform.stack import Stack
 
@@ -71,7 +71,7 @@ class Aftermath:
         for crew in self._crews:
             told = f"the task states of {crew.crew_id} are"
             await self._caught_up(told, lambda crew=crew: self._states(crew))
-        letters = await listed(self._stack.urls["KASAL_AMQP_URL"])
+        letters = await list_dead_letters(self._stack.urls["KASAL_AMQP_URL"])
         report.problems += [f"a dead letter: {letter}" for letter in letters]
 
     async def _stored(self, job_id: str) -> list[dict[str, Any]]:

@@ -142,7 +142,7 @@ class Chaos:
 
     async def _free(self, target: str) -> str:
         """Return a process of the target that nothing is done to at the moment."""
-        names = self.stack.named(target) or [target]
+        names = self.stack.names_of(target) or [target]
         while True:
             free = [name for name in names if name not in self._busy]
             if free:

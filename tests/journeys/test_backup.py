@@ -216,7 +216,10 @@ async def test_what_moves_during_a_backup_is_settled_and_told_again(mongo_url: s
 
 async def test_executions_are_saved_before_their_traces_and_leases_not_at_all() -> None:
     names = ["workers", "counters", "traces", "schema", "executions", "something_new"]
-    assert plan.ordered("executor", names) == [
+    assert plan.collections_in_order("executor", names) == [
         *("executions", "traces", "counters", "schema", "something_new"),
     ]
-    assert plan.ordered("auth", ["workspaces", "users", "sessions"])[:2] == ["users", "workspaces"]
+    assert plan.collections_in_order("auth", ["workspaces", "users", "sessions"])[:2] == [
+        "users",
+        "workspaces",
+    ]

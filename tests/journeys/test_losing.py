@@ -178,11 +178,11 @@ async def short_of_memory(platform: Any) -> AsyncIterator[None]:
         platform.stack.backends["amqp"].program.folder,
         "set_vm_memory_high_watermark",
     )
-    await asyncio.to_thread(rabbitmq.controlled, folder, watermark, "0.0000001")
+    await asyncio.to_thread(rabbitmq.run_rabbitmqctl, folder, watermark, "0.0000001")
     try:
         yield
     finally:
-        await asyncio.to_thread(rabbitmq.controlled, folder, watermark, "0.6")
+        await asyncio.to_thread(rabbitmq.run_rabbitmqctl, folder, watermark, "0.6")
 
 
 async def test_jobs_are_taken_run_and_seen_while_rabbitmq_takes_nothing(

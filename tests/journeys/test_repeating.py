@@ -146,7 +146,7 @@ async def test_a_killed_service_creates_each_thing_once(
         while sum(task.done() for task in asking) < answered:
             waiting = [task for task in asking if not task.done()]
             await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-        for name in platform.stack.named(service):
+        for name in platform.stack.names_of(service):
             await platform.stack.kill(name)
             await platform.stack.start(name)
     answers = await asyncio.gather(*asking)

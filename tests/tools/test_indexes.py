@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from common.storage.migrations import Schema, Step
+from common.storage.migrations import MigrationStep, Schema
 from common.storage.mongo import Database, ensure_index
 
 ROOT = Path(__file__).parents[2]
@@ -27,7 +27,7 @@ def schema(steps: int, *made: dict[str, Any]) -> Schema:
         for options in made:
             await ensure_index(database["things"], **options)
 
-    return Schema("things", indexes, tuple(Step(f"step {n}") for n in range(steps)))
+    return Schema("things", indexes, tuple(MigrationStep(f"step {n}") for n in range(steps)))
 
 
 def test_what_is_recorded_is_what_the_code_makes(tool):

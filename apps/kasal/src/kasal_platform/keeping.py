@@ -19,11 +19,11 @@ Tell = Callable[[str], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
-    """One part: `ended` returns why it has ended by itself, `start` and `ready` bring it back."""
+class KeptPart:
+    """One part: `wait_for_exit` returns why it ended by itself; `start` and `ready` bring it back."""
 
     name: str
-    ended: Callable[[], Awaitable[str]]
+    wait_for_exit: Callable[[], Awaitable[str]]
     start: Callable[[], Awaitable[None]]
     ready: Callable[[], Awaitable[None]]
 
@@ -44,15 +44,15 @@ class Keeper:
         self._clock = clock
         self._sleep = sleep
 
-    async def keep(self, parts: Iterable[Kept]) -> None:
+    async def keep(self, parts: Iterable[KeptPart]) -> None:
         """Keep `parts` running until cancelled, or until all are given up."""
         await asyncio.gather(*(self._keep(part) for part in parts))
 
-    async def _keep(self, part: Kept) -> None:
+    async def _keep(self, part: KeptPart) -> None:
         tries = 0
         while True:
             begun = self._clock()
-            why = await self._ended(part, again=tries > 0)
+            why = await self._run_until_exit(part, again=tries > 0)
             tries = 1 if self._clock() - begun >= WELL_AFTER else tries + 1
             if tries >= MOST_TRIES:
                 self._tell(
@@ -64,7 +64,7 @@ class Keeper:
             self._tell(f"{part.name} {why}; it is started again in {pause:g} s")
             await self._sleep(pause)
 
-    async def _ended(self, part: Kept, *, again: bool) -> str:
+    async def _run_until_exit(self, part: KeptPart, *, again: bool) -> str:
         """Have the part running, and return why it has ended."""
         if again:
             try:
@@ -73,4 +73,4 @@ class Keeper:
             except (StackFailed, ProgramFailed, TimeoutError, OSError) as fault:
                 return f"did not start: {fault}"
             self._tell(f"{part.name} is up again")
-        return await part.ended()
+        return await part.wait_for_exit()

@@ -25,7 +25,7 @@ class StackFailed(Exception):  # noqa: N818 - it says what happened
     """A process of the stack did not start; the text says which and where its log is."""
 
 
-class Part(Protocol):
+class StackPart(Protocol):
     """One process or backend of a stack."""
 
     async def start(self) -> None:
@@ -88,7 +88,7 @@ class Process:
                     raise StackFailed(f"{self.name} ended while starting; see {self.log}")
                 await asyncio.sleep(0.05)
 
-    async def ended(self) -> str:
+    async def wait_for_exit(self) -> str:
         """Return, when it has ended, with what, and where its log is."""
         assert self.child is not None  # noqa: S101 - it was started
         code = await self.child.wait()

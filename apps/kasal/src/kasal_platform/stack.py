@@ -9,10 +9,10 @@ from typing import Self
 from executor.config import Settings as ExecutorSettings
 from kasal_platform.config import Settings, secrets_in
 from kasal_platform.embedded.database import Database
-from kasal_platform.keeping import Kept
+from kasal_platform.keeping import KeptPart
 from kasal_platform.local import finding
 from kasal_platform.local.program import LocalProgram, free_port
-from kasal_platform.parts import Backend, Part, Process
+from kasal_platform.parts import Backend, Process, StackPart
 from kasal_platform.services import services
 
 _LEAST_WORKERS = 2
@@ -53,7 +53,7 @@ class Stack:
     async def __aenter__(self) -> Self:
         try:
             self._find_backends()
-            for process in self._planned():
+            for process in self._plan():
                 self.processes[process.name] = process
                 await process.start()
             await asyncio.gather(*(self.ready(name) for name in self.processes))
@@ -84,7 +84,7 @@ class Stack:
             if found.program is not None:
                 self.backends[name] = Backend(found.program)
 
-    def _planned(self) -> list[Process]:
+    def _plan(self) -> list[Process]:
         ports = {name: [free_port() for _ in range(self._count(name))] for name in services()}
         ports["gateway"][0] = self._settings.port or ports["gateway"][0]
         for name, several in ports.items():
@@ -102,7 +102,9 @@ class Stack:
             "KASAL_FILES_DIR": str(self._folder / "files"),
             **self._extra,
         }
-        planned = [process for kind in ports for process in self._of(kind, ports[kind], shared)]
+        planned = [
+            process for kind in ports for process in self._processes_of(kind, ports[kind], shared)
+        ]
         self._give_metrics(planned)
         return planned
 
@@ -110,7 +112,9 @@ class Stack:
         usual = max(_LEAST_WORKERS, self._settings.workers) if kind == "worker" else 1
         return self._counts.get(kind, usual)
 
-    def _of(self, kind: str, ports: list[int], shared: Mapping[str, str]) -> list[Process]:
+    def _processes_of(
+        self, kind: str, ports: list[int], shared: Mapping[str, str]
+    ) -> list[Process]:
         arguments = ("executor", "work") if kind == "worker" else (kind, "serve")
         alone = len(ports) == 1 and kind != "worker"
         drain = float(shared.get("KASAL_DRAIN_SECONDS") or _DRAIN)
@@ -136,11 +140,11 @@ class Stack:
             process.metrics_port = int(first) + place if int(first) else free_port()
             process.environment["KASAL_METRICS_PORT"] = str(process.metrics_port)
 
-    def part(self, name: str) -> Part:
+    def part(self, name: str) -> StackPart:
         """Return the process or backend `name`, to be stopped, killed, paused or started."""
         return self.processes[name] if name in self.processes else self.backends[name]
 
-    def named(self, kind: str) -> list[str]:
+    def names_of(self, kind: str) -> list[str]:
         """Return the names of all processes of a service, or of `worker`."""
         return [n for n in self.processes if n == kind or n.startswith(f"{kind}-")]
 
@@ -172,18 +176,19 @@ class Stack:
         """Have a paused process or backend go on."""
         self.part(name).resume()
 
-    def kept(self) -> list[Kept]:
+    def kept_parts(self) -> list[KeptPart]:
         """Return what `Keeper` needs to keep each process and each backend of its own running."""
         processes = [
-            Kept(name, part.ended, part.start, part.ready) for name, part in self.processes.items()
+            KeptPart(name, part.wait_for_exit, part.start, part.ready)
+            for name, part in self.processes.items()
         ]
         return processes + [self._kept_backend(name, part) for name, part in self.backends.items()]
 
-    def _kept_backend(self, name: str, part: Backend) -> Kept:
-        ended = part.program.died
+    def _kept_backend(self, name: str, part: Backend) -> KeptPart:
+        ended = part.program.wait_for_exit
         if name == "mongo" and isinstance(part.program, LocalProgram):
-            ended = Database(part.program, self._settings.database_silence).lost
-        return Kept(name, ended, part.start, part.ready)
+            ended = Database(part.program, self._settings.database_silence).wait_until_lost
+        return KeptPart(name, ended, part.start, part.ready)
 
     def hasten(self) -> None:
         """Have processes that are stopping wait for no call any longer."""

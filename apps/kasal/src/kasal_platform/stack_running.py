@@ -46,7 +46,7 @@ async def run_until_stopped() -> None:
 
 async def _until(stopped: asyncio.Event, stack: Stack) -> None:
     """Keep everything running until told to stop."""
-    keeping = asyncio.create_task(Keeper(say).keep(stack.kept()))
+    keeping = asyncio.create_task(Keeper(say).keep(stack.kept_parts()))
     await stopped.wait()
     keeping.cancel()
     await asyncio.wait({keeping})
@@ -54,7 +54,7 @@ async def _until(stopped: asyncio.Event, stack: Stack) -> None:
 
 async def _tell_waits(stack: Stack) -> None:
     await asyncio.sleep(_PATIENCE)
-    waiting = [name for name in stack.named("worker") if stack.processes[name].running]
+    waiting = [name for name in stack.names_of("worker") if stack.processes[name].running]
     if waiting:
         say(
             f"Waiting for {', '.join(waiting)}, where calls that must not be made twice are under way. "

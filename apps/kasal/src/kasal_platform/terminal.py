@@ -79,7 +79,7 @@ def _words(body: EventBody) -> str:
     """Return in words what the event says; nothing for a type of a newer version."""
     match body:
         case ExecutionStart(crew=crew, tasks_count=count):
-            return f"{crew} begins: {_counted(count, 'task')}"
+            return f"{crew} begins: {_quantity(count, 'task')}"
         case TaskStart(agent=agent, description=description):
             return f"{agent}: {description}"
         case LlmCall(action=model, result=result):
@@ -107,7 +107,7 @@ def _other_words(body: EventBody) -> str:
     return ""
 
 
-def _counted(number: int, thing: str) -> str:
+def _quantity(number: int, thing: str) -> str:
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 

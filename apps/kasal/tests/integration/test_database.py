@@ -13,7 +13,7 @@ from pymongo.errors import PyMongoError
 
 from common.settings import MongoSettings
 from common.storage.mongo import Document, Serving, connect, is_away
-from kasal_platform.embedded.database import Database, Unheard, line
+from kasal_platform.embedded.database import Database, NoAnswer, line
 from kasal_platform.local import secantus
 
 
@@ -24,7 +24,7 @@ async def test_a_database_that_stands_still_is_started_again_with_its_data(tmp_p
         await program.ready()
         with MongoClient(program.url, journal=True) as client:
             client.kasal.things.insert_one({"_id": 1})
-        watching = asyncio.create_task(Database(program, limit=2.0).lost())
+        watching = asyncio.create_task(Database(program, limit=2.0).wait_until_lost())
         first = program.pid
         program.signal(signal.SIGSTOP)
         async with asyncio.timeout(60):
@@ -48,7 +48,7 @@ async def test_it_is_asked_by_a_write(tmp_path: Path) -> None:
             for _ in range(3):
                 await ask()
             program.kill()
-            with pytest.raises(Unheard):
+            with pytest.raises(NoAnswer):
                 await ask()
             program.start()
             await program.ready()
@@ -84,7 +84,7 @@ async def test_a_database_whose_disk_is_full_is_there_again_once_there_is_room(
         async with asyncio.timeout(30):  # it serves reads a while longer, until a write panics
             while await served(Serving(client.kasal)):
                 assert is_away(await refusal(things))
-        watching = asyncio.create_task(Database(program, limit=0.5).lost())
+        watching = asyncio.create_task(Database(program, limit=0.5).wait_until_lost())
         first = program.pid
         async with asyncio.timeout(60):
             while program.pid == first:  # noqa: ASYNC110 - another process has no event

@@ -62,7 +62,7 @@ async def test_a_death_is_told_in_one_line(tmp_path):
     program.start()
     await program.ready()
     program.kill()
-    told = await program.died()
+    told = await program.wait_for_exit()
     assert told.startswith("SecantusDB has ended with -9")
     assert "\n" not in told
     program.stop()

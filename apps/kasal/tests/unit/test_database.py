@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from kasal_platform.embedded.database import MOST_RESTARTS, WITHIN, Ask, Database, Unheard, silent
+from kasal_platform.embedded.database import (
+    MOST_RESTARTS,
+    WITHIN,
+    Ask,
+    Database,
+    NoAnswer,
+    wait_for_silence,
+)
 from kasal_platform.local.program import ProgramFailed
 
 LIMIT = 20.0
@@ -48,7 +55,7 @@ class Server:
     async def ask(self) -> None:
         self.asked += 1
         if self.broken:
-            raise Unheard("connection refused")
+            raise NoAnswer("connection refused")
         until = None if self.answers_after is None else self.clock.now + self.answers_after
         if until is None:
             await asyncio.Event().wait()
@@ -68,7 +75,7 @@ def server(clock: Clock) -> Server:
 async def watched(server: Server, sleeps: int) -> bool:
     """Say whether the server counts as locked up after so many sleeps."""
     clock = server.clock
-    watching = asyncio.ensure_future(silent(server.ask, LIMIT, clock, clock.sleep))
+    watching = asyncio.ensure_future(wait_for_silence(server.ask, LIMIT, clock, clock.sleep))
     until = clock.slept + sleeps
     await reached(lambda: clock.slept >= until or watching.done())
     if watching.done():
@@ -106,7 +113,7 @@ async def test_a_break_of_the_connection_between_answers_is_nothing(server):
         server.broken = not server.broken
         await server.ask()
 
-    watching = asyncio.ensure_future(silent(alternating, LIMIT, clock, clock.sleep))
+    watching = asyncio.ensure_future(wait_for_silence(alternating, LIMIT, clock, clock.sleep))
     while clock.slept < 500:
         await asyncio.sleep(0)
         assert not watching.done()
@@ -133,7 +140,7 @@ async def test_a_bug_of_the_question_is_not_taken_for_silence(clock):
         raise ZeroDivisionError
 
     with pytest.raises(ZeroDivisionError):
-        await silent(ask, LIMIT, clock, clock.sleep)
+        await wait_for_silence(ask, LIMIT, clock, clock.sleep)
 
 
 class Program:
@@ -179,7 +186,7 @@ def database(program: Program, server: Server, room: Callable[[], bool] = lambda
 async def test_one_that_locks_up_again_and_again_is_given_up_with_one_line(server):
     program = Program()
     server.answers_after = None
-    told = await database(program, server).lost()
+    told = await database(program, server).wait_until_lost()
     assert told.startswith("Thing has locked up more than 3 times within 10 minutes")
     assert "\n" not in told
     assert program.did == [*AGAIN * MOST_RESTARTS, "kill"]
@@ -190,7 +197,7 @@ async def test_one_that_locks_up_now_and_then_is_started_again_each_time(server)
     clock = server.clock
     server.answers_after = None
     clock.takes = lambda seconds: seconds if clock.slept % 12 else WITHIN / 2
-    watching = asyncio.ensure_future(database(program, server).lost())
+    watching = asyncio.ensure_future(database(program, server).wait_until_lost())
     while len(program.did) < 10 * len(AGAIN):
         await asyncio.sleep(0.001)
         assert not watching.done()
@@ -201,14 +208,14 @@ async def test_one_that_does_not_come_back_ends_it(server):
     program = Program()
     program.gets_ready = False
     server.answers_after = None
-    assert await database(program, server).lost() == "Thing did not get ready in time"
+    assert await database(program, server).wait_until_lost() == "Thing did not get ready in time"
     assert program.did == ["kill", "start"]
 
 
 async def test_one_that_ends_by_itself_is_not_started_again(server):
     program = Program()
     program.ended.set()
-    assert await database(program, server).lost() == "Thing has ended with 1"
+    assert await database(program, server).wait_until_lost() == "Thing has ended with 1"
     assert program.did == []
 
 
@@ -220,7 +227,7 @@ async def test_one_whose_disk_is_full_is_started_again_once_there_is_room(server
     if ends:
         program.ended.set()
     watching = asyncio.ensure_future(
-        database(program, server, lambda: rooms.pop(0) if rooms else True).lost()
+        database(program, server, lambda: rooms.pop(0) if rooms else True).wait_until_lost()
     )
     told = await watching
     assert ("ended with 1" if ends else "locked up more than") in told
@@ -237,7 +244,7 @@ async def test_one_that_cannot_start_on_a_full_disk_is_not_given_up(server):
         program.gets_ready = tries > 6
         return tries not in {2, 4, 6}
 
-    watching = asyncio.ensure_future(database(program, server, room).lost())
+    watching = asyncio.ensure_future(database(program, server, room).wait_until_lost())
     while "ready" not in program.did:
         await asyncio.sleep(0.001)
         assert not watching.done()

@@ -20,7 +20,7 @@ def taken(monkeypatch):
     @contextmanager
     def started(program):
         steps.append("program")
-        yield finding.Found(program)
+        yield finding.FoundBackend(program)
 
     monkeypatch.setattr(finding, "_started", started)
     monkeypatch.setattr(redis, "program", lambda folder: f"redis over {folder}")

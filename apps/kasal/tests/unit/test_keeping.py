@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from kasal_platform.keeping import MOST_TRIES, WELL_AFTER, Keeper, Kept
+from kasal_platform.keeping import MOST_TRIES, WELL_AFTER, Keeper, KeptPart
 from kasal_platform.local.program import ProgramFailed
 
 
@@ -38,7 +38,7 @@ class Part:
         self.now += seconds
 
     async def keep(self) -> None:
-        kept = Kept("worker-1", self.ended, self.start, self.ready)
+        kept = KeptPart("worker-1", self.ended, self.start, self.ready)
         await Keeper(self.lines.append, lambda: self.now, self.sleep).keep([kept])
 
 

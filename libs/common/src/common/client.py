@@ -172,7 +172,7 @@ class ServiceClient:
         answer = await self.exchange(
             method, path, token=token, json=json, params=params, headers=headers
         )
-        return _decoded(self.name, answer)
+        return _decode(self.name, answer)
 
     async def exchange(
         self,
@@ -186,22 +186,22 @@ class ServiceClient:
     ) -> RawAnswer:
         """Send one request and return the answer as it came. One of 400 and more is raised."""
         body = None if json is None else orjson.dumps(json)
-        with self._observed(method, path) as span:
+        with self._span(method, path) as span:
             carried = {**_context_headers(), **(headers or {})}
             if token is not None:
                 carried["Authorization"] = f"Bearer {token}"
             if body is not None:
                 carried["Content-Type"] = "application/json"
-            answer = await self._sent(method, path, params, carried, body)
+            answer = await self._send(method, path, params, carried, body)
             if span is not None:
                 span.set_attribute("http.response.status_code", answer.status)
                 if answer.status >= 400:
                     span.set_status(Status(StatusCode.ERROR))
         if answer.status >= 400:
-            raise from_status(answer.status, _decoded(self.name, answer))
+            raise from_status(answer.status, _decode(self.name, answer))
         return answer
 
-    async def _sent(
+    async def _send(
         self,
         method: str,
         path: str,
@@ -223,7 +223,7 @@ class ServiceClient:
             raise Unavailable(f"The service {self.name} cannot be reached.") from None
 
     @contextmanager
-    def _observed(self, method: str, path: str) -> Iterator[Span | None]:
+    def _span(self, method: str, path: str) -> Iterator[Span | None]:
         # Outside of any span, a call is a poll or a service's own upkeep: that begins no trace.
         if self._telemetry is None or not self._telemetry.recording or not is_traced():
             yield None
@@ -244,7 +244,7 @@ def _context_headers() -> dict[str, str]:
     return headers
 
 
-def _decoded(name: str, answer: RawAnswer) -> Any:
+def _decode(name: str, answer: RawAnswer) -> Any:
     try:
         return orjson.loads(answer.body) if answer.body else None
     except orjson.JSONDecodeError:
@@ -274,13 +274,13 @@ class ServiceTokens:
 
     async def token(self, workspace_id: str) -> str:
         """Return a token for `workspace_id`. Raises `Unavailable` when auth cannot be reached."""
-        held = self._held(workspace_id)
+        held = self._valid_token(workspace_id)
         if held is not None:
             return held
         async with self._locks.setdefault(workspace_id, asyncio.Lock()):
-            return self._held(workspace_id) or await self._renew(workspace_id)
+            return self._valid_token(workspace_id) or await self._renew(workspace_id)
 
-    def _held(self, workspace_id: str) -> str | None:
+    def _valid_token(self, workspace_id: str) -> str | None:
         token, until = self._tokens.get(workspace_id, ("", 0.0))
         return token if until > time.monotonic() else None
 

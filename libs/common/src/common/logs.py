@@ -14,7 +14,7 @@ from opentelemetry import trace
 from structlog.contextvars import bind_contextvars, bound_contextvars, get_contextvars
 from structlog.stdlib import BoundLogger
 
-from common.contracts.texts import escaped
+from common.contracts.texts import escape
 
 bound = bound_contextvars
 
@@ -53,7 +53,7 @@ def configure_logging(level: str = "INFO", style: str = "auto", service: str = "
     pretty = style == "pretty" or (style == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
-        _named(service),
+        _add_service(service),
         structlog.stdlib.add_logger_name,
         structlog.stdlib.add_log_level,
     ]
@@ -123,7 +123,7 @@ def _console() -> structlog.dev.ConsoleRenderer:
     )
 
 
-def _named(service: str) -> Any:
+def _add_service(service: str) -> Any:
     def add(
         _logger: Any, _method: str, event: MutableMapping[str, Any]
     ) -> MutableMapping[str, Any]:
@@ -140,7 +140,7 @@ def _one_line(
     """Keep what users wrote from beginning a line of its own; JSON has escapes anyway."""
     for name, value in event.items():
         if isinstance(value, str):
-            event[name] = escaped(value)
+            event[name] = escape(value)
     return event
 
 

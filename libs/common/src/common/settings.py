@@ -114,10 +114,10 @@ def _plain(kind: type[CommonSettings], error: Mapping[str, Any]) -> str:
     variable = name if name.isupper() else f"KASAL_{name.upper()}"
     if error["type"] == "missing":
         return f"{variable} is not set"
-    return f"{variable} is wrong: {error['msg']}{_shown(variable)}"
+    return f"{variable} is wrong: {error['msg']}{_value_hint(variable)}"
 
 
-def _shown(variable: str) -> str:
+def _value_hint(variable: str) -> str:
     value = os.environ.get(variable)
     if value is None or _HIDDEN.search(variable):
         return ""

@@ -59,7 +59,7 @@ class Telemetry:
     ) -> None:
         self.service = service
         self.registry = CollectorRegistry()
-        resource = Resource.create(_named(service, process))
+        resource = Resource.create(_resource_attributes(service, process))
         processors = [p for p in (spans, _otlp(otlp_endpoint)) if p is not None]
         self.recording = bool(processors)
         sampler = (
@@ -119,7 +119,7 @@ class LocalCounter:
         return [Observation(total, self._attributes(key)) for key, total in sums]
 
 
-def _named(service: str, process: str) -> dict[str, str]:
+def _resource_attributes(service: str, process: str) -> dict[str, str]:
     """Return what spans and `target_info` say of this process: its name, and what it is built from."""
     named = {
         SERVICE_NAME: service,
@@ -162,7 +162,7 @@ def is_traced(context: Context | None = None) -> bool:
     return get_current_span(context).get_span_context().trace_flags.sampled
 
 
-def untraced() -> Context:
+def untraced_context() -> Context:
     """Return the context of a new trace that is not recorded, here or in what it calls."""
     ids = SpanContext(
         _IDS.generate_trace_id(),

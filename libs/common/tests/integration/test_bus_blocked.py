@@ -30,7 +30,7 @@ def broker(tmp_path: Path) -> Iterator[str]:
 async def alarm(folder: Path, *, on: bool) -> None:
     watermark = "0.0000001" if on else "0.6"
     command = ("set_vm_memory_high_watermark", watermark)
-    await asyncio.to_thread(rabbitmq.controlled, folder, *command)
+    await asyncio.to_thread(rabbitmq.run_rabbitmqctl, folder, *command)
 
 
 async def refused_at_once(bus: RabbitBus, sent: Message) -> None:

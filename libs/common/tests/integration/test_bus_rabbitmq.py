@@ -14,7 +14,7 @@ import aio_pika
 import pytest
 
 from common.bus import BusUnavailable, DeadLetter, Message, decode
-from common.bus.dead_letters import listed, replay
+from common.bus.dead_letters import list_dead_letters, replay
 from common.bus.rabbitmq import RabbitBus
 from common.bus.rabbitmq_link import FAULTS, Link
 from common.contracts.messages import JobSubmitted
@@ -267,7 +267,7 @@ async def test_dead_letters_are_shown_and_sent_back(bus, amqp_url):
     await bus.publish(JOBS, JOB, Message(JOB, b"2"))
     await asyncio.wait_for(dead.wait(), 10)
     await consumer.cancel()
-    first, second = await listed(amqp_url)
+    first, second = await list_dead_letters(amqp_url)
     assert (first.message_id, first.queue, first.reason) == (sent.message_id, "jobs", "not today")
     assert (first.job_id, first.attempts, first.body) == ("job_1", "1", b"1")
 
@@ -278,11 +278,11 @@ async def test_dead_letters_are_shown_and_sent_back(bus, amqp_url):
     again = await soon(jobs)
     assert (again.message_id, again.body, again.routing_key) == (sent.message_id, b"1", JOB)
     assert dict(again.headers) == {"workspace_id": "ws_1"}
-    (left,) = await listed(amqp_url)
+    (left,) = await list_dead_letters(amqp_url)
     assert left.message_id == second.message_id
     assert len(await replay(amqp_url)) == 1
     assert (await soon(jobs)).body == b"2"
-    assert await listed(amqp_url) == []
+    assert await list_dead_letters(amqp_url) == []
 
 
 async def test_a_message_whose_consumers_all_die_is_made_a_dead_letter_by_the_broker(bus, amqp_url):
@@ -307,7 +307,7 @@ async def test_a_message_whose_consumers_all_die_is_made_a_dead_letter_by_the_br
 
 async def in_dead_letters(url, count):
     async with asyncio.timeout(20):
-        while len(found := await listed(url)) < count:  # noqa: ASYNC110 - the broker tells nobody
+        while len(found := await list_dead_letters(url)) < count:  # noqa: ASYNC110 - the broker tells nobody
             await asyncio.sleep(0.05)
         return found
 

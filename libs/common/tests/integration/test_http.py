@@ -25,7 +25,7 @@ from common.security.keys import RemoteKeys
 from common.security.tokens import TokenVerifier
 from common.web.access import Admin, Overseer, PeerService, Viewer
 from common.web.http import create_app
-from common.web.models import Page, RequestModel
+from common.web.models import PageQuery, RequestModel
 from devkit.identity import KEY_ID
 
 JSON = {"content-type": "application/json"}
@@ -54,7 +54,7 @@ class Peer:
             return body.model_dump()
 
         @self.routes.get("/pages")
-        async def pages(page: Annotated[Page, Query()]) -> dict[str, int]:
+        async def pages(page: Annotated[PageQuery, Query()]) -> dict[str, int]:
             return {"skip": page.skip}
 
         @self.routes.get("/slow")

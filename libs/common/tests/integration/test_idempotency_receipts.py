@@ -13,8 +13,8 @@ from common.idempotency.receipts import (
     MongoReceipts,
     grave,
     indexes,
-    kept,
-    pushed,
+    push_receipt,
+    receipt_field,
     unless_kept,
 )
 from common.storage.mongo import ensure_index
@@ -46,14 +46,16 @@ class MongoDocuments(MongoReceipts):
 
     async def add(self, name, given=None):
         try:
-            await self.collection.insert_one({"_id": name, **kept(given)})
+            await self.collection.insert_one({"_id": name, **receipt_field(given)})
         except DuplicateKeyError:
             raise KeyTaken from None
 
     async def change(self, name, given=None):
         query = {"_id": name, **unless_kept(given)}
         try:
-            done = await self.collection.update_one(query, {"$set": {"x": 1}, **pushed(given)})
+            done = await self.collection.update_one(
+                query, {"$set": {"x": 1}, **push_receipt(given)}
+            )
         except DuplicateKeyError:
             raise KeyTaken from None
         if not done.matched_count:

@@ -12,9 +12,9 @@ from pymongo.errors import OperationFailure
 
 from common.storage.migrations import (
     LockLost,
+    MigrationStep,
     Schema,
     SchemaMismatch,
-    Step,
     check,
     migrate,
     prepare,
@@ -33,8 +33,8 @@ async def _with_colour(held: Database) -> None:
     await held["things"].update_many({"colour": None}, {"$set": {"colour": "red"}})
 
 
-FIRST = Step("the first indexes")
-COLOURS = Step("things get a colour", _with_colour)
+FIRST = MigrationStep("the first indexes")
+COLOURS = MigrationStep("things get a colour", _with_colour)
 ONE = Schema("things", indexes, (FIRST,))
 TWO = Schema("things", indexes, (FIRST, COLOURS))
 
@@ -68,7 +68,7 @@ async def noted(held: Database) -> dict:
 
 
 def changing(change: Callable[[Database], Awaitable[None]]) -> Schema:
-    return Schema("things", indexes, (FIRST, Step("a change of the test's", change)))
+    return Schema("things", indexes, (FIRST, MigrationStep("a change of the test's", change)))
 
 
 async def test_a_fresh_database_gets_all_and_a_second_run_changes_nothing(held, tell):
@@ -195,7 +195,7 @@ async def test_newer_code_keeps_the_older_running_until_a_step_contracts(held, t
     assert tell.lines[-1].endswith("of a newer schema that fits: nothing to do")
     assert "names" not in await held["things"].index_information()
 
-    contracted = Schema("things", indexes, (*TWO.steps, Step("no names", contracts=True)))
+    contracted = Schema("things", indexes, (*TWO.steps, MigrationStep("no names", contracts=True)))
     await migrate(held, contracted, tell)
     await check(held, contracted)
     assert (await noted(held)) == {"_id": "schema", "version": 3, "oldest": 3}
@@ -234,6 +234,6 @@ async def test_nothing_older_starts_in_the_middle_of_a_step_that_contracts(held,
         with pytest.raises(SchemaMismatch, match="needs a things of 2 or higher"):
             await check(database, ONE)
 
-    step = Step("a change that old code cannot read", refused, contracts=True)
+    step = MigrationStep("a change that old code cannot read", refused, contracts=True)
     await migrate(held, Schema("things", indexes, (FIRST, step)), tell)
     assert (await noted(held))["oldest"] == 2

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, Header, Query
 
 from common.telemetry import Telemetry
 from common.web.http import create_app
-from common.web.models import Page
+from common.web.models import PageQuery
 from devkit.serving import served
 
 
@@ -30,7 +30,7 @@ async def service():
         return {"order": order, "status": status}
 
     @router.get("")
-    async def many(page: Annotated[Page, Query()]) -> dict[str, int]:
+    async def many(page: Annotated[PageQuery, Query()]) -> dict[str, int]:
         return {"page": page.page}
 
     @router.post("")

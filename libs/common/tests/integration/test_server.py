@@ -21,7 +21,7 @@ PROGRAM = """
     from common.web.http import create_app
     from common.errors import Unavailable
     from common.logs import configure_logging
-    from common.process.reaching import reached
+    from common.process.reaching import wait_for_backend
     from common.web.server import run, serve
     from common.settings import CommonSettings, load
     from common.telemetry import Telemetry
@@ -35,7 +35,7 @@ PROGRAM = """
             raise RuntimeError("the database is gone")
         if "waiting" in sys.argv:
             print("waiting", flush=True)
-            await reached("mongo", away)
+            await wait_for_backend("mongo", away)
         print("up", flush=True)
         yield
         print("down", flush=True)

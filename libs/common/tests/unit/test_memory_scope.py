@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from common.contracts.memory import key_fault, keyed, shelf
+from common.contracts.memory import key_fault, shelf, shelf_of
 
 _VALUES = st.one_of(st.text(min_size=1, max_size=50), st.integers(-(2**63), 2**63 - 1))
 
@@ -25,12 +25,12 @@ def test_two_values_share_a_shelf_only_when_they_are_one(one: Any, other: Any) -
         told = unicodedata.normalize("NFC", value) if isinstance(value, str) else value
         return type(value), told
 
-    assert (keyed("c", one) == keyed("c", other)) == (same(one) == same(other))
+    assert (shelf_of("c", one) == shelf_of("c", other)) == (same(one) == same(other))
 
 
 def test_the_inputs_name_is_part_of_it() -> None:
-    assert keyed("customer_id", "1") != keyed("client_id", "1")
-    assert shelf("{customer_id}", {"customer_id": 7}) == keyed("customer_id", 7.0)
+    assert shelf_of("customer_id", "1") != shelf_of("client_id", "1")
+    assert shelf("{customer_id}", {"customer_id": 7}) == shelf_of("customer_id", 7.0)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_the_inputs_name_is_part_of_it() -> None:
 )
 def test_what_tells_nobody_apart_is_refused(value: Any) -> None:
     with pytest.raises(ValueError, match="whose memory"):
-        keyed("customer_id", value)
+        shelf_of("customer_id", value)
 
 
 def test_a_missing_input_is_named() -> None:

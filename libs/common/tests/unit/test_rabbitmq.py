@@ -12,7 +12,7 @@ import pytest
 from common.bus import BusUnavailable, Message
 from common.bus import rabbitmq as module
 from common.bus.rabbitmq import RabbitBus
-from common.bus.workers import Backlog, Workers
+from common.bus.workers import Workers, WorkQueue
 from common.contracts.topology import EVENTS, JOBS_QUEUE
 from common.process.backoff import Backoff
 from common.telemetry import Telemetry
@@ -211,7 +211,7 @@ async def test_connections_that_are_lost_at_once_are_not_made_again_and_again_wi
 
 @pytest.mark.parametrize("fault", [asyncio.CancelledError(), ValueError("a bug")])
 async def test_a_worker_outlives_what_one_item_does_to_it(fault):
-    backlog: Backlog[int] = Backlog()
+    backlog: WorkQueue[int] = WorkQueue()
     done: list[int] = []
 
     async def work(item: int, _: asyncio.Event) -> None:

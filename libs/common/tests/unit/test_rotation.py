@@ -36,9 +36,9 @@ def test_what_an_old_key_sealed_opens_and_is_sealed_anew_once():
     sealed = Sealer(OLD, "credentials").seal(b"hunter2", "tool_1")
     both = Sealer(f"{NEW},{OLD}", "credentials")
     assert both.open(sealed, "tool_1") == b"hunter2"
-    anew = both.renewed(sealed, "tool_1")
+    anew = both.reseal(sealed, "tool_1")
     assert anew is not None
-    assert both.renewed(anew, "tool_1") is None
+    assert both.reseal(anew, "tool_1") is None
     assert Sealer(NEW, "credentials").open(anew, "tool_1") == b"hunter2"
     with pytest.raises(CannotOpen, match="tool_1 was sealed under another KASAL_SECRET_KEY"):
         Sealer(OLD, "credentials").open(anew, "tool_1")

@@ -8,7 +8,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from prometheus_client.parser import text_string_to_metric_families
 
-from common.telemetry import LocalCounter, Telemetry, is_traced, untraced
+from common.telemetry import LocalCounter, Telemetry, is_traced, untraced_context
 from common.web.server import metrics_app
 
 
@@ -43,7 +43,7 @@ def test_without_a_collector_spans_have_ids_but_are_not_recorded():
 
 def test_what_begins_untraced_stays_so():
     telemetry = Telemetry("tested", spans=SimpleSpanProcessor(InMemorySpanExporter()))
-    with telemetry.tracer.start_as_current_span("poll", untraced()) as span:
+    with telemetry.tracer.start_as_current_span("poll", untraced_context()) as span:
         assert span.get_span_context().is_valid
         assert not span.is_recording()
     telemetry.close()

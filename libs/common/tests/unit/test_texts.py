@@ -4,7 +4,7 @@ import pytest
 
 from common.contracts import query_keys
 from common.contracts.ids import id_fault
-from common.contracts.texts import escaped, line_fault, look, quoted
+from common.contracts.texts import escape, line_fault, look, quote
 from common.logs import _one_line
 
 MASK = query_keys.MASK
@@ -17,14 +17,14 @@ MASK = query_keys.MASK
 )  # fmt: skip
 def test_what_breaks_a_line_or_is_not_seen_is_no_name(name: str) -> None:
     assert line_fault(name) is not None
-    assert escaped(name).isprintable() or "\u200d" in name
-    assert "\n" not in quoted(name)
+    assert escape(name).isprintable() or "\u200d" in name
+    assert "\n" not in quote(name)
 
 
 @pytest.mark.parametrize("name", ["Tea Crew", "Büro", "茶", "می‌خواهم", "👩‍🔬", "\u041e'Brien"])
 def test_names_of_any_language_are_names(name: str) -> None:
     assert line_fault(name) is None
-    assert escaped(name) == name
+    assert escape(name) == name
 
 
 @pytest.mark.parametrize(
@@ -67,15 +67,15 @@ def test_a_name_sent_for_an_id_is_told_what_to_do(
 
 def test_keys_in_addresses_are_hidden_and_put_back() -> None:
     url = "https://h.example/a?q=tea&api_key=s3cr%26t&keyword=x&appid=abcd1234&empty_key="
-    shown = query_keys.masked(url)
+    shown = query_keys.mask(url)
     assert shown == f"https://h.example/a?q=tea&api_key={MASK}&keyword=x&appid={MASK}&empty_key="
-    assert query_keys.unmasked(shown, url) == (url, [])
-    assert query_keys.unmasked(shown.replace("*", "%2A"), url) == (url, [])
+    assert query_keys.unmask(shown, url) == (url, [])
+    assert query_keys.unmask(shown.replace("*", "%2A"), url) == (url, [])
     without = "https://h.example/a?q=tea&keyword=x&empty_key="
-    assert query_keys.unmasked(shown, None) == (without, ["api_key", "appid"])
+    assert query_keys.unmask(shown, None) == (without, ["api_key", "appid"])
     assert query_keys.keys(url) == [("api_key", "s3cr&t"), ("appid", "abcd1234")]
     two = "https://h/?token=a1&token=b2"
-    assert query_keys.unmasked(query_keys.masked(two), two) == (two, [])
+    assert query_keys.unmask(query_keys.mask(two), two) == (two, [])
 
 
 def test_a_name_begins_no_line_of_a_log() -> None:

@@ -97,14 +97,14 @@ def _require(found: AbstractContextManager[FoundT]) -> Iterator[FoundT]:
 
 
 @pytest.fixture(scope="session")
-def mongo_server(backends_folder: Path) -> Iterator[finding.Found]:
+def mongo_server(backends_folder: Path) -> Iterator[finding.FoundBackend]:
     """MongoDB: what `KASAL_TEST_MONGO_URL` names, or a SecantusDB of this run."""
     with _require(finding.mongo(backends_folder / "mongo")) as found:
         yield found
 
 
 @pytest.fixture
-def mongo_url(mongo_server: finding.Found) -> str:
+def mongo_url(mongo_server: finding.FoundBackend) -> str:
     """The URL of a MongoDB that takes writes.
 
     SecantusDB hangs for good once in several thousand index creations. The test in which it does so

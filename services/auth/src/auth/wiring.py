@@ -38,7 +38,7 @@ from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.logs import get_logger
 from common.process.background import Background
-from common.process.reaching import reached
+from common.process.reaching import wait_for_backend
 from common.process.starting import CannotStart
 from common.security import resealing
 from common.security.rotation import RotatingSecret
@@ -104,7 +104,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             closing.callback(telemetry.close)
             closing.push_async_callback(client.close)
             closing.push_async_callback(redis.aclose)
-            await reached("mongo", begin)
+            await wait_for_backend("mongo", begin)
             keepers = (stores.users, stores.workspaces, stores.api_keys)
             await closing.enter_async_context(sweeping(*keepers))
             closing.push_async_callback(bus.close)

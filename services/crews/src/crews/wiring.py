@@ -11,7 +11,7 @@ from common.client import ServiceClient
 from common.contracts.models import PROVIDERS
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
-from common.process.reaching import reached
+from common.process.reaching import wait_for_backend
 from common.security import resealing
 from common.security.keys import RemoteKeys
 from common.security.rotation import RotatingSecret
@@ -133,7 +133,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             opened.callback(telemetry.close)
             opened.push_async_callback(client.close)
             opened.push_async_callback(auth.close)
-            await reached("mongo", ready)
+            await wait_for_backend("mongo", ready)
             await opened.enter_async_context(sweeping(stores.crews, stores.tools))
             opened.push_async_callback(bus.close)
             await bus.start()

@@ -11,7 +11,7 @@ import pytest
 
 from common.bus import Message, encode
 from common.contracts.events import events_key
-from common.contracts.memory import keyed
+from common.contracts.memory import shelf_of
 from common.contracts.messages import TRACE_EVENT_TYPE, MemoryRemembered
 from common.contracts.topology import DEAD_LETTERS_QUEUE, EVENTS, HEADER_REASON, MEMORY
 from common.ids import new_id
@@ -165,7 +165,7 @@ async def test_each_key_has_a_memory_of_its_own(service: Any) -> None:
     crew_id, _, _ = await service.crew(configuration={"memory": memory})
     path, peer = f"/memory/{crew_id}", service.as_(kind="service")
     odd = ["1", 1, "crew", "workspace", "../1", f"{crew_id}/key:", "a/b", "A/B", "é"]
-    shelves = [keyed("customer_id", one) for one in odd]
+    shelves = [shelf_of("customer_id", one) for one in odd]
     assert len(set(shelves)) == len(odd)
     for number, place in enumerate(shelves):
         told = remembered(crew_id, number, shelf=place)
@@ -196,7 +196,7 @@ async def test_each_key_has_a_memory_of_its_own(service: Any) -> None:
     assert [await read("1"), await read(1)] == [[], ["thing 1"]]
     await service.call("POST", f"{path}/clear", {"type": "all"}, expect=204)
     assert [await read(one) for one in odd] == [[]] * len(odd)
-    late = remembered(crew_id, 1, shelf=keyed("customer_id", "late"))
+    late = remembered(crew_id, 1, shelf=shelf_of("customer_id", "late"))
     await service.bus.publish(MEMORY, MemoryRemembered.message_type, late)
     await service.bus.publish(
         MEMORY,
@@ -217,7 +217,7 @@ async def test_no_key_outlives_its_crew_and_the_workspace_shares_one(
     shared = {"memory": {"long_term": True, "scope": "workspace"}}
     kept, _, _ = await service.crew(configuration=shared)
     gone, _, _ = await service.crew(configuration=shared)
-    places = [keyed("customer_id", one) for one in ("ann", "bob")]
+    places = [shelf_of("customer_id", one) for one in ("ann", "bob")]
     for number, (crew_id, place) in enumerate(
         [(gone, "crew"), (gone, places[0]), (gone, "workspace"), (kept, places[1])]
     ):

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
-from common.contracts.memory import keyed
+from common.contracts.memory import shelf_of
 from common.times import utc_now
 from crews.domain.memory import Entry, Memory
 from crews.store.memories import MongoMemories
@@ -28,7 +28,7 @@ async def test_the_newest_entries_make_the_same_snapshot(mongo_database: Any) ->
 
 async def test_a_crew_has_only_so_many_keys(mongo_database: Any) -> None:
     memories = MongoMemories(mongo_database("crews"), key_limit=2)
-    places = [keyed("customer_id", one) for one in ("ann", "bob", "cem")]
+    places = [shelf_of("customer_id", one) for one in ("ann", "bob", "cem")]
     for place in places[:2]:
         await memories.add(Memory("crew_1", "ws_1", shelf=place))
     used = await memories.find(f"crew_1/{places[0]}")

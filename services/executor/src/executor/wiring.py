@@ -18,7 +18,7 @@ from common.idempotency.receipts import sweeping
 from common.ids import new_id
 from common.process.background import Background
 from common.process.health import Check
-from common.process.reaching import reached
+from common.process.reaching import wait_for_backend
 from common.process.watching import BackendWatch
 from common.security.keys import RemoteKeys
 from common.security.tokens import TokenVerifier
@@ -131,7 +131,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:
             opened.push_async_callback(held.close)
-            await reached("mongo", lambda: held.prepare(settings))
+            await wait_for_backend("mongo", lambda: held.prepare(settings))
             await opened.enter_async_context(sweeping(log_store))
             opened.push_async_callback(held.bus.close)
             await opened.enter_async_context(_bus_running(held.bus))

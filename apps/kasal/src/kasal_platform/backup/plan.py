@@ -78,7 +78,7 @@ def _schema(row: Document) -> Document:
     return row
 
 
-def ordered(service: str, names: Iterator[str] | list[str]) -> list[str]:
+def collections_in_order(service: str, names: Iterator[str] | list[str]) -> list[str]:
     """Return the collections of a service in the order in which they are saved."""
     first = _ORDER.get(service, ())
     rest = sorted(set(names) - set(first) - LEFT_OUT)

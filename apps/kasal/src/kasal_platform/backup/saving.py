@@ -14,7 +14,14 @@ from pymongo import MongoClient
 from pymongo.collection import Collection
 
 from common.settings import MongoSettings
-from kasal_platform.backup.plan import SERVICES, Beginning, Document, Mend, mends, ordered
+from kasal_platform.backup.plan import (
+    SERVICES,
+    Beginning,
+    Document,
+    Mend,
+    collections_in_order,
+    mends,
+)
 from kasal_platform.console import say
 from kasal_platform.databases import CannotRestore
 
@@ -31,7 +38,7 @@ def save(client: MongoClient[Document], settings: MongoSettings, folder: Path) -
     for service, database in databases.items():
         target = partial / database.name
         target.mkdir(parents=True, mode=0o700)
-        for name in ordered(service, database.list_collection_names()):
+        for name in collections_in_order(service, database.list_collection_names()):
             source: Iterable[Document] = database[name].find()
             if name == "counters":
                 source = beginning.counters

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
-from common.bus.dead_letters import Letter, listed, replay
+from common.bus.dead_letters import Letter, list_dead_letters, replay
 from kasal_platform.console import command_parser, say
 
 _SHOWN = 300
@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> None:
     if not url.startswith("amqp"):
         sys.exit("KASAL_AMQP_URL must name a RabbitMQ; the in-process bus ends with its process")
     try:
-        work = replay(url, asked.ids) if asked.verb == "replay" else listed(url)
+        work = replay(url, asked.ids) if asked.verb == "replay" else list_dead_letters(url)
         letters = asyncio.run(work)
     except CONNECTION_EXCEPTIONS as fault:
         sys.exit(f"The broker of KASAL_AMQP_URL cannot be used: {fault}")

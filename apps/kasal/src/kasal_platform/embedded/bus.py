@@ -16,7 +16,7 @@ from common.bus import (
     never_away,
 )
 from common.bus.handling import STOP_GRACE, Handling, Returned
-from common.bus.workers import Backlog, Workers
+from common.bus.workers import Workers, WorkQueue
 from common.contracts.topology import DEAD_LETTERS, EXCHANGES, QUEUES, Exchange, Queue
 from common.telemetry import Telemetry
 from kasal_platform.embedded.topics import TopicTable
@@ -26,10 +26,10 @@ class InProcessBroker:
     """What the buses of one process share: exchanges with their bindings, and the queues."""
 
     def __init__(self) -> None:
-        self._bindings: dict[str, TopicTable[Backlog[Message]]] = {
+        self._bindings: dict[str, TopicTable[WorkQueue[Message]]] = {
             exchange.name: TopicTable() for exchange in EXCHANGES
         }
-        self._queues: dict[str, Backlog[Message]] = {queue.name: Backlog() for queue in QUEUES}
+        self._queues: dict[str, WorkQueue[Message]] = {queue.name: WorkQueue() for queue in QUEUES}
         for queue in QUEUES:
             for key in queue.keys:
                 self.bind(queue.exchange, key, self._queues[queue.name])
@@ -37,13 +37,13 @@ class InProcessBroker:
         self.consumers: Counter[str] = Counter()
         """How many consumers each queue has, paused ones left out."""
 
-    def queue(self, queue: Queue) -> Backlog[Message]:
+    def queue(self, queue: Queue) -> WorkQueue[Message]:
         return self._queues[queue.name]
 
-    def bind(self, exchange: Exchange, key: str, backlog: Backlog[Message]) -> None:
+    def bind(self, exchange: Exchange, key: str, backlog: WorkQueue[Message]) -> None:
         self._bindings[exchange.name].bind(_pattern(exchange, key), backlog)
 
-    def unbind(self, exchange: Exchange, key: str, backlog: Backlog[Message]) -> None:
+    def unbind(self, exchange: Exchange, key: str, backlog: WorkQueue[Message]) -> None:
         self._bindings[exchange.name].unbind(_pattern(exchange, key), backlog)
 
     def route(self, exchange: Exchange, key: str, message: Message) -> None:
@@ -125,7 +125,7 @@ class _Subscription:
         self._handling = handling
         self._exchange = exchange
         self._handler = handler
-        self._backlog: Backlog[Message] = Backlog(max_length)
+        self._backlog: WorkQueue[Message] = WorkQueue(max_length)
         self._keys: set[str] = set()
         self.workers = Workers(self._backlog, self._work, 1)
 

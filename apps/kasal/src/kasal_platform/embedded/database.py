@@ -35,13 +35,13 @@ _ASKS = 10
 _READY_WITHIN = 60.0
 
 Ask = Callable[[], Awaitable[None]]
-"""Returns when the database has answered, whatever it answered; raises `Unheard`."""
+"""Returns when the database has answered, whatever it answered; raises `NoAnswer`."""
 Questions = Callable[[], AbstractAsyncContextManager[Ask]]
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 
-class Unheard(Exception):  # noqa: N818 - it says what happened
+class NoAnswer(Exception):  # noqa: N818 - it says what happened
     """The connection broke before there was an answer, or the answer was that nothing works any more."""
 
 
@@ -78,7 +78,7 @@ class Line:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self) -> None:
-        """Return when it has answered, whatever but a panic. Raises `Unheard`."""
+        """Return when it has answered, whatever but a panic. Raises `NoAnswer`."""
         try:
             if self._streams is None:
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port)
@@ -89,10 +89,10 @@ class Line:
             answer = await reader.readexactly(length - _HEADER.size)
         except (OSError, EOFError) as fault:
             await self.close()
-            raise Unheard(repr(fault)) from fault
+            raise NoAnswer(repr(fault)) from fault
         told = bson.decode(answer[len(_NO_FLAGS_ONE_BODY) :])
         if any(entry.get("code") == _PANIC for entry in (told, *told.get("writeErrors", ()))):
-            raise Unheard(f"it has panicked: {told.get('errmsg')}")
+            raise NoAnswer(f"it has panicked: {told.get('errmsg')}")
 
     async def close(self) -> None:
         streams, self._streams = self._streams, None
@@ -114,7 +114,7 @@ async def line(url: str) -> AsyncIterator[Ask]:
         await opened.close()
 
 
-async def silent(ask: Ask, limit: float, clock: Clock, sleep: Sleep) -> None:
+async def wait_for_silence(ask: Ask, limit: float, clock: Clock, sleep: Sleep) -> None:
     """Return once there has been no answer for `limit` seconds at a stretch.
 
     A slow answer is one too: a question stays open until it is answered or the time is up. Time that
@@ -130,16 +130,16 @@ async def silent(ask: Ask, limit: float, clock: Clock, sleep: Sleep) -> None:
             await sleep(pause)
             silence += min(clock() - before, 2 * pause)
             if question.done():
-                silence = silence if _unheard(question) else 0.0
+                silence = silence if _is_unanswered(question) else 0.0
                 question = None
     finally:
         if question is not None:
-            await _cancelled(question)
+            await _cancel(question)
 
 
-def _unheard(question: "asyncio.Future[None]") -> bool:
+def _is_unanswered(question: "asyncio.Future[None]") -> bool:
     fault = question.exception()
-    if fault is not None and not isinstance(fault, Unheard):
+    if fault is not None and not isinstance(fault, NoAnswer):
         raise fault
     return fault is not None
 
@@ -178,7 +178,7 @@ class Database:
         self._sleep = sleep
         self._restarts: deque[float] = deque(maxlen=MOST_RESTARTS)
 
-    async def lost(self) -> str:
+    async def wait_until_lost(self) -> str:
         """Return, once it is lost for good, one line that says why.
 
         That is when it has ended by itself, cannot be started again, or locks up too often. None of
@@ -197,18 +197,18 @@ class Database:
                     f"{self._program.name} has locked up more than {MOST_RESTARTS} times "
                     f"within {WITHIN / 60:g} minutes; all that it acknowledged is kept."
                 )
-            fault = await self._started_again()
+            fault = await self._restart()
             if fault is not None:
                 return fault
 
     async def _ended_or_silent(self, ask: Ask) -> str | None:
-        ended = asyncio.ensure_future(self._program.died())
-        locked = asyncio.ensure_future(silent(ask, self._limit, self._clock, self._sleep))
+        ended = asyncio.ensure_future(self._program.wait_for_exit())
+        locked = asyncio.ensure_future(wait_for_silence(ask, self._limit, self._clock, self._sleep))
         try:
             await asyncio.wait((ended, locked), return_when=asyncio.FIRST_COMPLETED)
             return ended.result() if ended.done() else locked.result()
         finally:
-            await _cancelled(ended, locked)
+            await _cancel(ended, locked)
 
     async def _kill(self) -> None:
         log.error(
@@ -242,7 +242,7 @@ class Database:
             await self._sleep(next(pauses))
         return waited
 
-    async def _started_again(self) -> str | None:
+    async def _restart(self) -> str | None:
         """Start it again, as soon as its disk has room; return why that was in vain, else None."""
         while True:
             try:
@@ -263,9 +263,9 @@ class Database:
         )
 
 
-async def _cancelled(*tasks: "asyncio.Future[None] | asyncio.Future[str]") -> None:
+async def _cancel(*tasks: "asyncio.Future[None] | asyncio.Future[str]") -> None:
     for task in tasks:
         task.cancel()
     for task in tasks:
-        with contextlib.suppress(asyncio.CancelledError, Unheard):
+        with contextlib.suppress(asyncio.CancelledError, NoAnswer):
             await task

@@ -99,8 +99,10 @@ class Platform:
         for name, app in self.apps.items():
             self._serve(name, app, bind_unix(self._sockets / f"{name}.sock"))
             if name == "auth":
-                await self._started()  # the others ask it for keys and revocations at once
-        await self._started()
+                await (
+                    self._wait_until_started()
+                )  # the others ask it for keys and revocations at once
+        await self._wait_until_started()
         if self._prepare is not None:
             await self._prepare(self)
         door = self._build(FRONT_DOOR)
@@ -110,7 +112,7 @@ class Platform:
         self._worker, self._drain_seconds = worker, executor_settings.drain_seconds
         self._run("worker", worker.run(self._worker_stop))
         self._serve_metrics(door.state.telemetry, worker.telemetry)
-        await self._started()
+        await self._wait_until_started()
 
     def _build(self, name: str) -> FastAPI:
         settings = load(importlib.import_module(f"{name}.config").Settings, **self._given)
@@ -130,16 +132,16 @@ class Platform:
         self._run(name, server.serve(sockets=[bound]))
 
     def _run(self, name: str, work: Any) -> None:
-        async def named() -> None:
+        async def run_named() -> None:
             bind_service(name)
             try:
                 await work
             except SystemExit as fault:  # how uvicorn says that a lifespan failed
                 raise PlatformFailed(f"The service {name} did not start; see the log.") from fault
 
-        self._running[name] = asyncio.create_task(named(), name=name)
+        self._running[name] = asyncio.create_task(run_named(), name=name)
 
-    async def _started(self) -> None:
+    async def _wait_until_started(self) -> None:
         while not all(server.started for server in self._servers.values()):
             done, _ = await asyncio.wait(self._running.values(), timeout=0.01)
             for task in done:
@@ -158,7 +160,7 @@ class Platform:
         server = self._servers.get(name)
         return None if server is None else refusal(server.config.app)
 
-    async def failed(self) -> None:
+    async def wait_for_failure(self) -> None:
         """Wait until a service ends by itself, then raise `PlatformFailed`."""
         done, _ = await asyncio.wait(self._running.values(), return_when=asyncio.FIRST_COMPLETED)
         for task in done:
@@ -167,11 +169,11 @@ class Platform:
     async def close(self) -> None:
         """Stop: the worker hands its jobs back, then the door closes, then what is behind it."""
         self._worker_stop.set()
-        await self._ended("worker", self._drain_seconds + _ENDING)
+        await self._wait_for_end("worker", self._drain_seconds + _ENDING)
         for name in ("metrics", *reversed(tuple(services()))):
             if name in self._servers:
                 self._servers[name].stop()
-                await self._ended(name)
+                await self._wait_for_end(name)
         shutil.rmtree(self._sockets, ignore_errors=True)
 
     def hasten(self) -> None:
@@ -179,7 +181,7 @@ class Platform:
         if self._worker is not None:
             self._worker.hasten()
 
-    async def _ended(self, name: str, within: float = _ENDING) -> None:
+    async def _wait_for_end(self, name: str, within: float = _ENDING) -> None:
         task = self._running.pop(name, None)
         if task is None:
             return

@@ -115,8 +115,8 @@ async def _until_end(
     stopped: asyncio.Event, platform: "Platform", database: "Database"
 ) -> str | None:
     told = asyncio.create_task(stopped.wait())
-    failed = asyncio.create_task(platform.failed())
-    lost = asyncio.create_task(database.lost())
+    failed = asyncio.create_task(platform.wait_for_failure())
+    lost = asyncio.create_task(database.wait_until_lost())
     try:
         await asyncio.wait((told, failed, lost), return_when=asyncio.FIRST_COMPLETED)
         if failed.done():
@@ -143,7 +143,7 @@ async def _greet(platform: "Platform", settings: Settings, entry: socket.socket)
                 events = await demo.run(http)
                 if events is not None:
                     console.print("[bold]The demo crew's first run:[/]")
-                    with _said_once():
+                    with _silence_catalogue():
                         await show_run(console, events)
         except Exception:
             log.exception("the demo could not be shown")
@@ -153,7 +153,7 @@ async def _greet(platform: "Platform", settings: Settings, entry: socket.socket)
 
 
 @contextlib.contextmanager
-def _said_once() -> Iterator[None]:
+def _silence_catalogue() -> Iterator[None]:
     """Leave out of the log that the offline model stands in: the run being shown says so itself."""
     catalogue = logging.getLogger("executor.models.catalogue")
     catalogue.setLevel(logging.ERROR)

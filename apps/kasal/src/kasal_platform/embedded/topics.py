@@ -22,18 +22,18 @@ class _Node(Generic[T]):
         if not child.bound and not child.children:
             del self.children[words[0]]
 
-    def reached(self, words: list[str], at: int = 0) -> "Iterator[_Node[T]]":
+    def matching_nodes(self, words: list[str], at: int = 0) -> "Iterator[_Node[T]]":
         many = self.children.get("#")
         if many is not None:
             for rest in range(at, len(words) + 1):
-                yield from many.reached(words, rest)
+                yield from many.matching_nodes(words, rest)
         if at == len(words):
             yield self
             return
         for word in (words[at], "*"):
             child = self.children.get(word)
             if child is not None:
-                yield from child.reached(words, at + 1)
+                yield from child.matching_nodes(words, at + 1)
 
 
 class TopicTable(Generic[T]):
@@ -60,6 +60,6 @@ class TopicTable(Generic[T]):
     def match(self, key: str) -> set[T]:
         """Return everyone bound to `key`, each once."""
         found: set[T] = set()
-        for node in self._root.reached(key.split(".")):
+        for node in self._root.matching_nodes(key.split(".")):
             found |= node.bound
         return found

@@ -29,7 +29,7 @@ def can_run(image: str) -> bool:
     try:
         with contextlib.closing(docker.from_env(timeout=_QUICKLY)) as engine:
             engine.ping()
-            return _has(engine, image) or _pulled(engine, image)
+            return _has(engine, image) or _pull(engine, image)
     except (docker.errors.DockerException, OSError) as fault:  # a failed HTTP call is an OSError
         log.debug("no container can be used", image=image, reason=str(fault))
         return False
@@ -53,7 +53,7 @@ def _has(engine: Any, image: str) -> bool:
     return any(image in known.tags for known in engine.images.list())
 
 
-def _pulled(engine: Any, image: str) -> bool:
+def _pull(engine: Any, image: str) -> bool:
     import docker
 
     engine.images.get_registry_data(image)  # fails fast where there is no registry

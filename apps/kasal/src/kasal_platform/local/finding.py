@@ -57,7 +57,7 @@ GIVEN_BY = frozenset({_RABBITMQ.variable, _REDIS.variable})
 
 
 @dataclass(frozen=True)
-class Found:
+class FoundBackend:
     """A backend that is there: where, and its program if it was started here."""
 
     url: str
@@ -65,31 +65,31 @@ class Found:
 
 
 @contextmanager
-def amqp(folder: Path, *, program_only: bool = False) -> Iterator[Found]:
+def amqp(folder: Path, *, program_only: bool = False) -> Iterator[FoundBackend]:
     """Give a RabbitMQ; one that is started here keeps its data in `folder`.
 
     `program_only` starts one as a program of this machine, for those who want to kill it.
     Raises `ProgramFailed`, saying what to install, when there is none to be had.
     """
-    with _found(_RABBITMQ, folder, program_only) as found:
+    with _provide(_RABBITMQ, folder, program_only) as found:
         yield found
 
 
 @contextmanager
-def redis(folder: Path, *, program_only: bool = False) -> Iterator[Found]:
+def redis(folder: Path, *, program_only: bool = False) -> Iterator[FoundBackend]:
     """Give a Redis, as `amqp` gives a RabbitMQ."""
-    with _found(_REDIS, folder, program_only) as found:
+    with _provide(_REDIS, folder, program_only) as found:
         yield found
 
 
 @contextmanager
-def mongo(folder: Path, *, program_only: bool = False) -> Iterator[Found]:
+def mongo(folder: Path, *, program_only: bool = False) -> Iterator[FoundBackend]:
     """Give the MongoDB that `KASAL_TEST_MONGO_URL` names, or a SecantusDB over `folder`."""
     given = None if program_only else os.environ.get("KASAL_TEST_MONGO_URL")
     if given:
-        yield Found(given)
+        yield FoundBackend(given)
         return
-    with _started(secantus.program(folder)) as found:
+    with _run_program(secantus.program(folder)) as found:
         yield found
 
 
@@ -115,18 +115,18 @@ def mongo_url(folder: Path) -> Iterator[str]:
 
 
 @contextmanager
-def _found(kind: _Kind, folder: Path, program_only: bool) -> Iterator[Found]:
+def _provide(kind: _Kind, folder: Path, program_only: bool) -> Iterator[FoundBackend]:
     given = None if program_only else os.environ.get(kind.variable)
     if given:
-        yield Found(given)
+        yield FoundBackend(given)
     elif not program_only and docker.can_run(kind.image):
         with docker.running(kind.image, kind.port, _answers(kind)) as (host, port):
-            yield Found(kind.url.format(host, port))
+            yield FoundBackend(kind.url.format(host, port))
     else:
-        with _one_at_a_time():
+        with _hold_install_lock():
             if not kind.program.installed():
                 _install(kind)
-        with _started(kind.program.program(folder)) as found:
+        with _run_program(kind.program.program(folder)) as found:
             yield found
 
 
@@ -135,17 +135,17 @@ def _answers(kind: _Kind) -> Callable[[str, int], bool]:
 
 
 @contextmanager
-def _started(program: LocalProgram) -> Iterator[Found]:
+def _run_program(program: LocalProgram) -> Iterator[FoundBackend]:
     program.start()
     try:
         program.wait(60.0)
-        yield Found(program.url, program)
+        yield FoundBackend(program.url, program)
     finally:
         program.stop()
 
 
 @contextmanager
-def _one_at_a_time() -> Iterator[None]:
+def _hold_install_lock() -> Iterator[None]:
     """Hold up other processes of this user: `apt-get` refuses to run beside another one."""
     with (Path(tempfile.gettempdir()) / f"kasal-installing-{os.getuid()}").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)

@@ -28,7 +28,7 @@ class ProgramFailed(Exception):  # noqa: N818 - it says what happened
 
 
 class LocalProgram:
-    """One backend: `start` it, wait until it is `ready`, learn that it `died`, `stop` it.
+    """One backend: `start` it, wait until it is `ready`, `wait_for_exit`, `stop` it.
 
     `url` is where clients find it once it is ready. It has a session of its own, so that Ctrl-C
     does not reach it; on Linux it ends with its parent even when that is killed; elsewhere the next
@@ -67,7 +67,7 @@ class LocalProgram:
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.pid is None:
             self._release()  # one that has ended by itself holds it still
-        self._lock = self._locked()
+        self._lock = self._take_lock()
         births.stop_recorded(self._pid_file)
         try:
             # What it said before it died is worth keeping; what an earlier parent's said is not.
@@ -99,7 +99,7 @@ class LocalProgram:
         while not self._is_ready(until):  # noqa: ASYNC110 - another process has no event
             await asyncio.sleep(_POLL)
 
-    async def died(self) -> str:
+    async def wait_for_exit(self) -> str:
         """Return, once the program has ended without `stop`, one line that says so."""
         while self.pid is not None:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
@@ -153,7 +153,7 @@ class LocalProgram:
             last = f"its disk is full; {last}"
         return f"{self.name} has ended with {code}: {last[:300]} (all of it: {self._log_file})"
 
-    def _locked(self) -> IO[str]:
+    def _take_lock(self) -> IO[str]:
         held = (self.folder / "lock").open("a+")
         try:
             fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)

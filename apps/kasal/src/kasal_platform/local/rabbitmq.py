@@ -60,7 +60,7 @@ def program(folder: Path, port: int | None = None, settings: str = "") -> LocalP
     )
 
 
-def controlled(folder: Path, *command: str) -> None:
+def run_rabbitmqctl(folder: Path, *command: str) -> None:
     """Have `rabbitmqctl` do something to the server over `folder`. Raises `ProgramFailed`."""
     tool = shutil.which("rabbitmqctl", path=_PLACES[0]) or shutil.which("rabbitmqctl")
     if tool is None:

@@ -13,7 +13,7 @@ from common.bus.rabbitmq_link import (
     ANSWER_WITHIN,
     ClosingConnection,
     declare_topology,
-    received,
+    message_from,
 )
 from common.contracts.topology import (
     DEAD_LETTERS_QUEUE,
@@ -39,7 +39,7 @@ class Letter:
     body: bytes
 
 
-async def listed(url: str) -> list[Letter]:
+async def list_dead_letters(url: str) -> list[Letter]:
     """Return all dead letters, oldest first; they stay where they are."""
     async with _letters(url) as (_, found):
         return [_letter(incoming) for incoming in found]
@@ -83,7 +83,7 @@ async def _letters(
 
 
 def _letter(incoming: AbstractIncomingMessage) -> Letter:
-    message, by_broker = received(incoming), _death(incoming)
+    message, by_broker = message_from(incoming), _death(incoming)
     reason = message.headers.get(HEADER_REASON) or f"the broker: {by_broker.get('reason', '?')}"
     return Letter(
         message_id=message.message_id,

@@ -149,7 +149,7 @@ class Handling:
         failures = tries = 0
         while True:
             try:
-                with self._timed(queue):
+                with self._measure(queue):
                     await self._call(queue.name, handler, message)
                 return None
             except DeadLetter as fault:
@@ -168,7 +168,7 @@ class Handling:
                     return self._dead_letter(queue, message, f"failed {failures} times: {fault!r}")
             message = replace(message, deliveries=message.deliveries + 1)
             tries += 1
-            if await _stopped(stopping, _BACKOFF.pause(tries)):
+            if await _wait_for_stop(stopping, _BACKOFF.pause(tries)):
                 raise Returned(message)
             self._retried.add(1, self._received.of(queue.name))
 
@@ -183,7 +183,7 @@ class Handling:
             self._redelivered.add(1, self._received.of(queue.name))
 
     @contextmanager
-    def _timed(self, queue: Queue) -> Iterator[None]:
+    def _measure(self, queue: Queue) -> Iterator[None]:
         labels, started = self._received.of(queue.name), time.perf_counter()
         try:
             yield
@@ -196,15 +196,15 @@ class Handling:
     async def _call(
         self, place: str, handler: Handler, message: Message, *, traced: bool = True
     ) -> None:
-        with _named(message):
+        with _log_ids(message):
             if traced:
-                with self._observed(place, message):
+                with self._span(place, message):
                     await handler(message)
             else:
                 await handler(message)
 
     @contextmanager
-    def _observed(self, place: str, message: Message) -> Iterator[None]:
+    def _span(self, place: str, message: Message) -> Iterator[None]:
         with self._tracer.start_as_current_span(
             f"process {place}",
             extract(message.headers),
@@ -259,7 +259,7 @@ class _Labels:
         return found
 
 
-def _named(message: Message) -> AbstractContextManager[None]:
+def _log_ids(message: Message) -> AbstractContextManager[None]:
     ids = {"message_id": message.message_id}
     if message.correlation_id:
         ids["job_id"] = message.correlation_id
@@ -269,7 +269,7 @@ def _named(message: Message) -> AbstractContextManager[None]:
     return bound(**ids)
 
 
-async def _stopped(stopping: asyncio.Event, seconds: float) -> bool:
+async def _wait_for_stop(stopping: asyncio.Event, seconds: float) -> bool:
     try:
         async with asyncio.timeout(seconds):
             await stopping.wait()

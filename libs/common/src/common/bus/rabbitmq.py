@@ -79,13 +79,13 @@ class RabbitBus:
 
     async def publish(self, exchange: Exchange, key: str, message: Message) -> None:
         with self.handling.sending(exchange, key, message) as sent:
-            await _in_time(self._confirmed(exchange, key, sent))
+            await _in_time(self._publish_confirmed(exchange, key, sent))
         self.handling.count_published(exchange)
 
-    async def _confirmed(self, exchange: Exchange, key: str, message: Message) -> None:
+    async def _publish_confirmed(self, exchange: Exchange, key: str, message: Message) -> None:
         properties = MessageProperties(message)
         while True:
-            link = await self.connected()
+            link = await self.wait_for_link()
             self._check_open(link)  # what is written now would fill memory, and get there at last
             try:
                 await link.publisher.basic_publish(
@@ -138,7 +138,7 @@ class RabbitBus:
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
         self._callbacks.append(callback)
 
-    async def connected(self) -> Link:
+    async def wait_for_link(self) -> Link:
         """Return the connection, waiting for it if it was lost just now. Raises `BusUnavailable`."""
         if self.link is not None and self.link.broken:
             self._drop(self.link)
@@ -157,13 +157,13 @@ class RabbitBus:
         if not link.told_blocked:
             link.told_blocked = True
             log.warning("the message broker takes nothing: it is short of memory or disk")
-            self._background.start(self._unblocked(link), name="wait until unblocked")
+            self._background.start(self._report_unblocked(link), name="wait until unblocked")
         raise BusUnavailable(
             "The message broker takes nothing: it is short of memory or disk (`rabbitmqctl status`)."
         )
 
-    async def _unblocked(self, link: Link) -> None:
-        freed = asyncio.create_task(link.unblocked())
+    async def _report_unblocked(self, link: Link) -> None:
+        freed = asyncio.create_task(link.wait_until_unblocked())
         lost = asyncio.create_task(link.lost.wait())
         try:
             await asyncio.wait({freed, lost}, return_when=asyncio.FIRST_COMPLETED)
@@ -185,12 +185,12 @@ class RabbitBus:
         failures, away, loop = 0, False, asyncio.get_running_loop()
         while not told_to_stop():  # the client library may make another fault of a cancellation
             began = loop.time()
-            link = await self._tried(quietly=away)
+            link = await self._try_to_connect(quietly=away)
             if link is not None:
                 if away:
                     log.info("the message broker is back")
                     self._tell_reconnected()
-                await self._used(link)
+                await self._hold(link)
             away = True
             if link is not None and loop.time() - began >= _STEADY:
                 failures = 0
@@ -198,9 +198,9 @@ class RabbitBus:
                 failures += 1
                 await asyncio.sleep(_BACKOFF.pause(failures))
 
-    async def _tried(self, *, quietly: bool) -> Link | None:
+    async def _try_to_connect(self, *, quietly: bool) -> Link | None:
         try:
-            return await unless_lost(self._linked())
+            return await unless_lost(self._connect())
         except FAULTS as fault:
             if not quietly:
                 log.warning("the message broker cannot be reached", reason=repr(fault))
@@ -209,7 +209,7 @@ class RabbitBus:
         self._refused.set()
         return None
 
-    async def _used(self, link: Link) -> None:
+    async def _hold(self, link: Link) -> None:
         """Return when `link` is lost and closed."""
         try:
             await link.lost.wait()
@@ -221,7 +221,7 @@ class RabbitBus:
             except Exception as fault:  # noqa: BLE001 - it is given up, whatever it says to that
                 log.debug("a lost connection did not close", reason=repr(fault))
 
-    async def _linked(self) -> Link:
+    async def _connect(self) -> Link:
         link = await Link.open(self._url, self._name)
         try:
             async with asyncio.timeout(_ATTACH_WITHIN) as limit:
@@ -240,10 +240,10 @@ class RabbitBus:
 
     def _tell_reconnected(self) -> None:
         for callback in self._callbacks:
-            self._background.start(_guarded(callback), name="after a reconnect")
+            self._background.start(_run_callback(callback), name="after a reconnect")
 
 
-async def _guarded(callback: Callable[[], Awaitable[None]]) -> None:
+async def _run_callback(callback: Callable[[], Awaitable[None]]) -> None:
     try:
         await callback()
     except Exception:

@@ -93,7 +93,7 @@ class Link:
         waiting.close()
         return True
 
-    async def unblocked(self) -> None:
+    async def wait_until_unblocked(self) -> None:
         """Return when the broker takes messages again; the connection may be lost before."""
         await self._underlay.ready()
 
@@ -209,7 +209,7 @@ def queue_arguments(queue: Queue) -> dict[str, Any]:
     }
 
 
-def received(incoming: AbstractIncomingMessage) -> Message:
+def message_from(incoming: AbstractIncomingMessage) -> Message:
     """Return `incoming` as handlers see it; what a foreign publisher left out is filled in."""
     headers = {
         name: str(value)

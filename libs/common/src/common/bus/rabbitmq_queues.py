@@ -8,8 +8,8 @@ from aio_pika.abc import AbstractChannel, AbstractIncomingMessage, AbstractQueue
 
 from common.bus import BusUnavailable, Handler, Message
 from common.bus.handling import Handling, Returned
-from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, received, unless_lost
-from common.bus.workers import Backlog, Workers
+from common.bus.rabbitmq_link import ANSWER_WITHIN, FAULTS, Link, message_from, unless_lost
+from common.bus.workers import Workers, WorkQueue
 from common.contracts.topology import Exchange, Queue
 from common.logs import get_logger
 
@@ -36,7 +36,7 @@ class Home(Protocol):
     def link(self) -> Link | None:
         """The connection, while there is one."""
 
-    async def connected(self) -> Link:
+    async def wait_for_link(self) -> Link:
         """Return the connection, waiting a little for it. Raises `BusUnavailable`."""
 
     async def bury(self, dead: Message) -> None:
@@ -54,7 +54,7 @@ class RabbitConsumer:
         self._queue = queue
         self._handler = handler
         self._prefetch = prefetch
-        self._backlog: Backlog[AbstractIncomingMessage] = Backlog()
+        self._backlog: WorkQueue[AbstractIncomingMessage] = WorkQueue()
         self._workers = Workers(self._backlog, self._work, prefetch)
         self._changing = asyncio.Lock()
         self._link: Link | None = None
@@ -74,7 +74,7 @@ class RabbitConsumer:
             if self._paused or self._consuming is not None or self._channel is None:
                 return
             queue = await self._channel.get_queue(self._queue.name, ensure=False)
-            self._consuming = (queue, await queue.consume(self._arrived))
+            self._consuming = (queue, await queue.consume(self._on_message))
 
     async def pause(self) -> None:
         self._paused = True
@@ -108,12 +108,12 @@ class RabbitConsumer:
         await self.pause()
         await self._workers.finish(grace)
 
-    async def _arrived(self, incoming: AbstractIncomingMessage) -> None:
+    async def _on_message(self, incoming: AbstractIncomingMessage) -> None:
         self._backlog.put(incoming)
 
     async def _work(self, incoming: AbstractIncomingMessage, stopping: asyncio.Event) -> None:
         try:
-            message = received(incoming)
+            message = message_from(incoming)
             dead = await self._home.handling.deal(self._queue, self._handler, message, stopping)
             if dead is not None:
                 await self._home.bury(dead)
@@ -135,7 +135,7 @@ class RabbitSubscription:
         self._handler = handler
         self._max_length = max_length
         self._keys: set[str] = {""} if exchange.kind == "fanout" else set()
-        self._backlog: Backlog[AbstractIncomingMessage] = Backlog()
+        self._backlog: WorkQueue[AbstractIncomingMessage] = WorkQueue()
         self._workers = Workers(self._backlog, self._work, 1)
         self._link: Link | None = None
         self._channel: AbstractChannel | None = None
@@ -168,13 +168,13 @@ class RabbitSubscription:
                 await underlay.queue_bind(queue.name, self._exchange.name, key)
                 progress()
         # Its answer comes after all of the bindings.
-        await queue.consume(self._arrived)
+        await queue.consume(self._on_message)
         self._queue = queue
 
     async def bind(self, key: str) -> None:
         self._keys.add(key)
         try:
-            await self._home.connected()
+            await self._home.wait_for_link()
             if self._queue is None:
                 raise BusUnavailable("The queue is not made yet.")
             await unless_lost(self._queue.bind(self._exchange.name, key, timeout=ANSWER_WITHIN))
@@ -197,13 +197,13 @@ class RabbitSubscription:
         """Stop for good; a call under way gets `grace` seconds."""
         await self._workers.finish(grace)
 
-    async def _arrived(self, incoming: AbstractIncomingMessage) -> None:
+    async def _on_message(self, incoming: AbstractIncomingMessage) -> None:
         self._backlog.put(incoming)
 
     async def _work(self, incoming: AbstractIncomingMessage, stopping: asyncio.Event) -> None:
         if stopping.is_set():
             return
-        await self._home.handling.watch(self._exchange, self._handler, received(incoming))
+        await self._home.handling.watch(self._exchange, self._handler, message_from(incoming))
         self._handled += 1
         if self._handled >= _WINDOW // 4 or not self._backlog.held:
             self._handled = 0

@@ -14,7 +14,7 @@ log = get_logger(__name__)
 T = TypeVar("T")
 
 
-class Backlog(Generic[T]):
+class WorkQueue(Generic[T]):
     """What waits for a worker, oldest first; with a length, the oldest falls out."""
 
     def __init__(self, max_length: int | None = None) -> None:
@@ -56,7 +56,7 @@ class Workers(Generic[T]):
     """
 
     def __init__(
-        self, backlog: Backlog[T], work: Callable[[T, asyncio.Event], Awaitable[None]], count: int
+        self, backlog: WorkQueue[T], work: Callable[[T, asyncio.Event], Awaitable[None]], count: int
     ) -> None:
         self._backlog = backlog
         self._work = work
@@ -108,9 +108,9 @@ class Workers(Generic[T]):
             finally:
                 self._takers.discard(taker)
             if not taker.cancelled():
-                await self._dealt_with(taker.result(), stopping)
+                await self._deal_with(taker.result(), stopping)
 
-    async def _dealt_with(self, item: T, stopping: asyncio.Event) -> None:
+    async def _deal_with(self, item: T, stopping: asyncio.Event) -> None:
         """Do the work; whatever comes of it, the next item has its turn."""
         try:
             await self._work(item, stopping)

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field
 
-from common.contracts.texts import quoted
+from common.contracts.texts import quote
 
 _REST = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _KINDS: Mapping[str, tuple[str, str, str]] = {
@@ -32,13 +32,13 @@ def id_fault(field: str, value: str) -> str | None:
         return None
     article = "an" if what[0] in "ai" else "a"
     told = f"no {what}" if " of " not in what else f"not {article} {what}"
-    return f"{quoted(value)} is {told}: ids look like {prefix}…; list them with {lists}"
+    return f"{quote(value)} is {told}: ids look like {prefix}…; list them with {lists}"
 
 
 def id_of(field: str, *, shown: bool = True) -> Any:
     """Return the type of an id of what `field` names. `shown`: documents have its pattern."""
 
-    def checked(value: str) -> str:
+    def check(value: str) -> str:
         fault = id_fault(field, value)
         if fault is not None:
             raise ValueError(fault)
@@ -46,4 +46,4 @@ def id_of(field: str, *, shown: bool = True) -> Any:
 
     pattern: dict[str, Any] = {"pattern": f"^{_KINDS[field][1]}{_REST.pattern}$"}
     documented = Field(json_schema_extra=pattern) if shown else Field()
-    return Annotated[str, documented, AfterValidator(checked)]
+    return Annotated[str, documented, AfterValidator(check)]

@@ -48,10 +48,10 @@ def shelf(scope: str, inputs: Mapping[str, Any]) -> str:
         return scope
     if name not in inputs:
         raise ValueError(f"The input {name} is missing: it says whose memory is used")
-    return keyed(name, inputs[name])
+    return shelf_of(name, inputs[name])
 
 
-def keyed(name: str, value: Any) -> str:
+def shelf_of(name: str, value: Any) -> str:
     """Return the shelf of the input `name` with `value`. Raises `ValueError`."""
     fault = key_fault(value)
     if fault is not None:

@@ -36,7 +36,7 @@ class ProviderDeclaration:
     own_server: str = ""
 
 
-def declared_in(document: Path) -> tuple[ProviderDeclaration, ...]:
+def read_declarations(document: Path) -> tuple[ProviderDeclaration, ...]:
     """Return the providers that `document` lists."""
     return tuple(_declaration(entry) for entry in json.loads(document.read_bytes()))
 
@@ -49,7 +49,7 @@ def _declaration(entry: dict[str, Any]) -> ProviderDeclaration:
 
 
 DOCUMENT = Path(__file__).with_name("model_providers.json")
-PROVIDERS = declared_in(DOCUMENT)
+PROVIDERS = read_declarations(DOCUMENT)
 PROVIDERS_BY_NAME = {provider.name: provider for provider in PROVIDERS}
 PREFIXES = PROVIDERS_BY_NAME.keys() | frozenset(
     [

@@ -27,12 +27,12 @@ def keys(url: str) -> list[tuple[str, str]]:
     ]
 
 
-def masked(url: str) -> str:
+def mask(url: str) -> str:
     """Return `url` as it is shown."""
     return _with(url, (f"{n}={MASK}" if _is_key(n, v) else _text(n, v) for n, v in _pairs(url)))
 
 
-def unmasked(given: str, held: str | None) -> tuple[str, list[str]]:
+def unmask(given: str, held: str | None) -> tuple[str, list[str]]:
     """Return `given` with the keys of `held` in place of masks, and the names of those it has not."""
     kept: dict[str, list[str]] = {}
     for name, value in _pairs(held) if held is not None else ():

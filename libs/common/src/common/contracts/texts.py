@@ -43,7 +43,7 @@ def _looks(text: str) -> str:
     return " ".join("".join(sign for sign in plain if sign not in _JOINERS).split())
 
 
-def escaped(text: str) -> str:
+def escape(text: str) -> str:
     """Return `text` on one line, with escapes for what breaks lines or is not seen."""
     if text.isprintable():
         return text
@@ -55,7 +55,7 @@ def escaped(text: str) -> str:
     )
 
 
-def quoted(text: str) -> str:
+def quote(text: str) -> str:
     """Return what somebody wrote, shortened and in quotation marks, to be named in a message."""
     shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
-    return f'"{escaped(shown)}"'
+    return f'"{escape(shown)}"'

@@ -23,7 +23,7 @@ _SCHEMA = {
 }
 
 
-def _given(
+async def _idempotency_key(
     request: Request,
     _: Annotated[
         str | None, WithJsonSchema(_SCHEMA), Header(alias=HEADER, description=_ABOUT)
@@ -36,7 +36,7 @@ def _given(
     return GivenKey(f"{request.method} {request.scope['route'].path}", parse(", ".join(lines)))
 
 
-IdempotencyKey = Annotated[GivenKey | None, Depends(_given)]
+IdempotencyKey = Annotated[GivenKey | None, Depends(_idempotency_key)]
 """Parameter type of a route that creates something."""
 
 

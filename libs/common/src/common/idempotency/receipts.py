@@ -66,12 +66,12 @@ async def indexes(collection: AsyncCollection[Document]) -> None:
     await ensure_index(collection, f"{FIELD}.until", sparse=True)
 
 
-def kept(receipt: Receipt | None) -> Document:
+def receipt_field(receipt: Receipt | None) -> Document:
     """Return the field that a new document keeps its request's `receipt` in."""
     return {} if receipt is None else {FIELD: [_entry(receipt)]}
 
 
-def pushed(receipt: Receipt | None, most: int | None = None) -> Document:
+def push_receipt(receipt: Receipt | None, most: int | None = None) -> Document:
     """Return the update operators that add `receipt` to a document, which keeps `most`, else `MOST`."""
     if receipt is None:
         return {}

@@ -27,7 +27,7 @@ async def ready(
 
     Raises `Unavailable` naming what is missing if one of `needed` is; all are needed by default.
     """
-    missing = {name: reason for name, reason in (await asked(checks)).items() if reason}
+    missing = {name: reason for name, reason in (await ask_all(checks)).items() if reason}
     for name, reason in missing.items():
         log.warning("a backend does not answer", backend=name, reason=reason)
     if missing and (needed is None or not set(needed).isdisjoint(missing)):
@@ -38,7 +38,7 @@ async def ready(
     return {"status": "degraded" if missing else "ready", "checks": told}
 
 
-async def asked(checks: Mapping[str, Check]) -> dict[str, str]:
+async def ask_all(checks: Mapping[str, Check]) -> dict[str, str]:
     """Ask every backend; return by name why it does not answer, an empty text where it does."""
     reasons = await asyncio.gather(*(_reason(check) for check in checks.values()))
     return dict(zip(checks, reasons, strict=True))

@@ -19,7 +19,7 @@ def main() -> None:
     if not port:
         sys.exit("KASAL_PORT is not set")
     try:
-        answer = _asked(int(port), path)
+        answer = _ask(int(port), path)
     except (OSError, ValueError) as fault:
         sys.exit(f"/{path} on port {port}: {fault}")
     status, body = answer
@@ -27,7 +27,7 @@ def main() -> None:
         sys.exit(f"/{path} on port {port}: {status} {body}")
 
 
-def _asked(port: int, path: str) -> tuple[str, str]:
+def _ask(port: int, path: str) -> tuple[str, str]:
     """Return the status and the body of the answer."""
     with socket.create_connection(("127.0.0.1", port), _WITHIN) as connection:
         connection.sendall(f"GET /{path} HTTP/1.0\r\nHost: localhost\r\n\r\n".encode())

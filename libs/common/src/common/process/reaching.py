@@ -12,7 +12,7 @@ log = get_logger(__name__)
 _RETRY = 0.5
 
 
-async def reached(backend: str, call: Callable[[], Awaitable[None]]) -> None:
+async def wait_for_backend(backend: str, call: Callable[[], Awaitable[None]]) -> None:
     """Call until `call` does not raise because its backend is away. Says once that it waits."""
     waiting = False
     while True:

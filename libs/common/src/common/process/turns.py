@@ -6,7 +6,7 @@ _TURNS = 2
 """One in which a publishing task makes its frame, one in which the client library writes it."""
 
 
-async def sent_ahead() -> None:
+async def let_messages_leave() -> None:
     """Return when a message whose publishing was just begun as a task is on its way to the broker.
 
     Somebody waits for it, while the caller is about to keep the loop busy. That it has left is likely,

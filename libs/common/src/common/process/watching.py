@@ -1,4 +1,4 @@
-"""Whether a process reaches its backends, asked at intervals and told in `/metrics`."""
+"""Whether a process reaches its backends, ask_all at intervals and told in `/metrics`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -8,7 +8,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 
 from common.logs import get_logger
 from common.process.background import Background
-from common.process.health import Check, asked
+from common.process.health import Check, ask_all
 from common.telemetry import Telemetry
 
 log = get_logger(__name__)
@@ -34,7 +34,7 @@ class BackendWatch:
 
     async def look(self) -> None:
         """Ask every backend once, all at the same time. What has changed since is logged."""
-        for name, reason in (await asked(self._checks)).items():
+        for name, reason in (await ask_all(self._checks)).items():
             before = self._up.get(name)
             self._up[name] = not reason
             if before and reason:

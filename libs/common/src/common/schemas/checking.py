@@ -46,7 +46,7 @@ def form_fault(schema: Any) -> SchemaFault | None:
     if too_deep(schema, DEEPEST):
         return SchemaFault((), f"The schema is nested more than {DEEPEST} deep")
     try:
-        length = len(serialized(schema))
+        length = len(serialize(schema))
     except (ValueError, TypeError) as fault:  # NaN, or text that is not Unicode
         return SchemaFault((), f"The schema is not JSON: {_line(fault)}")
     if length > MOST_BYTES:
@@ -70,7 +70,7 @@ def too_deep(value: Any, most: int) -> bool:
     return True
 
 
-def serialized(value: Any) -> bytes:
+def serialize(value: Any) -> bytes:
     """Return `value` as JSON. Raises `ValueError` for what is none, and `RecursionError`."""
     return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
 
@@ -133,7 +133,7 @@ class _Walk:
         applied += [id(one) for place, one, _ in inner if place[len(path)] in _IN_PLACE]
         for keyword in ("$ref", "$dynamicRef"):
             if isinstance(schema.get(keyword), str):
-                contents, beyond = _followed((*path, keyword), schema[keyword], resolver)
+                contents, beyond = _follow((*path, keyword), schema[keyword], resolver)
                 inner.append(((*path, keyword), contents, beyond))
                 applied.append(id(contents))
         for place, pattern in _patterns(schema):
@@ -173,11 +173,11 @@ def resolver_of(schema: Any) -> Any:
     """Return what follows the references of `schema`: into itself and to JSON Schema's own."""
     resource = _resource(schema)
     base = (resource.id() or "") if isinstance(schema, Mapping) else ""
-    return _known().with_resource(base, resource).crawl().resolver(base_uri=base)
+    return _meta_registry().with_resource(base, resource).crawl().resolver(base_uri=base)
 
 
 @lru_cache(maxsize=1)
-def _known() -> Any:
+def _meta_registry() -> Any:
     """Return JSON Schema's own schemas."""
     from jsonschema_specifications import REGISTRY  # type: ignore[import-untyped]
 
@@ -190,7 +190,7 @@ def _resource(schema: Any) -> Any:
     return DRAFT202012.create_resource(schema)
 
 
-def _followed(path: Path, reference: str, resolver: Any) -> tuple[Any, Any]:
+def _follow(path: Path, reference: str, resolver: Any) -> tuple[Any, Any]:
     from referencing.exceptions import Unresolvable
 
     try:

@@ -9,7 +9,7 @@ K = TypeVar("K", bound=Hashable)
 V = TypeVar("V")
 
 
-class Kept(Generic[K, V]):
+class SizedCache(Generic[K, V]):
     """Values by keys, of which those least used make room. Any thread may ask."""
 
     def __init__(self, most: int) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from common.schemas.kept import Kept
+from common.schemas.kept import SizedCache
 
 _SIZES = (2_000, 8_000, 32_000, 128_000, 512_000, 2_000_000)
 _CACHE = 256_000
@@ -77,37 +77,37 @@ def matches(pattern: str, text: str) -> bool:
 
 
 @lru_cache(maxsize=1)
-def _cache() -> Kept[str, tuple[_Program, ...]]:
-    return Kept(_KEPT)
+def _cache() -> SizedCache[str, tuple[_Program, ...]]:
+    return SizedCache(_KEPT)
 
 
 def _programs(pattern: str) -> tuple[_Program, ...]:
     """Return one program for any text, or one for each length in `_BACK`, made or kept."""
     made = _cache().find(pattern)
     if made is None:
-        made = _made(pattern)
+        made = _compile_programs(pattern)
         _cache().keep(pattern, made, sum(one.size + _CACHE for one in made))
     return made
 
 
-def _made(pattern: str) -> tuple[_Program, ...]:
+def _compile_programs(pattern: str) -> tuple[_Program, ...]:
     from jsonschema_rs import FancyRegexOptions, RegexOptions
 
     if len(pattern) > 5_000:
         raise PatternFault("it is longer than 5000 characters")
     usual = _usual(pattern)
     for size in _SIZES:
-        linear = _compiled(usual, RegexOptions(size_limit=size, dfa_size_limit=_CACHE))
+        linear = _compile(usual, RegexOptions(size_limit=size, dfa_size_limit=_CACHE))
         if linear is not None:
             return (_Program(size, linear),)
     options = [FancyRegexOptions(steps, _SIZES[2], _CACHE) for _, steps in _BACK]
-    fancy = [_compiled(usual, option) for option in options]
+    fancy = [_compile(usual, option) for option in options]
     if None in fancy:
         raise PatternFault("it is no regular expression that can be run here, or a too large one")
     return tuple(_Program(_SIZES[2], one) for one in fancy)
 
 
-def _compiled(pattern: str, options: Any) -> Any:
+def _compile(pattern: str, options: Any) -> Any:
     from jsonschema_rs import Draft202012Validator, ValidationError
 
     try:

@@ -16,8 +16,8 @@ from itertools import islice
 from typing import Any, TypeVar
 
 from common.schemas import choices, patterns
-from common.schemas.checking import resolver_of, schema_fault, serialized, too_deep
-from common.schemas.kept import Kept
+from common.schemas.checking import resolver_of, schema_fault, serialize, too_deep
+from common.schemas.kept import SizedCache
 
 T = TypeVar("T")
 QUICK = 3_000
@@ -34,7 +34,7 @@ class TooMuchWork(Exception):  # noqa: N818 - it says what is wrong with schema 
     """Checking the value takes more steps than there are."""
 
 
-class Unusable(ValueError):  # noqa: N818 - it says what the schema is
+class UnusableSchema(ValueError):  # noqa: N818 - it says what the schema is
     """The schema cannot be used; the message says why."""
 
 
@@ -76,11 +76,11 @@ async def complaint(schema: Mapping[str, Any], value: Any) -> str | None:
 def quick_complaint(schema: Mapping[str, Any], value: Any) -> str | None:
     """Return what `complaint` does, on an event loop. Raises `TooMuchWork` where that may hold it."""
     try:
-        text = serialized(schema)
+        text = serialize(schema)
         kept = _validators().find(text)
         if kept is None and (len(text) > _SMALL or b"attern" in text):
             raise TooMuchWork
-        return _complaint(kept or _compiled(text), value, QUICK)
+        return _complaint(kept or _compile(text), value, QUICK)
     except TooMuchWork:
         raise
     except Exception as broken:  # noqa: BLE001 - whatever a foreign schema does to the validator
@@ -90,7 +90,7 @@ def quick_complaint(schema: Mapping[str, Any], value: Any) -> str | None:
 def complaint_within(schema: Mapping[str, Any], value: Any, steps: int = THOROUGH) -> str | None:
     """Return what `complaint` does; blocks for seconds: not for an event loop."""
     try:
-        return _complaint(_compiled(serialized(schema)), value, steps)
+        return _complaint(_compile(serialize(schema)), value, steps)
     except TooMuchWork:
         return "it takes too much work to check against its JSON Schema; simplify one of them."
     except Exception as broken:  # noqa: BLE001 - as above
@@ -111,7 +111,7 @@ def _complaint(compiled: _Compiled, value: Any, steps: int) -> str | None:
         return "it is nested too deeply."
     token = _budget.set(_Budget(steps, compiled.size // 8, compiled.keys))
     try:
-        return _said(compiled.validator.iter_errors(value))
+        return _best_complaint(compiled.validator.iter_errors(value))
     except patterns.PatternFault as fault:
         return f"it cannot be checked: the pattern {line(fault)}"
     except RecursionError:
@@ -120,7 +120,7 @@ def _complaint(compiled: _Compiled, value: Any, steps: int) -> str | None:
         _budget.reset(token)
 
 
-def _said(errors: Iterator[Any]) -> str | None:
+def _best_complaint(errors: Iterator[Any]) -> str | None:
     from jsonschema.exceptions import best_match
 
     found: list[Any] = []
@@ -144,8 +144,8 @@ def line(text: object) -> str:
 
 
 @lru_cache(maxsize=1)
-def _validators() -> Kept[bytes, _Compiled]:
-    return Kept(_KEPT)
+def _validators() -> SizedCache[bytes, _Compiled]:
+    return SizedCache(_KEPT)
 
 
 @lru_cache(maxsize=1)
@@ -153,7 +153,7 @@ def _threads() -> ThreadPoolExecutor:
     return ThreadPoolExecutor(2, "schemas")
 
 
-def _compiled(text: bytes) -> _Compiled:
+def _compile(text: bytes) -> _Compiled:
     import json
 
     kept = _validators().find(text)
@@ -161,17 +161,17 @@ def _compiled(text: bytes) -> _Compiled:
         schema = json.loads(text)
         fault = schema_fault(schema)
         if fault is not None:
-            raise Unusable(str(fault))
+            raise UnusableSchema(str(fault))
         size = len(text) // 8
         token = _budget.set(_Budget(size + 10, size, {}))
-        kept = _Compiled(_bounded()(schema, _resolver=resolver_of(schema)), size)
+        kept = _Compiled(_bounded_validator()(schema, _resolver=resolver_of(schema)), size)
         _budget.reset(token)
         _validators().keep(text, kept, len(text))
     return kept
 
 
 @lru_cache(maxsize=1)
-def _bounded() -> Any:
+def _bounded_validator() -> Any:
     from jsonschema import Draft202012Validator as Known
     from jsonschema.validators import create
 
@@ -183,15 +183,15 @@ def _bounded() -> Any:
         "uniqueItems": _unique,
         "pattern": _pattern,
         "patternProperties": _pattern_properties,
-        "additionalProperties": _matched_apart(Known.VALIDATORS["additionalProperties"]),
-        "unevaluatedItems": _weighed(Known.VALIDATORS["unevaluatedItems"]),
-        "unevaluatedProperties": _weighed(
+        "additionalProperties": _leave_out_matches(Known.VALIDATORS["additionalProperties"]),
+        "unevaluatedItems": _count_whole_schema(Known.VALIDATORS["unevaluatedItems"]),
+        "unevaluatedProperties": _count_whole_schema(
             _refusing_patterns(Known.VALIDATORS["unevaluatedProperties"])
         ),
     }
     made: Any = create(
         meta_schema=Known.META_SCHEMA,
-        validators={n: _counted(c) for n, c in {**Known.VALIDATORS, **own}.items()},
+        validators={n: _count_steps(c) for n, c in {**Known.VALIDATORS, **own}.items()},
         type_checker=Known.TYPE_CHECKER,
         id_of=Known.ID_OF,  # type: ignore[arg-type]  # typeshed's own two differ
         applicable_validators=_applicable,  # type: ignore[arg-type]
@@ -218,7 +218,7 @@ def _applicable(schema: Mapping[str, Any]) -> list[tuple[str, Any]]:
     return rules
 
 
-def _counted(known: Any) -> Any:
+def _count_steps(known: Any) -> Any:
     def check(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any]:
         budget = _budget.get()
         read = len(rule) if isinstance(rule, list | dict) else 0
@@ -234,7 +234,7 @@ def _counted(known: Any) -> Any:
     return check
 
 
-def _weighed(known: Any) -> Any:
+def _count_whole_schema(known: Any) -> Any:
     """Count what looks through the whole schema again, for each reference that it follows."""
 
     def check(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any]:
@@ -306,7 +306,7 @@ def _pattern_properties(
                 yield from validator.descend(entry, schema, path=name, schema_path=pattern)
 
 
-def _matched_apart(known: Any) -> Any:
+def _leave_out_matches(known: Any) -> Any:
     """Take what `patternProperties` match out first: jsonschema would match it with `re`."""
 
     def check(validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
@@ -321,8 +321,8 @@ def _matched_apart(known: Any) -> Any:
 
 def _refusing_patterns(known: Any) -> Any:
     def check(validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
-        if b'"patternProperties"' in serialized(validator.schema):
-            raise Unusable("unevaluatedProperties cannot be used with patternProperties")
+        if b'"patternProperties"' in serialize(validator.schema):
+            raise UnusableSchema("unevaluatedProperties cannot be used with patternProperties")
         yield from known(validator, rule, value, schema) or ()
 
     return check

@@ -44,10 +44,10 @@ class RemoteKeys:
                 if key_id not in self._keys and self._passed(self._asked, _ASK_AGAIN_AFTER):
                     await self.refresh()
         elif self._passed(self._read, _FRESH):
-            await self._renewed()
+            await self._wait_for_renewal()
         return self._keys.get(key_id)
 
-    async def _renewed(self) -> None:
+    async def _wait_for_renewal(self) -> None:
         """Have the set read in the background, and wait for it a little."""
         if self._renewing is None and self._passed(self._asked, _ASK_AGAIN_AFTER):
             self._asked = self._clock()

@@ -44,7 +44,7 @@ class Resealed:
 Reseal = Callable[[Database, RotatingSecret], Awaitable[list[Resealed]]]
 
 
-async def resealed(what: str, collection: Collection, field: str, sealer: Sealer) -> Resealed:
+async def reseal_field(what: str, collection: Collection, field: str, sealer: Sealer) -> Resealed:
     """Seal `field` of every document anew where it is under an older key.
 
     One that is written by somebody else meanwhile is left as they wrote it.
@@ -52,7 +52,7 @@ async def resealed(what: str, collection: Collection, field: str, sealer: Sealer
     counts = {"current": 0, "anew": 0, "lost": 0}
     async for document in collection.find({field: {"$type": "binData"}}, {field: 1}):
         try:
-            renewed = sealer.renewed(document[field], str(document["_id"]))
+            renewed = sealer.reseal(document[field], str(document["_id"]))
         except CannotOpen:
             log.warning("a secret opens under no key", what=what, id=str(document["_id"]))
             counts["lost"] += 1

@@ -44,7 +44,7 @@ class RotatingSecret:
         return any(found)
 
 
-def _checked(text: Any) -> RotatingSecret:
+def _validate(text: Any) -> RotatingSecret:
     try:
         secret = RotatingSecret.of(text)
     except (TypeError, ValueError):
@@ -59,7 +59,7 @@ SecretSetting = Annotated[
     RotatingSecret,
     NoDecode,  # a text, not JSON
     GetPydanticSchema(
-        lambda _source, _handler: core_schema.no_info_plain_validator_function(_checked)
+        lambda _source, _handler: core_schema.no_info_plain_validator_function(_validate)
     ),
 ]
 """A setting that holds one secret, or several while they rotate."""

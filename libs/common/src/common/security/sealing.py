@@ -33,14 +33,14 @@ class Sealer:
 
     def open(self, sealed: bytes, place: str) -> bytes:
         """Return what was sealed. Raises `CannotOpen`."""
-        return self._opened(sealed, place)[0]
+        return self._decrypt(sealed, place)[0]
 
-    def renewed(self, sealed: bytes, place: str) -> bytes | None:
+    def reseal(self, sealed: bytes, place: str) -> bytes | None:
         """Return `sealed` under the key in use, or None if it is so already. Raises `CannotOpen`."""
-        plain, cipher = self._opened(sealed, place)
+        plain, cipher = self._decrypt(sealed, place)
         return None if cipher is self._ciphers[0] else self.seal(plain, place)
 
-    def _opened(self, sealed: bytes, place: str) -> tuple[bytes, AESGCM]:
+    def _decrypt(self, sealed: bytes, place: str) -> tuple[bytes, AESGCM]:
         for cipher in self._ciphers:
             try:
                 return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode()), cipher

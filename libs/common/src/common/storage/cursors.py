@@ -46,7 +46,7 @@ def place_of(text: str, scope: Scope) -> Place:
     try:
         return _EPOCH + made * _MILLISECOND, last
     except OverflowError as fault:
-        raise _malformed() from fault
+        raise _malformed_cursor() from fault
 
 
 def cursor_at(spot: Spot, scope: Scope) -> str:
@@ -65,9 +65,9 @@ def spot_of(text: str, scope: Scope) -> Spot:
         if abs(number) > _MOST_NUMBER:
             raise OverflowError
     except (ValueError, TypeError, OverflowError, binascii.Error) as fault:
-        raise _malformed() from fault
+        raise _malformed_cursor() from fault
     if digest != _digest(scope):
-        raise _refused("it comes from a list with other filters, or of another workspace")
+        raise _cursor_refusal("it comes from a list with other filters, or of another workspace")
     return number, last
 
 
@@ -77,7 +77,7 @@ def milliseconds(moment: datetime) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Part(Generic[T]):
+class ListPart(Generic[T]):
     """A part of a list. `next` is the cursor of what follows, None at the end."""
 
     shown: Sequence[T]
@@ -94,7 +94,7 @@ def part_of(
     limit: int,
     after: str | None,
     descending: bool = True,
-) -> Part[T]:
+) -> ListPart[T]:
     """Return a part of a list that is bounded, and so read as a whole: in the order of its spots.
 
     No two entries have the same spot. It stands even where its entry has gone meanwhile.
@@ -108,7 +108,7 @@ def part_of(
     shown = left[skip : skip + limit]
     more = len(left) > skip + limit and shown
     following = cursor_at(shown[-1][0], scope) if more else None
-    return Part([one for _, one in shown], len(ordered), following)
+    return ListPart([one for _, one in shown], len(ordered), following)
 
 
 def _first(pair: tuple[Spot, Any]) -> Spot:
@@ -126,11 +126,11 @@ def check_reach(skip: int) -> None:
         )
 
 
-def _malformed() -> InvalidRequest:
-    return _refused("it is no cursor that a list has answered")
+def _malformed_cursor() -> InvalidRequest:
+    return _cursor_refusal("it is no cursor that a list has answered")
 
 
-def _refused(reason: str) -> InvalidRequest:
+def _cursor_refusal(reason: str) -> InvalidRequest:
     return InvalidRequest(
         "This cursor does not fit the list: send `next` of an answer back as `after`, with the same"
         " filters, or leave `after` out to begin anew.",

@@ -46,7 +46,7 @@ async def _nothing(_: Database) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class MigrationStep:
     """One version of a schema, in the order of the versions.
 
     `change` moves the data; a step that only brings an index has none. A step that `contracts`
@@ -64,7 +64,7 @@ class Schema:
 
     service: str
     indexes: Change
-    steps: Sequence[Step]
+    steps: Sequence[MigrationStep]
 
     @property
     def version(self) -> int:
@@ -167,7 +167,7 @@ async def migrate(
     if await _version(database, schema) > schema.version:
         tell(f"{database.name} is of a newer schema that fits: nothing to do")
         return
-    async with _locked(database, tell, silence) as holder:
+    async with _hold_lock(database, tell, silence) as holder:
         with pymongo.timeout(None):  # an index of a large collection takes its time
             await _bring_up(database, schema, holder, tell)
 
@@ -222,7 +222,7 @@ async def _indexes(database: Database) -> frozenset[str]:
 
 
 @contextlib.asynccontextmanager
-async def _locked(database: Database, tell: Tell, silence: float) -> AsyncIterator[str]:
+async def _hold_lock(database: Database, tell: Tell, silence: float) -> AsyncIterator[str]:
     """Hold the lock, giving signs of life; when it is lost all the same, cut the block off."""
     holder = new_id("migration")
     await _take(database, holder, tell, silence)

@@ -195,14 +195,14 @@ class Serving:
         reading = self._reading
         if reading is None or (reading.done() and loop.time() - self._ended > _SEEN_FOR):
             reading = self._reading = loop.create_task(self._read(), name="readiness")
-            reading.add_done_callback(self._done)
+            reading.add_done_callback(self._on_read_end)
         await asyncio.shield(reading)
 
     async def _read(self) -> None:
         with pymongo.timeout(_READ_WITHIN):
             await self._database["schema"].find_one({}, {"_id": 1})
 
-    def _done(self, reading: asyncio.Task[None]) -> None:
+    def _on_read_end(self, reading: asyncio.Task[None]) -> None:
         self._ended = reading.get_loop().time()
         if not reading.cancelled():
             reading.exception()  # whoever asked has it; if nobody waited, it is no bug

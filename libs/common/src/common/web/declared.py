@@ -15,27 +15,27 @@ _KNOWN = "kasal_query"
 
 async def _known_only(request: Request) -> None:
     if request.scope["query_string"] and request.scope["path"] not in PROBES:
-        check(request.query_params.keys(), _known(request.scope.get("route")))
+        check(request.query_params.keys(), _known_parameters(request.scope.get("route")))
 
 
 KnownQueryOnly = Depends(_known_only)
 """Dependency of a whole application: routes refuse what they do not declare."""
 
 
-def _known(route: Any) -> Collection[str]:
+def _known_parameters(route: Any) -> Collection[str]:
     found: set[str] | None = getattr(route, _KNOWN, None)
     if found is None:
-        found = _declared(getattr(route, "dependant", None))
+        found = _declared_parameters(getattr(route, "dependant", None))
         setattr(route, _KNOWN, found)
     return found
 
 
-def _declared(dependant: Any) -> set[str]:
+def _declared_parameters(dependant: Any) -> set[str]:
     """Return the names of all query parameters of a route and of what it depends on."""
     if dependant is None:
         return set()
     found = {name for field in dependant.query_params for name in _of(field)}
-    return found.union(*(_declared(inner) for inner in dependant.dependencies))
+    return found.union(*(_declared_parameters(inner) for inner in dependant.dependencies))
 
 
 def _of(field: Any) -> list[str]:

@@ -134,24 +134,24 @@ def error_response(
 def add_error_handlers(app: FastAPI) -> None:
     """Have every failure of `app` answered with the envelope."""
 
-    async def known(request: Request, fault: Exception) -> Response:
+    async def answer_error(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, KasalError)  # noqa: S101 - registered for this class only
         if isinstance(fault, DatabaseUnavailable):
             log.warning("the database does not answer", reason=str(fault.__cause__)[:500])
         return _answer(request, _of_no_id(request, fault))
 
-    async def invalid(request: Request, fault: Exception) -> Response:
+    async def answer_invalid(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, RequestValidationError)  # noqa: S101
         return _answer(request, invalid_request(fault.errors(), _body_of(request)))
 
-    async def routed(request: Request, fault: Exception) -> Response:
+    async def answer_http_exception(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, HTTPException)  # noqa: S101
         return _answer(request, _from_http(fault), fault.headers)
 
     app.add_exception_handler(Replayed, replay)
-    app.add_exception_handler(KasalError, known)
-    app.add_exception_handler(RequestValidationError, invalid)
-    app.add_exception_handler(HTTPException, routed)
+    app.add_exception_handler(KasalError, answer_error)
+    app.add_exception_handler(RequestValidationError, answer_invalid)
+    app.add_exception_handler(HTTPException, answer_http_exception)
 
 
 def _answer(

@@ -18,7 +18,7 @@ from pydantic_core import PydanticCustomError
 from common.contracts.bodies import check_bounded
 from common.contracts.values import check_storable
 from common.errors import ALL_ERRORS
-from common.storage.cursors import LONGEST, Part, Scope, Spot, part_of
+from common.storage.cursors import LONGEST, ListPart, Scope, Spot, part_of
 from common.times import rfc3339
 
 T = TypeVar("T")
@@ -58,7 +58,7 @@ class AnswerModel(BaseModel):
     model_config = ConfigDict(frozen=True)
 
 
-class Page(BaseModel):
+class PageQuery(BaseModel):
     """Which part of a list is wanted. Use as `page: Annotated[Page, Query()]`."""
 
     model_config = ConfigDict(frozen=True)
@@ -82,7 +82,7 @@ class Page(BaseModel):
         return (self.page - 1) * self.page_size
 
 
-class CursorPage(Page):
+class CursorPageQuery(PageQuery):
     """A part of a list that has cursors: one reads on by `after`, which costs the same anywhere."""
 
     after: Annotated[
@@ -109,7 +109,7 @@ class CursorPage(Page):
         scope: Scope,
         *,
         descending: bool = True,
-    ) -> Part[T]:
+    ) -> ListPart[T]:
         """Return the part that is wanted of a bounded list, see `cursors.part_of`."""
         return part_of(
             entries,

@@ -15,7 +15,7 @@ _MOVES_BY = 8_192
 """A client whose buffer is full must have taken so many bytes within so many seconds."""
 
 
-class Connection(Protocol):
+class ServerConnection(Protocol):
     """One connection of a server, as a transport's protocol sees it."""
 
     transport: Any
@@ -59,11 +59,11 @@ class SlowClients:
     """Breaks off the connections of one server whose clients have had their time."""
 
     def __init__(self) -> None:
-        self._closing: dict[Connection, float] = {}
+        self._closing: dict[ServerConnection, float] = {}
 
-    def look(self, connections: Iterable[Connection], now: float) -> None:
+    def look(self, connections: Iterable[ServerConnection], now: float) -> None:
         """Look at all of them; to be called again and again, `now` in the loop's seconds."""
-        closing: dict[Connection, float] = {}
+        closing: dict[ServerConnection, float] = {}
         for connection in tuple(connections):
             transport = connection.transport
             if transport is None:

@@ -27,7 +27,7 @@ from common.errors import (
 from common.ids import is_request_id, new_id
 from common.logs import bind_service, get_logger
 from common.process.starting import start_plainly
-from common.telemetry import SECONDS, Telemetry, extract, untraced
+from common.telemetry import SECONDS, Telemetry, extract, untraced_context
 
 log = get_logger(__name__)
 
@@ -158,7 +158,7 @@ def _parent(scope: Scope) -> Context:
     if told:
         return extract({"traceparent": told})
     background = scope["path"] in PROBES or scope["path"].startswith("/internal/")
-    return untraced() if background else Context()
+    return untraced_context() if background else Context()
 
 
 def _facts(scope: Scope) -> dict[str, str]:
@@ -204,7 +204,7 @@ class RequestLimits:
             return
         taken, answered = 0, False
 
-        async def counted() -> Message:
+        async def receive_within_limit() -> Message:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
@@ -212,15 +212,15 @@ class RequestLimits:
                 raise _BodyTooLarge
             return message
 
-        async def guarded(message: Message) -> None:
-            # A framework may turn what `counted` raises into an answer of its own.
+        async def send_unless_refused(message: Message) -> None:
+            # A framework may turn what `receive_within_limit` raises into an answer of its own.
             nonlocal answered
             if taken <= self._max or answered:
                 answered = True
                 await send(message)
 
         with contextlib.suppress(_BodyTooLarge):
-            await self._app(scope, counted, guarded)
+            await self._app(scope, receive_within_limit, send_unless_refused)
         if taken > self._max and not answered:
             await send_error(send, self._too_large(), current_request_id())
 

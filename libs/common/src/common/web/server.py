@@ -182,7 +182,7 @@ def on_stop_signal(stop: Callable[[], object], again: Callable[[], object] | Non
     loop = asyncio.get_running_loop()
     told = False
 
-    def called() -> None:
+    def on_signal() -> None:
         nonlocal told
         first, told = not told, True
         if first or again is None:
@@ -191,7 +191,7 @@ def on_stop_signal(stop: Callable[[], object], again: Callable[[], object] | Non
             again()
 
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, called)
+        loop.add_signal_handler(number, on_signal)
 
 
 def run(main: Callable[[], Awaitable[None]]) -> None:

@@ -238,7 +238,7 @@ def doubled(keyword: str, deep: int) -> dict[str, Any]:
 @pytest.mark.parametrize("keyword", ["anyOf", "oneOf"])
 def test_the_faults_of_many_choices_are_not_all_kept(keyword):
     schema = doubled(keyword, 12)  # 4,096 ways to be wrong
-    validation._compiled(validation.serialized(schema))
+    validation._compile(validation.serialize(schema))
     tracemalloc.start()
     try:
         assert complaint(schema, 5) is not None
@@ -249,7 +249,7 @@ def test_the_faults_of_many_choices_are_not_all_kept(keyword):
 
 def test_long_values_are_not_quoted_in_each_fault():
     schema = {"anyOf": [{"type": "string", "minLength": n} for n in range(60)]}
-    validation._compiled(validation.serialized(schema))
+    validation._compile(validation.serialize(schema))
     tracemalloc.start()
     try:
         assert complaint(schema, ["x" * 100] * 2_000) is not None

@@ -35,7 +35,7 @@ from common.idempotency.header import IdempotencyKey, creating
 from common.identity import ROLES, Identity, Role
 from common.storage.cursors import Spot, milliseconds
 from common.web.access import Admin, Viewer
-from common.web.models import CursorPage, failures
+from common.web.models import CursorPageQuery, failures
 
 router = APIRouter(tags=["auth"])
 
@@ -111,7 +111,7 @@ def me_of(user: User, workspace: Workspace, role: Role) -> Me:
 
 @router.get("/auth/workspaces", summary="List my workspaces")
 async def list_workspaces(
-    caller: Viewer, page: Annotated[CursorPage, Query()], use: Use
+    caller: Viewer, page: Annotated[CursorPageQuery, Query()], use: Use
 ) -> BelongingList:
     belongings = await use.logins.belongings(caller)
     part = page.part(belongings, _spot, ("workspaces", caller.user_id), descending=False)
@@ -151,7 +151,7 @@ async def switch(body: SwitchRequest, caller: Viewer, use: Use) -> LoggedIn:
 
 @router.get("/auth/api-keys", summary="List API keys")
 async def list_api_keys(
-    caller: Admin, page: Annotated[CursorPage, Query()], use: Use
+    caller: Admin, page: Annotated[CursorPageQuery, Query()], use: Use
 ) -> ApiKeyList:
     keys = await use.workspace_keys.all(caller)
     part = page.part(keys, lambda key: (0, key.id), ("api-keys", caller.workspace_id))

@@ -22,7 +22,7 @@ from common.idempotency.header import IdempotencyKey, creating
 from common.idempotency.keys import GivenKey
 from common.identity import ROLES, Identity
 from common.web.access import Admin, caller_of
-from common.web.models import CursorPage, failures
+from common.web.models import CursorPageQuery, failures
 
 router = APIRouter(tags=["workspace"])
 _EITHER: dict[str, Any] = {"security": [{"HTTPBearer": []}, {}]}
@@ -75,7 +75,7 @@ async def _invite(
 
 @router.get("/workspace/invitations", summary="List invitations that wait")
 async def list_invitations(
-    caller: Admin, page: Annotated[CursorPage, Query()], use: Use
+    caller: Admin, page: Annotated[CursorPageQuery, Query()], use: Use
 ) -> InvitationList:
     waiting = await use.invitations.waiting(caller)
     part = page.part(

@@ -35,8 +35,11 @@ class AuthUseCases:
     keys: IdempotencyKeys
 
 
-def use_cases(request: Request) -> AuthUseCases:
-    """Return what the application was wired with."""
+async def use_cases(request: Request) -> AuthUseCases:
+    """Return what the application was wired with.
+
+    It is a coroutine because FastAPI would call a function on another thread.
+    """
     held: AuthUseCases = request.app.state.use_cases
     return held
 
@@ -45,7 +48,7 @@ Use = Annotated[AuthUseCases, Depends(use_cases)]
 """Parameter type of what the routes use."""
 
 
-def _address(request: Request, use: Use) -> str:
+async def _address(request: Request, use: Use) -> str:
     """Return the name under which the client's address is counted.
 
     The header is trusted only from the gateway, which shows the services' secret; for anybody else the
@@ -61,7 +64,7 @@ ClientAddress = Annotated[str, Depends(_address)]
 """Parameter type of where a client is."""
 
 
-def _forbid_caching(response: Response) -> None:
+async def _forbid_caching(response: Response) -> None:
     response.headers["Cache-Control"] = "no-store"
 
 

@@ -17,14 +17,14 @@ from auth.routes.use_cases import Use
 from common.identity import ROLES
 from common.storage.cursors import Spot, milliseconds
 from common.web.access import Admin, Owner, Viewer
-from common.web.models import CursorPage, failures
+from common.web.models import CursorPageQuery, failures
 
 router = APIRouter(tags=["workspace"])
 
 
 @router.get("/workspace/members", summary="List members")
 async def list_members(
-    caller: Viewer, page: Annotated[CursorPage, Query()], use: Use
+    caller: Viewer, page: Annotated[CursorPageQuery, Query()], use: Use
 ) -> MemberList:
     members = await use.memberships.members(caller)
     part = page.part(members, _spot, ("members", caller.workspace_id))

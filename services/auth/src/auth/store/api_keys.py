@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from auth.domain.logins.revocations import REVOKED_FOR
 from auth.domain.tokens.api_keys import ApiKey
 from common.idempotency.once import KeyTaken, Receipt
-from common.idempotency.receipts import MongoReceipts, kept
+from common.idempotency.receipts import MongoReceipts, receipt_field
 from common.identity import ROLES
 from common.storage.mongo import Database, Document
 from common.storage.stores import mongo_store
@@ -33,7 +33,7 @@ class MongoApiKeys:
         fields = asdict(key)
         document = {"_id": fields.pop("id"), **fields, "role": key.role.label, "revoked_at": None}
         try:
-            await self._keys.insert_one({**document, **kept(receipt)})
+            await self._keys.insert_one({**document, **receipt_field(receipt)})
         except DuplicateKeyError:
             raise KeyTaken from None
 

@@ -2,7 +2,7 @@
 
 from auth.domain.accounts.users import account_of
 from common.idempotency import receipts
-from common.storage.migrations import Schema, Step
+from common.storage.migrations import MigrationStep, Schema
 from common.storage.mongo import Database, ensure_index
 
 
@@ -35,8 +35,10 @@ SCHEMA = Schema(
     "auth",
     indexes,
     (
-        Step("the first indexes"),
-        Step("indexes of idempotency receipts"),
-        Step("an index of sessions by user; accounts by lower case", accounts_by_lower_case),
+        MigrationStep("the first indexes"),
+        MigrationStep("indexes of idempotency receipts"),
+        MigrationStep(
+            "an index of sessions by user; accounts by lower case", accounts_by_lower_case
+        ),
     ),
 )

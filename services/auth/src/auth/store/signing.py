@@ -12,7 +12,7 @@ from cryptography.hazmat.primitives.serialization import (
 from pymongo.errors import DuplicateKeyError
 
 from auth.domain.tokens.signing import SigningKey
-from common.security.resealing import Resealed, resealed
+from common.security.resealing import Resealed, reseal_field
 from common.security.sealing import CannotOpen, Sealer
 from common.storage.mongo import Database, Document
 from common.storage.stores import mongo_store
@@ -50,7 +50,7 @@ class MongoSigningKeys:
 
     async def reseal(self) -> Resealed:
         """Seal under the current secret key what an older one sealed."""
-        return await resealed("signing keys", self._keys, "private", self._sealer)
+        return await reseal_field("signing keys", self._keys, "private", self._sealer)
 
     def _key(self, document: Document) -> SigningKey:
         private = load_der_private_key(

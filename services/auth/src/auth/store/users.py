@@ -38,7 +38,7 @@ class MongoUsers:
     async def add(self, user: User, receipt: Receipt | None = None) -> None:
         fields = asdict(user)
         fields["_id"] = fields.pop("id")
-        document = {**fields, "account": account_of(user.email), **receipts.kept(receipt)}
+        document = {**fields, "account": account_of(user.email), **receipts.receipt_field(receipt)}
         try:
             await self._users.insert_one(document)
         except DuplicateKeyError:
@@ -53,7 +53,10 @@ class MongoUsers:
 
     async def note_registration(self, email: str, now: datetime, receipt: Receipt | None) -> None:
         account = {"account": account_of(email)}
-        change = {"$set": {"asked_again_at": now}, **receipts.pushed(receipt, _MOST_STRANGERS)}
+        change = {
+            "$set": {"asked_again_at": now},
+            **receipts.push_receipt(receipt, _MOST_STRANGERS),
+        }
         result = await self._users.update_one({**account, **receipts.unless_kept(receipt)}, change)
         if receipt is not None and not result.matched_count:
             raise KeyTaken
@@ -144,7 +147,7 @@ class MongoWorkspaces:
         del fields["_id"]
         result = await self._workspaces.update_one(
             {**read_with, **receipts.unless_kept(receipt)},
-            {"$set": fields, **receipts.pushed(receipt)},
+            {"$set": fields, **receipts.push_receipt(receipt)},
         )
         if receipt is not None and not result.matched_count:
             kept = {"_id": workspace.id, f"{receipts.FIELD}.key": receipt.key}

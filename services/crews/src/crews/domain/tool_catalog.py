@@ -48,7 +48,7 @@ class ToolCatalog:
             created_at=utc_now(),
             **{
                 **draft.model_dump(exclude={"credentials"}),
-                "endpoint": query_keys.unmasked(draft.endpoint, None)[0],
+                "endpoint": query_keys.unmask(draft.endpoint, None)[0],
                 "headers": unmask_headers(draft.headers, {}),
             },
         )
@@ -120,7 +120,7 @@ def _apply(tool: RegisteredTool, changes: ToolChanges) -> Changed:
     if moved and changes.headers is None:
         wanted = harmless_headers(tool.headers)
     dropped = tuple(name for name in changed.headers if name not in wanted)
-    endpoint, lost = query_keys.unmasked(changed.endpoint, None if moved else tool.endpoint)
+    endpoint, lost = query_keys.unmask(changed.endpoint, None if moved else tool.endpoint)
     changed = changed.model_copy(update={"headers": wanted, "endpoint": endpoint})
     try:
         check_credentials(changed.auth_type, changes.credentials)

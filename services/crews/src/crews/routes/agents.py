@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from common.idempotency.header import IdempotencyKey, creating
 from common.web.access import Editor, Viewer
-from common.web.models import CursorPage, failures
+from common.web.models import CursorPageQuery, failures
 from crews.domain.crew import Agent
 from crews.domain.drafts import AgentChanges, AgentRequest, CrewId
 from crews.routes.bodies import AgentList, AgentView, Created, Updated, agent_view
@@ -15,7 +15,7 @@ from crews.routes.use_cases import IfMatch, Use, condition, entry_tag, number_of
 router = APIRouter(tags=["Agents"])
 
 
-class AgentQuery(CursorPage):
+class AgentQuery(CursorPageQuery):
     crew_id: Annotated[CrewId | None, Query(description="Only agents of this crew")] = None
 
 

@@ -157,7 +157,7 @@ def tool_view(tool: RegisteredTool) -> ToolView:
     shown = tool.model_dump(exclude={"workspace_id", "headers", "endpoint"})
     return ToolView(
         **shown,
-        endpoint=query_keys.masked(tool.endpoint),
+        endpoint=query_keys.mask(tool.endpoint),
         headers=mask_headers(tool.headers),
         warnings=_warnings(tool),
     )
@@ -169,7 +169,7 @@ def registration_answer(draft: ToolDraft, tool: RegisteredTool) -> ToolRegistere
     headers = [name for name in draft.headers if name not in tool.headers]
     if headers:
         warnings.append(f"Headers whose value was {MASK} were left out: {', '.join(headers)}.")
-    query = query_keys.unmasked(draft.endpoint, None)[1]
+    query = query_keys.unmask(draft.endpoint, None)[1]
     if query:
         warnings.append(
             f"Keys in the address whose value was {MASK} were left out: {', '.join(query)}."

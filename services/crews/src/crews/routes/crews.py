@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from common.idempotency.header import IdempotencyKey, creating
 from common.web.access import Editor, Viewer
-from common.web.models import CursorPage, failures
+from common.web.models import CursorPageQuery, failures
 from crews.domain.crew import Crew
 from crews.domain.drafts import CrewChanges, CrewDraft
 from crews.routes.bodies import (
@@ -23,7 +23,7 @@ from crews.routes.use_cases import LOOKED, IfMatch, Use, condition, crew_tag, nu
 router = APIRouter(tags=["Crews"])
 
 
-class CrewQuery(CursorPage):
+class CrewQuery(CursorPageQuery):
     status: Annotated[CrewState | None, Query(description="Only crews in this state")] = None
     name: Annotated[
         str | None,

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
-from common.contracts.memory import LONGEST_KEY, SCOPE, key_input, keyed
+from common.contracts.memory import LONGEST_KEY, SCOPE, key_input, shelf_of
 from common.errors import InvalidRequest
 from common.web.access import Editor, Viewer
 from common.web.models import failures
@@ -106,7 +106,7 @@ def _shelf(scope: str, which: Shelf) -> str:
     if which.key_type == "number" and not _WHOLE.fullmatch(which.key):
         raise _unclear("key", "It is not a whole number")
     try:
-        return keyed(name, int(which.key) if which.key_type == "number" else which.key)
+        return shelf_of(name, int(which.key) if which.key_type == "number" else which.key)
     except ValueError as fault:
         raise _unclear("key", str(fault)) from None
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Response
 from common.contracts.crew_fields import AgentId
 from common.idempotency.header import IdempotencyKey, creating
 from common.web.access import Editor, Viewer
-from common.web.models import CursorPage, failures
+from common.web.models import CursorPageQuery, failures
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Crew, Task
 from crews.domain.drafts import CrewId, TaskChanges, TaskRequest
@@ -26,7 +26,7 @@ from crews.routes.use_cases import (
 router = APIRouter(tags=["Tasks"])
 
 
-class TaskQuery(CursorPage):
+class TaskQuery(CursorPageQuery):
     crew_id: Annotated[CrewId | None, Query(description="Only tasks of this crew")] = None
     agent_id: Annotated[AgentId | None, Query(description="Only tasks of this agent")] = None
     status: Annotated[TaskStatus | None, Query(description="Only tasks in this state" + LOOKED)] = (

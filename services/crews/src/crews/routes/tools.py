@@ -8,7 +8,7 @@ from fastapi import APIRouter, Query
 from common.contracts.tools import BUILT_IN_TOOLS
 from common.idempotency.header import IdempotencyKey, creating
 from common.web.access import Admin, Viewer
-from common.web.models import CursorPage, failures
+from common.web.models import CursorPageQuery, failures
 from crews.domain.tools import ToolChanges, ToolDraft
 from crews.routes.bodies import (
     ToolList,
@@ -28,7 +28,9 @@ _OWN = 1_000
 
 
 @router.get("/tools", summary="List available tools")
-async def list_tools(caller: Viewer, page: Annotated[CursorPage, Query()], use: Use) -> ToolList:
+async def list_tools(
+    caller: Viewer, page: Annotated[CursorPageQuery, Query()], use: Use
+) -> ToolList:
     built_in = [
         ToolSummary(name=tool.name, description=tool.description, category=tool.category)
         for tool in BUILT_IN_TOOLS

@@ -9,8 +9,8 @@ from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
 from common.idempotency.keys import IdempotencyKeys
-from common.storage.cursors import Part, Scope, Spot, cursor_at, spot_of
-from common.web.models import CursorPage
+from common.storage.cursors import ListPart, Scope, Spot, cursor_at, spot_of
+from common.web.models import CursorPageQuery
 from crews.domain.activity import TaskStatus
 from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew import Agent, Crew, Task
@@ -53,7 +53,8 @@ LOOKED = (
 """What the API documents about filters that no index serves."""
 
 
-def _use_cases(request: Request) -> CrewsUseCases:
+async def _use_cases(request: Request) -> CrewsUseCases:
+    # A coroutine, because FastAPI would call a function on another thread.
     held: CrewsUseCases = request.app.state.use_cases
     return held
 
@@ -69,15 +70,15 @@ def place_in(pair: tuple[Crew, Agent | Task]) -> Spot:
     return pair[1].number, pair[1].id
 
 
-def number_of(page: CursorPage, scope: Scope) -> int | None:
+def number_of(page: CursorPageQuery, scope: Scope) -> int | None:
     """Return the number below which the page starts, None for the first. Raises as `spot_of` does."""
     return None if page.after is None else spot_of(page.after, scope)[0]
 
 
-def part_of(stretch: Stretch[T], scope: Scope) -> Part[T]:
+def part_of(stretch: Stretch[T], scope: Scope) -> ListPart[T]:
     """Return a stretch of a list with the cursor of its next page."""
     end = None if stretch.end is None else cursor_at((stretch.end, ""), scope)
-    return Part(stretch.entries, stretch.total, end)
+    return ListPart(stretch.entries, stretch.total, end)
 
 
 def crew_tag(crew: Crew) -> str:

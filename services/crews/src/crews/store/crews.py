@@ -51,10 +51,10 @@ class MongoCrews:
 
     async def _insert(self, crew: Crew, receipt: Receipt | None) -> None:
         try:
-            await self._crews.insert_one({**crew_document(crew), **receipts.kept(receipt)})
+            await self._crews.insert_one({**crew_document(crew), **receipts.receipt_field(receipt)})
         except DuplicateKeyError:
             # The demo's ids come again: its crew takes the place of what is left of a deleted one.
-            revived = {**crew_changes(crew), **receipts.pushed(receipt)}
+            revived = {**crew_changes(crew), **receipts.push_receipt(receipt)}
             gone = {"_id": crew.id, "gone_until": {"$exists": True}}
             if not (await self._crews.update_one(gone, revived)).matched_count:
                 raise
@@ -96,7 +96,7 @@ class MongoCrews:
 
     async def _replace(self, before: Crew, after: Crew, receipt: Receipt | None) -> bool:
         read_with = {"_id": before.id, "version": before.version}
-        changes = {**crew_changes(after), **receipts.pushed(receipt)}
+        changes = {**crew_changes(after), **receipts.push_receipt(receipt)}
         try:
             result = await self._crews.update_one(
                 {**read_with, **receipts.unless_kept(receipt)}, changes

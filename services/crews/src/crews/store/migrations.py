@@ -1,7 +1,7 @@
 """The schema of crews' database; see docs/reference/schema.md before you change it."""
 
 from common.idempotency import receipts
-from common.storage.migrations import Schema, Step
+from common.storage.migrations import MigrationStep, Schema
 from common.storage.mongo import Database, ensure_index
 from crews.store.documents import crew_of
 from crews.store.totals import mark_for_recount
@@ -46,10 +46,10 @@ SCHEMA = Schema(
     "crews",
     indexes,
     (
-        Step("the first indexes"),
-        Step("indexes of idempotency receipts"),
-        Step("hierarchical crews whose tasks need no agent", _managed_without_agents),
-        Step("an index of the memories that are kept apart by a key"),
-        Step("indexes of crews by status, and by the tools they use"),
+        MigrationStep("the first indexes"),
+        MigrationStep("indexes of idempotency receipts"),
+        MigrationStep("hierarchical crews whose tasks need no agent", _managed_without_agents),
+        MigrationStep("an index of the memories that are kept apart by a key"),
+        MigrationStep("indexes of crews by status, and by the tools they use"),
     ),
 )

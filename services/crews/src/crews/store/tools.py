@@ -9,7 +9,7 @@ from pymongo.errors import DuplicateKeyError
 from common.errors import Conflict, NotFound
 from common.idempotency import receipts
 from common.idempotency.once import Receipt
-from common.security.resealing import Resealed, resealed
+from common.security.resealing import Resealed, reseal_field
 from common.security.sealing import CannotOpen, Sealer
 from common.storage.mongo import Database, Document
 from common.storage.stores import mongo_store
@@ -57,7 +57,7 @@ class MongoCustomTools:
             )
         document = {**_document(tool), "sealed": self._seal(tool.id, credentials)}
         try:
-            await self._tools.insert_one({**document, **receipts.kept(receipt)})
+            await self._tools.insert_one({**document, **receipts.receipt_field(receipt)})
         except DuplicateKeyError:
             raise _name_conflict(tool) from None
 
@@ -118,7 +118,7 @@ class MongoCustomTools:
 
     async def reseal(self) -> Resealed:
         """Seal under the current secret key what an older one sealed."""
-        return await resealed("credentials of tools", self._tools, "sealed", self._sealer)
+        return await reseal_field("credentials of tools", self._tools, "sealed", self._sealer)
 
     def _seal(self, tool_id: str, credentials: Mapping[str, str] | None) -> bytes | None:
         if not credentials:

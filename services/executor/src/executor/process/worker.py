@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from common.bus import Bus
 from common.logs import bind_service, get_logger
 from common.process.health import Check
-from common.process.reaching import reached
+from common.process.reaching import wait_for_backend
 from common.process.watching import BackendWatch
 from common.telemetry import Telemetry
 from executor.domain.worker.worker import Worker
@@ -68,10 +68,10 @@ class WorkerProcess:
     async def _begin(self) -> None:
         if self.eager:
             await asyncio.to_thread(self.warm_up)
-        await reached("mongo", self.prepare)
+        await wait_for_backend("mongo", self.prepare)
         await self.worker.start()
-        await reached("bus", self.bus.start)
-        await reached("bus", self.consumers.start)
+        await wait_for_backend("bus", self.bus.start)
+        await wait_for_backend("bus", self.consumers.start)
         log.info("the worker takes jobs", worker=self.worker.worker_id)
         if not self.eager:
             # Only now: importing the model libraries would delay the start of all services.

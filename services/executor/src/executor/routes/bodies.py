@@ -9,7 +9,7 @@ from pydantic import Field
 
 from common.contracts.events import ExecutionStatus, Outcome, QuestionKind
 from common.contracts.ids import id_of
-from common.web.models import AnswerModel, CursorPage, NextPage, RequestModel, Timestamp, text
+from common.web.models import AnswerModel, CursorPageQuery, NextPage, RequestModel, Timestamp, text
 from executor.domain.api.reading import TraceRow
 from executor.domain.api.submission import Accepted
 from executor.domain.ending.tallies import CrewStats, Tally
@@ -145,7 +145,7 @@ class InputTaken(AnswerModel):
     status: Annotated[ExecutionStatus, Field(description="What the job is now")]
 
 
-class ListExecutions(CursorPage):
+class ListExecutions(CursorPageQuery):
     crew_id: Annotated[_CrewId | None, Query()] = None
     status: ExecutionStatus | None = None
 

@@ -1,6 +1,6 @@
 """The schema of the executor's database; see docs/reference/schema.md before you change it."""
 
-from common.storage.migrations import Schema, Step
+from common.storage.migrations import MigrationStep, Schema
 from common.storage.mongo import Database, Document, ensure_index
 from executor.store import receipts
 from executor.store.marks import is_marked, marks_of
@@ -69,14 +69,14 @@ SCHEMA = Schema(
     "executor",
     indexes,
     (
-        Step("the first indexes"),
-        Step("indexes of idempotency receipts"),
-        Step("one index for all lists of a workspace", _one_index_for_lists),
-        Step("receipts in a collection of their own", receipts.move_receipts),
-        Step(
+        MigrationStep("the first indexes"),
+        MigrationStep("indexes of idempotency receipts"),
+        MigrationStep("one index for all lists of a workspace", _one_index_for_lists),
+        MigrationStep("receipts in a collection of their own", receipts.move_receipts),
+        MigrationStep(
             "indexes for each list of executions, and for turns of workspaces",
             _an_index_for_each_list,
         ),
-        Step("marks of executions in a collection of their own", _marks_apart),
+        MigrationStep("marks of executions in a collection of their own", _marks_apart),
     ),
 )

@@ -1,6 +1,6 @@
 """What a run leaves behind."""
 
-from common.contracts.memory import keyed
+from common.contracts.memory import shelf_of
 from common.errors import Unavailable
 
 ON = {"memory": {"short_term": True, "long_term": True}}
@@ -26,7 +26,7 @@ async def test_nothing_is_kept_unless_it_is_switched_on(stage, kit):
 
 
 async def test_what_is_kept_goes_where_the_run_has_read_after_a_resume_too(stage, kit):
-    shelf = keyed("customer_id", "42")
+    shelf = shelf_of("customer_id", "42")
     crew = kit.crew(2, configuration=ON, memory={"shelf": shelf})
     events = await stage.run(crew)
     await stage.run(crew, events[: kit.types(events).index("task_complete") + 1])

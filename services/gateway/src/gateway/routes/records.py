@@ -13,7 +13,7 @@ from opentelemetry.context import Context
 from opentelemetry.trace import Span, SpanKind, Status, StatusCode, set_span_in_context
 from structlog.contextvars import bind_contextvars
 
-from common.telemetry import SECONDS, Telemetry, extract, untraced
+from common.telemetry import SECONDS, Telemetry, extract, untraced_context
 from common.web.requests import METHODS, PROBES
 from gateway.routes.visit import Visit
 
@@ -105,7 +105,7 @@ class Records:
         traceparent = visit.header(b"traceparent")
         parent = extract({"traceparent": traceparent}) if traceparent else _NOTHING
         if not traceparent and visit.path in PROBES:
-            parent = untraced()
+            parent = untraced_context()
         span: Span = self._tracer.start_span(visit.method, parent, kind=SpanKind.SERVER)
         context = span.get_span_context()
         if context.is_valid:

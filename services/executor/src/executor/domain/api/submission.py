@@ -11,7 +11,7 @@ import orjson
 from common.errors import InvalidRequest
 from common.idempotency.once import KeyTaken, Once, at_most_once, receipt_of
 from common.ids import new_id
-from common.process.turns import sent_ahead
+from common.process.turns import let_messages_leave
 from common.times import utc_now
 from executor.domain.api.estimates import Estimates
 from executor.domain.api.quotas import Quotas
@@ -102,7 +102,7 @@ class Submission:
         if not stored and once is not None:
             raise KeyTaken
         self._outbox.send_submission(accepted.job)
-        await sent_ahead()
+        await let_messages_leave()
 
 
 def check_storable(inputs: Mapping[str, Any]) -> None:

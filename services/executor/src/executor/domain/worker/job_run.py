@@ -11,7 +11,7 @@ from opentelemetry import trace
 from common.contracts.events import ExecutionStatus
 from common.errors import Unavailable
 from common.logs import bound, get_logger
-from common.process.turns import sent_ahead
+from common.process.turns import let_messages_leave
 from common.telemetry import extract
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log.appender import Appender
@@ -79,7 +79,7 @@ class JobRun:
         # Made inside the span of this run, so that what it publishes belongs to it.
         journal = self._journal()
         try:
-            await sent_ahead()  # the event of the claim
+            await let_messages_leave()  # the event of the claim
             log.info("a job runs", crew_id=self.claimed.crew_id)
             await self._execute(journal)
         except Superseded:

@@ -3,7 +3,7 @@
 import pytest
 
 from common.contracts.crew import MemorySnapshot
-from common.contracts.memory import keyed
+from common.contracts.memory import shelf_of
 from common.errors import InvalidRequest
 from executor.domain.api.submission import check_storable
 from executor.domain.inputs.checks import check_runnable, runnable_crew
@@ -57,7 +57,7 @@ def _remembering(make_crew, scope, *, on=True):
 async def test_a_keyed_crew_reads_the_memory_of_its_inputs(make_crew):
     crews = _remembering(make_crew, "{customer_id}")
     crew = await runnable_crew(crews, "ws_1", "crew_1", {"topic": "t", "customer_id": "42"})
-    shelf = keyed("customer_id", "42")
+    shelf = shelf_of("customer_id", "42")
     assert crews.asked == [("ws_1", "crew_1", shelf)]
     assert (crew.memory.shelf, crew.memory.short_term) == (shelf, ["likes mail"])
 
