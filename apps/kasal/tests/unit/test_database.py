@@ -167,7 +167,7 @@ class Program:
             raise ProgramFailed("Thing did not get ready in time")
         self.did.append("ready")
 
-    async def died(self) -> str:
+    async def wait_for_exit(self) -> str:
         await self.ended.wait()
         return "Thing has ended with 1"
 

@@ -18,7 +18,7 @@ class Part:
         self.settled = asyncio.Event()
         self.lines: list[str] = []
 
-    async def ended(self) -> str:
+    async def wait_for_exit(self) -> str:
         if not self.lives:
             self.settled.set()
             await asyncio.Event().wait()
@@ -38,7 +38,7 @@ class Part:
         self.now += seconds
 
     async def keep(self) -> None:
-        kept = KeptPart("worker-1", self.ended, self.start, self.ready)
+        kept = KeptPart("worker-1", self.wait_for_exit, self.start, self.ready)
         await Keeper(self.lines.append, lambda: self.now, self.sleep).keep([kept])
 
 
