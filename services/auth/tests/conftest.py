@@ -14,7 +14,7 @@ from auth.wiring import build_app
 from common.backends import Backends
 from common.identity import ROLES, Role
 from common.settings import MongoSettings
-from devkit.serving import served
+from devkit.serving import serve
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def start(mongo_settings: MongoSettings, redis_url: str, amqp_url: str) -> Start
                 **given,
             }
         )
-        async with served(build_app(settings, Backends())) as running:
+        async with serve(build_app(settings, Backends())) as running:
             mongo = {name: getattr(settings, name) for name in MongoSettings.model_fields}
             yield Client(running, mongo)
 

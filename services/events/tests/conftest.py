@@ -12,7 +12,7 @@ from events_testkit.world import World, Worlds
 
 from common.telemetry import Telemetry
 from devkit.identity import LocalKeys, TokenMaker
-from devkit.serving import served
+from devkit.serving import serve
 from kasal_platform.embedded.backends import InProcessBackends
 
 
@@ -32,7 +32,7 @@ def world_of(platform: FakePlatform, make_token: TokenMaker) -> Worlds:
 
         backends = InProcessBackends()
         async with AsyncExitStack() as stack:
-            peers = await stack.enter_async_context(served(platform.app))
+            peers = await stack.enter_async_context(serve(platform.app))
             chosen = {
                 "amqp_url": "memory://",
                 "redis_url": "memory://",
@@ -48,7 +48,7 @@ def world_of(platform: FakePlatform, make_token: TokenMaker) -> Worlds:
             await bus.start()
             stack.push_async_callback(bus.close)
             app = build_app(configured, backends)
-            running = await stack.enter_async_context(served(app))
+            running = await stack.enter_async_context(serve(app))
             yield World(platform, running, bus, app, make_token())
 
     return made

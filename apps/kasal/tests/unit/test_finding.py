@@ -22,7 +22,7 @@ def taken(monkeypatch):
         steps.append("program")
         yield finding.FoundBackend(program)
 
-    monkeypatch.setattr(finding, "_started", started)
+    monkeypatch.setattr(finding, "_run_program", started)
     monkeypatch.setattr(redis, "program", lambda folder: f"redis over {folder}")
     return steps
 

@@ -16,7 +16,7 @@ from devkit.raw import (
     frame,
     raw_socket,
 )
-from devkit.serving import served
+from devkit.serving import serve
 
 MEGABYTE = 1_048_576
 _ENDS_WITHIN = 12.0
@@ -57,7 +57,7 @@ class _App:
     ids=["long pings", "empty pings", "pongs", "fragments of nothing"],
 )
 async def test_frames_that_say_nothing_are_taken_up_to_a_limit(piece: bytes):
-    async with served(_App()) as server, raw_socket(server.url) as socket:
+    async with serve(_App()) as server, raw_socket(server.url) as socket:
         assert socket.handshake.startswith(b"HTTP/1.1 101 ")
         if piece.startswith(b"\x00"):
             socket.writer.write(frame(TEXT, b"begun", last=False))
@@ -68,19 +68,19 @@ async def test_frames_that_say_nothing_are_taken_up_to_a_limit(piece: bytes):
 
 
 async def test_a_flood_is_closed_with_a_code_that_says_so():
-    async with served(_App()) as server, raw_socket(server.url, small=False) as socket:
+    async with serve(_App()) as server, raw_socket(server.url, small=False) as socket:
         socket.writer.write(frame(PING, b"x") * 1_300)
         assert await socket.closing_code(5) == 4429
 
 
 async def test_a_ping_is_still_answered():
-    async with served(_App()) as server, raw_socket(server.url) as socket:
+    async with serve(_App()) as server, raw_socket(server.url) as socket:
         socket.writer.write(frame(PING, b"are you there"))
         assert await socket.reader.readexactly(15) == b"\x8a\x0dare you there"
 
 
 async def test_a_client_that_reads_nothing_is_closed_and_then_cut_off():
-    async with served(_App(patience=0.3)) as server, raw_socket(server.url) as socket:
+    async with serve(_App(patience=0.3)) as server, raw_socket(server.url) as socket:
         socket.writer.write(frame(PING, b"x" * 125) * 1_000)
         assert await socket.closing_code(5) == 4408, "pongs stand before it, none after it"
         assert await socket.ended(_ENDS_WITHIN), "though the close frame is never answered"
@@ -89,7 +89,7 @@ async def test_a_client_that_reads_nothing_is_closed_and_then_cut_off():
 async def test_messages_are_read_no_faster_than_the_application_takes_them():
     """And none is lost, whatever the pieces they come in."""
     app = _App()
-    async with served(app) as server, raw_socket(server.url) as socket:
+    async with serve(app) as server, raw_socket(server.url) as socket:
         one = frame(TEXT, b'{"type":"ping"}')
         async with loop_lag():
             socket.writer.write(one * 20_000)
@@ -112,7 +112,7 @@ async def test_a_message_of_many_parts_is_whole():
         heard.append((await receive())["text"])
         await send({"type": "websocket.close", "code": 1000})
 
-    async with served(app) as server, raw_socket(server.url) as socket:
+    async with serve(app) as server, raw_socket(server.url) as socket:
         parts = [frame(CONTINUATION, b"b" * 200, last=False) for _ in range(100)]
         whole = [frame(TEXT, b"a", last=False), *parts, frame(PING), frame(CONTINUATION, b"c")]
         socket.writer.write(b"".join(whole))
@@ -122,7 +122,7 @@ async def test_a_message_of_many_parts_is_whole():
 
 @pytest.mark.parametrize("opcode", [TEXT, BINARY])
 async def test_a_message_without_an_end_is_too_large(opcode: int):
-    async with served(_App()) as server, raw_socket(server.url, small=False) as socket:
+    async with serve(_App()) as server, raw_socket(server.url, small=False) as socket:
         await _write(socket, frame(opcode, b"x" * 1_000, last=False))
         for _ in range(100):
             await _write(socket, frame(CONTINUATION, b"x" * 1_000, last=False))
@@ -130,7 +130,7 @@ async def test_a_message_without_an_end_is_too_large(opcode: int):
 
 
 async def test_after_its_own_close_frame_a_client_is_not_waited_for():
-    async with served(_App()) as server, raw_socket(server.url) as socket:
+    async with serve(_App()) as server, raw_socket(server.url) as socket:
         socket.writer.write(frame(CLOSE, b"\x03\xe8"))
         assert await socket.ended(5)
 

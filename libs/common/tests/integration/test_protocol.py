@@ -8,7 +8,7 @@ import pytest
 
 from common.web import protocol
 from devkit.loop_lag import loop_lag
-from devkit.serving import served
+from devkit.serving import serve
 
 Talk = Callable[[bytes], Awaitable[bytes]]
 POST = b"POST / HTTP/1.1\r\nHost: x\r\n"
@@ -38,7 +38,7 @@ async def _app(scope, receive, send) -> None:
 @pytest.fixture
 async def talk():
     """A function that sends bytes on a new connection and returns all that comes until its end."""
-    async with served(_app) as server:
+    async with serve(_app) as server:
         port = int(server.url.rpartition(":")[2])
 
         async def exchange(data: bytes) -> bytes:
@@ -81,7 +81,7 @@ async def talk_in_pieces(headers_of):
         if scope["type"] == "http":
             headers_of.append(list(scope["headers"]))
 
-    async with served(app) as server:
+    async with serve(app) as server:
         port = int(server.url.rpartition(":")[2])
 
         async def exchange(data: bytes, piece: int) -> bytes:

@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Header, Query
 from common.telemetry import Telemetry
 from common.web.http import create_app
 from common.web.models import PageQuery
-from devkit.serving import served
+from devkit.serving import serve
 
 
 async def _sorted(order: str = "asc") -> str:
@@ -43,7 +43,7 @@ async def service():
 
     telemetry = Telemetry("things")
     app = create_app("things", telemetry=telemetry, routers=[router], lifespan=lifespan, checks={})
-    async with served(app) as running:
+    async with serve(app) as running:
         yield running
     telemetry.close()
 

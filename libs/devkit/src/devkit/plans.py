@@ -139,7 +139,7 @@ def _ours() -> bool:
     ours = False
     while frame is not None:
         name = frame.f_code.co_filename
-        if name.endswith(("/common/migrations.py", "/store/migrations.py")):
+        if name.endswith(("/common/storage/migrations.py", "/store/migrations.py")):
             return False
         ours = ours or bool(_OURS.search(name))
         frame = frame.f_back

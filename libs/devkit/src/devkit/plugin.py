@@ -26,7 +26,7 @@ from common.telemetry import Telemetry
 from devkit.bounded import accepted
 from devkit.identity import LocalKeys, TokenMaker
 from devkit.plans import Plans
-from devkit.serving import Served, served
+from devkit.serving import Served, serve
 from devkit.work import Work
 from kasal_platform.embedded.backends import InProcessBackends
 from kasal_platform.local import finding
@@ -220,8 +220,8 @@ def make_token(signing_keys: LocalKeys) -> TokenMaker:
 
 @pytest.fixture(name="served")
 def served_fixture() -> Callable[..., AbstractAsyncContextManager[Served]]:
-    """`async with served(app) as running:` - see `devkit.serving.served`."""
-    return served
+    """`async with served(app) as running:` - see `devkit.serving.serve`."""
+    return serve
 
 
 @pytest.fixture(autouse=True)

@@ -26,7 +26,7 @@ class Served:
 
 
 @asynccontextmanager
-async def served(app: ASGIApp, *, port: int = 0) -> AsyncIterator[Served]:
+async def serve(app: ASGIApp, *, port: int = 0) -> AsyncIterator[Served]:
     """Serve `app`, its lifespan included, while the block runs. Raises what its start raises."""
     bound = bind_tcp("127.0.0.1", port)
     url = f"http://127.0.0.1:{bound.getsockname()[1]}"

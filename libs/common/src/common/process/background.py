@@ -38,7 +38,7 @@ class Background:
         self, work: Coroutine[Any, Any, object], *, name: str, **ids: str
     ) -> asyncio.Task[None]:
         """Begin `work`. If it fails, that is logged with `ids`, and the task still ends well."""
-        return self._add(_logged(work, name, ids), name)
+        return self._add(_run_logged(work, name, ids), name)
 
     def keep(
         self,
@@ -48,7 +48,7 @@ class Background:
         backoff: Backoff = _AGAIN,
     ) -> asyncio.Task[None]:
         """Keep `work` running: when it fails, that is logged, and after a pause it begins again."""
-        return self._add(_kept(work, name, backoff), name)
+        return self._add(_keep_running(work, name, backoff), name)
 
     def repeat(
         self,
@@ -62,7 +62,7 @@ class Background:
 
         A call that fails is logged; the next one comes all the same.
         """
-        return self._add(_repeated(call, every, name, at_once=at_once), name)
+        return self._add(_repeat(call, every, name, at_once=at_once), name)
 
     async def finish(self, timeout: float | None = None) -> None:
         """Wait until everything is done, for at most `timeout` seconds; then close."""
@@ -92,14 +92,14 @@ class Background:
         return task
 
 
-async def _logged(work: Coroutine[Any, Any, object], name: str, ids: dict[str, str]) -> None:
+async def _run_logged(work: Coroutine[Any, Any, object], name: str, ids: dict[str, str]) -> None:
     try:
         await work
     except Exception:
         log.exception("work in the background failed", work=name, **ids)
 
 
-async def _kept(work: Callable[[], Awaitable[object]], name: str, backoff: Backoff) -> None:
+async def _keep_running(work: Callable[[], Awaitable[object]], name: str, backoff: Backoff) -> None:
     failures, loop = 0, asyncio.get_running_loop()
     while True:
         began = loop.time()
@@ -115,7 +115,7 @@ async def _kept(work: Callable[[], Awaitable[object]], name: str, backoff: Backo
         await asyncio.sleep(backoff.pause(failures))
 
 
-async def _repeated(
+async def _repeat(
     call: Callable[[], Awaitable[object]], every: float, name: str, *, at_once: bool
 ) -> None:
     if not at_once:

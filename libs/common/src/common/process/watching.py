@@ -1,4 +1,4 @@
-"""Whether a process reaches its backends, ask_all at intervals and told in `/metrics`."""
+"""Whether a process reaches its backends, asked at intervals and told in `/metrics`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
