@@ -74,6 +74,8 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/indexes.py --check
 	$(PY) tools/services.py
 	$(PY) tools/built_in.py --check
+	$(PY) tools/class_names.py
+	$(PY) tools/function_names.py
 	$(PY) tools/wording.py
 	$(PY) tools/test_names.py
 
@@ -137,7 +139,7 @@ migrate: .venv/installed-run ## bring the databases of KASAL_MONGO_URL, else of 
 	@.venv/bin/kasal-platform migrate
 
 .PHONY: doctor
-doctor: .venv/installed-run ## say what is there and what is missing to run the platform
+doctor: .venv/installed-run ## check what the platform needs to run
 	@.venv/bin/kasal-platform doctor
 
 .PHONY: observability-check

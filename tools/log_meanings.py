@@ -9,54 +9,54 @@ MEANINGS = {
     "a backend does not answer": "A readiness probe was answered 503 because of it.",
     "a backend is away": "It answered 15 seconds ago and does not now; `kasal_backend_up` is 0.",
     "the database does not answer": "A request was answered 503. Runs wait and write later.",
-    "the database has stopped answering and is killed": (
+    "the database stopped answering and is killed": (
         "The database of `make run` was silent for `KASAL_DATABASE_SILENCE`. It is restarted, at most "
         "three times in ten minutes. What it had acknowledged is in its journal."
     ),
-    "the database has been started again": "Services reconnect by themselves, and runs continue.",
+    "the database was started again": "Services reconnect by themselves, and runs continue.",
     "a database call failed": "MongoDB refused a command: a bug or a broken index; answered 500.",
     "the database client did not close in time": "The process exits anyway; nothing is lost.",
     "the message broker cannot be reached": "Retried until it answers; logged once per outage.",
-    "the message broker takes nothing: it is short of memory or disk": (
+    "the message broker accepts nothing: it is short of memory or disk": (
         "Its alarm is set (`rabbitmqctl status`). Jobs are still accepted and run; events wait in the "
         "store until the broker takes messages again."
     ),
     "the connection to the message broker was lost": "The process reconnects, with all consumers.",
     "connecting to the message broker failed with a bug": "Retried until it works. Report it.",
     "work in the background failed": "A bug: `work` names what was not done. Report it.",
-    "work in the background failed and begins again": (
+    "work in the background failed and starts again": (
         "A bug, or a backend that failed in an unusual way; `work` names what starts again after a "
         "pause."
     ),
     "work in the background failed and will be repeated": (
         "The same; `work` runs again at its next time."
     ),
-    "what follows a reconnect has failed": "A bug: data that is reloaded after an outage may be out of date.",
+    "a callback after a reconnect failed": "A bug: data that is reloaded after an outage may be out of date.",
     "redis is away: counting and checking alone": (
         "Each gateway counts limits by itself, and checks revocations against its own copy."
     ),
     "a service cannot be reached": "That service did not answer; the request was answered 503 or 504.",
     "the events service cannot be reached": "A WebSocket was refused; clients reconnect.",
     "waiting for a backend": "The process waits for it and then starts; it does not exit.",
-    "a migration could not prove itself alive": (
+    "a migration could not renew its lock": (
         "The database did not answer `migrate`; another migration may take over after 10 seconds."
     ),
     # Requests
     "a request failed with a bug": "Answered 500. The traceback is in the line: report it.",
     "the gateway failed": "It could not start or stop; the process exits.",
-    "idempotency receipts could not be swept; they are tried again": (
+    "idempotency receipts could not be swept; will retry": (
         "They have expired but still take space. The next sweep is within ten minutes."
     ),
     "the plan could not be looked up": "Auth was down; the last known plan, or the free one, applies.",
     # Messages
     "a message waits for a backend": "It is retried until the backend is back.",
     "a message failed": "It is retried; after the last attempt it becomes a dead letter.",
-    "a message cannot be dealt with": (
+    "a message cannot be processed": (
         "A bug: it goes back to its queue, and becomes a dead letter when the broker has delivered it "
         "too often."
     ),
     "work on a message failed with a bug": "The consumer continues with the next message. Report it.",
-    "work on a message was ended from within": (
+    "a library cancelled the work on a message": (
         "The client library cancelled it. If the message came from a queue and was not acknowledged, "
         "it is delivered again."
     ),
@@ -139,7 +139,7 @@ MEANINGS = {
     ),
     "an entry of memory cannot be sent": "A bug: the entry is left out, and those after it are sent. Report it.",
     "counting failed and will be repeated": "A bug: meanwhile, gauges over all jobs and workers do not change.",
-    "a secret opens under no key": "`reseal` found one that no key in KASAL_SECRET_KEY decrypts.",
+    "no key opens a secret": "`reseal` found one that no key in KASAL_SECRET_KEY decrypts.",
     # Models and tools
     "a model's library failed": "The call failed with `MODEL_ERROR`; the traceback says where.",
     "a reply could not be priced": "A bug in the price list or its reader; the reply counts without a cost.",
@@ -167,7 +167,7 @@ MEANINGS = {
     "memory waits for the bus": (
         "This worker keeps what runs remembered, and sends it when the bus is back."
     ),
-    "the signing keys stay as they were": "Auth is down; known keys are trusted until it answers.",
+    "the signing keys could not be read again": "Auth is down; known keys are trusted until it answers.",
     # make run
     "a service did not end in time": "`make run` cut it off; its jobs continue at the next start.",
     "a service did not end cleanly": "The reason is in the line; nothing stored is lost.",

@@ -164,7 +164,7 @@ async def test_a_restore_goes_over_nothing_and_a_backup_must_be_whole(site: Site
             client[prefix + service]["schema"].insert_one(schema)
         assert (await site.tool(prefix, "backup", str(folder)))[0] == 0
         status, _, faults = await site.tool(prefix, "backup", str(folder))
-        assert (status, faults) == (1, f"{folder} is there already: name a new folder.\n")
+        assert (status, faults) == (1, f"{folder} exists already: name a new folder.\n")
 
         users.insert_one({"_id": "usr_2", "account": "b@example.com"})
         status, _, faults = await site.tool(prefix, "restore", str(folder))
@@ -178,7 +178,7 @@ async def test_a_restore_goes_over_nothing_and_a_backup_must_be_whole(site: Site
         (folder / f"{prefix}crews" / "schema.bson").unlink()
         status, _, faults = await site.tool(prefix, "restore", str(folder), "--drop")
         assert (status, faults.count("\n")) == (1, 1)
-        assert "no whole backup of crews" in faults
+        assert "not a complete backup of crews" in faults
         assert users.count_documents({}) == 1
 
 

@@ -198,7 +198,7 @@ async def test_jobs_are_taken_run_and_seen_while_rabbitmq_takes_nothing(
             assert loop.time() - began < 2.0, "the request waited for the broker"
         await until(lambda: misses(platform, "executor", "bus"))
         await log_line(
-            platform.stack.processes["executor"].log, "memory or disk", ("takes nothing",)
+            platform.stack.processes["executor"].log, "memory or disk", ("accepts nothing",)
         )
         for events in await asyncio.gather(*(user.watch(job) for job in jobs)):
             assert whole(events)

@@ -1,4 +1,4 @@
-"""`kasal-platform COMMAND`, or `python -m kasal_platform COMMAND`: each command is one module."""
+"""`kasal-platform COMMAND`, or `python -m kasal_platform COMMAND`: one module per command."""
 
 import importlib
 import sys
@@ -7,23 +7,23 @@ from collections.abc import Mapping
 COMMANDS: Mapping[str, str] = {
     "run": "start the whole platform in one process, for a laptop",
     "stack": "start every service as its own process, over RabbitMQ, Redis and MongoDB",
-    "demo": "make a demo user and crew on a running platform, and show one run of it",
-    "migrate": "bring every service's database to the schema of this version",
+    "demo": "create a demo user and crew on a running platform, and show one run",
+    "migrate": "migrate every service's database to the schema of this version",
     "backup": "save the databases in a folder",
-    "restore": "bring the databases back from a folder",
-    "dead-letters": "show the dead letters of the broker, or send them back",
-    "doctor": "say what is there and what is missing",
+    "restore": "restore the databases from a folder",
+    "dead-letters": "list the dead letters of the broker, or send them back",
+    "doctor": "check what the platform needs to run",
 }
 _HELP = ("-h", "--help")
 
 
 def main() -> None:
-    """Run the command that the command line names."""
+    """Run the command in the command line."""
     name, *arguments = sys.argv[1:] or ["--help"]
     if name in _HELP:
         sys.stdout.write(_overview())
     elif name in COMMANDS:
-        # Only the module of this command: others need libraries that it does not.
+        # Import only this command's module: others may need libraries that are not installed.
         module = importlib.import_module(f"kasal_platform.commands.{name.replace('-', '_')}")
         module.main(arguments)
     else:

@@ -16,14 +16,14 @@ from common.contracts.events import TERMINAL_EVENTS, Event, read_event
 
 @dataclass(frozen=True)
 class ApiResponse:
-    """What the platform returned: the status, the headers (names in any case) and the raw body."""
+    """A response: the status, the headers (case-insensitive) and the raw body."""
 
     status: int
     headers: Mapping[str, str]
     body: bytes
 
     def json(self) -> Any:
-        """Return the decoded body; None without one."""
+        """Return the decoded body, None if it is empty."""
         return orjson.loads(self.body) if self.body else None
 
 
@@ -49,7 +49,7 @@ class ApiClient:
 
     @property
     def headers(self) -> dict[str, str]:
-        """What each request carries."""
+        """The headers of each request."""
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
     async def send(

@@ -43,14 +43,14 @@ class Settings(CommonSettings):
 
 @dataclass(frozen=True)
 class Secrets:
-    """What the services share and what encrypts stored credentials; kept between starts."""
+    """The secret that the services share and the key for stored credentials; kept between starts."""
 
     service_secret: str
     secret_key: str
 
 
 def secrets_in(folder: Path) -> Secrets:
-    """Return the secrets kept in `folder`, made there (readable by the user only) if missing."""
+    """Return the secrets in `folder`; create them, readable only by the user, if missing."""
     path = folder / "secrets.json"
     if path.exists():
         return Secrets(**json.loads(path.read_text()))

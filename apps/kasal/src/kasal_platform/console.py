@@ -6,7 +6,7 @@ import sys
 
 
 def say(line: str) -> None:
-    """Print a line at once; whoever read what is printed may be gone."""
+    """Print a line at once, even if nobody reads the output any more."""
     with contextlib.suppress(OSError):
         sys.stdout.write(line + "\n")
         sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""The databases that a command of an operator works on."""
+"""The databases that an operator's command works on."""
 
 import contextlib
 import os
@@ -18,14 +18,14 @@ from kasal_platform.local.program import ProgramFailed
 
 
 class CannotRestore(Exception):  # noqa: N818 - it says what happened
-    """The folder or the databases are not as they must be; the text is one plain line."""
+    """The folder or the databases are unsuitable; the text is one plain line."""
 
 
 @contextlib.contextmanager
 def given_databases() -> Iterator[MongoSettings]:
-    """Give the settings of KASAL_MONGO_URL, or else start the database of `run` meanwhile.
+    """Yield the settings of KASAL_MONGO_URL, or start the database of `run` for the block.
 
-    Raises `ProgramFailed` when that is in use, or cannot be started.
+    Raises `ProgramFailed` if that is in use or cannot be started.
     """
     if os.environ.get("KASAL_MONGO_URL"):
         yield load(MongoSettings)
@@ -41,13 +41,13 @@ def given_databases() -> Iterator[MongoSettings]:
 
 
 def client_of(settings: MongoSettings) -> MongoClient[dict[str, Any]]:
-    """Return a client whose writes are in the journal of a majority when they return."""
+    """Return a client whose writes return once a majority has them in its journal."""
     return MongoClient(settings.mongo_url, tz_aware=True, w="majority", journal=True)
 
 
 @contextlib.contextmanager
 def ending_plainly() -> Iterator[None]:
-    """End the process with one line for a fault that its reader can act on."""
+    """Exit with one line for a fault that the operator can fix."""
     try:
         yield
     except (

@@ -1,4 +1,4 @@
-"""A demo for any running platform: a user, a crew, and one run to look at, all through the front door."""
+"""A demo for any running platform: a user, a crew and one run, all through the public API."""
 
 from typing import Any
 
@@ -37,7 +37,7 @@ _INPUTS = {"topic": "tea", "shops": 12}
 
 
 async def show_demo(base: str, settings: Settings) -> None:
-    """Make the crew, run it once and print its events. Raises `ApiError` or `aiohttp.ClientError`."""
+    """Create the crew, run it once and print its events. Raises `ApiError` or `aiohttp.ClientError`."""
     console = Terminal()
     async with aiohttp.ClientSession() as http:
         client = ApiClient(base, http)
@@ -52,5 +52,5 @@ async def show_demo(base: str, settings: Settings) -> None:
 async def _enter(client: ApiClient, email: str, password: str) -> None:
     """Register the user, unless there already is one, and log in."""
     body = {"email": email, "password": password, "name": "Demo User"}
-    await client.send("POST", "/auth/register", body)  # whether it did, the login shows
+    await client.send("POST", "/auth/register", body)  # the login shows whether it worked
     await client.log_in(email, password)

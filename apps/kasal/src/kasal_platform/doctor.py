@@ -1,4 +1,4 @@
-"""What must be there for the platform to run: each check is one function that returns its findings."""
+"""Checks of what the platform needs to run: each is one function that returns its findings."""
 
 import asyncio
 import importlib
@@ -29,14 +29,14 @@ _SERVERS = ("KASAL_MONGO_URL", "KASAL_AMQP_URL", "KASAL_REDIS_URL")
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One line of the report. `note` is worth knowing and nothing to mend."""
+    """One line of the report. A `note` is worth knowing and needs no repair."""
 
     state: Literal["ok", "note", "wrong"]
     text: str
 
 
 async def examine() -> list[Finding]:
-    """Return what all checks find, in the order in which a start would need it."""
+    """Return the findings of all checks, in the order in which a start would need them."""
     findings = [look_at_python(), *look_at_settings()]
     apart = any(os.environ.get(variable) for variable in _SERVERS)
     findings += await look_at_servers() if apart else look_at_stand_ins()
@@ -55,7 +55,7 @@ def look_at_python() -> Finding:
 
 
 def look_at_settings() -> list[Finding]:
-    """Read the settings of every part, as it would at its start."""
+    """Read the settings of every part, as its start would."""
     apart = any(os.environ.get(variable) for variable in _SERVERS)
     faults = {_fault(Settings)}
     if apart:
@@ -78,7 +78,7 @@ def _fault(kind: type[CommonSettings]) -> str:
 
 
 async def look_at_servers() -> list[Finding]:
-    """Ask MongoDB, RabbitMQ and Redis, and MongoDB for the schemas too."""
+    """Check MongoDB, its schemas, RabbitMQ and Redis."""
     asked = await asyncio.gather(
         _reach("MongoDB", "KASAL_MONGO_URL", _ask_mongo),
         _reach("RabbitMQ", "KASAL_AMQP_URL", _ask_rabbitmq),
@@ -136,7 +136,7 @@ async def _look_at_schemas() -> Finding:
 
 
 def look_at_stand_ins() -> list[Finding]:
-    """Look for what `run` starts itself, and for the programs that `stack` would start."""
+    """Look for what `run` starts by itself and for the programs that `stack` would start."""
     stand_ins = Finding("ok", "the bus and Redis of `run` are in its process")
     if importlib.util.find_spec("fakeredis") is None:
         stand_ins = Finding("wrong", "fakeredis is missing: install kasal-platform[embedded]")

@@ -10,9 +10,9 @@ from kasal_platform.local.program import ProgramFailed
 from kasal_platform.parts import StackFailed
 
 WELL_AFTER = 60.0
-"""Seconds after which a part that ends is taken for one that had begun well."""
+"""Seconds after which a part that ends counts as having started well."""
 MOST_TRIES = 6
-"""How often in a row a part may end sooner than that before it is given up."""
+"""How often in a row a part may end sooner before it is given up."""
 _BACKOFF = Backoff.doubling(0.5, 30.0)
 
 Tell = Callable[[str], None]
@@ -29,9 +29,9 @@ class KeptPart:
 
 
 class Keeper:
-    """Starts parts again, with growing pauses, and gives those up that fail again and again.
+    """Restarts parts with growing pauses, and gives up on those that keep failing.
 
-    `tell` gets a line for each of it.
+    `tell` gets a line about each restart.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Keeper:
             await self._sleep(pause)
 
     async def _run_until_exit(self, part: KeptPart, *, again: bool) -> str:
-        """Have the part running, and return why it has ended."""
+        """Keep the part running until it ends, and return why."""
         if again:
             try:
                 await part.start()

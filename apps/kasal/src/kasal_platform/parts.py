@@ -17,8 +17,8 @@ from kasal_platform.local.program import LocalProgram
 
 READY_WITHIN = 60.0
 _GRACE = 20.0
-"""Seconds that a process which was told to end may take before it is made to; a worker gets as many
-beside the time for calls that must not be made twice."""
+"""Seconds that a process may take to end before it is killed; a worker gets as many in addition to the time
+for calls that must not be made twice."""
 
 
 class StackFailed(Exception):  # noqa: N818 - it says what happened
@@ -32,19 +32,19 @@ class StackPart(Protocol):
         """Start it (again) without waiting for it."""
 
     async def ready(self) -> None:
-        """Wait until it serves. Raises `StackFailed` or `ProgramFailed` when it has ended."""
+        """Wait until it serves. Raises `StackFailed` or `ProgramFailed` if it has ended."""
 
     async def stop(self) -> None:
-        """Have it end by itself, and wait for that."""
+        """Ask it to end, and wait for that."""
 
     async def kill(self) -> None:
         """End it at once, as a crash would."""
 
     def pause(self) -> None:
-        """Have it stand still (SIGSTOP) until `resume`; its connections stay open."""
+        """Stop its execution (SIGSTOP) until `resume`; its connections stay open."""
 
     def resume(self) -> None:
-        """Have it go on."""
+        """Continue it."""
 
 
 @dataclass
@@ -89,7 +89,7 @@ class Process:
                 await asyncio.sleep(0.05)
 
     async def wait_for_exit(self) -> str:
-        """Return, when it has ended, with what, and where its log is."""
+        """Wait until it has ended; return its exit status and where its log is."""
         assert self.child is not None  # noqa: S101 - it was started
         code = await self.child.wait()
         how = f"was ended by signal {-code}" if code < 0 else f"ended with {code}"
@@ -104,7 +104,7 @@ class Process:
 
     @property
     def code(self) -> int | None:
-        """What it ended with, negative for a signal; None while it runs or was never started."""
+        """Its exit code, negative for a signal; None while it runs or if it was never started."""
         return None if self.child is None else self.child.returncode
 
     async def kill(self) -> None:
@@ -117,7 +117,7 @@ class Process:
         self._signal(signal.SIGCONT)
 
     async def send(self, number: int, within: float | None = None) -> None:
-        """Send a signal; after SIGKILL and SIGTERM wait for the end, made after `within` seconds."""
+        """Send a signal; after SIGKILL and SIGTERM wait for its end, and kill it after `within` seconds."""
         child = self.child
         if child is None or child.returncode is not None:
             return
@@ -150,7 +150,7 @@ class Backend:
         self.program = program
 
     async def start(self) -> None:
-        # On the main thread, since Linux ends a child with the thread that started it.
+        # On the main thread, since on Linux a child ends with the thread that started it.
         self.program.start()
 
     async def ready(self) -> None:

@@ -1,4 +1,4 @@
-"""The schemas of all services that keep data: what operators migrate, back up and restore as one."""
+"""The schemas of all services with data, which operators migrate, back up and restore together."""
 
 import importlib
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ SCHEMAS: Mapping[str, Schema] = {
 
 
 async def migrate_all(settings: MongoSettings, tell: Tell) -> None:
-    """Bring every database to the schema of this code. Raises `SchemaMismatch`."""
+    """Migrate every database to the schema of this code. Raises `SchemaMismatch`."""
     async with mongo.connect(settings) as client:
         for service, schema in SCHEMAS.items():
             await migrations.migrate(mongo.database(client, settings, service), schema, tell)

@@ -14,7 +14,7 @@ FRONT_DOOR = "gateway"
 
 @dataclass(frozen=True, slots=True)
 class ProcessNames:
-    """What a process is called where it runs in a container."""
+    """The names of a process where it runs in a container."""
 
     compose: str
     kubernetes: str
@@ -22,7 +22,7 @@ class ProcessNames:
 
 @dataclass(frozen=True, slots=True)
 class ServiceEntry:
-    """One service of the manifest, whose head says what each field means."""
+    """One service of the manifest, whose header explains each field."""
 
     name: str
     port: int
@@ -35,7 +35,7 @@ class ServiceEntry:
 def read_services(path: Path) -> dict[str, ServiceEntry]:
     """Return the services that the manifest at `path` lists, in its order.
 
-    Raises `OSError`, or `TypeError` or `KeyError` for a line that is not as its head says.
+    Raises `OSError`, or `TypeError` or `KeyError` for an invalid line.
     """
     return {name: _entry(name, given) for name, given in tomllib.loads(path.read_text()).items()}
 

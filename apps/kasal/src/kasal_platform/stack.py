@@ -22,11 +22,10 @@ _DRAIN = ExecutorSettings.model_fields["drain_seconds"].default
 class Stack:
     """The processes of the distributed form.
 
-    `urls` has each backend's and service's address, several of a service with commas between them.
-    `counts` says how many processes there are of a service, and of `worker`; the only one of its
-    kind is called `events`, two are `events-1` and `events-2`. `backends` holds `mongo`, `amqp` and
-    `redis`, as far as they are programs that the stack started: all of them where `own_backends`
-    is set, whatever the environment names.
+    `urls` has the address of each backend and service; several of a service are separated by commas.
+    `counts` is the number of processes of a service, or of `worker`; a single one is named `events`, two
+    are `events-1` and `events-2`. `backends` contains those of `mongo`, `amqp` and `redis` that the stack
+    started as programs: with `own_backends` all of them, whatever the environment names.
     """
 
     def __init__(
@@ -66,7 +65,7 @@ class Stack:
         await self.close()
 
     def _find_backends(self) -> None:
-        # From the main thread: Linux ends a child with the thread that started it.
+        # On the main thread, since on Linux a child ends with the thread that started it.
         for name, find in (
             ("mongo", finding.mongo),
             ("amqp", finding.amqp),
@@ -132,7 +131,7 @@ class Stack:
         ]
 
     def _give_metrics(self, planned: list[Process]) -> None:
-        """Have each process serve metrics on a port of its own, from KASAL_METRICS_PORT upwards."""
+        """Let each process serve metrics on its own port, from KASAL_METRICS_PORT upwards."""
         first = planned[0].environment.get("KASAL_METRICS_PORT", "")
         if not first:
             return
@@ -141,7 +140,7 @@ class Stack:
             process.environment["KASAL_METRICS_PORT"] = str(process.metrics_port)
 
     def part(self, name: str) -> StackPart:
-        """Return the process or backend `name`, to be stopped, killed, paused or started."""
+        """Return the process or backend `name`."""
         return self.processes[name] if name in self.processes else self.backends[name]
 
     def names_of(self, kind: str) -> list[str]:
@@ -153,7 +152,7 @@ class Stack:
         await self.part(name).start()
 
     async def ready(self, name: str) -> None:
-        """Wait until the process answers that it is ready, or the backend that it is there."""
+        """Wait until the process or backend is ready."""
         await self.part(name).ready()
 
     async def signal(self, name: str, number: int) -> None:
@@ -161,7 +160,7 @@ class Stack:
         await self.processes[name].send(number)
 
     async def stop(self, name: str) -> None:
-        """Have the process or backend end by itself, and wait for that."""
+        """Ask the process or backend to end, and wait for that."""
         await self.part(name).stop()
 
     async def kill(self, name: str) -> None:
@@ -169,11 +168,11 @@ class Stack:
         await self.part(name).kill()
 
     def pause(self, name: str) -> None:
-        """Have the process or backend stand still until `resume`."""
+        """Stop the execution of the process or backend until `resume`."""
         self.part(name).pause()
 
     def resume(self, name: str) -> None:
-        """Have a paused process or backend go on."""
+        """Continue a paused process or backend."""
         self.part(name).resume()
 
     def kept_parts(self) -> list[KeptPart]:
@@ -191,7 +190,7 @@ class Stack:
         return KeptPart(name, ended, part.start, part.ready)
 
     def hasten(self) -> None:
-        """Have processes that are stopping wait for no call any longer."""
+        """Make stopping processes stop waiting for calls."""
         for process in self.processes.values():
             process.terminate()
 
@@ -215,9 +214,9 @@ async def stack_in(
 ) -> AsyncIterator[Stack]:
     """Run a stack with its data in `folder`.
 
-    Backends that `environment` names are used, the others are started (all of them with
-    `own_backends`, so that they can be stopped and killed); `extra` goes to every process on top of
-    it; `counts` is how many processes there are of a kind, as `{"worker": 3, "events": 2}`.
+    Backends that `environment` names are used, the others are started (with `own_backends` all of them, so
+    that they can be stopped and killed). `extra` is added to every process's environment. `counts` is the
+    number of processes by kind, such as `{"worker": 3, "events": 2}`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     async with Stack(

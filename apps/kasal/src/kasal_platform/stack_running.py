@@ -1,4 +1,4 @@
-"""The life of a stack that a person has started: start, greet, keep running, stop."""
+"""The life of a stack that a person started: start, greet, keep running, stop."""
 
 import asyncio
 import json
@@ -21,11 +21,11 @@ from kasal_platform.parts import StackFailed
 from kasal_platform.stack import Stack, stack_in
 
 _PATIENCE = 3.0
-"""Seconds after which whoever stops a stack is told what it still waits for."""
+"""Seconds after which a stopping stack says what it still waits for."""
 
 
 async def run_until_stopped() -> None:
-    """Run a stack until told to stop; end the process with one line when it did not start."""
+    """Run a stack until told to stop; exit with one line if it does not start."""
     settings = load(Settings)
     configure_logging(settings.log_level, settings.log_format)
     stopped = asyncio.Event()
@@ -57,13 +57,13 @@ async def _tell_waits(stack: Stack) -> None:
     waiting = [name for name in stack.names_of("worker") if stack.processes[name].running]
     if waiting:
         say(
-            f"Waiting for {', '.join(waiting)}, where calls that must not be made twice are under way. "
-            "Press Ctrl-C again to cut them off; nobody will know then what they did."
+            f"Waiting for {', '.join(waiting)}, where calls that must not be made twice are in progress. "
+            "Press Ctrl-C again to cut them off; their outcome will then be unknown."
         )
 
 
 async def _demo(stack: Stack, settings: Settings) -> str:
-    """Make the demo user, in a database of the stack's own or where asked for; say how to log in."""
+    """Create the demo user in the stack's own database, or if asked to; return how to log in."""
     if not settings.demo or (
         "mongo" not in stack.backends and "demo" not in settings.model_fields_set
     ):
@@ -72,12 +72,12 @@ async def _demo(stack: Stack, settings: Settings) -> str:
     body = {"email": settings.demo_email, "password": settings.demo_password, "name": "Demo User"}
     async with aiohttp.ClientSession() as http:
         async with http.post(f"{base}/auth/register", json=body):
-            pass  # the one that is there already does as well: the login tells
+            pass  # an existing user is fine too: the login shows it
         del body["name"]
         async with http.post(f"{base}/auth/login", json=body) as answer:
             if answer.status != 200:
-                told = (await answer.json())["error"]["message"]
-                return f"{settings.demo_email} cannot log in: {told}"
+                message = (await answer.json())["error"]["message"]
+                return f"{settings.demo_email} cannot log in: {message}"
     return (
         f"{settings.demo_email}, password {settings.demo_password}\n"
         f"  Log in     curl -s {base}/auth/login -H 'Content-Type: application/json' "

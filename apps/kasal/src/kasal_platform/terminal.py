@@ -1,4 +1,4 @@
-"""What `make run` shows: one line an event, a progress bar on a terminal, and where to go next."""
+"""What `make run` shows: one line per event, a progress bar on a terminal, and where to go next."""
 
 import json
 from collections.abc import AsyncIterator
@@ -40,19 +40,19 @@ _MARKS = {
     "error": "[bold red]✘[/]",
 }
 _BAR = 20
-"""Cells of the bar that stands for a `progress` event."""
+"""Cells of the bar for a `progress` event."""
 
 
 class Terminal(Console):
-    """A console whose reader may go away (`make run | head`) without ending the platform."""
+    """A console whose reader may close it (`make run | head`) without ending the platform."""
 
     def on_broken_pipe(self) -> None:
-        """Fall silent; what rich does instead ends the process."""
+        """Stop printing; rich would end the process."""
         self.quiet = True
 
 
 async def show_run(console: Console, events: AsyncIterator[Event]) -> None:
-    """Print each event of a run as it happens; on a terminal a bar below shows how far it is."""
+    """Print each event of a run as it happens; on a terminal, a bar below shows the progress."""
     columns = (
         SpinnerColumn(),
         BarColumn(40),
@@ -69,14 +69,14 @@ async def show_run(console: Console, events: AsyncIterator[Event]) -> None:
 
 
 def event_line(event: Event) -> str:
-    """Return an event as one line of rich's markup: its number, its type, and what happened."""
+    """Return an event as a line of rich's markup: its number, its type, and what happened."""
     text = " ".join(_words(event.body).split())
     mark = _MARKS.get(event.type, "·")
     return f"  {event.seq:>3} {mark} [dim]{event.type:<18}[/] {escape(text)}"
 
 
 def _words(body: EventBody) -> str:
-    """Return in words what the event says; nothing for a type of a newer version."""
+    """Return the event in words, an empty string for types of newer versions."""
     match body:
         case ExecutionStart(crew=crew, tasks_count=count):
             return f"{crew} begins: {_quantity(count, 'task')}"
@@ -112,7 +112,7 @@ def _quantity(number: int, thing: str) -> str:
 
 
 def _arguments(text: str) -> str:
-    """Return a tool call's JSON object as a call would have it; anything else as it is."""
+    """Return a tool call's JSON object as arguments of a call; anything else unchanged."""
     try:
         given = json.loads(text)
     except ValueError:
@@ -123,7 +123,7 @@ def _arguments(text: str) -> str:
 
 
 def show_addresses(console: Console, base: str, email: str, password: str, folder: str) -> None:
-    """Print where everything is, and a first thing to try, in lines that fit a narrow terminal."""
+    """Print where everything is, and something to try, in lines that fit a narrow terminal."""
     root = base.removesuffix("/api/v1")
     sockets = base.replace("http", "ws", 1)
     console.print(

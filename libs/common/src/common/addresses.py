@@ -1,4 +1,4 @@
-"""Addresses of clients, as they are counted."""
+"""Addresses of clients, as rate limits count them."""
 
 from ipaddress import IPv6Address, IPv6Network, ip_address
 

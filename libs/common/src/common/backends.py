@@ -1,7 +1,7 @@
-"""Where a service's connections come from: its bus and its Redis, by the URLs of its settings.
+"""A service's connections to its bus and its Redis, by the URLs of its settings.
 
-One `Backends` is made per process. `kasal-platform run`, where all services share a process, hands them
-one of its own, whose bus and Redis live in that process.
+There is one `Backends` per process. `kasal-platform run`, where all services share a process, passes them its
+own, whose bus and Redis live in that process.
 """
 
 import sys
@@ -22,7 +22,7 @@ _PROBE = "kasal:probe"
 
 
 class Backends:
-    """Makes a bus and a Redis client for each service that asks."""
+    """Creates a service's bus and Redis client."""
 
     def bus(self, settings: BusSettings, telemetry: Telemetry) -> Bus:
         """Return a bus that is not yet started."""
@@ -33,7 +33,7 @@ class Backends:
         return RabbitBus(settings.amqp_url, telemetry, is_away)
 
     def redis(self, settings: RedisSettings) -> Redis:
-        """Return a client; it connects when first used, and gives up on a call after 0.5 s."""
+        """Return a client; it connects when first used, and a call times out after 0.5 s."""
         if settings.redis_url.startswith(IN_PROCESS):
             sys.exit(_refusal("KASAL_REDIS_URL", "a Redis (redis://...)"))
         return Redis.from_url(
@@ -41,7 +41,7 @@ class Backends:
             socket_timeout=0.5,
             socket_connect_timeout=0.5,
             decode_responses=True,
-            # The library's own would wait for seconds. Once: a connection kept from before a restart.
+            # The default would wait for seconds. One retry, for a connection from before a restart.
             retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),
         )
 
@@ -54,8 +54,8 @@ def _refusal(variable: str, server: str) -> str:
 
 
 async def takes_writes(redis: Redis) -> None:
-    """Return if Redis takes what is written; raises what it raises otherwise.
+    """Return if Redis accepts writes; otherwise raise what the client raises.
 
-    One that is full, a replica, or cannot save its data answers a PING and refuses all else.
+    A Redis that is full, a replica, or unable to save its data still answers a PING.
     """
     await redis.set(_PROBE, "1", px=1_000)

@@ -1,4 +1,4 @@
-"""Calls from one service to another over HTTP or a Unix socket, and the service tokens for them."""
+"""Calls from one service to another over HTTP or a Unix socket, and the tokens for them."""
 
 import asyncio
 import time
@@ -18,18 +18,18 @@ from common.errors import KasalError, Unavailable, UpstreamTimeout, from_status
 from common.telemetry import Telemetry, inject, is_traced
 
 _RENEW_BEFORE = 60.0
-"""Seconds before its end that a service token is replaced."""
+"""Seconds before its expiry at which a service token is renewed."""
 _REST = 1.0
-"""Seconds for which an address that could not be reached is asked last."""
+"""Seconds for which an unreachable address is tried last."""
 READING = frozenset({"GET", "HEAD"})
-"""Methods of requests that change nothing, and so may be sent again."""
+"""Methods of requests that change nothing and may be repeated."""
 
 T = TypeVar("T")
 ModelT = TypeVar("ModelT", bound=BaseModel)
 
 
 def connector(url: str, limit: int = 200) -> tuple[aiohttp.BaseConnector, str]:
-    """Return a connector for `url` and the base URL to ask it for.
+    """Return a connector for `url` and the base URL of its requests.
 
     `unix:///folder/auth.sock` is a Unix socket; anything else is an ordinary HTTP address.
     """
@@ -40,7 +40,7 @@ def connector(url: str, limit: int = 200) -> tuple[aiohttp.BaseConnector, str]:
 
 
 class Address:
-    """One address of a service, with the connections to it."""
+    """One address of a service, and the connections to it."""
 
     def __init__(self, session: aiohttp.ClientSession, base: str) -> None:
         self.session = session
@@ -49,10 +49,10 @@ class Address:
 
 
 class Addresses:
-    """Where a service is: one address, or those of several processes with commas between them.
+    """The addresses of a service: one, or one per process, separated by commas.
 
-    They are asked in turn. One that could not be reached is asked last for a while. `session` makes
-    the client session of an address out of its connector, when it is first needed.
+    Requests go to them in turn. For a while after a failure, an address is tried last. `session` creates
+    an address's client session from its connector when it is first needed.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Addresses:
         self._turn = 0
 
     def open(self) -> None:
-        """Make the sessions; does nothing when they are there. Needs a running loop."""
+        """Create the sessions, unless they exist. Needs a running loop."""
         if not self._held:
             for url in self._urls:
                 link, base = connector(url, self._connections)
@@ -80,10 +80,10 @@ class Addresses:
             await address.session.close()
 
     async def ask(self, request: Callable[[Address], Awaitable[T]], *, repeatable: bool) -> T:
-        """Make a request of the next address; of another one if nothing has been sent to it.
+        """Send a request to the next address, and to another one if nothing was sent to the first.
 
-        A `repeatable` request also goes to another one when its connection broke. Raises what
-        aiohttp raises, once no address is left.
+        A `repeatable` request is also repeated when its connection broke. Raises what aiohttp raises
+        once no address is left.
         """
         self.open()
         fault: Exception | None = None
@@ -117,7 +117,7 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class RawAnswer:
-    """An answer as it came: status, media type and bytes."""
+    """A raw answer: status, media type and bytes."""
 
     status: int
     content_type: str
@@ -125,12 +125,12 @@ class RawAnswer:
 
 
 class ServiceClient:
-    """A peer service. Errors it answers with are raised here as the same `KasalError`.
+    """A peer service. Its error answers are raised here as the same `KasalError`.
 
-    `url` is its address, or several with commas between them, as `Addresses` takes them.
+    `url` is one address or several, as in `Addresses`.
 
     Raises `Unavailable` when it cannot be reached and `UpstreamTimeout` when it does not answer
-    within `timeout` seconds. With `telemetry`, a call made within a recorded span has a span too.
+    within `timeout` seconds. With `telemetry`, a call inside a recorded span gets a span too.
     """
 
     def __init__(
@@ -168,7 +168,7 @@ class ServiceClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Any:
-        """Send one request and return the decoded JSON answer (None for an empty one)."""
+        """Send a request and return the decoded JSON answer, None if it is empty."""
         answer = await self.exchange(
             method, path, token=token, json=json, params=params, headers=headers
         )
@@ -184,7 +184,7 @@ class ServiceClient:
         params: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> RawAnswer:
-        """Send one request and return the answer as it came. One of 400 and more is raised."""
+        """Send a request and return the raw answer. A status of 400 or more is raised."""
         body = None if json is None else orjson.dumps(json)
         with self._span(method, path) as span:
             carried = {**_context_headers(), **(headers or {})}
@@ -224,7 +224,7 @@ class ServiceClient:
 
     @contextmanager
     def _span(self, method: str, path: str) -> Iterator[Span | None]:
-        # Outside of any span, a call is a poll or a service's own upkeep: that begins no trace.
+        # A call outside of any span is a poll or housekeeping, which starts no trace.
         if self._telemetry is None or not self._telemetry.recording or not is_traced():
             yield None
             return
@@ -248,11 +248,11 @@ def _decode(name: str, answer: RawAnswer) -> Any:
     try:
         return orjson.loads(answer.body) if answer.body else None
     except orjson.JSONDecodeError:
-        raise Unavailable(f"The service {name} answered {answer.status} with no JSON.") from None
+        raise Unavailable(f"The service {name} answered {answer.status} without JSON.") from None
 
 
 def model_from_answer(kind: type[ModelT], answer: Any, service: str) -> ModelT:
-    """Return the decoded `answer` of a service as `kind`. Raises `Unavailable` when it is none."""
+    """Return the decoded `answer` of a service as `kind`. Raises `Unavailable` if it does not fit."""
     try:
         return kind.model_validate(answer)
     except ValidationError as fault:
@@ -263,7 +263,7 @@ def model_from_answer(kind: type[ModelT], answer: Any, service: str) -> ModelT:
 
 
 class ServiceTokens:
-    """Service JWTs for calls with no request behind them: one per workspace, renewed in time."""
+    """Service JWTs for calls that no user's request causes: one per workspace, renewed in time."""
 
     def __init__(self, auth: ServiceClient, service: str, secret: str) -> None:
         self._auth = auth

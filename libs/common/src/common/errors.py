@@ -9,10 +9,10 @@ from typing import Any, ClassVar
 
 
 class KasalError(Exception):
-    """Base of all errors that a caller is meant to see.
+    """Base of all errors that callers see.
 
     `message` is one plain sentence. `details` carry `field` (a dotted path) and `reason` where a
-    part of the request is at fault. `retry_after` is in seconds and becomes `Retry-After`.
+    part of the request is wrong. `retry_after` is in seconds and becomes `Retry-After`.
     """
 
     status: ClassVar[int] = 500
@@ -69,13 +69,13 @@ class MethodNotAllowed(KasalError):
 
 
 class NotAcceptable(KasalError):
-    """The client takes no media type that this route can answer with."""
+    """The client accepts no media type that this route can produce."""
 
     status, code, title = 406, "NOT_ACCEPTABLE", "Not Acceptable"
 
 
 class Conflict(KasalError):
-    """The resource's present state does not allow it."""
+    """The current state of the resource does not allow it."""
 
     status, code, title = 409, "CONFLICT", "Conflict"
 
@@ -87,13 +87,13 @@ class PreconditionFailed(KasalError):
 
 
 class PayloadTooLarge(KasalError):
-    """The body is longer than the platform takes."""
+    """The body is longer than the platform accepts."""
 
     status, code, title = 413, "PAYLOAD_TOO_LARGE", "Payload Too Large"
 
 
 class UnsupportedMediaType(KasalError):
-    """The body is not of a media type that the route takes."""
+    """The route does not accept the body's media type."""
 
     status, code, title = 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type"
 
@@ -111,7 +111,7 @@ class RateLimited(KasalError):
 
 
 class InternalError(KasalError):
-    """A bug. The answer never holds a stack trace; the log does, under the request's id."""
+    """A bug. The log has the traceback, under the request's id; the answer never does."""
 
 
 class Unavailable(KasalError):
@@ -184,11 +184,11 @@ def problem(error: KasalError, request_id: str) -> dict[str, Any]:
 
 
 def from_status(status: int, body: Any = None) -> KasalError:
-    """Return the error a peer answered with, read back from its `status` and envelope."""
+    """Return the error that a peer answered, from its `status` and envelope."""
     kind = _BY_STATUS.get(status, InvalidRequest if 400 <= status < 500 else InternalError)
-    told = body.get("error") if isinstance(body, dict) else None
-    told = told if isinstance(told, dict) else {}
-    return kind(told.get("message"), details=told.get("details"))
+    error = body.get("error") if isinstance(body, dict) else None
+    error = error if isinstance(error, dict) else {}
+    return kind(error.get("message"), details=error.get("details"))
 
 
 def several(faults: Sequence[Mapping[str, Any]], message: str) -> InvalidRequest:

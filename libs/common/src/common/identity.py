@@ -12,13 +12,13 @@ ALGORITHM = "ES256"
 """Pinned: a token that names another algorithm is refused (RFC 8725, section 3.1)."""
 
 ALL_WORKSPACES = "*"
-"""Workspace of a service token that may ask for the heads of any job, and for nothing else."""
+"""Workspace of a service token that may read the heads of any job, and nothing else."""
 
 TokenKind = Literal["access", "service"]
 
 
 class Role(IntEnum):
-    """Roles in rising order: each may do what the one before it may."""
+    """Roles in ascending order; each includes the rights of the one before."""
 
     VIEWER = 1
     EDITOR = 2
@@ -51,11 +51,11 @@ class Identity:
 
     @property
     def acts_as(self) -> str:
-        """The API key that was used, or else the user: who is said to have done something."""
+        """The API key that was used, or else the user: who is recorded as having acted."""
         return self.session_id if self.session_id.startswith("key_") else self.user_id
 
     def require(self, least: Role) -> None:
-        """Raise `Forbidden` when the role is below `least`."""
+        """Raise `Forbidden` if the role is below `least`."""
         if self.role < least:
             raise Forbidden(
                 f"This needs the role {least.label}; yours is {self.role.label}.",

@@ -1,7 +1,6 @@
-"""Structured logs: JSON lines, or readable ones on a terminal, with the ids at hand.
+"""Structured logs: JSON lines, or readable ones on a terminal, with the current ids.
 
-Whatever is bound with `bound` (or `bind_service`) is in every line of the same task and of those it
-starts: `service`, `request_id`, `job_id`, `workspace_id`. Trace ids come from the current span.
+What `bound` (or `bind_service`) binds is in every line of the same task and of tasks that it starts: `service`, `request_id`, `job_id`, `workspace_id`. Trace ids come from the current span.
 """
 
 import logging
@@ -48,7 +47,7 @@ def get_logger(name: str) -> BoundLogger:
 def configure_logging(level: str = "INFO", style: str = "auto", service: str = "") -> None:
     """Set logging up for this process: `style` is `json`, `pretty` or `auto` (by terminal).
 
-    Lines of threads and tasks that nobody has named a service in are `service`'s.
+    `service` is the name in lines of threads and tasks without one of their own.
     """
     pretty = style == "pretty" or (style == "auto" and sys.stderr.isatty())
     shared: list[Any] = [
@@ -81,20 +80,20 @@ def configure_logging(level: str = "INFO", style: str = "auto", service: str = "
         logging.getLogger(noisy).setLevel(logging.WARNING)
         logging.getLogger(noisy).handlers[:] = []
     logging.getLogger("uvicorn.error").addFilter(_says_something)
-    # Their lines hold whole URLs, which may have a key in them; spans tell of model calls.
+    # Their lines contain whole URLs, which may include a key; spans show model calls.
     for noisy in ("httpx", "httpx2"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    # A broker that is away is logged once by the bus, not with a trace at each attempt.
+    # The bus logs once that the broker is down, without a traceback for each attempt.
     logging.getLogger("aiormq").setLevel(logging.CRITICAL)
 
 
 def _says_something(record: logging.LogRecord) -> bool:
-    # What ends a process says why; this would come before it.
+    # The line that ends a process says why; this one would come before it.
     return record.msg != "Application startup failed. Exiting."
 
 
 class _StderrHandler(logging.StreamHandler[Any]):
-    """Writes to whatever `sys.stderr` is at the time, such as what keeps a progress bar whole."""
+    """Writes to the current `sys.stderr`, which a progress bar may have replaced."""
 
     def __init__(self) -> None:
         logging.Handler.__init__(self)
@@ -117,7 +116,7 @@ def _formatter(shared: list[Any], *, pretty: bool) -> logging.Formatter:
 
 
 def _console() -> structlog.dev.ConsoleRenderer:
-    # The default shows every local variable where `rich` is installed: seconds of work, and secrets.
+    # If `rich` is installed, the default shows all local variables: slow, and it reveals secrets.
     return structlog.dev.ConsoleRenderer(
         colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback
     )
@@ -137,7 +136,7 @@ def _add_service(service: str) -> Any:
 def _one_line(
     _logger: Any, _method: str, event: MutableMapping[str, Any]
 ) -> MutableMapping[str, Any]:
-    """Keep what users wrote from beginning a line of its own; JSON has escapes anyway."""
+    """Keep users' text from starting a new line; JSON escapes line breaks anyway."""
     for name, value in event.items():
         if isinstance(value, str):
             event[name] = escape(value)

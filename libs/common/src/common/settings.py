@@ -1,4 +1,4 @@
-"""Settings from the environment or from files: `KASAL_` in front, one meaning everywhere."""
+"""Settings from the environment or from files: prefix `KASAL_`, the same meaning everywhere."""
 
 import os
 import re
@@ -14,7 +14,7 @@ from common.security.rotation import SecretSetting
 
 _HIDDEN = re.compile("SECRET|KEY|TOKEN|PASSWORD")
 _PASSWORD = re.compile(r"//[^/@]*@")
-"""The user and password of a URL, which must not end in a log."""
+"""The user and password of a URL, which must not get into a log."""
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 

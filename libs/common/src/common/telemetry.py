@@ -1,7 +1,7 @@
-"""Traces and metrics: one provider and one registry per service, also where five share a process.
+"""Traces and metrics: one provider and one registry per service, even if several share a process.
 
-Spans are recorded only where an exporter is configured; trace ids are made and carried on either
-way, through HTTP and AMQP headers (W3C Trace Context).
+Spans are recorded only if an exporter is configured. Trace ids are created and passed on in any case,
+through HTTP and AMQP headers (W3C Trace Context).
 """
 
 import platform
@@ -41,13 +41,13 @@ SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5
 """Buckets of durations, as OpenTelemetry's semantic conventions have them; the SDK's own are made for
 milliseconds."""
 _FLUSH_WITHIN = 1.0
-"""Seconds a process that ends waits for its last spans to be taken."""
+"""Seconds for which a process that ends waits for its last spans to be exported."""
 
 
 class Telemetry:
     """A service's tracer, meter and Prometheus registry.
 
-    `process` tells apart the processes of a service that has several kinds of them.
+    `process` distinguishes the kinds of processes of a service.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class Telemetry:
         self.meter: Meter = self._metrics.get_meter("kasal")
 
     def close(self) -> None:
-        """Send what is still held back and stop; a collector that is away holds nothing up."""
+        """Export the remaining spans and stop; a collector that is down does not delay this."""
         if self.recording:
             sending = threading.Thread(target=self._traces.shutdown, daemon=True)
             sending.start()
@@ -120,7 +120,7 @@ class LocalCounter:
 
 
 def _resource_attributes(service: str, process: str) -> dict[str, str]:
-    """Return what spans and `target_info` say of this process: its name, and what it is built from."""
+    """Return the attributes of this process in spans and `target_info`."""
     named = {
         SERVICE_NAME: service,
         SERVICE_VERSION: version("kasal-common"),
@@ -130,7 +130,7 @@ def _resource_attributes(service: str, process: str) -> dict[str, str]:
 
 
 def _reader(registry: CollectorRegistry) -> PrometheusMetricReader:
-    # On every sample, so that services which share a process can be told apart.
+    # On every sample, to distinguish services that share a process.
     return PrometheusMetricReader(
         registry=registry,
         scope_info_enabled=False,
@@ -158,12 +158,12 @@ def extract(headers: Mapping[str, Any]) -> Context:
 
 
 def is_traced(context: Context | None = None) -> bool:
-    """Return whether the current span, or the one of `context`, belongs to a recorded trace."""
+    """Return whether the current span, or that of `context`, is part of a recorded trace."""
     return get_current_span(context).get_span_context().trace_flags.sampled
 
 
 def untraced_context() -> Context:
-    """Return the context of a new trace that is not recorded, here or in what it calls."""
+    """Return the context of a new trace that is not recorded, here or in called services."""
     ids = SpanContext(
         _IDS.generate_trace_id(),
         _IDS.generate_span_id(),

@@ -69,8 +69,8 @@ async def test_a_blocked_broker_is_said_to_be_at_once_and_all_goes_on_when_it_ta
         async with asyncio.timeout(10):
             assert (await heard.get()).body == late.body
     assert [line["event"] for line in lines if line["event"].startswith("the message broker")] == [
-        "the message broker takes nothing: it is short of memory or disk",
-        "the message broker takes messages again",
+        "the message broker accepts nothing: it is short of memory or disk",
+        "the message broker accepts messages again",
     ]
     await bus.close()
     await listener.close()

@@ -1,1 +1,1 @@
-"""Saving the databases of all services in a folder, and bringing them back."""
+"""Saving the databases of all services in a folder, and restoring them."""

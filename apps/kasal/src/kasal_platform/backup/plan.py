@@ -1,8 +1,8 @@
-"""In what order a running platform's collections are saved, and what is set right in them.
+"""The order in which a running platform's collections are saved, and the repairs to them.
 
-Collections are read one after the other while the services write, so a copy would show them at
-different moments. Each is put where a crash may leave it, which the services mend by themselves:
-docs/how-to/backup.md tells how, and what each of the rules here is for.
+Collections are read one after the other while the services write, so they are saved as of different
+moments. These rules bring each into a state that a crash might leave, from which the services recover by
+themselves; docs/how-to/backup.md explains each rule.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -16,25 +16,25 @@ from kasal_platform.services import keeping_services
 
 Document = dict[str, Any]
 Mend = Callable[[Document], Document | None]
-"""Takes a document and returns what is saved of it, or None to leave it out."""
+"""Takes a document and returns the one to save, or None to leave it out."""
 
 SERVICES = keeping_services()
 _ORDER = {
-    # A registration stores the workspace, then the user: the other way round nobody lacks one.
+    # A registration stores the workspace, then the user. Saved the other way round, no user lacks one.
     "auth": ("users", "workspaces"),
     "crews": ("crews", "activities", "memories"),
     "executor": ("executions", "traces"),
 }
 LEFT_OUT = frozenset({"workers"})
-"""Leases of workers that will not be there any more."""
+"""Leases of workers that will be gone."""
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(minutes=10)
-"""How far the clocks of those who make jobs may be apart, as executor.store.lists has it."""
+"""How far the clocks of processes that create jobs may differ, as in executor.store.lists."""
 
 
 @dataclass
 class Beginning:
-    """What is known of the executor's jobs when the backup begins: read before anything is saved."""
+    """The executor's jobs at the start of the backup, read before anything is saved."""
 
     recent: datetime
     open: frozenset[str]
@@ -56,7 +56,7 @@ class Beginning:
         )
 
     def execution(self, job: Document) -> Document:
-        """Have a job that moved since be settled and told again; nobody runs an open one."""
+        """Make a job that changed since then be settled and published again; nobody runs an open one."""
         self.seqs[job["_id"]] = job["seq"]
         new = job["created_at"] > self.recent and job["_id"] not in self.known
         if new or job["_id"] in self.open or job.get("open"):
@@ -64,12 +64,12 @@ class Beginning:
         return job
 
     def trace(self, row: Document) -> Document | None:
-        """Leave out what came after its job was saved: another attempt will number it anew."""
+        """Leave out events after the job was saved: another attempt will number them again."""
         return row if row["seq"] <= self.seqs.get(row["job_id"], 0) else None
 
 
 def _total(row: Document) -> Document:
-    """Announce a change that nobody will count: so a workspace is counted anew when it is read."""
+    """Add a pending change that nobody will count, so that the workspace is recounted when it is read."""
     return {**row, "open": [*row.get("open", ()), {"key": "backup", "at": _LONG_AGO}]}
 
 
@@ -79,14 +79,14 @@ def _schema(row: Document) -> Document:
 
 
 def collections_in_order(service: str, names: Iterator[str] | list[str]) -> list[str]:
-    """Return the collections of a service in the order in which they are saved."""
+    """Return the collections of a service in the order in which to save them."""
     first = _ORDER.get(service, ())
     rest = sorted(set(names) - set(first) - LEFT_OUT)
     return [name for name in (*first, *rest) if name not in LEFT_OUT]
 
 
 def mends(beginning: Beginning) -> Mapping[tuple[str, str], Mend]:
-    """Return what is set right, by service and collection."""
+    """Return the repairs, by service and collection."""
     return {
         ("crews", "totals"): _total,
         ("executor", "executions"): beginning.execution,

@@ -1,4 +1,4 @@
-"""Bring the databases back from the folder of a backup."""
+"""Restore the databases from the folder of a backup."""
 
 import asyncio
 from collections.abc import Iterable, Iterator
@@ -19,17 +19,17 @@ from kasal_platform.databases import CannotRestore
 from kasal_platform.schemas import SCHEMAS, migrate_all
 
 _BATCH = 500
-"""Documents that are written at once."""
+"""Documents per write."""
 _RAW: bson.CodecOptions[RawBSONDocument] = bson.CodecOptions(document_class=RawBSONDocument)
 
 
 def restore(
     client: MongoClient[Document], settings: MongoSettings, folder: Path, *, drop: bool
 ) -> None:
-    """Bring the databases of `folder` back, and up to the schema of this code.
+    """Restore the databases in `folder` and migrate them to the schema of this code.
 
-    Until its database is whole, no service starts on it. Raises `CannotRestore` before anything is
-    written where the databases are not empty, or the backup is not whole or too new.
+    No service starts on a database before it is complete. Raises `CannotRestore` before anything is
+    written if the databases are not empty, or the backup is incomplete or too new.
     """
     sources = {service: _source(folder, service) for service in SERVICES}
     databases = {name: client[settings.mongo_database_prefix + name] for name in SERVICES}
@@ -54,7 +54,9 @@ def _source(folder: Path, service: str) -> Path:
     if len(found) != 1:
         raise CannotRestore(f"{folder} must hold one folder of the service {service}.")
     if not (found[0] / "schema.bson").exists():
-        raise CannotRestore(f"{found[0]} has no schema.bson: it is no whole backup of {service}.")
+        raise CannotRestore(
+            f"{found[0]} has no schema.bson: it is not a complete backup of {service}."
+        )
     return found[0]
 
 

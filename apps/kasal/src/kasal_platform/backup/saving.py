@@ -1,6 +1,6 @@
-"""Save the databases into a folder, laid out as by mongodump.
+"""Save the databases in a folder, in the layout of mongodump.
 
-There is a folder for each database, in it each collection's documents as BSON and its indexes as JSON.
+Each database has a folder with each collection's documents as BSON and its indexes as JSON.
 """
 
 import os
@@ -29,9 +29,9 @@ _RAW: bson.CodecOptions[RawBSONDocument] = bson.CodecOptions(document_class=RawB
 
 
 def save(client: MongoClient[Document], settings: MongoSettings, folder: Path) -> None:
-    """Write the databases into `folder`, which is there only when all of it is."""
+    """Write the databases into `folder`, which appears only when it is complete."""
     if folder.exists():
-        raise CannotRestore(f"{folder} is there already: name a new folder.")
+        raise CannotRestore(f"{folder} exists already: name a new folder.")
     partial = folder.with_name(folder.name + ".partial")
     databases = {name: client[settings.mongo_database_prefix + name] for name in SERVICES}
     rules = mends(beginning := Beginning.of(databases["executor"]))

@@ -1,1 +1,1 @@
-"""One module a command: it reads its arguments and calls what does the work."""
+"""One module per command: it reads the arguments and calls the code that does the work."""

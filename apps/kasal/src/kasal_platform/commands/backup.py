@@ -1,7 +1,7 @@
 """Save the databases in a folder: `make backup FOLDER=...`.
 
-The databases are those of KASAL_MONGO_URL, whose services may be working; without one, those of `run`,
-which must be stopped. docs/how-to/backup.md says what else belongs to a backup.
+The databases are those of KASAL_MONGO_URL, whose services may be running; without it, those of `run`,
+which must be stopped. docs/how-to/backup.md says what else a backup needs.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,6 @@
-"""Make a demo user and crew on a running platform, and show one run of it with its live events.
+"""Create a demo user and crew on a running platform, and show one run with its live events.
 
-The platform is the one at the given address. KASAL_DEMO_EMAIL and KASAL_DEMO_PASSWORD say who the user
-is; one that is there already does as well.
+KASAL_DEMO_EMAIL and KASAL_DEMO_PASSWORD name the user, who may exist already.
 """
 
 import asyncio

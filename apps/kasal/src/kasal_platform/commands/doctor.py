@@ -1,7 +1,7 @@
-"""Say what is there and what is missing to run the platform; exit code 1 when something is wrong.
+"""Check what the platform needs to run; the exit code is 1 if something is wrong.
 
-With KASAL_MONGO_URL, KASAL_AMQP_URL or KASAL_REDIS_URL set it looks at a platform of separate processes,
-else at what `run` needs.
+If KASAL_MONGO_URL, KASAL_AMQP_URL or KASAL_REDIS_URL is set, it checks a platform of separate processes,
+otherwise what `run` needs.
 """
 
 import asyncio

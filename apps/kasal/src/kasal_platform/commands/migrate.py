@@ -1,7 +1,7 @@
-"""Bring every service's database to the schema of this version.
+"""Migrate every service's database to the schema of this version.
 
-The databases are those of KASAL_MONGO_URL; without one, those of `run`, which must be stopped. It can be
-repeated, and cut off anywhere.
+The databases are those of KASAL_MONGO_URL; without it, those of `run`, which must be stopped. It can be
+interrupted and repeated.
 """
 
 import asyncio

@@ -1,6 +1,6 @@
-"""Bring the databases back from the folder of a backup: `make restore FOLDER=...`.
+"""Restore the databases from the folder of a backup: `make restore FOLDER=...`.
 
-The databases are those of KASAL_MONGO_URL; without one, those of `run`. The services must be stopped.
+The databases are those of KASAL_MONGO_URL; without it, those of `run`. The services must be stopped.
 """
 
 from collections.abc import Sequence

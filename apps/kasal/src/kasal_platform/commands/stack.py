@@ -1,7 +1,7 @@
 """Start every service as its own process and two workers, without containers: `make stack`.
 
 RabbitMQ, Redis and MongoDB come from KASAL_AMQP_URL, KASAL_REDIS_URL and KASAL_MONGO_URL where they
-are set, else from where `make test` finds them (SecantusDB stands in for MongoDB).
+are set, otherwise from where `make test` finds them (SecantusDB replaces MongoDB).
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""The bus inside one process: the same promises as RabbitMQ's, but that nothing outlives the process."""
+"""The bus inside one process. It promises the same as RabbitMQ's, but nothing survives the process."""
 
 import asyncio
 from collections import Counter
@@ -23,7 +23,7 @@ from kasal_platform.embedded.topics import TopicTable
 
 
 class InProcessBroker:
-    """What the buses of one process share: exchanges with their bindings, and the queues."""
+    """What the buses of one process share: exchanges, bindings and queues."""
 
     def __init__(self) -> None:
         self._bindings: dict[str, TopicTable[WorkQueue[Message]]] = {
@@ -35,7 +35,7 @@ class InProcessBroker:
                 self.bind(queue.exchange, key, self._queues[queue.name])
 
         self.consumers: Counter[str] = Counter()
-        """How many consumers each queue has, paused ones left out."""
+        """How many consumers each queue has, without paused ones."""
 
     def queue(self, queue: Queue) -> WorkQueue[Message]:
         return self._queues[queue.name]
@@ -47,14 +47,14 @@ class InProcessBroker:
         self._bindings[exchange.name].unbind(_pattern(exchange, key), backlog)
 
     def route(self, exchange: Exchange, key: str, message: Message) -> None:
-        """Put a copy into each queue that is bound to `key`."""
+        """Put a copy into each queue bound to `key`."""
         copy = replace(message, routing_key=key, deliveries=1)
         for backlog in self._bindings[exchange.name].match(key):
             backlog.put(copy)
 
 
 def _pattern(exchange: Exchange, key: str) -> str:
-    # The keys of the direct exchanges have no wildcards, so they match themselves alone.
+    # The keys of direct exchanges have no wildcards, so they match only themselves.
     return "#" if exchange.kind == "fanout" else key
 
 
@@ -212,4 +212,4 @@ class InProcessBus:
         return subscription
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Never called: there is no connection that could be lost."""
+        """Never called, as there is no connection to lose."""

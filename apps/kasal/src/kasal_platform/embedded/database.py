@@ -1,9 +1,9 @@
-"""The database of `make run`, watched: if it locks up or panics it is killed and started again.
+"""Watches the database of `make run`: if it locks up or panics, it is killed and restarted.
 
-Where its disk is full that is not before there is room again.
+If its disk is full, it is restarted once there is room again.
 
-What it acknowledged is in its journal (`common.storage.mongo.connect` asks for that), so killing it loses
-nothing; the services connect again by themselves, and runs wait for it (`KASAL_STORE_PATIENCE`).
+Acknowledged writes are in its journal (`common.storage.mongo.connect` asks for that), so killing it loses
+nothing. The services reconnect by themselves, and runs wait for it (`KASAL_STORE_PATIENCE`).
 """
 
 import asyncio
@@ -29,28 +29,28 @@ log = get_logger(__name__)
 
 MOST_RESTARTS = 3
 WITHIN = 600.0
-"""A database that locks up more often than that within so many seconds will not get well by it."""
+"""If a database locks up more often than `MOST_RESTARTS` within this many seconds, restarting does not help."""
 _ASKS = 10
-"""How often it is asked within the silence that it is allowed."""
+"""How often it is asked within the allowed silence."""
 _READY_WITHIN = 60.0
 
 Ask = Callable[[], Awaitable[None]]
-"""Returns when the database has answered, whatever it answered; raises `NoAnswer`."""
+"""Returns when the database has answered, whatever the answer; raises `NoAnswer`."""
 Questions = Callable[[], AbstractAsyncContextManager[Ask]]
 Clock = Callable[[], float]
 Sleep = Callable[[float], Awaitable[None]]
 
 
 class NoAnswer(Exception):  # noqa: N818 - it says what happened
-    """The connection broke before there was an answer, or the answer was that nothing works any more."""
+    """The connection broke before an answer, or the answer was that the storage has failed."""
 
 
 _HEADER = struct.Struct("<iiii")
 _OP_MSG = 2013
 _PANIC = 1
-"""The code of MongoDB's InternalError: its storage has failed, as on a full disk, and stays so."""
+"""The code of MongoDB's InternalError: its storage has failed, as on a full disk, and does not recover."""
 _ROOM = 16 * 1024 * 1024
-"""Bytes without which it is not started again."""
+"""Bytes that must be free before it is restarted."""
 _PROBE = 1024 * 1024
 _NO_ROOM = Backoff((0.5, 1.0, 2.0, 5.0))
 _NO_FLAGS_ONE_BODY = b"\0\0\0\0\0"
@@ -62,15 +62,15 @@ _WRITE = bson.encode(
         "$db": "embedded",
     }
 )
-"""A write goes the way on which it has been seen to lock up; an answered `ping` only says that a thread
-lives."""
+"""A write takes the path on which it has been seen to lock up; an answered `ping` only shows that a thread
+is alive."""
 
 
 class Line:
-    """Asks by one write at a time, over a connection of its own (MongoDB's wire protocol, OP_MSG).
+    """Probes the database with one write at a time, over its own connection (MongoDB's wire protocol).
 
-    PyMongo's client would not do: its monitors cut slow answers off, and it does not close while the
-    other end stands still.
+    PyMongo's client is unsuitable: its monitors cut off slow answers, and it does not close while the
+    other end hangs.
     """
 
     def __init__(self, port: int) -> None:
@@ -78,7 +78,7 @@ class Line:
         self._streams: tuple[asyncio.StreamReader, asyncio.StreamWriter] | None = None
 
     async def ask(self) -> None:
-        """Return when it has answered, whatever but a panic. Raises `NoAnswer`."""
+        """Return when it has answered anything but a panic. Raises `NoAnswer`."""
         try:
             if self._streams is None:
                 self._streams = await asyncio.open_connection("127.0.0.1", self._port)
@@ -90,9 +90,9 @@ class Line:
         except (OSError, EOFError) as fault:
             await self.close()
             raise NoAnswer(repr(fault)) from fault
-        told = bson.decode(answer[len(_NO_FLAGS_ONE_BODY) :])
-        if any(entry.get("code") == _PANIC for entry in (told, *told.get("writeErrors", ()))):
-            raise NoAnswer(f"it has panicked: {told.get('errmsg')}")
+        reply = bson.decode(answer[len(_NO_FLAGS_ONE_BODY) :])
+        if any(entry.get("code") == _PANIC for entry in (reply, *reply.get("writeErrors", ()))):
+            raise NoAnswer(f"it has panicked: {reply.get('errmsg')}")
 
     async def close(self) -> None:
         streams, self._streams = self._streams, None
@@ -104,7 +104,7 @@ class Line:
 
 @asynccontextmanager
 async def line(url: str) -> AsyncIterator[Ask]:
-    """Return how the database at `url` is asked for a sign of life."""
+    """Yield the function that asks the database at `url` for a sign of life."""
     port = urlsplit(url).port
     assert port is not None  # noqa: S101 - `secantus.program` puts it there
     opened = Line(port)
@@ -115,10 +115,10 @@ async def line(url: str) -> AsyncIterator[Ask]:
 
 
 async def wait_for_silence(ask: Ask, limit: float, clock: Clock, sleep: Sleep) -> None:
-    """Return once there has been no answer for `limit` seconds at a stretch.
+    """Return once there has been no answer for `limit` consecutive seconds.
 
-    A slow answer is one too: a question stays open until it is answered or the time is up. Time that
-    this process was not awake for (a suspended laptop, a starved loop) does not count.
+    A slow answer counts: a question stays open until it is answered or the time is up. Time in which
+    this process did not run (a suspended laptop, a starved loop) does not count.
     """
     pause = limit / _ASKS
     silence = 0.0
@@ -145,7 +145,7 @@ def _is_unanswered(question: "asyncio.Future[None]") -> bool:
 
 
 def has_room(folder: Path) -> bool:
-    """Say whether there is room on the disk of `folder`: tried, since quotas are not told."""
+    """Return whether there is room on the disk of `folder`; try it, since quotas are invisible."""
     try:
         if shutil.disk_usage(folder).free < _ROOM:
             return False
@@ -159,7 +159,7 @@ def has_room(folder: Path) -> bool:
 
 
 class Database:
-    """A running `program` that is started again when it has been silent for `limit` seconds."""
+    """A running `program` that is restarted when it has been silent for `limit` seconds."""
 
     def __init__(
         self,
@@ -181,14 +181,16 @@ class Database:
     async def wait_until_lost(self) -> str:
         """Return, once it is lost for good, one line that says why.
 
-        That is when it has ended by itself, cannot be started again, or locks up too often. None of
-        it counts while its disk is full: that is waited out.
+        It is lost when it has ended by itself, cannot be restarted, or locks up too often. While its disk
+        is full none of this counts: it waits.
         """
         while True:
             async with self._questions() as ask:
                 ended = await self._ended_or_silent(ask)
                 if ended is None:
-                    await self._kill()  # first: closing a connection waits for its other end
+                    await (
+                        self._kill()
+                    )  # before closing the connection, which waits for the other end
             waited = await self._until_room()
             if ended is not None and not waited:
                 return ended
@@ -212,7 +214,7 @@ class Database:
 
     async def _kill(self) -> None:
         log.error(
-            "the database has stopped answering and is killed",
+            "the database stopped answering and is killed",
             database=self._program.name,
             seconds=self._limit,
             pid=self._program.pid,
@@ -227,7 +229,7 @@ class Database:
         return False
 
     async def _until_room(self) -> bool:
-        """Wait until there is room for it; say whether that was needed."""
+        """Wait until there is room for it; return whether that was needed."""
         waited = False
         pauses = _NO_ROOM.pauses()
         while not await asyncio.to_thread(self._room):
@@ -243,7 +245,7 @@ class Database:
         return waited
 
     async def _restart(self) -> str | None:
-        """Start it again, as soon as its disk has room; return why that was in vain, else None."""
+        """Restart it as soon as its disk has room; return why that failed, or None."""
         while True:
             try:
                 await self._start_again()
@@ -254,10 +256,10 @@ class Database:
             return None
 
     async def _start_again(self) -> None:
-        self._program.start()  # in this thread: Linux ends a child with the one that started it
+        self._program.start()  # in this thread: on Linux the child ends with the thread that started it
         await self._program.ready(_READY_WITHIN)
         log.warning(
-            "the database has been started again",
+            "the database was started again",
             database=self._program.name,
             pid=self._program.pid,
         )

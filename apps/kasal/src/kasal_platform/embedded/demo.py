@@ -1,4 +1,4 @@
-"""The demo: a user, a crew under the API document's own ids, and one run of it to look at."""
+"""The demo: a user, a crew with the API document's own ids, and one run of it."""
 
 from collections.abc import AsyncIterator
 
@@ -22,7 +22,7 @@ log = get_logger(__name__)
 
 
 async def prepare(platform: Platform, settings: Settings) -> None:
-    """Make whatever of the demo's user and crew is missing; a failure of it ends nothing."""
+    """Create the demo's user and crew if they are missing; a failure is only logged."""
     try:
         await platform.apps["auth"].state.accounts.ensure(
             email=settings.demo_email,
@@ -38,7 +38,7 @@ async def prepare(platform: Platform, settings: Settings) -> None:
 
 
 class Demo:
-    """Runs the demo's crew, which `prepare` has made, through the front door."""
+    """Runs the demo's crew, which `prepare` has created, through the public API."""
 
     def __init__(self, platform: Platform, settings: Settings, base: str) -> None:
         self._platform = platform
@@ -46,7 +46,7 @@ class Demo:
         self._base = base
 
     async def run(self, http: aiohttp.ClientSession) -> AsyncIterator[Event] | None:
-        """Start the demo crew's one run; return its events, or None when it has run before."""
+        """Start the demo crew's only run; return its events, or None if it has run before."""
         client = ApiClient(self._base, http)
         await self._log_in(client)
         if (await client.send("GET", f"/executions/{JOB}")).status == 200:

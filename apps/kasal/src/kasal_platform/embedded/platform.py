@@ -25,8 +25,8 @@ from kasal_platform.embedded.backends import InProcessBackends
 from kasal_platform.services import FRONT_DOOR, inner_services, services
 
 _ENDING = 12.0
-"""Seconds that a service may take to end; a worker hands its jobs back within 10, beside the time
-for calls that must not be made twice."""
+"""Seconds that a service may take to end. A worker hands its jobs back within 10, plus the time for calls
+that must not be made twice."""
 log = get_logger(__name__)
 
 
@@ -37,8 +37,8 @@ class PlatformFailed(Exception):  # noqa: N818 - it says what happened
 class Platform:
     """The running platform. `entry` is the bound socket the gateway answers on.
 
-    `prepare` is called when all services but the gateway run: what it makes is there before anybody
-    is told that the platform is ready.
+    `prepare` is called when all services but the gateway run, so that what it creates exists before the
+    platform is ready.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Platform:
         self._settings = settings
         self._entry = entry
         self._metrics = metrics
-        # Short and in the system's folder for such: the path of a Unix socket holds 104 bytes.
+        # In the system's temporary folder: the path of a Unix socket has at most 104 bytes.
         self._sockets = Path(tempfile.mkdtemp(prefix="kasal-"))
         self._given = self._shared_settings(secrets, mongo_url)
         self._servers: dict[str, Server] = {}
@@ -101,7 +101,7 @@ class Platform:
             if name == "auth":
                 await (
                     self._wait_until_started()
-                )  # the others ask it for keys and revocations at once
+                )  # the others ask it for keys and revocations when they start
         await self._wait_until_started()
         if self._prepare is not None:
             await self._prepare(self)
@@ -136,7 +136,7 @@ class Platform:
             bind_service(name)
             try:
                 await work
-            except SystemExit as fault:  # how uvicorn says that a lifespan failed
+            except SystemExit as fault:  # uvicorn raises it when a lifespan fails
                 raise PlatformFailed(f"The service {name} did not start; see the log.") from fault
 
         self._running[name] = asyncio.create_task(run_named(), name=name)
@@ -167,7 +167,7 @@ class Platform:
             self._check(task)
 
     async def close(self) -> None:
-        """Stop: the worker hands its jobs back, then the door closes, then what is behind it."""
+        """Stop: the worker hands its jobs back, then the gateway stops, then the services behind it."""
         self._worker_stop.set()
         await self._wait_for_end("worker", self._drain_seconds + _ENDING)
         for name in ("metrics", *reversed(tuple(services()))):
@@ -177,7 +177,7 @@ class Platform:
         shutil.rmtree(self._sockets, ignore_errors=True)
 
     def hasten(self) -> None:
-        """Wait for no call any longer, while closing."""
+        """Stop waiting for calls while closing."""
         if self._worker is not None:
             self._worker.hasten()
 

@@ -24,11 +24,11 @@ if TYPE_CHECKING:
 log = get_logger(__name__)
 
 _DATABASE_GRACE = 4.0
-"""It takes 2 s to end, and at times forgets that it was asked to; what it acknowledged, it has."""
+"""It takes 2 s to end and sometimes ignores the request; its acknowledged writes are safe."""
 
 
 async def serve_until_stopped() -> None:
-    """Serve until told to stop; end the process with one line when that cannot go on."""
+    """Serve until told to stop; exit with one line if that cannot continue."""
     settings = load(Settings)
     configure_logging(settings.log_level, settings.log_format, "embedded")
     settings.data_dir.mkdir(parents=True, exist_ok=True)
@@ -53,7 +53,7 @@ async def serve_until_stopped() -> None:
 
 
 class _Stopping:
-    """What signals ask for: the first that it stops, each further one that it hastens."""
+    """What signals mean: the first stops the platform, each further one hastens the stop."""
 
     def __init__(self) -> None:
         self.told = asyncio.Event()
@@ -67,7 +67,7 @@ class _Stopping:
 def _say_waits(jobs: Sequence[str]) -> None:
     say(
         f"Waiting for calls that must not be made twice, of {', '.join(jobs)}. "
-        "Press Ctrl-C again to cut them off; nobody will know then what they did."
+        "Press Ctrl-C again to cut them off; their outcome will then be unknown."
     )
 
 
@@ -78,9 +78,9 @@ async def _serve(
     metrics: socket.socket | None,
     stopping: _Stopping,
 ) -> str | None:
-    """Serve until told to stop; return why it could not go on, if so."""
-    # Imported while the database starts: the services' libraries take most of the start. What they
-    # make stays for good; looking through it for garbage again and again was a quarter of the time.
+    """Serve until told to stop; return why it could not continue, or None."""
+    # Imported while the database starts, since the services' libraries take most of the startup time. What
+    # they create stays for good; garbage collections of it took a quarter of the time.
     gc.disable()
     from kasal_platform.embedded import demo
     from kasal_platform.embedded.database import Database
@@ -128,7 +128,7 @@ async def _until_end(
 
 
 async def _greet(platform: "Platform", settings: Settings, entry: socket.socket) -> None:
-    """Show the demo's first run, and say where to go next; a failure of it ends nothing."""
+    """Show the demo's first run, and say where to go next; a failure is only logged."""
     import aiohttp
 
     from kasal_platform.embedded.demo import Demo
@@ -154,7 +154,7 @@ async def _greet(platform: "Platform", settings: Settings, entry: socket.socket)
 
 @contextlib.contextmanager
 def _silence_catalogue() -> Iterator[None]:
-    """Leave out of the log that the offline model stands in: the run being shown says so itself."""
+    """Keep the warning about the offline model out of the log: the shown run says so itself."""
     catalogue = logging.getLogger("executor.models.catalogue")
     catalogue.setLevel(logging.ERROR)
     try:

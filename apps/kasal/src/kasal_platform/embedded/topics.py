@@ -37,24 +37,24 @@ class _Node(Generic[T]):
 
 
 class TopicTable(Generic[T]):
-    """Who is bound with which keys: `*` stands for one word, `#` for none or more.
+    """Bindings by key: `*` matches one word, `#` any number of words.
 
-    A tree of words, so that a key is looked up in the time of its own length, however many
-    bindings there are (a relay has one for every job that is watched).
+    It is a tree of words, so a lookup takes time in the length of the key, whatever the number of
+    bindings (a relay has one for every watched job).
     """
 
     def __init__(self) -> None:
         self._root: _Node[T] = _Node()
 
     def bind(self, key: str, who: T) -> None:
-        """Have `who` found for the routing keys that `key` matches. Twice is once."""
+        """Bind `who` to the routing keys that `key` matches. Repeats have no effect."""
         node = self._root
         for word in key.split("."):
             node = node.children.setdefault(word, _Node())
         node.bound.add(who)
 
     def unbind(self, key: str, who: T) -> None:
-        """Undo `bind`; a binding that is not there is no error."""
+        """Undo `bind`; a missing binding is not an error."""
         self._root.remove(key.split("."), who)
 
     def match(self, key: str) -> set[T]:

@@ -1,6 +1,6 @@
-"""Pid files that cannot be mistaken: a process id and when that process was born.
+"""Unambiguous pid files: a process id and when that process started.
 
-A pid alone may by now belong to another program of the user's, which must not be stopped.
+A pid alone may meanwhile belong to another program of the user, which must not be stopped.
 """
 
 import contextlib
@@ -16,12 +16,12 @@ _BOOT_ID = Path("/proc/sys/kernel/random/boot_id")
 
 
 def record(pid_file: Path, pid: int) -> None:
-    """Write `pid` and its birth into `pid_file`."""
+    """Write `pid` and its start time into `pid_file`."""
     pid_file.write_text(f"{pid}\n{birth(pid)}\n")
 
 
 def stop_recorded(pid_file: Path) -> None:
-    """Stop the process that an earlier parent has left behind, if it still runs; then forget it."""
+    """Stop the process that an earlier parent left behind, if it still runs, and remove the file."""
     try:
         pid_line, born = pid_file.read_text().split("\n")[:2]
         pid = int(pid_line)
@@ -33,7 +33,7 @@ def stop_recorded(pid_file: Path) -> None:
 
 
 def birth(pid: int) -> str:
-    """Return a text that no other process of this machine has, or an empty one when it is gone."""
+    """Return a string unique to this process on this machine, empty if it has ended."""
     return _birth_on_linux(pid) if sys.platform == "linux" else _birth_by_ps(pid)
 
 

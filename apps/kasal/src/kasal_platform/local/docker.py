@@ -1,4 +1,4 @@
-"""Backends as containers, where a Docker engine answers and has the image or can pull it."""
+"""Backends as containers, if a Docker engine answers and has the image or can pull it."""
 
 import contextlib
 import os
@@ -14,12 +14,12 @@ from kasal_platform.local.program import ProgramFailed
 log = get_logger(__name__)
 
 _QUICKLY = 3
-"""Seconds an engine or a registry gets to answer; one that hangs must not hold up the tests."""
+"""Seconds that an engine or a registry has to answer, so that a hanging one does not delay the tests."""
 _PULL = 300
 
 
 def can_run(image: str) -> bool:
-    """Say whether an engine answers that has `image`, or has now pulled it."""
+    """Return whether an engine answers that has `image`, or could pull it now."""
     if not _engine_listens():
         return False
     try:
@@ -36,7 +36,7 @@ def can_run(image: str) -> bool:
 
 
 def _engine_listens() -> bool:
-    # Asked here first, since docker's client leaves its socket open when nobody answers.
+    # Checked first, since docker's client leaves its socket open if nobody answers.
     where = urlsplit(os.environ.get("DOCKER_HOST") or "unix:///var/run/docker.sock")
     if where.scheme != "unix":
         return where.scheme in {"tcp", "http", "https", "ssh"}
@@ -66,9 +66,9 @@ def _pull(engine: Any, image: str) -> bool:
 def running(
     image: str, port: int, answers: Callable[[str, int], bool], seconds: float = 60.0
 ) -> Iterator[tuple[str, int]]:
-    """Run `image` while the block runs; gives the host and port that its `port` is found at.
+    """Run `image` during the block; yield the host and port of its `port`.
 
-    `answers` says whether the server at that host and port serves clients.
+    `answers` returns whether the server at that host and port serves clients.
     """
     # The clean-up container of testcontainers would be one more image to pull.
     os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")

@@ -53,12 +53,12 @@ _REDIS = _Kind(
     package="redis-server",
 )
 GIVEN_BY = frozenset({_RABBITMQ.variable, _REDIS.variable})
-"""Variables that name a running server, which all who look for one then get."""
+"""Variables that name a running server to use."""
 
 
 @dataclass(frozen=True)
 class FoundBackend:
-    """A backend that is there: where, and its program if it was started here."""
+    """A backend that is up: its URL, and its program if it was started here."""
 
     url: str
     program: LocalProgram | None = None
@@ -66,10 +66,10 @@ class FoundBackend:
 
 @contextmanager
 def amqp(folder: Path, *, program_only: bool = False) -> Iterator[FoundBackend]:
-    """Give a RabbitMQ; one that is started here keeps its data in `folder`.
+    """Yield a RabbitMQ; one that is started here keeps its data in `folder`.
 
-    `program_only` starts one as a program of this machine, for those who want to kill it.
-    Raises `ProgramFailed`, saying what to install, when there is none to be had.
+    `program_only` starts it as a program of this machine, for callers that want to kill it.
+    Raises `ProgramFailed`, saying what to install, if none is available.
     """
     with _provide(_RABBITMQ, folder, program_only) as found:
         yield found
@@ -77,14 +77,14 @@ def amqp(folder: Path, *, program_only: bool = False) -> Iterator[FoundBackend]:
 
 @contextmanager
 def redis(folder: Path, *, program_only: bool = False) -> Iterator[FoundBackend]:
-    """Give a Redis, as `amqp` gives a RabbitMQ."""
+    """Yield a Redis, as `amqp` yields a RabbitMQ."""
     with _provide(_REDIS, folder, program_only) as found:
         yield found
 
 
 @contextmanager
 def mongo(folder: Path, *, program_only: bool = False) -> Iterator[FoundBackend]:
-    """Give the MongoDB that `KASAL_TEST_MONGO_URL` names, or a SecantusDB over `folder`."""
+    """Yield the MongoDB that `KASAL_TEST_MONGO_URL` names, or a SecantusDB over `folder`."""
     given = None if program_only else os.environ.get("KASAL_TEST_MONGO_URL")
     if given:
         yield FoundBackend(given)
@@ -95,21 +95,21 @@ def mongo(folder: Path, *, program_only: bool = False) -> Iterator[FoundBackend]
 
 @contextmanager
 def amqp_url(folder: Path) -> Iterator[str]:
-    """Give the URL of a RabbitMQ, found or started as `amqp` says."""
+    """Yield the URL of a RabbitMQ, found or started like `amqp`."""
     with amqp(folder) as found:
         yield found.url
 
 
 @contextmanager
 def redis_url(folder: Path) -> Iterator[str]:
-    """Give the URL of a Redis."""
+    """Yield the URL of a Redis."""
     with redis(folder) as found:
         yield found.url
 
 
 @contextmanager
 def mongo_url(folder: Path) -> Iterator[str]:
-    """Give the URL of a MongoDB."""
+    """Yield the URL of a MongoDB."""
     with mongo(folder) as found:
         yield found.url
 
@@ -146,7 +146,7 @@ def _run_program(program: LocalProgram) -> Iterator[FoundBackend]:
 
 @contextmanager
 def _hold_install_lock() -> Iterator[None]:
-    """Hold up other processes of this user: `apt-get` refuses to run beside another one."""
+    """Make other processes of this user wait: `apt-get` refuses to run concurrently."""
     with (Path(tempfile.gettempdir()) / f"kasal-installing-{os.getuid()}").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
@@ -154,7 +154,7 @@ def _hold_install_lock() -> Iterator[None]:
 
 def _install(kind: _Kind) -> None:
     wanted = (
-        f"No {kind.package} is to be had. Install it (Debian, Ubuntu: apt-get install {kind.package}),"
+        f"{kind.package} is missing. Install it (Debian, Ubuntu: apt-get install {kind.package}),"
         f" or start Docker, or name a server in {kind.variable}."
     )
     if os.geteuid() != 0 or shutil.which("apt-get") is None:

@@ -1,4 +1,4 @@
-"""A backend started as a child of this process, and stopped with it."""
+"""A backend that is started as a child of this process and stopped with it."""
 
 import asyncio
 import contextlib
@@ -24,15 +24,15 @@ _PR_SET_PDEATHSIG = 1
 
 
 class ProgramFailed(Exception):  # noqa: N818 - it says what happened
-    """A backend's program is missing, did not start or has died; the text is one plain line."""
+    """A backend's program is missing, did not start or has ended; the text is one plain line."""
 
 
 class LocalProgram:
     """One backend: `start` it, wait until it is `ready`, `wait_for_exit`, `stop` it.
 
-    `url` is where clients find it once it is ready. It has a session of its own, so that Ctrl-C
-    does not reach it; on Linux it ends with its parent even when that is killed; elsewhere the next
-    start finds it by its pid file. `answers` is asked until it says that clients are served.
+    `url` is where clients find it once it is ready. It runs in its own session, so that Ctrl-C does not
+    reach it. On Linux it ends with its parent even if that is killed; elsewhere the next start finds it by
+    its pid file. `answers` returns whether it serves clients yet.
     """
 
     def __init__(
@@ -66,11 +66,11 @@ class LocalProgram:
         """
         self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         if self.pid is None:
-            self._release()  # one that has ended by itself holds it still
+            self._release()  # after it has ended by itself the lock is still held
         self._lock = self._take_lock()
         births.stop_recorded(self._pid_file)
         try:
-            # What it said before it died is worth keeping; what an earlier parent's said is not.
+            # Keep the log of this parent's earlier starts, not that of an earlier parent.
             with self._log_file.open("ab" if self._process else "wb") as log:
                 self._process = subprocess.Popen(  # noqa: S603 - our own command
                     self._command,
@@ -88,13 +88,13 @@ class LocalProgram:
         births.record(self._pid_file, self._process.pid)
 
     def wait(self, seconds: float = 30.0) -> None:
-        """Return when clients are served. Raises `ProgramFailed`, having stopped it."""
+        """Return when it serves clients. On a failure, stop it and raise `ProgramFailed`."""
         until = time.monotonic() + seconds
         while not self._is_ready(until):
             time.sleep(_POLL)
 
     async def ready(self, seconds: float = 30.0) -> None:
-        """`wait`, for a running loop."""
+        """Do the same on a running event loop."""
         until = time.monotonic() + seconds
         while not self._is_ready(until):  # noqa: ASYNC110 - another process has no event
             await asyncio.sleep(_POLL)
@@ -106,7 +106,7 @@ class LocalProgram:
         return self._obituary()
 
     def stop(self, grace: float = 10.0) -> None:
-        """Have it end; after `grace` seconds make it. Does nothing when it does not run."""
+        """End it; kill it after `grace` seconds. Does nothing if it does not run."""
         process = self._process
         if process is not None:
             process.terminate()
@@ -185,7 +185,7 @@ def _die_with(parent: int) -> Callable[[], None] | None:
 
     def ask() -> None:
         prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-        if os.getppid() != parent:  # it died before the question
+        if os.getppid() != parent:  # the parent died before the call
             os._exit(1)
 
     return ask
@@ -194,14 +194,14 @@ def _die_with(parent: int) -> Callable[[], None] | None:
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST_PORT = 10_000
 _USUALLY_EPHEMERAL = 32_768
-"""Where the ports begin that systems give to outgoing connections, if they do not tell."""
+"""The usual start of the ports for outgoing connections, if the system does not say."""
 
 
 def free_port() -> int:
-    """Return a TCP port of the loopback address that nobody listens on.
+    """Return a free TCP port of the loopback address.
 
-    It is none that the system would give to an outgoing connection while its server, which is to
-    be started there again, is down.
+    It is not one that the system could assign to an outgoing connection while the server is being
+    restarted.
     """
     below = _first_ephemeral()
     while True:
@@ -219,7 +219,7 @@ def _first_ephemeral() -> int:
 
 
 def replies(port: int, question: bytes, beginning: bytes, host: str = "127.0.0.1") -> bool:
-    """Say whether the server on `port` answers `question` with something that begins so."""
+    """Return whether the server on `port` answers `question` with text that starts with `beginning`."""
     try:
         with socket.create_connection((host, port), timeout=1.0) as link:
             if not question:

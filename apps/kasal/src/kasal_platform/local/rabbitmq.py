@@ -1,4 +1,4 @@
-"""A RabbitMQ server of our own on a loopback port, started by any user, apart from the system's."""
+"""Our own RabbitMQ server on a loopback port, started by any user, separate from the system's."""
 
 import os
 import secrets
@@ -9,14 +9,14 @@ from pathlib import Path
 
 from kasal_platform.local.program import LocalProgram, ProgramFailed, free_port, replies
 
-# Debian's wrapper in /usr/sbin starts nothing but the system's own server, as its user.
+# Debian's wrapper in /usr/sbin starts only the system's own server, as its user.
 _PLACES = ("/usr/lib/rabbitmq/bin", "/opt/homebrew/sbin", "/usr/local/sbin")
 _HELLO = b"AMQP\x00\x00\x09\x01"
 _METHOD_FRAME = b"\x01"
 _CONF = """disk_free_limit.absolute = 50MB
 raft.wal_max_size_bytes = 33554432
 """
-"""What quorum queues write ahead is held in memory, too, until a file of it is full: 512 MB by default."""
+"""Quorum queues also keep their write-ahead log in memory until its file is full, by default 512 MB."""
 
 
 def _server() -> str | None:
@@ -61,34 +61,34 @@ def program(folder: Path, port: int | None = None, settings: str = "") -> LocalP
 
 
 def run_rabbitmqctl(folder: Path, *command: str) -> None:
-    """Have `rabbitmqctl` do something to the server over `folder`. Raises `ProgramFailed`."""
+    """Run `rabbitmqctl` with `command` on the server over `folder`. Raises `ProgramFailed`."""
     tool = shutil.which("rabbitmqctl", path=_PLACES[0]) or shutil.which("rabbitmqctl")
     if tool is None:
         raise ProgramFailed("rabbitmqctl is not installed")
     folder = folder.absolute()
-    told = {"HOME": str(folder / "home"), "ERL_EPMD_ADDRESS": "127.0.0.1"}
-    called = subprocess.run(  # noqa: S603 - our own command
+    environment = {"HOME": str(folder / "home"), "ERL_EPMD_ADDRESS": "127.0.0.1"}
+    done = subprocess.run(  # noqa: S603 - our own command
         [tool, "--node", _node(folder), *command],
-        env={**os.environ, **told},
+        env={**os.environ, **environment},
         capture_output=True,
         text=True,
         check=False,
         timeout=60,
     )
-    if called.returncode:
-        raise ProgramFailed(f"rabbitmqctl {' '.join(command)}: {called.stdout}{called.stderr}")
+    if done.returncode:
+        raise ProgramFailed(f"rabbitmqctl {' '.join(command)}: {done.stdout}{done.stderr}")
 
 
 def _node(folder: Path) -> str:
-    """The node's name is the folder's in the database, so it must outlive a change of port."""
+    """Return the node's name. The data refer to it, so it must not depend on the port."""
     return f"kasal-{zlib.crc32(bytes(folder)):08x}@localhost"
 
 
 def _user_of(folder: Path) -> tuple[str, str]:
-    """Return user and password: made when the data are, since the server keeps them with these."""
+    """Return user and password, created together with the data, in which the server keeps them."""
     kept = folder / "password"
     if not kept.exists():
-        if (folder / "mnesia").exists():  # data of before there were passwords
+        if (folder / "mnesia").exists():  # data from before there were passwords
             return "guest", "guest"
         _write_for_us(kept, secrets.token_urlsafe(24))
     return "kasal", kept.read_text()
@@ -116,8 +116,8 @@ def _environment(folder: Path, port: int) -> dict[str, str]:
         "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "plugins"),
         "RABBITMQ_PID_FILE": str(folder / "erlang.pid"),
         "ERL_EPMD_ADDRESS": "127.0.0.1",
-        # Idle schedulers sleep instead of spinning: on a small machine the cores are for others too.
-        # The port by which Erlang's nodes find each other is for this machine alone, as epmd is.
+        # Idle schedulers sleep instead of spinning, because a small machine needs its cores for others.
+        # The port by which Erlang's nodes find each other is local to this machine, like epmd.
         "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
             "+sbwt none +sbwtdcpu none +sbwtdio none -kernel inet_dist_use_interface {127,0,0,1}"
         ),

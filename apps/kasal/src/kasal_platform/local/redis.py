@@ -1,4 +1,4 @@
-"""A Redis server of our own on a loopback port. It keeps nothing: what we put there may be lost."""
+"""Our own Redis server on a loopback port. It stores nothing on disk; its data may be lost."""
 
 import secrets
 import shutil
@@ -12,7 +12,7 @@ def installed() -> bool:
 
 
 def program(folder: Path, port: int | None = None) -> LocalProgram:
-    """Return a Redis server with a password of its own, new each time.
+    """Return a Redis server with a new password.
 
     Raises `ProgramFailed` when the program is not installed.
     """
@@ -22,7 +22,7 @@ def program(folder: Path, port: int | None = None) -> LocalProgram:
     port = port or free_port()
     password = secrets.token_urlsafe(24)
     folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-    config = folder.absolute() / "redis.conf"  # not an argument, which others of this machine see
+    config = folder.absolute() / "redis.conf"  # not an argument, which other users can see
     config.touch(0o600)
     config.chmod(0o600)
     config.write_text(f"requirepass {password}\n")

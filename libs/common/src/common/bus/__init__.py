@@ -1,7 +1,7 @@
 """The message bus as services see it. `bus.rabbitmq` is the form of it that services use.
 
 Publishing is confirmed: when `publish` returns, the broker has the message. Delivery is at least
-once: a handler may see the same `message_id` again and must not mind.
+once: a handler may see the same `message_id` again and must cope with that.
 """
 
 from collections.abc import Awaitable, Callable, Mapping
@@ -34,37 +34,37 @@ class Message:
     routing_key: str = ""
     """The key it was published with; filled in on delivery."""
     deliveries: int = 1
-    """How often the queue has handed it out, this time included."""
+    """How often the queue has delivered it, including this time."""
 
 
 @dataclass(frozen=True, slots=True)
 class Depth:
-    """What a queue holds: messages that nobody has been handed yet, and who takes from it."""
+    """What a queue holds: messages that no consumer has yet, and how many consumers there are."""
 
     messages: int
     consumers: int
 
 
 class BusUnavailable(Unavailable):
-    """The broker cannot be reached or did not confirm in time; nothing is known to be published."""
+    """The broker cannot be reached or did not confirm in time; the message may be lost."""
 
 
 class DeadLetter(Exception):  # noqa: N818 - it names what becomes of the message
-    """Raised by a handler for a message that no retry can help; its text becomes the reason."""
+    """Raised by a handler for a message that no retry can fix; its text becomes the reason."""
 
 
 BodyT = TypeVar("BodyT", bound=BusMessage)
 Handler = Callable[[Message], Awaitable[None]]
 """Handles one message. Returning acknowledges it. `DeadLetter` moves it to the dead-letter queue
-with its reason. `Unavailable`, `UpstreamTimeout` and what the bus was told of a database driver say that a
-backend is away: the message is tried again until it is back. Any other exception counts against the
-message: it is tried again after a growing delay and is a dead letter at the `delivery_limit`-th
-failure. The tries come from the same consumer, unless it is paused, cancelled or dies in between. A
-message of a type that the queue does not accept is a dead letter without a call."""
+with its reason. `Unavailable`, `UpstreamTimeout` and an exception that the bus's `IsAway` recognises mean that
+a backend is down: the message is retried until it is back. Any other exception counts against the
+message: it is retried after a growing delay and becomes a dead letter at the `delivery_limit`-th
+failure. The same consumer retries, unless it is paused, cancelled or dies in between. A message of a
+type that the queue does not accept becomes a dead letter without a call."""
 
 
 IsAway = Callable[[Exception], bool]
-"""Whether an exception of a database driver says that the database is away."""
+"""Whether an exception of a database driver means that the database is down."""
 
 
 def never_away(_: Exception) -> bool:
@@ -73,68 +73,68 @@ def never_away(_: Exception) -> bool:
 
 
 class Consumer(Protocol):
-    """A consumer of a durable queue, working until it is cancelled or the bus is closed."""
+    """A consumer of a durable queue. It works until it is cancelled or the bus is closed."""
 
     async def pause(self) -> None:
-        """Take no more messages; those not yet handed to the handler go back to the queue.
+        """Take no more messages; those that the handler has not received go back to the queue.
 
-        Calls under way go on. A handler may pause its own consumer: with a prefetch of 1 nothing
-        has then been taken that would have to go back.
+        Calls in progress continue. A handler may pause its own consumer: with a prefetch of 1 there
+        is then nothing to give back.
         """
 
     async def resume(self) -> None:
         """Take messages again."""
 
     async def cancel(self) -> None:
-        """Stop for good, after the handler calls under way."""
+        """Stop for good, after the handler calls in progress."""
 
 
 class Subscription(Protocol):
     """A private, length-limited queue of this process; gone with it.
 
-    The oldest message falls out when it is full. Its handler's exceptions are logged, and never
-    lead to another try.
+    When it is full, the oldest message is dropped. Its handler's exceptions are logged and never lead to
+    a retry.
     """
 
     async def bind(self, key: str) -> None:
         """Receive messages with this routing key (`*` and `#` as in AMQP topics) from now on.
 
-        Returns when the broker has said yes. Raises `BusUnavailable`.
+        Returns when the broker has confirmed. Raises `BusUnavailable`.
         """
 
     async def unbind(self, key: str) -> None:
-        """Receive them no more."""
+        """Stop receiving them."""
 
     async def cancel(self) -> None:
         """Drop the queue."""
 
 
 class Bus(Protocol):
-    """A connection to the broker, re-made by itself.
+    """A connection to the broker that reconnects by itself.
 
-    Consumers, subscriptions and their bindings survive a reconnect; what was published meanwhile to
-    a subscription is lost (readers of events know by `seq`), to a durable queue it is not.
+    Consumers, subscriptions and their bindings survive a reconnect. A subscription loses what was
+    published in the meantime (readers of events notice by `seq`); a durable queue does not.
     """
 
     async def start(self) -> None:
-        """Connect and declare the topology; returns when usable, or the first try has failed.
+        """Connect and declare the topology; return when usable, or when the first try has failed.
 
-        A broker that is away does not keep a service from starting: connecting goes on in the
-        background, `ping` says that it is not there yet, `consume` and `subscribe` take effect
-        when it is, and `publish` and `bind` raise `BusUnavailable` until then.
+        A service starts even while the broker is down: the bus keeps trying in the background.
+        Until it succeeds, `ping`, `publish` and `bind` raise `BusUnavailable`; `consume` and
+        `subscribe` take effect afterwards.
         """
 
     async def close(self) -> None:
-        """Stop consuming, wait for handlers under way, and disconnect."""
+        """Stop consuming, wait for handlers in progress, and disconnect."""
 
     async def ping(self) -> None:
-        """Return if the broker is there now; raises `BusUnavailable`."""
+        """Return if the broker answers; otherwise raise `BusUnavailable`."""
 
     async def publish(self, exchange: Exchange, key: str, message: Message) -> None:
         """Publish persistently and await the broker's confirm. Raises `BusUnavailable`."""
 
     async def depth(self, queue: Queue) -> Depth:
-        """Ask what `queue` holds now. Raises `BusUnavailable`."""
+        """Return what `queue` holds now. Raises `BusUnavailable`."""
 
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 1) -> Consumer:
         """Hand the queue's messages to `handler`, at most `prefetch` at a time."""
@@ -142,17 +142,17 @@ class Bus(Protocol):
     async def subscribe(
         self, exchange: Exchange, handler: Handler, *, max_length: int = 10_000
     ) -> Subscription:
-        """Make a private queue on `exchange`, whose messages go to `handler` one by one, in order.
+        """Create a private queue on `exchange`; its messages go to `handler` one by one, in order.
 
-        It is bound to nothing yet on a topic exchange, and to everything on a fanout one.
+        On a topic exchange it is bound to nothing yet, on a fanout exchange to everything.
         """
 
     def on_reconnect(self, callback: Callable[[], Awaitable[None]]) -> None:
-        """Have `callback` awaited each time a lost connection has been made again."""
+        """Await `callback` after each reconnect."""
 
 
 def context_headers(headers: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return `headers` with the current trace context, and the id of the request in hand."""
+    """Return `headers` with the current trace context and request id."""
     carried = dict(headers or {})
     inject(carried)
     request_id = logged_request()
@@ -164,7 +164,7 @@ def context_headers(headers: Mapping[str, str] | None = None) -> dict[str, str]:
 def encode(
     body: BusMessage, *, correlation_id: str = "", headers: Mapping[str, str] | None = None
 ) -> Message:
-    """Return the message that carries `body`, with the current trace and request in its headers."""
+    """Return the message with `body`, and the current trace and request in its headers."""
     carried = context_headers(headers)
     return Message(
         type=body.message_type,
@@ -175,7 +175,7 @@ def encode(
 
 
 def decode(message: Message, kind: type[BodyT]) -> BodyT:
-    """Return the body of `message`. Raises `DeadLetter`, naming the fault, when it does not fit."""
+    """Return the body of `message`. Raises `DeadLetter` with the fault if it does not fit."""
     try:
         return kind.model_validate(orjson.loads(message.body))
     except orjson.JSONDecodeError as fault:

@@ -1,4 +1,4 @@
-"""Looking at dead letters on RabbitMQ, and sending them back to the queues they came from."""
+"""Listing RabbitMQ's dead letters, and sending them back to the queues they came from."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -27,7 +27,7 @@ _WRITTEN_BY_THE_DEAD = frozenset({HEADER_REASON, HEADER_DEAD_FROM, HEADER_ATTEMP
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """A dead letter: the message, the queue it came from and why it died."""
+    """A dead letter: the message, the queue it came from and the reason."""
 
     message_id: str
     type: str
@@ -40,7 +40,7 @@ class Letter:
 
 
 async def list_dead_letters(url: str) -> list[Letter]:
-    """Return all dead letters, oldest first; they stay where they are."""
+    """Return all dead letters, oldest first. They stay in their queue."""
     async with _letters(url) as (_, found):
         return [_letter(incoming) for incoming in found]
 
@@ -48,8 +48,8 @@ async def list_dead_letters(url: str) -> list[Letter]:
 async def replay(url: str, only: Collection[str] = ()) -> list[Letter]:
     """Put the dead letters back into their queues, and return them.
 
-    With `only`, those with these message ids. A letter leaves the dead letters once the broker has
-    confirmed it in its queue, so that none is lost; one whose queue is not known stays.
+    `only` limits this to these message ids. A letter is removed once the broker has confirmed it in its
+    queue, so none is lost. A letter whose queue is unknown stays.
     """
     replayed = []
     async with _letters(url) as (channel, found):
@@ -69,7 +69,7 @@ async def replay(url: str, only: Collection[str] = ()) -> list[Letter]:
 async def _letters(
     url: str,
 ) -> AsyncIterator[tuple[AbstractChannel, list[AbstractIncomingMessage]]]:
-    # What is not acknowledged goes back when the connection closes.
+    # Letters that are not acknowledged go back when the connection closes.
     async with await aio_pika.connect(
         url, timeout=ANSWER_WITHIN, connection_class=ClosingConnection
     ) as connection:

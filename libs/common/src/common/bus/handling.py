@@ -1,4 +1,4 @@
-"""What happens around a handler call, on every kind of bus: span, log ids, counts, what comes next."""
+"""What happens around a handler call on every kind of bus: span, log ids, metrics, retry or dead letter."""
 
 import asyncio
 import time
@@ -32,11 +32,11 @@ _LONGEST_REASON = 1_000
 
 
 STOP_GRACE = 10.0
-"""Seconds that handler calls under way get when a bus is closed."""
+"""Seconds that handler calls in progress get when a bus is closed."""
 
 
 class Returned(Exception):  # noqa: N818 - it names what becomes of the message
-    """`message` was not dealt with: its consumer stopped before a try. It belongs to the queue."""
+    """`message` was not processed, because its consumer stopped first. It goes back to the queue."""
 
     def __init__(self, message: Message) -> None:
         super().__init__(message.message_id)
@@ -46,8 +46,8 @@ class Returned(Exception):  # noqa: N818 - it names what becomes of the message
 class Handling:
     """Calls handlers for one bus, and records what it publishes and consumes.
 
-    `system` names the bus in spans. `store_is_away` knows the exceptions of a database driver that
-    say so.
+    `system` names the bus in spans. `store_is_away` recognises the exceptions by which a database driver
+    says that its database is down.
     """
 
     def __init__(self, telemetry: Telemetry, system: str, store_is_away: IsAway) -> None:
@@ -92,7 +92,7 @@ class Handling:
 
     @contextmanager
     def sending(self, exchange: Exchange, key: str, message: Message) -> Iterator[Message]:
-        """Record the publishing of `message`; yields it with the trace context to go on from."""
+        """Record the publishing of `message`; yield it with the trace context for its consumers."""
         if not (self._telemetry.recording and exchange.traced):
             yield message
             return
@@ -122,7 +122,7 @@ class Handling:
         return facts
 
     async def watch(self, exchange: Exchange, handler: Handler, message: Message) -> None:
-        """Call a subscription's handler once; whatever it raises is logged."""
+        """Call a subscription's handler once and log whatever it raises."""
         place = exchange.name
         self._consumed.add(key=place)
         try:
@@ -133,19 +133,19 @@ class Handling:
     async def deal(
         self, queue: Queue, handler: Handler, message: Message, stopping: asyncio.Event
     ) -> Message | None:
-        """Call a queue's handler until the message is dealt with.
+        """Call a queue's handler until the message is processed.
 
-        Returns None when it is to be acknowledged, or the dead letter it has become. Raises
-        `Returned` when `stopping` is set before a try.
+        Returns None if the message is to be acknowledged, or the dead letter that it has become.
+        Raises `Returned` if `stopping` is set before a try.
         """
         if stopping.is_set():
             raise Returned(message)
         self._count_taken(queue, message)
         if queue.accepts and message.type not in queue.accepts:
-            return self._dead_letter(queue, message, f"the type {message.type!r} is not known here")
+            return self._dead_letter(queue, message, f"the type {message.type!r} is unknown here")
         if queue.dead_letters and len(message.body) > queue.largest:
-            told = f"the body has {len(message.body)} bytes; at most {queue.largest} are taken"
-            return self._dead_letter(queue, message, told)
+            reason = f"the body has {len(message.body)} bytes; at most {queue.largest} are accepted"
+            return self._dead_letter(queue, message, reason)
         failures = tries = 0
         while True:
             try:
@@ -173,7 +173,9 @@ class Handling:
             self._retried.add(1, self._received.of(queue.name))
 
     def _is_backend_away(self, fault: Exception) -> bool:
-        if isinstance(fault, NewerFormat):  # this process never reads it, and others wait behind it
+        if isinstance(
+            fault, NewerFormat
+        ):  # this process can never read it, and other messages wait behind it
             return False
         return isinstance(fault, (Unavailable, UpstreamTimeout)) or self._store_is_away(fault)
 
@@ -209,7 +211,7 @@ class Handling:
             f"process {place}",
             extract(message.headers),
             SpanKind.CONSUMER,
-            record_exception=False,  # its text may hold what the message says
+            record_exception=False,  # its text may contain parts of the message
             set_status_on_exception=False,
         ) as span:
             if span.is_recording():
@@ -240,7 +242,7 @@ class Handling:
 
 
 class _Labels:
-    """The attributes of one operation, by destination: made once, since they go with each message."""
+    """The attributes of one operation, by destination. They are cached, as each message needs them."""
 
     def __init__(self, system: str, operation: str) -> None:
         self._system = system

@@ -1,4 +1,4 @@
-"""The bus over RabbitMQ: confirmed publishing, quorum queues, a connection that is made again."""
+"""The bus over RabbitMQ: confirmed publishing, quorum queues, a connection that reconnects."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -31,17 +31,17 @@ T = TypeVar("T")
 
 _BACKOFF = Backoff.doubling(0.1, 2.0)
 _STEADY = 5.0
-"""Seconds that a connection must have held to be made again without a pause."""
+"""Seconds that a connection must last for the bus to reconnect without a pause."""
 _ATTACH_WITHIN = 30.0
-"""Seconds without progress in making all consumers, subscriptions and their bindings on a new
-connection, after which it is given up."""
+"""Seconds without progress in restoring consumers, subscriptions and bindings after which a new connection
+is given up."""
 
 
 class RabbitBus:
     """A service's connection to RabbitMQ.
 
-    A call made in the first seconds after the connection was lost waits for the next one; when the
-    broker has been away for longer, calls fail at once.
+    In the first seconds after the connection was lost, a call waits for the next one. When the broker has
+    been down for longer, calls fail at once.
     """
 
     def __init__(self, url: str, telemetry: Telemetry, store_is_away: IsAway = never_away) -> None:
@@ -86,7 +86,7 @@ class RabbitBus:
         properties = MessageProperties(message)
         while True:
             link = await self.wait_for_link()
-            self._check_open(link)  # what is written now would fill memory, and get there at last
+            self._check_open(link)  # a message written now would sit in memory and be sent later
             try:
                 await link.publisher.basic_publish(
                     message.body,
@@ -97,7 +97,7 @@ class RabbitBus:
                 )
                 return
             except (*FAULTS, asyncio.CancelledError):
-                # Sent once more on the next connection: consumers expect to see a message twice.
+                # Send it again on the next connection: consumers expect duplicates.
                 if told_to_stop() or not link.broken:
                     raise
 
@@ -128,7 +128,7 @@ class RabbitBus:
         if link is not None:
             try:
                 await _in_time(one.attach(link))
-            except BusUnavailable:  # nothing would come to it on this link: it needs another
+            except BusUnavailable:  # it would receive nothing on this link and needs another
                 self._drop(link)
 
     def forget(self, one: Attached) -> None:
@@ -139,7 +139,7 @@ class RabbitBus:
         self._callbacks.append(callback)
 
     async def wait_for_link(self) -> Link:
-        """Return the connection, waiting for it if it was lost just now. Raises `BusUnavailable`."""
+        """Return the connection; if it was just lost, wait for the next. Raises `BusUnavailable`."""
         if self.link is not None and self.link.broken:
             self._drop(self.link)
         while self.link is None:
@@ -151,15 +151,15 @@ class RabbitBus:
         return self.link
 
     def _check_open(self, link: Link) -> None:
-        """Raise `BusUnavailable` while the broker takes nothing on `link`; say so once."""
+        """Raise `BusUnavailable` while the broker blocks `link`; log that once."""
         if not link.blocked:
             return
         if not link.told_blocked:
             link.told_blocked = True
-            log.warning("the message broker takes nothing: it is short of memory or disk")
+            log.warning("the message broker accepts nothing: it is short of memory or disk")
             self._background.start(self._report_unblocked(link), name="wait until unblocked")
         raise BusUnavailable(
-            "The message broker takes nothing: it is short of memory or disk (`rabbitmqctl status`)."
+            "The message broker accepts nothing: it is short of memory or disk (`rabbitmqctl status`)."
         )
 
     async def _report_unblocked(self, link: Link) -> None:
@@ -172,7 +172,7 @@ class RabbitBus:
             lost.cancel()
         link.told_blocked = False
         if not link.lost.is_set():
-            log.info("the message broker takes messages again")
+            log.info("the message broker accepts messages again")
 
     def _drop(self, link: Link) -> None:
         link.lost.set()
@@ -183,7 +183,7 @@ class RabbitBus:
 
     async def _keep_connected(self) -> None:
         failures, away, loop = 0, False, asyncio.get_running_loop()
-        while not told_to_stop():  # the client library may make another fault of a cancellation
+        while not told_to_stop():  # the client library may turn a cancellation into another fault
             began = loop.time()
             link = await self._try_to_connect(quietly=away)
             if link is not None:
@@ -229,7 +229,9 @@ class RabbitBus:
                 def progress() -> None:
                     limit.reschedule(asyncio.get_running_loop().time() + _ATTACH_WITHIN)
 
-                for one in self._attached:  # it may grow meanwhile, and is then walked to its end
+                for one in (
+                    self._attached
+                ):  # it may grow during the loop, which then includes the new ones
                     await one.attach(link, progress)
         except BaseException:
             await link.close()
@@ -247,7 +249,7 @@ async def _run_callback(callback: Callable[[], Awaitable[None]]) -> None:
     try:
         await callback()
     except Exception:
-        log.exception("what follows a reconnect has failed")
+        log.exception("a callback after a reconnect failed")
 
 
 async def _in_time(call: Coroutine[Any, Any, T]) -> T:

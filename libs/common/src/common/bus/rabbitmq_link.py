@@ -33,10 +33,10 @@ from common.times import utc_now
 T = TypeVar("T")
 
 FAULTS = CONNECTION_EXCEPTIONS
-"""What the client library raises when the broker is away, refuses or does not answer in time."""
+"""What the client library raises when the broker is down, refuses or does not answer in time."""
 
 ANSWER_WITHIN = 5.0
-"""Seconds that the broker gets for one answer."""
+"""Seconds that the broker has for one answer."""
 
 _HEARTBEAT = "10"
 _CRASHES_PER_FAILURE = 10
@@ -47,8 +47,8 @@ _COUNTED_BY_BROKER = frozenset({"x-delivery-count", "x-acquired-count"})
 class ClosingConnection(aio_pika.Connection):
     """A connection that is closed when connecting fails.
 
-    The library leaves that one open, and closes it when the garbage collector finds it: in whatever
-    thread that happens to run, where there may be no event loop to close it on.
+    The library would leave it to the garbage collector, which may run in a thread without an event loop
+    to close it on.
     """
 
     async def connect(self, timeout: TimeoutType = None) -> None:
@@ -62,12 +62,12 @@ class ClosingConnection(aio_pika.Connection):
 class Link:
     """An open connection with the topology declared. `lost` is set when any part of it breaks.
 
-    A channel that the broker closes (a delivery that took too long) or a consumer that it cancels
-    (a queue deleted by hand) counts as a loss of the whole: everything is then made again.
+    If the broker closes a channel (a delivery took too long) or cancels a consumer (a queue was deleted by
+    hand), the whole link counts as lost and everything is set up again.
     """
 
     publisher: ConfirmingChannel
-    """The channel to publish on; the library's lower layer, which does not await each write."""
+    """The channel to publish on, from the library's lower layer, which does not await each write."""
     _control: AbstractChannel
 
     def __init__(self, connection: AbstractConnection) -> None:
@@ -79,12 +79,12 @@ class Link:
 
     @property
     def broken(self) -> bool:
-        """Whether it is lost, though nobody may have been told yet."""
+        """Whether it is lost, even if nobody has been told yet."""
         return self.lost.is_set() or self.publisher.is_closed
 
     @property
     def blocked(self) -> bool:
-        """Whether the broker takes nothing on it: short of memory or disk, it reads no publisher any more."""
+        """Whether the broker blocks it: short of memory or disk, it stops reading from publishers."""
         waiting = self._underlay.ready()
         try:
             waiting.send(None)
@@ -94,7 +94,7 @@ class Link:
         return True
 
     async def wait_until_unblocked(self) -> None:
-        """Return when the broker takes messages again; the connection may be lost before."""
+        """Return when the broker accepts messages again; the connection may be lost first."""
         await self._underlay.ready()
 
     @property
@@ -127,7 +127,7 @@ class Link:
         return link
 
     async def channel(self, prefetch: int = 0, *, confirms: bool = False) -> AbstractChannel:
-        """Open a channel. Its loss is the connection's."""
+        """Open a channel. If it is lost, so is the link."""
         channel = await self._connection.channel(publisher_confirms=confirms)
         self._channels.add(channel)
         channel.close_callbacks.add(self._break)
@@ -138,21 +138,21 @@ class Link:
         return channel
 
     async def release(self, channel: AbstractChannel) -> None:
-        """Close one channel, which is then no loss."""
+        """Close one channel without losing the link."""
         self._channels.discard(channel)
         channel.close_callbacks.discard(self._break)
         await channel.close()
 
     async def ping(self) -> None:
-        """Ask the broker something small. Raises one of `FAULTS`."""
+        """Make a small request to the broker. Raises one of `FAULTS`."""
         await self._control.get_exchange(JOBS.name, ensure=True)
 
     async def depth(self, queue: Queue) -> Depth:
-        """Ask what `queue` holds. Raises one of `FAULTS`."""
+        """Return what `queue` holds. Raises one of `FAULTS`."""
         underlay = await self._control.get_underlay_channel()
-        told = await underlay.queue_declare(queue.name, passive=True)
-        assert told is not None  # noqa: S101 - it is only without an answer
-        return Depth(told.message_count or 0, told.consumer_count or 0)
+        answer = await underlay.queue_declare(queue.name, passive=True)
+        assert answer is not None  # noqa: S101 - only with `nowait` there is no answer
+        return Depth(answer.message_count or 0, answer.consumer_count or 0)
 
     async def close(self) -> None:
         self._connection.close_callbacks.discard(self._break)
@@ -169,8 +169,8 @@ class Link:
 async def unless_lost(call: Awaitable[T]) -> T:
     """Return what `call` to the client library returns; raises one of `FAULTS` when its link is lost.
 
-    What waits on a connection that is given up, the library ends by a cancellation that nobody asked
-    for: a loop that took it for its own would end.
+    When the library gives up a connection, it cancels the calls that wait on it. A loop that took such a
+    cancellation for its own would end.
     """
     try:
         return await call
@@ -181,7 +181,7 @@ async def unless_lost(call: Awaitable[T]) -> T:
 
 
 async def declare_topology(channel: AbstractChannel) -> None:
-    """Declare every exchange, queue and binding of the platform; twice is once."""
+    """Declare every exchange, queue and binding of the platform. It can be repeated."""
     for exchange in EXCHANGES:
         await channel.declare_exchange(exchange.name, exchange.kind, durable=True)
     for queue in QUEUES:
@@ -195,8 +195,8 @@ async def declare_topology(channel: AbstractChannel) -> None:
 def queue_arguments(queue: Queue) -> dict[str, Any]:
     """Return the arguments `queue` is declared with.
 
-    Failures are counted by the bus, which gives the reason; the broker's own limit is for messages
-    whose consumer dies each time, and is higher since a paused consumer's deliveries count too.
+    The bus counts failures and gives the reason. The broker's own limit is for messages whose consumer dies
+    each time; it is higher because the deliveries of a paused consumer count too.
     """
     if not queue.dead_letters:
         return {"x-queue-type": "quorum", "x-delivery-limit": _WITHOUT_END}
@@ -210,14 +210,16 @@ def queue_arguments(queue: Queue) -> dict[str, Any]:
 
 
 def message_from(incoming: AbstractIncomingMessage) -> Message:
-    """Return `incoming` as handlers see it; what a foreign publisher left out is filled in."""
+    """Return `incoming` as handlers see it, with defaults for what a foreign publisher left out."""
     headers = {
         name: str(value)
         for name, value in incoming.headers.items()
         if name not in _COUNTED_BY_BROKER and value is not None
     }
     key = incoming.routing_key or ""
-    if not incoming.exchange:  # straight to the queue: a replay, which carries the first key
+    if (
+        not incoming.exchange
+    ):  # published straight to the queue: a replay, which carries the original key
         key = headers.pop(HEADER_KEY, key)
     count = incoming.headers.get("x-delivery-count") or 0
     return Message(

@@ -18,9 +18,9 @@ log = get_logger(__name__)
 Progress = Callable[[], None]
 
 _BOUND_AT_ONCE = 100
-"""Bindings of a queue that is made anew between two answers of the broker."""
+"""Bindings of a new queue between two answers of the broker."""
 _WINDOW = 500
-"""Messages of a subscription that are on their way or waiting in this process, at most."""
+"""The most messages of a subscription in transit or waiting in this process."""
 
 
 def _nothing() -> None:
@@ -28,22 +28,22 @@ def _nothing() -> None:
 
 
 class Home(Protocol):
-    """What a consumer or subscription asks of its bus."""
+    """What a consumer or subscription needs from its bus."""
 
     handling: Handling
 
     @property
     def link(self) -> Link | None:
-        """The connection, while there is one."""
+        """The connection, or None."""
 
     async def wait_for_link(self) -> Link:
-        """Return the connection, waiting a little for it. Raises `BusUnavailable`."""
+        """Return the connection, waiting briefly for it. Raises `BusUnavailable`."""
 
     async def bury(self, dead: Message) -> None:
         """Publish a dead letter. Raises `BusUnavailable`."""
 
     def forget(self, one: "RabbitConsumer | RabbitSubscription") -> None:
-        """Attach `one` to no more links."""
+        """Stop attaching `one` to new links."""
 
 
 class RabbitConsumer:
@@ -64,12 +64,12 @@ class RabbitConsumer:
         self._workers.start()
 
     async def attach(self, link: Link, progress: Progress = _nothing) -> None:
-        """Take messages from `link`. Raises one of `FAULTS`."""
+        """Consume messages from `link`. Raises one of `FAULTS`."""
         progress()
         async with self._changing:
             if self._link is not link:
                 self._link, self._consuming = link, None
-                self._backlog.held.clear()  # of a lost link, whose messages are delivered again
+                self._backlog.held.clear()  # from a lost link; the broker delivers them again
                 self._channel = await link.channel(self._prefetch)
             if self._paused or self._consuming is not None or self._channel is None:
                 return
@@ -103,7 +103,7 @@ class RabbitConsumer:
             await _attempt(self._link.release(self._channel))
 
     async def finish(self, grace: float | None = None) -> None:
-        """Stop for good; calls under way get `grace` seconds."""
+        """Stop for good; calls in progress get `grace` seconds."""
         self._cancelled = True
         await self.pause()
         await self._workers.finish(grace)
@@ -119,15 +119,15 @@ class RabbitConsumer:
                 await self._home.bury(dead)
         except (Returned, BusUnavailable):
             await _attempt(incoming.nack(requeue=True))
-        except Exception:  # the broker counts how often it comes back, and buries it in the end
-            log.exception("a message cannot be dealt with", queue=self._queue.name)
+        except Exception:  # the broker counts its deliveries and dead-letters it in the end
+            log.exception("a message cannot be processed", queue=self._queue.name)
             await _attempt(incoming.nack(requeue=True))
         else:
             await _attempt(incoming.ack())
 
 
 class RabbitSubscription:
-    """A private queue of this process: exclusive, gone with the link, made again on the next."""
+    """A private queue of this process: exclusive, deleted with its link, created again on the next."""
 
     def __init__(self, home: Home, exchange: Exchange, handler: Handler, max_length: int) -> None:
         self._home = home
@@ -144,10 +144,10 @@ class RabbitSubscription:
         self._workers.start()
 
     async def attach(self, link: Link, progress: Progress = _nothing) -> None:
-        """Make the queue on `link` with all bindings. Raises one of `FAULTS`.
+        """Create the queue on `link` with all bindings. Raises one of `FAULTS`.
 
-        `progress` is called now and then, since thousands of bindings can take minutes when every
-        relay makes its own anew.
+        It calls `progress` from time to time, as thousands of bindings can take minutes when every
+        relay restores its own.
         """
         self._link, self._handled = link, 0
         self._backlog.held.clear()
@@ -159,15 +159,15 @@ class RabbitSubscription:
         )
         underlay = await self._channel.get_underlay_channel()
         for count, key in enumerate(tuple(self._keys), 1):
-            if key not in self._keys:  # unbound meanwhile
+            if key not in self._keys:  # unbound in the meantime
                 continue
-            # A channel keeps its order: the answer to one says that those before it are made.
+            # A channel is ordered: an answer to one binding confirms those before it.
             if count % _BOUND_AT_ONCE:
                 await underlay.queue_bind(queue.name, self._exchange.name, key, nowait=True)
             else:
                 await underlay.queue_bind(queue.name, self._exchange.name, key)
                 progress()
-        # Its answer comes after all of the bindings.
+        # Its answer also confirms all bindings.
         await queue.consume(self._on_message)
         self._queue = queue
 
@@ -176,7 +176,7 @@ class RabbitSubscription:
         try:
             await self._home.wait_for_link()
             if self._queue is None:
-                raise BusUnavailable("The queue is not made yet.")
+                raise BusUnavailable("The queue does not exist yet.")
             await unless_lost(self._queue.bind(self._exchange.name, key, timeout=ANSWER_WITHIN))
         except (BusUnavailable, *FAULTS) as fault:
             self._keys.discard(key)
@@ -194,7 +194,7 @@ class RabbitSubscription:
             await _attempt(self._link.release(self._channel))
 
     async def finish(self, grace: float | None = None) -> None:
-        """Stop for good; a call under way gets `grace` seconds."""
+        """Stop for good; a call in progress gets `grace` seconds."""
         await self._workers.finish(grace)
 
     async def _on_message(self, incoming: AbstractIncomingMessage) -> None:
@@ -211,11 +211,11 @@ class RabbitSubscription:
 
 
 async def _attempt(call: Awaitable[object]) -> None:
-    """Await `call`; where the link is lost there is nothing left to do, the broker does it."""
+    """Await `call`. If the link is lost there is nothing left to do: the broker requeues by itself."""
     try:
         await unless_lost(call)
     except FAULTS as fault:
-        log.debug("the link was lost in the midst", reason=repr(fault))
+        log.debug("the link was lost during a call", reason=repr(fault))
 
 
 Attached = RabbitConsumer | RabbitSubscription

@@ -1,4 +1,4 @@
-"""The tasks that hand messages to a handler: so many at a time, in order, stopped without losing any."""
+"""Tasks that pass messages to a handler in order, a given number at a time, and stop without losing any."""
 
 import asyncio
 import contextvars
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 
 class WorkQueue(Generic[T]):
-    """What waits for a worker, oldest first; with a length, the oldest falls out."""
+    """Items that wait for a worker, oldest first. With a maximum length, the oldest is dropped."""
 
     def __init__(self, max_length: int | None = None) -> None:
         self.held: deque[T] = deque(maxlen=max_length)
@@ -26,12 +26,12 @@ class WorkQueue(Generic[T]):
             self.held.append(item)
 
     def put_back(self, item: T) -> None:
-        """Put `item` where it came from: before everything that waits."""
+        """Put `item` back to the front."""
         if not self._handed_over(item):
             self.held.appendleft(item)
 
     def take(self) -> asyncio.Future[T]:
-        """Return the oldest item, or the promise of the next one; cancel it to give up."""
+        """Return a future of the next item; cancel it to give up."""
         taker: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         if self.held:
             taker.set_result(self.held.popleft())
@@ -49,9 +49,9 @@ class WorkQueue(Generic[T]):
 
 
 class Workers(Generic[T]):
-    """`count` tasks over one backlog. `work` gets each item with the event that tells it to stop.
+    """`count` tasks that take items from one queue. `work` gets each item and the event that means stop.
 
-    An item may reach `work` just after that event was set; it then has to give it back. What `work`
+    An item may reach `work` just after that event was set; `work` then has to give it back. What `work`
     raises is logged.
     """
 
@@ -64,7 +64,7 @@ class Workers(Generic[T]):
         self._stopping = asyncio.Event()
         self._takers: set[asyncio.Future[T]] = set()
         self._tasks: set[asyncio.Task[None]] = set()
-        # Whoever starts them again may be at work on a message; its ids are not theirs.
+        # Whoever restarts them may be handling a message, whose log ids must not leak into the tasks.
         self._context = contextvars.copy_context()
 
     @property
@@ -79,13 +79,13 @@ class Workers(Generic[T]):
             task.add_done_callback(self._tasks.discard)
 
     def stop(self) -> None:
-        """Take no more; calls under way go on."""
+        """Take no more items; calls in progress continue."""
         self._stopping.set()
         for taker in self._takers:
             taker.cancel()
 
     async def finish(self, grace: float | None = None) -> None:
-        """Stop, and wait for the calls under way; after `grace` seconds cancel them."""
+        """Stop and wait for the calls in progress; cancel them after `grace` seconds."""
         self.stop()
         # A handler may stop its own consumer; it cannot wait for itself.
         others = self._tasks - {asyncio.current_task()}
@@ -103,7 +103,7 @@ class Workers(Generic[T]):
             self._takers.add(taker)
             try:
                 await asyncio.wait({taker})
-                # A full queue and a handler that never waits must not hold up the whole loop.
+                # A full queue and a handler that never waits must not block the event loop.
                 await asyncio.sleep(0)
             finally:
                 self._takers.discard(taker)
@@ -111,12 +111,12 @@ class Workers(Generic[T]):
                 await self._deal_with(taker.result(), stopping)
 
     async def _deal_with(self, item: T, stopping: asyncio.Event) -> None:
-        """Do the work; whatever comes of it, the next item has its turn."""
+        """Do the work. Whatever happens, the next item follows."""
         try:
             await self._work(item, stopping)
         except asyncio.CancelledError:
             if told_to_stop():
                 raise
-            log.warning("work on a message was ended from within")
+            log.warning("a library cancelled the work on a message")
         except Exception:
             log.exception("work on a message failed with a bug")

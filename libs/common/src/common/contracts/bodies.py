@@ -1,4 +1,4 @@
-"""What bounds the faults of a body: naming each takes time, and a megabyte has room for a million."""
+"""Limits the faults of a body: naming each takes time, and a megabyte has room for a million."""
 
 from typing import Any
 
@@ -6,13 +6,13 @@ from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
 
 _SPARE = 20
-"""Fields beyond those that there are, that are complained of one by one."""
+"""Unknown fields that are reported one by one."""
 _ENTRIES = 250
-"""Entries of a list that are looked at: more than any list of a body may have."""
+"""Entries of a list that are checked: more than any list of a body may have."""
 
 
 def check_bounded(model: type[BaseModel], value: Any) -> None:
-    """Raise where a body has so much of what it must not have that naming it all takes seconds."""
+    """Raise if a body has so many faults that naming them all takes seconds."""
     if not isinstance(value, dict):
         return
     if len(value) > len(model.model_fields) + _SPARE:

@@ -14,8 +14,8 @@ from common.contracts.memory import CREW, SCOPE, SHELF
 
 Process = Literal["sequential", "hierarchical"]
 UnknownOutcome = Literal["fail", "retry", "ask"]
-"""What becomes of a tool call that may have been made before its worker was lost, and that is not
-safe to repeat: the job fails, the call is made again with the same key, or a person decides."""
+"""What happens to a tool call that may have been made before its worker was lost and is not safe to
+repeat: the job fails, the call is repeated with the same key, or a person decides."""
 
 
 class _Part(BaseModel):
@@ -23,7 +23,7 @@ class _Part(BaseModel):
 
 
 class Budget(_Part):
-    """What a run may cost at most; whichever bound is met first ends it."""
+    """What a run may cost; it ends at whichever bound it reaches first."""
 
     max_tokens: int | None = Field(default=None, ge=1)
     max_cost_usd: float | None = Field(default=None, gt=0)
@@ -32,7 +32,7 @@ class Budget(_Part):
 class MemorySwitches(_Part):
     """Which kinds of memory the crew's runs read and write, and who shares it.
 
-    `scope` is `crew`, `workspace`, or an input such as `{customer_id}` that keeps memories apart.
+    `scope` is `crew`, `workspace`, or an input such as `{customer_id}` that separates memories.
     """
 
     short_term: bool = False
@@ -74,7 +74,7 @@ class ToolSnapshot(_Part):
 
 
 class Lack(BaseModel):
-    """Something that a crew still needs before, or for, its runs."""
+    """Something that a crew lacks for its runs."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -93,7 +93,7 @@ class _Task(Protocol):
 
 
 def lacks(process: Process, agents: Iterable[_Agent], tasks: Sequence[_Task]) -> list[Lack]:
-    """Return what keeps a crew from being active: no task, or tasks that nobody does."""
+    """Return what a crew lacks to be active: a task, or agents for its tasks."""
     if not tasks:
         return [Lack(field="tasks", reason="At least one task required; add it with POST /tasks")]
     known: set[str | None] = {agent.id for agent in agents}
@@ -122,7 +122,7 @@ class TaskSnapshot(TaskFields, _Identified):
     """A task as it is stored and run. `timeout` is in seconds.
 
     `max_reviews` says how often a person may send its answer back, with `human_input`.
-    Only in a hierarchical crew may `agent_id` be None: its manager finds somebody.
+    `agent_id` may be None only in a hierarchical crew, whose manager finds an agent.
     """
 
 
@@ -132,9 +132,9 @@ class Insight(_Part):
 
 
 class MemorySnapshot(_Part):
-    """What was remembered when the job started: newest first, bounded by crews.
+    """The memory when the job started: newest first, bounded by crews.
 
-    `shelf` is where it lay, and where what the run wants remembered goes, after a resume too.
+    `shelf` is where it is kept, and where the run's own memories go, even after a resume.
     """
 
     shelf: str = Field(default=CREW, pattern=SHELF)
@@ -143,7 +143,7 @@ class MemorySnapshot(_Part):
 
 
 class CrewSnapshot(_Part):
-    """A whole crew as it was when a job was taken. Answer of `GET /internal/crews/{id}/snapshot`."""
+    """A whole crew as it was when the job was accepted. The answer of `GET /internal/crews/{id}/snapshot`."""
 
     id: str
     workspace_id: str

@@ -1,4 +1,4 @@
-"""What ids look like, and what those are told who send something else: a crew's name, for example."""
+"""What ids look like, and the error for a caller who sends something else, such as a crew's name."""
 
 import re
 from collections.abc import Mapping
@@ -20,11 +20,11 @@ _KINDS: Mapping[str, tuple[str, str, str]] = {
     "invitation_id": ("id of an invitation", "inv_", "GET /workspace/invitations"),
     "workspace_id": ("id of a workspace", "ws_", "GET /auth/workspaces"),
 }
-"""By the name of the field or of the path's part: what it is called, how it begins, what lists it."""
+"""By the name of the field or path parameter: its description, its prefix, and the request that lists it."""
 
 
 def id_fault(field: str, value: str) -> str | None:
-    """Return why `value` cannot be an id of what `field` names, with what to do; None when it can."""
+    """Return why `value` cannot be an id of `field`, and what to do; None if it can."""
     if field not in _KINDS:
         return None
     what, prefix, lists = _KINDS[field]
@@ -36,7 +36,7 @@ def id_fault(field: str, value: str) -> str | None:
 
 
 def id_of(field: str, *, shown: bool = True) -> Any:
-    """Return the type of an id of what `field` names. `shown`: documents have its pattern."""
+    """Return the type of an id of `field`. With `shown`, the API document has its pattern."""
 
     def check(value: str) -> str:
         fault = id_fault(field, value)

@@ -1,7 +1,7 @@
-"""Whose memory a run reads and writes: a crew's scope, and the shelf that a job's inputs make of it.
+"""Whose memory a run reads and writes: a crew's scope, and the shelf that it and a job's inputs select.
 
-A shelf is part of the key that a memory is stored under, so what lies on one is never seen from
-another. Of an input only a hash gets into it: no value can name, or look like, somebody else's.
+A shelf is part of the key under which a memory is stored, so one shelf's memory is never visible from
+another. It contains only a hash of an input, so no value can name or imitate somebody else's shelf.
 """
 
 import hashlib
@@ -20,13 +20,13 @@ _NAMED = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]{0,63})\}")
 
 
 def key_input(scope: str) -> str | None:
-    """Return the name of the input that keeps memories of `scope` apart, None where none does."""
+    """Return the name of the input that separates the memories of `scope`, or None."""
     named = _NAMED.fullmatch(scope)
     return named[1] if named else None
 
 
 def key_fault(value: Any) -> str | None:
-    """Return why `value` cannot tell whose memory it is, or None when it can."""
+    """Return why `value` cannot identify a memory, or None if it can."""
     if isinstance(value, float) and value.is_integer():
         return None
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -41,7 +41,7 @@ def key_fault(value: Any) -> str | None:
 def shelf(scope: str, inputs: Mapping[str, Any]) -> str:
     """Return where a run with `inputs` keeps its memory. Raises `ValueError`, naming the input.
 
-    The text "1" and the number 1 are two; forms of one text that Unicode takes for equal are one.
+    The text "1" and the number 1 are different; texts that are equal in Unicode are the same.
     """
     name = key_input(scope)
     if name is None:

@@ -35,9 +35,9 @@ class BusMessage(BaseModel):
 
 
 class StoredJob(BaseModel):
-    """What the executor's api has stored of a job, told along so that a worker need not read it.
+    """What the executor's api has stored of a job, so that a worker need not read it.
 
-    `ticket` is in the stored job too; a worker claims by it, and reads the job where it does not fit.
+    `ticket` is in the stored job too. A worker claims by it, and reads the job if it does not match.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -66,7 +66,7 @@ class JobSubmitted(BusMessage):
 
 
 class JobStop(BusMessage):
-    """Tells every worker that a job has ended, so that the one running it cuts off its calls."""
+    """Tells every worker that a job has ended, so that the one running it cancels its calls."""
 
     message_type: ClassVar[str] = "job.stop.v1"
 

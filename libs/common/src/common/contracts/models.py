@@ -1,4 +1,4 @@
-"""How models are called: what crews accepts, and what the executor finds a provider for.
+"""Names of models: those that crews accepts and for which the executor finds a provider.
 
 The executor declares each provider in one module, `executor/models/providers/<name>.py`; `make docs`
 writes the declarations to `model_providers.json`, since services know nothing of each other's code.
@@ -19,11 +19,11 @@ OFFLINE = "offline"
 class ProviderDeclaration:
     """A model provider and the names of its models.
 
-    `patterns` match a model's whole name; their group is what the provider itself calls the model.
-    `shown` is how its names look, in a sentence, and `examples` are names to suggest for a typo. Names
-    made of `words` alone need no look at the published ones. `aliases` stand for `name` before a
-    slash. `priced`: prices are published, for the provider's own servers. `own_server` is the setting
-    that names another server, whose models have any names and no published price.
+    `patterns` match a model's whole name; their group is the provider's own name for it. `shown`
+    describes its names in a sentence; `examples` are suggested after a typo. Names that consist of
+    `words` need no comparison with the published ones. `aliases` stand for `name` before a slash.
+    `priced`: prices are published for the provider's own servers. `own_server` is the setting for
+    another server, whose models have arbitrary names and no published price.
     """
 
     name: str
@@ -93,7 +93,7 @@ PREFIXES = PROVIDERS_BY_NAME.keys() | frozenset(
         "zai",
     ]
 )
-"""Prefixes of other names, `provider:model`; whether there is such a model, the provider knows."""
+"""Prefixes of other names, `provider:model`. Only the provider knows whether the model exists."""
 
 _PREFIXED = re.compile(r"([a-z][a-z0-9-]*)(?:/[a-z0-9-]+)?:\S+")
 _SLASHED = re.compile(r"([a-z][a-z0-9-]*)/(\S+)")
@@ -105,7 +105,7 @@ _KNOWN = ", ".join([*(one.shown for one in PROVIDERS), OFFLINE, "and provider:mo
 def provider_of(
     name: str, providers: Sequence[ProviderDeclaration] = PROVIDERS
 ) -> tuple[str | None, str]:
-    """Return which of `providers` the model `name` belongs to, and what that one calls the model."""
+    """Return the provider of the model `name`, and the provider's own name for it."""
     for provider in providers:
         for pattern in provider.patterns:
             found = re.fullmatch(pattern, name)
@@ -115,7 +115,7 @@ def provider_of(
 
 
 def canonical(name: str) -> str:
-    """Return how the platform writes `name`: `openai/gpt-4o`, as others have it, is `openai:gpt-4o`."""
+    """Return the platform's spelling of `name`: `openai:gpt-4o` for `openai/gpt-4o`, as others write it."""
     slashed = _SLASHED.fullmatch(name)
     if slashed is None or provider_of(name)[0] is not None:
         return name
@@ -124,7 +124,7 @@ def canonical(name: str) -> str:
 
 
 def model_fault(name: str) -> str | None:
-    """Return why no provider can have a model of this name, with what was probably meant."""
+    """Return why no provider can have a model of this name, and a suggestion."""
     if name == OFFLINE or provider_of(name)[0] is not None:
         return None
     prefixed = _PREFIXED.fullmatch(name)

@@ -1,11 +1,11 @@
-"""Keys in the query of an address, such as `?api_key=…`: found, hidden, and put back."""
+"""Finding, masking and restoring keys in the query of a URL, such as `?api_key=…`."""
 
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import unquote_plus, urlsplit, urlunsplit
 
 MASK = "********"
-"""Stands in an answer for what may be a key; sent back, it leaves the value."""
+"""Replaces a possible key in an answer; sent back, it keeps the stored value."""
 
 _KEY = re.compile(
     r"auth|code$|credential|key|pass|pwd|secret|session|sig|token|jwt|bearer|app_?id|^sas$",
@@ -19,7 +19,7 @@ _ORDINARY = re.compile(
 
 
 def keys(url: str) -> list[tuple[str, str]]:
-    """Return the names and values in `url`'s query that may be keys, as they were meant."""
+    """Return the names and values, decoded, in `url`'s query that may be keys."""
     return [
         (unquote_plus(name), unquote_plus(value))
         for name, value in _pairs(url)
@@ -28,12 +28,12 @@ def keys(url: str) -> list[tuple[str, str]]:
 
 
 def mask(url: str) -> str:
-    """Return `url` as it is shown."""
+    """Return `url` with `MASK` in place of possible keys."""
     return _with(url, (f"{n}={MASK}" if _is_key(n, v) else _text(n, v) for n, v in _pairs(url)))
 
 
 def unmask(given: str, held: str | None) -> tuple[str, list[str]]:
-    """Return `given` with the keys of `held` in place of masks, and the names of those it has not."""
+    """Return `given` with the keys of `held` in place of masks, and the names that `held` lacks."""
     kept: dict[str, list[str]] = {}
     for name, value in _pairs(held) if held is not None else ():
         kept.setdefault(unquote_plus(name), []).append(_text(name, value))

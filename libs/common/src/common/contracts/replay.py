@@ -1,8 +1,8 @@
 """How the executor hands stored events to the relay, so that it need not parse them.
 
-The answer has one line for each event, its bytes as they were stored, after a first line that says
-what they are: `{"status", "last_seq", "first_seq", "types": [...]}`. Events are JSON without line
-breaks, and the lines follow one another in `seq` without a gap.
+The answer has one line per event, with its bytes as stored, after a first line that describes them:
+`{"status", "last_seq", "first_seq", "types": [...]}`. Events are JSON without line breaks, and their
+`seq` has no gaps.
 """
 
 from collections.abc import Sequence
@@ -11,11 +11,11 @@ import msgspec
 from msgspec import Struct
 
 EVENT_LINES = "application/vnd.kasal.event-lines"
-"""Media type of the answer. Who does not ask for it gets one JSON object."""
+"""Media type of the answer. Without asking for it, a client gets one JSON object."""
 
 
 class ReplayHead(Struct, frozen=True, kw_only=True):
-    """The first line: where the job stands, and the number and the types of the lines that follow."""
+    """The first line: the state of the job, and the number and types of the following lines."""
 
     status: str
     last_seq: int
@@ -33,7 +33,7 @@ def join_lines(head: ReplayHead, frames: Sequence[bytes]) -> bytes:
 
 
 def split_lines(body: bytes) -> tuple[ReplayHead, list[bytes]]:
-    """Return the head and the events of an answer. Raises `ValueError` when it is none."""
+    """Return the head and the events of an answer. Raises `ValueError` if it is malformed."""
     first, *frames = body.split(b"\n")
     head = _DECODER.decode(first)
     if len(frames) != len(head.types):

@@ -1,9 +1,9 @@
-"""Texts that are shown on one line: names, and what of others' words gets into messages and logs."""
+"""Texts on one line: names, and foreign text that gets into messages and logs."""
 
 import unicodedata
 
 _JOINERS = frozenset("\u200c\u200d")
-"""Zero-width joiners, which Persian and emoji are written with."""
+"""Zero-width joiners, which Persian and emoji need."""
 _UNSEEN = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 _LONGEST = 80
 _TWINS = str.maketrans(
@@ -11,11 +11,11 @@ _TWINS = str.maketrans(
     "\u03b1\u03bf\u03c1\u03bd\u03b9\u03ba\u03c5\u03c7",
     "aeopcyxijshdqwkmtbhaopvikux",
 )
-"""Cyrillic and Greek letters that look like Latin ones (those whose capitals do, too)."""
+"""Cyrillic and Greek letters that look like Latin ones, in lower or upper case."""
 
 
 def line_fault(text: str) -> str | None:
-    """Return why `text` is no name: it has what breaks a line, or is not seen. None when it has not."""
+    """Return why `text` is not a name (line breaks, invisible characters), or None if it is."""
     for place, sign in enumerate(text):
         if unicodedata.category(sign) in _UNSEEN and sign not in _JOINERS:
             told = f"U+{ord(sign):04X} {unicodedata.name(sign, 'a control character')}"
@@ -26,7 +26,7 @@ def line_fault(text: str) -> str | None:
 
 
 def line(text: str) -> str:
-    """Return `text` if it is a name. Raises `ValueError`, as pydantic's validators do."""
+    """Return `text` if it is a name. Raises `ValueError`, as validators do."""
     fault = line_fault(text)
     if fault is not None:
         raise ValueError(fault)
@@ -34,7 +34,7 @@ def line(text: str) -> str:
 
 
 def look(text: str) -> str:
-    """Return what names have in common that look the same: capitals, width, spaces, other alphabets."""
+    """Return a form that is equal for names that look alike: case, width, spaces, other alphabets."""
     return _looks(text).translate(_TWINS)
 
 
@@ -44,7 +44,7 @@ def _looks(text: str) -> str:
 
 
 def escape(text: str) -> str:
-    """Return `text` on one line, with escapes for what breaks lines or is not seen."""
+    """Return `text` on one line, with escapes for line breaks and invisible characters."""
     if text.isprintable():
         return text
     return "".join(
@@ -56,6 +56,6 @@ def escape(text: str) -> str:
 
 
 def quote(text: str) -> str:
-    """Return what somebody wrote, shortened and in quotation marks, to be named in a message."""
+    """Return `text` shortened and in quotation marks, for use in a message."""
     shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return f'"{escape(shown)}"'

@@ -40,7 +40,7 @@ class Queue:
 
 JOBS = Exchange("jobs", "direct")
 CONTROL = Exchange("control", "fanout")
-EVENTS = Exchange("events", "topic", traced=False)  # many, small, and spans of the run tell more
+EVENTS = Exchange("events", "topic", traced=False)  # many and small; the spans of the run say more
 SESSIONS = Exchange("sessions", "fanout")
 MEMORY = Exchange("memory", "direct")
 DEAD_LETTERS = Exchange("dead-letters", "fanout")
@@ -76,9 +76,9 @@ FANOUT_TYPES = {CONTROL.name: JobStop.message_type, SESSIONS.name: SessionRevoke
 HEADER_WORKSPACE = "workspace_id"
 HEADER_CREW = "crew_id"
 HEADER_REQUEST = "request_id"
-"""The request a message goes back to, for the log lines of whoever handles it."""
+"""The request that caused a message, for the log lines of its handler."""
 HEADER_REASON = "x-kasal-reason"
 HEADER_DEAD_FROM = "x-kasal-queue"
 HEADER_ATTEMPTS = "x-kasal-attempts"
 HEADER_KEY = "x-kasal-key"
-"""The routing key that a dead letter came with."""
+"""The original routing key of a dead letter."""

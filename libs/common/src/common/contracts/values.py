@@ -1,4 +1,4 @@
-"""What a JSON value must be for every store and every peer to take it."""
+"""Limits on JSON values, so that every store and peer accepts them."""
 
 import math
 from collections.abc import Iterable
@@ -9,10 +9,10 @@ _INT64 = range(-(2**63), 2**63)
 
 
 def check_storable(value: Any, path: str = "", depth: int = 0) -> None:
-    """Raise `ValueError`, naming the place, when `value` cannot be stored and sent on unchanged.
+    """Raise `ValueError`, naming the place, if `value` cannot be stored and sent on unchanged.
 
-    JSON allows texts that are not valid Unicode (half a surrogate pair), whole numbers of any size
-    and any depth; UTF-8, BSON and the stack do not. Python's parser takes `NaN`, JSON has none.
+    JSON allows strings that are not valid Unicode (half a surrogate pair), and integers and nesting
+    without a limit; UTF-8, BSON and the stack do not. Python's parser accepts `NaN`, which is not JSON.
     """
     place = path or "the body"
     if depth > MAX_DEPTH:
@@ -38,10 +38,10 @@ def _check_inside(entries: Iterable[tuple[Any, Any]], path: str, depth: int) -> 
 
 
 def _plain(value: Any, depth: int) -> bool:
-    """Tell quickly of most values that they can be stored: a body may hold half a million."""
+    """Return quickly, for most values, that they can be stored: a body may have half a million."""
     kind = type(value)
     if kind is str:
-        return bool(value.isascii())  # known of a text without looking through it
+        return bool(value.isascii())  # known without scanning the string
     if value is None or kind is bool:
         return True
     if kind is int:

@@ -1,4 +1,4 @@
-"""Who a token speaks for: JWTs are checked here, opaque tokens are exchanged at auth."""
+"""The identity of a token: JWTs are checked here, auth exchanges opaque tokens."""
 
 import asyncio
 import time
@@ -12,14 +12,14 @@ from common.identity import Identity
 from common.security.tokens import TokenVerifier, digest, is_opaque, passable
 
 _REMEMBERED = 10_000
-"""Tokens that were exchanged, and as many that were refused."""
+"""The most exchanged tokens that are cached, and the most refused ones."""
 _RENEW_BEFORE = 10.0
-"""Seconds before its end that an exchanged token is replaced, so that it outlives the request."""
+"""Seconds before its expiry at which an exchanged token is renewed, so that it outlasts the request."""
 _REFUSED_FOR = 10.0
-"""Seconds for which a refused token is remembered."""
+"""Seconds for which a refused token is cached."""
 _EXCHANGES_AT_ONCE = 50
 _EXCHANGES_WAITING = 1_000
-"""Bounds on what reaches auth, from however many addresses unknown tokens come."""
+"""Bounds on what reaches auth, whatever number of addresses sends unknown tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,9 +31,9 @@ class Credential:
 
 
 class CredentialCheck:
-    """Checks tokens, and remembers for a while what auth said of opaque ones, good or bad.
+    """Checks tokens, and caches for a while auth's answers on opaque ones, good or bad.
 
-    They are remembered by digest: what holds a door's memory has no token.
+    The cache is keyed by digest, so it contains no tokens.
     """
 
     def __init__(
@@ -52,11 +52,11 @@ class CredentialCheck:
         self._room = asyncio.Semaphore(_EXCHANGES_AT_ONCE)
 
     async def check(self, token: str, address: str | None = None) -> Credential:
-        """Return who `token`, sent from `address`, speaks for; revocation is not looked at here.
+        """Return the credential of `token`, sent from `address`; this does not check revocation.
 
-        Raises `Unauthorized` when it does not hold, `Unavailable` when auth is needed to know and
-        away, and `RateLimited` when auth would have to be asked and `address` has had too many
-        tokens refused. None stands for a token that was admitted before: nothing is counted.
+        Raises `Unauthorized` if it is invalid, `Unavailable` if auth is needed but down, and
+        `RateLimited` if auth would be needed and too many tokens from `address` were refused. Without
+        an address, the token was admitted before and nothing is counted.
         """
         if not is_opaque(token):
             identity = await self._verifier.verify(token)
@@ -71,9 +71,9 @@ class CredentialCheck:
             raise
 
     def forget(self, token: str, credential: Credential) -> bool:
-        """Forget what an opaque token was exchanged for; False when there is no other to be had.
+        """Drop the JWT of an opaque token; return False if it cannot be exchanged again.
 
-        Its holder's role may have changed: that ends what was given before, not the API key.
+        A changed role ends the JWTs of an API key, not the key itself.
         """
         if credential.jwt is None:
             return False

@@ -1,4 +1,4 @@
-"""Letting callers in by their tokens."""
+"""Admits callers by their tokens."""
 
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
@@ -24,9 +24,9 @@ class Doorkeeper:
     ) -> ResultT:
         """Return what `look_up` finds for the caller; it raises `TokenRevoked` for a revoked token.
 
-        `address` is None for a token that was admitted before. Raises `Unauthorized` for a token
-        that does not hold, `Unavailable` when auth is needed to know and away, `RateLimited` when
-        `address` tries one unknown token after the other, and what `look_up` raises.
+        `address` is None for a token that was admitted before. Raises `Unauthorized` for an invalid token,
+        `Unavailable` if auth is needed but down, `RateLimited` if `address` tries one unknown token
+        after another, and what `look_up` raises.
         """
         credential = await self._credentials.check(token, address)
         try:
@@ -34,7 +34,7 @@ class Doorkeeper:
         except TokenRevoked:
             if not self._credentials.forget(token, credential):
                 raise
-        # Exchanged before its holder's role changed: auth knows whether the key itself still holds.
+        # Exchanged before its holder's role changed: auth knows whether the key itself is still valid.
         credential = await self._credentials.check(token, address)
         try:
             return await look_up(credential)
@@ -44,14 +44,14 @@ class Doorkeeper:
 
 
 class Authenticator:
-    """A door that needs to know no more of a caller than who it is."""
+    """A door that only needs to know who a caller is."""
 
     def __init__(self, doorkeeper: Doorkeeper, revocations: RevocationCheck) -> None:
         self._doorkeeper = doorkeeper
         self._revocations = revocations
 
     async def identify(self, token: str, address: str | None = None) -> Identity:
-        """Return who `token`, sent from `address`, speaks for. Raises as `Doorkeeper.admit`."""
+        """Return the identity of `token`, sent from `address`. Raises like `Doorkeeper.admit`."""
         return await self._doorkeeper.admit(token, address, self._look_up)
 
     async def _look_up(self, credential: Credential) -> Identity:

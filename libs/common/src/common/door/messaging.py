@@ -10,9 +10,9 @@ log = get_logger(__name__)
 
 
 async def follow_sessions(bus: Bus, copy: RevocationCopy) -> None:
-    """Hand every revocation to `copy`.
+    """Pass every revocation to `copy`.
 
-    One that cannot be read, or a connection that was lost, has the copy loaded anew.
+    After an unreadable message or a lost connection the copy is loaded again.
     """
 
     async def handle(message: Message) -> None:

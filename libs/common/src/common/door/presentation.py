@@ -25,10 +25,9 @@ def authorization_header(values_of: Callable[[bytes], Sequence[str]]) -> str | N
 def presented_token(
     values_of: Callable[[bytes], Sequence[str]], subprotocols: Sequence[str] = ()
 ) -> str | None:
-    """Return the token of a request, or None where it carries none.
+    """Return the token of a request, or None if it carries none.
 
-    Raises `Unauthorized` for several `Authorization` headers, or one that is not of the form of
-    RFC 6750.
+    Raises `Unauthorized` for several `Authorization` headers, or one that does not follow RFC 6750.
     """
     header = authorization_header(values_of)
     if header is not None:
@@ -40,6 +39,6 @@ def presented_token(
 
 
 def required_token(values_of: Callable[[bytes], Sequence[str]]) -> str:
-    """Return the token of a request. Raises `Unauthorized` where it carries none."""
+    """Return the token of a request. Raises `Unauthorized` if it carries none."""
     token = presented_token(values_of)
     return bearer("") if token is None else token

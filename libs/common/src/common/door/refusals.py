@@ -1,4 +1,4 @@
-"""How many tokens an address may try that do not hold: guessing must not be free at either door."""
+"""Limits how many invalid tokens an address may try, so that guessing is not free."""
 
 from collections.abc import Callable
 
@@ -10,9 +10,9 @@ _REMEMBERED = 50_000
 
 
 class Refusals:
-    """Counts refused tokens by address in a sliding window of a minute, `limit` of each.
+    """Counts refused tokens by address in a sliding window of a minute, up to `limit`.
 
-    An IPv6 client is counted by its /64. The addresses counted longest ago are forgotten first.
+    An IPv6 client is counted by its /64. The addresses counted longest ago are dropped first.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ class RevokedTokens:
         self._users: dict[tuple[str, str], tuple[int, float]] = {}
 
     def add(self, revocations: Iterable[SessionRevoked]) -> None:
-        """Take revocations in, in any order; twice is once."""
+        """Add revocations, in any order; repeats have no effect."""
         for entry in revocations:
             until = entry.expires_at.timestamp()
             if entry.session_id is not None:
@@ -56,15 +56,15 @@ class RevokedTokens:
         return known is not None and identity.issued_at <= known[0]
 
     def leaves_key(self, identity: Identity) -> bool:
-        """Return whether the caller came with an API key that was not itself taken back.
+        """Return whether the caller used an API key that was not itself revoked.
 
-        It is then good for a new token, with the rights its maker has now.
+        It can then be exchanged for a new token, with the rights that its creator has now.
         """
         by_key = identity.session_id.startswith(API_KEY_ID)
         return by_key and identity.session_id not in self._sessions
 
     def prune(self) -> None:
-        """Forget what concerns expired tokens only."""
+        """Drop revocations of expired tokens."""
         now = time.time()
         self._sessions = {key: until for key, until in self._sessions.items() if until > now}
         self._users = {key: entry for key, entry in self._users.items() if entry[1] > now}
@@ -73,7 +73,7 @@ class RevokedTokens:
 class RevocationCopy:
     """A door's copy of the revocations: from the bus as they happen, else from auth.
 
-    `on_change` is called after each change, to end what is open on a revoked token.
+    `on_change` is called after each change, to close what a revoked token has opened.
     """
 
     def __init__(self, source: RevocationSource) -> None:
@@ -93,19 +93,19 @@ class RevocationCopy:
         return self._tokens.leaves_key(identity)
 
     def add(self, revocation: SessionRevoked) -> None:
-        """Take in one that came over the bus."""
+        """Add one that came over the bus."""
         self._tokens.add([revocation])
         self.on_change()
 
     def reload(self) -> None:
-        """Have the copy loaded anew: messages may have been lost, or Redis its content."""
+        """Load the copy again: messages may have been lost, or Redis its content."""
         self._outdated.set()
 
     async def wait_until_loaded(self) -> None:
-        """Return when the copy has been loaded at least once, which is nearly always at once.
+        """Return when the copy has been loaded at least once, nearly always immediately.
 
-        Raises `Unavailable` when that takes too long: what an empty copy does not cover may well
-        have been revoked.
+        Raises `Unavailable` if that takes too long: a token may be revoked even if an empty copy does
+        not say so.
         """
         if self._loaded.is_set():
             return
@@ -113,16 +113,16 @@ class RevocationCopy:
             async with asyncio.timeout(_LOADED_WITHIN):
                 await self._loaded.wait()
         except TimeoutError:
-            raise Unavailable("Whether the token still holds is not known yet.") from None
+            raise Unavailable("It is not known yet whether the token is still valid.") from None
 
     async def keep_loaded(self, pause: float = 1.0, prune_every: float = 60.0) -> None:
         """Load the copy now and whenever `reload` was called, until cancelled.
 
-        At most every `pause` seconds; when auth is away, again after the same time.
+        It loads at most every `pause` seconds, also while auth is down.
         """
         while True:
             if await self._is_outdated(prune_every):
-                # Cleared first: what is lost while auth answers has it loaded once more.
+                # Cleared first: a message lost while auth answers causes another load.
                 self._outdated.clear()
                 await self._load()
                 await asyncio.sleep(pause)
@@ -149,7 +149,7 @@ class RevocationCopy:
 
 
 class RevocationCheck:
-    """Asks Redis whether a token was revoked, or the copy while Redis is away."""
+    """Asks Redis whether a token was revoked, or the copy while Redis is down."""
 
     def __init__(self, copy: RevocationCopy, reader: RevocationReader) -> None:
         self._copy = copy
@@ -158,8 +158,8 @@ class RevocationCheck:
     async def check(self, identity: Identity) -> None:
         """Return if `identity`'s token was not revoked.
 
-        Raises `TokenRevoked`, or `Unavailable` when that cannot be known: Redis is away and the
-        copy was never loaded.
+        Raises `TokenRevoked`, or `Unavailable` if that cannot be known: Redis is down and the copy was
+        never loaded.
         """
         if self._copy.covers(identity):
             raise TokenRevoked
@@ -169,6 +169,6 @@ class RevocationCheck:
             self._copy.reload()
             await self._copy.wait_until_loaded()
             revoked = False
-        # The copy once more: a message may have come meanwhile.
+        # Check the copy again: a message may have come in the meantime.
         if revoked or self._copy.covers(identity):
             raise TokenRevoked

@@ -32,7 +32,7 @@ async def _idempotency_key(
     lines = request.headers.getlist(HEADER)
     if not lines:
         return None
-    # Several lines are one list (RFC 9110, section 5.3), which a key is not.
+    # Several lines form one list (RFC 9110, section 5.3), and a list is not a valid key.
     return GivenKey(f"{request.method} {request.scope['route'].path}", parse(", ".join(lines)))
 
 
@@ -50,9 +50,9 @@ def creating(status: int) -> dict[int | str, dict[str, Any]]:
 
 
 async def replay(request: Request, fault: Exception) -> Response:
-    """Answer a repeated request as it was answered first."""
+    """Answer a repeated request with its first answer."""
     assert isinstance(fault, Replayed)  # noqa: S101 - registered for this class only
     status = request.scope["route"].status_code or 200
-    # It may hold a secret, as the first answer did.
+    # It may contain a secret, like the first answer.
     headers = {REPLAYED: "true", "Cache-Control": "no-store"}
     return Response(fault.answer, status, headers=headers, media_type="application/json")

@@ -1,4 +1,4 @@
-"""Idempotency-Keys as clients send them, and what is stored of them: only hashes."""
+"""Idempotency-Keys as clients send them. Only hashes of them are stored."""
 
 import hmac
 import json
@@ -20,7 +20,7 @@ T = TypeVar("T")
 LONGEST = 255
 # RFC 8941, section 3.3.3: what a string may hold, and a quote or a backslash after a backslash.
 _STRING = rf'"([ !#-\[\]-~]|\\["\\]){{1,{LONGEST}}}"'
-# What people send instead: visible ASCII without what would end a value or a string.
+# What people send instead: visible ASCII without characters that would end a value or a string.
 _BARE = rf"[!#-+\--:<-~]{{1,{LONGEST}}}"
 PATTERN = rf"^({_STRING}|{_BARE})$"
 _ESCAPED = re.compile(r'\\(["\\])')
@@ -35,7 +35,7 @@ class GivenKey:
 
 
 def parse(value: str) -> str:
-    """Return the key that a header's `value` names. Raises `InvalidRequest`.
+    """Return the key in a header's `value`. Raises `InvalidRequest`.
 
     draft-ietf-httpapi-idempotency-key-header-07 has it a string in quotes (RFC 8941); the same
     characters without quotes are the same key.
@@ -49,10 +49,10 @@ def parse(value: str) -> str:
 
 
 class IdempotencyKeys:
-    """Makes `Once` of what came with a request.
+    """Turns requests into `Once`.
 
-    With `secret_key` the hashes cannot be guessed at without it: a body may hold a password. While
-    it rotates, a request is known again under any of its keys.
+    Hashes are keyed with `secret_key`, so nobody can guess what was hashed: a body may hold a password.
+    While the secret rotates, a repeated request is recognised under any of its keys.
     """
 
     def __init__(self, secret_key: str | RotatingSecret = "", clock: Clock = utc_now) -> None:
@@ -66,7 +66,7 @@ class IdempotencyKeys:
         body: BaseModel,
         answer: Callable[[T], BaseModel],
     ) -> Once[T] | None:
-        """Return the request as one that takes effect once within `scope`; None without a key."""
+        """Return a `Once` for the request within `scope`, or None without a key."""
         if given is None:
             return None
         return _with_twins([one.once(given, scope, body, answer) for one in self._keyed])
@@ -79,10 +79,10 @@ class IdempotencyKeys:
         body: BaseModel,
         answer: Callable[[T], BaseModel],
     ) -> Once[T] | None:
-        """Return the same for an answer that holds a secret.
+        """Return the same for an answer that contains a secret.
 
-        It is replayed to the same user only, and kept under a key that comes from ours and the
-        client's Idempotency-Key, which is stored nowhere.
+        It is replayed only to the same user. It is stored encrypted under a key derived from ours and
+        the client's Idempotency-Key, which is stored nowhere.
         """
         if given is None:
             return None
@@ -97,7 +97,7 @@ def _with_twins(several: "list[Once[T]]") -> "Once[T]":
 
 
 class _Keyed:
-    """Requests as they are known under one secret key."""
+    """Requests under one secret key."""
 
     def __init__(self, secret_key: str, clock: Clock) -> None:
         self._secret_key = secret_key
@@ -125,7 +125,7 @@ class _Keyed:
         return Once(key, self._hash(user_id, sent), answer, box, self._clock)
 
     def _hash(self, *parts: object) -> str:
-        # Sorted, so that a client that writes the same fields in another order repeats itself.
+        # Sorted, so that the order of the fields makes no difference.
         text = json.dumps(parts, sort_keys=True, separators=(",", ":"))
         return hmac.new(self._derived, text.encode(), "sha256").hexdigest()
 

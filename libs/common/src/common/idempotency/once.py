@@ -1,9 +1,9 @@
 """Requests that take effect once: the rule, with no I/O.
 
-A request with an Idempotency-Key leaves a `Receipt` in the document it creates (or changes), in the
-same write. So there is no moment in which one is there without the other, and nothing to clean up
-after a process that died: whoever finds the receipt answers as it says, and whoever finds none makes
-the thing. A store refuses a second receipt with the same key, which settles every race.
+A request with an Idempotency-Key leaves a `Receipt` in the document that it creates (or changes), in the
+same write. So neither ever exists without the other, and there is nothing to clean up after a process
+that died: whoever finds the receipt answers from it, and whoever finds none carries out the request. A
+store refuses a second receipt with the same key, which settles every race.
 """
 
 from collections.abc import Awaitable, Callable
@@ -20,16 +20,16 @@ T = TypeVar("T")
 Clock = Callable[[], datetime]
 
 KEPT_FOR = timedelta(hours=24)
-"""How long a first answer is replayed; after it the key is as good as new."""
+"""How long a first answer is replayed; afterwards the key can be used again."""
 HEADER = "Idempotency-Key"
 
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What is kept of a request that has taken effect.
+    """The record of a request that has taken effect.
 
     `key` and `body` are hashes: of the key with its scope, and of what was sent. `answer` is the body
-    of the first answer, sealed where it holds a secret.
+    of the first answer, sealed if it contains a secret.
     """
 
     key: str
@@ -39,7 +39,7 @@ class Receipt:
 
 
 class Replayed(Exception):  # noqa: N818 - it says what happened
-    """The request has been answered before; `answer` is what it is answered again, as JSON."""
+    """The request was answered before; `answer` is the JSON to send again."""
 
     def __init__(self, answer: bytes) -> None:
         super().__init__("The request was answered before.")
@@ -47,7 +47,7 @@ class Replayed(Exception):  # noqa: N818 - it says what happened
 
 
 class KeyTaken(Conflict):
-    """Another request with the same Idempotency-Key is just taking effect."""
+    """Another request with the same Idempotency-Key is in progress."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -56,17 +56,17 @@ class KeyTaken(Conflict):
 
 
 class Receipts(Protocol):
-    """Where the receipts of one kind of document are found."""
+    """The receipts in one kind of document."""
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
-        """Return the receipt of a request; one that has run out is forgotten first."""
+        """Return the receipt of a request; remove it instead if it has expired."""
 
     async def forget(self, now: datetime) -> None:
-        """Remove the receipts that have run out."""
+        """Remove expired receipts."""
 
 
 class Box(Protocol):
-    """Keeps an answer that holds a secret."""
+    """Seals an answer that contains a secret."""
 
     def seal(self, plain: bytes) -> bytes: ...
 
@@ -83,7 +83,7 @@ class Once(Generic[T]):
     box: Box | None = None
     clock: Clock = utc_now
     twins: "tuple[Once[T], ...]" = ()
-    """The same request as it is known under the other secrets of a rotation."""
+    """The same request under the other secrets of a rotation."""
 
     def receipt(self, made: T) -> Receipt:
         """Return the receipt to store together with `made`."""
@@ -92,7 +92,7 @@ class Once(Generic[T]):
         return Receipt(self.key, self.body, sealed, self.clock() + KEPT_FOR)
 
     def replay(self, receipt: Receipt) -> Replayed:
-        """Return what ends this request. Raises `IdempotencyKeyReused` for another body."""
+        """Return the exception that ends this request. Raises `IdempotencyKeyReused` for another body."""
         if receipt.body != self.body:
             raise IdempotencyKeyReused(
                 "This Idempotency-Key came with another body before; use a new one.", field=HEADER
@@ -110,8 +110,8 @@ async def at_most_once(
 ) -> T:
     """Return what `make` creates, unless this request has taken effect before.
 
-    `make` must store `receipt_of(once, …)` in the very write that takes effect. Raises `Replayed`,
-    `IdempotencyKeyReused`, and what `make` raises: a refusal creates nothing and is not kept.
+    `make` must store `receipt_of(once, …)` in the write that takes effect. Raises `Replayed`,
+    `IdempotencyKeyReused`, and what `make` raises: a refusal creates nothing and leaves no receipt.
     """
     if once is None:
         return await make()
@@ -119,7 +119,7 @@ async def at_most_once(
     try:
         return await make()
     except KasalError as fault:
-        if fault.status < 500:  # it may be refused for what its twin has done meanwhile
+        if fault.status < 500:  # the refusal may result from what a concurrent twin has just done
             await _refuse_repeat(once, receipts)
         raise
 

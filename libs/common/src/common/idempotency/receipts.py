@@ -1,7 +1,7 @@
 """Idempotency receipts in MongoDB: entries of a list in the documents that the requests created.
 
-A receipt is in its document from the write that made it until 24 hours later. A TTL index would
-delete the document, so receipts that have run out are taken out by whoever meets them, and by a sweep.
+A receipt stays in its document for 24 hours. A TTL index would delete the whole document, so expired
+receipts are removed by whoever finds them, and by a sweep.
 """
 
 from collections.abc import AsyncIterator, Sequence
@@ -22,11 +22,11 @@ log = get_logger(__name__)
 
 FIELD = "idempotency"
 WITHOUT = {FIELD: 0}
-"""Leaves the receipts out of what is read."""
+"""Projection that leaves out the receipts."""
 MOST = 1_000
-"""Receipts that one document keeps: beyond it the oldest goes before its time."""
+"""The most receipts in one document; beyond that, the oldest is dropped early."""
 _SWEEP_EVERY = 600.0
-"""Seconds. What has run out counts for nothing before it is swept."""
+"""Seconds. Expired receipts are ignored until they are swept."""
 
 
 class MongoReceipts:
@@ -48,45 +48,45 @@ class MongoReceipts:
         await self._forget({}, now)
 
     async def _forget(self, query: Document, now: datetime) -> None:
-        # The list goes with its last receipt: an empty one might be indexed, and that only once.
+        # Remove the list with its last receipt: an empty list would be indexed, and only one could be.
         over: Document = {**query, f"{FIELD}.until": {"$lte": now}}
         none_left = {FIELD: {"$not": {"$elemMatch": {"until": {"$gt": now}}}}}
         await self._documents.update_many({**over, **none_left}, {"$unset": {FIELD: 1}})
         await self._documents.update_many(over, {"$pull": {FIELD: {"until": {"$lte": now}}}})
 
     async def live(self, document_id: str, now: datetime) -> list[Document]:
-        """Return the entries of a document that have not run out."""
+        """Return the entries of a document that have not expired."""
         found = await self._documents.find_one({"_id": document_id}, {FIELD: 1})
         return [entry for entry in (found or {}).get(FIELD, ()) if entry["until"] > now]
 
 
 async def indexes(collection: AsyncCollection[Document]) -> None:
-    """Make the indexes. Sparse, since SecantusDB finds nothing by `$exists` in a partial one."""
+    """Create the indexes. They are sparse, since SecantusDB finds nothing by `$exists` in a partial one."""
     await ensure_index(collection, f"{FIELD}.key", unique=True, sparse=True)
     await ensure_index(collection, f"{FIELD}.until", sparse=True)
 
 
 def receipt_field(receipt: Receipt | None) -> Document:
-    """Return the field that a new document keeps its request's `receipt` in."""
+    """Return the field of a new document that holds its request's `receipt`."""
     return {} if receipt is None else {FIELD: [_entry(receipt)]}
 
 
 def push_receipt(receipt: Receipt | None, most: int | None = None) -> Document:
-    """Return the update operators that add `receipt` to a document, which keeps `most`, else `MOST`."""
+    """Return the update operators that add `receipt` to a document with at most `most`, else `MOST`."""
     if receipt is None:
         return {}
     return {"$push": {FIELD: {"$each": [_entry(receipt)], "$slice": -(most or MOST)}}}
 
 
 def unless_kept(receipt: Receipt | None) -> Document:
-    """Return the condition that a document has no receipt of the same key."""
+    """Return the condition that a document has no receipt with the same key."""
     return {} if receipt is None else {f"{FIELD}.key": {"$ne": receipt.key}}
 
 
 def grave(live: Sequence[Document], **fields: Any) -> Document:
-    """Return what stays of a deleted document while it has receipts: they, and `fields`.
+    """Return what remains of a deleted document while it has receipts: these, and `fields`.
 
-    `gone_until` is when it goes too; there must be a TTL index on it.
+    At `gone_until` it is deleted too, by a TTL index that must exist.
     """
     return {FIELD: live, "gone_until": max(entry["until"] for entry in live), **fields}
 
@@ -114,4 +114,4 @@ async def _sweep(stores: Sequence[Receipts]) -> None:
         try:
             await store.forget(utc_now())
         except Exception:
-            log.exception("idempotency receipts could not be swept; they are tried again")
+            log.exception("idempotency receipts could not be swept; will retry")

@@ -1,4 +1,4 @@
-"""Work that goes on beside what started it: until it is done, or until its owner closes."""
+"""Work that runs in the background until it is done or its owner closes."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Coroutine
@@ -12,14 +12,14 @@ log = get_logger(__name__)
 
 _AGAIN = Backoff.doubling(0.5, 30.0)
 _WELL_AFTER = 60.0
-"""Seconds after which work that fails counts as having begun well: pauses start anew."""
+"""Seconds after which work that fails counts as having started well: its pauses are short again."""
 
 
 class Background:
     """The tasks of one owner.
 
-    It refers to each task, for the event loop does not and a task nobody refers to may be collected
-    unfinished; it logs what goes wrong in them; and closing it cancels them and waits for their end.
+    It keeps a reference to each task, because the event loop does not and an unreferenced task may be
+    garbage-collected before it ends. It logs their faults. Closing it cancels them and waits for their end.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class Background:
     def start(
         self, work: Coroutine[Any, Any, object], *, name: str, **ids: str
     ) -> asyncio.Task[None]:
-        """Begin `work`. If it fails, that is logged with `ids`, and the task still ends well."""
+        """Start `work`. A failure is logged with `ids`, and the task still ends normally."""
         return self._add(_run_logged(work, name, ids), name)
 
     def keep(
@@ -47,7 +47,7 @@ class Background:
         name: str,
         backoff: Backoff = _AGAIN,
     ) -> asyncio.Task[None]:
-        """Keep `work` running: when it fails, that is logged, and after a pause it begins again."""
+        """Keep `work` running: log a failure and start it again after a pause."""
         return self._add(_keep_running(work, name, backoff), name)
 
     def repeat(
@@ -58,9 +58,9 @@ class Background:
         name: str,
         at_once: bool = True,
     ) -> asyncio.Task[None]:
-        """Await `call` again and again, with `every` seconds between two, the first of them `at_once`.
+        """Await `call` repeatedly, with `every` seconds in between; the first time `at_once` or after a pause.
 
-        A call that fails is logged; the next one comes all the same.
+        A failure is logged and does not stop the repetition.
         """
         return self._add(_repeat(call, every, name, at_once=at_once), name)
 
@@ -71,12 +71,12 @@ class Background:
         await self.close()
 
     def cancel(self) -> None:
-        """Cancel what is left, but not the task that calls this."""
+        """Cancel the remaining tasks, except the one that calls this."""
         for task in self._others():
             task.cancel()
 
     async def close(self) -> None:
-        """Cancel what is left, and wait until it has ended."""
+        """Cancel the remaining tasks and wait for their end."""
         others = self._others()
         self.cancel()
         if others:
@@ -107,7 +107,7 @@ async def _keep_running(work: Callable[[], Awaitable[object]], name: str, backof
             await work()
         except Exception:
             failures = 1 if loop.time() - began >= _WELL_AFTER else failures + 1
-            log.exception("work in the background failed and begins again", work=name)
+            log.exception("work in the background failed and starts again", work=name)
         else:
             return
         if told_to_stop():  # a driver may make another fault of a cancellation

@@ -1,4 +1,4 @@
-"""Pauses between tries that grow while something keeps failing."""
+"""Pauses between retries that grow while something keeps failing."""
 
 import random
 from collections.abc import Iterator
@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class Backoff:
-    """Seconds to wait after the first failure in a row, the second and so on; the last one repeats.
+    """Seconds to wait after the first consecutive failure, the second and so on; the last one repeats.
 
-    `jitter` is the share by which a pause is made shorter or longer at random, so that processes
-    which failed together do not come back together.
+    `jitter` is the share by which a pause varies at random, so that processes that failed together do
+    not retry together.
     """
 
     steps: tuple[float, ...]
@@ -31,12 +31,12 @@ class Backoff:
         return cls(tuple(steps), jitter)
 
     def pause(self, failures: int) -> float:
-        """Return the seconds to wait after so many failures in a row, the first of which is 1."""
+        """Return the seconds to wait after this many consecutive failures, from 1."""
         step = self.steps[min(max(failures, 1), len(self.steps)) - 1]
         return step * random.uniform(1 - self.jitter, 1 + self.jitter) if self.jitter else step  # noqa: S311
 
     def pauses(self) -> Iterator[float]:
-        """Yield the pauses of one row of failures, without end."""
+        """Yield the pauses after consecutive failures, without end."""
         failures = 0
         while True:
             failures += 1

@@ -1,9 +1,9 @@
-"""Telling a cancellation that was asked for from one that a library has made up."""
+"""Telling a requested cancellation from one that a library caused."""
 
 import asyncio
 
 
 def told_to_stop() -> bool:
-    """Say whether somebody has cancelled the current task, an `asyncio.timeout` included."""
+    """Return whether somebody cancelled the current task, including an `asyncio.timeout`."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

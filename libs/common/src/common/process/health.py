@@ -1,4 +1,4 @@
-"""Whether what a process needs is there: what `/readyz` answers, in every service."""
+"""Whether a process's backends answer: the `/readyz` of every service."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -10,22 +10,22 @@ from common.logs import get_logger
 log = get_logger(__name__)
 
 _WITHIN = 2.0
-"""Seconds that each backend gets to answer; all are asked at once."""
+"""Seconds that each backend has to answer; all are asked at once."""
 
 Check = Callable[[], Awaitable[None]]
 """A readiness check: returns when the backend answers, raises when it does not."""
 
 
 Purpose = Literal["traffic"]
-"""What `/readyz?for=` may ask: whether requests should be sent to this process."""
+"""The values of `/readyz?for=`: whether requests should be sent to this process."""
 
 
 async def ready(
     checks: Mapping[str, Check], needed: Collection[str] | None = None
 ) -> dict[str, Any]:
-    """Return what answers and what is missing, by name.
+    """Return which backends answer and which are missing, by name.
 
-    Raises `Unavailable` naming what is missing if one of `needed` is; all are needed by default.
+    Raises `Unavailable` with their names if one of `needed` is missing; by default all are needed.
     """
     missing = {name: reason for name, reason in (await ask_all(checks)).items() if reason}
     for name, reason in missing.items():
@@ -34,12 +34,12 @@ async def ready(
         raise Unavailable(
             f"Not ready: {', '.join(missing)} does not answer.", details={"missing": list(missing)}
         )
-    told = dict.fromkeys(checks, "ok") | dict.fromkeys(missing, "missing")
-    return {"status": "degraded" if missing else "ready", "checks": told}
+    answers = dict.fromkeys(checks, "ok") | dict.fromkeys(missing, "missing")
+    return {"status": "degraded" if missing else "ready", "checks": answers}
 
 
 async def ask_all(checks: Mapping[str, Check]) -> dict[str, str]:
-    """Ask every backend; return by name why it does not answer, an empty text where it does."""
+    """Ask every backend; return by name why it does not answer, or an empty string."""
     reasons = await asyncio.gather(*(_reason(check) for check in checks.values()))
     return dict(zip(checks, reasons, strict=True))
 

@@ -1,7 +1,7 @@
-"""`python -m common.process.probe [healthz|readyz]`: asks the process of this container how it is.
+"""`python -m common.process.probe [healthz|readyz]`: checks the process of this container.
 
-For images, which hold no curl. It exits with 0 when the service on KASAL_PORT answers 200, else with 1
-and one line that says why. It imports next to nothing: an engine starts it every few seconds.
+For images, which have no curl. It exits with 0 if the service on KASAL_PORT answers 200, else with 1
+and one line that says why. It imports very little, as a container engine starts it every few seconds.
 """
 
 import os
@@ -13,7 +13,7 @@ _WITHIN = 4.0
 
 
 def main() -> None:
-    """Ask, and exit with the answer."""
+    """Send the request and exit accordingly."""
     path = sys.argv[1] if len(sys.argv) > 1 else "healthz"
     port = os.environ.get("KASAL_PORT")
     if not port:

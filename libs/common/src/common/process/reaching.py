@@ -1,4 +1,4 @@
-"""Waiting, at a start, for a backend that is away: no supervisor has to start the process again."""
+"""Waiting at startup for a backend that is down, so that no supervisor has to restart the process."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -13,7 +13,7 @@ _RETRY = 0.5
 
 
 async def wait_for_backend(backend: str, call: Callable[[], Awaitable[None]]) -> None:
-    """Call until `call` does not raise because its backend is away. Says once that it waits."""
+    """Repeat `call` while it fails because its backend is down. Log once that it waits."""
     waiting = False
     while True:
         try:

@@ -1,10 +1,10 @@
-"""A start that is refused for a reason its reader can act on: one line, not a trace."""
+"""A refused start, for a reason that the operator can fix: one line instead of a traceback."""
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 
 class CannotStart(Exception):  # noqa: N818 - it says what happened
-    """A process must not go on as things are; the text is one plain line that says what to do."""
+    """The process must not start; the text is one plain line that says what to do."""
 
 
 def refusal(app: object) -> str | None:
@@ -13,14 +13,14 @@ def refusal(app: object) -> str | None:
 
 
 async def start_plainly(app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
-    """Run the lifespan of `app`; where its start is refused, leave the line in its `state.refusal`.
+    """Run the lifespan of `app`; if its start is refused, put the line into its `state.refusal`.
 
-    Whoever serves it ends with that line.
+    The server then exits with that line.
     """
     held: list[Message] = []
 
     async def holding(message: Message) -> None:
-        if message["type"] == "lifespan.startup.failed":  # its text is a trace
+        if message["type"] == "lifespan.startup.failed":  # its text is a traceback
             held.append(message)
         else:
             await send(message)

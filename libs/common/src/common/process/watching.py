@@ -1,4 +1,4 @@
-"""Whether a process reaches its backends, asked at intervals and told in `/metrics`."""
+"""Checks at intervals whether a process reaches its backends, and reports it in `/metrics`."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -14,14 +14,14 @@ from common.telemetry import Telemetry
 log = get_logger(__name__)
 
 EVERY = 15.0
-"""Seconds between two looks; about as often as Prometheus reads what was seen."""
+"""Seconds between two checks; about as often as Prometheus reads the result."""
 
 _AGAIN = 3.0
-"""Seconds until the next look while something is away: its return is to be seen soon."""
+"""Seconds until the next check while a backend is down, to notice its return soon."""
 
 
 class BackendWatch:
-    """Runs the checks of `/readyz` by itself: who reads metrics need not also probe."""
+    """Runs the checks of `/readyz` at intervals, so that whoever reads metrics need not probe."""
 
     def __init__(self, telemetry: Telemetry, checks: Mapping[str, Check]) -> None:
         self._checks = checks
@@ -33,7 +33,7 @@ class BackendWatch:
         )
 
     async def look(self) -> None:
-        """Ask every backend once, all at the same time. What has changed since is logged."""
+        """Ask all backends once, concurrently, and log what changed."""
         for name, reason in (await ask_all(self._checks)).items():
             before = self._up.get(name)
             self._up[name] = not reason
@@ -44,7 +44,7 @@ class BackendWatch:
 
     @asynccontextmanager
     async def looking(self) -> AsyncIterator[None]:
-        """Look now, and every 15 seconds (3 while something is away) until the end of the block."""
+        """Check now, and every 15 seconds (3 while a backend is down) until the end of the block."""
         async with Background() as background:
             background.keep(self._keep_looking, name="backends")
             yield

@@ -1,4 +1,4 @@
-"""Whether something is a JSON Schema (draft 2020-12) that can be kept and used."""
+"""Checks whether a value is a JSON Schema (draft 2020-12) that can be stored and used."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -34,15 +34,15 @@ class SchemaFault:
 
 
 def schema_fault(schema: Any) -> SchemaFault | None:
-    """Return what keeps `schema` from being used, or None; takes up to 200 ms for the largest ones.
+    """Return why `schema` cannot be used, or None. The largest schemas take up to 200 ms.
 
-    Its references must lead to something inside it, and its patterns must be ones that can be run.
+    Its references must point inside it, and its patterns must be executable.
     """
     return form_fault(schema) or _invalid(schema) or _Walk(schema).fault()
 
 
 def form_fault(schema: Any) -> SchemaFault | None:
-    """Return what keeps `schema` from being kept at all: what is no JSON, too long or too deep."""
+    """Return why `schema` cannot even be stored: it is not JSON, too long or too deep."""
     if too_deep(schema, DEEPEST):
         return SchemaFault((), f"The schema is nested more than {DEEPEST} deep")
     try:
@@ -55,7 +55,7 @@ def form_fault(schema: Any) -> SchemaFault | None:
 
 
 def too_deep(value: Any, most: int) -> bool:
-    """Tell whether lists and objects lie more than `most` deep in one another."""
+    """Return whether lists and objects are nested more than `most` levels deep."""
     level = [value]
     for _ in range(most + 1):
         level = [
@@ -71,7 +71,7 @@ def too_deep(value: Any, most: int) -> bool:
 
 
 def serialize(value: Any) -> bytes:
-    """Return `value` as JSON. Raises `ValueError` for what is none, and `RecursionError`."""
+    """Return `value` as JSON. Raises `ValueError` if it is not JSON, and `RecursionError`."""
     return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -97,13 +97,13 @@ def _invalid(schema: Any) -> SchemaFault | None:
 
 
 class _Walk:
-    """Looks at every schema inside a schema, and at what its references lead to."""
+    """Visits every schema inside a schema, and the targets of its references."""
 
     def __init__(self, root: Any) -> None:
         self._root = root
         self._seen: set[int] = set()
         self._applied: dict[int, list[int]] = {}
-        """What is applied to the same value as well, by the identities of schemas."""
+        """Which schemas apply to the same value, by their object ids."""
 
     def fault(self) -> SchemaFault | None:
         try:
@@ -145,7 +145,7 @@ class _Walk:
         return inner
 
     def _endless(self) -> SchemaFault | None:
-        """Return a fault when a schema applies itself to the very value it is applied to."""
+        """Return a fault if a schema applies itself to the same value again, without end."""
         done: set[int] = set()
         for start in self._applied:
             under_way: dict[int, Iterator[int]] = {}
@@ -170,7 +170,7 @@ class _Found(Exception):  # noqa: N818 - never leaves this module
 
 
 def resolver_of(schema: Any) -> Any:
-    """Return what follows the references of `schema`: into itself and to JSON Schema's own."""
+    """Return a resolver for references inside `schema` and to JSON Schema's own schemas."""
     resource = _resource(schema)
     base = (resource.id() or "") if isinstance(schema, Mapping) else ""
     return _meta_registry().with_resource(base, resource).crawl().resolver(base_uri=base)

@@ -1,7 +1,7 @@
-"""`anyOf` and `oneOf`, which keep a bounded number of the errors of the choices that a value does not fit.
+"""`anyOf` and `oneOf` that keep a bounded number of errors of the choices that a value does not fit.
 
-jsonschema keeps all of them, each with those of its own choices. They refer to one another in circles,
-so some hundred thousand wait for a collection of garbage that holds every thread of the process.
+jsonschema keeps all errors, each with those of its own choices. They form reference cycles, so hundreds of
+thousands wait for a garbage collection, which stops every thread of the process.
 """
 
 from collections.abc import Iterator
@@ -9,9 +9,9 @@ from itertools import islice
 from typing import Any
 
 _OF_ONE = 20
-"""Errors looked at of one choice."""
+"""Errors examined per choice."""
 _KEPT = 100
-"""Errors kept of all choices, with all that these have kept."""
+"""Errors kept of all choices, including those that they contain."""
 
 
 def any_of(validator: Any, choices: list[Any], value: Any, _schema: Any) -> Iterator[Any]:
@@ -36,7 +36,7 @@ def one_of(validator: Any, choices: list[Any], value: Any, _schema: Any) -> Iter
 
 
 def _first_fitting(validator: Any, choices: list[Any], value: Any) -> tuple[int | None, list[Any]]:
-    """Return where the first choice is that `value` fits, and what was wrong with those before it."""
+    """Return the index of the first choice that `value` fits, and the errors of those before it."""
     causes: list[Any] = []
     room = _KEPT
     for place, choice in enumerate(choices):

@@ -1,4 +1,4 @@
-"""What was last used, within a bound of its size: for what costs time to make again, and memory to keep."""
+"""A cache bounded by size, for values that are slow to compute and take much memory."""
 
 import threading
 from collections import OrderedDict
@@ -10,7 +10,7 @@ V = TypeVar("V")
 
 
 class SizedCache(Generic[K, V]):
-    """Values by keys, of which those least used make room. Any thread may ask."""
+    """Values by key; the least recently used are evicted. Thread-safe."""
 
     def __init__(self, most: int) -> None:
         self._most = most
@@ -20,11 +20,11 @@ class SizedCache(Generic[K, V]):
 
     @property
     def size(self) -> int:
-        """What all that is kept takes."""
+        """The total size of the cached values."""
         return self._size
 
     def find(self, key: K) -> V | None:
-        """Return what is kept under `key`, now the last used."""
+        """Return the value of `key`, now the most recently used, or None."""
         with self._lock:
             found = self._kept.get(key)
             if found is None:
@@ -33,7 +33,7 @@ class SizedCache(Generic[K, V]):
             return found[0]
 
     def keep(self, key: K, value: V, size: int) -> None:
-        """Keep `value`, which takes `size`, as the last used."""
+        """Store `value`, of the given `size`, as the most recently used."""
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = value, size

@@ -1,9 +1,9 @@
-"""Regular expressions of foreign schemas (ECMA-262), matched within bounds.
+"""Regular expressions (ECMA-262) of foreign schemas, matched within bounds.
 
 Most run on an engine that reads a text once (Rust's regex), whose work is the size of the program times
-the length of the text; those with lookaround or backreferences on one that counts its steps back. Both
-are jsonschema-rs's, which also translates ECMA-262. A match keeps the interpreter for about 25 ms at
-most; what would take longer is not begun.
+the length of the text. Those with lookaround or backreferences run on an engine that counts its
+backtracking steps. Both come with jsonschema-rs, which also translates ECMA-262. A match blocks the
+interpreter for at most about 25 ms; one that would take longer is not started.
 """
 
 import re
@@ -16,20 +16,20 @@ from common.schemas.kept import SizedCache
 _SIZES = (2_000, 8_000, 32_000, 128_000, 512_000, 2_000_000)
 _CACHE = 256_000
 _KEPT = 50_000_000
-"""Bytes of programs, and of what they cache, that are kept for the next match."""
+"""Bytes of compiled programs, with their caches, that are kept."""
 _WORK = 480_000_000
 """Bytes of program times bytes of text that take 25 ms, measured with the worst patterns found."""
 _A_STEP = 40_000
-"""Of that work, what counts as one step of a validation."""
+"""The part of that work that counts as one step of a validation."""
 _BACK = ((1_000, 20_000), (10_000, 2_000))
-"""Longest text, and steps back for it: the product is what takes time."""
+"""Longest text and its backtracking steps; their product determines the time."""
 _TOKEN = re.compile(
     r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\.|\[\^?\]?|\]|.", re.DOTALL
 )
 
 
 class PatternFault(ValueError):  # noqa: N818 - it says what the pattern is
-    """A pattern that cannot be used, or not on this text; the message says why."""
+    """A pattern that cannot be used, at all or on this text; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ def check_pattern(pattern: str) -> None:
 
 
 def cost(pattern: str, text: str) -> int:
-    """Return how many steps of a validation matching `text` counts for. Raises `PatternFault`."""
+    """Return how many validation steps a match on `text` costs. Raises `PatternFault`."""
     programs = _programs(pattern)
     length = len(text) if text.isascii() else len(text.encode("utf-8", "replace"))
     if len(programs) > 1:
@@ -53,7 +53,7 @@ def cost(pattern: str, text: str) -> int:
 
 
 def matches(pattern: str, text: str) -> bool:
-    """Tell whether `pattern` is found in `text`. Raises `PatternFault` where that takes too long."""
+    """Return whether `pattern` occurs in `text`. Raises `PatternFault` if that takes too long."""
     from jsonschema_rs import ValidationError
 
     programs = _programs(pattern)
@@ -82,7 +82,7 @@ def _cache() -> SizedCache[str, tuple[_Program, ...]]:
 
 
 def _programs(pattern: str) -> tuple[_Program, ...]:
-    """Return one program for any text, or one for each length in `_BACK`, made or kept."""
+    """Return one program for any text, or one for each length in `_BACK`; they are cached."""
     made = _cache().find(pattern)
     if made is None:
         made = _compile_programs(pattern)
@@ -117,7 +117,7 @@ def _compile(pattern: str, options: Any) -> Any:
 
 
 def _usual(pattern: str) -> str:
-    r"""Return the pattern with what ECMA-262 alone knows written as others do.
+    r"""Return the pattern with ECMA-262's own constructs in the usual notation.
 
     `[^]` and `[]` (anything, nothing), `\b` in a class, a pair of surrogates, and a literal `{`.
     """

@@ -1,9 +1,9 @@
-"""Values checked against foreign JSON Schemas (draft 2020-12), within a budget of steps.
+"""Checks values against foreign JSON Schemas (draft 2020-12), within a budget of steps.
 
 Schemas come from users and values from models, and both are checked in processes that many jobs
-share. Small checks are made where they are asked for, within 3,000 steps (some milliseconds); the rest
-on threads of their own, within 400,000 steps (about two seconds), beside the event loop. jsonschema
-does the checking; each of its keywords is counted, with what it reads and what it says.
+share. Small checks run on the event loop, within 3,000 steps (a few milliseconds); the rest run on
+separate threads, within 400,000 steps (about two seconds). jsonschema does the checking; each of its
+keywords is counted, with what it reads and reports.
 """
 
 import asyncio
@@ -24,14 +24,14 @@ QUICK = 3_000
 THOROUGH = 400_000
 _SMALL = 4_000
 _KEPT = 2_000_000
-"""Bytes of schemas, as JSON, whose validators are kept; in memory they take some twenty times that."""
+"""Bytes of schemas, as JSON, whose validators are cached; in memory they take about twenty times that."""
 _ERRORS = 20
 _MESSAGE = 2_000
 _DEEPEST = 200
 
 
 class TooMuchWork(Exception):  # noqa: N818 - it says what is wrong with schema and value
-    """Checking the value takes more steps than there are."""
+    """Checking the value takes more steps than the budget has."""
 
 
 class UnusableSchema(ValueError):  # noqa: N818 - it says what the schema is
@@ -42,7 +42,7 @@ class UnusableSchema(ValueError):  # noqa: N818 - it says what the schema is
 class _Budget:
     left: int
     parts: int
-    """Size of the schema, for what reads all of it."""
+    """Size of the schema, for keywords that read all of it."""
     keys: dict[int, frozenset[Any]]
     weight: int = 1
 
@@ -63,9 +63,9 @@ _budget: ContextVar[_Budget] = ContextVar("steps left to this validation")
 
 
 async def complaint(schema: Mapping[str, Any], value: Any) -> str | None:
-    """Return what about `value` does not fit `schema` in one line, or None when it fits.
+    """Return one line about how `value` violates `schema`, or None if it is valid.
 
-    A schema that cannot be used, and a check that takes too much work, are complaints too.
+    An unusable schema and a check that takes too much work are complaints too.
     """
     try:
         return quick_complaint(schema, value)
@@ -74,7 +74,7 @@ async def complaint(schema: Mapping[str, Any], value: Any) -> str | None:
 
 
 def quick_complaint(schema: Mapping[str, Any], value: Any) -> str | None:
-    """Return what `complaint` does, on an event loop. Raises `TooMuchWork` where that may hold it."""
+    """Do the same on an event loop. Raises `TooMuchWork` if that might block the loop."""
     try:
         text = serialize(schema)
         kept = _validators().find(text)
@@ -88,7 +88,7 @@ def quick_complaint(schema: Mapping[str, Any], value: Any) -> str | None:
 
 
 def complaint_within(schema: Mapping[str, Any], value: Any, steps: int = THOROUGH) -> str | None:
-    """Return what `complaint` does; blocks for seconds: not for an event loop."""
+    """Do the same, blocking for up to seconds: not for an event loop."""
     try:
         return _complaint(_compile(serialize(schema)), value, steps)
     except TooMuchWork:
@@ -98,7 +98,7 @@ def complaint_within(schema: Mapping[str, Any], value: Any, steps: int = THOROUG
 
 
 async def beside_the_loop(work: Callable[[], T]) -> T:
-    """Return what `work` returns, done on one of the few threads that schemas are worked on."""
+    """Run `work` on one of the threads for schemas, and return its result."""
     return await asyncio.get_running_loop().run_in_executor(_threads(), work)
 
 
@@ -138,7 +138,7 @@ def _best_complaint(errors: Iterator[Any]) -> str | None:
 
 
 def line(text: object) -> str:
-    """Return a text as one line of at most 300 characters."""
+    """Return `text` as one line of at most 300 characters."""
     flat = " ".join(str(text)[:2_000].split())
     return flat if len(flat) <= 300 else f"{flat[:299]}…"
 
@@ -201,7 +201,7 @@ def _bounded_validator() -> Any:
 
 
 def _evolve(self: Any, **changes: Any) -> Any:
-    """Return a validator of a part. jsonschema's own would take another class for a `$schema` inside."""
+    """Return a validator of a subschema. jsonschema's own switches classes at an inner `$schema`."""
     budget = _budget.get()
     budget.spend(budget.weight)
     changes.setdefault("schema", self.schema)
@@ -210,7 +210,7 @@ def _evolve(self: Any, **changes: Any) -> Any:
 
 
 def _applicable(schema: Mapping[str, Any]) -> list[tuple[str, Any]]:
-    """Return the keywords to check, those that look at what others have checked last."""
+    """Return the keywords to check; those that depend on the results of others come last."""
     _budget.get().spend(1 + len(schema) // 4)
     rules = list(schema.items())
     if "unevaluatedProperties" in schema or "unevaluatedItems" in schema:
@@ -235,7 +235,7 @@ def _count_steps(known: Any) -> Any:
 
 
 def _count_whole_schema(known: Any) -> Any:
-    """Count what looks through the whole schema again, for each reference that it follows."""
+    """Charge a keyword that rereads the whole schema at each reference it follows."""
 
     def check(validator: Any, rule: Any, value: Any, schema: Any) -> Iterator[Any]:
         budget = _budget.get()
@@ -251,7 +251,7 @@ def _count_whole_schema(known: Any) -> Any:
 
 
 def _key(value: Any) -> Any:
-    """Return something hashable that is equal for values that JSON Schema calls equal."""
+    """Return a hashable that is equal for values that are equal in JSON Schema."""
     _budget.get().spend(1)
     if isinstance(value, bool):
         return (bool, value)
@@ -307,7 +307,7 @@ def _pattern_properties(
 
 
 def _leave_out_matches(known: Any) -> Any:
-    """Take what `patternProperties` match out first: jsonschema would match it with `re`."""
+    """First take out what `patternProperties` match: jsonschema would use `re` for it."""
 
     def check(validator: Any, rule: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[Any]:
         rules = schema.get("patternProperties")

@@ -1,4 +1,4 @@
-"""Auth's public keys, read from its JWKS (RFC 7517) and kept."""
+"""Auth's public keys, read from its JWKS (RFC 7517) and cached."""
 
 import asyncio
 import time
@@ -16,17 +16,17 @@ from common.logs import get_logger
 log = get_logger(__name__)
 
 _ASK_AGAIN_AFTER = 5.0
-"""Seconds between two questions for keys that are not known, so that forged ids cost little."""
+"""Seconds between two requests for unknown keys, so that forged ids cost little."""
 _FRESH = 60.0
-"""Seconds after which the set is read anew, so that a key taken out of it is trusted no longer."""
+"""Seconds after which the set is read again, so that a removed key is no longer trusted."""
 _PATIENCE = 1.0
-"""Seconds that callers wait for a new set while they have an old one."""
+"""Seconds that callers wait for a new set if there is an old one."""
 
 
 class RemoteKeys:
-    """Public keys by `kid`, read anew each minute, and at most every 5 s for an unknown `kid`.
+    """Public keys by `kid`, read again every minute, and for an unknown `kid` at most every 5 s.
 
-    While auth is away the last set holds.
+    While auth is down the last set is used.
     """
 
     def __init__(self, auth: ServiceClient, clock: Callable[[], float] = time.monotonic) -> None:
@@ -38,7 +38,7 @@ class RemoteKeys:
         self._renewing: asyncio.Task[None] | None = None
 
     async def public_key(self, key_id: str) -> EllipticCurvePublicKey | None:
-        """Return the key named `key_id`, or None. Raises `Unavailable` when auth is away."""
+        """Return the key `key_id`, or None. Raises `Unavailable` when auth is down."""
         if key_id not in self._keys:
             async with self._lock:
                 if key_id not in self._keys and self._passed(self._asked, _ASK_AGAIN_AFTER):
@@ -48,7 +48,7 @@ class RemoteKeys:
         return self._keys.get(key_id)
 
     async def _wait_for_renewal(self) -> None:
-        """Have the set read in the background, and wait for it a little."""
+        """Read the set in the background, and wait briefly for it."""
         if self._renewing is None and self._passed(self._asked, _ASK_AGAIN_AFTER):
             self._asked = self._clock()
             self._renewing = asyncio.create_task(self._renew(), name="read signing keys")
@@ -60,12 +60,12 @@ class RemoteKeys:
         try:
             await self.refresh()
         except KasalError as fault:
-            log.warning("the signing keys stay as they were", reason=fault.message)
+            log.warning("the signing keys could not be read again", reason=fault.message)
         finally:
             self._renewing = None
 
     async def refresh(self) -> None:
-        """Read the set now. Raises `Unavailable` when auth is away."""
+        """Read the set now. Raises `Unavailable` when auth is down."""
         answer = await self._auth.request("GET", "/.well-known/jwks.json")
         self._keys = {
             str(entry["kid"]): _public_key(entry)

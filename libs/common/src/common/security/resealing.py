@@ -1,6 +1,6 @@
-"""The verb `reseal`: what is sealed under an older secret key is sealed under the current one.
+"""The verb `reseal`: it seals secrets again that are sealed under an older secret key.
 
-It is the step of a rotation after which the old key may go. It can be repeated and cut off anywhere.
+After this step of a rotation the old key can be removed. It can be interrupted and repeated.
 """
 
 import sys
@@ -23,13 +23,13 @@ log = get_logger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Resealed:
-    """What became of a collection's sealed fields: counts."""
+    """Counts of what happened to a collection's sealed fields."""
 
     what: str
     current: int = 0
     anew: int = 0
     lost: int = 0
-    """Those that no key of KASAL_SECRET_KEY opens."""
+    """Fields that no key of KASAL_SECRET_KEY opens."""
 
     def __str__(self) -> str:
         told = f"{self.what}: {self.anew} sealed anew, {self.current} were under the current key"
@@ -45,16 +45,16 @@ Reseal = Callable[[Database, RotatingSecret], Awaitable[list[Resealed]]]
 
 
 async def reseal_field(what: str, collection: Collection, field: str, sealer: Sealer) -> Resealed:
-    """Seal `field` of every document anew where it is under an older key.
+    """Seal `field` again in every document in which it is under an older key.
 
-    One that is written by somebody else meanwhile is left as they wrote it.
+    A field that somebody else writes in the meantime is left alone.
     """
     counts = {"current": 0, "anew": 0, "lost": 0}
     async for document in collection.find({field: {"$type": "binData"}}, {field: 1}):
         try:
             renewed = sealer.reseal(document[field], str(document["_id"]))
         except CannotOpen:
-            log.warning("a secret opens under no key", what=what, id=str(document["_id"]))
+            log.warning("no key opens a secret", what=what, id=str(document["_id"]))
             counts["lost"] += 1
             continue
         counts["current" if renewed is None else "anew"] += 1
@@ -65,9 +65,9 @@ async def reseal_field(what: str, collection: Collection, field: str, sealer: Se
 
 
 def run(service: str, reseal: Reseal) -> None:
-    """Run the verb on the database of the settings, print what was done, and exit.
+    """Run the verb on the database of the settings, print the counts, and exit.
 
-    Exit code 1 where something could not be opened, or the database did not answer.
+    The exit code is 1 if a field could not be opened or the database did not answer.
     """
     settings = load(SealingSettings)
     configure_logging(settings.log_level, settings.log_format, service)

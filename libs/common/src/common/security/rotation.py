@@ -1,4 +1,4 @@
-"""A secret and those it may be on its way from or to: how `KASAL_SECRET_KEY` and its like rotate."""
+"""Secrets that rotate, such as `KASAL_SECRET_KEY`: the current one and others that are accepted."""
 
 import hmac
 import re
@@ -11,14 +11,14 @@ from pydantic_settings import NoDecode
 
 _BETWEEN = re.compile(r"[,\n]")
 SHORTEST = 16
-"""Characters that each secret has at least."""
+"""The least number of characters of a secret."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class RotatingSecret:
-    """The first is current, all are accepted: a rotation is a list with the old one in it.
+    """The first secret is current, all are accepted: during a rotation the list contains the old one.
 
-    Written with commas or line ends between, so no secret holds either.
+    Commas or line breaks separate them, so no secret contains either.
     """
 
     current: str
@@ -26,7 +26,7 @@ class RotatingSecret:
 
     @classmethod
     def of(cls, text: "str | RotatingSecret") -> "RotatingSecret":
-        """Return the secrets that a setting names. Raises `ValueError` when it names none."""
+        """Return the secrets in a setting. Raises `ValueError` if there is none."""
         if isinstance(text, RotatingSecret):
             return text
         first, *others = [part.strip() for part in _BETWEEN.split(text) if part.strip()] or [""]
@@ -39,7 +39,7 @@ class RotatingSecret:
         return (self.current, *self.others)
 
     def accepts(self, shown: str) -> bool:
-        """Tell whether `shown` is one of them, in a time that tells nothing about which."""
+        """Return whether `shown` is one of them, in a time that does not reveal which."""
         found = [hmac.compare_digest(shown.encode(), one.encode()) for one in self.all]
         return any(found)
 

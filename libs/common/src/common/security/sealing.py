@@ -13,13 +13,13 @@ _NONCE = 12  # bytes; NIST SP 800-38D, section 8.2.2
 
 
 class CannotOpen(Exception):  # noqa: N818 - it says what happened
-    """What was sealed cannot be opened: another secret key, another place, or it was changed."""
+    """Sealed data cannot be opened: another secret key, another place, or it was changed."""
 
 
 class Sealer:
-    """Seals and opens bytes for one purpose; what is sealed for another does not open.
+    """Seals and opens bytes for one purpose; bytes sealed for another purpose do not open.
 
-    While the secret key rotates, it seals under the first and opens under any.
+    While the secret key rotates, it seals under the first key and opens under any.
     """
 
     def __init__(self, secret_key: str | RotatingSecret, purpose: str) -> None:
@@ -27,16 +27,16 @@ class Sealer:
         self._ciphers = [_cipher(one, purpose) for one in secret.all]
 
     def seal(self, plain: bytes, place: str) -> bytes:
-        """Return `plain` sealed; it opens only for the same `place` (the id of its document)."""
+        """Return `plain` sealed; it opens only with the same `place` (its document's id)."""
         nonce = os.urandom(_NONCE)
         return nonce + self._ciphers[0].encrypt(nonce, plain, place.encode())
 
     def open(self, sealed: bytes, place: str) -> bytes:
-        """Return what was sealed. Raises `CannotOpen`."""
+        """Return the plain bytes. Raises `CannotOpen`."""
         return self._decrypt(sealed, place)[0]
 
     def reseal(self, sealed: bytes, place: str) -> bytes | None:
-        """Return `sealed` under the key in use, or None if it is so already. Raises `CannotOpen`."""
+        """Return `sealed` under the current key, or None if it already is. Raises `CannotOpen`."""
         plain, cipher = self._decrypt(sealed, place)
         return None if cipher is self._ciphers[0] else self.seal(plain, place)
 
@@ -44,7 +44,7 @@ class Sealer:
         for cipher in self._ciphers:
             try:
                 return cipher.decrypt(sealed[:_NONCE], sealed[_NONCE:], place.encode()), cipher
-            except (InvalidTag, ValueError):  # a nonce that is cut short
+            except (InvalidTag, ValueError):  # a truncated nonce
                 continue
         raise CannotOpen(
             f"{place} was sealed under another KASAL_SECRET_KEY, or has been changed: put the key it "

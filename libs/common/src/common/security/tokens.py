@@ -1,4 +1,4 @@
-"""Tokens: how they come, and JSON Web Tokens (RFC 7519), signed in one place, checked in one."""
+"""Tokens: their forms, and signing and checking JSON Web Tokens (RFC 7519)."""
 
 import hashlib
 import time
@@ -19,7 +19,7 @@ API_KEY_PREFIX = "kasal_"
 LONGEST_TOKEN = 8_192
 """Characters of a token, whatever its kind."""
 LONGEST_OPAQUE = 1_000
-"""Characters of an API key or the sandbox token; no longer one is carried to auth or remembered."""
+"""Characters of an API key or the sandbox token; a longer one is neither sent to auth nor cached."""
 _LEEWAY = 5
 """Seconds by which two machines' clocks may differ."""
 _NEEDED = ["exp", "iat", "iss", "aud", "sub", "ws", "sid", "typ"]
@@ -35,7 +35,7 @@ def bearer(header: str) -> str:
 
 
 def passable(token: str) -> str:
-    """Return `token` if it has a form that one of ours could have. Raises `Unauthorized`."""
+    """Return `token` if it could be one of ours by its form. Raises `Unauthorized`."""
     longest = LONGEST_OPAQUE if is_opaque(token) else LONGEST_TOKEN
     if not token or len(token) > longest or not token.isascii():
         raise Unauthorized("The token is not valid.")
@@ -45,21 +45,21 @@ def passable(token: str) -> str:
 def is_opaque(token: str) -> bool:
     """Return whether `token` is an API key or the sandbox token rather than a JWT.
 
-    The doors have auth exchange opaque ones, so that all other services know JWTs only.
+    The doors have auth exchange opaque tokens, so all other services see only JWTs.
     """
     return token.startswith(API_KEY_PREFIX) or token.count(".") != 2
 
 
 def digest(token: str) -> bytes:
-    """Return what `token` is remembered by, so that what is remembered can be shown to nobody."""
+    """Return the digest under which `token` is cached, so that the cache holds no tokens."""
     return hashlib.sha256(token.encode()).digest()
 
 
 class KeySource(Protocol):
-    """Where public keys come from: auth's own store, or its JWKS over HTTP."""
+    """A source of public keys: auth's own store, or its JWKS over HTTP."""
 
     async def public_key(self, key_id: str) -> EllipticCurvePublicKey | None:
-        """Return the key named `key_id`, or None when there is no such key."""
+        """Return the key `key_id`, or None if there is no such key."""
 
 
 def sign(
@@ -91,10 +91,10 @@ class _Checked:
 
 
 class TokenVerifier:
-    """Checks tokens: signature, algorithm, issuer, audience, expiry. Revocation is the doors' work.
+    """Checks tokens: signature, algorithm, issuer, audience, expiry. The doors check revocation.
 
-    Checked tokens are kept, by digest, until they expire or their key is trusted no longer; at most
-    `remembered` of them.
+    Up to `remembered` checked tokens are cached, by digest, until they expire or their key is no longer
+    trusted.
     """
 
     def __init__(self, keys: KeySource, remembered: int = 20_000) -> None:
@@ -102,7 +102,7 @@ class TokenVerifier:
         self._known: BoundedDict[bytes, _Checked] = BoundedDict(remembered)
 
     async def verify(self, token: str) -> Identity:
-        """Return who `token` speaks for. Raises `Unauthorized` when it does not hold."""
+        """Return the identity of `token`. Raises `Unauthorized` if it is not valid."""
         key = digest(token)
         known = self._known.get(key)
         if known is not None:

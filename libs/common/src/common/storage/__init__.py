@@ -1,1 +1,1 @@
-"""What stores stand on: MongoDB, schemas, cursors, group commit."""
+"""What stores are built on: MongoDB, schemas, cursors, group commit."""

@@ -1,7 +1,7 @@
-"""Cursors: where a page of a list ended, as a text that its reader hands back.
+"""Cursors: where a page of a list ended, as a string that the client sends back.
 
-A cursor belongs to one list: a workspace and its filters. It is no secret and grants nothing, since a
-query always names the caller's own workspace; it is checked so that a mistake does not pass unseen.
+A cursor belongs to one list: a workspace and its filters. It is not a secret and grants nothing, since a
+query always names the caller's own workspace. It is checked so that mistakes are noticed.
 """
 
 import base64
@@ -17,31 +17,31 @@ import orjson
 from common.errors import InvalidRequest
 
 LONGEST = 400
-"""Characters that a cursor has at most."""
+"""The most characters of a cursor."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND = timedelta(milliseconds=1)
 
 _MOST_NUMBER = 2**53
 FARTHEST = 10_000
-"""Entries that a page may pass over where an index is walked through them: farther down is a cursor's."""
+"""The most entries that a page may skip, since the database walks through them; beyond that, use a cursor."""
 
 Place = tuple[datetime, str]
-"""When the last entry of a page was made, and its id: lists are ordered by both."""
+"""When the last entry of a page was created, and its id: lists are ordered by both."""
 Spot = tuple[int, str]
-"""The same for a list that is ordered by a number and an id."""
+"""The same for a list ordered by a number and an id."""
 Scope = Sequence[str | None]
-"""Names a list: what it is of, whose it is, and its filters."""
+"""Identifies a list: its kind, its owner and its filters."""
 T = TypeVar("T")
 
 
 def cursor(place: Place, scope: Scope) -> str:
-    """Return the cursor that stands behind `place` in the list that `scope` names."""
+    """Return the cursor for what follows `place` in the list `scope`."""
     made, last = place
     return cursor_at((milliseconds(made), last), scope)
 
 
 def place_of(text: str, scope: Scope) -> Place:
-    """Return the place that `text` stands for. Raises `InvalidRequest` if it is not of this list."""
+    """Return the place of the cursor `text`. Raises `InvalidRequest` if it belongs to another list."""
     made, last = spot_of(text, scope)
     try:
         return _EPOCH + made * _MILLISECOND, last
@@ -50,13 +50,13 @@ def place_of(text: str, scope: Scope) -> Place:
 
 
 def cursor_at(spot: Spot, scope: Scope) -> str:
-    """Return the cursor that stands behind `spot` in the list that `scope` names."""
+    """Return the cursor for what follows `spot` in the list `scope`."""
     raw = orjson.dumps([*spot, _digest(scope)])
     return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def spot_of(text: str, scope: Scope) -> Spot:
-    """Return the spot that `text` stands for. Raises `InvalidRequest` if it is not of this list."""
+    """Return the spot of the cursor `text`. Raises `InvalidRequest` if it belongs to another list."""
     try:
         padded = text.encode("ascii") + b"=" * (-len(text) % 4)
         number, last, digest = orjson.loads(base64.b64decode(padded, altchars=b"-_", validate=True))
@@ -95,9 +95,9 @@ def part_of(
     after: str | None,
     descending: bool = True,
 ) -> ListPart[T]:
-    """Return a part of a list that is bounded, and so read as a whole: in the order of its spots.
+    """Return a part of a bounded list that was read as a whole, in the order of its spots.
 
-    No two entries have the same spot. It stands even where its entry has gone meanwhile.
+    No two entries have the same spot. A cursor stays valid even if its entry has been deleted.
     Raises `InvalidRequest` for a cursor of another list.
     """
     before = None if after is None else spot_of(after, scope)
@@ -116,7 +116,7 @@ def _first(pair: tuple[Spot, Any]) -> Spot:
 
 
 def check_reach(skip: int) -> None:
-    """Raise `InvalidRequest` for a page so far down that only a cursor leads there."""
+    """Raise `InvalidRequest` for a page that only a cursor may reach."""
     if skip > FARTHEST:
         raise InvalidRequest(
             f"A page may begin no more than {FARTHEST:,} entries down the list. To read on, send the"

@@ -1,7 +1,7 @@
-"""The format of single documents: one of a newer version is refused, lest it be mangled.
+"""The format of single documents: documents of newer versions are refused, so that they are not damaged.
 
-The rule is in docs/reference/schema.md. A document says its format in the field `format`; one that says
-nothing is of format 1.
+The rule is in docs/reference/schema.md. The field `format` of a document contains its format; without it
+the format is 1.
 """
 
 from collections.abc import Mapping
@@ -15,8 +15,7 @@ FIELD = "format"
 class NewerFormat(Unavailable):
     """A document was written by a newer version of Kasal: leave it alone.
 
-    To a client it is a 503 with `Retry-After`: in the middle of an upgrade, the next process that
-    is asked may well be a newer one.
+    A client gets a 503 with `Retry-After`: during an upgrade, the next process may be a newer one.
     """
 
 

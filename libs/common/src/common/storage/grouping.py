@@ -1,4 +1,4 @@
-"""Group commit: calls that come while one is under way go out together as the next."""
+"""Group commit: calls that arrive while one is in progress go out together as the next."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
@@ -9,11 +9,11 @@ AnswerT = TypeVar("AnswerT")
 
 
 class Grouped(Generic[ItemT, AnswerT]):
-    """Calls `perform` with what has come since its last call began, at most `limit` items at a time.
+    """Calls `perform` with the items that arrived since its last call, at most `limit` at a time.
 
-    A lone caller waits for nothing. `perform` returns an answer for each item, in order; one that is
-    an exception is raised for that item's caller alone. What it raises itself is raised for all. A
-    caller that is cancelled leaves its item in the group.
+    A lone caller waits for nothing. `perform` returns an answer for each item, in order; an answer that
+    is an exception is raised for that item's caller only. What `perform` itself raises is raised for
+    all. The item of a cancelled caller stays in the group.
     """
 
     def __init__(

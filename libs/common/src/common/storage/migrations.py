@@ -1,11 +1,11 @@
-"""Bringing a service's database to the schema that its code was written for.
+"""Migrates a service's database to the schema that its code expects.
 
-The rules, and how to add a step, are in docs/reference/schema.md. What is known of a database is in
-its one document of the collection `schema`:
+The rules, and how to add a step, are in docs/reference/schema.md. The state of a database is in the only
+document of its collection `schema`:
 
 - `version`: how many of its steps have been carried out;
-- `oldest`: the lowest version of code that can work with what they have left;
-- `lock`: who migrates just now, and a counter that proves them alive.
+- `oldest`: the lowest version of code that can work with the result;
+- `lock`: which process migrates now, and a counter that proves it alive.
 """
 
 import asyncio
@@ -32,13 +32,13 @@ log = get_logger(__name__)
 _KEY = {"_id": "schema"}
 _BEAT = 1.0
 _SILENCE = 10.0
-"""Seconds for which a lock's counter stands still before another migration takes it over."""
+"""Seconds without a change of a lock's counter before another migration takes it over."""
 _POLL = 0.1
 
 Change = Callable[[Database], Awaitable[None]]
-"""Moves data or makes indexes. It may be cut off anywhere and is then done again from its start."""
+"""Moves data or creates indexes. If it is interrupted, it is repeated from its start."""
 Tell = Callable[[str], None]
-"""Takes one line of what is being done."""
+"""Takes one line about the progress."""
 
 
 async def _nothing(_: Database) -> None:
@@ -49,8 +49,8 @@ async def _nothing(_: Database) -> None:
 class MigrationStep:
     """One version of a schema, in the order of the versions.
 
-    `change` moves the data; a step that only brings an index has none. A step that `contracts`
-    leaves a database that code of lower versions cannot work with.
+    `change` moves the data; a step that only adds an index has none. After a step that `contracts`, code
+    of lower versions cannot work with the database.
     """
 
     title: str
@@ -60,7 +60,7 @@ class MigrationStep:
 
 @dataclass(frozen=True, slots=True)
 class Schema:
-    """What a service's code expects of its database: all `steps` done and all `indexes` there."""
+    """What a service's code expects of its database: all `steps` done and all `indexes` present."""
 
     service: str
     indexes: Change
@@ -72,15 +72,15 @@ class Schema:
 
 
 class SchemaMismatch(CannotStart):
-    """The code and its database do not fit each other; the text says what to run."""
+    """The code and its database do not fit; the text says what to run."""
 
 
 class LockLost(Exception):  # noqa: N818 - it says what happened
-    """Another migration has taken over, because this one gave no sign of life."""
+    """Another migration took over because this one gave no sign of life."""
 
 
 async def prepare(database: Database, schema: Schema, *, migrating: bool) -> None:
-    """Have a starting process find its schema: brought up if `migrating`, else only checked.
+    """Migrate the database of a starting process if `migrating`, else only check its schema.
 
     Raises `SchemaMismatch`.
     """
@@ -91,10 +91,9 @@ async def prepare(database: Database, schema: Schema, *, migrating: bool) -> Non
 
 
 def run(schema: Schema, within: float = 60.0) -> None:
-    """The verb `migrate`: migrate the database of the settings, print what is done, and exit.
+    """The verb `migrate`: migrate the database of the settings, print the progress, and exit.
 
-    Waits up to `within` seconds for a database that does not answer. What goes wrong is one line on
-    stderr, and exit code 1.
+    Waits up to `within` seconds for the database. A failure is one line on stderr and exit code 1.
     """
     settings = load(MongoSettings)
     configure_logging(settings.log_level, settings.log_format, schema.service)
@@ -107,7 +106,7 @@ def run(schema: Schema, within: float = 60.0) -> None:
 
 
 def nothing_to_migrate(service: str) -> None:
-    """The verb `migrate` of a service that keeps no data, so that it can be asked of every one."""
+    """The verb `migrate` of a service without data, so that every service has it."""
     _print(f"{service} keeps no data: nothing to migrate")
 
 
@@ -121,7 +120,7 @@ async def _run(settings: MongoSettings, schema: Schema, within: float) -> None:
 async def _answers(database: Database, within: float) -> None:
     loop = asyncio.get_running_loop()
     until = loop.time() + within
-    told = False
+    has_told = False
     while True:
         try:
             with pymongo.timeout(max(0.1, min(5.0, until - loop.time()))):
@@ -130,9 +129,9 @@ async def _answers(database: Database, within: float) -> None:
         except PyMongoError as fault:
             if not is_away(fault):
                 raise
-            if not told:
+            if not has_told:
                 _print(f"{database.name}: waiting for its database to answer")
-                told = True
+                has_told = True
             if loop.time() >= until:
                 raise Unavailable(
                     f"The database of {database.name} has not answered for {within:g} s: {fault}"
@@ -146,7 +145,7 @@ def _print(line: str) -> None:
 
 
 async def check(database: Database, schema: Schema) -> None:
-    """Raise `SchemaMismatch` unless code of `schema` can work with `database` as it is."""
+    """Raise `SchemaMismatch` unless code with `schema` can work with `database` as it is."""
     version = await _version(database, schema)
     if version < schema.version:
         raise SchemaMismatch(
@@ -158,17 +157,17 @@ async def check(database: Database, schema: Schema) -> None:
 async def migrate(
     database: Database, schema: Schema, tell: Tell, *, silence: float = _SILENCE
 ) -> None:
-    """Carry out the steps that `database` lacks, and make the indexes it lacks.
+    """Carry out the steps and create the indexes that `database` lacks.
 
-    It can be repeated, cut off anywhere, and run twice at once: the second waits for the first, and
-    takes over when that gives no sign of life for `silence` seconds. Raises `SchemaMismatch` for a
-    database that this code is too old for; one that is newer but fits is left as it is.
+    It can be repeated, interrupted, and run twice at once: the second waits for the first, and takes
+    over if that gives no sign of life for `silence` seconds. Raises `SchemaMismatch` if this code is too
+    old for the database; a newer one that fits is left as it is.
     """
     if await _version(database, schema) > schema.version:
         tell(f"{database.name} is of a newer schema that fits: nothing to do")
         return
     async with _hold_lock(database, tell, silence) as holder:
-        with pymongo.timeout(None):  # an index of a large collection takes its time
+        with pymongo.timeout(None):  # an index of a large collection takes long
             await _bring_up(database, schema, holder, tell)
 
 
@@ -176,7 +175,7 @@ async def _bring_up(database: Database, schema: Schema, holder: str, tell: Tell)
     before = await _version(database, schema)
     for number, step in enumerate(schema.steps[before:], start=before + 1):
         tell(f"{database.name} step {number}: {step.title}")
-        if step.contracts:  # before the change: nothing older may start in the middle of it
+        if step.contracts:  # before the change: no older code may start during it
             await _note(database, holder, oldest=number)
         await step.change(database)
         if number < schema.version:
@@ -201,9 +200,9 @@ async def _version(database: Database, schema: Schema) -> int:
 
 
 def version_in(noted: Mapping[str, Any], schema: Schema, name: str) -> int:
-    """Return the version that the document `noted` tells of the database `name`.
+    """Return the version of the database `name`, whose document is `noted`.
 
-    Raises `SchemaMismatch` when code of `schema` is too old for it.
+    Raises `SchemaMismatch` if code with `schema` is too old for it.
     """
     version, oldest = int(noted.get("version", 0)), int(noted.get("oldest", 0))
     if oldest > schema.version:
@@ -223,7 +222,7 @@ async def _indexes(database: Database) -> frozenset[str]:
 
 @contextlib.asynccontextmanager
 async def _hold_lock(database: Database, tell: Tell, silence: float) -> AsyncIterator[str]:
-    """Hold the lock, giving signs of life; when it is lost all the same, cut the block off."""
+    """Hold the lock and renew it; if it is lost anyway, cancel the block."""
     holder = new_id("migration")
     await _take(database, holder, tell, silence)
     block = asyncio.current_task()
@@ -258,7 +257,7 @@ async def _beat(database: Database, holder: str) -> bool:
     try:
         done = await database["schema"].update_one(query, {"$inc": {"lock.beat": 1}})
     except PyMongoError as fault:
-        log.warning("a migration could not prove itself alive", reason=str(fault))
+        log.warning("a migration could not renew its lock", reason=str(fault))
         return True
     return done.matched_count == 1
 
@@ -268,7 +267,7 @@ async def _take(database: Database, holder: str, tell: Tell, silence: float) -> 
     seen: Any = None
     since = loop.time()
     while True:
-        # What was seen may only be taken once it has stood still: nobody compares clocks.
+        # Take over only a lock that has not changed for a while, so that no clocks are compared.
         silent = seen is not None and loop.time() - since > silence
         await _try(database, holder, seen if silent else None)
         lock = (await database["schema"].find_one(_KEY) or {}).get("lock")
@@ -282,7 +281,7 @@ async def _take(database: Database, holder: str, tell: Tell, silence: float) -> 
 
 
 async def _try(database: Database, holder: str, silent: Document | None) -> None:
-    """Take the lock if it is free, or still as the `silent` one was seen."""
+    """Take the lock if it is free, or unchanged since it was seen as `silent`."""
     fields: Document = {"lock": {"by": holder, "beat": 0}}
     query: Document = {**_KEY, "lock": None}
     if silent is not None:
@@ -290,5 +289,5 @@ async def _try(database: Database, holder: str, silent: Document | None) -> None
     change: Document = {"$set": fields}
     if silent is None:
         change["$setOnInsert"] = {"version": 0, "oldest": 0}
-    with contextlib.suppress(DuplicateKeyError):  # the document is there, and has a lock
+    with contextlib.suppress(DuplicateKeyError):  # the document exists and has a lock
         await database["schema"].update_one(query, change, upsert=silent is None)

@@ -1,4 +1,4 @@
-"""Connections to MongoDB, and what its documents and errors look like to the stores."""
+"""Connections to MongoDB, and how stores see its documents and errors."""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,18 +38,18 @@ _READ_WITHIN = 2.0
 """Seconds that the read of a readiness check may take."""
 
 _IDLE = 120.0
-"""Seconds after which a connection that nobody used is not used again.
+"""Seconds after which an idle connection is not reused.
 
-SecantusDB hangs up on a client that was silent for 300 s, and so do load balancers; PyMongo's async
-connections do not notice, and the next write on one would fail.
+SecantusDB and load balancers close connections that were idle for 300 s. PyMongo's async connections do
+not notice, and the next write on one would fail.
 """
 
 
 class Client(AsyncMongoClient[Document]):
     """A client that closes in bounded time.
 
-    PyMongo's own `close` joins its monitors without a limit, and a process that is told to stop must
-    not wait for them.
+    PyMongo's own `close` joins its monitors without a limit, and a stopping process must not wait for
+    them.
     """
 
     async def close(self) -> None:
@@ -61,9 +61,9 @@ class Client(AsyncMongoClient[Document]):
 
 
 class StoreErrors(CommandListener, ServerHeartbeatListener):
-    """Counts commands that fail and heartbeats that get no answer, by the kind of error.
+    """Counts failed commands and unanswered heartbeats, by the kind of error.
 
-    Only failures are counted: a duration of each command would cost more than it tells.
+    It counts only failures: timing each command would cost more than it is worth.
     """
 
     def __init__(self, telemetry: Telemetry) -> None:
@@ -84,7 +84,7 @@ class StoreErrors(CommandListener, ServerHeartbeatListener):
             operation = event.command_name
             failure = event.failure
             kind = str(failure.get("codeName") or failure.get("errtype") or "_OTHER")
-        if kind == "CancelledError":  # a caller that went away, or a run that was cut off
+        if kind == "CancelledError":  # a caller that disconnected, or a run that was cut off
             return
         self._errors.add(1, {"db.operation.name": operation, "error.type": kind})
 
@@ -94,10 +94,10 @@ def connect(
 ) -> Client:
     """Return a client of `settings.mongo_url`; it connects when first used.
 
-    Times come back aware, in UTC. A write is acknowledged once a majority has it in the journal, so
-    that it outlives a crash. MongoDB means that by `majority` anyway; SecantusDB, unless asked for the
-    journal too, loses what it acknowledged in the 50 ms or so before it is killed. With `telemetry`, what
-    fails is counted. A connection that nobody used for `idle` seconds is replaced.
+    Times are read as aware, in UTC. A write is acknowledged once a majority has it in the journal, so
+    that it survives a crash. For MongoDB `majority` implies the journal. SecantusDB, unless asked for the
+    journal too, loses what it acknowledged in the last 50 ms or so before it is killed. With `telemetry`,
+    failures are counted. A connection that is idle for `idle` seconds is replaced.
     """
     return Client(
         settings.mongo_url,
@@ -113,13 +113,13 @@ def connect(
 
 
 def database(client: AsyncMongoClient[Document], settings: MongoSettings, name: str) -> Database:
-    """Return the database of the service `name`: nobody else opens it."""
+    """Return the database of the service `name`, which no other service opens."""
     options: CodecOptions[Document] = CodecOptions(tz_aware=True)
     return client.get_database(settings.mongo_database_prefix + name, codec_options=options)
 
 
 async def is_secantus(database: Database) -> bool:
-    """Say whether the database is SecantusDB, which neither sorts nor limits from an index."""
+    """Return whether the database is SecantusDB, which neither sorts nor limits by an index."""
     return "secantusVersion" in await database.command("buildInfo")
 
 
@@ -146,14 +146,14 @@ _CANNOT_NOW = frozenset(
         ),  # locks, conflicts, memory, snapshots, transactions: for the moment
     }
 )
-"""Codes by which a database says that it is there but cannot do it now, whatever it was asked."""
+"""Codes by which a database says that it is up but cannot execute any such command now."""
 
 
 def is_away(fault: BaseException) -> bool:
-    """Say whether the driver raised `fault` because the database did not answer, or not in time.
+    """Return whether the driver raised `fault` because the database did not answer in time.
 
-    One that answers that it cannot now (its disk is full, it is not the primary, it has panicked) is
-    as good as away: what was asked for may be asked again.
+    A database that cannot answer now (its disk is full, it is not the primary, it has panicked) counts as
+    down: the command may be retried.
     """
     if not isinstance(fault, PyMongoError):
         return False
@@ -174,14 +174,14 @@ def _codes(fault: OperationFailure) -> Iterator[int]:
 
 
 _SEEN_FOR = 1.0
-"""Seconds for which one answer to whether the database serves counts for all who ask."""
+"""Seconds for which one readiness answer serves all callers."""
 
 
 class Serving:
-    """Whether a service's database gives out what it holds: a readiness check.
+    """A readiness check: whether a service's database can be read.
 
-    It reads a document. A `ping` is answered by a database that has panicked, as when its disk was full,
-    and serves nothing. One read answers all who ask meanwhile and for a second after.
+    It reads a document, because a database that has panicked (its disk was full, for example) still answers
+    a `ping`. One read answers all concurrent callers, and those of the next second.
     """
 
     def __init__(self, database: Database) -> None:
@@ -190,7 +190,7 @@ class Serving:
         self._ended = float("-inf")
 
     async def __call__(self) -> None:
-        """Return when the database serves. Raises what the driver does when it does not."""
+        """Return if the database can be read; otherwise raise the driver's exception."""
         loop = asyncio.get_running_loop()
         reading = self._reading
         if reading is None or (reading.done() and loop.time() - self._ended > _SEEN_FOR):
@@ -205,16 +205,16 @@ class Serving:
     def _on_read_end(self, reading: asyncio.Task[None]) -> None:
         self._ended = reading.get_loop().time()
         if not reading.cancelled():
-            reading.exception()  # whoever asked has it; if nobody waited, it is no bug
+            reading.exception()  # the callers have it; if nobody waited, it is not a bug
 
 
 async def ensure_index(
     collection: AsyncCollection[Document], keys: str | Sequence[tuple[str, int]], **options: Any
 ) -> None:
-    """Make an index unless one of its name is there; `options` are those of `create_index`.
+    """Create an index unless one of that name exists; `options` are those of `create_index`.
 
-    SecantusDB can lock up for good when an index is made while others insert into its collection
-    (seen once in some 300 tries), so no process asks for one that is there already.
+    SecantusDB can lock up for good when an index is created during inserts into its collection (seen once
+    in about 300 tries), so no process creates one that exists already.
     """
     pairs = [(keys, 1)] if isinstance(keys, str) else list(keys)
     model = IndexModel(pairs, **options)

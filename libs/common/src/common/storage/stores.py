@@ -1,7 +1,7 @@
-"""Stores raise the platform's errors: what a driver raises never leaves one.
+"""Stores raise the platform's errors; a driver's exceptions never leave a store.
 
-`@mongo_store` and `@redis_store` put every public method of a class inside the translation, so that none is
-forgotten. Inside a method the driver's own exceptions are there to be caught, such as a duplicate key.
+`@mongo_store` and `@redis_store` wrap every public method of a class, so that none is forgotten. Inside a
+method the driver's own exceptions, such as a duplicate key, can still be caught.
 """
 
 import functools
@@ -37,7 +37,7 @@ def mongo_errors() -> Iterator[None]:
 
 @contextmanager
 def redis_errors() -> Iterator[None]:
-    """Raise `Unavailable` where Redis does not answer, not in time, or refuses a command."""
+    """Raise `Unavailable` if Redis does not answer in time or refuses a command."""
     try:
         yield
     except (RedisError, OSError) as fault:  # a TimeoutError is an OSError
@@ -45,12 +45,12 @@ def redis_errors() -> Iterator[None]:
 
 
 def mongo_store(store: type[StoreT]) -> type[StoreT]:
-    """Class decorator: the store's public methods raise our errors in place of PyMongo's."""
+    """Class decorator: the store's public methods raise our errors instead of PyMongo's."""
     return _translate(store, mongo_errors)
 
 
 def redis_store(store: type[StoreT]) -> type[StoreT]:
-    """Class decorator: the store's public methods raise our errors in place of the Redis client's."""
+    """Class decorator: the store's public methods raise our errors instead of the Redis client's."""
     return _translate(store, redis_errors)
 
 

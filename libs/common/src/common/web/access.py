@@ -1,4 +1,4 @@
-"""Who calls a route: the FastAPI dependencies that check its token and its role."""
+"""Who calls a route: FastAPI dependencies that check the caller's token and role."""
 
 from collections.abc import Awaitable, Callable
 from typing import Annotated
@@ -39,7 +39,7 @@ async def _caller(identity: Annotated[Identity, Depends(_identity)]) -> Identity
 
 
 async def caller_of(request: Request) -> Identity | None:
-    """Return the caller of a route that needs no token, or None; raises for a token not valid."""
+    """Return the caller of a route that needs no token, or None. Raises for an invalid token."""
     if "authorization" not in request.headers:
         return None
     return await _caller(await _identity(request, None))

@@ -1,4 +1,4 @@
-"""Which query parameters a route of FastAPI declares, and that it is given no others."""
+"""Refuses query parameters that a FastAPI route does not declare."""
 
 from collections.abc import Collection
 from typing import Any
@@ -19,7 +19,7 @@ async def _known_only(request: Request) -> None:
 
 
 KnownQueryOnly = Depends(_known_only)
-"""Dependency of a whole application: routes refuse what they do not declare."""
+"""Dependency of a whole application: its routes refuse undeclared parameters."""
 
 
 def _known_parameters(route: Any) -> Collection[str]:
@@ -31,7 +31,7 @@ def _known_parameters(route: Any) -> Collection[str]:
 
 
 def _declared_parameters(dependant: Any) -> set[str]:
-    """Return the names of all query parameters of a route and of what it depends on."""
+    """Return the names of all query parameters of a route and of its dependencies."""
     if dependant is None:
         return set()
     found = {name for field in dependant.query_params for name in _of(field)}
@@ -45,8 +45,8 @@ def _of(field: Any) -> list[str]:
     return _names(field.alias, field.field_info)
 
 
-def _names(name: str, told: FieldInfo) -> list[str]:
-    aliases = told.validation_alias
+def _names(name: str, field: FieldInfo) -> list[str]:
+    aliases = field.validation_alias
     if isinstance(aliases, AliasChoices):
         return [str(choice) for choice in aliases.choices]
-    return [told.alias or name]
+    return [field.alias or name]

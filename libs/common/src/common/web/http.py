@@ -1,4 +1,4 @@
-"""The HTTP application every service is: errors, request ids, traces, metrics, limits, health."""
+"""The HTTP application of every service: errors, request ids, traces, metrics, limits, health."""
 
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -35,10 +35,10 @@ from common.web.unknown_fields import unknown_field
 log = get_logger(__name__)
 
 _ANY_ROUTE = (400, 401, 403, 404, 413, 415, 429, 500, 503, 504)
-"""Statuses that any route may fail with, and so documents."""
+"""Statuses with which any route may fail, and which it documents."""
 
 _NAMED = 100
-"""Faults of one request that are named."""
+"""The most faults of one request that are named."""
 
 Lifespan = Callable[[FastAPI], AbstractAsyncContextManager[None]]
 
@@ -54,10 +54,10 @@ def create_app(
     verifier: TokenVerifier | None = None,
     max_body: int = 1_048_576,
 ) -> FastAPI:
-    """Return the application of `service` with everything the contract asks of every route.
+    """Return the application of `service` with everything that every route has in common.
 
-    `checks` are the backends that `/readyz` asks, by name; `needed` those without which the
-    service can answer nothing (all by default). `max_body` is in bytes.
+    `checks` are the backends that `/readyz` asks, by name; `needed` are those without which the service
+    can answer nothing (by default all). `max_body` is in bytes.
     """
     app = FastAPI(
         title=f"Kasal {service}",
@@ -82,7 +82,7 @@ def create_app(
 
 
 def _watching(lifespan: Lifespan, watch: BackendWatch) -> Lifespan:
-    """Return `lifespan` with the backends watched meanwhile."""
+    """Return `lifespan` with the backends watched during it."""
 
     @asynccontextmanager
     async def both(app: FastAPI) -> AsyncIterator[None]:
@@ -95,7 +95,7 @@ def _watching(lifespan: Lifespan, watch: BackendWatch) -> Lifespan:
 def health_routes(checks: Mapping[str, Check], needed: Collection[str] | None = None) -> APIRouter:
     """Return `/healthz` (the process is up) and `/readyz` (its backends answer).
 
-    `/readyz?for=traffic` is what a load balancer asks: it fails for what is `needed` alone.
+    `/readyz?for=traffic` is for load balancers: it fails only if something `needed` is down.
     """
     router = APIRouter(include_in_schema=False)
 
@@ -115,7 +115,7 @@ def health_routes(checks: Mapping[str, Check], needed: Collection[str] | None = 
 def error_response(
     error: KasalError, request_id: str, accept: str = "", headers: Mapping[str, str] | None = None
 ) -> Response:
-    """Return `error` as the API's envelope, or as a problem document where `accept` asks so."""
+    """Return `error` as the API's envelope, or as a problem document if `accept` asks for one."""
     as_problem = "application/problem+json" in accept
     body = problem(error, request_id) if as_problem else envelope(error, request_id)
     carried = dict(headers or {})
@@ -132,7 +132,7 @@ def error_response(
 
 
 def add_error_handlers(app: FastAPI) -> None:
-    """Have every failure of `app` answered with the envelope."""
+    """Answer every failure of `app` with the envelope."""
 
     async def answer_error(request: Request, fault: Exception) -> Response:
         assert isinstance(fault, KasalError)  # noqa: S101 - registered for this class only
@@ -161,11 +161,11 @@ def _answer(
 
 
 def _of_no_id(request: Request, fault: KasalError) -> KasalError:
-    """Return `fault`, or what to do where a name was sent for an id."""
+    """Return `fault`, or a hint if something other than an id was sent for an id."""
     if fault.status != NotFound.status:
         return fault
-    told = (id_fault(name, str(value)) for name, value in request.path_params.items())
-    return next((NotFound(f"{one}.") for one in told if one is not None), fault)
+    faults = (id_fault(name, str(value)) for name, value in request.path_params.items())
+    return next((NotFound(f"{text}.") for text in faults if text is not None), fault)
 
 
 def _from_http(fault: HTTPException) -> KasalError:
@@ -177,7 +177,7 @@ def _from_http(fault: HTTPException) -> KasalError:
 
 
 def _body_of(request: Request) -> Any:
-    """Return the type of the body that the request's route takes, None where it takes none."""
+    """Return the type of the body that the request's route takes, or None."""
     field = getattr(request.scope.get("route"), "body_field", None)
     return None if field is None else field.field_info.annotation
 
@@ -185,7 +185,7 @@ def _body_of(request: Request) -> Any:
 def invalid_request(errors: Sequence[Any], body: Any = None) -> KasalError:
     """Return pydantic's `errors` as one 400 whose `field` is a dotted path (`agents.0.role`).
 
-    `body` is the type of what was sent; with it an unknown field is told what was probably meant.
+    `body` is the type of what was sent; with it, an unknown field gets a suggestion.
     """
     faults = [{"field": _path(error), "reason": _reason(error, body)} for error in errors[:_NAMED]]
     return several(faults, f"Invalid request: {faults[0]['field']}: {faults[0]['reason']}")

@@ -24,7 +24,7 @@ from common.times import rfc3339
 T = TypeVar("T")
 
 Timestamp = Annotated[datetime, PlainSerializer(rfc3339, return_type=str)]
-"""A UTC time that is served as RFC 3339 with `Z`."""
+"""A UTC time, served as RFC 3339 with `Z`."""
 
 
 def text(max_length: int, min_length: int = 1) -> Any:
@@ -36,9 +36,9 @@ def text(max_length: int, min_length: int = 1) -> Any:
 
 
 class RequestModel(BaseModel):
-    """A request body. Unknown fields are refused, so that a typing error does not pass unseen.
+    """A request body. Unknown fields are refused, so that typos are noticed.
 
-    So is, anywhere in it, what JSON allows and the stores do not (`contracts.values`).
+    So are values that JSON allows and the stores do not (`contracts.values`).
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -83,7 +83,7 @@ class PageQuery(BaseModel):
 
 
 class CursorPageQuery(PageQuery):
-    """A part of a list that has cursors: one reads on by `after`, which costs the same anywhere."""
+    """The same for a list with cursors: `after` costs the same anywhere in the list."""
 
     after: Annotated[
         str | None,
@@ -110,7 +110,7 @@ class CursorPageQuery(PageQuery):
         *,
         descending: bool = True,
     ) -> ListPart[T]:
-        """Return the part that is wanted of a bounded list, see `cursors.part_of`."""
+        """Return the selected part of a bounded list; see `cursors.part_of`."""
         return part_of(
             entries,
             spot,

@@ -1,7 +1,7 @@
-"""How long a server bears with a client that does not take what it is sent.
+"""How long a server tolerates a client that does not read what it is sent.
 
-A connection is closed behind what is still unsent, so one whose client reads nothing would never
-end. All of a server's connections are looked at once a second, which costs them nothing meanwhile.
+A connection closes only after all data is sent, so it would never close if its client reads nothing. A
+server checks all of its connections once a second, at no cost to the connections themselves.
 """
 
 import asyncio
@@ -9,10 +9,10 @@ from collections.abc import Iterable
 from typing import Any, Protocol
 
 _CLOSES_WITHIN = 5.0
-"""Seconds that a client has to take the rest once the server has closed."""
+"""Seconds that a client has to read the rest after the server has closed."""
 _MOVES_WITHIN = 30.0
 _MOVES_BY = 8_192
-"""A client whose buffer is full must have taken so many bytes within so many seconds."""
+"""A client whose buffer is full must read this many bytes within that many seconds."""
 
 
 class ServerConnection(Protocol):
@@ -21,11 +21,11 @@ class ServerConnection(Protocol):
     transport: Any
 
     def is_stuck(self, now: float) -> bool:
-        """Return whether its client has been sent enough and has not taken it for too long."""
+        """Return whether its client has not read for too long."""
 
 
 class Flow:
-    """Mixin of a transport's protocol: notices since when its client takes nothing."""
+    """Mixin of a transport's protocol: notices since when its client has read nothing."""
 
     transport: Any
     loop: asyncio.AbstractEventLoop
@@ -43,7 +43,7 @@ class Flow:
         super().resume_writing()  # type: ignore[misc]
 
     def is_stuck(self, now: float) -> bool:
-        """Return whether the buffer has been full for long without getting notably emptier."""
+        """Return whether the buffer has been full for long and has hardly shrunk."""
         if not self._full_since or now - self._full_since < _MOVES_WITHIN:
             return False
         before = self._unsent
@@ -56,13 +56,13 @@ class Flow:
 
 
 class SlowClients:
-    """Breaks off the connections of one server whose clients have had their time."""
+    """Aborts connections of one server whose clients have run out of time."""
 
     def __init__(self) -> None:
         self._closing: dict[ServerConnection, float] = {}
 
     def look(self, connections: Iterable[ServerConnection], now: float) -> None:
-        """Look at all of them; to be called again and again, `now` in the loop's seconds."""
+        """Check all connections; call it repeatedly, with `now` in the loop's seconds."""
         closing: dict[ServerConnection, float] = {}
         for connection in tuple(connections):
             transport = connection.transport

@@ -1,9 +1,8 @@
-"""HTTP/1.1 as uvicorn speaks it, and what it leaves open to a hostile client closed.
+"""HTTP/1.1 by uvicorn, hardened against hostile clients.
 
-What cannot be parsed, or could be understood in two ways, is answered with the envelope like everything
-else; a request's head has a largest size, however it is split; trailers are dropped; and a request must
-have arrived within a minute. Only a handshake that the WebSocket protocol can read is handed to it;
-anything else is a request for the application to refuse.
+Invalid and ambiguous requests are answered with the envelope like everything else. The size of a request's
+head is limited, however it is split. Trailers are dropped. A request must arrive within a minute. Only a
+handshake that the WebSocket protocol can read is passed to it; the application refuses any other.
 """
 
 import asyncio
@@ -24,14 +23,14 @@ log = get_logger(__name__)
 _LARGEST_HEAD = 65_536
 _MOST_HEADERS = 256
 _ONCE = frozenset({b"host", b"content-length", b"transfer-encoding", b"content-type"})
-"""Headers of which two would be understood in two ways (RFC 9110, section 5.3; RFC 9112, 3.2, 6.3)."""
+"""Headers that would be ambiguous if there were two (RFC 9110, section 5.3; RFC 9112, 3.2, 6.3)."""
 _AROUND = 4
-"""Bytes of a header line besides its name and value: colon, space, line end."""
+"""Bytes of a header line besides its name and value: colon, space, line break."""
 _WITHIN = 60.0
-"""Seconds from a request's first byte (a connection's start, for its first) to its last."""
+"""Seconds from a request's first byte (for the first request, from the connection's start) to its last."""
 _HANDSHAKE_LINE = 8_000
 _HANDSHAKE_LINES = 120
-"""What websockets' parser takes is a little more; beyond it, it fails without an answer."""
+"""The parser of websockets accepts a little more; beyond that it fails without an answer."""
 
 
 class _Unfit(Exception):  # noqa: N818 - it says what the head is
@@ -46,7 +45,7 @@ class Protocol(Flow, HttpToolsProtocol):
         self._in_head = False
         self._arriving = False
         self._head = 0
-        self._silent = 0  # bytes since the parser last had something whole
+        self._silent = 0  # bytes since the parser last completed an element
         self._fault: tuple[int, KasalError] | None = None
         self._deadline: asyncio.TimerHandle | None = None
 
@@ -61,10 +60,10 @@ class Protocol(Flow, HttpToolsProtocol):
         self._on_time()
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, and see to the size of the head and the deadline."""
+        """Parse the data; check the size of the head and the deadline."""
         self._silent += len(data)
         super().data_received(data)
-        if self._arriving and self._silent > _LARGEST_HEAD:  # a line, a trailer without an end
+        if self._arriving and self._silent > _LARGEST_HEAD:  # an endless line or trailer
             self._refuse(*_TOO_LARGE_HEAD)
         if not self._arriving:
             self._on_time()
@@ -78,14 +77,14 @@ class Protocol(Flow, HttpToolsProtocol):
         self._head = 0
 
     def on_url(self, url: bytes) -> None:
-        """A part of what is asked for is here."""
+        """A part of the target has arrived."""
         super().on_url(url)
         self._count(len(url))
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """A line of the head is here; one behind the body (a trailer) is dropped, as it may be.
+        """A header line has arrived. A trailer, behind the body, is dropped.
 
-        What says who calls or what the body is must stand before it (RFC 9110, section 6.5.1).
+        Headers that identify the caller or describe the body must precede it (RFC 9110, section 6.5.1).
         """
         if self._in_head:
             super().on_header(name, value)
@@ -101,7 +100,7 @@ class Protocol(Flow, HttpToolsProtocol):
         raise _Unfit
 
     def on_headers_complete(self) -> None:
-        """Its head is here."""
+        """The head is complete."""
         reason = ambiguity(self.parser.get_http_version(), self.headers)
         if reason:
             self._unfit(400, InvalidRequest(f"The request is ambiguous: {reason}."))
@@ -112,19 +111,19 @@ class Protocol(Flow, HttpToolsProtocol):
         self._silent = 0
 
     def _take_host(self) -> None:
-        """Have the host of a target in absolute form count, not `Host` (RFC 9112, section 3.2.2)."""
+        """For a target in absolute form use its host instead of `Host` (RFC 9112, section 3.2.2)."""
         host = self.url.partition(b"://")[2].partition(b"/")[0].partition(b"?")[0].lower()
         if host:
             self.headers[:] = [line for line in self.headers if line[0] != b"host"]
             self.headers.append((b"host", host))
 
     def on_body(self, body: bytes) -> None:
-        """A part of its body is here."""
+        """A part of the body has arrived."""
         self._silent = 0
         super().on_body(body)
 
     def on_message_complete(self) -> None:
-        """All of it is here."""
+        """The request is complete."""
         super().on_message_complete()
         self._arriving = False
         self._silent = 0
@@ -138,7 +137,7 @@ class Protocol(Flow, HttpToolsProtocol):
         return super()._should_upgrade() and is_handshake(self.parser.get_method(), self.headers)
 
     def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - uvicorn's own words
-        """Answer what is not HTTP, or what was found unfit."""
+        """Answer a request that is not HTTP or was rejected."""
         self._refuse(*(self._fault or _NOT_HTTP))
 
     def _on_time(self) -> None:
@@ -152,7 +151,7 @@ class Protocol(Flow, HttpToolsProtocol):
             self._refuse(408, UpstreamTimeout(f"The request took longer than {_WITHIN:.0f} s."))
 
     def _refuse(self, status: int, error: KasalError) -> None:
-        """Answer and close; only close where another answer is due or has begun."""
+        """Answer and close; only close if another answer is due or has begun."""
         self._arriving = self._in_head = False
         if self._is_next_to_answer() and not self.transport.is_closing():
             self.transport.write(self._answer(status, error))
@@ -191,7 +190,7 @@ _TOO_LARGE_HEAD = (
 
 
 def ambiguity(version: str, headers: list[tuple[bytes, bytes]]) -> str:
-    """Return why two readers could take a head for two requests; an empty text where they agree."""
+    """Return why two readers could understand a head differently, or an empty string."""
     held: dict[bytes, bytes] = {}
     for name, value in headers:
         if name in _ONCE:
@@ -209,7 +208,7 @@ def ambiguity(version: str, headers: list[tuple[bytes, bytes]]) -> str:
 
 
 def is_handshake(method: bytes, headers: list[tuple[bytes, bytes]]) -> bool:
-    """Return whether a request is an opening handshake as RFC 6455, section 4.2.1, has it."""
+    """Return whether a request is an opening handshake by RFC 6455, section 4.2.1."""
     if method != b"GET" or len(headers) > _HANDSHAKE_LINES:
         return False
     if any(len(name) + len(value) > _HANDSHAKE_LINE for name, value in headers):

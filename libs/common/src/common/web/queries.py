@@ -1,4 +1,4 @@
-"""Query parameters that nobody knows are refused: one that is misspelt would filter nothing, silently."""
+"""Refuses unknown query parameters: a misspelt filter would silently filter nothing."""
 
 import difflib
 from collections.abc import Collection
@@ -11,7 +11,7 @@ _LONGEST_NAME = 100
 
 
 def check(given: Collection[str], known: Collection[str]) -> None:
-    """Raise `InvalidRequest` that names each of `given` which is not `known`, and those that are."""
+    """Raise `InvalidRequest` if some of `given` are not `known`; it names them and the known ones."""
     unknown = sorted(set(given) - set(known))
     if not unknown:
         return
@@ -24,7 +24,7 @@ def check(given: Collection[str], known: Collection[str]) -> None:
 
 
 def check_none(query: bytes) -> None:
-    """Raise `InvalidRequest` when a route that knows no parameters is given any."""
+    """Raise `InvalidRequest` if a route without parameters is given any."""
     if query:
         check([name for name, _ in parse_qsl(query.decode("latin-1"), keep_blank_values=True)], ())
 

@@ -34,17 +34,17 @@ log = get_logger(__name__)
 _request_id: ContextVar[str] = ContextVar("kasal_request_id", default="")
 _WITH_BODY = {"POST", "PUT", "PATCH"}
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
-"""The methods that are told apart in metrics; any other is `_OTHER`, as the conventions ask."""
+"""The methods that metrics distinguish; any other is `_OTHER`, by OpenTelemetry's conventions."""
 PROBES = frozenset({"/healthz", "/readyz"})
 
 
 def current_request_id() -> str:
-    """Return the id of the request being served, or a new one outside of any."""
+    """Return the id of the current request, or a new one outside of requests."""
     return _request_id.get() or new_id("req")
 
 
 def header(scope: Scope, name: bytes) -> str:
-    """Return a request header by its lower-case `name`, or an empty text."""
+    """Return a request header by its lower-case `name`, or an empty string."""
     for key, value in scope["headers"]:
         if key == name:
             return str(value.decode("latin-1"))
@@ -61,10 +61,10 @@ _NO_STORE = (b"cache-control", b"no-store")
 
 
 def unsaid(headers: Sequence[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
-    """Return what every answer says besides, unless it says otherwise.
+    """Return the default headers that `headers` does not contain.
 
-    That it is of the type it names, and not to be kept (RFC 9111, section 5.2.2.5). An `ETag` is
-    still good for `If-Match`.
+    They forbid guessing the content type, and caching (RFC 9111, section 5.2.2.5). An `ETag` still works
+    with `If-Match`.
     """
     names = {name for name, _ in headers}
     return [line for line in (_NOSNIFF, _NO_STORE) if line[0] not in names]
@@ -153,10 +153,10 @@ class RequestRecorder:
 
 
 def _parent(scope: Scope) -> Context:
-    """Return the caller's span. Probes, and polls between services, begin no traces."""
-    told = header(scope, b"traceparent")
-    if told:
-        return extract({"traceparent": told})
+    """Return the caller's span. Probes and polls between services start no traces."""
+    traceparent = header(scope, b"traceparent")
+    if traceparent:
+        return extract({"traceparent": traceparent})
     background = scope["path"] in PROBES or scope["path"].startswith("/internal/")
     return untraced_context() if background else Context()
 
@@ -188,7 +188,7 @@ class _BodyTooLarge(Exception):  # noqa: N818 - it says what happened
 
 
 class RequestLimits:
-    """Refuses bodies that are too large, and those that are not JSON, before anything reads them."""
+    """Refuses bodies that are too large or not JSON before anything reads them."""
 
     def __init__(self, app: ASGIApp, max_body: int) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""Running ASGI applications: sockets bound here, signals handled once, a stop that drains."""
+"""Runs ASGI applications: binds sockets, handles signals once, drains before it stops."""
 
 import asyncio
 import contextlib
@@ -29,7 +29,7 @@ _TICKS_A_SECOND = 10
 
 
 class Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to the process and can be told to stop."""
+    """A uvicorn server that leaves signals to the process and has a `stop`."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -40,7 +40,7 @@ class Server(uvicorn.Server):
         yield
 
     async def on_tick(self, counter: int) -> bool:
-        """Once a second, look for clients that take nothing of what they are sent."""
+        """Once a second, look for clients that do not read what they are sent."""
         if counter % _TICKS_A_SECOND == 0:
             now = asyncio.get_running_loop().time()
             self._patience.look(self.server_state.connections, now)  # type: ignore[arg-type]
@@ -49,14 +49,14 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         try:
             await super().startup(sockets)
-        except SystemExit:  # raised in a task, it would tear the loop from under the others
+        except SystemExit:  # raised in a task, it would end the event loop for all others
             self.should_exit = True
 
     def stop(self) -> None:
         """Stop serving.
 
-        What the app's `state.on_stop` lists is called first: it ends long answers, which would
-        hold the stop up.
+        The functions in the app's `state.on_stop` are called first: they end long answers, which would
+        delay the stop.
         """
         if self.should_exit:
             return
@@ -67,7 +67,7 @@ class Server(uvicorn.Server):
 
 
 def bind_tcp(host: str, port: int) -> socket.socket:
-    """Return a listening-ready socket, or end the process with one line when it is taken."""
+    """Return a bound socket, or exit with one line if the port is taken."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     # The protocol is named because asyncio sets TCP_NODELAY only on sockets that name it.
     bound = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
@@ -81,7 +81,7 @@ def bind_tcp(host: str, port: int) -> socket.socket:
 
 
 def bind_unix(path: Path) -> socket.socket:
-    """Return a Unix socket at `path`; one left there by a dead process is replaced."""
+    """Return a Unix socket at `path`, replacing one left by a dead process."""
     path.unlink(missing_ok=True)
     bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
@@ -94,7 +94,7 @@ def bind_unix(path: Path) -> socket.socket:
 
 
 class _NotAnError(logging.Filter):
-    """Drops what uvicorn says of each WebSocket handshake that an application refuses properly."""
+    """Drops uvicorn's line about each WebSocket handshake that an application properly refuses."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.msg != "ASGI callable returned without completing handshake."
@@ -129,7 +129,7 @@ def server_for(app: ASGIApp, *, grace: float = 5.0, ws_max_size: int = 65_536) -
 def metrics_app(registries: Iterable[CollectorRegistry]) -> ASGIApp:
     """Return an application that serves `/metrics` in Prometheus' text format.
 
-    What the process itself uses (CPU, memory, open files) is told once, whatever shares it.
+    The process's own figures (CPU, memory, open files) are included once.
     """
     process = CollectorRegistry()
     ProcessCollector(registry=process)
@@ -154,7 +154,7 @@ def metrics_app(registries: Iterable[CollectorRegistry]) -> ASGIApp:
 
 
 class _Together(Collector):
-    """Several registries as one: a name must not come twice in what Prometheus reads."""
+    """Several registries as one, since Prometheus reads each name only once."""
 
     def __init__(self, registries: Sequence[CollectorRegistry]) -> None:
         self._registries = registries
@@ -178,13 +178,13 @@ async def _accept_lifespan(receive: Receive, send: Send) -> None:
 
 
 def on_stop_signal(stop: Callable[[], object], again: Callable[[], object] | None = None) -> None:
-    """Have `stop` called on SIGINT and SIGTERM, from the running loop; `again` from the second on."""
+    """Call `stop` on SIGINT and SIGTERM, in the running loop; from the second signal on, `again`."""
     loop = asyncio.get_running_loop()
-    told = False
+    is_stopping = False
 
     def on_signal() -> None:
-        nonlocal told
-        first, told = not told, True
+        nonlocal is_stopping
+        first, is_stopping = not is_stopping, True
         if first or again is None:
             stop()
         else:
@@ -197,8 +197,7 @@ def on_stop_signal(stop: Callable[[], object], again: Callable[[], object] | Non
 def run(main: Callable[[], Awaitable[None]]) -> None:
     """Run `main` on uvloop until it returns.
 
-    What is imported by now stays for good: no collection of garbage looks through it any more, which
-    would hold the loop for longer than any request may.
+    What is imported by now is excluded from garbage collection, which would block the loop for too long.
     """
     import uvloop
 
@@ -211,7 +210,7 @@ async def serve(
 ) -> None:
     """Serve `app` on the settings' port, and `/metrics` on its own, until SIGINT or SIGTERM.
 
-    A process that is told to stop before it serves, as while it waits for its database, ends at once.
+    A process that is told to stop before it serves, while it waits for its database, ends at once.
     """
     servers = [
         (server_for(app, grace=settings.shutdown_grace), bind_tcp(settings.host, settings.port))
@@ -231,14 +230,15 @@ async def serve(
         told_to_stop = True
         stop()
         if not servers[0][0].started:
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # of a start cut short
+            # Nothing about the interrupted start.
+            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
             running.cancel()
 
     async def serving(server: Server, bound: socket.socket) -> None:
         try:
             await server.serve(sockets=[bound])
         finally:
-            stop()  # one that could not start, or has ended, takes the others with it
+            stop()  # if one fails to start or ends, the others end too
 
     running = asyncio.gather(*(serving(server, bound) for server, bound in servers))
     on_stop_signal(stop_by_signal)

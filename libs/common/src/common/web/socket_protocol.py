@@ -1,9 +1,9 @@
-"""WebSockets as uvicorn speaks them, with a bound on what one client can cost.
+"""WebSockets by uvicorn, with a bound on what one client can cost.
 
-Every ping is owed a pong and every frame costs a turn of the parser, whether or not anybody has
-shown a token yet. So a client is read from no faster than it reads; what came in one piece is
-parsed in slices, between which others have their turn; and frames that carry no message of their own
-(pings, pongs, fragments) are counted.
+Every ping requires a pong, and every frame costs time in the parser, even before the client has shown a
+token. So the server reads from a client no faster than the client reads; it parses a large piece of data in
+slices, between which other tasks run; and it limits frames that carry no message of their own (pings,
+pongs, fragments).
 """
 
 import asyncio
@@ -15,18 +15,18 @@ from websockets.frames import Frame
 from common.web.patience import Flow
 
 _SLICE = 2_048
-"""Bytes that are parsed in one go: some 340 of the smallest frames, a few milliseconds."""
+"""Bytes parsed at once: about 340 of the smallest frames, a few milliseconds."""
 _FRAMES_A_MINUTE = 1_200.0
-"""Frames besides messages; as many at once, and again as time passes."""
+"""Frames besides messages: this many at once, refilled over time."""
 _TOO_MANY = 4429
 _AFTER_CLOSE = 1_048_576
-"""Bytes that are looked through for a client's own close frame."""
+"""Bytes that are searched for a client's own close frame."""
 _CLOSE_WITHIN = 5.0
 """Seconds that a client has to answer a close frame."""
 
 
 class SocketProtocol(Flow, WebSocketsSansIOProtocol):
-    """One WebSocket. Closed with 4429 where it is sent too many frames that say nothing."""
+    """One WebSocket. It is closed with 4429 after too many frames without a message."""
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -43,7 +43,7 @@ class SocketProtocol(Flow, WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        """Parse what came, now or slice by slice."""
+        """Parse the data, at once or slice by slice."""
         if self.close_sent:
             self._after_close += len(data)
             if self._after_close > _AFTER_CLOSE:
@@ -67,7 +67,7 @@ class SocketProtocol(Flow, WebSocketsSansIOProtocol):
         self._read_on()
 
     async def receive(self) -> Any:
-        """Return the next message; reading goes on once the application has taken all there are."""
+        """Return the next message; reading continues once the application has received them all."""
         message = await self.queue.get()
         if self.read_paused and self.queue.empty():
             self.read_paused = False
@@ -75,7 +75,7 @@ class SocketProtocol(Flow, WebSocketsSansIOProtocol):
         return message
 
     async def send(self, message: Any) -> None:
-        """Send a message in its turn; a close frame is sent even to a client that does not read."""
+        """Send a message; a close frame is sent even to a client that does not read."""
         if message["type"] == "websocket.close":
             self.writable.set()
         await super().send(message)
@@ -90,7 +90,7 @@ class SocketProtocol(Flow, WebSocketsSansIOProtocol):
                 self.transport.resume_reading()
 
     def _may_read(self) -> bool:
-        # Once closed, only the client's own close frame is waited for, and nothing is answered.
+        # After closing, only wait for the client's own close frame and answer nothing.
         return self.close_sent or (self.writable.is_set() and not self.read_paused)
 
     def _take_slice(self) -> None:
@@ -111,27 +111,27 @@ class SocketProtocol(Flow, WebSocketsSansIOProtocol):
             self.conn.data_to_send()
 
     def handle_pong(self, event: Frame) -> None:
-        """Take the answer to a ping of ours."""
+        """Accept the answer to a ping of ours."""
         if self._counts():
             super().handle_pong(event)
 
     def handle_cont(self, event: Frame) -> None:
-        """Take a message's next part."""
+        """Accept the next part of a message."""
         if self._counts() and (event.data or event.fin):
             super().handle_cont(event)
 
     def handle_text(self, event: Frame) -> None:
-        """Take a message or its first part."""
+        """Accept a message or its first part."""
         if event.fin or self._counts():
             super().handle_text(event)
 
     def handle_bytes(self, event: Frame) -> None:
-        """Take a message or its first part."""
+        """Accept a message or its first part."""
         if event.fin or self._counts():
             super().handle_bytes(event)
 
     def _counts(self) -> bool:
-        """Count a frame; return False when it is to be ignored, since the socket is closed."""
+        """Count a frame; return False if it must be ignored because the socket is closed."""
         if self.close_sent:
             return False
         now = self.loop.time()

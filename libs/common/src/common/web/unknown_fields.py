@@ -1,4 +1,4 @@
-"""What was probably meant by a field that a body has and no model knows."""
+"""Suggestions for unknown fields of a body."""
 
 import difflib
 from collections.abc import Iterator, Sequence
@@ -24,37 +24,37 @@ _ELSEWHERE = {
     "temperature": "settings of models cannot be given; the provider's own defaults hold",
     "max_tokens": "it is configuration.budget.max_tokens of the crew, for a whole run",
     "max_rpm": "providers' own limits are waited for; there is no setting",
-    "crew_id": "what it is sent to says which crew is meant",
+    "crew_id": "the path says which crew is meant",
     "url": "it is called endpoint",
     "args_schema": "it is called parameters, a JSON Schema",
-    "token": "it belongs into credentials, as {token}",
+    "token": "put it into credentials, as {token}",
 }
-"""Names that other platforms use, with what stands for them here."""
+"""Names that other platforms use, and what to use here."""
 
 
 def unknown_field(body: Any, place: Sequence[Any]) -> str:
-    """Return what to do about the unknown field at `place` of a body of the type `body`."""
+    """Return advice on the unknown field at `place` of a body of the type `body`."""
     name = str(place[-1])
     known = sorted(
         {field for model in _models_at(body, place[:-1]) for field in model.model_fields}
     )
-    said = _ELSEWHERE.get(name)
-    if said is not None and name not in known and _fits(said, known):
-        return f"There is no field {name[:80]}: {said}"
+    advice = _ELSEWHERE.get(name)
+    if advice is not None and name not in known and _fits(advice, known):
+        return f"There is no field {name[:80]}: {advice}"
     close = difflib.get_close_matches(name[:80], known, 1, 0.6)
     meant = f"; did you mean {close[0]}?" if close else ""
     there = f" There are {', '.join(known)}" if known else ""
     return f"There is no field {name[:80]}{meant or '.'}{there}"
 
 
-def _fits(said: str, known: Sequence[str]) -> bool:
-    """Say whether an advice makes sense here: the field that it names is one of `known`."""
-    called = said.removeprefix("it is called ")
-    return called == said or called.split(",")[0] in known
+def _fits(advice: str, known: Sequence[str]) -> bool:
+    """Return whether advice applies here: the field that it names is one of `known`."""
+    called = advice.removeprefix("it is called ")
+    return called == advice or called.split(",")[0] in known
 
 
 def _models_at(body: Any, place: Sequence[Any]) -> list[type[BaseModel]]:
-    """Return the models that may be meant at `place`, through lists and alternatives."""
+    """Return the possible models at `place`, through lists and alternatives."""
     found = list(_models(body))
     for part in place:
         if isinstance(part, str):

@@ -106,7 +106,7 @@ async def test_a_body_that_is_too_long_is_a_dead_letter_without_a_call(make_inbo
     await bus.publish(JOBS, JOB, most)
     (letter,) = await dead.holding(1)
     assert letter.headers[HEADER_REASON] == (
-        f"the body has {JOBS_QUEUE.largest + 1} bytes; at most {JOBS_QUEUE.largest} are taken"
+        f"the body has {JOBS_QUEUE.largest + 1} bytes; at most {JOBS_QUEUE.largest} are accepted"
     )
     assert letter.headers[HEADER_ATTEMPTS] == "1"
     (taken,) = await inbox.holding(1)

@@ -94,7 +94,7 @@ async def test_what_is_kept_begins_again_until_it_ends_well(logged: list[Any]) -
         await background.keep(work, name="work", backoff=Backoff((0.0,)))
     assert len(tries) == 3
     assert [entry["event"] for entry in logged] == [
-        "work in the background failed and begins again"
+        "work in the background failed and starts again"
     ] * 2
 
 
