@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 
 def utc_now() -> datetime:
-    """Return the present UTC time, cut to milliseconds so that it survives the store unchanged."""
+    """Return the current UTC time, truncated to milliseconds so that storing does not change it."""
     # Half the time of cutting `datetime.now`: a job takes the time more than forty times.
     return datetime.fromtimestamp(time.time_ns() // 1_000_000 / 1000, UTC)
 

@@ -341,9 +341,9 @@ async def test_make_dead_letters_lists_and_replays_them(bus, amqp_url):
     shown = await made("dead-letters", amqp_url)
     for name, told in (
         ("malformed", "the body is not JSON"),
-        ("unknown", "the type 'job.submitted.v9' is not known here (delivered 1 times)"),
-        ("untyped", "the type '' is not known here"),
-        ("oversized", "at most 4194304 are taken (delivered 1 times)"),
+        ("unknown", "the type 'job.submitted.v9' is unknown here (delivered 1 times)"),
+        ("untyped", "the type '' is unknown here"),
+        ("oversized", "at most 4194304 are accepted (delivered 1 times)"),
         ("failing", "ValueError('it fails each time') (delivered 5 times)"),
     ):
         told_of = shown[shown.index(f"{name}  ") :].split("\n    body", 1)[0]
