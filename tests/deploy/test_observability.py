@@ -64,14 +64,18 @@ class Listed(MeterProvider):
         meter = super().get_meter(*given, **named)
         for kind in ("counter", "histogram", "gauge", "up_down_counter"):
             self._noting(meter, kind)
-        observable = meter.create_observable_gauge
+        for kind in ("gauge", "counter"):
+            self._measure_observable(meter, kind)
+        return meter
+
+    def _measure_observable(self, meter, kind):
+        observable = getattr(meter, f"create_observable_{kind}")
 
         def create(name, callbacks, unit="", description=""):
-            created = meter.create_gauge(name, unit=unit, description=description)
+            created = getattr(meter, f"create_{kind}")(name, unit=unit, description=description)
             return created, observable(f"unread.{name}", callbacks)
 
-        meter.create_observable_gauge = create
-        return meter
+        setattr(meter, f"create_observable_{kind}", create)
 
     def _noting(self, meter, kind):
         create = getattr(meter, f"create_{kind}")

@@ -7,6 +7,7 @@ not a job's; neither are the leases of workers.
 import asyncio
 import secrets
 import socket
+import time
 from collections import Counter
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -52,6 +53,10 @@ READS = {
         1,
         "how many jobs a workspace has queued, when half of the room last seen is used up",
     ),
+    "executor: find executions(_id)": (
+        1,
+        "a claim whose message came after a worker had found the job: on a busy machine alone",
+    ),
     "crews: find activities(_id)": (1, "the crew's runs, unless this process wrote them last"),
 }
 MEMORY_READS = {
@@ -60,6 +65,9 @@ MEMORY_READS = {
         "the snapshot's memory, and the memory itself unless this process wrote it last",
     ),
 }
+PACE = 0.5
+PACED = {"crews: update activities(_id, version)", "crews: update memories(_id, version)"}
+"""What is written every half second of a run that lasts, as on a busy machine."""
 _LOOKS = {
     "executor: find executions(open, owner, status)",
     "executor: find executions(open, owner, status, workspace_id)",
@@ -135,11 +143,15 @@ async def test_a_job_reads_and_writes_what_has_a_reason(
     await _run(user, commands, crew_id)  # what is read once and kept
     await asyncio.sleep(0.6)  # the pace of what crews writes
     commands.clear()
+    began = time.monotonic()
     await _run(user, commands, crew_id)
+    written_meanwhile = int((time.monotonic() - began) / PACE)
     allowed = WRITES | READS | (MEMORY | MEMORY_READS if remembers else {})
     found = _job_costs(commands)
     beyond = {
-        shape: n for shape, n in found.items() if shape not in allowed or n > allowed[shape][0]
+        shape: n
+        for shape, n in found.items()
+        if shape not in allowed or n > allowed[shape][0] + written_meanwhile * (shape in PACED)
     }
     assert not beyond, found
     assert set(WRITES) <= set(found), "what is not written any more has no reason to be listed"

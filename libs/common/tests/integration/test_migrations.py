@@ -128,7 +128,7 @@ async def test_a_step_that_fails_is_repeated_from_its_start(held, tell):
 
 KILLED = """
 import asyncio, sys
-from common.storage.migrations import Schema, Step, migrate
+from common.storage.migrations import MigrationStep, Schema, migrate
 from common.storage.mongo import connect, database
 from common.settings import MongoSettings
 
@@ -143,7 +143,7 @@ async def nothing(held):
 async def main():
     settings = MongoSettings(mongo_url=sys.argv[1], mongo_database_prefix=sys.argv[2])
     async with connect(settings) as client:
-        schema = Schema("things", nothing, (Step("first"), Step("half", half)))
+        schema = Schema("things", nothing, (MigrationStep("first"), MigrationStep("half", half)))
         await migrate(database(client, settings, "things"), schema, lambda line: None)
 
 asyncio.run(main())

@@ -7,6 +7,7 @@ import pytest
 from common.bus import encode
 from common.contracts.messages import StoredJob
 from common.contracts.topology import JOBS
+from common.errors import Unavailable
 from common.times import utc_now
 from executor.domain.log.execution import Execution
 
@@ -59,8 +60,17 @@ def stored(executions, make_crew):
             )
             for n in range(many)
         ]
-        assert all(await asyncio.gather(*(executions.insert(job) for job in jobs)))
+        for start in range(0, many, 50):
+            await asyncio.gather(*map(insert, jobs[start : start + 50]))
         return jobs
+
+    async def insert(job: Execution) -> None:
+        while True:  # the embedded database may stand still for seconds; that is not what is tried
+            try:
+                await executions.insert(job)
+            except Unavailable:
+                continue
+            return
 
     return store
 

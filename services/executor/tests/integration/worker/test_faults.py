@@ -131,4 +131,4 @@ async def test_a_crew_too_large_to_be_kept_with_its_job_fails_it(
     await workers.start(make_runner())
     job = await ended(await submit(submission(crew_id="crew_large")))
     assert job.state.error["code"] == "VALIDATION_ERROR"
-    assert "cannot be kept" in job.state.error["message"]
+    assert "cannot be stored" in job.state.error["message"]
