@@ -45,7 +45,7 @@ def settings(request, settings):
 
 
 @pytest.fixture
-def stored(executions, make_crew):
+def stored(executions, make_crew, eventually):
     async def store(workspace: str, many: int) -> list[Execution]:
         crew = make_crew(workspace_id=workspace)
         jobs = [
@@ -65,12 +65,16 @@ def stored(executions, make_crew):
         return jobs
 
     async def insert(job: Execution) -> None:
-        while True:  # the embedded database may stand still for seconds; that is not what is tried
+        async def is_stored() -> bool:
             try:
                 await executions.insert(job)
-            except Unavailable:
-                continue
-            return
+            except (
+                Unavailable
+            ):  # the embedded database may stand still for seconds, which is not tried here
+                return False
+            return True
+
+        await eventually(is_stored, within=60)
 
     return store
 
