@@ -125,4 +125,4 @@ async def test_a_crew_that_is_too_large_in_bytes_is_told_so(service: Any, crew_b
     for _ in range(4):
         await service.call("POST", "/tasks", sent, expect=201)
     answer = await service.call("POST", "/tasks", sent, expect=400)
-    assert "make two crews of it" in answer["error"]["details"]["reason"]
+    assert "split it into two crews" in answer["error"]["details"]["reason"]

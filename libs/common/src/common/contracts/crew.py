@@ -100,7 +100,10 @@ def lacks(process: Process, agents: Iterable[_Agent], tasks: Sequence[_Task]) ->
     if process == "hierarchical":  # its manager finds somebody
         known.add(None)
     return [
-        Lack(field=f"tasks.{index}.agent_id", reason="The task has no agent; say who does it")
+        Lack(
+            field=f"tasks.{index}.agent_id",
+            reason="The task has no agent; assign one with agent_id",
+        )
         for index, task in enumerate(tasks)
         if task.agent_id not in known
     ]

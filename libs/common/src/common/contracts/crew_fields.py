@@ -80,7 +80,7 @@ class TaskFields(Fields):
     max_retries: Retries = 2
     max_reviews: Reviews = Field(
         default=5,
-        description="How often a person may have the answer written anew, with `human_input`; once more "
-        "ends the job with `REVIEWS_EXHAUSTED`",
+        description="With `human_input`: how often a person may send the answer back. Once more ends the "
+        "job with `REVIEWS_EXHAUSTED`",
     )
     timeout: Seconds | None = None

@@ -1,4 +1,4 @@
-"""Trace events: what a job's stream is made of, on the WebSocket, in SSE and on the bus alike.
+"""Trace events: what a job's stream consists of, on the WebSocket, in SSE and on the bus.
 
 On the wire an event is one flat JSON object: its header (`type, job_id, seq, timestamp, attempt`) and
 the fields of its type. The executor serialises it once; everyone passes the same bytes on. Here each
@@ -38,10 +38,10 @@ class EventType(StrEnum):
 QuestionKind = Literal["review", "unknown_outcome"]
 Outcome = Literal["approved", "rejected", "answered", "retry"]
 
-TaskId = Annotated[str, Meta(description="The task of the crew that the event is about")]
+TaskId = Annotated[str, Meta(description="The crew's task that the event is about")]
 Agent = Annotated[str, Meta(description="Name of the agent at work")]
 Code = Annotated[
-    str, Meta(description="What went wrong, as a word for programs, such as `TIMEOUT`")
+    str, Meta(description="What went wrong, as a code for programs, such as `TIMEOUT`")
 ]
 Comment = Annotated[str, Meta(description="What the person said about it")]
 
@@ -105,7 +105,7 @@ class ExecutionResumed(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_
 
 
 class TaskStart(Body, frozen=True, kw_only=True, tag=EventType.TASK_START.value):
-    """Work on a task begins. It comes once for each task, also if another worker resumes it."""
+    """Work on a task begins. It comes once for each task, even if another worker resumes it."""
 
     task_id: TaskId
     agent: Agent = ""
@@ -190,7 +190,7 @@ class ToolResult(Body, frozen=True, kw_only=True, tag=EventType.TOOL_RESULT.valu
 
 
 class ProgressUpdate(Body, frozen=True, kw_only=True, tag=EventType.PROGRESS.value):
-    """How far the job is."""
+    """How far the job has come."""
 
     progress: Annotated[int, Meta(ge=0, le=100, description="Percent of the tasks that are done")]
     current_task: (
@@ -257,7 +257,7 @@ class TaskComplete(Body, frozen=True, kw_only=True, tag=EventType.TASK_COMPLETE.
 
 
 class RunWarning(Body, frozen=True, kw_only=True, tag=EventType.WARNING.value):
-    """Something is not as it should be, but the run goes on."""
+    """Something went wrong, but the run goes on."""
 
     message: Annotated[str, Meta(description="What it is, as a sentence for people")] = ""
     code: Code = ""
@@ -349,7 +349,7 @@ _ANYTHING = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_event(frame: bytes | str) -> Event:
-    """Return the event that `frame` is the JSON of. Raises `ValueError` when it is none."""
+    """Return the event in `frame`, its JSON. Raises `ValueError` if it is not an event."""
     start = _START.decode(frame)
     return Event(
         start.job_id, start.seq, start.timestamp, start.attempt, read_body(start.type, frame)

@@ -19,9 +19,9 @@ def line_fault(text: str) -> str | None:
     for place, sign in enumerate(text):
         if unicodedata.category(sign) in _UNSEEN and sign not in _JOINERS:
             told = f"U+{ord(sign):04X} {unicodedata.name(sign, 'a control character')}"
-            return f"It must be one line of characters that are seen; at {place} there is {told}"
+            return f"It must be one line of visible characters; at {place} there is {told}"
     if text and not _looks(text):
-        return "It must have characters that are seen"
+        return "It must contain visible characters"
     return None
 
 

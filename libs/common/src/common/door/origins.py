@@ -1,4 +1,4 @@
-"""Which origins' pages may use the platform from a browser (RFC 6454; RFC 6455, section 10.2)."""
+"""The origins whose pages may use the platform from a browser (RFC 6454; RFC 6455, section 10.2)."""
 
 from collections.abc import Iterable
 from urllib.parse import urlsplit
@@ -8,7 +8,7 @@ _DEFAULT_PORTS = {"http": 80, "https": 443, "ws": 80, "wss": 443}
 
 
 class AllowedOrigins:
-    """The origins that an operator lists, separated by commas; `*` is any, an empty text is none."""
+    """The origins that an operator lists, separated by commas; `*` means any, an empty text none."""
 
     def __init__(self, listed: str = "") -> None:
         self._listed = frozenset(filter(None, map(_normal, listed.split(","))))
@@ -23,8 +23,8 @@ class AllowedOrigins:
     def admit(self, origin: str, hosts: Iterable[str]) -> bool:
         """Return whether a page of `origin` may open a connection to us.
 
-        `hosts` are the names by which the client called us. A client without an origin (it is no
-        browser) may, a page of one of these hosts, and a page of a listed origin.
+        `hosts` are the names by which the client called us. Allowed are pages of these hosts, pages of
+        listed origins, and clients without an origin, which are not browsers.
         """
         if not _normal(origin) or self.include(origin):
             return True
@@ -38,7 +38,7 @@ def _normal(text: str) -> str:
 
 
 def _place(scheme: str, host: str) -> tuple[str, int] | None:
-    """Return host name and port; None for what is no address."""
+    """Return host name and port, or None if `host` is not an address."""
     try:
         parts = urlsplit(f"//{host}")
         port = parts.port or _DEFAULT_PORTS.get(scheme)

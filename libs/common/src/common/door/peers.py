@@ -1,4 +1,4 @@
-"""What a door asks of auth over HTTP; see docs/reference/internal-api.md."""
+"""A door's calls to auth over HTTP; see docs/reference/internal-api.md."""
 
 from pydantic import BaseModel
 
@@ -27,7 +27,7 @@ class AuthPeer:
         self._secret = secret
 
     async def exchange(self, token: str) -> str:
-        """Return a JWT for an opaque token. Raises `Unauthorized` when it does not hold."""
+        """Return a JWT for an opaque token. Raises `Unauthorized` if it is not valid."""
         answer = await self._auth.request(
             "POST",
             "/internal/tokens/exchange",

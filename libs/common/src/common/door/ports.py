@@ -13,7 +13,7 @@ class TokenExchange(Protocol):
     async def exchange(self, token: str) -> str:
         """Return a JWT for `token`.
 
-        Raises `Unauthorized` when it does not hold, `Unavailable` or `UpstreamTimeout` when auth is away.
+        Raises `Unauthorized` if it is not valid, `Unavailable` or `UpstreamTimeout` if auth does not answer.
         """
 
 
@@ -21,7 +21,7 @@ class RevocationSource(Protocol):
     """Auth's list of revocations."""
 
     async def revocations(self) -> Iterable[SessionRevoked]:
-        """Return those that have not expired. Raises `Unavailable` or `UpstreamTimeout`."""
+        """Return the revocations that have not expired. Raises `Unavailable` or `UpstreamTimeout`."""
 
 
 class RevocationReader(Protocol):

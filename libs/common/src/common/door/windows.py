@@ -35,7 +35,7 @@ class Window:
             self.count, self.previous = 0, 0
         elif behind >= length:
             self.start, self.count, self.previous = self.start + length, 0, self.count
-        if self.count == 0 and self.previous == 0:  # begun anew by whoever comes now
+        if self.count == 0 and self.previous == 0:  # empty: the next request begins it
             self.start = now
 
     def usage(self, now: int, length: int) -> float:
@@ -45,7 +45,7 @@ class Window:
         return limit is None or self.usage(now, length) + 1 <= limit
 
     def wait(self, now: int, length: int, limit: int) -> int:
-        """Return the milliseconds until one more request fits, if none comes before."""
+        """Return the milliseconds until one more request fits, if no other comes first."""
         if self.admits(now, length, limit):
             return 0
         room = limit - 1 - self.count

@@ -12,8 +12,8 @@ from common.web.models import failures
 
 REPLAYED = "Idempotency-Replayed"
 _ABOUT = (
-    "Makes it safe to send the request again: within 24 hours the same key with the same body is "
-    "answered with the first answer, and creates nothing. A text in quotes, best a UUID "
+    "Makes it safe to send the request again: for 24 hours, the same key with the same body gets the "
+    "first answer again and creates nothing. A text in quotes, ideally a UUID "
     "(draft-ietf-httpapi-idempotency-key-header); the quotes may be left out."
 )
 _SCHEMA = {
@@ -43,7 +43,7 @@ IdempotencyKey = Annotated[GivenKey | None, Depends(_idempotency_key)]
 def creating(status: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that creates something and answers `status`."""
     replayed = {
-        "description": "`true` where this is the first answer to an earlier request",
+        "description": "`true` if this repeats the first answer to an earlier request",
         "schema": {"type": "string", "enum": ["true"]},
     }
     return {status: {"headers": {REPLAYED: replayed}}, **failures(409, 422)}

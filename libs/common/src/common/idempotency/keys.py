@@ -44,7 +44,7 @@ def parse(value: str) -> str:
         return _ESCAPED.sub(r"\1", value[1:-1])
     if re.fullmatch(_BARE, value):
         return value
-    reason = f"It must be one text of 1 to {LONGEST} ASCII characters, best a UUID in quotes"
+    reason = f"It must be one text of 1 to {LONGEST} ASCII characters, ideally a UUID in quotes"
     raise InvalidRequest(f"Invalid header {HEADER}", field=HEADER, reason=reason)
 
 

@@ -42,7 +42,7 @@ class Replayed(Exception):  # noqa: N818 - it says what happened
     """The request was answered before; `answer` is the JSON to send again."""
 
     def __init__(self, answer: bytes) -> None:
-        super().__init__("The request was answered before.")
+        super().__init__("The request has already been answered.")
         self.answer = answer
 
 
@@ -51,7 +51,7 @@ class KeyTaken(Conflict):
 
     def __init__(self) -> None:
         super().__init__(
-            "A request with this Idempotency-Key is being worked on; send it again.", field=HEADER
+            "A request with this Idempotency-Key is still being processed; try again.", field=HEADER
         )
 
 
@@ -95,7 +95,8 @@ class Once(Generic[T]):
         """Return the exception that ends this request. Raises `IdempotencyKeyReused` for another body."""
         if receipt.body != self.body:
             raise IdempotencyKeyReused(
-                "This Idempotency-Key came with another body before; use a new one.", field=HEADER
+                "This Idempotency-Key was used with another body before; use a new one.",
+                field=HEADER,
             )
         return Replayed(receipt.answer if self.box is None else self.box.open(receipt.answer))
 

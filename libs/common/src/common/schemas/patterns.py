@@ -103,7 +103,9 @@ def _compile_programs(pattern: str) -> tuple[_Program, ...]:
     options = [FancyRegexOptions(steps, _SIZES[2], _CACHE) for _, steps in _BACK]
     fancy = [_compile(usual, option) for option in options]
     if None in fancy:
-        raise PatternFault("it is no regular expression that can be run here, or a too large one")
+        raise PatternFault(
+            "it is not a regular expression that can be executed here, or it is too large"
+        )
     return tuple(_Program(_SIZES[2], one) for one in fancy)
 
 

@@ -82,7 +82,7 @@ def run(service: str, reseal: Reseal) -> None:
     try:
         server.run(work)
     except (PyMongoError, Unavailable) as fault:
-        sys.exit(f"Nothing more is sealed anew in {service}; run it again: {fault}")
+        sys.exit(f"Resealing of {service} was interrupted; run it again: {fault}")
     for one in done:
         sys.stdout.write(f"{one}\n")
     if any(one.lost for one in done):

@@ -127,7 +127,7 @@ def check_reach(skip: int) -> None:
 
 
 def _malformed_cursor() -> InvalidRequest:
-    return _cursor_refusal("it is no cursor that a list has answered")
+    return _cursor_refusal("it is not a cursor that a list returned")
 
 
 def _cursor_refusal(reason: str) -> InvalidRequest:

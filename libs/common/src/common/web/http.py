@@ -172,7 +172,7 @@ def _from_http(fault: HTTPException) -> KasalError:
     if fault.status_code == 404:
         return NotFound("There is no such route.")
     if fault.status_code == 405:
-        return MethodNotAllowed("This route does not know that method.")
+        return MethodNotAllowed("This route does not support that method.")
     return from_status(fault.status_code, {"error": {"message": str(fault.detail)}})
 
 

@@ -98,7 +98,7 @@ class CursorPageQuery(PageQuery):
     def _one_place(self) -> Self:
         if self.after is not None and self.page > 1:
             raise PydanticCustomError(
-                "two_places", "after and page are two places: send one of them"
+                "two_places", "after and page both say where to begin: send one of them"
             )
         return self
 

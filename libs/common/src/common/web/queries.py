@@ -31,7 +31,7 @@ def check_none(query: bytes) -> None:
 
 def _reason(name: str, known: Collection[str]) -> str:
     if not known:
-        return "This route knows no query parameters."
+        return "This route has no query parameters."
     meant = difflib.get_close_matches(name[:_LONGEST_NAME], known, 1)
     guess = f"Did you mean {meant[0]}? " if meant else ""
     return f"{guess}This route knows {', '.join(sorted(known))}."

@@ -56,7 +56,7 @@ async def add_member(
     """The same as POST /workspace/invitations: nobody is a member before they have accepted."""
     if body.password is not None:
         raise Conflict(
-            "Nobody's password is set here: whoever is invited accepts with their own.",
+            "You cannot set another person's password: they choose it when they accept.",
             field="password",
             reason="Leave it out, and hand over the token of the answer",
         )
@@ -124,7 +124,7 @@ async def accept_invitation(
         raise InvalidRequest(
             "Log in, or send a password.",
             field="password",
-            reason="It is needed without a login",
+            reason="It is required without a login",
         )
     return me_of(user, workspace, workspace.role_of(user.id))
 

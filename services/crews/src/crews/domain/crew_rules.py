@@ -21,7 +21,7 @@ def check(crew: Crew, at: str = "") -> None:
     if len(crew.model_dump_json().encode()) > MOST_BYTES:
         reason = (
             f"A crew may take at most {MOST_BYTES} bytes as JSON with all of its agents and tasks: "
-            "shorten their texts, or make two crews of it"
+            "shorten their texts, or split it into two crews"
         )
         refuse([{"field": "body", "reason": reason}])
 

@@ -36,4 +36,4 @@ class Following:
             if after is held or await self._activities.replace(held, after):
                 self._written.keep(crew_id, after)
                 return
-        raise Conflict(f"What runs do to {crew_id} is written from too many places at once.")
+        raise Conflict(f"What runs do to {crew_id} is being changed from several places at once.")

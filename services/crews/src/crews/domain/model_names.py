@@ -45,8 +45,8 @@ class ModelNames:
             if meant is not None:
                 insisted = f"{provider_of(name)[0]}:{name}"
                 reason = (
-                    f"The model {name} is not known; did you mean {meant}? If there is such a model "
-                    f"by now, write {insisted}"
+                    f"The model {name} is not known; did you mean {meant}? If this model "
+                    f"exists, write {insisted}"
                 )
                 yield {"field": field, "reason": reason}
 
@@ -73,9 +73,9 @@ class ModelNames:
             return self._price_fault(re.split("[:/]", name, maxsplit=1)[0], name.partition(":")[2])
         declared = PROVIDERS_BY_NAME[provider]
         if not declared.priced:
-            return "models of one's own have no published price"
+            return "models that you host have no published price"
         if provider in self._own_servers:
-            return f"KASAL_{declared.own_server.upper()} names a server of one's own"
+            return f"KASAL_{declared.own_server.upper()} points to your own server"
         return self._price_fault(provider, model)
 
     def _price_fault(self, provider: str, model: str) -> str | None:

@@ -52,7 +52,7 @@ class Remembering:
             if after is held or await self._memories.replace(after):
                 self._written.keep(key, after)
                 return
-        raise Conflict(f"The memory of {crew_id} is written from too many places at once.")
+        raise Conflict(f"The memory of {crew_id} is being changed from several places at once.")
 
     async def clear(
         self, workspace_id: str, crew_id: str, kind: MemoryKind, shelf: str | None = None
@@ -75,7 +75,7 @@ class Remembering:
                 await self._memories.add(held)
             if await self._memories.replace(held.without(kind, now)):
                 return
-        raise Conflict(f"The memory of {crew_id} is written from too many places at once.")
+        raise Conflict(f"The memory of {crew_id} is being changed from several places at once.")
 
     async def _own(self, workspace_id: str, crew_id: str) -> Memory | None:
         own = await self._memories.find(crew_id)

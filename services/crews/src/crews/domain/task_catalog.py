@@ -45,7 +45,7 @@ class TaskCatalog:
             return await self._editor.find(workspace_id, request.crew_id)
         if request.agent_id is not None:
             return await self._editor.find_by_agent(workspace_id, request.agent_id)
-        reason = "Say who does it by agent_id, or by crew_id in which crew somebody is found"
+        reason = "Name the agent with agent_id, or the crew with crew_id"
         raise InvalidRequest("Invalid task", field="agent_id", reason=reason)
 
     async def update(

@@ -95,7 +95,7 @@ class ToolCatalog:
         if endpoint is not None and origin(endpoint) != tool.origin:
             raise Conflict(
                 f"The tool {tool_id} has moved to another host since this run began; its credentials "
-                "are for that one alone."
+                "are only for the new host."
             )
         return tool, credentials
 

@@ -27,7 +27,7 @@ class CrewQuery(CursorPageQuery):
     status: Annotated[CrewState | None, Query(description="Only crews in this state")] = None
     name: Annotated[
         str | None,
-        Query(max_length=200, description="Only crews whose name has this in it" + LOOKED),
+        Query(max_length=200, description="Only crews whose name contains this" + LOOKED),
     ] = None
 
 

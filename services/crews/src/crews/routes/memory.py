@@ -112,4 +112,4 @@ def _shelf(scope: str, which: Shelf) -> str:
 
 
 def _unclear(field: str, reason: str) -> InvalidRequest:
-    return InvalidRequest("Which memory is meant is not clear.", field=field, reason=reason)
+    return InvalidRequest("It is not clear which memory is meant.", field=field, reason=reason)

@@ -47,8 +47,8 @@ class CrewsUseCases:
 
 
 LOOKED = (
-    ". Of a workspace that has very many, a request looks at some thousand of the newest (`total` counts"
-    " in those) or behind `after`; `next` goes on, even if a page is not full"
+    ". If a workspace has very many, a request searches only the newest few thousand, or those after"
+    " `after`, and `total` counts only these; `next` leads on, even if a page is not full"
 )
 """What the API documents about filters that no index serves."""
 
@@ -61,7 +61,7 @@ async def _use_cases(request: Request) -> CrewsUseCases:
 
 Use = Annotated[CrewsUseCases, Depends(_use_cases)]
 IfMatch = Annotated[
-    str | None, Header(alias="If-Match", description="Only if the ETag still is one of these")
+    str | None, Header(alias="If-Match", description="Only if the ETag is still one of these")
 ]
 
 

@@ -56,7 +56,7 @@ class Connections:
         """Count a new connection of no workspace yet. Raises `RateLimited` when there are too many."""
         if len(self._open) >= self._most:
             self._meters.count_limit_hit("process")
-            raise RateLimited("This server has as many connections as it takes.", retry_after=5)
+            raise RateLimited("This server accepts no more connections.", retry_after=5)
         self._open[connection] = None
         self._kinds[connection] = kind
         self._meters.count_opened(kind)
@@ -94,7 +94,7 @@ class Connections:
             if identity is None or not covers(identity):
                 continue
             if renewable(identity):
-                connection.end(RESTART, "the rights of this API key have changed; come back")
+                connection.end(RESTART, "the rights of this API key have changed; reconnect")
             else:
                 connection.end(UNAUTHORIZED, "the token has been revoked")
 
@@ -102,4 +102,4 @@ class Connections:
         """Close every connection with 1012 (come back), since this process stops."""
         self.stopping = True
         for connection in tuple(self._open):
-            connection.end(RESTART, "the server restarts; come back")
+            connection.end(RESTART, "the server is restarting; reconnect")

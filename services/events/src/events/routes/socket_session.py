@@ -98,7 +98,7 @@ class SocketSession:
 
     async def _serve(self) -> None:
         if self._use_cases.connections.stopping:
-            raise SocketClosing(codes.RESTART, "the server restarts; come back")
+            raise SocketClosing(codes.RESTART, "the server is restarting; reconnect")
         if not caller.is_own_page(self._websocket.scope, self._use_cases.settings.origins):
             raise SocketClosing(codes.FORBIDDEN_ORIGIN, "pages of this origin may not connect")
         self._limit(lambda: self._use_cases.connections.admit(self, "websocket"))

@@ -66,7 +66,10 @@ def stream_routes(use_cases: UseCases) -> APIRouter:
         ] = 0,
         last_event_id: Annotated[
             AfterSeq | None,
-            Header(alias="Last-Event-ID", description="As `after_seq`, and stronger than it"),
+            Header(
+                alias="Last-Event-ID",
+                description="Same as `after_seq`, and takes precedence over it",
+            ),
         ] = None,
     ) -> Response:
         """The same events as the WebSocket: `id` is `seq`, `event` is `type`, `data` the event.

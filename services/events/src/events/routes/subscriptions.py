@@ -82,4 +82,4 @@ class Subscriptions:
             self._end(codes.TOO_SLOW, str(reason))
         elif reason is not None:
             log.warning("a subscription has failed", job_id=job_id, reason=str(reason))
-            self._end(codes.RESTART, "come back: the subscription has failed")
+            self._end(codes.RESTART, "the subscription has failed; reconnect")

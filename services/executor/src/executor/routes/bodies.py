@@ -73,9 +73,9 @@ class QuestionView(AnswerModel):
     agent: Annotated[str, Field(description="Who asks; empty for jobs of older versions")]
     kind: QuestionKind
     prompt: str
-    answer: Annotated[Any, Field(description="Of a review: what goes on as it is if approved")] = (
-        None
-    )
+    answer: Annotated[
+        Any, Field(description="In a review: the answer that is used unchanged if approved")
+    ] = None
     asked_at: Timestamp
 
 
@@ -110,7 +110,7 @@ class TraceList(AnswerModel):
     traces: list[TraceEntry]
     last_seq: Annotated[int, Field(description="The job's newest event")]
     next_after_seq: Annotated[
-        int | None, Field(description="What to ask for next; null when this was all there is")
+        int | None, Field(description="What to send as `after_seq` next; null if nothing follows")
     ]
 
 
@@ -132,7 +132,7 @@ class ExecutionInput(RequestModel):
     comment: Annotated[_Remark | None, Field(description="Kept with the answer")] = None
     question_id: Annotated[
         _QuestionId | None,
-        Field(description="Which question this answers; without it the open one"),
+        Field(description="Which question this answers; by default the open one"),
     ] = None
 
     def as_answer(self) -> Answer:

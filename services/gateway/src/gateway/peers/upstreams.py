@@ -174,7 +174,7 @@ class ServiceSocket:
         if frame.type is aiohttp.WSMsgType.CLOSE:
             raise SocketClosed(frame.data, str(frame.extra or ""))
         by_us = frame.type is aiohttp.WSMsgType.CLOSING
-        raise SocketClosed(None, "The service restarts; come back.", by_us=by_us)
+        raise SocketClosed(None, "The service is restarting; reconnect.", by_us=by_us)
 
     async def send(self, message: str | bytes) -> None:
         """Send a message, no faster than the service reads."""

@@ -100,7 +100,7 @@ class Door:
             return await self._own.give_options(visit, path, send)
         if visit.method not in _FORWARDED:
             visit.extra.append(allow(self._documents.methods(path)))
-            raise MethodNotAllowed("This route does not know that method.")
+            raise MethodNotAllowed("This route does not support that method.")
         await self._entrance.admit_request(visit, target)
         visit.check()
         try:

@@ -25,7 +25,7 @@ class Entrance:
         host = self._host(visit)
         if not self._hosts.allow(host):
             raise InvalidRequest(
-                f"The platform is not asked by this host: {host[:100]!r}.",
+                f"The platform does not answer to this host: {host[:100]!r}.",
                 field="Host",
                 reason="It is not in KASAL_ALLOWED_HOSTS.",
             )

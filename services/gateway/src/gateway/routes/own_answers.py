@@ -62,4 +62,4 @@ class OwnAnswers:
 def _require_reading(visit: Visit) -> None:
     if visit.method not in _READ_ONLY:
         visit.extra.append((b"allow", b"GET, HEAD"))
-        raise MethodNotAllowed("This route can only be read.")
+        raise MethodNotAllowed("This route is read-only.")

@@ -68,7 +68,7 @@ class PasswordChanges:
         async with self._attempts.turn(attempt):
             if not await self._passwords.matches(current, user.password_hash):
                 await self._attempts.failed(attempt)
-                reason = "It is not the present password"
+                reason = "It is not the current password"
                 raise InvalidRequest("Wrong password", field="current_password", reason=reason)
             await self._attempts.succeeded(attempt)
         fresh = await self._passwords.hash(new)

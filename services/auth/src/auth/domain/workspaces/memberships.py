@@ -91,7 +91,7 @@ class Memberships:
     ) -> Workspace:
         """Change the plan. Raises `Forbidden` where the operator does not allow it."""
         if not self._plan_changes:
-            raise Forbidden("The plan is changed by this installation's operator.")
+            raise Forbidden("Only this installation's operator can change the plan.")
         if limits is not None and tier != "enterprise":
             reason = "Only the tier enterprise has limits of its own"
             raise InvalidRequest("Invalid plan", field="limits", reason=reason)

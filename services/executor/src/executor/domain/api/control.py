@@ -90,7 +90,7 @@ class Control:
             step = await move(job)
             if isinstance(step, Execution) or await self._executions.apply(step):
                 return step
-        raise Unavailable(f"The job {job_id} moves too fast; try again.")
+        raise Unavailable(f"The job {job_id} is changing too fast; try again.")
 
 
 async def _stop(job: Execution) -> JobStep | Execution:

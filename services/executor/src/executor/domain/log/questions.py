@@ -130,4 +130,4 @@ def _repeats_shown_text(answer: Answer, question: Question) -> bool:
 
 
 def _refusal(field: str, reason: str) -> InvalidRequest:
-    return InvalidRequest(f"This answer cannot be taken: {reason}.", field=field, reason=reason)
+    return InvalidRequest(f"This answer is not accepted: {reason}.", field=field, reason=reason)
