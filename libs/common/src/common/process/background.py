@@ -38,7 +38,9 @@ class Background:
         self, work: Coroutine[Any, Any, object], *, name: str, **ids: str
     ) -> asyncio.Task[None]:
         """Start `work`. A failure is logged with `ids`, and the task still ends normally."""
-        return self._add(_run_logged(work, name, ids), name)
+        task = self._add(_run_logged(work, name, ids), name)
+        task.add_done_callback(lambda _: work.close())  # a task cancelled at once never awaits it
+        return task
 
     def keep(
         self,
@@ -94,9 +96,23 @@ class Background:
 
 async def _run_logged(work: Coroutine[Any, Any, object], name: str, ids: dict[str, str]) -> None:
     try:
-        await work
+        await _unless_cut_off(work)
     except Exception:
         log.exception("work in the background failed", work=name, **ids)
+
+
+async def _unless_cut_off(work: Awaitable[object]) -> None:
+    """Await `work`. Raises `RuntimeError` if it is cancelled although nobody cancelled this task.
+
+    A library that gives up a connection may cancel the calls that wait on it. A loop that took such a
+    cancellation for its own would end, and nothing would say so.
+    """
+    try:
+        await work
+    except asyncio.CancelledError as fault:
+        if told_to_stop():
+            raise
+        raise RuntimeError("A library cancelled the work.") from fault
 
 
 async def _keep_running(work: Callable[[], Awaitable[object]], name: str, backoff: Backoff) -> None:
@@ -104,7 +120,7 @@ async def _keep_running(work: Callable[[], Awaitable[object]], name: str, backof
     while True:
         began = loop.time()
         try:
-            await work()
+            await _unless_cut_off(work())
         except Exception:
             failures = 1 if loop.time() - began >= _WELL_AFTER else failures + 1
             log.exception("work in the background failed and starts again", work=name)
@@ -122,7 +138,7 @@ async def _repeat(
         await asyncio.sleep(every)
     while True:
         try:
-            await call()
+            await _unless_cut_off(call())
         except Exception:
             log.exception("work in the background failed and will be repeated", work=name)
         if told_to_stop():  # a driver may make another fault of a cancellation

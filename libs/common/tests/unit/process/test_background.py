@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+import inspect
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -135,6 +136,54 @@ async def test_a_cancellation_that_a_driver_turns_into_a_fault_ends_the_work() -
             else:
                 background.repeat(work, every=0.0, name="work")
             await begun.wait()
+
+
+@pytest.mark.parametrize("way", ["keep", "repeat"])
+async def test_a_cancellation_by_a_library_does_not_end_a_loop(way: str, logged: list[Any]) -> None:
+    calls, again = 0, asyncio.Event()
+
+    async def work() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == 1:
+            answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            answer.cancel()
+            await answer
+        again.set()
+        await asyncio.Event().wait()
+
+    async with asyncio.timeout(5), Background() as background:
+        if way == "keep":
+            background.keep(work, name="work", backoff=Backoff((0.0,)))
+        else:
+            background.repeat(work, every=0.0, name="work")
+        await again.wait()
+    [entry] = logged
+    assert (entry["work"], entry["log_level"]) == ("work", "error")
+
+
+async def test_a_cancellation_by_a_library_is_logged(logged: list[Any]) -> None:
+    answer: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+    answer.cancel()
+
+    async def work() -> None:
+        await answer
+
+    async with Background() as background:
+        await background.start(work(), name="work", job_id="job_1")
+    [entry] = logged
+    assert (entry["event"], entry["job_id"]) == ("work in the background failed", "job_1")
+
+
+async def test_work_that_is_closed_before_it_begins_leaves_nothing_behind() -> None:
+    async def work() -> None:
+        raise AssertionError("it has not begun")
+
+    coroutine = work()
+    async with Background() as background:
+        task = background.start(coroutine, name="work")
+    assert task.cancelled()
+    assert inspect.getcoroutinestate(coroutine) == inspect.CORO_CLOSED
 
 
 async def test_a_task_may_close_its_owner() -> None:
