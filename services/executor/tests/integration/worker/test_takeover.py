@@ -16,8 +16,9 @@ async def _kill(process) -> None:
     """End a worker as SIGKILL would: nothing is written, nothing is handed back."""
     worker = process.worker
     await process.consumers._jobs.cancel()
-    for task in [*worker.rounds.tasks, *worker.runs._tasks.values(), worker._settlement._task]:
+    for task in [*worker.rounds.tasks, *worker.runs._tasks.values()]:
         task.cancel()
+    worker._settlement._background.cancel()
     await asyncio.gather(*worker.rounds.tasks, return_exceptions=True)
 
 

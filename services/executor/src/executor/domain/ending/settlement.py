@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 from common.errors import Unavailable
 from common.logs import get_logger
+from common.process.background import Background
 from common.process.cancellation import told_to_stop
 from executor.domain.ending.ports import Counters
 from executor.domain.ending.tallies import ending_of
@@ -57,12 +58,12 @@ class Settlement:
         self._stopping = False
         self._idle = asyncio.Event()
         self._idle.set()
-        self._task: asyncio.Task[None] | None = None
+        self._background = Background()
         self._later: set[asyncio.TimerHandle] = set()
         self._since: dict[str, float] = {}
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._work(), name="settlement")
+        self._background.keep(self._work, name="settlement")
 
     async def stop(self, grace: float = 2.0) -> None:
         """Settle the waiting jobs, for at most `grace` seconds."""
@@ -73,9 +74,7 @@ class Settlement:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(grace):
                 await self._idle.wait()
-        if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait({self._task})
+        await self._background.close()
 
     def add(self, job: Execution) -> None:
         """Queue the ended `job` for settlement. Adding it again is harmless."""
@@ -98,7 +97,8 @@ class Settlement:
 
     async def _work(self) -> None:
         while not told_to_stop():
-            await self._wake.wait()
+            if not self._waiting:  # else it starts again after a fault
+                await self._wake.wait()
             await self._gather()
             self._wake.clear()
             while self._waiting:

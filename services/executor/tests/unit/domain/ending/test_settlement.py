@@ -104,3 +104,25 @@ async def test_jobs_that_end_within_a_moment_are_counted_and_closed_by_one_write
     assert not closed
     await settling.stop(5)  # which waits for nothing more
     assert counted == closed == [["job_1", "job_2", "job_3"]]
+
+
+async def test_a_call_that_a_library_cancels_delays_a_job_and_ends_nothing(bus, make_crew):
+    """Else no job of this worker would be counted and closed until the worker is started again."""
+    bus.away = False
+    counted = []
+
+    class Counters(MemoryCounters):
+        cut_off = True
+
+        async def count(self, workspace_id, crew_id, endings):
+            if self.cut_off:
+                self.cut_off = False
+                raise asyncio.CancelledError
+            counted.append([ending.job_id for ending in endings])
+
+    settling = Settlement(MemoryExecutions(), Counters(), bus, linger=0)
+    settling.start()
+    settling.add(ended("job_1", make_crew()))
+    await until(lambda: not settling.holds("job_1"))
+    await settling.stop(0.01)
+    assert counted == [["job_1"]]
