@@ -432,6 +432,10 @@ async def test_an_address_may_guess_only_so_many_tokens(world_of, talk):
             assert answer.headers["Retry-After"] == "60"
         async with world.connect("kasal_f", headers={"X-Forwarded-For": "203.0.113.8"}) as client:
             assert await talk.closed(client) == 4401, "another address has its own"
+        headers = [("Authorization", "Bearer kasal_g"), ("X-Forwarded-For", "203.0.113.9")]
+        headers.append(("X-Forwarded-For", "203.0.113.7"))  # what the proxy adds comes last
+        async with world.running.http.get(stream, headers=headers) as answer:
+            assert answer.status == 429, "an address that the client claims does not count"
         async with world.connect(headers=there) as client:
             await talk.say(client, type="ping")
             assert await talk.hear(client) == {"type": "pong"}

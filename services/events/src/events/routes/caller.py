@@ -31,7 +31,8 @@ def is_own_page(scope: Scope, origins: AllowedOrigins) -> bool:
 
 def client_address(scope: Scope) -> str:
     """Return the client's address: the one that the gateway forwards, else the peer's."""
-    forwarded = header(scope, b"x-forwarded-for").rpartition(",")[2].strip()
+    # Proxies append their client, some in a header of its own: what a client sends itself comes before.
+    forwarded = ",".join(_values(scope, b"x-forwarded-for")).rpartition(",")[2].strip()
     peer = scope.get("client")
     return forwarded or (str(peer[0]) if peer else _NO_ADDRESS)
 
