@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from common.contracts.events import EventType
-from common.contracts.messages import JobStop, JobSubmitted, MemoryRemembered, SessionRevoked
+from common.contracts.messages import JobSubmitted, MemoryRemembered
 
 LARGEST_MESSAGE = 4 * 1024 * 1024
 
@@ -70,8 +70,6 @@ DEAD_LETTERS_QUEUE = Queue("dead-letters", DEAD_LETTERS, ("",), dead_letters=Fal
 
 EXCHANGES = (JOBS, CONTROL, EVENTS, SESSIONS, MEMORY, DEAD_LETTERS)
 QUEUES = (JOBS_QUEUE, CREWS_EVENTS_QUEUE, CREWS_MEMORY_QUEUE, DEAD_LETTERS_QUEUE)
-
-FANOUT_TYPES = {CONTROL.name: JobStop.message_type, SESSIONS.name: SessionRevoked.message_type}
 
 HEADER_WORKSPACE = "workspace_id"
 HEADER_CREW = "crew_id"
