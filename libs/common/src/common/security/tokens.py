@@ -37,7 +37,7 @@ def bearer(header: str) -> str:
 def passable(token: str) -> str:
     """Return `token` if it could be one of ours by its form. Raises `Unauthorized`."""
     longest = LONGEST_OPAQUE if is_opaque(token) else LONGEST_TOKEN
-    if not token or len(token) > longest or not token.isascii():
+    if not token or len(token) > longest or not (token.isascii() and token.isprintable()):
         raise Unauthorized("The token is not valid.")
     return token
 
