@@ -90,7 +90,15 @@ MEANINGS = {
         "An e-mail for a forgotten password was not written. The traceback says why."
     ),
     "the signing keys could not be read; the known ones stay in use": "The keys in memory stay in use; rotation waits.",
-    "a token could not be exchanged again": "A socket keeps its token until it expires.",
+    "a token could not be exchanged again": "The connection stays open; tried again every 5 seconds.",
+    "auth exchanges no tokens for this door": (
+        "Requests with API keys are answered 503. `reason` is what auth said, such as that "
+        "`KASAL_SERVICE_SECRET` differs."
+    ),
+    "auth gave a token that does not hold here": (
+        "Requests with API keys are answered 503. `reason` says why: clocks that differ, or a signing "
+        "key that this process has not read yet."
+    ),
     "exchanging a token again failed with a bug": "The exchange of a socket's token is retried. Report it.",
     # Jobs
     "the database waits for room on its disk": (

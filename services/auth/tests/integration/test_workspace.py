@@ -241,9 +241,9 @@ async def test_internal_routes_are_for_services(client):
     await client.call("GET", "/auth/me", token=other, expect=401)
     for secret in ({}, {"X-Kasal-Service-Secret": "wrong"}):
         body = {"service": "gateway", "workspace_id": "*"}
-        await client.call("POST", "/internal/tokens/service", body, headers=secret, expect=401)
+        await client.call("POST", "/internal/tokens/service", body, headers=secret, expect=403)
         await client.call(
-            "POST", "/internal/tokens/exchange", {"token": "x"}, headers=secret, expect=401
+            "POST", "/internal/tokens/exchange", {"token": "x"}, headers=secret, expect=403
         )
 
 

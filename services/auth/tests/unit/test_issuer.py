@@ -132,7 +132,7 @@ async def test_the_sandbox_token_leads_to_the_sandbox_and_to_nobodys_keys(world)
 async def test_service_tokens_are_for_who_knows_the_secret(world):
     world.exchange.check_secret("a secret that the services share")
     for wrong in ("", "a secret", "ä secret that the services share"):
-        with pytest.raises(Unauthorized):
+        with pytest.raises(Forbidden):
             world.exchange.check_secret(wrong)
     identity = world.mint.read(world.exchange.service_token("gateway", "*"))
     assert (identity.kind, identity.workspace_id) == ("service", "*")

@@ -7,9 +7,12 @@ from dataclasses import dataclass
 from common.bounded_dict import BoundedDict
 from common.door.ports import TokenExchange
 from common.door.refusals import Refusals
-from common.errors import RateLimited, Unauthorized
+from common.errors import RateLimited, Unauthorized, Unavailable
 from common.identity import Identity
+from common.logs import get_logger
 from common.security.tokens import TokenVerifier, digest, is_opaque, passable
+
+log = get_logger(__name__)
 
 _REMEMBERED = 10_000
 """The most exchanged tokens that are cached, and the most refused ones."""
@@ -59,7 +62,7 @@ class CredentialCheck:
         an address, the token was admitted before and nothing is counted.
         """
         if not is_opaque(token):
-            identity = await self._verifier.verify(token)
+            identity = await self._verifier.verify(passable(token))
             if identity.kind != "access":
                 raise Unauthorized("A service token is not accepted here.")
             return Credential(identity)
@@ -108,7 +111,11 @@ class CredentialCheck:
                 jwt = await self._exchange.exchange(token)
             except Unauthorized:
                 raise Unauthorized("The token is not valid.") from None
-        return Credential(await self._verifier.verify(jwt), jwt)
+        try:
+            return Credential(await self._verifier.verify(jwt), jwt)
+        except Unauthorized as fault:  # the caller's own token is good
+            log.warning("auth gave a token that does not hold here", reason=fault.message)
+            raise Unavailable("The token cannot be checked now.") from fault
 
     def _remember(self, key: bytes, task: asyncio.Task[Credential]) -> None:
         del self._exchanging[key]

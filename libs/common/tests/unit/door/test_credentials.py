@@ -40,7 +40,19 @@ async def test_an_exchanged_token_is_replaced_before_it_ends(credentials, auth):
     assert len(auth.exchanged) == 2
 
 
-@pytest.mark.parametrize("token", ["", "x" * 9_000, "kasal_" + "x" * 1_000, "é"])
+@pytest.mark.parametrize(
+    "token",
+    [
+        "",
+        "x" * 9_000,
+        "kasal_" + "x" * 1_000,
+        "é",
+        "kasal_\0",
+        "kasal_\n",
+        "\udcff.a.b",
+        "a.b." + "c" * 9_000,
+    ],
+)
 async def test_what_can_be_no_token_of_ours_does_not_reach_auth(credentials, auth, token):
     with pytest.raises(Unauthorized):
         await credentials.check(token, ADDRESS)
@@ -62,6 +74,15 @@ async def test_a_refusal_is_remembered_for_a_while_but_not_that_auth_is_away(
     now = module.time.monotonic()
     monkeypatch.setattr(module.time, "monotonic", lambda: now + 11)
     auth.key = key
+    assert (await credentials.check("kasal_k", ADDRESS)).identity.session_id == "key_1"
+
+
+async def test_a_token_that_auth_has_just_signed_is_not_refused_for_auths_fault(credentials, auth):
+    good, auth.key = auth.key, replace(auth.key, expires_at=auth.key.issued_at - 60)
+    for _ in range(4):
+        with pytest.raises(Unavailable, match="cannot be checked now"):
+            await credentials.check("kasal_k", ADDRESS)
+    auth.key = good
     assert (await credentials.check("kasal_k", ADDRESS)).identity.session_id == "key_1"
 
 

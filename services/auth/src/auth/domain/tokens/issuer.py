@@ -6,7 +6,7 @@ from auth.domain.logins.sessions import digest
 from auth.domain.ports import ApiKeys, Clock, TokenMint, Workspaces
 from auth.domain.tokens import sandbox
 from auth.domain.tokens.identities import member_identity
-from common.errors import Unauthorized
+from common.errors import Forbidden, Unauthorized
 from common.identity import Identity, Role, TokenKind
 from common.security.rotation import RotatingSecret
 from common.security.tokens import API_KEY_PREFIX
@@ -38,9 +38,9 @@ class TokenIssuer:
         self._clock = clock
 
     def check_secret(self, shown: str) -> None:
-        """Raise `Unauthorized` unless `shown` is the services' secret."""
+        """Raise `Forbidden` unless `shown` is the services' secret: 401 is about the token in the body."""
         if not self.is_service(shown):
-            raise Unauthorized("The service secret is wrong.")
+            raise Forbidden("The service secret is wrong.")
 
     def is_service(self, shown: str) -> bool:
         """Return whether `shown` is the services' secret."""
