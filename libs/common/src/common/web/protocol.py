@@ -15,8 +15,8 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from common.errors import InvalidRequest, KasalError, PayloadTooLarge, UpstreamTimeout, envelope
 from common.ids import new_id
 from common.logs import get_logger
-from common.web.patience import Flow
 from common.web.requests import unsaid
+from common.web.slow_clients import Flow
 
 log = get_logger(__name__)
 

@@ -20,8 +20,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from common.process.starting import refusal
 from common.settings import CommonSettings
 from common.telemetry import Telemetry
-from common.web.patience import SlowClients
 from common.web.protocol import Protocol
+from common.web.slow_clients import SlowClients
 from common.web.socket_protocol import SocketProtocol
 
 _TICKS_A_SECOND = 10

@@ -12,7 +12,7 @@ from typing import Any
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.frames import Frame
 
-from common.web.patience import Flow
+from common.web.slow_clients import Flow
 
 _SLICE = 2_048
 """Bytes parsed at once: about 340 of the smallest frames, a few milliseconds."""
