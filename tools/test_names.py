@@ -31,7 +31,6 @@ TOGETHER = {
     "crews.domain.task_catalog": "integration/test_service.py",
     "crews.domain.tool_catalog": "integration/test_service.py",
     "crews.domain.tool_names": "unit/test_crew.py",
-    "crews.domain.tools": "integration/test_service.py",
     "events.domain.event": "unit/test_bodies.py",
     "events.domain.feed": "unit/test_relay.py",
     "events.domain.jobs": "unit/test_bodies.py",

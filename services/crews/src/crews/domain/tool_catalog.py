@@ -117,7 +117,7 @@ def _apply(tool: RegisteredTool, changes: ToolChanges) -> Changed:
     changed = RegisteredTool.model_validate({**tool.model_dump(), **values})
     moved = changed.origin != tool.origin
     wanted = unmask_headers(changed.headers, {} if moved else tool.headers)
-    if moved and changes.headers is None:
+    if moved and "headers" not in values:
         wanted = harmless_headers(tool.headers)
     dropped = tuple(name for name in changed.headers if name not in wanted)
     endpoint, lost = query_keys.unmask(changed.endpoint, None if moved else tool.endpoint)

@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     AfterValidator,
-    BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
@@ -16,6 +15,7 @@ from pydantic import (
 
 from common.contracts.crew import ToolSnapshot
 from common.contracts.crew_fields import JsonSchema
+from common.contracts.fields import Fields, partial, plain
 from crews.domain.drafts import CatalogInput
 from crews.domain.origins import Origin, endpoint_fault, origin
 
@@ -70,18 +70,23 @@ Credentials = Annotated[
 _OF_TOOLS = frozenset({"id", "tool_id", "status", "has_credentials", "warnings", "created_at"})
 
 
-class ToolDraft(CatalogInput):
-    READ_ONLY = _OF_TOOLS
+class ToolFields(Fields):
+    """A custom tool. A new field needs a default, or else tools stored before it cannot be read."""
 
     name: ToolName
     description: Description
     endpoint: Endpoint
     auth_type: AuthType = "none"
-    credentials: Credentials | None = None
     method: Method = "POST"
     parameters: Parameters = None
     headers: Headers = Field(default_factory=dict)
     idempotent: bool = False
+
+
+class ToolDraft(ToolFields, CatalogInput):
+    READ_ONLY = _OF_TOOLS
+
+    credentials: Credentials | None = None
 
     @model_validator(mode="after")
     def _complete(self) -> "ToolDraft":
@@ -89,35 +94,21 @@ class ToolDraft(CatalogInput):
         return self
 
 
-class ToolChanges(CatalogInput):
+@partial
+class ToolChanges(ToolFields, CatalogInput):
     READ_ONLY = _OF_TOOLS
 
-    name: ToolName | None = None
-    description: Description | None = None
-    endpoint: Endpoint | None = None
-    auth_type: AuthType | None = None
     credentials: Credentials | None = None
-    method: Method | None = None
-    parameters: Parameters = None
-    headers: Headers | None = None
-    idempotent: bool | None = None
 
 
-class RegisteredTool(BaseModel):
+@plain
+class RegisteredTool(ToolFields):
     """A registered tool; its credentials are kept apart from it, sealed."""
 
     model_config = ConfigDict(frozen=True)
 
     id: str
     workspace_id: str
-    name: str
-    description: str
-    endpoint: str
-    auth_type: AuthType
-    method: Method
-    parameters: dict[str, Any] | None
-    headers: dict[str, str]
-    idempotent: bool
     created_at: datetime
     has_credentials: bool = False
     """As the store has it; changes nothing there."""

@@ -1,6 +1,6 @@
 """Answer bodies of the routes of crews (what callers send is in `domain.drafts`)."""
 
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -13,7 +13,7 @@ from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.origins import Fate, mask_headers
 from crews.domain.tool_catalog import Changed
-from crews.domain.tools import RegisteredTool, ToolDraft
+from crews.domain.tools import RegisteredTool, ToolDraft, ToolFields
 
 CrewState = Literal["configuring", "active"]
 AgentState = Literal["ready", "busy"]
@@ -118,16 +118,11 @@ class ToolUpdated(Updated):
     warnings: list[str]
 
 
-class ToolView(AnswerModel):
+@complete
+class ToolView(ToolFields, AnswerModel):
     id: str
-    name: str
-    description: str
-    endpoint: str
-    auth_type: str
-    method: str
-    parameters: dict[str, Any] | None
-    headers: dict[str, str]
-    idempotent: bool
+    auth_type: str  # type: ignore[assignment]  # clients accept kinds and methods of newer versions
+    method: str  # type: ignore[assignment]
     has_credentials: bool
     warnings: list[str]
     created_at: Timestamp

@@ -1,0 +1,46 @@
+"""The models of a custom tool derive from one declaration."""
+
+from typing import Any
+
+import pytest
+from pydantic import BaseModel, ValidationError
+
+from common.times import utc_now
+from crews.domain.tools import RegisteredTool, ToolChanges, ToolDraft, ToolFields
+from crews.routes.bodies import ToolView
+
+SENT: dict[str, Any] = {"name": "crm", "description": "d", "endpoint": "https://a.example"}
+STORED = {**SENT, "id": "tool_custom_1", "workspace_id": "ws_1", "created_at": utc_now()}
+
+
+@pytest.mark.parametrize("model", [ToolDraft, ToolChanges, RegisteredTool, ToolView])
+def test_every_model_has_every_declared_field(model: type[BaseModel]) -> None:
+    assert set(ToolFields.model_fields) <= set(model.model_fields)
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("name", "two words"), ("description", "d" * 2_001), ("endpoint", "ftp://a")],
+)
+def test_rules_hold_for_what_is_sent_and_not_for_what_is_stored(field: str, value: str) -> None:
+    for model, sent in ((ToolDraft, SENT), (ToolChanges, {})):
+        with pytest.raises(ValidationError):
+            model.model_validate({**sent, field: value})
+    assert getattr(RegisteredTool.model_validate({**STORED, field: value}), field) == value
+
+
+def test_a_tool_that_was_stored_before_a_field_has_its_default() -> None:
+    tool = RegisteredTool.model_validate(STORED)
+    assert (tool.auth_type, tool.method, tool.headers) == ("none", "POST", {})
+    assert (tool.parameters, tool.idempotent, tool.has_credentials) == (None, False, False)
+
+
+def test_an_answer_leaves_nothing_out() -> None:
+    assert {
+        name for name, field in ToolView.model_fields.items() if not field.is_required()
+    } == set()
+
+
+def test_a_change_of_nothing_sets_nothing() -> None:
+    assert ToolChanges.model_validate({}).model_dump(exclude_unset=True) == {}
+    assert ToolChanges.model_validate({"headers": None}).headers is None
