@@ -5,16 +5,31 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import AliasChoices, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from common.security.rotation import SecretSetting
 
+_MOST_PORTS = 65_535
 _HIDDEN = re.compile("SECRET|KEY|TOKEN|PASSWORD")
-_PASSWORD = re.compile(r"//[^/@]*@")
-"""The user and password of a URL, which must not get into a log."""
+_PASSWORD = re.compile(r"//.*@")
+"""The user and password of a URL, which must not get into a log, even if they are not escaped."""
+
+
+def _check_ports(url: str) -> str:
+    """Return the URL of a backend unless a port in it is no port: each client fails differently on that."""
+    hosts = re.split("[/?#]", url.partition("://")[2], maxsplit=1)[0].rpartition("@")[2]
+    for host in hosts.split(","):
+        _, colon, port = host.rpartition("]")[2].partition(":")
+        if colon and not (port.isdecimal() and int(port) <= _MOST_PORTS):
+            raise ValueError("the port is not a number up to 65535")
+    return url
+
+
+BackendUrl = Annotated[str, AfterValidator(_check_ports)]
+"""The URL of a backend; a password in it is escaped."""
 
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
 
@@ -63,7 +78,7 @@ class PeerSettings(CommonSettings):
 
 
 class MongoSettings(CommonSettings):
-    mongo_url: str = Field(pattern=r"^mongodb(\+srv)?://")
+    mongo_url: BackendUrl = Field(pattern=r"^mongodb(\+srv)?://")
     """MongoDB, or SecantusDB with `retryWrites=false`."""
     mongo_database_prefix: str = Field(default="kasal_", pattern=r"^[A-Za-z0-9_-]*$")
     """Prefix of each database's name, before the name of its service."""
@@ -80,12 +95,12 @@ class SealingSettings(MongoSettings):
 
 
 class BusSettings(CommonSettings):
-    amqp_url: str = Field(pattern=r"^(amqps?|memory)://")
+    amqp_url: BackendUrl = Field(pattern=r"^(amqps?|memory)://")
     """RabbitMQ."""
 
 
 class RedisSettings(CommonSettings):
-    redis_url: str = Field(pattern=r"^(rediss?|unix|memory)://")
+    redis_url: BackendUrl = Field(pattern=r"^(rediss?|unix|memory)://")
     """Redis."""
 
 

@@ -54,6 +54,30 @@ def test_the_password_of_a_url_is_never_shown(monkeypatch):
     assert "@db/x" in told or "…@" in told
 
 
+@pytest.mark.parametrize(
+    ("url", "is_valid"),
+    [
+        ("mongodb://a,b:27018,[::1]:27019/x?replicaSet=rs0", True),
+        ("mongodb+srv://kasal:pass%2Fword@db.example.com", True),
+        ("mongodb://%2Frun%2Fmongodb-27017.sock/x", True),
+        ("mongodb://[::1]", True),
+        ("mongodb://db:abc/x", False),
+        ("mongodb://a:1,b:/x", False),
+        ("mongodb://db:65536", False),
+        ("mongodb://kasal:hunter2/hunter2@db:27017", False),
+    ],
+)
+def test_the_ports_of_a_url_are_numbers(monkeypatch, url, is_valid):
+    monkeypatch.setenv("KASAL_MONGO_URL", url)
+    if is_valid:
+        assert load(MongoSettings).mongo_url == url
+    else:
+        told = message(MongoSettings)
+        assert told.startswith("KASAL_MONGO_URL is wrong: ")
+        assert "the port is not a number up to 65535" in told
+        assert "hunter2" not in told
+
+
 def test_a_list_that_is_not_json_is_one_line(monkeypatch):
     monkeypatch.setenv("KASAL_ORIGINS", "[unquoted")
     assert "origins" in message(Lists)
