@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 COMMANDS: Mapping[str, str] = {
     "run": "start the whole platform in one process, for a laptop",
@@ -15,6 +15,8 @@ COMMANDS: Mapping[str, str] = {
     "doctor": "check what the platform needs to run",
 }
 _HELP = ("-h", "--help")
+_INTERRUPTED = 130
+"""The exit code of a program that Ctrl-C ended, as shells count it."""
 
 
 def main() -> None:
@@ -23,11 +25,21 @@ def main() -> None:
     if name in _HELP:
         sys.stdout.write(_overview())
     elif name in COMMANDS:
+        try:
+            _run(name, arguments)
+        except KeyboardInterrupt:
+            sys.exit(_INTERRUPTED)
+    else:
+        sys.exit(f"There is no command {name!r}. The commands are: {', '.join(COMMANDS)}.")
+
+
+def _run(name: str, arguments: Sequence[str]) -> None:
+    from kasal_platform.faults import ending_plainly
+
+    with ending_plainly():
         # Import only this command's module: others may need libraries that are not installed.
         module = importlib.import_module(f"kasal_platform.commands.{name.replace('-', '_')}")
         module.main(arguments)
-    else:
-        sys.exit(f"There is no command {name!r}. The commands are: {', '.join(COMMANDS)}.")
 
 
 def _overview() -> str:

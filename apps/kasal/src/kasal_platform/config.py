@@ -41,6 +41,10 @@ class Settings(CommonSettings):
         return self.allowed_hosts or f"localhost,127.0.0.1,[::1],{self.host}"
 
 
+class SecretsDamaged(Exception):  # noqa: N818 - it says what happened
+    """The file of secrets cannot be read; the text is one plain line."""
+
+
 @dataclass(frozen=True)
 class Secrets:
     """The secret that the services share and the key for stored credentials; kept between starts."""
@@ -50,10 +54,19 @@ class Secrets:
 
 
 def secrets_in(folder: Path) -> Secrets:
-    """Return the secrets in `folder`; create them, readable only by the user, if missing."""
+    """Return the secrets in `folder`; create them, readable only by the user, if missing.
+
+    Raises `SecretsDamaged`.
+    """
     path = folder / "secrets.json"
     if path.exists():
-        return Secrets(**json.loads(path.read_text()))
+        try:
+            return Secrets(**json.loads(path.read_text()))
+        except (ValueError, TypeError):
+            raise SecretsDamaged(
+                f"{path} is damaged: put back the one of your backup. If nothing was ever stored in "
+                f"{folder}, remove it."
+            ) from None
     made = Secrets(service_secret=secrets.token_urlsafe(32), secret_key=secrets.token_urlsafe(32))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

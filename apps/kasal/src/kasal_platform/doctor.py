@@ -164,6 +164,10 @@ def _look_at_program(name: str, program: str, *, installed: bool) -> Finding:
 
 def look_at_disk(folder: Path) -> Finding:
     there = next(path for path in (folder.absolute(), *folder.absolute().parents) if path.exists())
+    if not there.is_dir() or not os.access(there, os.W_OK | os.X_OK):
+        return Finding(
+            "wrong", f"{folder} cannot be written: look at {there}, or set KASAL_DATA_DIR"
+        )
     free = shutil.disk_usage(there).free
     text = f"{free // 1024**2:,} MB are free for {folder}"
     if free < _LEAST_ROOM:

@@ -82,11 +82,14 @@ class Process:
 
     async def ready(self) -> None:
         url = f"{self.url}/readyz"
-        async with asyncio.timeout(READY_WITHIN), aiohttp.ClientSession() as http:
-            while not await _is_ready(http, url):
-                if not self.running:
-                    raise StackFailed(f"{self.name} ended while starting; see {self.log}")
-                await asyncio.sleep(0.05)
+        try:
+            async with asyncio.timeout(READY_WITHIN), aiohttp.ClientSession() as http:
+                while not await _is_ready(http, url):
+                    if not self.running:
+                        raise StackFailed(f"{self.name} ended while starting; see {self.log}")
+                    await asyncio.sleep(0.05)
+        except TimeoutError:
+            raise StackFailed(f"{self.name} did not get ready in time; see {self.log}") from None
 
     async def wait_for_exit(self) -> str:
         """Wait until it has ended; return its exit status and where its log is."""

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Self
 
+from common.settings import CommonSettings, load
 from executor.config import Settings as ExecutorSettings
 from kasal_platform.config import Settings, secrets_in
 from kasal_platform.embedded.database import Database
@@ -16,7 +17,13 @@ from kasal_platform.parts import Backend, Process, StackPart
 from kasal_platform.services import services
 
 _LEAST_WORKERS = 2
-_DRAIN = ExecutorSettings.model_fields["drain_seconds"].default
+_DRAIN = ExecutorSettings.model_fields["drain_seconds"]
+
+
+class _Draining(CommonSettings):
+    """What the stack must know of its workers, to wait long enough for them."""
+
+    drain_seconds: float = _DRAIN  # type: ignore[assignment]
 
 
 class Stack:
@@ -116,7 +123,8 @@ class Stack:
     ) -> list[Process]:
         arguments = ("executor", "work") if kind == "worker" else (kind, "serve")
         alone = len(ports) == 1 and kind != "worker"
-        drain = float(shared.get("KASAL_DRAIN_SECONDS") or _DRAIN)
+        told = shared.get("KASAL_DRAIN_SECONDS") or _DRAIN.default
+        drain = load(_Draining, drain_seconds=told).drain_seconds
         names = [kind] if alone else [f"{kind}-{number}" for number in range(1, len(ports) + 1)]
         return [
             Process(

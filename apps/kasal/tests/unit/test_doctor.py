@@ -57,6 +57,13 @@ def test_missing_stand_ins_are_wrong_and_missing_servers_are_not(
     assert states == ["wrong", "wrong", "note", "note"]
 
 
+def test_a_file_in_the_place_of_the_data_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    finding = doctor.look_at_disk(tmp_path / "file" / "data")
+    assert finding.state == "wrong"
+    assert f"look at {tmp_path / 'file'}" in finding.text
+
+
 @pytest.mark.parametrize(("megabytes", "state"), [(100, "wrong"), (1_000, "note"), (10_000, "ok")])
 def test_a_disk_needs_room(
     megabytes: int, state: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path

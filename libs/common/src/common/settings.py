@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+from pydantic_core import PydanticCustomError
 from pydantic_settings import BaseSettings, SettingsConfigDict, SettingsError
 
 from common.security.rotation import SecretSetting
@@ -24,7 +25,7 @@ def _check_ports(url: str) -> str:
     for host in hosts.split(","):
         _, colon, port = host.rpartition("]")[2].partition(":")
         if colon and not (port.isdecimal() and int(port) <= _MOST_PORTS):
-            raise ValueError("the port is not a number up to 65535")
+            raise PydanticCustomError("port", "the port is not a number up to 65535")
     return url
 
 

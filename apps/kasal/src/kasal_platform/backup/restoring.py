@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import bson
+from bson.errors import InvalidBSON
 from bson.raw_bson import RawBSONDocument
 from pymongo import MongoClient
 from pymongo.collection import Collection
@@ -15,7 +16,7 @@ from common.settings import MongoSettings
 from common.storage import migrations
 from kasal_platform.backup.plan import LEFT_OUT, SERVICES, Document
 from kasal_platform.console import say
-from kasal_platform.databases import CannotRestore
+from kasal_platform.databases import BackupRefused
 from kasal_platform.schemas import SCHEMAS, migrate_all
 
 _BATCH = 500
@@ -28,8 +29,8 @@ def restore(
 ) -> None:
     """Restore the databases in `folder` and migrate them to the schema of this code.
 
-    No service starts on a database before it is complete. Raises `CannotRestore` before anything is
-    written if the databases are not empty, or the backup is incomplete or too new.
+    No service starts on a database before it is complete. Raises `BackupRefused` before anything is
+    written if the databases are not empty, or the backup is incomplete, damaged or too new.
     """
     sources = {service: _source(folder, service) for service in SERVICES}
     databases = {name: client[settings.mongo_database_prefix + name] for name in SERVICES}
@@ -37,7 +38,10 @@ def restore(
         for noted in _read(source / "schema.bson"):
             version = migrations.version_in(noted, SCHEMAS[service], source.name)
             if version > SCHEMAS[service].version:
-                raise CannotRestore(f"{source} was saved by a newer version: restore it with that.")
+                raise BackupRefused(f"{source} was saved by a newer version: restore it with that.")
+    for path in (path for source in sources.values() for path in source.glob("*.bson")):
+        for _ in _read(path):
+            pass  # a damaged file must not cost the data that it would replace
     for database in databases.values():
         _make_room(client, database, drop=drop)
     for service, source in sources.items():
@@ -52,9 +56,9 @@ def restore(
 def _source(folder: Path, service: str) -> Path:
     found = [path for path in folder.glob(f"*{service}") if path.is_dir()]
     if len(found) != 1:
-        raise CannotRestore(f"{folder} must hold one folder of the service {service}.")
+        raise BackupRefused(f"{folder} must hold one folder of the service {service}.")
     if not (found[0] / "schema.bson").exists():
-        raise CannotRestore(
+        raise BackupRefused(
             f"{found[0]} has no schema.bson: it is not a complete backup of {service}."
         )
     return found[0]
@@ -67,7 +71,7 @@ def _make_room(client: MongoClient[Document], database: Database[Document], *, d
         if name != "schema" and database[name].find_one({}, {"_id": 1}) is not None
     ]
     if filled and not drop:
-        raise CannotRestore(
+        raise BackupRefused(
             f"{database.name} is not empty ({', '.join(sorted(filled))}): end all services and drop"
             " it, or say DROP=1 (--drop)."
         )
@@ -75,8 +79,11 @@ def _make_room(client: MongoClient[Document], database: Database[Document], *, d
 
 
 def _read(path: Path) -> Iterator[RawBSONDocument]:
-    with path.open("rb") as file:
-        yield from bson.decode_file_iter(file, _RAW)
+    try:
+        with path.open("rb") as file:
+            yield from bson.decode_file_iter(file, _RAW)
+    except InvalidBSON as fault:
+        raise BackupRefused(f"{path} is damaged: {fault}") from None
 
 
 def _insert(collection: Collection[Any], documents: Iterable[RawBSONDocument]) -> int:

@@ -3,8 +3,10 @@
 Each database has a folder with each collection's documents as BSON and its indexes as JSON.
 """
 
+import contextlib
 import os
-from collections.abc import Iterable
+import shutil
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import bson
@@ -23,21 +25,48 @@ from kasal_platform.backup.plan import (
     mends,
 )
 from kasal_platform.console import say
-from kasal_platform.databases import CannotRestore
+from kasal_platform.databases import BackupRefused
 
 _RAW: bson.CodecOptions[RawBSONDocument] = bson.CodecOptions(document_class=RawBSONDocument)
 
 
 def save(client: MongoClient[Document], settings: MongoSettings, folder: Path) -> None:
-    """Write the databases into `folder`, which appears only when it is complete."""
+    """Write the databases into `folder`, which appears only when it is complete.
+
+    Raises `BackupRefused` if the folder exists.
+    """
+    with _new_folder(folder) as partial:
+        _save_all(client, settings, partial)
+    say(f"saved in {folder}; keep KASAL_SECRET_KEY too, and apart from it")
+
+
+@contextlib.contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Yield a folder to fill: at the end of the block it becomes `folder`, after a fault it is removed."""
     if folder.exists():
-        raise CannotRestore(f"{folder} exists already: name a new folder.")
+        raise BackupRefused(f"{folder} exists already: name a new folder.")
     partial = folder.with_name(folder.name + ".partial")
+    try:
+        partial.mkdir(parents=True, mode=0o700)
+    except FileExistsError:
+        raise BackupRefused(
+            f"{partial} exists: another backup is being saved there, or one was killed. "
+            "Remove it, or name another folder."
+        ) from None
+    try:
+        yield partial
+        partial.rename(folder)
+    except BaseException:
+        shutil.rmtree(partial)
+        raise
+
+
+def _save_all(client: MongoClient[Document], settings: MongoSettings, into: Path) -> None:
     databases = {name: client[settings.mongo_database_prefix + name] for name in SERVICES}
     rules = mends(beginning := Beginning.of(databases["executor"]))
     for service, database in databases.items():
-        target = partial / database.name
-        target.mkdir(parents=True, mode=0o700)
+        target = into / database.name
+        target.mkdir(mode=0o700)
         for name in collections_in_order(service, database.list_collection_names()):
             source: Iterable[Document] = database[name].find()
             if name == "counters":
@@ -47,8 +76,6 @@ def save(client: MongoClient[Document], settings: MongoSettings, folder: Path) -
             count = _write(target / f"{name}.bson", source, rules.get((service, name)))
             (target / f"{name}.metadata.json").write_text(_metadata(database[name]))
             say(f"{database.name}.{name}: {count} documents")
-    partial.rename(folder)
-    say(f"saved in {folder}; keep KASAL_SECRET_KEY too, and apart from it")
 
 
 def _write(path: Path, documents: Iterable[Document], mend: Mend | None) -> int:

@@ -9,12 +9,12 @@ from pathlib import Path
 
 from kasal_platform.backup.saving import save
 from kasal_platform.console import command_parser
-from kasal_platform.databases import client_of, ending_plainly, given_databases
+from kasal_platform.databases import client_of, given_databases
 
 
 def main(arguments: Sequence[str]) -> None:
     parser = command_parser("backup", __doc__)
     parser.add_argument("folder", type=Path, help="a new folder")
     folder = parser.parse_args(arguments).folder
-    with ending_plainly(), given_databases() as settings, client_of(settings) as client:
+    with given_databases() as settings, client_of(settings) as client:
         save(client, settings, folder)

@@ -1,13 +1,13 @@
 """Show the dead letters of the broker that KASAL_AMQP_URL names, or send them back."""
 
 import asyncio
-import os
 import sys
 from collections.abc import Sequence
 
 from aio_pika.exceptions import CONNECTION_EXCEPTIONS
 
 from common.bus.dead_letters import Letter, list_dead_letters, replay
+from common.settings import BusSettings, load
 from kasal_platform.console import command_parser, say
 
 _SHOWN = 300
@@ -18,7 +18,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("verb", nargs="?", choices=["list", "replay"], default="list")
     parser.add_argument("ids", nargs="*", help="message ids to replay; all without any")
     asked = parser.parse_args(arguments)
-    url = os.environ.get("KASAL_AMQP_URL", "")
+    if asked.ids and asked.verb == "list":
+        parser.error("ids are for replay")
+    url = load(BusSettings).amqp_url
     if not url.startswith("amqp"):
         sys.exit("KASAL_AMQP_URL must name a RabbitMQ; the in-process bus ends with its process")
     try:
@@ -29,6 +31,8 @@ def main(arguments: Sequence[str]) -> None:
     for letter in letters:
         say(_letter_text(letter))
     say(f"{len(letters)} {'sent back' if asked.verb == 'replay' else 'dead letters'}")
+    if missing := set(asked.ids) - {letter.message_id for letter in letters}:
+        sys.exit(f"Not sent back, gone or from an unknown queue: {', '.join(sorted(missing))}")
 
 
 def _letter_text(letter: Letter) -> str:

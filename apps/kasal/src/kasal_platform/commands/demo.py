@@ -3,6 +3,7 @@
 KASAL_DEMO_EMAIL and KASAL_DEMO_PASSWORD name the user, who may exist already.
 """
 
+import argparse
 import asyncio
 import sys
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument(
         "url",
         nargs="?",
+        type=_web_address,
         default=f"http://{settings.host}:{settings.port}",
         help="where the platform answers (%(default)s)",
     )
@@ -30,3 +32,9 @@ def main(arguments: Sequence[str]) -> None:
         asyncio.run(show_demo(url.rstrip("/") + "/api/v1", settings))
     except (ApiError, aiohttp.ClientError, TimeoutError) as fault:
         sys.exit(f"The demo cannot be shown on {url}: {fault}")
+
+
+def _web_address(text: str) -> str:
+    if not text.startswith(("http://", "https://")):
+        raise argparse.ArgumentTypeError(f"{text!r} does not start with http:// or https://")
+    return text

@@ -8,11 +8,11 @@ import asyncio
 from collections.abc import Sequence
 
 from kasal_platform.console import command_parser, say
-from kasal_platform.databases import ending_plainly, given_databases
+from kasal_platform.databases import given_databases
 from kasal_platform.schemas import migrate_all
 
 
 def main(arguments: Sequence[str]) -> None:
     command_parser("migrate", __doc__).parse_args(arguments)
-    with ending_plainly(), given_databases() as settings:
+    with given_databases() as settings:
         asyncio.run(migrate_all(settings, say))

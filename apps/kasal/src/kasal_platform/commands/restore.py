@@ -8,7 +8,7 @@ from pathlib import Path
 
 from kasal_platform.backup.restoring import restore
 from kasal_platform.console import command_parser
-from kasal_platform.databases import client_of, ending_plainly, given_databases
+from kasal_platform.databases import client_of, given_databases
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -16,5 +16,5 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("folder", type=Path, help="the folder of the backup")
     parser.add_argument("--drop", action="store_true", help="replace what the databases hold")
     asked = parser.parse_args(arguments)
-    with ending_plainly(), given_databases() as settings, client_of(settings) as client:
+    with given_databases() as settings, client_of(settings) as client:
         restore(client, settings, asked.folder, drop=asked.drop)
