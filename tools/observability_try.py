@@ -27,6 +27,7 @@ from openapi import ROOT
 from common.logs import configure_logging
 from kasal_platform.config import Settings
 from kasal_platform.local.program import LocalProgram, free_port, replies
+from kasal_platform.services import services
 from kasal_platform.stack import Stack, stack_in
 
 HERE = ROOT / "deploy/observability"
@@ -34,7 +35,6 @@ _JOBS = 20
 _SCRAPE = "1s"
 _READ_FOR = 40.0
 """Seconds that Prometheus gets to have read everything; the platform counts every 15."""
-_NAMES = {"executor-api": "executor", "executor-worker": "worker"}
 _VARIABLES = {"$__rate_interval": "20s", "$worker": ".*", "$service": ".*", "$provider": ".*"}
 _FIRING = 'ALERTS{alertname="KasalDeadLettersGrow", alertstate="firing"}'
 _MAY_BE_EMPTY = {
@@ -75,8 +75,10 @@ def configuration(stack: Stack, folder: Path) -> Path:
     config["global"]["scrape_interval"] = config["global"]["evaluation_interval"] = _SCRAPE
     config["global"]["scrape_timeout"] = _SCRAPE
     kept = []
+    processes = [names for service in services().values() for names in service.processes.values()]
+    in_stack = {names.kubernetes: names.compose for names in processes}
     for scrape in config["scrape_configs"]:
-        wanted = _NAMES.get(scrape["job_name"], scrape["job_name"])
+        wanted = in_stack.get(scrape["job_name"])
         ports = [
             process.metrics_port
             for name, process in stack.processes.items()

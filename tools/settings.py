@@ -6,6 +6,7 @@ the docstring below the field, a default the field's own.
 
 import argparse
 import ast
+import importlib
 import inspect
 import sys
 import textwrap
@@ -18,28 +19,20 @@ from openapi import ROOT, write_or_check
 from pydantic import AliasChoices
 from pydantic.fields import FieldInfo
 
-import auth.config
-import crews.config
-import events.config
-import executor.config
-import gateway.config
 import kasal_platform.config
 from common.settings import CommonSettings
 from executor.models.provider import model_providers
+from kasal_platform.services import FRONT_DOOR, inner_services
 
 TARGET = ROOT / "README.md"
 _BEGIN = "<!-- settings: made by tools/settings.py -->"
 _END = "<!-- end of settings -->"
 
+_SERVICES = (FRONT_DOOR, *inner_services())
 _READERS: dict[str, type[CommonSettings]] = {
-    "gateway": gateway.config.Settings,
-    "auth": auth.config.Settings,
-    "crews": crews.config.Settings,
-    "executor": executor.config.Settings,
-    "events": events.config.Settings,
+    **{name: importlib.import_module(f"{name}.config").Settings for name in _SERVICES},
     "make run": kasal_platform.config.Settings,
 }
-_SERVICES = tuple(name for name in _READERS if name != "make run")
 
 _TOPICS = {
     "Where things are": (

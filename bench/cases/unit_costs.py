@@ -22,10 +22,11 @@ from opentelemetry.metrics import NoOpMeterProvider
 from redis.asyncio import Redis
 
 import common.storage.mongo
+from bench.harness.local_model import LocalModel
 from bench.harness.processes import cpu_seconds, scratch
 from bench.harness.replies import REPLY, REPORT, RESULT, TOOL, ReportModel, write_file
 from bench.harness.report import Report
-from bench.harness.worker import WORKSPACE, LocalModel, OneCrew, Side, side
+from bench.harness.worker import WORKSPACE, OneCrew, Side, side
 from common.identity import Identity, Role
 from common.logs import configure_logging
 from devkit.commands import Commands

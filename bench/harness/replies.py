@@ -7,15 +7,15 @@ The same model is one in this process (`ReportModel`) and a server of OpenAI's c
 import asyncio
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
 
+from bench.harness.local_model import SILENT, LocalModel
 from bench.harness.workload import ANSWER
 from executor.models.dialogue import Dialogue, Reply, Tokens, ToolRequest
-from executor.models.model import Listener, SilentListener
+from executor.models.model import Listener
 from executor.tools.spec import ToolSpec
 from kasal_platform.local.program import free_port
 
@@ -23,7 +23,6 @@ REPLY, RESULT = 3_000, 4_000
 """Characters of a report, and of what a tool returns."""
 FILE = "market.csv"
 TOOL = "file_reader"
-_SILENT = SilentListener()
 _WORDS = ANSWER.replace(";", "").split()
 _SAID = "I read the workspace's figures before I answer."
 
@@ -46,23 +45,11 @@ def write_file(files: Path, workspace_id: str) -> None:
     (folder / FILE).write_text(prose(RESULT, seed=1))
 
 
-@dataclass(frozen=True)
-class ReportModel:
-    """Answers in this process after `latency` seconds."""
-
-    latency: float
-    label: str = "local"
-    provider: str = "local"
-    stands_for: str | None = None
-
-    async def resolve(self, name: str) -> "ReportModel":
-        return self
-
-    def price(self, tokens: Tokens) -> None:
-        return None
+class ReportModel(LocalModel):
+    """Reads the file, then writes its report, each after `latency` seconds."""
 
     async def request(
-        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _SILENT
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = SILENT
     ) -> Reply:
         await asyncio.sleep(self.latency)
         if dialogue.results():

@@ -24,6 +24,7 @@ from typing import Any
 import uvloop
 from pymongo import AsyncMongoClient
 
+from bench.harness.local_model import LocalModel
 from bench.harness.processes import cpu_seconds
 from bench.harness.workload import ANSWER, INPUTS, LATENCY, PARTS
 from common.bus import Bus, Message
@@ -49,15 +50,12 @@ from executor.domain.meters import NoMeters
 from executor.engine.ports import ModelSource, ToolSource
 from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
-from executor.models.dialogue import Dialogue, Reply, Tokens
-from executor.models.model import Listener, SilentListener
 from executor.models.patience import ModelPatience
 from executor.models.remote import RemoteModel
 from executor.models.traits import Traits
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes
-from executor.tools.spec import ToolSpec
 from executor.wiring import SERVICE, build_worker
 from kasal_platform.embedded.backends import InProcessBackends
 from kasal_platform.local import secantus
@@ -65,31 +63,7 @@ from kasal_platform.local.program import LocalProgram
 
 WORKSPACE, CREW = "ws_bench", "crew_bench"
 _WARM_UP = 5
-_SILENT = SilentListener()
 _PATIENCE = 90.0
-
-
-@dataclass(frozen=True)
-class LocalModel:
-    """Answers in this process after `latency` seconds; there are no others."""
-
-    latency: float
-    label: str = "local"
-    provider: str = "local"
-    stands_for: str | None = None
-
-    async def resolve(self, name: str) -> "LocalModel":
-        return self
-
-    def price(self, tokens: Tokens) -> None:
-        return None
-
-    async def request(
-        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = _SILENT
-    ) -> Reply:
-        if self.latency:
-            await asyncio.sleep(self.latency)
-        return Reply(ANSWER, tokens=Tokens(200, 60))
 
 
 class LibraryModels:

@@ -1,0 +1,36 @@
+"""A model in this process: it costs nothing but the time that it is told to take."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+from bench.harness.workload import ANSWER
+from executor.models.dialogue import Dialogue, Reply, Tokens
+from executor.models.model import Listener, SilentListener
+from executor.tools.spec import ToolSpec
+
+SILENT = SilentListener()
+
+
+@dataclass(frozen=True)
+class LocalModel:
+    """Answers in this process after `latency` seconds; there are no others."""
+
+    latency: float
+    label: str = "local"
+    provider: str = "local"
+    stands_for: str | None = None
+
+    async def resolve(self, name: str) -> Self:
+        return self
+
+    def price(self, tokens: Tokens) -> None:
+        return None
+
+    async def request(
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener = SILENT
+    ) -> Reply:
+        if self.latency:
+            await asyncio.sleep(self.latency)
+        return Reply(ANSWER, tokens=Tokens(200, 60))
