@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections import Counter
 from dataclasses import dataclass
 
+from common.addresses import counted_as
 from common.bounded_dict import BoundedDict
 from common.door.ports import TokenExchange
 from common.door.refusals import Refusals
@@ -52,14 +54,15 @@ class CredentialCheck:
         self._exchanged: BoundedDict[bytes, Credential] = BoundedDict(remembered)
         self._refused: BoundedDict[bytes, float] = BoundedDict(remembered)
         self._exchanging: dict[bytes, asyncio.Task[Credential]] = {}
+        self._undecided: Counter[str] = Counter()
         self._room = asyncio.Semaphore(_EXCHANGES_AT_ONCE)
 
     async def check(self, token: str, address: str | None = None) -> Credential:
         """Return the credential of `token`, sent from `address`; this does not check revocation.
 
         Raises `Unauthorized` if it is invalid, `Unavailable` if auth is needed but down, and
-        `RateLimited` if auth would be needed and too many tokens from `address` were refused. Without
-        an address, the token was admitted before and nothing is counted.
+        `RateLimited` if auth would be needed and too many tokens from `address` were refused or are being
+        checked. Without an address, the token was admitted before and nothing is counted.
         """
         if not is_opaque(token):
             identity = await self._verifier.verify(passable(token))
@@ -94,16 +97,38 @@ class CredentialCheck:
             raise Unauthorized("The token is not valid.")
         task = self._exchanging.get(key)
         if task is None:
+            if known is not None:  # no guess: auth has accepted it before
+                address = None
             self._limit(address)
             task = self._exchanging[key] = asyncio.create_task(self._exchange_token(token))
             task.add_done_callback(lambda done: self._remember(key, done))
+            self._count_undecided(task, address)
         return await asyncio.shield(task)
 
     def _limit(self, address: str | None) -> None:
-        if address is not None and self._refusals.exhausted(address):
-            raise RateLimited("Too many tokens from this address were refused.", retry_after=60)
+        if address is not None:
+            if self._refusals.exhausted(address):
+                raise RateLimited("Too many tokens from this address were refused.", retry_after=60)
+            if self._refusals.exhausted(address, self._undecided[counted_as(address)]):
+                raise RateLimited(
+                    "Too many tokens from this address are being checked.", retry_after=5
+                )
         if len(self._exchanging) >= _EXCHANGES_WAITING:
             raise RateLimited("Too many tokens are being checked.", retry_after=5)
+
+    def _count_undecided(self, task: asyncio.Task[Credential], address: str | None) -> None:
+        """Count the exchange for its address until it is over: many at once are guesses too."""
+        if address is None:
+            return
+        counted = counted_as(address)
+        self._undecided[counted] += 1
+
+        def decide(_: asyncio.Task[Credential]) -> None:
+            self._undecided[counted] -= 1
+            if not self._undecided[counted]:
+                del self._undecided[counted]
+
+        task.add_done_callback(decide)
 
     async def _exchange_token(self, token: str) -> Credential:
         async with self._room:

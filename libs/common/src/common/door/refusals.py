@@ -25,10 +25,13 @@ class Refusals:
         self._clock = clock
         self._windows: BoundedDict[str, Window] = BoundedDict(remembered)
 
-    def exhausted(self, address: str) -> bool:
-        """Return whether `address` may try no other token now; counts nothing."""
-        window = self._windows.get(counted_as(address))
-        return window is not None and not self._has_room(window)
+    def exhausted(self, address: str, undecided: int = 0) -> bool:
+        """Return whether `address` may try no other token now, while `undecided` may yet be refused.
+
+        It counts nothing.
+        """
+        window = self._windows.get(counted_as(address)) or Window()
+        return not self._has_room(window, undecided)
 
     def add(self, address: str) -> None:
         """Count one more refused token of `address`, up to the limit."""
@@ -37,7 +40,7 @@ class Refusals:
         if self._has_room(window):
             window.count += 1
 
-    def _has_room(self, window: Window) -> bool:
+    def _has_room(self, window: Window, undecided: int = 0) -> bool:
         now = self._clock()
         window.roll(now, MINUTE)
-        return window.admits(now, MINUTE, self._limit)
+        return window.admits(now, MINUTE, self._limit - undecided)

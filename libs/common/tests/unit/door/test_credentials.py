@@ -114,6 +114,41 @@ async def test_the_renewal_of_an_admitted_token_is_not_counted(credentials, auth
         await credentials.check("kasal_last", ADDRESS)
 
 
+async def test_a_token_in_use_is_renewed_whatever_others_at_its_address_try(credentials, auth):
+    good, auth.key = auth.key, replace(auth.key, expires_at=auth.key.issued_at + 9)
+    await credentials.check("kasal_k", ADDRESS)
+    auth.key = None
+    for number in range(3):
+        with pytest.raises(Unauthorized):
+            await credentials.check(f"kasal_{number}", ADDRESS)
+    auth.key = good
+    assert (await credentials.check("kasal_k", ADDRESS)).identity.session_id == "key_1"
+    with pytest.raises(RateLimited):
+        await credentials.check("kasal_3", ADDRESS)
+
+
+async def test_tokens_sent_at_once_are_guesses_too(credentials, auth):
+    auth.gate.clear()
+    auth.key = None
+    flood = [
+        asyncio.create_task(credentials.check(f"kasal_{number}", f"2001:db8:1:2::{number}"))
+        for number in range(5)
+    ]
+    other = asyncio.create_task(credentials.check("kasal_other", ADDRESS))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert auth.under_way == 4
+    auth.gate.set()
+    ends = [type(end) for end in await asyncio.gather(*flood, other, return_exceptions=True)]
+    assert ends == [*[Unauthorized] * 3, *[RateLimited] * 2, Unauthorized]
+
+
+async def test_good_tokens_sent_at_once_leave_nothing_counted(credentials, auth):
+    for turn in range(4):
+        await asyncio.gather(*(credentials.check(f"kasal_{turn}{n}", ADDRESS) for n in range(3)))
+    assert len(auth.exchanged) == 12
+
+
 async def test_a_flood_from_many_addresses_reaches_auth_in_bounds(credentials, auth, monkeypatch):
     monkeypatch.setattr(module, "_EXCHANGES_WAITING", 100)
     auth.gate.clear()
