@@ -53,7 +53,7 @@ def _row(document: dict[str, Any], route: str, operation: dict[str, Any]) -> str
 
 def _queries(document: dict[str, Any], operation: dict[str, Any]) -> Iterator[str]:
     for parameter in operation.get("parameters", ()):
-        found = _resolved(document, parameter)
+        found = _resolve(document, parameter)
         if found["in"] != "path":
             mark = "?" if found["in"] == "query" else ""
             yield f"`{mark}{found['name']}`"
@@ -64,7 +64,7 @@ def _fields(document: dict[str, Any], content: dict[str, Any]) -> list[str]:
     schema = content.get("content", {}).get("application/json", {}).get("schema", {})
     request = "headers" not in content and "description" not in content
     options = schema.get("anyOf", [schema])
-    found = _resolved(document, next(one for one in options if one.get("type") != "null"))
+    found = _resolve(document, next(one for one in options if one.get("type") != "null"))
     required = found.get("required", ()) if request else ()
     names = found.get("properties", {})
     return [f"**`{name}`**" if name in required else _plain(name, request) for name in names]
@@ -74,7 +74,7 @@ def _plain(name: str, request: bool) -> str:
     return f"`{name}`" if request else name
 
 
-def _resolved(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
+def _resolve(document: dict[str, Any], value: dict[str, Any]) -> dict[str, Any]:
     while "$ref" in value:
         found: Any = document
         for part in value["$ref"].removeprefix("#/").split("/"):

@@ -17,7 +17,7 @@ from executor.models.provider import model_providers
 from executor.tools.built_in_tool import built_in_tools
 
 
-def ordered(declared: dict[str, dict[str, Any]], document: Path) -> str:
+def in_order(declared: dict[str, dict[str, Any]], document: Path) -> str:
     """Return the declarations as JSON, those that `document` lists already in its order."""
     listed = [entry["name"] for entry in json.loads(document.read_bytes())]
     kept = [name for name in listed if name in declared]
@@ -39,7 +39,7 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="only say whether they are up to date")
     check = parser.parse_args().check
     for document, declared in documents().items():
-        text = ordered(declared, document)
+        text = in_order(declared, document)
         write_or_check(document, text, check=check, command="python tools/built_in.py")
 
 

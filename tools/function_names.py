@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+_READ = ("*/*/src/**/*.py", "bench/**/*.py", "tools/**/*.py")
 CALLED_BY_LIBRARIES = frozenset(
     {"connection_made", "connection_lost", "data_received", "started", "succeeded", "failed"}
 )
@@ -37,7 +38,7 @@ def main() -> None:
     """Print each such name with its place, and end the process with 1 if there are any."""
     faults = [
         f"{path.relative_to(ROOT)}:{function.lineno}: {function.name}: name it by what it does, or returns"
-        for path in sorted(ROOT.glob("*/*/src/**/*.py"))
+        for path in sorted(found for pattern in _READ for found in ROOT.glob(pattern))
         for function in participles(path.read_text("utf-8"))
     ]
     if faults:

@@ -39,7 +39,7 @@ def main() -> None:
     (ROOT / ".bench").mkdir(exist_ok=True)
     with tempfile.TemporaryDirectory(dir=ROOT / ".bench", prefix="k8s-") as scratch:
         for name, folder in roots(Path(scratch)):
-            faults += checked(name, rendered(kubectl, folder), Path(scratch) / f"{name}.yaml")
+            faults += check(name, render(kubectl, folder), Path(scratch) / f"{name}.yaml")
     if faults:
         sys.exit(f"k8s-check: {faults} faults")
     print("k8s-check: no faults")
@@ -63,15 +63,15 @@ def roots(scratch: Path) -> Iterator[tuple[str, Path]]:
         yield f"base-with-{component.name}", folder
 
 
-def rendered(kubectl: str, folder: Path) -> list[Manifest]:
+def render(kubectl: str, folder: Path) -> list[Manifest]:
     """Return the manifests of a kustomization."""
-    made = ran(kubectl, "kustomize", str(folder))
+    made = run(kubectl, "kustomize", str(folder))
     if made.returncode or made.stderr.strip():  # a deprecation is a warning, and so a fault
         sys.exit(f"{folder.name} cannot be rendered: {made.stderr.strip()}")
     return [one for one in yaml.safe_load_all(made.stdout) if one]
 
 
-def checked(name: str, manifests: list[Manifest], target: Path) -> int:
+def check(name: str, manifests: list[Manifest], target: Path) -> int:
     """Check what was rendered as `name`; return the number of faults, which are told."""
     custom = [one for one in manifests if key(one) in _CUSTOM]
     known = [one for one in manifests if key(one) not in _CUSTOM]
@@ -112,7 +112,7 @@ def invalid(target: Path) -> Iterator[str]:
     """Give what `kubernetes-validate --strict` says; a kind it does not know is a fault too."""
     for version in KUBERNETES:
         validate = str(_BIN / "kubernetes-validate")
-        done = ran(validate, "--strict", "--quiet", "-k", version, str(target))
+        done = run(validate, "--strict", "--quiet", "-k", version, str(target))
         told = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
         if done.returncode and not told:
             told = [f"kubernetes-validate exited with {done.returncode}"]
@@ -123,7 +123,7 @@ def insecure(target: Path) -> Iterator[str]:
     """Give what checkov says. It has its checks with it and asks nobody."""
     options = ["--framework", "kubernetes", "--skip-download", "--quiet", "--compact"]
     config = ["--config-file", str(K8S / "checkov.yaml")]
-    done = ran(str(_BIN / "checkov"), *config, *options, "-f", str(target))
+    done = run(str(_BIN / "checkov"), *config, *options, "-f", str(target))
     if done.returncode == 0:
         return
     lines = [line.strip() for line in done.stdout.splitlines()]
@@ -131,7 +131,7 @@ def insecure(target: Path) -> Iterator[str]:
     yield from checks or [f"checkov exited with {done.returncode}: {done.stderr[-500:]}"]
 
 
-def ran(*command: str) -> subprocess.CompletedProcess[str]:
+def run(*command: str) -> subprocess.CompletedProcess[str]:
     """Run a program to its end, whatever that is."""
     return subprocess.run(command, capture_output=True, text=True, check=False)
 

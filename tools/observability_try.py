@@ -196,7 +196,7 @@ class Asker:
         return len(told["data"]["result"])
 
 
-async def judged(asker: Asker) -> list[str]:
+async def faults(asker: Asker) -> list[str]:
     """Return what is wrong, and print what was seen."""
     wrong, filled, excused = [], 0, 0
     targets = (await asker.get("/api/v1/targets"))["data"]["activeTargets"]
@@ -257,7 +257,7 @@ async def main() -> None:
                 await _read(asker, "kasal_workers_live > 1")
                 await load(stack)
                 await _read(asker, _FIRING)
-                wrong = await judged(asker)
+                wrong = await faults(asker)
     shutil.rmtree(folder, ignore_errors=True)
     if wrong:
         sys.exit("\n".join(wrong))

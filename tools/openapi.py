@@ -69,7 +69,7 @@ def service_document(service: str) -> Json:
     return document
 
 
-def joined() -> Json:
+def join() -> Json:
     """Return the public API as one document. Raises `Clash`."""
     result = _frame()
     for service in SERVICES:
@@ -146,20 +146,20 @@ def _add(result: Json, service: str, document: Json) -> None:
 
 
 def _rename(value: Any, renamed: dict[str, str]) -> Any:
-    def changed(ref: str) -> str:
+    def new_ref(ref: str) -> str:
         base, _, name = ref.rpartition("/")
         return f"{base}/{renamed[name]}" if name in renamed else ref
 
-    return _mapped(value, changed) if renamed else value
+    return _map_refs(value, new_ref) if renamed else value
 
 
-def _mapped(value: Any, change: Callable[[str], str]) -> Any:
+def _map_refs(value: Any, change: Callable[[str], str]) -> Any:
     if isinstance(value, dict):
         return {
-            key: change(inner) if key == "$ref" else _mapped(inner, change)
+            key: change(inner) if key == "$ref" else _map_refs(inner, change)
             for key, inner in value.items()
         }
-    return [_mapped(inner, change) for inner in value] if isinstance(value, list) else value
+    return [_map_refs(inner, change) for inner in value] if isinstance(value, list) else value
 
 
 def _finish(operation: Json) -> None:
@@ -338,7 +338,7 @@ def main() -> None:
     arguments = parser.parse_args()
     for name in [name for name in os.environ if name.startswith("KASAL_")]:
         del os.environ[name]
-    text = json.dumps(joined(), indent=2, ensure_ascii=False) + "\n"
+    text = json.dumps(join(), indent=2, ensure_ascii=False) + "\n"
     write_or_check(TARGET, text, check=arguments.check, command="python tools/openapi.py")
 
 

@@ -90,24 +90,24 @@ SOCKET: Json = {
 
 
 def headers() -> Json:
-    def described(text: str, kind: str = "integer", example: Any = None) -> Json:
+    def header(text: str, kind: str = "integer", example: Any = None) -> Json:
         return {"description": text, "schema": {"type": kind}, "example": example}
 
     return {
-        "X-Request-ID": described("Names this request in every log", "string", "req_01jd7v6q"),
-        "X-RateLimit-Limit": described("Requests that the tightest window takes", example=100),
-        "X-RateLimit-Remaining": described("Requests left in it", example=99),
-        "X-RateLimit-Reset": described("Unix seconds of its renewal", example=1764000060),
-        "RateLimit": described(
+        "X-Request-ID": header("Names this request in every log", "string", "req_01jd7v6q"),
+        "X-RateLimit-Limit": header("Requests that the tightest window takes", example=100),
+        "X-RateLimit-Remaining": header("Requests left in it", example=99),
+        "X-RateLimit-Reset": header("Unix seconds of its renewal", example=1764000060),
+        "RateLimit": header(
             "Requests left and seconds to the renewal, for each window "
             "(draft-ietf-httpapi-ratelimit-headers-10)",
             "string",
             '"minute";r=99;t=42, "hour";r=999;t=3042',
         ),
-        "RateLimit-Policy": described(
+        "RateLimit-Policy": header(
             "The windows: requests and seconds",
             "string",
             '"minute";q=100;w=60, "hour";q=1000;w=3600',
         ),
-        "Retry-After": described("Seconds to wait", example=42),
+        "Retry-After": header("Seconds to wait", example=42),
     }

@@ -161,11 +161,11 @@ def _answer_fields(document: Json, operation: Json) -> set[str]:
     for status, answer in operation["responses"].items():
         if status < "300":
             content = answer.get("content", {}).get("application/json", {})
-            return set(_resolved(document, content.get("schema", {})).get("properties", {}))
+            return set(_resolve(document, content.get("schema", {})).get("properties", {}))
     return set()
 
 
-def _resolved(document: Json, value: Json) -> Json:
+def _resolve(document: Json, value: Json) -> Json:
     while "$ref" in value:
         target: Any = document
         for key in value["$ref"].removeprefix("#/").split("/"):
@@ -182,10 +182,10 @@ def _item(
     request: Json = {
         "method": method.upper(),
         "description": operation.get("description", operation["summary"]),
-        "header": [_pair("Accept", _accepted(operation))],
+        "header": [_pair("Accept", _media_type(operation))],
         "url": _url(document, path, operation, known),
     }
-    parameters = (_resolved(document, one) for one in operation.get("parameters", ()))
+    parameters = (_resolve(document, one) for one in operation.get("parameters", ()))
     if any(one["name"] == "Idempotency-Key" for one in parameters):
         key = _pair(
             "Idempotency-Key", '"{{$guid}}"'
@@ -209,7 +209,7 @@ def _item(
     }
 
 
-def _accepted(operation: Json) -> str:
+def _media_type(operation: Json) -> str:
     for status, answer in operation["responses"].items():
         if status < "300" and answer.get("content"):
             return str(next(iter(answer["content"])))
@@ -227,17 +227,17 @@ def _url(document: Json, path: str, operation: Json, known: set[str]) -> Json:
         shown.append(f"{{{{{parameter[1]}}}}}" if parameter else segment)
     host = "{{rootUrl}}" if outside else "{{baseUrl}}"
     query = [
-        {"key": p["name"], "value": str(_shown(document, p)), "disabled": True}
-        for p in (_resolved(document, p) for p in operation.get("parameters", ()))
+        {"key": p["name"], "value": str(_example(document, p)), "disabled": True}
+        for p in (_resolve(document, p) for p in operation.get("parameters", ()))
         if p["in"] == "query"
     ]
     return {"raw": "/".join([host, *shown]), "host": [host], "path": shown, "query": query}
 
 
-def _shown(document: Json, parameter: Json) -> Any:
+def _example(document: Json, parameter: Json) -> Any:
     """Return the parameter's example, or the first of the values that it may have."""
-    schema = _resolved(document, parameter["schema"])
-    choices = [_resolved(document, one) for one in schema.get("anyOf", (schema,))]
+    schema = _resolve(document, parameter["schema"])
+    choices = [_resolve(document, one) for one in schema.get("anyOf", (schema,))]
     listed = [value for one in choices for value in one.get("enum", ())]
     return parameter["example"] if "example" in parameter else listed[0]
 
@@ -259,7 +259,7 @@ def _answers(document: Json, operation: Json) -> list[Json]:
     for status, given in operation["responses"].items():
         if status >= "300" and status != "409":
             continue
-        answer = _resolved(document, given)
+        answer = _resolve(document, given)
         for kind, media in answer.get("content", {}).items():
             text = _sample(kind, media["example"])
             told.append(

@@ -79,14 +79,14 @@ def _looks(model: Model) -> str:
 
 
 def _figures(part: str) -> Callable[[Model], str]:
-    def told(model: Model) -> str:
+    def figures(model: Model) -> str:
         rows = [
             [f"`{name}`", f"{value:,g} {unit}".strip(), source]
             for name, (value, unit, source) in model.told[part].items()
         ]
         return _table(["figure", "value", "from" if part == "measured" else "why"], rows)
 
-    return told
+    return figures
 
 
 BLOCKS: dict[str, Callable[[Model], str]] = {
@@ -98,7 +98,7 @@ BLOCKS: dict[str, Callable[[Model], str]] = {
 }
 
 
-def written(document: str, model: Model) -> str:
+def with_tables(document: str, model: Model) -> str:
     """Return `document` with all tables between their markers."""
     found = {match[1] for match in _BLOCK.findall(document)}
     if found != BLOCKS.keys():
@@ -111,7 +111,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only say whether they are up to date")
     arguments = parser.parse_args()
-    text = written(TARGET.read_text(), Model.read())
+    text = with_tables(TARGET.read_text(), Model.read())
     write_or_check(TARGET, text, check=arguments.check, command="python tools/scale.py")
 
 

@@ -117,7 +117,7 @@ def _settings() -> dict[str, Setting]:
             if name not in meanings:
                 sys.exit(f"{kind.__module__}: the setting {name} has no docstring below it.")
             setting = found.setdefault(name, Setting(_variable(name, info)))
-            setting.defaults[reader] = _shown(info)
+            setting.defaults[reader] = _default_text(info)
             if meanings[name] not in setting.meanings:
                 setting.meanings.append(meanings[name])
     return found
@@ -130,7 +130,7 @@ def _variable(name: str, info: FieldInfo) -> str:
     return " or ".join(f"`{choice}`" for choice in alias.choices if str(choice).isupper())
 
 
-def _shown(info: FieldInfo) -> str:
+def _default_text(info: FieldInfo) -> str:
     value: Any = info.default
     if info.is_required():
         return "must be set"
@@ -170,7 +170,7 @@ def _docstrings(kind: type) -> Iterator[tuple[str, str]]:
                 yield name, " ".join(text.split())
 
 
-def written(document: str) -> str:
+def with_table(document: str) -> str:
     """Return `document` with the table between its markers."""
     head, begin, rest = document.partition(_BEGIN)
     _, end, tail = rest.partition(_END)
@@ -184,7 +184,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
     arguments = parser.parse_args()
-    text = written(Path(TARGET).read_text())
+    text = with_table(Path(TARGET).read_text())
     write_or_check(TARGET, text, check=arguments.check, command="python tools/settings.py")
 
 

@@ -23,7 +23,7 @@ import aiohttp
 import orjson
 
 from bench.harness.endless_job import BACKLOG, RATE
-from bench.harness.processes import ROOT, ended, scratch
+from bench.harness.processes import ROOT, end_process, scratch
 from bench.harness.report import Report
 from bench.harness.services import Service, bare, peers, serving
 from bench.harness.worker import WORKSPACE
@@ -53,7 +53,7 @@ class Talk:
         self._process = process
         self.job_id = job_id
 
-    async def ended(self) -> int:
+    async def end(self) -> int:
         """End the job; return how many events it had."""
         told, _ = await self._process.communicate(b"0\n")
         return int(json.loads(told.splitlines()[-1])["events"])
@@ -78,7 +78,7 @@ async def _talking(environment: dict[str, str], folder: Path) -> AsyncIterator[T
                 raise SystemExit(f"the worker has ended; see {folder / 'worker.log'}")
         yield Talk(process, job_id)
     finally:
-        await ended(process)
+        await end_process(process)
 
 
 class Client:
@@ -90,7 +90,7 @@ class Client:
         self._job_id = job_id
 
     @asynccontextmanager
-    async def _subscribed(self, after: int) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
+    async def _subscription(self, after: int) -> AsyncIterator[aiohttp.ClientWebSocketResponse]:
         async with self._http.ws_connect(self._url) as socket:
             asked = {"type": "subscribe", "job_id": self._job_id, "after_seq": after}
             await socket.send_json(asked)
@@ -109,7 +109,7 @@ class Client:
         """Join after that event, catch up, and watch a while."""
         found = Joined()
         started = time.perf_counter()
-        async with asyncio.timeout(_WITHIN), self._subscribed(after) as socket:
+        async with asyncio.timeout(_WITHIN), self._subscription(after) as socket:
             seq = after
             while True:
                 event = _next(await socket.receive_str(), seq)
@@ -125,7 +125,7 @@ class Client:
 
     async def to_the_end(self) -> int:
         """Read the whole job anew, to its last event; return that one's `seq`."""
-        async with asyncio.timeout(_WITHIN), self._subscribed(0) as socket:
+        async with asyncio.timeout(_WITHIN), self._subscription(0) as socket:
             seq = 0
             while True:
                 event = _next(await socket.receive_str(), seq)
@@ -198,7 +198,7 @@ async def _with_services(
     ):
         client = Client(http, events, talk.job_id)
         await _rounds(client, reader, rounds, report)
-        count, last = await asyncio.gather(talk.ended(), client.to_the_end())
+        count, last = await asyncio.gather(talk.end(), client.to_the_end())
         report.at_most("events that were lost or repeated", 0, abs(count - last))
 
 

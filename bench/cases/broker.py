@@ -102,7 +102,7 @@ async def _events(broker: Broker, key: Callable[[int], str]) -> None:
     await _at_once(broker.bus.publish(EVENTS, key(n), message) for n in range(MESSAGES))
 
 
-async def _relayed(broker: Broker, report: Report) -> None:
+async def _measure_relay(broker: Broker, report: Report) -> None:
     """One relay that watches many jobs: what binding, routing and unbinding cost."""
     count, arrived = 0, asyncio.Event()
 
@@ -112,7 +112,7 @@ async def _relayed(broker: Broker, report: Report) -> None:
         if count == MESSAGES:
             arrived.set()
 
-    async def routed() -> None:
+    async def route() -> None:
         await _events(broker, lambda n: _key(n % BINDINGS, "tool_call"))
         await asyncio.wait_for(arrived.wait(), 60)
 
@@ -123,7 +123,7 @@ async def _relayed(broker: Broker, report: Report) -> None:
     report.row("a binding: CPU", "us", cpu)
     report.row("bindings made", "1/s", rate)
     report.row("a binding: memory", "KiB", (broker.resident_kib - before) / BINDINGS)
-    cpu, rate = await broker.cost(routed(), MESSAGES)
+    cpu, rate = await broker.cost(route(), MESSAGES)
     report.row(f"an event to one relay of {BINDINGS:,} bindings: CPU", "us", cpu)
     cpu, _ = await broker.cost(_events(broker, lambda n: _key(n + BINDINGS, "tool_call")), MESSAGES)
     report.row(f"an event nobody watches, {BINDINGS:,} bindings: CPU", "us", cpu)
@@ -146,7 +146,7 @@ async def _measure(report: Report) -> None:
         cpu, rate = await broker.cost(work, MESSAGES)
         report.row(f"an event of {EVENT_BYTES} B through a quorum queue: CPU", "us", cpu)
         report.row("events through a quorum queue, this client", "1/s", rate)
-        await _relayed(broker, report)
+        await _measure_relay(broker, report)
 
 
 def run(_: int = 1) -> Report:

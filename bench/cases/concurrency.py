@@ -3,7 +3,7 @@
 import sys
 from typing import Any
 
-from bench.harness.processes import told
+from bench.harness.processes import run_module
 from bench.harness.report import Report
 from bench.harness.workload import LATENCY
 from bench.peers.environments import crewai_python
@@ -25,9 +25,9 @@ def run(rounds: int) -> Report:
     ours: list[Any] = []
     theirs: dict[str, list[Any]] = {name: [] for name in _WAYS}
     for _ in range(rounds):
-        ours.append(told(sys.executable, "bench.harness.worker", "crowd", _OURS))
+        ours.append(run_module(sys.executable, "bench.harness.worker", "crowd", _OURS))
         for name, way in _WAYS.items():
-            theirs[name].append(told(python, "bench.peers.crewai", "crowd", _THEIRS, way))
+            theirs[name].append(run_module(python, "bench.peers.crewai", "crowd", _THEIRS, way))
     sides = {f"CrewAI, {_THEIRS} by {name}": found for name, found in theirs.items()}
     for side, found in {**sides, f"Kasal, {_OURS}": ours}.items():
         report.row(f"{side}: all done after", "s", *(one["wall_s"] for one in found))

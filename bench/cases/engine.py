@@ -6,7 +6,7 @@ CrewAI does the same work and stores nothing; LangGraph and DBOS store three ste
 import sys
 from collections.abc import Mapping, Sequence
 
-from bench.harness.processes import told
+from bench.harness.processes import run_module
 from bench.harness.report import Report
 from bench.peers.environments import crewai_mb, crewai_python, dbos_python, langgraph_python
 
@@ -21,11 +21,13 @@ def run(rounds: int) -> Report:
     ours, theirs, behind = [], [], []
     durable: dict[str, list[Found]] = {"LangGraph": [], "DBOS": []}
     for _ in range(rounds):
-        theirs.append(told(theirs_python, "bench.peers.crewai", "cpu", str(_THEIR_CREWS)))
-        ours.append(told(sys.executable, "bench.harness.worker", "cpu", str(_CREWS)))
-        behind.append(told(sys.executable, "bench.harness.worker", "library", str(_CREWS)))
-        durable["LangGraph"].append(told(langgraph_python(), "bench.peers.langgraph", str(_RUNS)))
-        durable["DBOS"].append(told(dbos_python(), "bench.peers.dbos", str(_RUNS)))
+        theirs.append(run_module(theirs_python, "bench.peers.crewai", "cpu", str(_THEIR_CREWS)))
+        ours.append(run_module(sys.executable, "bench.harness.worker", "cpu", str(_CREWS)))
+        behind.append(run_module(sys.executable, "bench.harness.worker", "library", str(_CREWS)))
+        durable["LangGraph"].append(
+            run_module(langgraph_python(), "bench.peers.langgraph", str(_RUNS))
+        )
+        durable["DBOS"].append(run_module(dbos_python(), "bench.peers.dbos", str(_RUNS)))
     for name, unit in (("cpu_ms_per_crew", "ms"), ("wall_ms_per_crew", "ms")):
         what = name.split("_")[0].replace("cpu", "CPU")
         report.row(f"CrewAI: {what} per crew", unit, *(one[name] for one in theirs))

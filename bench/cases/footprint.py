@@ -21,7 +21,16 @@ import orjson
 from aiohttp import web
 
 from bench.harness.client import User
-from bench.harness.processes import ROOT, SCRATCH, ended, folder_mb, pss_mb, ready, scratch, tree
+from bench.harness.processes import (
+    ROOT,
+    SCRATCH,
+    end_process,
+    folder_mb,
+    pss_mb,
+    ready,
+    scratch,
+    tree,
+)
 from bench.harness.report import Report
 from kasal_platform.local.program import free_port
 
@@ -113,7 +122,7 @@ class Bench:
             seconds = await ready(f"{root}/readyz", process) - started
             yield Embedded(process, f"{root}/api/v1", seconds)
         finally:
-            await ended(process)
+            await end_process(process)
 
     async def starts(self, rounds: int) -> None:
         """Start once to make the data, then as often as asked; read the memory of the last."""
@@ -203,7 +212,7 @@ async def _stop(user: User, model: HeldModel, job_id: str) -> _Stop:
         left = model.holding - 1
         started = time.perf_counter()
 
-        async def seen() -> float:
+        async def seconds_to_event() -> float:
             while orjson.loads(await socket.receive_str())["type"] != "execution_stopped":
                 pass
             return (time.perf_counter() - started) * 1000
@@ -214,7 +223,7 @@ async def _stop(user: User, model: HeldModel, job_id: str) -> _Stop:
 
         async with asyncio.timeout(30):
             told = await asyncio.gather(
-                seen(), cut(), user.call("POST", f"/executions/{job_id}/stop")
+                seconds_to_event(), cut(), user.call("POST", f"/executions/{job_id}/stop")
             )
     return _Stop(told[0], told[1])
 

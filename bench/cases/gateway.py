@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bench.harness.processes import ROOT, cpu_seconds, ended, ready, scratch, told
+from bench.harness.processes import ROOT, cpu_seconds, end_process, ready, run_module, scratch
 from bench.harness.report import Report
 from kasal_platform.local import finding
 from kasal_platform.local.program import free_port
@@ -60,22 +60,24 @@ async def _pair(folder: Path, redis_url: str) -> AsyncIterator[_Pair]:
         await ready(f"http://127.0.0.1:{gateway_port}/readyz", gateway)
         yield _Pair(service, int(port), gateway, gateway_port, token)
     finally:
-        await ended(gateway)
-        await ended(service)
+        await end_process(gateway)
+        await end_process(service)
 
 
-async def _asked(port: int, path: str, token: str) -> dict[str, Any]:
+async def _load(port: int, path: str, token: str) -> dict[str, Any]:
     arguments = (str(port), path, token, _CONNECTIONS, _SECONDS)
-    return await asyncio.to_thread(told, sys.executable, "bench.harness.http_load", *arguments)
+    return await asyncio.to_thread(
+        run_module, sys.executable, "bench.harness.http_load", *arguments
+    )
 
 
 async def _measure(rounds: int, redis_url: str, folder: Path, report: Report) -> None:
     direct, through, door_cpu = [], [], []
     async with _pair(folder, redis_url) as pair:
         for _ in range(rounds):
-            direct.append(await _asked(pair.service_port, "/auth/me", pair.token))
+            direct.append(await _load(pair.service_port, "/auth/me", pair.token))
             before = cpu_seconds(pair.gateway.pid)
-            through.append(await _asked(pair.gateway_port, "/api/v1/auth/me", pair.token))
+            through.append(await _load(pair.gateway_port, "/api/v1/auth/me", pair.token))
             rate = through[-1]["requests_per_s"]
             # The load generator warms up for half a second that it does not count.
             asked = rate * (float(_SECONDS) + 0.5)

@@ -57,7 +57,7 @@ async def _measure(jobs: int, folder: Path) -> Samples:
         reader = Reader(load.user)
         for done in range(_INTERVAL, jobs + 1, _INTERVAL):
             await load.run(_INTERVAL, _OUTSTANDING, ways, reader)
-            await load.caught_up()
+            await load.wait_for_crews()
             if done >= _A_ROUND:
                 for name, memory in memory_by_process(stack).items():
                     found.setdefault(name, []).append(memory)

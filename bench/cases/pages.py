@@ -80,7 +80,7 @@ class Lists:
             ),
         }
 
-    def asked(self) -> dict[str, str]:
+    def paths(self) -> dict[str, str]:
         """Return the pages that are compared, by what they are called."""
         length, pages = self.events, self.workspace // _CREWS
         half = "&status=active"
@@ -126,7 +126,7 @@ class Reader:
 
 
 async def _compare(lists: Sequence[Lists], reader: Reader, rounds: int, report: Report) -> None:
-    short, long = (one.asked() for one in lists)
+    short, long = (one.paths() for one in lists)
     for name, url in long.items():
         entries = _TRACES if name.startswith("traces") else _CREWS
         pair = (short[name], url)
@@ -215,7 +215,7 @@ async def _lists(
             )
             for name in ("executor", "crews")
         ]
-        await stack.enter_async_context(long_lists.emptied(settings))
+        await stack.enter_async_context(long_lists.databases_to_drop(settings))
         started = time.perf_counter()
         job_id = await long_lists.traces(settings, length)
         report.row(f"writing {length:,} events", "s", time.perf_counter() - started)

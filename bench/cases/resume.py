@@ -130,7 +130,7 @@ class Theirs:
         """Return seconds to the last step's next model call, and finished steps done again."""
         self._model.next_job()
         async with asyncio.timeout(_PATIENCE):
-            await self._workers.told("start", form)
+            await self._workers.run("start", form)
             await self._model.held.wait()
             await self._workers.start(self._second)
             killed = time.perf_counter()

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from bench.harness.fan_out_clients import handshake, masked
+from bench.harness.fan_out_clients import handshake, mask
 from bench.harness.processes import pss_mb, scratch
 from bench.harness.report import Report
 from bench.harness.services import Peers, bare, peers, serving
@@ -44,7 +44,7 @@ class Client(asyncio.Protocol):
         began = b"\r\n\r\n" in self._heard
         self._heard += data
         if not began and b"\r\n\r\n" in self._heard:
-            self.transport.write(masked(b'{"type":"ping"}'))
+            self.transport.write(mask(b'{"type":"ping"}'))
         if b'{"type":"pong"}' in self._heard:
             self._heard = b""
             self.ready.set_result(None)
@@ -55,7 +55,7 @@ class Client(asyncio.Protocol):
             self.ready.set_exception(RuntimeError(f"a socket was closed, having said {said!r}"))
 
 
-async def _opened(port: int, tokens: list[str], held: list[Client]) -> None:
+async def _open(port: int, tokens: list[str], held: list[Client]) -> None:
     loop = asyncio.get_running_loop()
     waiting = iter(tokens)
 
@@ -69,16 +69,16 @@ async def _opened(port: int, tokens: list[str], held: list[Client]) -> None:
         await asyncio.gather(*(some() for _ in range(_AT_ONCE)))
 
 
-async def _weighed(pid: int, port: int, token: Callable[[int], str]) -> tuple[float, float]:
+async def _cost(pid: int, port: int, token: Callable[[int], str]) -> tuple[float, float]:
     """Return KiB a socket, and the seconds that opening all of them took."""
     tokens = [token(number) for number in range(SOCKETS + _WARM_UP)]
     held: list[Client] = []
     try:
-        await _opened(port, tokens[:_WARM_UP], held)
+        await _open(port, tokens[:_WARM_UP], held)
         await asyncio.sleep(_SETTLING)
         before = pss_mb(pid)
         started = time.perf_counter()
-        await _opened(port, tokens[_WARM_UP:], held)
+        await _open(port, tokens[_WARM_UP:], held)
         seconds = time.perf_counter() - started
         await asyncio.sleep(_SETTLING)
         alive = sum(not client.transport.is_closing() for client in held)
@@ -97,12 +97,12 @@ async def _relay(given: Peers, folder: Path) -> tuple[float, float]:
         return given.token(workspace_id=f"ws_{number % _WORKSPACES}", user_id=f"usr_{number}")
 
     async with serving("events", folder, environment) as service:
-        return await _weighed(service.pid, service.port, token)
+        return await _cost(service.pid, service.port, token)
 
 
 async def _bare() -> tuple[float, float]:
     async with bare({}) as service:
-        return await _weighed(service.pid, service.port, lambda _: "none")
+        return await _cost(service.pid, service.port, lambda _: "none")
 
 
 async def _measure(rounds: int, folder: Path, report: Report) -> None:

@@ -34,7 +34,7 @@ _ENVIRONMENT = {
 }
 
 
-def _used(stack: Stack) -> Counter[str]:
+def _cpu_by_kind(stack: Stack) -> Counter[str]:
     """CPU in milliseconds by kind of process."""
     found: Counter[str] = Counter()
     for name, process in stack.processes.items():
@@ -55,18 +55,18 @@ class Costs:
         self._idle: dict[str, float] = {}
 
     async def idle(self) -> None:
-        before = _used(self._stack)
+        before = _cpu_by_kind(self._stack)
         await asyncio.sleep(_IDLE)
-        after = _used(self._stack)
+        after = _cpu_by_kind(self._stack)
         self._idle = {kind: (after[kind] - before[kind]) / _IDLE for kind in after}
         for kind, used in self._idle.items():
             self._report.row(f"idle: {kind}", "ms/s", used)
 
     async def of(self, what: str, work: Awaitable[None], times: int) -> None:
         loop = asyncio.get_running_loop()
-        before, began = _used(self._stack), loop.time()
+        before, began = _cpu_by_kind(self._stack), loop.time()
         await work
-        after, took = _used(self._stack), loop.time() - began
+        after, took = _cpu_by_kind(self._stack), loop.time() - began
         for kind in after:
             used = after[kind] - before[kind] - self._idle[kind] * took
             self._report.row(f"{what}: {kind}", "ms", max(0.0, used / times))
@@ -95,7 +95,7 @@ async def _jobs(user: User, crew_id: str) -> None:
     await asyncio.sleep(2.0)  # what crews do behind, and the settling
 
 
-async def _watched(user: User, crew_id: str) -> None:
+async def _watch_jobs(user: User, crew_id: str) -> None:
     """Each job by a socket that stays for the next: a binding and an unbinding a job."""
     left = iter(range(JOBS))
 
@@ -150,7 +150,7 @@ async def _take(costs: Costs, user: User, crews: list[str]) -> None:
 
     await costs.idle()
     await costs.of("a job", _jobs(user, crews[1]), JOBS)
-    await costs.of("a watched job", _watched(user, crews[2]), JOBS)
+    await costs.of("a watched job", _watch_jobs(user, crews[2]), JOBS)
     await costs.of("a request", _spread(ask, REQUESTS, AT_ONCE), REQUESTS)
     await costs.of("a socket's opening", _spread(open_one, SOCKETS, AT_ONCE), SOCKETS)
 

@@ -37,21 +37,21 @@ class Sides:
 
     async def warm_up(self) -> None:
         await self._load.run(_WARM_UP, _OUTSTANDING, [self._load.post, self._load.publish])
-        await self._load.caught_up()
+        await self._load.wait_for_crews()
 
     async def ours(self, send: Callable[[], Awaitable[str]]) -> Figures:
         before, own, started = cpu_by_process(self._stack), time.process_time(), time.perf_counter()
         await self._load.run(_JOBS, _OUTSTANDING, [send])
         wall = time.perf_counter() - started
         generator = (time.process_time() - own) * 1000 / _JOBS
-        await self._load.caught_up()
+        await self._load.wait_for_crews()
         after = cpu_by_process(self._stack)
         used = {name: (after[name] - before[name]) * 1000 / _JOBS for name in after}
         return {"per_s": _JOBS / wall, **used, "load generator": generator}
 
     async def theirs(self, form: str, count: int) -> Figures:
         before, workers = cpu_by_process(self._stack), self._celery.cpu_seconds()
-        found = await self._celery.told(form, str(count), str(_OUTSTANDING))
+        found = await self._celery.run(form, str(count), str(_OUTSTANDING))
         sent = count + _OUTSTANDING  # with those that warm up
         after = cpu_by_process(self._stack)
         used = {name: (after[name] - before[name]) * 1000 / sent for name in after}

@@ -49,14 +49,14 @@ def _listening() -> Iterator[tuple[Commands, dict[str, list[int]]]]:
     commands, sent = Commands(), defaultdict[str, list[int]](list)
     client, publish = common.storage.mongo.Client, InProcessBus.publish
 
-    def listened(*args: Any, event_listeners: Any = (), **options: Any) -> Any:
+    def listening_client(*args: Any, event_listeners: Any = (), **options: Any) -> Any:
         return client(*args, event_listeners=[*event_listeners, commands], **options)
 
-    async def noted(bus: InProcessBus, exchange: Any, key: str, message: Any) -> None:
+    async def note_and_publish(bus: InProcessBus, exchange: Any, key: str, message: Any) -> None:
         sent[exchange.name].append(len(message.body))
         await publish(bus, exchange, key, message)
 
-    common.storage.mongo.Client, InProcessBus.publish = listened, noted  # type: ignore[misc, assignment]
+    common.storage.mongo.Client, InProcessBus.publish = listening_client, note_and_publish  # type: ignore[misc, assignment]
     try:
         yield commands, sent
     finally:
@@ -102,11 +102,11 @@ async def _jobs(report: Report, *, real: bool) -> None:
     with _listening() as (commands, sent):
         async with _side(real=real) as found:
             await found.run_one()
-            await found.settled()
+            await found.wait_until_settled()
             commands.clear()
             sent.clear()
             await asyncio.gather(*(found.run_one() for _ in range(JOBS)))
-            await found.settled()
+            await found.wait_until_settled()
             documents = await found.open_jobs.find({"seq": {"$gt": 0}}).to_list()
             traces = await found.traces.find({}).to_list()
     report.notes.append(

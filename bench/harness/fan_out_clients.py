@@ -30,7 +30,7 @@ class Client(asyncio.Protocol):
         if b"\r\n\r\n" in self._opening and not self._opening.endswith(b"}"):
             self._opening += b"}"  # once
             asked = {"type": "subscribe", "job_id": JOB, "after_seq": self._tally.after_seq}
-            self._transport.write(masked(json.dumps(asked).encode()))
+            self._transport.write(mask(json.dumps(asked).encode()))
             if self._token == "none":
                 self._ready.set_result(None)
         elif self._opening.count(b"subscribed"):
@@ -47,7 +47,7 @@ def handshake(token: str) -> bytes:
     ).encode()
 
 
-def masked(text: bytes) -> bytes:
+def mask(text: bytes) -> bytes:
     assert len(text) < 126
     return bytes([0x81, 0x80 | len(text), 0, 0, 0, 0]) + text
 

@@ -118,7 +118,7 @@ class Load:
 
         await asyncio.gather(*(one_after_another() for _ in range(outstanding)))
 
-    async def caught_up(self) -> None:
+    async def wait_for_crews(self) -> None:
         """Return when crews has heard of every event."""
         async with asyncio.timeout(_PATIENCE):
             while True:

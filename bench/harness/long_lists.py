@@ -38,7 +38,7 @@ __all__ = [
     "WORKSPACE",
     "crews",
     "database",
-    "emptied",
+    "databases_to_drop",
     "jobs",
     "traces",
 ]
@@ -61,7 +61,7 @@ async def database(settings: MongoSettings, service: str) -> AsyncIterator[Datab
 
 
 @asynccontextmanager
-async def emptied(settings: MongoSettings) -> AsyncIterator[None]:
+async def databases_to_drop(settings: MongoSettings) -> AsyncIterator[None]:
     """Drop the databases at the end of the block: a MongoDB that was given is somebody's."""
     try:
         yield
@@ -88,7 +88,7 @@ async def traces(settings: MongoSettings, events: int) -> str:
         claimed = moves.claim(job, "worker_bench", utc_now(), lost=False, limit=5)
         await executions.apply(claimed)
         journal = Appender(claimed.after, executions, announcements, NoMeters())
-        await _written(journal, events - 2)  # besides the claim's event, and the last one
+        await _write(journal, events - 2)  # besides the claim's event, and the last one
         await Settlement(executions, MongoCounters(store), announcements).settle([journal.job])
     await bus.close()
     return job.job_id
@@ -112,7 +112,7 @@ async def jobs(settings: MongoSettings, count: int) -> None:
             await store["executions"].insert_many(rows)
 
 
-async def _written(journal: Appender, events: int) -> None:
+async def _write(journal: Appender, events: int) -> None:
     result = ToolResult(task_id="task_0", agent=PARTS[0].role, action="web_search", result=ANSWER)
     for first in range(0, events, _AT_ONCE):
         many = min(_AT_ONCE, events - first)
@@ -133,9 +133,7 @@ async def crews(settings: MongoSettings, count: int) -> None:
         announced = await totals.announce(WORKSPACE, wanted)
         for first in range(1, count + 1, _AT_ONCE):
             numbers = range(first, min(first + _AT_ONCE, count + 1))
-            rows = [
-                crew_document(_numbered(patterns[number % 2 == 0], number)) for number in numbers
-            ]
+            rows = [crew_document(_copy(patterns[number % 2 == 0], number)) for number in numbers]
             await store["crews"].insert_many(rows)
         # Counted twice, a change makes the totals be counted anew: so they are, all at once.
         await totals.count(announced, None, None)
@@ -158,7 +156,7 @@ def _crew(*, active: bool) -> Crew:
     return new_crew(CrewDraft.model_validate(draft), WORKSPACE, utc_now())
 
 
-def _numbered(pattern: Crew, number: int) -> Crew:
+def _copy(pattern: Crew, number: int) -> Crew:
     """Return another such crew, numbered as the store would have done."""
     (agent,) = pattern.agents
     mine = agent.model_copy(update={"id": new_id("agent"), "number": number})

@@ -68,7 +68,7 @@ def folder_mb(folder: Path) -> float:
     return float(told.stdout.split()[0])
 
 
-def told(
+def run_module(
     python: Path | str,
     module: str,
     *arguments: str,
@@ -108,7 +108,7 @@ async def ready(url: str, process: asyncio.subprocess.Process, seconds: float = 
             await asyncio.sleep(0.01)
 
 
-async def ended(process: asyncio.subprocess.Process) -> None:
+async def end_process(process: asyncio.subprocess.Process) -> None:
     """Have a child end, and wait for it."""
     if process.returncode is None:
         process.terminate()

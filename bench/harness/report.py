@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 
-def shown(value: float) -> str:
+def three_digits(value: float) -> str:
     """Three digits that count, and no more than needed."""
     if value >= 100:
         return f"{value:,.0f}"
@@ -27,8 +27,8 @@ class Row:
         return statistics.median(self.values)
 
     def cells(self) -> tuple[str, ...]:
-        spread = f"{shown(min(self.values))} - {shown(max(self.values))}"
-        return self.what, shown(self.median), self.unit, spread, str(len(self.values))
+        spread = f"{three_digits(min(self.values))} - {three_digits(max(self.values))}"
+        return self.what, three_digits(self.median), self.unit, spread, str(len(self.values))
 
 
 @dataclass(frozen=True)
@@ -54,9 +54,9 @@ class Target:
         unit = f" {self.unit}" if self.unit else ""
         verdict = "met" if self.met else "MISSED"
         return (
-            f"{verdict}: {self.what}: target {bound} {shown(self.wanted)}{unit}, "
-            f"measured {shown(self.median)}{unit} "
-            f"({shown(min(self.values))} - {shown(max(self.values))})"
+            f"{verdict}: {self.what}: target {bound} {three_digits(self.wanted)}{unit}, "
+            f"measured {three_digits(self.median)}{unit} "
+            f"({three_digits(min(self.values))} - {three_digits(max(self.values))})"
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.harness import fan_out_servers
-from bench.harness.processes import ROOT, ended, ready
+from bench.harness.processes import ROOT, end_process, ready
 from devkit.identity import LocalKeys, TokenMaker
 from kasal_platform.local.program import free_port
 
@@ -79,7 +79,7 @@ async def serving(
         await ready(f"http://127.0.0.1:{port}/readyz", process)
         yield Service(process.pid, port)
     finally:
-        await ended(process)
+        await end_process(process)
 
 
 @asynccontextmanager
@@ -96,4 +96,4 @@ async def bare(environment: Mapping[str, str]) -> AsyncIterator[Service]:
     try:
         yield Service(process.pid, int(await process.stdout.readline()))
     finally:
-        await ended(process)
+        await end_process(process)

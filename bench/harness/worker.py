@@ -203,7 +203,7 @@ class Side:
         found = await self.open_jobs.find({"open": True}, fields).to_list()
         return f"{len(found)} jobs are not settled: {found[:3]}"
 
-    async def settled(self) -> None:
+    async def wait_until_settled(self) -> None:
         """Return when no job is open any more."""
         while await self.open_jobs.find_one({"open": True}, {"_id": 1}):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
@@ -248,10 +248,10 @@ async def side(
         await mongo.close()
 
 
-async def measured(found: Side, count: int, at_once: bool) -> dict[str, float]:
+async def costs_of(found: Side, count: int, at_once: bool) -> dict[str, float]:
     for _ in range(_WARM_UP):
         await found.run_one()
-    await found.settled()
+    await found.wait_until_settled()
     cpu, database_cpu = time.process_time(), cpu_seconds(found.database_pid)
     started = time.perf_counter()
     try:
@@ -264,7 +264,7 @@ async def measured(found: Side, count: int, at_once: bool) -> dict[str, float]:
     except TimeoutError:
         raise SystemExit(await found.stuck()) from None
     wall = time.perf_counter() - started
-    await found.settled()
+    await found.wait_until_settled()
     return {
         "wall_s": wall,
         "wall_ms_per_crew": wall * 1000 / count,
@@ -289,7 +289,7 @@ async def main() -> None:
                 profiler = cProfile.Profile(time.process_time) if profile else None
                 if profiler:
                     profiler.enable()
-                told = await measured(found, int(count), crowd)
+                told = await costs_of(found, int(count), crowd)
                 if profiler:
                     profiler.disable()
                     profiler.dump_stats(profile[0])

@@ -50,16 +50,16 @@ def step(before: str, place: int) -> str:
 @app.task
 def asking_step(before: str, place: int) -> str:
     """One task of the crew that asks a model over HTTP."""
-    return _asked(place, before)
+    return _reply(place, before)
 
 
 @app.task
 def whole(_: str) -> str:
     """The crew as one task."""
-    return "\n".join(_asked(place) for place in range(len(PARTS)))
+    return "\n".join(_reply(place) for place in range(len(PARTS)))
 
 
-def _asked(place: int, before: str = "") -> str:
+def _reply(place: int, before: str = "") -> str:
     prompt = f"{PARTS[place].description.format(**INPUTS)}\n{before}"
     body = {"model": "local", "messages": [{"role": "user", "content": prompt}]}
     request = urllib.request.Request(

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from bench.harness.processes import ROOT, cpu_seconds, told, tree
+from bench.harness.processes import ROOT, cpu_seconds, run_module, tree
 from bench.peers.environments import celery_python
 
 _FLAGS = (
@@ -40,12 +40,12 @@ class CeleryWorkers:
         """Start a node; return once it takes tasks."""
         sign = self._folder / f"celery-{name}.ready"
         sign.unlink(missing_ok=True)
-        self._nodes[name] = self._started(name, sign)
+        self._nodes[name] = self._start_node(name, sign)
         async with asyncio.timeout(60):
             while not sign.exists():  # noqa: ASYNC110 - another process has no event
                 await asyncio.sleep(0.02)
 
-    def _started(self, name: str, sign: Path) -> subprocess.Popen[bytes]:
+    def _start_node(self, name: str, sign: Path) -> subprocess.Popen[bytes]:
         command = [str(self._python), "-m", "celery", "-A", "bench.peers.celery", "worker"]
         command += [*_FLAGS, "--loglevel=WARNING", f"--hostname={name}@bench"]
         environment = self._environment | {"CELERY_READY": str(sign)}
@@ -69,10 +69,14 @@ class CeleryWorkers:
         pids = (pid for node in self._nodes.values() for pid in tree(node.pid))
         return sum(cpu_seconds(pid) for pid in pids)
 
-    async def told(self, *arguments: str) -> dict[str, Any]:
+    async def run(self, *arguments: str) -> dict[str, Any]:
         """Run `bench.peers.celery` to its end."""
         return await asyncio.to_thread(
-            told, self._python, "bench.peers.celery", *arguments, environment=self._environment
+            run_module,
+            self._python,
+            "bench.peers.celery",
+            *arguments,
+            environment=self._environment,
         )
 
     def close(self) -> None:

@@ -36,7 +36,7 @@ def run_one() -> None:
         raise SystemExit(f"DBOS did not answer as the model did: {found}")
 
 
-def measured(count: int) -> dict[str, float]:
+def costs_of(count: int) -> dict[str, float]:
     for _ in range(_WARM_UP):
         run_one()
     cpu, wall = time.process_time(), time.perf_counter()
@@ -57,7 +57,7 @@ def main() -> None:
         }
         DBOS(config=config)
         DBOS.launch()
-        found = measured(int(sys.argv[1]))
+        found = costs_of(int(sys.argv[1]))
         DBOS.destroy()
     print(json.dumps(found))
 

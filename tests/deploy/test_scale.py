@@ -32,10 +32,10 @@ def setting(kind, name):
 
 def test_the_document_is_made_of_the_figures(model):
     document = scale.TARGET.read_text()
-    assert scale.written(document, model) == document
+    assert scale.with_tables(document, model) == document
     figures = json.loads(scale_model.COSTS.read_text())
     figures["measured"]["worker_ms_per_job"][0] *= 10
-    assert scale.written(document, scale_model.Model(figures)) != document
+    assert scale.with_tables(document, scale_model.Model(figures)) != document
 
 
 def test_the_figures_are_those_of_the_code(model):

@@ -36,3 +36,16 @@ def test_participles_are_found(names, name):
 )
 def test_verbs_nouns_and_predicates_are_let_be(names, source):
     assert names(source) == []
+
+
+@pytest.mark.parametrize(
+    "place", ["libs/one/src/one/module.py", "bench/cases/module.py", "tools/module.py"]
+)
+def test_source_benches_and_tools_are_read(tmp_path, monkeypatch, place):
+    monkeypatch.syspath_prepend(str(TOOLS))
+    function_names = importlib.import_module("function_names")
+    monkeypatch.setattr(function_names, "ROOT", tmp_path)
+    (tmp_path / place).parent.mkdir(parents=True)
+    (tmp_path / place).write_text("def told() -> str: ...\n")
+    with pytest.raises(SystemExit, match=f"{place}:1: told: "):
+        function_names.main()
