@@ -85,6 +85,29 @@ async def test_a_key_that_was_just_written_waits_for_its_pace_and_others_do_not(
     again.cancel()
 
 
+async def test_what_comes_during_a_call_waits_for_the_pace_after_it() -> None:
+    written: list[list[int]] = []
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def apply(_: str, items: list[int]) -> None:
+        written.append(list(items))
+        begun.set()
+        await go_on.wait()
+
+    batches: Batches[str, int] = Batches(apply, 0, pace=60, most=2)
+    async with asyncio.timeout(5):
+        first = asyncio.create_task(batches.add("a", 1))
+        await begun.wait()
+        again = asyncio.create_task(batches.add("a", 2))
+        go_on.set()
+        await first
+        await batches.add("b", 3)
+        assert written == [[1], [3]]
+        await batches.add("a", 4)  # with which it is full
+        await again
+    assert written == [[1], [3], [2, 4]]
+
+
 async def test_a_batch_that_is_full_waits_for_nothing() -> None:
     written = Written()
     batches: Batches[str, int] = Batches(written.apply, 60, pace=60, patience=60, most=3)

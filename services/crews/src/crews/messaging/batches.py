@@ -26,6 +26,14 @@ class _Batch(Generic[ItemT]):
             return
         if self.timer is not None:
             self.timer.cancel()
+        self._set_timer(moment)
+
+    def put_off(self, moment: float) -> None:
+        """Make it due at `moment` and not before, by the loop's clock."""
+        self.due.clear()
+        self._set_timer(moment)
+
+    def _set_timer(self, moment: float) -> None:
         self.timer = asyncio.get_running_loop().call_at(moment, self.due.set)
 
 
@@ -70,13 +78,20 @@ class Batches(Generic[KeyT, ItemT]):
 
     def _due(self, key: KeyT, *, may_wait: bool) -> float:
         now = asyncio.get_running_loop().time()
-        paced = self._applied.get(key, float("-inf")) + self._pace
-        return max(now + (max(self._patience, self._linger) if may_wait else self._linger), paced)
+        wait = max(self._patience, self._linger) if may_wait else self._linger
+        return max(now + wait, self._earliest(key))
+
+    def _earliest(self, key: KeyT) -> float:
+        return self._applied.get(key, float("-inf")) + self._pace
 
     async def _later(self, key: KeyT, batch: _Batch[ItemT]) -> None:
         await batch.due.wait()
         while key in self._applying:
             await asyncio.wait({self._applying[key]})
+        earliest = self._earliest(key)  # later than when the items came, if a call has ended since
+        if len(batch.items) < self._most and earliest > asyncio.get_running_loop().time():
+            batch.put_off(earliest)
+            await batch.due.wait()
         self._applying[key] = self._open.pop(key)[1]
         try:
             await self._apply(key, batch.items)
