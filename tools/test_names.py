@@ -45,7 +45,6 @@ TOGETHER = {
     "executor.domain.log.journal": "unit/domain/log/test_appender.py",
     "executor.domain.log.questions": "unit/domain/api/test_answering.py",
     "executor.domain.worker.intake": "unit/domain/worker/test_worker.py",
-    "executor.domain.worker.queued": "unit/domain/worker/test_worker.py",
     "executor.domain.worker.runs": "unit/domain/worker/test_worker.py",
     "gateway.domain.addresses": "unit/test_admission.py",
     "gateway.domain.plans": "unit/test_admission.py",

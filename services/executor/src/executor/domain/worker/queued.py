@@ -65,12 +65,17 @@ class Queued:
         few = heapq.nsmallest(_AT_ONCE, self._known, key=self._held)
         shares = allot({workspace: self._held(workspace) for workspace in few})
         delayed = self._intake.delayed
-        found = await asyncio.gather(
-            *(
-                self._of(workspace, many, delayed[workspace], idle=idle, soon=elsewhere)
-                for workspace, many in shares.items()
-            )
+        left_here = {workspace: self._known[workspace] for workspace in shares}
+        searches = (
+            self._of(workspace, many, delayed[workspace], idle=idle, soon=elsewhere)
+            for workspace, many in shares.items()
         )
+        try:
+            found = await asyncio.gather(*searches)
+        except Exception:  # what the other searches find is not claimed either
+            for workspace, left in left_here.items():
+                self.remember([workspace], left_here=left)
+            raise
         return [job_id for job_ids in found for job_id in job_ids]
 
     async def _of(
@@ -82,13 +87,7 @@ class Queued:
         else:
             patience = _SOON if soon or not self._held(workspace) else _OVERDUE
         wanted = many + delayed
-        try:
-            job_ids = await self._executions.queued_jobs_of(workspace, utc_now() - patience, wanted)
-        except Exception:
-            self.remember([workspace], left_here=left_here)
-            raise
-        if (
-            len(job_ids) >= wanted
-        ):  # there may be more; after the others, since it just had its turn
+        job_ids = await self._executions.queued_jobs_of(workspace, utc_now() - patience, wanted)
+        if len(job_ids) >= wanted:  # there may be more; after the others, as it just had its turn
             self.remember([workspace], left_here=left_here)
         return job_ids
