@@ -187,39 +187,16 @@ def build_worker(
     jobs. `runner` replaces the engine.
     """
     held = _connections(settings, backends, "worker")
-    log_store = MongoExecutions(held.database)
-    announcements = BusAnnouncements(held.bus)
     meters = OpenTelemetryMeters(held.telemetry)
-    settlement = Settlement(log_store, MongoCounters(held.database), announcements)
     memory = BusMemory(held.bus)
-    late = (held.crews, memory, held.telemetry.tracer, meters)
-    engine = LateEngine(settings, *late) if runner is None else None
-    worker_id = new_id("worker")
-    services = RunServices(
-        log_store,
-        announcements,
-        settlement,
-        engine.get if engine is not None else _runner_source(runner),
-        held.telemetry.tracer,
-        meters,
-        settings.store_patience,
-    )
-    reserve = ceil(settings.worker_slots * settings.worker_reserve)
-    runs = Runs(services, settings.worker_slots, reserve)
-    meters.observe_slots(settings.worker_slots)
-    meters.observe_outbox(runs.outbox_size, settlement.outbox_size)
-    intake = Intake(worker_id, log_store, held.crews, settlement, settings.max_lost_claims, meters)
-    worker = Worker(
-        worker_id,
-        log_store,
-        MongoLeases(held.database),
-        intake,
-        runs,
-        settlement,
-        meters,
-        settings.lease_beat,
-        settings.lease_silence,
-    )
+    late = LateEngine(settings, held.crews, memory, held.telemetry.tracer, meters)
+    engine = late if runner is None else _GivenRunner(runner)
+    worker = _worker(settings, held, meters, engine.get)
+
+    async def close() -> None:
+        await engine.close()
+        await held.close()
+
     return WorkerProcess(
         worker=worker,
         bus=held.bus,
@@ -230,31 +207,52 @@ def build_worker(
         watch=BackendWatch(held.telemetry, held.checks()),
         needed=_NEEDED,
         prepare=lambda: held.prepare(settings),
-        warm_up=engine.warm_up if engine is not None else _nothing,
-        close=_both(engine.close, held.close) if engine is not None else held.close,
+        warm_up=engine.warm_up,
+        close=close,
         eager=eager,
         drain_seconds=settings.drain_seconds,
     )
 
 
-def _runner_source(runner: CrewRunner | None) -> Callable[[], Awaitable[CrewRunner]]:
-    assert runner is not None  # noqa: S101 - the caller has just looked
+@dataclass(frozen=True, slots=True)
+class _GivenRunner:
+    """Stands in for the engine: `runner` is ready at once and holds no connections."""
 
-    async def get_runner() -> CrewRunner:
-        return runner
+    runner: CrewRunner
 
-    return get_runner
+    async def get(self) -> CrewRunner:
+        return self.runner
 
+    def warm_up(self) -> None:
+        pass
 
-def _both(
-    first: Callable[[], Awaitable[None]], then: Callable[[], Awaitable[None]]
-) -> Callable[[], Awaitable[None]]:
-    async def close() -> None:
-        await first()
-        await then()
-
-    return close
+    async def close(self) -> None:
+        pass
 
 
-def _nothing() -> None:
-    pass
+def _worker(
+    settings: Settings,
+    held: _Connections,
+    meters: OpenTelemetryMeters,
+    runner: Callable[[], Awaitable[CrewRunner]],
+) -> Worker:
+    worker_id, store = new_id("worker"), MongoExecutions(held.database)
+    bus = BusAnnouncements(held.bus)
+    settlement = Settlement(store, MongoCounters(held.database), bus)
+    tracer, patience = held.telemetry.tracer, settings.store_patience
+    services = RunServices(store, bus, settlement, runner, tracer, meters, patience)
+    reserve = ceil(settings.worker_slots * settings.worker_reserve)
+    runs = Runs(services, settings.worker_slots, reserve)
+    meters.observe_slots(settings.worker_slots)
+    meters.observe_outbox(runs.outbox_size, settlement.outbox_size)
+    return Worker(
+        worker_id,
+        store,
+        MongoLeases(held.database),
+        Intake(worker_id, store, held.crews, settlement, settings.max_lost_claims, meters),
+        runs,
+        settlement,
+        meters,
+        settings.lease_beat,
+        settings.lease_silence,
+    )

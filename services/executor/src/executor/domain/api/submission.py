@@ -84,13 +84,11 @@ class Submission:
                 snapshot=snapshot,
                 ticket=secrets.token_hex(8),
             )
-            accepted = Accepted(job, seconds)
-            await self._store(accepted, once)
-            return accepted
+            return await self._store(Accepted(job, seconds), once)
 
         return await at_most_once(once, self._executions, make)
 
-    async def _store(self, accepted: Accepted, once: Once[Accepted] | None) -> None:
+    async def _store(self, accepted: Accepted, once: Once[Accepted] | None) -> Accepted:
         try:
             stored = await self._executions.insert(accepted.job, receipt_of(once, accepted))
         except TooLarge as fault:
@@ -103,6 +101,7 @@ class Submission:
             raise KeyTaken
         self._outbox.send_submission(accepted.job)
         await let_messages_leave()
+        return accepted
 
 
 def check_storable(inputs: Mapping[str, Any]) -> None:
