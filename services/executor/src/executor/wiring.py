@@ -112,41 +112,19 @@ def migrate() -> None:
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the application of the process `api`."""
     held = _connections(settings, backends, "api")
-    log_store = MongoExecutions(held.database)
-    counters = MongoCounters(held.database)
+    store, counters = MongoExecutions(held.database), MongoCounters(held.database)
     announcements = BusAnnouncements(held.bus)
-    outbox = Outbox(announcements)
-    quotas = Quotas(
-        log_store,
-        counters,
-        queued=settings.queue_limit,
-        stored_mb=settings.workspace_storage_mb,
-    )
-    settlement = Settlement(log_store, counters, announcements)
+    outbox, settlement = Outbox(announcements), Settlement(store, counters, announcements)
+    stored_mb = settings.workspace_storage_mb
+    quotas = Quotas(store, counters, queued=settings.queue_limit, stored_mb=stored_mb)
     meters = OpenTelemetryMeters(held.telemetry)
     meters.observe_outbox(settlement.outbox_size)
-    census = CensusTaker(log_store, MongoLeases(held.database), BusQueues(held.bus), meters)
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as opened:
-            opened.push_async_callback(held.close)
-            await wait_for_backend("mongo", lambda: held.prepare(settings))
-            await opened.enter_async_context(sweeping(log_store))
-            opened.push_async_callback(held.bus.close)
-            await opened.enter_async_context(_bus_running(held.bus))
-            settlement.start()
-            opened.push_async_callback(settlement.stop)
-            opened.push_async_callback(outbox.close)
-            background = await opened.enter_async_context(Background())
-            background.repeat(census.report, every=EVERY, name="census")
-            yield
-
+    census = CensusTaker(store, MongoLeases(held.database), BusQueues(held.bus), meters)
     app = create_app(
         SERVICE,
         telemetry=held.telemetry,
         routers=[executions.router, analytics.router, internal.router],
-        lifespan=lifespan,
+        lifespan=lambda _: _api_running(settings, held, store, settlement, outbox, census),
         checks=held.checks(),
         needed=_NEEDED,
         verifier=TokenVerifier(RemoteKeys(held.auth)),
@@ -154,12 +132,36 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app.state.telemetry = held.telemetry
     app.state.bus = held.bus
     app.state.use_cases = ExecutorUseCases(
-        Submission(log_store, held.crews, counters, outbox, quotas),
-        Control(log_store, outbox, settlement, meters),
-        Reading(log_store, MongoExecutionLists(held.database), counters),
+        Submission(store, held.crews, counters, outbox, quotas),
+        Control(store, outbox, settlement, meters),
+        Reading(store, MongoExecutionLists(held.database), counters),
         IdempotencyKeys(),
     )
     return app
+
+
+@asynccontextmanager
+async def _api_running(
+    settings: Settings,
+    held: _Connections,
+    store: MongoExecutions,
+    settlement: Settlement,
+    outbox: Outbox,
+    census: CensusTaker,
+) -> AsyncIterator[None]:
+    """Connect, and do the api's work in the background, until the end of the block."""
+    async with AsyncExitStack() as opened:
+        opened.push_async_callback(held.close)
+        await wait_for_backend("mongo", lambda: held.prepare(settings))
+        await opened.enter_async_context(sweeping(store))
+        opened.push_async_callback(held.bus.close)
+        await opened.enter_async_context(_bus_running(held.bus))
+        settlement.start()
+        opened.push_async_callback(settlement.stop)
+        opened.push_async_callback(outbox.close)
+        background = await opened.enter_async_context(Background())
+        background.repeat(census.report, every=EVERY, name="census")
+        yield
 
 
 @asynccontextmanager
