@@ -191,6 +191,14 @@ def from_status(status: int, body: Any = None) -> KasalError:
     return kind(error.get("message"), details=error.get("details"))
 
 
+def cause_text(fault: BaseException | None) -> str:
+    """Return the type and the message of `fault`, for a log line.
+
+    Unlike its `repr`, this contains no headers of a request, and so no tokens: aiohttp's errors hold the request.
+    """
+    return f"{type(fault).__name__}: {fault}".removesuffix(": ")
+
+
 def several(faults: Sequence[Mapping[str, Any]], message: str) -> InvalidRequest:
     """Return one 400 for one or more faults, each with `field` and `reason`."""
     first = faults[0]

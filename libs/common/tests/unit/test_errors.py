@@ -6,6 +6,7 @@ from common.errors import (
     InternalError,
     InvalidRequest,
     Unavailable,
+    cause_text,
     envelope,
     from_status,
     problem,
@@ -40,3 +41,8 @@ def test_more_than_one_fault_is_listed():
     two = several([{"field": "a", "reason": "x"}, {"field": "b", "reason": "y"}], "Bad.")
     assert one.details == {"field": "a", "reason": "x"}
     assert two.details["errors"] == [{"field": "a", "reason": "x"}, {"field": "b", "reason": "y"}]
+
+
+def test_the_cause_of_an_error_is_never_empty():
+    assert cause_text(OSError(111, "refused")) == "ConnectionRefusedError: [Errno 111] refused"
+    assert cause_text(TimeoutError()) == "TimeoutError"

@@ -6,6 +6,7 @@ import socket
 
 import aiohttp
 import pytest
+from structlog.testing import capture_logs
 
 
 @pytest.mark.parametrize("prefix", ["/api/v1", "/v1"])
@@ -353,3 +354,27 @@ async def test_a_service_on_a_unix_socket(gateway, bearer, behind, tmp_path):
     server.stop()
     await running
     bound.close()
+
+
+@pytest.mark.parametrize("kind", ["request", "socket"])
+async def test_an_answer_that_is_no_http_puts_no_token_into_the_log(gateway, bearer, kind):
+    async def answer_nonsense(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Endless: " + b"y" * 20_000 + b"\r\n\r\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer_nonsense, "127.0.0.1", 0) as server:
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with gateway(crews_url=url, events_url=url) as door:
+            with capture_logs() as logged:
+                if kind == "request":
+                    async with door.http.get("/v1/crews", headers=bearer()) as answer:
+                        assert answer.status == 503
+                else:
+                    with pytest.raises(aiohttp.WSServerHandshakeError) as refused:
+                        await door.http.ws_connect("/v1/ws", headers=bearer())
+                    assert refused.value.status == 503
+    (line,) = [entry for entry in logged if "cannot be reached" in entry["event"]]
+    assert line["reason"].startswith("ClientResponseError: 400")
+    assert "Bearer" not in str(logged)

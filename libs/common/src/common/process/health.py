@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Literal
 
-from common.errors import Unavailable
+from common.errors import Unavailable, cause_text
 from common.logs import get_logger
 
 log = get_logger(__name__)
@@ -49,5 +49,5 @@ async def _reason(check: Check) -> str:
         async with asyncio.timeout(_WITHIN):
             await check()
     except Exception as fault:  # noqa: BLE001 - whatever a backend raises, it is not ready
-        return repr(fault)
+        return cause_text(fault)
     return ""

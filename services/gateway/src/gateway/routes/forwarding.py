@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 
 from starlette.types import Receive, Send
 
-from common.errors import PayloadTooLarge, Unavailable, UpstreamTimeout
+from common.errors import PayloadTooLarge, Unavailable, UpstreamTimeout, cause_text
 from common.logs import get_logger
 from common.web.requests import unsaid
 from gateway.domain.ports import Upstream, UpstreamAnswer
@@ -77,7 +77,7 @@ class Forwarder:
             upstream=target.service,
             path=visit.path,
             request_id=visit.request_id,
-            reason=repr(fault.__cause__),
+            reason=cause_text(fault.__cause__),
         )
         return fault
 

@@ -5,7 +5,7 @@ import contextlib
 
 from starlette.types import Receive, Send
 
-from common.errors import InvalidRequest, KasalError, Unavailable, UpstreamTimeout
+from common.errors import InvalidRequest, KasalError, Unavailable, UpstreamTimeout, cause_text
 from common.logs import get_logger
 from common.web.queries import check_none
 from common.web.requests import unsaid
@@ -80,7 +80,9 @@ async def _connect(visit: Visit, upstream: Upstream) -> UpstreamSocket:
         check_none(visit.scope["query_string"])  # the service's own message does not reach us
         raise
     except (Unavailable, UpstreamTimeout) as fault:
-        log.warning("the events service cannot be reached", reason=repr(fault.__cause__ or fault))
+        log.warning(
+            "the events service cannot be reached", reason=cause_text(fault.__cause__ or fault)
+        )
         raise
 
 
