@@ -1,6 +1,6 @@
 """`python -m bench [names...]`: each bench's table, beside the peers, as ratios of one run.
 
-A target that is missed is said plainly and fails nothing: these figures depend on the machine.
+A missed target is printed and fails nothing: these figures depend on the machine.
 """
 
 import argparse

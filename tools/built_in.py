@@ -1,7 +1,7 @@
 """Write down which tools are built in and which model providers there are, as the executor declares them.
 
-Crews offers what these documents list. Entries keep their places, for lists are read on by place; new
-ones come last. With `--check` it only says whether the documents are up to date.
+Crews offers what these documents list. Entries keep their positions, because cursors of lists are
+positions; new ones come last. With `--check` it only says whether the documents are up to date.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """The indexes of every database, as docs/reference/indexes.json records them, and their versions.
 
-A process looks at its database's version alone. So whoever changes an index without a `Step` would
-have new code serve without it. Here that is refused: what is recorded of a version stays as it is.
+A process checks only its database's version. If an index changed without a `MigrationStep`, new code would
+serve without it. This is refused here: what is recorded of a version does not change.
 """
 
 import argparse
@@ -25,7 +25,7 @@ Indexes = dict[str, dict[str, Any]]
 
 
 class _Notepad:
-    """Stands in for a database and each of its collections, and notes what indexes are made."""
+    """Stands in for a database and its collections, and records which indexes are created."""
 
     def __init__(self, made: Indexes, name: str = "") -> None:
         self._made = made
@@ -60,12 +60,12 @@ def fault(service: str, recorded: dict[str, Any], now: dict[str, Any]) -> str | 
         return (
             f"{', '.join(altered)} of {service}: an index is found by its name, so databases that have"
             " this one would keep it as it was. Give the new one another name, and drop the old one"
-            f" in a Step of {where} (docs/reference/schema.md)."
+            f" in a MigrationStep of {where} (docs/reference/schema.md)."
         )
     changed = sorted(before.keys() ^ after.keys())
     if changed and now["version"] <= recorded["version"]:
         return (
-            f"{', '.join(changed)} of {service} came or went, but no Step did: add one to the end"
+            f"{', '.join(changed)} of {service} changed without a MigrationStep: add one to the end"
             f" of SCHEMA in {where}, so that no process serves without it, then `make docs`."
             " (docs/reference/schema.md. A step that is in no release yet may be changed: put"
             f" {TARGET.name} back to what the last release had, then `make docs`.)"

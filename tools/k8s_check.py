@@ -29,7 +29,7 @@ Manifest = dict[str, Any]
 
 
 def main() -> None:
-    """Check all, tell what was found, and exit 1 if that was anything."""
+    """Check everything, print the faults, and exit with 1 if there are any."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("kubectl", help="a kubectl whose kustomize is v5 or later")
     kubectl = parser.parse_args().kubectl
@@ -46,7 +46,7 @@ def main() -> None:
 
 
 def roots(scratch: Path) -> Iterator[tuple[str, Path]]:
-    """Give what is rendered by name: each overlay, then the base with each component alone."""
+    """Yield what is rendered, by name: each overlay, then the base with each component alone."""
     for overlay in sorted((K8S / "overlays").iterdir()):
         yield f"overlays-{overlay.name}", overlay
     up = "/".join([".."] * (len(scratch.relative_to(ROOT).parts) + 1))
@@ -72,7 +72,7 @@ def render(kubectl: str, folder: Path) -> list[Manifest]:
 
 
 def check(name: str, manifests: list[Manifest], target: Path) -> int:
-    """Check what was rendered as `name`; return the number of faults, which are told."""
+    """Check what was rendered as `name`; print its faults and return how many there are."""
     custom = [one for one in manifests if key(one) in _CUSTOM]
     known = [one for one in manifests if key(one) not in _CUSTOM]
     target.write_text(yaml.safe_dump_all(known))
@@ -95,13 +95,13 @@ _CUSTOM: dict[str, Any] = yaml.safe_load((K8S / "custom-resources.yaml").read_te
 
 
 def doubles(manifests: list[Manifest]) -> Iterator[str]:
-    """Give what is there twice."""
+    """Yield what exists twice."""
     names = Counter(f"{one['kind']} {one['metadata']['name']}" for one in manifests)
     yield from (f"{name} is there {count} times" for name, count in names.items() if count > 1)
 
 
 def wrong_custom(manifests: list[Manifest]) -> Iterator[str]:
-    """Give what does not fit in other people's custom resources."""
+    """Yield what is wrong in other people's custom resources."""
     for one in manifests:
         validator = jsonschema.Draft202012Validator(_CUSTOM[key(one)])
         for fault in validator.iter_errors({"spec": one["spec"]}):
@@ -109,7 +109,7 @@ def wrong_custom(manifests: list[Manifest]) -> Iterator[str]:
 
 
 def invalid(target: Path) -> Iterator[str]:
-    """Give what `kubernetes-validate --strict` says; a kind it does not know is a fault too."""
+    """Yield what `kubernetes-validate --strict` reports; a kind it does not know is a fault too."""
     for version in KUBERNETES:
         validate = str(_BIN / "kubernetes-validate")
         done = run(validate, "--strict", "--quiet", "-k", version, str(target))
@@ -120,7 +120,7 @@ def invalid(target: Path) -> Iterator[str]:
 
 
 def insecure(target: Path) -> Iterator[str]:
-    """Give what checkov says. It has its checks with it and asks nobody."""
+    """Yield what checkov reports. It brings its checks along and needs no network."""
     options = ["--framework", "kubernetes", "--skip-download", "--quiet", "--compact"]
     config = ["--config-file", str(K8S / "checkov.yaml")]
     done = run(str(_BIN / "checkov"), *config, *options, "-f", str(target))
@@ -132,7 +132,7 @@ def insecure(target: Path) -> Iterator[str]:
 
 
 def run(*command: str) -> subprocess.CompletedProcess[str]:
-    """Run a program to its end, whatever that is."""
+    """Run a program to its end, whatever its exit code."""
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 

@@ -159,7 +159,7 @@ class Caller:
 
 
 async def load(stack: Stack) -> None:
-    """Have the platform do some of everything."""
+    """Make the platform do a bit of everything."""
     base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         caller = Caller(http, base)

@@ -226,7 +226,7 @@ def _give_examples(result: Json) -> None:
 
 
 def _share_errors(result: Json) -> None:
-    """Describe each error that several routes tell alike once, and have the routes refer to it.
+    """Describe each error that several routes have in common once, and let the routes refer to it.
 
     The most common one of a status has its title for a name, others also the tag of their routes, and
     a number where there are several of a tag.
@@ -246,7 +246,7 @@ def _share_errors(result: Json) -> None:
 
 
 def _errors_alike(result: Json) -> dict[tuple[str, str], list[Json]]:
-    """Return the operations that tell each error, by its status and text, the most common first."""
+    """Return the operations that have each error, by its status and text, the most common first."""
     found: dict[tuple[str, str], list[Json]] = {}
     for _, _, operation in operations(result):
         for status, answer in operation["responses"].items():
@@ -256,7 +256,7 @@ def _errors_alike(result: Json) -> dict[tuple[str, str], list[Json]]:
 
 
 def _share_parameters(result: Json) -> None:
-    """Describe each header that several routes read once, and have the routes refer to it."""
+    """Describe each header that several routes read once, and let the routes refer to it."""
     told = [
         (place, parameter)
         for _, _, operation in operations(result)

@@ -14,7 +14,7 @@ _REQUEST_ID = "req_01jd7v6q"
 
 
 class Examples:
-    """What is told of each operation, parameter and error."""
+    """The examples of each operation, parameter and error."""
 
     def __init__(self, source: Path = _SOURCE) -> None:
         told = yaml.safe_load(source.read_text())

@@ -16,7 +16,7 @@ _BLOCK = re.compile(r"(<!-- scale: (\w+) -->\n).*?(<!-- /scale -->)", re.DOTALL)
 
 
 def _number(value: float) -> str:
-    """Return two digits that count, or whole thousands: no more is known."""
+    """Return two significant digits, or whole thousands: more is not known."""
     if value < 0.01:
         return "under 0.01"
     if value >= 100:

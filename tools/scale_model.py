@@ -50,7 +50,7 @@ class Model:
 
     @cached_property
     def limits(self) -> dict[str, float]:
-        """Jobs a second that one broker bears at full load, by what gives way."""
+        """Jobs a second that one broker can take at full load, by what limits them."""
         pair = 1 / self["bindings_per_s"] + 1 / self["unbindings_per_s"]
         watched = max(self["watched"] * self["binding_cluster_factor"], 1e-9)
         return {
@@ -116,7 +116,7 @@ class Plan:
 
     @property
     def workers(self) -> int:
-        """By slots, of which a quarter stays free, or by CPU: whichever asks for more."""
+        """By slots, of which a quarter stays free, or by CPU: whichever needs more."""
         by_slots = math.ceil(self.at_once / (0.75 * self.level.slots))
         by_cpu = self.model.processes(self.rate * self.model["worker_ms_per_job"])
         return max(by_slots, by_cpu)
@@ -157,7 +157,7 @@ class Plan:
 
     @property
     def shards(self) -> int:
-        """By writes, or by the bytes that are kept: whichever asks for more."""
+        """By writes, or by the bytes that are kept: whichever needs more."""
         by_writes = self.writes / (self.model["shard_writes_per_s"] * self.model["headroom"])
         by_bytes = self.gib_per_day * self.model["kept_days"] / self.model["shard_gib"]
         return math.ceil(max(by_writes, by_bytes))
@@ -177,14 +177,14 @@ class Plan:
 
     @property
     def looks(self) -> float:
-        """Queries to every shard that workers send, for what nobody looks after and of their own."""
+        """Queries that workers send to every shard, for jobs without a worker and for their own."""
         own = self.model["own_looks_per_worker_s"]
         by_lot = self.model["looks_per_worker_s"] - own
         return min(self.workers, LOOKERS) * by_lot + self.workers * own
 
     @property
     def looks_by_all(self) -> float:
-        """The same if each worker looked, as it once was."""
+        """The same if each worker searched, as in earlier versions."""
         return self.workers * self.model["looks_per_worker_s"]
 
     @property

@@ -1,4 +1,4 @@
-"""Refuse a module of `domain/` whose rules are tested nowhere that its name leads to.
+"""Refuse a module of `domain/` whose tests cannot be found by its name.
 
 Whoever opens `domain/x.py` looks for `test_x.py` among the service's tests. Where a module's rules are tested
 with those of another one, `TOGETHER` says in which file. `make lint` runs this.

@@ -1,1 +1,1 @@
-"""One module a bench, named as the bench; each has `run(rounds)`, which returns its report."""
+"""One module per bench, with the bench's name; each has `run(rounds)`, which returns its report."""

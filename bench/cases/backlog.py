@@ -124,7 +124,7 @@ class Client:
                     return found
 
     async def to_the_end(self) -> int:
-        """Read the whole job anew, to its last event; return that one's `seq`."""
+        """Read the whole job again, to its last event; return the `seq` of that."""
         async with asyncio.timeout(_WITHIN), self._subscription(0) as socket:
             seq = 0
             while True:

@@ -1,4 +1,4 @@
-"""What messages and bindings cost RabbitMQ: the unit costs that docs/how-to/scale.md reckons with.
+"""What messages and bindings cost RabbitMQ: the unit costs that docs/how-to/scale.md calculates with.
 
 The broker's own CPU is what counts, taken from its process: this client, in Python, is slower than it.
 """
@@ -66,7 +66,7 @@ async def _broker() -> AsyncIterator[Broker]:
 
 
 async def _at_once(calls: Iterator[Awaitable[None]]) -> None:
-    """Await all `calls`, so many at a time."""
+    """Await all `calls`, a bounded number at a time."""
 
     async def some() -> None:
         for call in calls:

@@ -1,4 +1,4 @@
-"""What `make run` takes: disk, seconds to ready, memory idle and per waiting job, time to stop.
+"""What `make run` needs: disk, seconds to ready, memory idle and per waiting job, time to stop.
 
 Beside the figures of upstream Kasal (databrickslabs/kasal), which were measured once on a machine of
 this size; it is not installed here.
@@ -40,7 +40,7 @@ _SETTLING = 12.0
 
 
 class HeldModel:
-    """A server that speaks OpenAI's chat protocol as far as never answering."""
+    """A server that accepts requests of OpenAI's chat protocol and never answers them."""
 
     def __init__(self) -> None:
         self.holding = 0
@@ -69,7 +69,7 @@ class HeldModel:
         self._changed.set()
 
     async def until(self, wanted: int) -> None:
-        """Return when `wanted` calls are held."""
+        """Wait until `wanted` calls are held."""
         async with asyncio.timeout(180):
             while self.holding != wanted:
                 self._changed.clear()
@@ -143,7 +143,7 @@ class Bench:
         self.report.at_most("idle memory", 300, *(sum(i.values()) for i in idle), unit="MB")
 
     async def waiting_jobs(self) -> None:
-        """Hold jobs inside their model calls; weigh them; stop some and see how fast it shows."""
+        """Hold jobs in their model calls, measure their memory, stop some and measure how soon that shows."""
         model = HeldModel()
         given = {
             "KASAL_OPENAI_BASE_URL": await model.start(),

@@ -71,7 +71,7 @@ def _third(samples: list[float], which: int) -> float:
 
 
 def _slope(samples: list[float]) -> float:
-    """MB for each 1,000 jobs, the line of least squares."""
+    """MB per 1,000 jobs, by least squares."""
     thousands = [place * _INTERVAL / 1000 for place in range(len(samples))]
     return statistics.linear_regression(thousands, samples).slope
 

@@ -41,7 +41,7 @@ _AT_ONCE = 10
 
 @dataclass(frozen=True)
 class Lists:
-    """A job of so many events, a workspace of so many crews."""
+    """A job with many events and a workspace with many crews."""
 
     events: int
     workspace: int
@@ -81,7 +81,7 @@ class Lists:
         }
 
     def paths(self) -> dict[str, str]:
-        """Return the pages that are compared, by what they are called."""
+        """Return the paths of the pages that are compared, by name."""
         length, pages = self.events, self.workspace // _CREWS
         half = "&status=active"
         return {
@@ -97,13 +97,13 @@ class Lists:
 
 
 class Reader:
-    """Asks for pages, and looks at what comes."""
+    """Requests pages and checks them."""
 
     def __init__(self, http: aiohttp.ClientSession) -> None:
         self._http = http
 
     async def milliseconds(self, url: str, entries: int) -> float:
-        """Ask for a page that must hold so many entries."""
+        """Request a page that must have this many entries; return how long it took."""
         started = time.perf_counter()
         async with self._http.get(url) as answer:
             raw = await answer.read()

@@ -1,8 +1,8 @@
 """CPU by process of the distributed form: a job, a watched job, a request, a socket's opening.
 
 Jobs come through the gateway from several connections at once. Their model is a server in this process,
-which answers at once; each task reads a file and writes a report (`bench.harness.replies`). What is left over when
-nothing is done is taken off.
+which answers at once; each task reads a file and writes a report (`bench.harness.replies`). What the
+processes use when idle is subtracted.
 """
 
 import asyncio
@@ -47,7 +47,7 @@ def _cpu_by_kind(stack: Stack) -> Counter[str]:
 
 
 class Costs:
-    """Takes what `work` costs each kind of process, less what they use in that time anyway."""
+    """Measures what `work` costs each kind of process, less what it uses in that time when idle."""
 
     def __init__(self, stack: Stack, report: Report) -> None:
         self._stack = stack
@@ -96,7 +96,7 @@ async def _jobs(user: User, crew_id: str) -> None:
 
 
 async def _watch_jobs(user: User, crew_id: str) -> None:
-    """Each job by a socket that stays for the next: a binding and an unbinding a job."""
+    """Watch each job on a socket that stays open for the next: a binding and an unbinding per job."""
     left = iter(range(JOBS))
 
     async def watch() -> None:

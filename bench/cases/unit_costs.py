@@ -1,4 +1,4 @@
-"""What one job leaves and asks: bytes in the store and on the bus, commands to MongoDB, calls of Redis.
+"""What one job stores and requests: bytes in the store and on the bus, commands to MongoDB, calls of Redis.
 
 Twice: with replies of a line and no tools, as other benches have, and with replies and tools' results as long
 as agents see them (`bench.harness.replies`), which is what docs/how-to/scale.md reckons with.
@@ -45,7 +45,7 @@ REQUESTS = 20_000
 
 @contextlib.contextmanager
 def _listening() -> Iterator[tuple[Commands, dict[str, list[int]]]]:
-    """Give what is asked of MongoDB from here on, and the bytes published to each exchange."""
+    """Yield the commands sent to MongoDB from here on, and the bytes published to each exchange."""
     commands, sent = Commands(), defaultdict[str, list[int]](list)
     client, publish = common.storage.mongo.Client, InProcessBus.publish
 
@@ -98,7 +98,7 @@ async def _real(program: LocalProgram, folder: Path) -> AsyncIterator[Side]:
 
 
 async def _jobs(report: Report, *, real: bool) -> None:
-    """Run jobs beside each other, as a busy worker does, and look at what they left."""
+    """Run jobs concurrently, as a busy worker does, and read what they stored."""
     with _listening() as (commands, sent):
         async with _side(real=real) as found:
             await found.run_one()
@@ -113,11 +113,11 @@ async def _jobs(report: Report, *, real: bool) -> None:
         f"{'Real' if real else 'Short'} replies: "
         + (f"{REPLY:,} characters, after a tool's {RESULT:,}." if real else "a line, no tools.")
     )
-    _tell(_Told(report, ", real replies" if real else ""), commands, sent, documents, traces)
+    _tell(_Rows(report, ", real replies" if real else ""), commands, sent, documents, traces)
 
 
 @dataclass(frozen=True)
-class _Told:
+class _Rows:
     """Rows of one kind of replies."""
 
     report: Report
@@ -128,7 +128,7 @@ class _Told:
 
 
 def _tell(
-    told: _Told,
+    rows: _Rows,
     commands: Commands,
     sent: dict[str, list[int]],
     documents: list[Any],
@@ -141,16 +141,16 @@ def _tell(
     writes = [one for one in own if one.command in {"insert", "update"}]
     tails = [event for one in documents for event in one.get("tail", ())]
     events = [_size(event) for event in [*tails, *traces]]
-    told.row("events of a job", "", len(events) / jobs)
-    told.row("a settled job in the store", "B", sum(map(_size, [*documents, *traces])) / jobs)
-    told.row("an event in the store", "B", statistics.mean(events))
-    told.row("a job's message", "B", statistics.mean(sent["jobs"]))
-    told.row("an event's message", "B", statistics.mean(sent["events"]))
-    told.row("event messages of a job", "", len(sent["events"]) / JOBS)
-    told.row("documents a job writes (inserts and updates)", "", len(writes) / JOBS)
-    told.row("documents a job has read", "", (len(own) - len(writes)) / JOBS)
+    rows.row("events of a job", "", len(events) / jobs)
+    rows.row("a settled job in the store", "B", sum(map(_size, [*documents, *traces])) / jobs)
+    rows.row("an event in the store", "B", statistics.mean(events))
+    rows.row("a job's message", "B", statistics.mean(sent["jobs"]))
+    rows.row("an event's message", "B", statistics.mean(sent["events"]))
+    rows.row("event messages of a job", "", len(sent["events"]) / JOBS)
+    rows.row("documents a job writes (inserts and updates)", "", len(writes) / JOBS)
+    rows.row("documents a job has read", "", (len(own) - len(writes)) / JOBS)
     sent_commands = sum(n for what, n in commands.counted.items() if not what.endswith(" workers"))
-    told.row(
+    rows.row(
         f"commands for a job, {JOBS} beside each other, looks included", "", sent_commands / JOBS
     )
 

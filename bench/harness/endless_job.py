@@ -1,4 +1,4 @@
-"""A worker whose one job talks without end: prints the job's id, then, on stdin, is told to end it.
+"""A worker whose one job writes events without end: prints the job's id, then, on stdin, is told to end it.
 
 The first `BACKLOG` events come as fast as the journal takes them; when they are stored, `live` is
 printed and `RATE` events a second follow until a line comes in. Worker, journal, store and bus are

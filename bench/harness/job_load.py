@@ -50,7 +50,7 @@ def memory_by_process(stack: Stack) -> dict[str, float]:
 
 
 class Load:
-    """Someone who sends jobs by POST or straight to the queue, and hears on the bus when they end."""
+    """Someone who sends jobs by POST or straight to the queue, and learns from the bus when they end."""
 
     def __init__(self, stack: Stack, http: aiohttp.ClientSession) -> None:
         self._stack = stack
@@ -119,7 +119,7 @@ class Load:
         await asyncio.gather(*(one_after_another() for _ in range(outstanding)))
 
     async def wait_for_crews(self) -> None:
-        """Return when crews has heard of every event."""
+        """Wait until crews has consumed every event."""
         async with asyncio.timeout(_PATIENCE):
             while True:
                 queue = await self._channel.declare_queue(CREWS_EVENTS_QUEUE.name, passive=True)

@@ -1,4 +1,4 @@
-"""A model in this process: it costs nothing but the time that it is told to take."""
+"""A model in this process, which costs nothing but a configured delay."""
 
 import asyncio
 from collections.abc import Sequence

@@ -62,7 +62,7 @@ async def database(settings: MongoSettings, service: str) -> AsyncIterator[Datab
 
 @asynccontextmanager
 async def databases_to_drop(settings: MongoSettings) -> AsyncIterator[None]:
-    """Drop the databases at the end of the block: a MongoDB that was given is somebody's."""
+    """Drop the databases at the end of the block, because a given MongoDB belongs to somebody."""
     try:
         yield
     finally:
@@ -72,7 +72,7 @@ async def databases_to_drop(settings: MongoSettings) -> AsyncIterator[None]:
 
 
 async def traces(settings: MongoSettings, events: int) -> str:
-    """Store a job that has ended with so many events, as a worker writes it; return its id."""
+    """Store an ended job with this many events, as a worker writes it; return its id."""
     bus = InProcessBackends().bus(BusSettings(amqp_url="memory://"), Telemetry("bench"))
     await bus.start()
     async with database(settings, "executor") as store:
@@ -95,7 +95,7 @@ async def traces(settings: MongoSettings, events: int) -> str:
 
 
 async def jobs(settings: MongoSettings, count: int) -> None:
-    """Store so many ended jobs, a second apart."""
+    """Store this many ended jobs, a second apart."""
     now = utc_now()
     async with database(settings, "executor") as store:
         for first in range(0, count, _AT_ONCE):
@@ -125,7 +125,7 @@ async def _write(journal: Appender, events: int) -> None:
 
 
 async def crews(settings: MongoSettings, count: int) -> None:
-    """Store so many crews, every second one active."""
+    """Store this many crews, every second one active."""
     patterns = _crew(active=False), _crew(active=True)
     async with database(settings, "crews") as store:
         totals = MongoTotals(store)
@@ -157,7 +157,7 @@ def _crew(*, active: bool) -> Crew:
 
 
 def _copy(pattern: Crew, number: int) -> Crew:
-    """Return another such crew, numbered as the store would have done."""
+    """Return a copy of the crew, numbered as the store would number it."""
     (agent,) = pattern.agents
     mine = agent.model_copy(update={"id": new_id("agent"), "number": number})
     tasks = tuple(

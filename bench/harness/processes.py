@@ -1,4 +1,4 @@
-"""What Linux's /proc tells of processes, and children of the bench that print JSON."""
+"""What Linux's /proc says about processes, and children of the bench that print JSON."""
 
 import asyncio
 import contextlib
@@ -54,7 +54,7 @@ def pss_mb(pid: int) -> float:
 
 @contextlib.contextmanager
 def scratch(name: str) -> Iterator[Path]:
-    """Give an empty folder; it stays, with the logs in it, when the bench fails."""
+    """Yield an empty folder, which is kept with its logs if the bench fails."""
     folder = SCRATCH / "work" / name
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
@@ -109,7 +109,7 @@ async def ready(url: str, process: asyncio.subprocess.Process, seconds: float = 
 
 
 async def end_process(process: asyncio.subprocess.Process) -> None:
-    """Have a child end, and wait for it."""
+    """Terminate a child and wait for its end."""
     if process.returncode is None:
         process.terminate()
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 def three_digits(value: float) -> str:
-    """Three digits that count, and no more than needed."""
+    """Return three significant digits, or whole numbers from 100."""
     if value >= 100:
         return f"{value:,.0f}"
     return f"{value:.1f}" if value >= 10 else f"{value:.3g}"
@@ -16,7 +16,7 @@ def three_digits(value: float) -> str:
 
 @dataclass(frozen=True)
 class Row:
-    """One figure, as often as it was taken."""
+    """One figure with all of its measurements."""
 
     what: str
     unit: str
@@ -33,7 +33,7 @@ class Row:
 
 @dataclass(frozen=True)
 class Target:
-    """What the issue asks of a figure; a ratio is taken run by run, then its median."""
+    """The bound that a figure must keep; for a ratio, the median of the runs' ratios."""
 
     what: str
     wanted: float

@@ -22,7 +22,7 @@ class Peers:
     token: TokenMaker
 
     def environment(self) -> dict[str, str]:
-        """What every service is told; none of them finds a bus or a Redis unless told of one."""
+        """Return the settings of every service, without a bus or a Redis."""
         names = ("AUTH", "CREWS", "EXECUTOR", "EVENTS")
         return {
             **{f"KASAL_{name}_URL": self.url for name in names},
@@ -51,7 +51,7 @@ async def peers() -> AsyncIterator[Peers]:
 
 @dataclass(frozen=True)
 class Service:
-    """A process that has said that it is ready."""
+    """A process that has reported to be ready."""
 
     pid: int
     port: int

@@ -147,7 +147,7 @@ class OneCrew:
 
 
 class Ends:
-    """Hears on the bus when jobs end, with `answer` in their results."""
+    """Learns from the bus when jobs end, with `answer` in their results."""
 
     def __init__(self, answer: str = ANSWER) -> None:
         self._answer = answer
@@ -204,7 +204,7 @@ class Side:
         return f"{len(found)} jobs are not settled: {found[:3]}"
 
     async def wait_until_settled(self) -> None:
-        """Return when no job is open any more."""
+        """Wait until no job is open any more."""
         while await self.open_jobs.find_one({"open": True}, {"_id": 1}):  # noqa: ASYNC110
             await asyncio.sleep(0.02)
 

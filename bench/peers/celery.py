@@ -81,7 +81,7 @@ def send(form: str) -> AsyncResult:
 
 
 def rate(form: str, count: int, outstanding: int) -> dict[str, float]:
-    """Keep so many under way until `count` are done, each seen by its result."""
+    """Keep a fixed number under way until `count` are done, as their results show."""
     cpu, started = time.process_time(), time.perf_counter()
     under_way: deque[AsyncResult] = deque()
     for number in range(count + outstanding):

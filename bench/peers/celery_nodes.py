@@ -37,7 +37,7 @@ class CeleryWorkers:
         self._nodes: dict[str, subprocess.Popen[bytes]] = {}
 
     async def start(self, name: str) -> None:
-        """Start a node; return once it takes tasks."""
+        """Start a node and wait until it takes tasks."""
         sign = self._folder / f"celery-{name}.ready"
         sign.unlink(missing_ok=True)
         self._nodes[name] = self._start_node(name, sign)

@@ -48,7 +48,7 @@ def test_what_is_recorded_is_what_the_code_makes(tool):
         (schema(1, NAMES), schema(2, NAMES, COLOURS), None),
         (schema(1, NAMES, COLOURS), schema(2, NAMES), None),
         (schema(1, NAMES), schema(1, NAMES, COLOURS), "things.colour_1_size_-1 .* add one to the"),
-        (schema(1, NAMES, COLOURS), schema(1, NAMES), "came or went, but no Step did"),
+        (schema(1, NAMES, COLOURS), schema(1, NAMES), "changed without a MigrationStep"),
         (schema(1, NAMES), schema(2, NAMES | {"unique": False}), "things.names .* another name"),
         (schema(2, NAMES), schema(1, NAMES), "never taken away"),
     ],
@@ -76,6 +76,9 @@ def test_the_tool_records_nothing_that_it_refuses(tool, tmp_path, monkeypatch):
     tool.main()
     kept = target.read_text()
     monkeypatch.setattr(tool, "current", lambda: {"things": tool.of(schema(1, NAMES, COLOURS))})
-    with pytest.raises(SystemExit, match=r"no Step did: add one to the end of SCHEMA in services/"):
+    with pytest.raises(
+        SystemExit,
+        match=r"changed without a MigrationStep: add one to the end of SCHEMA in services/",
+    ):
         tool.main()
     assert target.read_text() == kept

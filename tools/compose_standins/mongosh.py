@@ -1,5 +1,5 @@
 #!/opt/secantus/bin/python
-"""In place of mongosh: the three things that are asked of it, over PyMongo instead of JavaScript."""
+"""A substitute for mongosh: the three things that we need of it, over PyMongo instead of JavaScript."""
 
 import os
 import sys
