@@ -22,6 +22,7 @@ from common.errors import Unavailable, UpstreamTimeout
 from common.ids import is_request_id
 from common.logs import bound, get_logger
 from common.process.backoff import Backoff
+from common.process.cancellation import unless_cut_off
 from common.storage.formats import NewerFormat
 from common.telemetry import SECONDS, LocalCounter, Telemetry, extract, inject, is_traced
 
@@ -201,9 +202,9 @@ class Handling:
         with _log_ids(message):
             if traced:
                 with self._span(place, message):
-                    await handler(message)
+                    await unless_cut_off(handler(message))
             else:
-                await handler(message)
+                await unless_cut_off(handler(message))
 
     @contextmanager
     def _span(self, place: str, message: Message) -> Iterator[None]:

@@ -6,7 +6,7 @@ from typing import Any, Self
 
 from common.logs import get_logger
 from common.process.backoff import Backoff
-from common.process.cancellation import told_to_stop
+from common.process.cancellation import told_to_stop, unless_cut_off
 
 log = get_logger(__name__)
 
@@ -96,23 +96,9 @@ class Background:
 
 async def _run_logged(work: Coroutine[Any, Any, object], name: str, ids: dict[str, str]) -> None:
     try:
-        await _unless_cut_off(work)
+        await unless_cut_off(work)
     except Exception:
         log.exception("work in the background failed", work=name, **ids)
-
-
-async def _unless_cut_off(work: Awaitable[object]) -> None:
-    """Await `work`. Raises `RuntimeError` if it is cancelled although nobody cancelled this task.
-
-    A library that gives up a connection may cancel the calls that wait on it. A loop that took such a
-    cancellation for its own would end, and nothing would say so.
-    """
-    try:
-        await work
-    except asyncio.CancelledError as fault:
-        if told_to_stop():
-            raise
-        raise RuntimeError("A library cancelled the work.") from fault
 
 
 async def _keep_running(work: Callable[[], Awaitable[object]], name: str, backoff: Backoff) -> None:
@@ -120,7 +106,7 @@ async def _keep_running(work: Callable[[], Awaitable[object]], name: str, backof
     while True:
         began = loop.time()
         try:
-            await _unless_cut_off(work())
+            await unless_cut_off(work())
         except Exception:
             failures = 1 if loop.time() - began >= _WELL_AFTER else failures + 1
             log.exception("work in the background failed and starts again", work=name)
@@ -138,7 +124,7 @@ async def _repeat(
         await asyncio.sleep(every)
     while True:
         try:
-            await _unless_cut_off(call())
+            await unless_cut_off(call())
         except Exception:
             log.exception("work in the background failed and will be repeated", work=name)
         if told_to_stop():  # a driver may make another fault of a cancellation
