@@ -16,8 +16,6 @@ from common.web.server import on_stop_signal
 from kasal_platform.config import Settings
 from kasal_platform.console import say
 from kasal_platform.keeping import Keeper
-from kasal_platform.local.program import ProgramFailed
-from kasal_platform.parts import StackFailed
 from kasal_platform.stack import Stack, stack_in
 
 _PATIENCE = 3.0
@@ -25,23 +23,20 @@ _PATIENCE = 3.0
 
 
 async def run_until_stopped() -> None:
-    """Run a stack until told to stop; exit with one line if it does not start."""
+    """Run a stack until told to stop. Raises `StackFailed` or `ProgramFailed` if it does not start."""
     settings = load(Settings)
     configure_logging(settings.log_level, settings.log_format)
     stopped = asyncio.Event()
     hasten: list[Callable[[], None]] = []
     on_stop_signal(stopped.set, lambda: [call() for call in hasten])
     folder = Path(os.environ.get("KASAL_DATA_DIR") or tempfile.mkdtemp(prefix="kasal-stack-"))
-    try:
-        async with stack_in(settings, folder.resolve(), os.environ) as stack:
-            hasten.append(stack.hasten)
-            _show(stack, folder, await _demo(stack, settings))
-            await _until(stopped, stack)
-            say("Kasal is stopping ...")
-            telling = asyncio.create_task(_tell_waits(stack))
-        telling.cancel()
-    except (StackFailed, ProgramFailed) as fault:
-        sys.exit(str(fault))
+    async with stack_in(settings, folder.resolve(), os.environ) as stack:
+        hasten.append(stack.hasten)
+        _show(stack, folder, await _demo(stack, settings))
+        await _until(stopped, stack)
+        say("Kasal is stopping ...")
+        telling = asyncio.create_task(_tell_waits(stack))
+    telling.cancel()
 
 
 async def _until(stopped: asyncio.Event, stack: Stack) -> None:
