@@ -8,6 +8,7 @@ MEANINGS = {
     # Backends
     "a backend does not answer": "A readiness probe was answered 503 because of it.",
     "a backend is away": "It answered 15 seconds ago and does not now; `kasal_backend_up` is 0.",
+    "a request cannot be answered now": "Another service cannot be reached; the request was answered 503 or 504.",
     "the database does not answer": "A request was answered 503. Runs wait and write later.",
     "the database stopped answering and is killed": (
         "The database of `make run` was silent for `KASAL_DATABASE_SILENCE`. It is restarted, at most "

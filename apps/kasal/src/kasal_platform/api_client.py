@@ -11,7 +11,7 @@ from typing import Any
 import aiohttp
 import orjson
 
-from common.contracts.events import TERMINAL_EVENTS, Event, read_event
+from common.contracts.events import TERMINAL_EVENTS, Event, read_any_event
 
 
 @dataclass(frozen=True)
@@ -98,7 +98,7 @@ class ApiClient:
             async for frame in socket:
                 if "seq" not in orjson.loads(frame.data):
                     continue  # an answer to a message of ours
-                event = read_event(frame.data)
+                event = read_any_event(frame.data)
                 yield event
                 if event.type in TERMINAL_EVENTS:
                     return

@@ -217,10 +217,10 @@ class ServiceClient:
 
         try:
             return await self._addresses.ask(once, repeatable=method in READING)
-        except TimeoutError:
-            raise UpstreamTimeout(f"The service {self.name} did not answer in time.") from None
-        except (aiohttp.ClientError, OSError):
-            raise Unavailable(f"The service {self.name} cannot be reached.") from None
+        except TimeoutError as fault:
+            raise UpstreamTimeout(f"The service {self.name} did not answer in time.") from fault
+        except (aiohttp.ClientError, OSError) as fault:
+            raise Unavailable(f"The service {self.name} cannot be reached.") from fault
 
     @contextmanager
     def _span(self, method: str, path: str) -> Iterator[Span | None]:

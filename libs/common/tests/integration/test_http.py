@@ -1,32 +1,22 @@
 """The application every service is, over real HTTP."""
 
-import asyncio
 from contextlib import asynccontextmanager
 from typing import Annotated, Any
 
-import aiohttp
 import pytest
 from fastapi import APIRouter, FastAPI, Query
 from pymongo.errors import NetworkTimeout
 from structlog.testing import capture_logs
 
-from common.client import Addresses, ServiceClient, ServiceTokens
 from common.errors import (
     Conflict,
     DatabaseUnavailable,
-    Forbidden,
-    NotFound,
-    Unauthorized,
     Unavailable,
-    UpstreamTimeout,
 )
 from common.identity import ALL_WORKSPACES
-from common.security.keys import RemoteKeys
-from common.security.tokens import TokenVerifier
 from common.web.access import Admin, Overseer, PeerService, Viewer
 from common.web.http import create_app
 from common.web.models import PageQuery, RequestModel
-from devkit.identity import KEY_ID
 
 JSON = {"content-type": "application/json"}
 
@@ -46,6 +36,9 @@ class Peer:
         away = DatabaseUnavailable()
         away.__cause__ = NetworkTimeout("mongo:27017")
         self.add("/database-away", away)
+        peer_away = Unavailable("The service auth cannot be reached.")
+        peer_away.__cause__ = ConnectionRefusedError("auth:8001")
+        self.add("/peer-away", peer_away)
         self.ready = True
         self.bus_ready = True
 
@@ -56,10 +49,6 @@ class Peer:
         @self.routes.get("/pages")
         async def pages(page: Annotated[PageQuery, Query()]) -> dict[str, int]:
             return {"skip": page.skip}
-
-        @self.routes.get("/slow")
-        async def slow() -> None:
-            await asyncio.sleep(30)
 
         @self.routes.get("/viewer")
         async def viewer(who: Viewer) -> str:
@@ -262,158 +251,17 @@ async def test_anything_but_a_good_bearer_token_is_unauthorized(running, given):
     assert (status, headers["www-authenticate"]) == (401, "Bearer")
 
 
-async def test_a_client_raises_what_its_peer_answered(running):
-    with pytest.raises(Conflict, match="there already") as told:
-        await running.client.request("GET", "/conflict")
-    assert told.value.details == {"field": "name", "reason": "taken"}
-    with pytest.raises(NotFound):
-        await running.client.request("GET", "/nowhere")
-
-
-async def test_a_client_tells_away_from_slow(running):
-    async with ServiceClient("peer", running.url, timeout=0.1) as client:
-        with pytest.raises(UpstreamTimeout, match="peer"):
-            await client.request("GET", "/slow")
-    async with ServiceClient("peer", "unix:///nowhere/at-all.sock") as client:
-        with pytest.raises(Unavailable, match="peer"):
-            await client.request("GET", "/")
-
-
-async def test_a_client_asks_another_address_where_one_cannot_be_reached(running):
-    gone = "unix:///nowhere/at-all.sock"
-    async with ServiceClient("peer", f"{gone}, {running.url}") as client:
-        for _ in range(4):
-            told = await client.request("POST", "/bodies", json={"name": "a"})
-            assert told["name"] == "a"
-    async with ServiceClient("peer", f"{gone},{gone}") as client:
-        with pytest.raises(Unavailable, match="peer"):
-            await client.request("GET", "/")
-
-
-async def test_only_what_may_be_sent_twice_is_after_a_connection_broke(running):
-    """A peer that takes the request and hangs up may have acted on it."""
-    asked = []
-
-    async def hangs_up(reader, writer):
-        asked.append((await reader.readline()).split()[0])
-        writer.close()
-
-    server = await asyncio.start_server(hangs_up, "127.0.0.1", 0)
-    bad = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-    async with server:
-        async with ServiceClient("peer", f"{running.url},{bad}") as client:
-            with pytest.raises(Unavailable):
-                await client.request("POST", "/bodies", json={"name": "a"})
-            assert asked == [b"POST"]
-        async with ServiceClient("peer", f"{running.url},{bad}") as client:
-            for _ in range(2):
-                with pytest.raises(NotFound):
-                    await client.request("GET", "/nowhere")
-            assert asked == [b"POST", b"GET", b"GET"]  # twice by aiohttp itself; then it rests
-
-
-async def test_an_address_that_cannot_be_reached_is_asked_last_for_a_while():
-    addresses = Addresses("http://a, http://b,http://c", lambda link: aiohttp.ClientSession())
-    tried = []
-
-    async def request(address):
-        tried.append(address.base[-1])
-        if address.base == "http://b":
-            raise aiohttp.ServerDisconnectedError
-        return address.base
-
-    for _ in range(4):
-        await addresses.ask(request, repeatable=True)
-    await addresses.close()
-    assert tried == ["b", "c", "c", "a", "c"]
-
-
-async def test_service_tokens_are_asked_for_once(telemetry, served, make_token):
-    routes, asked_for = APIRouter(), []
-
-    @routes.post("/internal/tokens/service")
-    async def give(body: dict[str, str]) -> dict[str, Any]:
-        asked_for.append(body["workspace_id"])
-        if body["workspace_id"] == "ws_refused":
-            raise Forbidden
-        return {"access_token": f"for {body['workspace_id']}", "expires_in": 300}
-
-    async with served(_plain_app(telemetry, routes)) as auth:
-        tokens = ServiceTokens(auth.client, "executor", "a secret of the services")
-        got = await asyncio.gather(*(tokens.token(w) for w in ("ws_a", "ws_a", "ws_b")))
-        assert got == ["for ws_a", "for ws_a", "for ws_b"]
-        assert sorted(asked_for) == ["ws_a", "ws_b"]
-        with pytest.raises(Unavailable, match="gave no service token"):
-            await tokens.token("ws_refused")
-
-
-async def test_keys_are_read_from_the_set_and_forged_ids_cost_little(
-    telemetry, served, signing_keys, make_token
-):
-    import json
-
-    from jwt.algorithms import ECAlgorithm
-
-    routes, reads = APIRouter(), []
-    public = json.loads(ECAlgorithm.to_jwk(signing_keys.private.public_key()))
-
-    @routes.get("/.well-known/jwks.json")
-    async def jwks() -> dict[str, Any]:
-        reads.append(1)
-        other = {"kty": "oct", "kid": "other", "alg": "HS256", "k": "AA"}
-        return {"keys": [{**public, "kid": KEY_ID, "alg": "ES256"}, other]}
-
-    async with served(_plain_app(telemetry, routes)) as auth:
-        keys = RemoteKeys(auth.client)
-        identity = await TokenVerifier(keys).verify(make_token())
-        assert identity.user_id == "usr_test"
-        for number in range(20):
-            assert await keys.public_key(f"forged-{number}") is None
-        assert await keys.public_key("other") is None
-        assert len(reads) == 1
-
-
-async def test_a_key_that_is_taken_out_of_the_set_is_trusted_no_longer(
-    telemetry, served, signing_keys, make_token
-):
-    import json
-
-    from jwt.algorithms import ECAlgorithm
-
-    public = json.loads(ECAlgorithm.to_jwk(signing_keys.private.public_key()))
-    told: list[dict[str, Any]] = [{**public, "kid": KEY_ID, "alg": "ES256"}]
-    routes, token, away = APIRouter(), make_token(), False
-
-    @routes.get("/.well-known/jwks.json")
-    async def jwks() -> dict[str, Any]:
-        if away:
-            raise Unavailable("away")
-        return {"keys": told}
-
-    now = 1_000.0
-    async with served(_plain_app(telemetry, routes)) as auth:
-        verifier = TokenVerifier(RemoteKeys(auth.client, lambda: now))
-        await verifier.verify(token)
-        told.clear()
-        now += 59
-        await verifier.verify(token)
-        now, away = now + 2, True
-        await verifier.verify(token)
-        now, away = now + 6, False
-        with pytest.raises(Unauthorized):
-            await verifier.verify(token)
-
-
-def _plain_app(telemetry, routes):
-    @asynccontextmanager
-    async def lifespan(_: FastAPI):
-        yield
-
-    return create_app("plain", telemetry=telemetry, routers=[routes], lifespan=lifespan, checks={})
-
-
 async def test_a_request_logs_a_database_that_does_not_answer(running):
     with capture_logs() as logs:
         assert (await asked(running, "GET", "/database-away"))[0] == 503
     lines = [line for line in logs if line["event"] == "the database does not answer"]
     assert [(line["log_level"], line["reason"]) for line in lines] == [("warning", "mongo:27017")]
+
+
+async def test_a_request_logs_why_a_peer_could_not_be_asked(running):
+    with capture_logs() as logs:
+        status, body, _ = await asked(running, "GET", "/peer-away")
+    assert (status, "8001" in str(body)) == (503, False)
+    (line,) = [line for line in logs if line["event"] == "a request cannot be answered now"]
+    assert line["problem"] == "The service auth cannot be reached."
+    assert line["reason"] == "ConnectionRefusedError: auth:8001"

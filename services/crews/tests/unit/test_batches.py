@@ -4,6 +4,7 @@ import asyncio
 
 import pytest
 
+from common.errors import Unavailable
 from crews.messaging.batches import Batches
 
 
@@ -114,3 +115,36 @@ async def test_a_batch_that_is_full_waits_for_nothing() -> None:
     async with asyncio.timeout(5):
         await asyncio.gather(*(batches.add("a", n, may_wait=True) for n in (1, 2, 3)))
     assert written.batches == [[1, 2, 3]]
+
+
+async def test_one_faulty_item_fails_alone() -> None:
+    applied: list[int] = []
+
+    async def apply(_: str, items: list[int]) -> None:
+        if faulty := [item for item in items if item % 7 == 3]:
+            raise ValueError(f"{faulty[0]} does not fit")
+        applied.extend(items)
+
+    batches: Batches[str, int] = Batches(apply, 0)
+    outcomes = await asyncio.gather(
+        *(batches.add("a", n) for n in range(12)), return_exceptions=True
+    )
+    assert [n for n, outcome in enumerate(outcomes) if outcome is not None] == [3, 10]
+    assert [str(outcomes[n]) for n in (3, 10)] == ["3 does not fit", "10 does not fit"]
+    assert applied == [n for n in range(12) if n not in {3, 10}]
+
+
+async def test_a_store_that_is_away_is_asked_once_for_the_whole_batch() -> None:
+    calls = 0
+
+    async def apply(_: str, __: list[int]) -> None:
+        nonlocal calls
+        calls += 1
+        raise Unavailable("away")
+
+    batches: Batches[str, int] = Batches(apply, 0, shared=(Unavailable,))
+    outcomes = await asyncio.gather(
+        *(batches.add("a", n) for n in range(9)), return_exceptions=True
+    )
+    assert calls == 1
+    assert all(isinstance(outcome, Unavailable) for outcome in outcomes)

@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from structlog.testing import capture_logs
 
 from common.contracts.messages import SessionRevoked
 from common.door.revocations import RevokedTokens
-from common.errors import RateLimited, Unauthorized
+from common.errors import RateLimited, Unauthorized, Unavailable
 from common.identity import Identity, Role
 from common.telemetry import Telemetry
 from events.domain import token_lifetime
@@ -132,7 +133,7 @@ async def test_what_comes_after_the_end_is_not_sent():
 async def test_an_api_key_whose_renewal_meets_a_bug_is_asked_for_again(monkeypatch):
     """Else nothing would ever end what lives on it."""
     monkeypatch.setattr(token_lifetime, "_RETRY_AFTER", 0.001)
-    answers = [KeyError("a bug"), Unauthorized("it was deleted")]
+    answers = [KeyError("a bug"), Unavailable("away"), Unauthorized("it was deleted")]
 
     class Door:
         async def identify(self, _: str) -> Identity:
@@ -140,6 +141,8 @@ async def test_an_api_key_whose_renewal_meets_a_bug_is_asked_for_again(monkeypat
 
     ended = asyncio.Event()
     who = replace(identity(), expires_at=0)
-    held = token_lifetime.TokenLifetime(Door(), "an API key", who, ended.set)
-    await asyncio.wait_for(ended.wait(), 5)
+    with capture_logs() as logs:
+        held = token_lifetime.TokenLifetime(Door(), "an API key", who, ended.set)
+        await asyncio.wait_for(ended.wait(), 5)
     held.close()
+    assert [line["workspace_id"] for line in logs] == [who.workspace_id] * 2

@@ -287,7 +287,7 @@ class ExecutionStop(TerminalBody, frozen=True, kw_only=True, tag=EventType.EXECU
 
 
 class UnknownEvent(Struct, frozen=True):
-    """An event of a type that this version does not know: a newer one wrote it."""
+    """An event of a type, or for `read_any_event` with fields, that only a newer version knows."""
 
     type: str
     fields: Mapping[str, Any]
@@ -356,11 +356,29 @@ def read_event(frame: bytes | str) -> Event:
     )
 
 
+def read_any_event(frame: bytes | str) -> Event:
+    """Return the event in `frame`, for those who show it.
+
+    If the fields do not fit its type, as when a newer version uses a value that this one does not know,
+    its body is an `UnknownEvent`. Raises `ValueError` if not even the header is one.
+    """
+    start = _START.decode(frame)
+    try:
+        body = read_body(start.type, frame)
+    except ValueError:
+        body = _unknown_event(start.type, frame)
+    return Event(start.job_id, start.seq, start.timestamp, start.attempt, body)
+
+
 def read_body(kind: str, frame: bytes | str) -> EventBody:
     """Return what an event of the type `kind` says. Raises `ValueError`."""
     decoder = _DECODERS.get(kind)
     if decoder is not None:
         return decoder.decode(frame)
+    return _unknown_event(kind, frame)
+
+
+def _unknown_event(kind: str, frame: bytes | str) -> UnknownEvent:
     fields = _ANYTHING.decode(frame)
     return UnknownEvent(kind, {n: value for n, value in fields.items() if n not in HEADER_FIELDS})
 

@@ -15,6 +15,9 @@ from common.errors import (
     KasalError,
     MethodNotAllowed,
     NotFound,
+    Unavailable,
+    UpstreamTimeout,
+    cause_text,
     envelope,
     from_status,
     problem,
@@ -138,6 +141,9 @@ def add_error_handlers(app: FastAPI) -> None:
         assert isinstance(fault, KasalError)  # noqa: S101 - registered for this class only
         if isinstance(fault, DatabaseUnavailable):
             log.warning("the database does not answer", reason=str(fault.__cause__)[:500])
+        elif isinstance(fault, Unavailable | UpstreamTimeout) and fault.__cause__ is not None:
+            reason = cause_text(fault.__cause__)[:500]
+            log.warning("a request cannot be answered now", problem=fault.message, reason=reason)
         return _answer(request, _of_no_id(request, fault))
 
     async def answer_invalid(request: Request, fault: Exception) -> Response:

@@ -89,9 +89,17 @@ class MemoryExecutions(MemoryReceipts):
         found = {**self.traces[job_id], **{record.seq: record for record in job.tail}}
         return [found[seq] for seq in range(after + 1, min(after + limit, job.seq) + 1)]
 
-    async def traced_records(self, job_id: str, after: int, upto: int) -> list[Record]:
-        found = [record for seq, record in self.traces[job_id].items() if after < seq <= upto]
-        return [record.public() for record in found]
+    async def traced_records(
+        self, job_id: str, after: int, upto: int, most_bytes: int
+    ) -> list[Record]:
+        traces = self.traces[job_id]
+        found: list[Record] = []
+        for seq in sorted(seq for seq in traces if after < seq <= upto):
+            most_bytes -= len(traces[seq].frame)
+            if found and most_bytes < 0:
+                break
+            found.append(traces[seq].public())
+        return found
 
     async def clear_tail(self, execution: Execution) -> None:
         self.writes += 1

@@ -10,6 +10,8 @@ from common.contracts.topology import (
     HEADER_CREW,
     HEADER_WORKSPACE,
 )
+from common.errors import KasalError
+from common.storage.formats import NewerFormat
 from crews.domain.following import Following
 from crews.domain.remembering import Remembering
 from crews.messaging.batches import Batches
@@ -18,6 +20,8 @@ _PREFETCH = 1_000
 """Messages that wait for their batch at a time."""
 _PACE = 0.5
 """Seconds between two writes of what a crew's runs have done, except for the end of a run after a pause."""
+_SHARED_FAULTS = (KasalError, NewerFormat)
+"""What a crew's document or its store causes, and no message: all of a batch are tried again."""
 
 _SEQ_BOUND = 2**53
 
@@ -38,8 +42,12 @@ class Consumers:
             await remembering.remember(*shelf, messages)
 
         self._bus = bus
-        self._events: Batches[_Crew, Event] = Batches(record, linger, pace=_PACE, patience=_PACE)
-        self._memories: Batches[tuple[str, str, str], MemoryRemembered] = Batches(remember, linger)
+        self._events: Batches[_Crew, Event] = Batches(
+            record, linger, pace=_PACE, patience=_PACE, shared=_SHARED_FAULTS
+        )
+        self._memories: Batches[tuple[str, str, str], MemoryRemembered] = Batches(
+            remember, linger, shared=_SHARED_FAULTS
+        )
 
     async def start(self) -> None:
         await self._bus.consume(CREWS_EVENTS_QUEUE, self._event, prefetch=_PREFETCH)

@@ -59,10 +59,17 @@ class TokenLifetime:
         except Unauthorized:
             self._on_end()
         except KasalError as fault:
-            log.warning("a token could not be exchanged again", reason=fault.message)
+            log.warning(
+                "a token could not be exchanged again",
+                workspace_id=self.identity.workspace_id,
+                reason=fault.message,
+            )
             self._try_again()
         except Exception:
-            log.exception("exchanging a token again failed with a bug")
+            log.exception(
+                "exchanging a token again failed with a bug",
+                workspace_id=self.identity.workspace_id,
+            )
             self._try_again()
 
     def _try_again(self) -> None:

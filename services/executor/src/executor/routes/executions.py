@@ -90,7 +90,7 @@ async def list_traces(
     found = await use.reading.events(caller.workspace_id, job_id, asked.after_seq, asked.limit)
     last = found.records[-1].seq if found.records else asked.after_seq
     return TraceList(
-        traces=[trace_entry(trace_row(record.entry())) for record in found.records],
+        traces=[trace_entry(trace_row(record.shown_entry())) for record in found.records],
         last_seq=found.job.seq,
         next_after_seq=last if last < found.job.seq else None,
     )

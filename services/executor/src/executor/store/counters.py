@@ -4,7 +4,7 @@
 nothing. Its entry is removed some time after its execution has been closed.
 """
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
@@ -12,6 +12,7 @@ from typing import Any
 
 from pymongo.errors import DuplicateKeyError
 
+from common.bounded_dict import BoundedDict
 from common.storage.grouping import Grouped
 from common.storage.mongo import Database, Document
 from common.times import utc_now
@@ -19,6 +20,8 @@ from executor.domain.ending.tallies import CrewStats, Ending, Tally, tally
 from executor.store.reach import reaching
 
 _PRUNE_EVERY = 64
+_REMEMBERED = 10_000
+"""Crews whose counts since the last pruning are remembered; a forgotten one is pruned later."""
 _CREWS = 20_000
 """Crews whose figures are summed up: twice as many as a workspace may have by default."""
 _KEPT = timedelta(seconds=30)
@@ -30,7 +33,7 @@ class MongoCounters:
     def __init__(self, database: Database) -> None:
         self._counters = database["counters"]
         self._executions = database["executions"]
-        self._since_pruned: Counter[str] = Counter()
+        self._since_pruned: BoundedDict[str, int] = BoundedDict(_REMEMBERED)
         self._reading = Grouped(self._read)
 
     async def count(self, workspace_id: str, crew_id: str, endings: Sequence[Ending]) -> None:
@@ -42,10 +45,11 @@ class MongoCounters:
                 for ending in endings:
                     if ending.job_id not in known:
                         await self._add(key, workspace_id, crew_id, [ending])
-            self._since_pruned[key] += len(endings)
-            if self._since_pruned[key] >= _PRUNE_EVERY:
-                del self._since_pruned[key]
+            counted = self._since_pruned.pop(key, 0) + len(endings)
+            if counted >= _PRUNE_EVERY:
                 await self._prune(key)
+            else:
+                self._since_pruned[key] = counted
 
     async def _add(
         self, key: str, workspace_id: str, crew_id: str, endings: Sequence[Ending]

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from pymongo import UpdateOne
+from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.errors import BulkWriteError, DocumentTooLarge
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
@@ -173,19 +174,27 @@ class MongoExecutions:
             found = {entry["seq"]: entry for entry in head["tail"] if after < entry["seq"] <= upto}
             if len(found) < upto - after:
                 # The tail was read first, so events that had left it by then are in the traces.
-                for entry in await self._window(job_id, after, upto):
+                async for entry in self._window(job_id, after, upto):
                     found.setdefault(entry["seq"], entry)
         return [documents.record(found[seq]) for seq in range(after + 1, upto + 1)]
 
-    async def traced_records(self, job_id: str, after: int, upto: int) -> list[Record]:
+    async def traced_records(
+        self, job_id: str, after: int, upto: int, most_bytes: int
+    ) -> list[Record]:
+        found: list[Record] = []
         with reaching():
-            rows = await self._window(job_id, after, upto, "private")
-        return [documents.record(row) for row in rows]
+            async with self._window(job_id, after, upto, "private").sort("seq", 1) as rows:
+                async for row in rows:
+                    record = documents.record(row)
+                    most_bytes -= len(record.frame)
+                    if found and most_bytes < 0:
+                        break
+                    found.append(record)
+        return found
 
-    async def _window(self, job_id: str, after: int, upto: int, *without: str) -> list[Document]:
+    def _window(self, job_id: str, after: int, upto: int, *without: str) -> AsyncCursor[Document]:
         window = {"job_id": job_id, "seq": {"$gt": after, "$lte": upto}}
-        fields = dict.fromkeys(("_id", "job_id", *without), 0)
-        return await self._traces.find(window, fields).to_list()
+        return self._traces.find(window, dict.fromkeys(("_id", "job_id", *without), 0))
 
     async def clear_tail(self, execution: Execution) -> None:
         with reaching():

@@ -122,10 +122,14 @@ async def test_events_are_read_from_traces_and_tail_alike(
     assert [r.seq for r in await executions.records(job.job_id, 5, 500)] == [6, 7]
     assert await executions.records(job.job_id, 7, 10) == []
     assert await executions.records("job_none", 0, 10) == []
-    copied = await executions.traced_records(job.job_id, 0, 7)
-    assert sorted(r.seq for r in copied) == [1, 2, 3, 4]
+    copied = await executions.traced_records(job.job_id, 0, 7, 2**20)
+    assert [r.seq for r in copied] == [1, 2, 3, 4]
     assert [r.private for r in copied] == [None] * 4, "readers are not shown it; it may be large"
-    assert [r.seq for r in await executions.traced_records(job.job_id, 2, 3)] == [3]
+    assert [r.seq for r in await executions.traced_records(job.job_id, 2, 3, 2**20)] == [3]
+    two = sum(len(record.frame) for record in copied[:2])
+    for most_bytes, wanted in [(two, [1, 2]), (two - 1, [1]), (0, [1])]:
+        cut = await executions.traced_records(job.job_id, 0, 7, most_bytes)
+        assert [r.seq for r in cut] == wanted
 
 
 async def test_who_may_claim_what(executions, new_job, claimed):

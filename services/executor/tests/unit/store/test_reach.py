@@ -44,7 +44,7 @@ CALLS: dict[type, dict[str, Call]] = {
         "apply": lambda store: store.apply(STEP),
         "copy": lambda store: store.copy(EVENTS),
         "records": lambda store: store.records("job_1", 0, 10),
-        "traced_records": lambda store: store.traced_records("job_1", 0, 10),
+        "traced_records": lambda store: store.traced_records("job_1", 0, 10, 1_000),
         "clear_tail": lambda store: store.clear_tail(JOB),
         "close": lambda store: store.close(["job_1"]),
         "orphans": lambda store: store.orphans(["worker_2"], 10),

@@ -47,6 +47,10 @@ MOST_OPEN = 10_000
 """Jobs of each status that a total counts among those not yet in the counters."""
 
 
+_MOST_BYTES = 4 * 2**20
+"""Size of the events of one page. An event alone may be larger."""
+
+
 class Reading:
     """Reads the jobs of a workspace."""
 
@@ -65,14 +69,17 @@ class Reading:
         return [] if asked is None else [asked]
 
     async def events(self, workspace_id: str, job_id: str, after: int, limit: int) -> Events:
-        """Return at most `limit` events after `after`. Raises `NotFound`."""
+        """Return at most `limit` events after `after`. Raises `NotFound`.
+
+        They end before they exceed 4 MiB, but not before the first.
+        """
         job = await job_of_workspace(self._executions, workspace_id, job_id)
         upto = min(job.seq, after + limit)
         found = {record.seq: record for record in job.tail if after < record.seq <= upto}
         if len(found) < upto - after:
-            for record in await self._executions.traced_records(job_id, after, upto):
-                found.setdefault(record.seq, record)
-        return Events(job, [found[seq] for seq in range(after + 1, upto + 1)])
+            traced = await self._executions.traced_records(job_id, after, upto, _MOST_BYTES)
+            found.update((record.seq, record) for record in traced)
+        return Events(job, _beginning(found, after, upto))
 
     async def page(
         self,
@@ -147,6 +154,19 @@ class Reading:
         """Return each crew's figures, the busiest first."""
         stats = await self._counters.of_workspace(workspace_id)
         return sorted(stats, key=lambda crew: (-crew.total.executions, crew.crew_id))
+
+
+def _beginning(found: Mapping[int, Record], after: int, upto: int) -> list[Record]:
+    """Return the events that follow `after` without a gap, as many as a page may hold."""
+    page = [found[after + 1]] if after < upto else []
+    size = sum(len(record.frame) for record in page)
+    for seq in range(after + 2, upto + 1):
+        record = found.get(seq)  # missing where the traces had more than a page may hold
+        size += 0 if record is None else len(record.frame)
+        if record is None or size > _MOST_BYTES:
+            break
+        page.append(record)
+    return page
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Publishing in the background: what it announces is already stored."""
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 from common.errors import Unavailable
 from common.logs import get_logger
@@ -25,26 +26,26 @@ class Outbox:
 
     def send_submission(self, job: Execution) -> None:
         """Wake a worker for `job`."""
-        self._send(job, self._bus.publish_submission(job))
+        self._send(job, partial(self._bus.publish_submission, job))
 
     def send_stop(self, job: Execution, records: Sequence[Record]) -> None:
         """Tell watchers and workers that `job` was stopped."""
-        self._send(job, self._bus.publish_events(job, records))
-        self._send(job, self._bus.publish_stop(job))
+        self.send_events(job, records)
+        self._send(job, partial(self._bus.publish_stop, job))
 
     def send_events(self, job: Execution, records: Sequence[Record]) -> None:
         """Tell watchers of new events."""
-        self._send(job, self._bus.publish_events(job, records))
+        self._send(job, partial(self._bus.publish_events, job, records))
 
     async def close(self, grace: float = 2.0) -> None:
         """Wait at most `grace` seconds for the wake-ups in flight, then cancel them."""
         await self._sending.finish(grace)
 
-    def _send(self, job: Execution, sending: Awaitable[None]) -> None:
-        self._sending.start(self._quietly(job, sending), name="wake", job_id=job.job_id)
+    def _send(self, job: Execution, publish: Callable[[], Awaitable[None]]) -> None:
+        self._sending.start(self._quietly(job, publish), name="wake", job_id=job.job_id)
 
-    async def _quietly(self, job: Execution, sending: Awaitable[None]) -> None:
+    async def _quietly(self, job: Execution, publish: Callable[[], Awaitable[None]]) -> None:
         try:
-            await sending
+            await publish()
         except Unavailable as fault:
             log.warning("a wake-up did not get out", job_id=job.job_id, reason=str(fault))

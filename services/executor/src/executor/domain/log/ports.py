@@ -40,11 +40,14 @@ class Executions(Receipts, Protocol):
     async def records(self, job_id: str, after: int, limit: int) -> list[Record]:
         """Return at most `limit` events after `after`, ascending and without gaps."""
 
-    async def traced_records(self, job_id: str, after: int, upto: int) -> list[Record]:
-        """Return, in any order, the events in the traces after `after` and up to `upto`.
+    async def traced_records(
+        self, job_id: str, after: int, upto: int, most_bytes: int
+    ) -> list[Record]:
+        """Return the events in the traces after `after` and up to `upto`, ascending.
 
-        They come without their private parts, which can be large. Together with the tail of a job read
-        before, they have no gaps.
+        They end before their frames exceed `most_bytes`, but not before the first. They come without
+        their private parts, which can be large. Together with the tail of a job read before, they have
+        no gaps up to there.
         """
 
     async def clear_tail(self, execution: Execution) -> None:

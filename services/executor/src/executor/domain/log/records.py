@@ -9,7 +9,7 @@ import msgspec
 import orjson
 from msgspec import Struct
 
-from common.contracts.events import TERMINAL_EVENTS, read_event, set_fields
+from common.contracts.events import TERMINAL_EVENTS, read_any_event, read_event, set_fields
 from executor.domain.log.events import (
     PRIVATE_PARTS,
     EventDraft,
@@ -54,6 +54,11 @@ class Record:
                 f"The event {self.seq} of this job's history cannot be read."
             ) from fault
         return LogEntry(self.seq, event.timestamp, event.attempt, event.body, private)
+
+    def shown_entry(self) -> LogEntry:
+        """Return the event as a value for those who only show it: fields of newer versions are no fault."""
+        event = read_any_event(self.frame)
+        return LogEntry(self.seq, event.timestamp, event.attempt, event.body)
 
     def _private_part(self) -> Private | None:
         decoder = _PRIVATE_DECODERS.get(self.type)

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from common.contracts.events import ExecutionStatus, ProgressUpdate
+from common.contracts.events import ExecutionStatus, ProgressUpdate, TaskComplete
 from common.times import utc_now
 from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.api.reading import Reading
@@ -51,9 +51,11 @@ class Asked(MemoryExecutions):
         self.jobs[job_id] = replace(job, tail=())
         return found
 
-    async def traced_records(self, job_id: str, after: int, upto: int) -> list[Record]:
+    async def traced_records(
+        self, job_id: str, after: int, upto: int, most_bytes: int
+    ) -> list[Record]:
         self.windows.append((after, upto))
-        return await super().traced_records(job_id, after, upto)
+        return await super().traced_records(job_id, after, upto, most_bytes)
 
 
 @pytest.mark.parametrize(
@@ -81,3 +83,21 @@ async def test_a_page_is_one_head_and_one_bounded_window(
     assert [record.seq for record in found.records] == wanted
     assert executions.heads_read == 1
     assert executions.windows == windows
+
+
+@pytest.mark.parametrize("copied", [0, 3, 7, 9], ids=lambda n: f"{n}-in-the-traces")
+async def test_a_page_is_bounded_by_bytes_and_the_next_one_goes_on(copied: int) -> None:
+    executions = MemoryExecutions()
+    text = "x" * 1_000_000
+    sizes = [text * 2, *[text] * 4, text * 5, "short", "short", text]
+    drafts = [EventDraft(TaskComplete(task_id="t", result=result)) for result in sizes]
+    records = number(drafts, "job_1", 0, 1, utc_now())
+    job = Execution(job_id="job_1", workspace_id="ws_1", crew_id="crew_1", created_at=utc_now())
+    await executions.insert(replace(job, seq=9, tail=records[copied:]))
+    await executions.copy({"job_1": records[:copied]})
+    reading = Reading(executions, executions, MemoryCounters())
+    pages: list[list[int]] = []
+    while (after := pages[-1][-1] if pages else 0) < 9:
+        found = await reading.events("ws_1", "job_1", after, 200)
+        pages.append([record.seq for record in found.records])
+    assert pages == [[1, 2, 3], [4, 5], [6], [7, 8, 9]]

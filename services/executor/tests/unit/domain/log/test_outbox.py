@@ -1,43 +1,71 @@
-import pytest
+"""Wake-ups: sent in the background, each at most once."""
 
-from common.contracts.events import (
-    TaskStart,
-)
+import asyncio
+import gc
+import warnings
+
+from structlog.testing import capture_logs
+
+from common.errors import Unavailable
 from common.times import utc_now
 from executor.domain.log import moves
-from executor.domain.log.appender import Appender
-from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution
-from executor.domain.meters import NoMeters
+from executor.domain.log.outbox import Outbox
 
-pytestmark = pytest.mark.usefixtures("quick")
-
-
-def start(n=1):
-    return EventDraft(TaskStart(task_id=f"t{n}"))
+JOB = Execution(job_id="job_1", workspace_id="ws_1", crew_id="crew_1", created_at=utc_now())
 
 
-async def test_events_wait_for_the_bus_and_come_in_order(journal, store, bus):
+class Bus:
+    """Records what is published; waits until it is `open`, or is `away`."""
+
+    def __init__(self) -> None:
+        self.sent: list[str] = []
+        self.open = asyncio.Event()
+        self.away = False
+
+    async def publish_events(self, _, records) -> None:
+        await self._send(f"events {[record.type for record in records]}")
+
+    async def publish_submission(self, job) -> None:
+        await self._send(f"submission {job.job_id}")
+
+    async def publish_stop(self, job) -> None:
+        await self._send(f"stop {job.job_id}")
+
+    async def _send(self, what: str) -> None:
+        await self.open.wait()
+        if self.away:
+            raise Unavailable("the bus is away")
+        self.sent.append(what)
+
+
+async def test_a_request_does_not_wait_for_its_wake_up() -> None:
+    bus = Bus()
+    outbox = Outbox(bus)
+    outbox.send_submission(JOB)
+    outbox.send_stop(JOB, moves.stop(JOB, utc_now()).records)
+    assert bus.sent == []
+    bus.open.set()
+    await outbox.close()
+    assert sorted(bus.sent) == ["events ['execution_stopped']", "stop job_1", "submission job_1"]
+
+
+async def test_a_wake_up_that_fails_is_logged() -> None:
+    bus = Bus()
     bus.away = True
-    for n in range(5):
-        journal.append(start(n))
-        await journal.flush()
-    assert not await journal.announcer.drained(0.01)
-    bus.away = False
-    assert await journal.announcer.drained(2.0)
-    assert bus.seqs == [1, 2, 3, 4, 5, 6]
-    journal.append(start())
-    await journal.flush()
-    assert store.jobs["job_1"].published == 6
+    bus.open.set()
+    outbox = Outbox(bus)
+    with capture_logs() as logs:
+        outbox.send_submission(JOB)
+        await outbox.close()
+    (line,) = logs
+    assert (line["event"], line["job_id"]) == ("a wake-up did not get out", "job_1")
 
 
-async def test_what_the_last_owner_left_unpublished_is_published_by_the_next(store, bus, make_crew):
-    job = Execution("job_2", "ws_1", "crew_1", utc_now(), snapshot=make_crew(), inputs={})
-    await store.insert(job)
-    step = moves.claim(job, "worker_1", utc_now(), lost=False, limit=5)
-    await store.apply(step)
-    step = moves.claim(step.after, "worker_2", utc_now(), lost=True, limit=5)
-    await store.apply(step)
-    journal = Appender(step.after, store, bus, NoMeters())
-    assert await journal.announcer.drained(1.0)
-    assert bus.seqs == [1, 2]
+async def test_a_wake_up_cancelled_before_it_began_leaves_nothing_behind() -> None:
+    outbox = Outbox(Bus())
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        outbox.send_submission(JOB)
+        await outbox.close(grace=0)
+        gc.collect()

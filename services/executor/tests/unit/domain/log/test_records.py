@@ -22,6 +22,7 @@ from common.contracts.events import (
     ToolResult,
     UnknownEvent,
 )
+from executor.domain.api.reading import trace_row
 from executor.domain.log.events import (
     EventDraft,
     LogEntry,
@@ -129,6 +130,19 @@ def test_fields_and_types_of_newer_versions_are_read():
 def test_an_event_that_cannot_be_read_says_so(record):
     with pytest.raises(UnreadableEvent, match="event 1"):
         record.entry()
+
+
+def test_an_event_with_a_value_of_a_newer_version_can_still_be_shown():
+    header = {"job_id": "job_1", "seq": 1, "timestamp": "2024-01-15T14:00:05.000Z", "attempt": 2}
+    frame = orjson.dumps({"type": "input_required", **header, "kind": "poll", "prompt": "Who?"})
+    record = Record(1, "input_required", frame)
+    with pytest.raises(UnreadableEvent):
+        record.entry()
+    shown = record.shown_entry()
+    newer = UnknownEvent("input_required", {"kind": "poll", "prompt": "Who?"})
+    assert (shown.body, shown.seq, shown.attempt) == (newer, 1, 2)
+    row = trace_row(shown)
+    assert (row.action, row.result) == ("input_required", "Who?")
 
 
 JSON = st.recursive(
