@@ -16,6 +16,10 @@ MEANINGS = {
     ),
     "the database was started again": "Services reconnect by themselves, and runs continue.",
     "a database call failed": "MongoDB refused a command: a bug or a broken index; answered 500.",
+    "a blob is damaged": "Its pieces are not what was stored: restore a backup. The reader got an error.",
+    "a blob's pieces are left to the sweep": (
+        "Storing it failed and so did removing the rest. Nobody sees it; a sweep removes it a day later."
+    ),
     "the database client did not close in time": "The process exits anyway; nothing is lost.",
     "the message broker cannot be reached": "Retried until it answers; logged once per outage.",
     "the message broker accepts nothing: it is short of memory or disk": (
