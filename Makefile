@@ -102,8 +102,8 @@ bench: .venv/installed-dev ## speed side by side with the peers, as ratios (BENC
 	$(PY) -m bench $(BENCH)
 
 .PHONY: chaos
-chaos: .venv/installed-dev ## kill everything around running jobs and count (JOBS=200 MINUTES=3 SEED=…)
-	@cd tests && exec ../$(PY) -m chaos $(if $(JOBS),--jobs $(JOBS)) \
+chaos: .venv/installed-dev ## kill everything around running jobs and count (JOBS=200 MINUTES=3 SEED=… EMBEDDED=1)
+	@cd tests && exec ../$(PY) -m chaos $(if $(EMBEDDED),--embedded) $(if $(JOBS),--jobs $(JOBS)) \
 		$(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED)) $(if $(ROUNDS),--rounds $(ROUNDS))
 
 .PHONY: newman

@@ -9,7 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from chaos.faults import plan, short_plan
+from chaos.faults import Fault, embedded_plan, plan, short_plan
 from chaos.journey import Options, run
 from chaos.report import Report
 from common.logs import configure_logging
@@ -17,6 +17,8 @@ from common.web.server import on_stop_signal
 
 _PER_ROUND = 60.0
 """Seconds that one round of all faults is spread over."""
+_BETWEEN_KILLS = 4.0
+"""Seconds, on the average, for which the embedded form is left alone."""
 
 
 def _options() -> tuple[Options, bool]:
@@ -29,11 +31,19 @@ def _options() -> tuple[Options, bool]:
     parser.add_argument("--rounds", type=int, help="of all faults; else one a minute")
     parser.add_argument("--short", action="store_true", help="one of each fault, some 20 seconds")
     parser.add_argument("--keep", action="store_true", help="keep the data and the logs")
+    parser.add_argument("--embedded", action="store_true", help="the form in one process")
     given = parser.parse_args()
     seconds = 20.0 if given.short else given.minutes * 60
-    rounds = given.rounds or max(1, round(seconds / _PER_ROUND))
-    faults = short_plan(given.seed) if given.short else plan(given.seed, rounds)
-    return Options(given.jobs, given.seed, seconds, faults), given.keep
+    faults = _faults(given, seconds)
+    return Options(given.jobs, given.seed, seconds, faults, embedded=given.embedded), given.keep
+
+
+def _faults(given: argparse.Namespace, seconds: float) -> list[Fault]:
+    if given.embedded:
+        return embedded_plan(given.seed, max(1, round(seconds / _BETWEEN_KILLS)))
+    if given.short:
+        return short_plan(given.seed)
+    return plan(given.seed, given.rounds or max(1, round(seconds / _PER_ROUND)))
 
 
 async def _run(options: Options, folder: Path) -> Report:

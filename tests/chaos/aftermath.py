@@ -6,11 +6,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from chaos.client import PatientClient, Watcher
+from chaos.forms import ChaosForm
 from chaos.report import Report
 from chaos.script import CrewScript, done_twice, left_out
-from common.bus.dead_letters import list_dead_letters
 from common.contracts.events import TERMINAL_EVENTS
-from kasal_platform.stack import Stack
 
 _CAUGHT_UP_WITHIN = 30.0
 """Seconds within which what follows the jobs' events must have caught up with them."""
@@ -48,13 +47,13 @@ class Aftermath:
     def __init__(
         self,
         client: PatientClient,
-        stack: Stack,
+        platform: ChaosForm,
         crews: list[Crew],
         sent: list[Sent],
         report: Report,
     ) -> None:
         self._client = client
-        self._stack = stack
+        self._platform = platform
         self._crews = crews
         self._sent = sent
         self._report = report
@@ -71,7 +70,7 @@ class Aftermath:
         for crew in self._crews:
             told = f"the task states of {crew.crew_id} are"
             await self._caught_up(told, lambda crew=crew: self._states(crew))
-        letters = await list_dead_letters(self._stack.urls["KASAL_AMQP_URL"])
+        letters = await self._platform.dead_letters()
         report.problems += [f"a dead letter: {letter}" for letter in letters]
 
     async def _stored(self, job_id: str) -> list[dict[str, Any]]:

@@ -11,6 +11,8 @@ from kasal_platform.stack import Stack
 
 KILL, STOP, PAUSE = "kill", "stop", "pause"
 BACKENDS = ("amqp", "redis", "mongo")
+PLATFORM = "platform"
+"""The only process of the embedded form."""
 _SUPERVISED = 0.25
 """Seconds between two looks for processes that have ended by themselves."""
 
@@ -18,7 +20,10 @@ _SUPERVISED = 0.25
 @dataclass(frozen=True)
 class Fault:
     """`kill` and `stop` (SIGKILL and SIGTERM) are followed by a start after `seconds`, `pause`
-    (SIGSTOP) by going on. `target` is a service, `worker`, or a backend."""
+    (SIGSTOP) by going on. `target` is a service, `worker`, or a backend.
+
+    The target `platform` is started at once; with `seconds`, it is killed again so long after that, and only
+    then left alone."""
 
     how: str
     target: str
@@ -85,6 +90,23 @@ def short_plan(seed: int) -> list[Fault]:
     ]
     chance.shuffle(faults)
     return faults
+
+
+def embedded_plan(seed: int, count: int) -> list[Fault]:
+    """Return so many faults of the embedded form.
+
+    Of six, four are kills, one of them followed by a second kill while it starts; one is a stop and one a pause.
+    """
+    chance = random.Random(seed)
+    faults: list[Fault] = []
+    while len(faults) < count:
+        six = [Fault(KILL, PLATFORM, 0.0) for _ in range(3)]
+        six.append(Fault(KILL, PLATFORM, chance.uniform(0.1, 1.5)))
+        six.append(Fault(STOP, PLATFORM, 0.0))
+        six.append(Fault(PAUSE, PLATFORM, chance.uniform(2.5, 5)))
+        chance.shuffle(six)
+        faults += six
+    return faults[:count]
 
 
 @dataclass

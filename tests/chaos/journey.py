@@ -1,8 +1,6 @@
 """The chaos journey: jobs run, everything around them is killed, and each of them must end once."""
 
 import asyncio
-import contextlib
-import os
 import random
 import secrets
 import time
@@ -15,25 +13,23 @@ import aiohttp
 
 from chaos.aftermath import Aftermath, Crew, Sent
 from chaos.client import PatientClient, Watcher
-from chaos.faults import Chaos, Fault
+from chaos.distributed import distributed
+from chaos.embedded import embedded
+from chaos.faults import Fault
+from chaos.forms import ChaosForm, Publish
 from chaos.report import Report, errors_in, resume_times
 from chaos.script import APPEND, CHARGE, CREWS, LOOK_UP, CrewScript
 from chaos.servers import Outside
-from common.bus import BusUnavailable, encode
-from common.bus.rabbitmq import RabbitBus
 from common.contracts.messages import JobSubmitted
-from common.contracts.topology import JOBS
 from common.ids import new_id
-from common.telemetry import Telemetry
 from kasal_platform.api_client import ApiError
-from kasal_platform.config import Settings
-from kasal_platform.stack import Stack, stack_in
 
-COUNTS = {"executor": 2, "worker": 3, "events": 2, "gateway": 1}
 _STOPPED, _BY_BUS, _LATE = 0.1, 0.15, 0.3
 """Shares of the jobs that are stopped on the way, submitted over the bus, and watched late."""
 _SETTLED_WITHIN = 90.0
 """Seconds after the last fault within which all jobs must have ended."""
+_RESTARTED_WITHIN = 2.0
+"""Seconds that a restart may take, on the average."""
 
 
 @dataclass(frozen=True)
@@ -45,58 +41,64 @@ class Options:
     seconds: float
     faults: Sequence[Fault]
     latency: float = 0.6
+    embedded: bool = False
 
 
 async def run(options: Options, folder: Path) -> Report:
-    """Run the journey on a stack of its own, with its data in `folder`."""
+    """Run the journey on a platform of its own, with its data in `folder`."""
     began = time.monotonic()
-    async with Outside(options.seed, options.latency) as outside:
-        extra = {
-            "KASAL_OPENAI_BASE_URL": outside.model_url,
-            "KASAL_TOOL_ALLOWED_HOSTS": "127.0.0.1",
-            "KASAL_PLAN_CHANGES": "true",
-            "KASAL_OPEN_ROUTE_LIMIT": "100000",
-            "KASAL_HANDSHAKE_LIMIT": "100000",
-            "KASAL_MAX_LOST_CLAIMS": "100",
-            "KASAL_LOG_FORMAT": "json",
-            "OPENAI_API_KEY": "",
-        }
-        environment = {name: value for name, value in os.environ.items() if name[:6] != "KASAL_"}
-        async with (
-            stack_in(
-                Settings(port=0), folder, environment, extra, COUNTS, own_backends=True
-            ) as stack,
-            aiohttp.ClientSession(
-                cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
-            ) as http,
-        ):
-            client = PatientClient(stack.urls["KASAL_GATEWAY_URL"] + "/api/v1", http)
-            journey = Journey(options, folder, stack, client, outside)
-            await journey.prepare()
-            await journey.travel()
-            report = await journey.told()
+    chance = random.Random(options.seed + 1)
+    form = embedded if options.embedded else distributed
+    async with (
+        Outside(options.seed, options.latency) as outside,
+        form(folder, _settings(outside), chance) as platform,
+        aiohttp.ClientSession(
+            cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
+        ) as http,
+    ):
+        client = PatientClient(platform.base, http)
+        journey = Journey(options, folder, platform, client, outside)
+        await journey.prepare()
+        await journey.travel()
+        report = await journey.told()
     report.seconds = time.monotonic() - began
     return report
+
+
+def _settings(outside: Outside) -> dict[str, str]:
+    return {
+        "KASAL_OPENAI_BASE_URL": outside.model_url,
+        "KASAL_TOOL_ALLOWED_HOSTS": "127.0.0.1",
+        "KASAL_PLAN_CHANGES": "true",
+        "KASAL_OPEN_ROUTE_LIMIT": "100000",
+        "KASAL_HANDSHAKE_LIMIT": "100000",
+        "KASAL_MAX_LOST_CLAIMS": "100",
+        "KASAL_LOG_FORMAT": "json",
+        "OPENAI_API_KEY": "",
+    }
 
 
 class Journey:
     """One journey; see the module."""
 
     def __init__(
-        self, options: Options, folder: Path, stack: Stack, client: PatientClient, outside: Outside
+        self,
+        options: Options,
+        folder: Path,
+        platform: ChaosForm,
+        client: PatientClient,
+        outside: Outside,
     ) -> None:
         self._options = options
         self._folder = folder
-        self._stack = stack
+        self._platform = platform
         self._client = client
         self._outside = outside
         self._chance = random.Random(options.seed)
-        self._chaos = Chaos(stack, random.Random(options.seed + 1))
         self._crews: list[Crew] = []
         self._sent: list[Sent] = []
         self._report = Report(options.seed)
         self._workspace_id = self._user_id = ""
-        self._bus = RabbitBus(stack.urls["KASAL_AMQP_URL"], Telemetry("chaos", None))
 
     async def prepare(self) -> None:
         """Make a user, the tools and the crews."""
@@ -150,27 +152,25 @@ class Journey:
     async def travel(self) -> None:
         """Send and watch the jobs while the faults happen; return when all have ended."""
         options = self._options
-        await self._bus.start()
+        within = options.seconds * 1.5 + _SETTLED_WITHIN + _RESTARTED_WITHIN * len(options.faults)
         try:
-            async with asyncio.timeout(options.seconds * 1.5 + _SETTLED_WITHIN):
-                async with asyncio.TaskGroup() as group:
-                    group.create_task(self._chaos.carry_out(options.faults, options.seconds))
-                    # The last jobs are sent a little before the last fault.
-                    gap = options.seconds * 0.9 / options.jobs
-                    for place in range(options.jobs):
-                        job = Sent(f"{options.seed}-{place}", self._chance.choice(self._crews))
-                        self._sent.append(job)
-                        group.create_task(self._one(job, random.Random(f"{job.n}")))
-                        await asyncio.sleep(self._chance.uniform(0, 2) * gap)
+            async with asyncio.timeout(within), asyncio.TaskGroup() as group:
+                group.create_task(self._platform.carry_out(options.faults, options.seconds))
+                # The last jobs are sent a little before the last fault.
+                gap = options.seconds * 0.9 / options.jobs
+                for place in range(options.jobs):
+                    job = Sent(f"{options.seed}-{place}", self._chance.choice(self._crews))
+                    self._sent.append(job)
+                    group.create_task(self._one(job, random.Random(f"{job.n}")))
+                    await asyncio.sleep(self._chance.uniform(0, 2) * gap)
         except TimeoutError:
             self._report.problems.append("the journey was not over in time")
-        finally:
-            await self._bus.close()
 
     async def _one(self, job: Sent, chance: random.Random) -> None:
         by_bus, stop, late = (chance.random() < s for s in (_BY_BUS, _STOPPED, _LATE))
         try:
-            await (self._publish(job) if by_bus else self._submit(job))
+            publish = self._platform.publish if by_bus else None
+            await (self._submit(job) if publish is None else self._publish(job, publish))
             if late:
                 await asyncio.sleep(chance.uniform(0.5, 4))
             job.watcher = Watcher(self._client, job.job_id, chance)
@@ -186,7 +186,7 @@ class Journey:
         told = await self._client.call("POST", "/executions", body, key=f"chaos-{job.n}")
         job.job_id = told["job_id"]
 
-    async def _publish(self, job: Sent) -> None:
+    async def _publish(self, job: Sent, publish: Publish) -> None:
         """Send a job over the bus, which may bring it twice."""
         job.job_id = new_id("job")
         message = JobSubmitted(
@@ -196,13 +196,7 @@ class Journey:
             inputs={"n": job.n},
             requested_by=self._user_id,
         )
-        while True:
-            with contextlib.suppress(BusUnavailable):
-                await self._bus.publish(
-                    JOBS, message.message_type, encode(message, correlation_id=job.job_id)
-                )
-                return
-            await asyncio.sleep(0.3)
+        await publish(message)
 
     async def _stop(self, job: Sent, after: float) -> None:
         await asyncio.sleep(after)
@@ -218,13 +212,13 @@ class Journey:
     async def told(self) -> Report:
         """Return the report of what was seen, and of what is left behind."""
         report = self._report
-        report.faults = self._chaos.happened
+        report.faults = self._platform.happened
         lines = (f"{f.began:.2f} {f.over - f.began:.2f} s {f.how} {f.name}" for f in report.faults)
         (self._folder / "faults.txt").write_text("\n".join(lines))
-        report.problems += [f"a process died: {line}" for line in self._chaos.died]
+        report.problems += [f"a process died: {line}" for line in self._platform.died]
         report.problems += [f"one key, two requests: {k}" for k in self._outside.keys_of_several()]
         report.effected_twice = self._outside.effected_twice()
-        await Aftermath(self._client, self._stack, self._crews, self._sent, report).check()
+        await Aftermath(self._client, self._platform, self._crews, self._sent, report).check()
         watchers = [job.watcher for job in self._sent if job.watcher is not None]
         streams = [watcher.events for watcher in watchers]
         report.resumed = resume_times(self._folder, streams, report.faults)

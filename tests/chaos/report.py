@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from chaos.faults import BACKENDS, KILL, PAUSE, STOP, Happened
+from chaos.faults import BACKENDS, KILL, PAUSE, PLATFORM, STOP, Happened
 
 
 @dataclass
@@ -54,6 +54,10 @@ class Report:
         lines += [f"{name:<22}{_figures(seconds)}" for name, seconds in self.resumed.items()]
         stops = [f.down for f in self.faults if f.how == STOP and f.name not in BACKENDS]
         lines += [f"{'SIGTERM to the end':<22}{_figures(stops)}"]
+        starts = [
+            f.over - f.began - f.down for f in self.faults if f.name == PLATFORM and f.how != PAUSE
+        ]
+        lines += [f"{'start to readiness':<22}{_figures(starts)}"] if starts else []
         lines += [f"{name:<22}{value}" for name, value in self.notes.items()]
         for title in ("tasks_twice", "effected_twice", "broken_streams", "problems"):
             lines += [f"  {title}: {line}" for line in getattr(self, title)]
@@ -72,9 +76,9 @@ def _figures(seconds: Sequence[float]) -> str:
     )
 
 
-def log_lines(folder: Path, kind: str) -> Iterable[tuple[str, dict[str, Any]]]:
-    """Return the log lines of the processes of a kind, each with the process's name."""
-    for path in sorted(folder.glob(f"{kind}*.log")):
+def log_lines(folder: Path) -> Iterable[tuple[str, dict[str, Any]]]:
+    """Return the log lines of all processes, each with the process's name."""
+    for path in sorted(folder.glob("*.log")):
         for line in path.read_text(errors="replace").splitlines():
             if line.startswith("{"):
                 try:
@@ -86,7 +90,7 @@ def log_lines(folder: Path, kind: str) -> Iterable[tuple[str, dict[str, Any]]]:
 def errors_in(folder: Path) -> Counter[str]:
     """Return how often each event was logged as an error, by process kind."""
     counted: Counter[str] = Counter()
-    for name, line in log_lines(folder, ""):
+    for name, line in log_lines(folder):
         if line.get("level") in {"error", "critical"}:
             counted[f"{name.split('-')[0]}: {str(line.get('event'))[:100]}"] += 1
     return counted
@@ -99,12 +103,12 @@ def resume_times(
 
     Without such a fault they are those since the attempt began.
 
-    Which process ran which attempt is told by the workers' logs. What happened while a backend was
+    Which process ran which attempt is told by the logs. What happened while a backend was
     away as well is counted apart.
     """
     ran = {
         (line["job_id"], line["attempt"]): (name, _seconds(line["timestamp"]))
-        for name, line in log_lines(folder, "worker")
+        for name, line in log_lines(folder)
         if line.get("event") == "a job runs"
     }
     found: dict[str, list[float]] = {kind: [] for kind in _KINDS.values()}
@@ -118,7 +122,7 @@ def resume_times(
             name, since = ran[event["job_id"], event["attempt"] - 1]
             at = _seconds(event["timestamp"])
             mine = [f for f in faults if f.name == name and since - 0.5 < f.began < at]
-            fault = min(mine, key=lambda fault: fault.began, default=None)
+            fault = min(mine, key=_order, default=None)
             kind = _NO_FAULT if fault is None else _kind(fault, at, faults)
             found[kind].append(at - (since if fault is None else fault.began))
     return found
@@ -127,6 +131,11 @@ def resume_times(
 _KINDS = {KILL: "resumed after SIGKILL", PAUSE: "  after SIGSTOP", STOP: "  after SIGTERM"}
 _BACKEND_AWAY = "  a backend away too"
 _NO_FAULT = "  with no fault seen"
+
+
+def _order(fault: Happened) -> tuple[bool, float]:
+    # Nobody else takes over while the only process is paused: its jobs go on with it.
+    return fault.how == PAUSE and fault.name == PLATFORM, fault.began
 
 
 def _kind(fault: Happened, until: float, faults: Sequence[Happened]) -> str:

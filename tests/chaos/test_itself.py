@@ -7,7 +7,7 @@ import pytest
 
 from chaos.aftermath import Aftermath, Crew, Sent
 from chaos.client import Watcher
-from chaos.faults import plan, short_plan
+from chaos.faults import embedded_plan, plan, short_plan
 from chaos.report import Report
 from chaos.script import CREWS, done_twice, left_out, read
 from chaos.servers import Outside
@@ -94,5 +94,6 @@ def test_what_a_task_says_is_what_the_model_reads() -> None:
 def test_a_seed_says_what_happens() -> None:
     assert plan(3, 2) == plan(3, 2) != plan(4, 2)
     assert short_plan(3) == short_plan(3)
+    assert embedded_plan(3, 8) == embedded_plan(3, 8) != embedded_plan(4, 8)
     named = {(fault.how, fault.target) for fault in plan(3, 1)}
     assert {("kill", b) for b in ("amqp", "redis", "mongo", "worker", "events")} <= named

@@ -1,6 +1,6 @@
 """The chaos journey in short: everything is killed or paused once, and each job ends once all the same.
 
-`make chaos` is the long form.
+`make chaos` is the long form, `test_chaos_embedded.py` the same for the embedded form.
 """
 
 from pathlib import Path
