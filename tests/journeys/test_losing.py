@@ -420,17 +420,17 @@ async def test_a_stopped_worker_ends_a_call_that_must_not_be_made_twice(
     job_id = await user.start(crew_id)
     async with asyncio.timeout(20):
         await payments.called.wait()
-    await stack.start("worker-2")
-    await stack.ready("worker-2")
     before = len(payments.keys)
     stopping = asyncio.create_task(worker.stop())
     await log_line(worker.log, job_id, ("waits for calls that must not be made twice",))
     assert worker.running
     assert (await user.call("GET", f"/executions/{job_id}", expect=200))["attempt"] == 1
     payments.end.set()
-    events = await user.watch(job_id)
     await stopping
     assert worker.code == 0
+    await stack.start("worker-2")
+    await stack.ready("worker-2")
+    events = await user.watch(job_id)
     assert whole(events)
     assert [e["reason"] for e in events if e["type"] == "execution_resumed"] == ["handed_over"]
     assert [e["type"] for e in events].count("tool_result") == 1

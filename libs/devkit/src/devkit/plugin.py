@@ -13,6 +13,7 @@ from contextlib import (
 from pathlib import Path
 from typing import Any, NoReturn, TypeVar
 
+import hypothesis
 import pytest
 import structlog
 from pymongo import MongoClient
@@ -38,8 +39,11 @@ FoundT = TypeVar("FoundT")
 def pytest_configure() -> None:
     """Show log lines in pytest's captured output, with plain tracebacks: fast, and without locals.
 
-    Services that tests start migrate their own databases, unless the test says otherwise.
+    Services that tests start migrate their own databases, unless the test says otherwise. Hypothesis has no
+    deadline for an example: it would measure the machine.
     """
+    hypothesis.settings.register_profile("kasal", deadline=None)
+    hypothesis.settings.load_profile("kasal")
     os.environ.setdefault("KASAL_MIGRATE_ON_START", "true")
     structlog.configure(
         processors=[

@@ -128,9 +128,7 @@ class RefreshModel(RuleBasedStateMachine):
 
 def test_tokens_are_taken_as_the_model_says(make_world):
     machine = type("Machine", (RefreshModel,), {"make_world": staticmethod(make_world)})
-    run_state_machine_as_test(
-        machine, settings=settings(max_examples=120, stateful_step_count=25, deadline=None)
-    )
+    run_state_machine_as_test(machine, settings=settings(max_examples=120, stateful_step_count=25))
 
 
 @pytest.mark.parametrize(("seconds", "taken"), [(0, True), (10, True), (10.001, False)])
@@ -282,7 +280,7 @@ async def test_the_shared_sandbox_and_keys_cannot_be_logged_out(world):
 
 
 @given(order=st.permutations([0] * 6 + [1] * 6 + [2] * 6), lost=st.sets(st.integers(0, 17)))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_tabs_that_refresh_at_once_all_go_on_with_what_they_got(make_world, order, lost):
     """Each of three tabs begins with the same token; some answers are lost and asked for again."""
 

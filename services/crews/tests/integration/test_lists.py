@@ -144,7 +144,6 @@ def world(
 
 @settings(
     max_examples=25,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(CREWS, CHANGES, st.integers(1, 5))

@@ -198,7 +198,7 @@ FULL_AGAIN_BEFORE_IT_WRITES = [("stand still", 1), ("read", 0), ("stand still", 
 @example(JOIN_AS_A_READ_FAILS)
 @example(FULL_AGAIN_BEFORE_IT_WRITES)
 @given(st.lists(STEPS, max_size=60))
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 def test_each_client_gets_every_event_after_its_own_once_and_in_order(steps) -> None:
     async def play() -> None:
         scene = Scene()

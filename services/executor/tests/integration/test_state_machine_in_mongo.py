@@ -41,7 +41,6 @@ def test_random_orders_of_moves_keep_every_promise(mongo_settings):
         chosen = settings(
             max_examples=20,
             stateful_step_count=25,
-            deadline=None,
             suppress_health_check=[HealthCheck.too_slow],
         )
         try:

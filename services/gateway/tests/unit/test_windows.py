@@ -90,7 +90,7 @@ def test_what_is_told_fits_what_is_done(waits, given_limits):
         assert after == sorted(after, key=lambda s: (s.remaining, -s.reset))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(gaps, limits, st.integers(1, 9))
 def test_redis_counts_as_this_process_does(waits, given_limits, together):
     """Both are given the same moments; requests of one batch share a moment."""

@@ -53,7 +53,6 @@ def stores(request, mongo_settings):
 
 @settings(
     max_examples=40,
-    deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(JOBS, FILTERS, st.integers(1, 7), st.lists(AGES, max_size=5))

@@ -267,7 +267,7 @@ shapes = st.fixed_dictionaries(
 deaths = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=6)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 @given(shape=shapes, seed=st.integers(0, 10**9), kills=deaths, tail=st.sampled_from([2, 5, 64]))
 def test_killed_at_any_writes_a_job_ends_as_an_unharmed_one(kit, shape, seed, kills, tail):
     was, appender._TAIL_EVENTS = appender._TAIL_EVENTS, tail

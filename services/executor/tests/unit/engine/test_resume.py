@@ -79,7 +79,7 @@ def make(kit, unsafe=frozenset()):
     return stage
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=80)
 @given(shape=shapes, data=st.data())
 def test_a_run_cut_at_any_events_ends_as_an_uncut_one(kit, shape, data):
     asyncio.run(cut_and_resumed(kit, shape, data))
@@ -105,7 +105,7 @@ async def cut_and_resumed(kit, shape, data):
     assert len(set(zip(tasks, keys, strict=True))) == len(keys)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(shape=shapes, data=st.data())
 def test_a_call_that_is_not_safe_is_never_made_twice(kit, shape, data):
     asyncio.run(unsafe_and_cut(kit, shape, data))

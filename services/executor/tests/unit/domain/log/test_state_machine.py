@@ -307,7 +307,7 @@ _STEPS = [
 _ENDS = [ExecutionComplete(), RunError(code="X", message="m"), InputRequired(task_id="t1")]
 
 TestJobMachine = JobMachine.TestCase
-TestJobMachine.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
+TestJobMachine.settings = settings(max_examples=150, stateful_step_count=40)
 
 
 def test_no_move_leaves_a_final_status() -> None:
