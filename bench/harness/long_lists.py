@@ -4,13 +4,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
+from pymongo.asynchronous.database import AsyncDatabase
+
 from bench.harness.worker import CREW, WORKSPACE, OneCrew
 from bench.harness.workload import ANSWER, PARTS
 from common.contracts.events import ExecutionComplete, ExecutionStatus, ToolResult
 from common.ids import new_id
 from common.settings import BusSettings, MongoSettings
-from common.storage.mongo import Database, connect
+from common.storage.mongo import connect
 from common.storage.mongo import database as database_of
+from common.storage.ports import Document
 from common.telemetry import Telemetry
 from common.times import utc_now
 from crews.domain.composition import new_crew
@@ -51,7 +54,7 @@ _SERVICES = ("executor", "crews")
 
 
 @asynccontextmanager
-async def database(settings: MongoSettings, service: str) -> AsyncIterator[Database]:
+async def database(settings: MongoSettings, service: str) -> AsyncIterator[AsyncDatabase[Document]]:
     """Give the database of a service."""
     client = connect(settings)
     try:

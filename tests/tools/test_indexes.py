@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from common.storage.migrations import MigrationStep, Schema
-from common.storage.mongo import Database, ensure_index
+from common.storage.mongo import ensure_index
+from common.storage.ports import Database
 
 ROOT = Path(__file__).parents[2]
 NAMES = {"keys": "name", "name": "names", "unique": True}

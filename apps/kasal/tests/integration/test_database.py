@@ -12,7 +12,8 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import PyMongoError
 
 from common.settings import MongoSettings
-from common.storage.mongo import Document, Serving, connect, is_away
+from common.storage.mongo import Serving, connect, is_away
+from common.storage.ports import Document
 from kasal_platform.embedded.database import Database, NoAnswer, line
 from kasal_platform.local import secantus
 

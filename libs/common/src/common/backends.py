@@ -1,7 +1,7 @@
-"""A service's connections to its bus and its Redis, by the URLs of its settings.
+"""A service's connections to its database, its bus and its Redis, by the URLs of its settings.
 
 There is one `Backends` per process. `kasal-platform run`, where all services share a process, passes them its
-own, whose bus and Redis live in that process.
+own, whose database, bus and Redis live in that process.
 """
 
 import sys
@@ -12,22 +12,33 @@ from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError  # noqa: A004 - Redis' own, not Python's
 
 from common.bus import Bus
-from common.settings import BusSettings, RedisSettings
-from common.storage.mongo import is_away
+from common.settings import BusSettings, MongoSettings, RedisSettings
+from common.storage.mongo import is_away, open_mongo
+from common.storage.ports import OpenDatabase
 from common.telemetry import Telemetry
 
 IN_PROCESS = "memory://"
 """What the URL of a bus or a Redis inside the process begins with."""
+IN_FILES = "sqlite://"
+"""What the URL of databases in files, which one process has to itself, begins with."""
 _PROBE = "kasal:probe"
 
 
 class Backends:
-    """Creates a service's bus and Redis client."""
+    """Opens a service's database; creates its bus and its Redis client."""
+
+    def database(
+        self, settings: MongoSettings, service: str, telemetry: Telemetry | None = None
+    ) -> OpenDatabase:
+        """Return the database of a service; it connects when first used. With `telemetry`, failures are counted."""
+        if settings.mongo_url.startswith(IN_FILES):
+            sys.exit(_refusal("KASAL_MONGO_URL", IN_FILES, "a MongoDB (mongodb://...)"))
+        return open_mongo(settings, service, telemetry)
 
     def bus(self, settings: BusSettings, telemetry: Telemetry) -> Bus:
         """Return a bus that is not yet started."""
         if settings.amqp_url.startswith(IN_PROCESS):
-            sys.exit(_refusal("KASAL_AMQP_URL", "a RabbitMQ (amqp://...)"))
+            sys.exit(_refusal("KASAL_AMQP_URL", IN_PROCESS, "a RabbitMQ (amqp://...)"))
         from common.bus.rabbitmq import RabbitBus
 
         return RabbitBus(settings.amqp_url, telemetry, is_away)
@@ -35,7 +46,7 @@ class Backends:
     def redis(self, settings: RedisSettings) -> Redis:
         """Return a client; it connects when first used, and a call times out after 0.5 s."""
         if settings.redis_url.startswith(IN_PROCESS):
-            sys.exit(_refusal("KASAL_REDIS_URL", "a Redis (redis://...)"))
+            sys.exit(_refusal("KASAL_REDIS_URL", IN_PROCESS, "a Redis (redis://...)"))
         return Redis.from_url(
             settings.redis_url,
             socket_timeout=0.5,
@@ -46,9 +57,9 @@ class Backends:
         )
 
 
-def _refusal(variable: str, server: str) -> str:
+def _refusal(variable: str, scheme: str, server: str) -> str:
     return (
-        f"{variable} is wrong: {IN_PROCESS} would be for this process alone; name {server}, "
+        f"{variable} is wrong: {scheme} would be for this process alone; name {server}, "
         "or start all services in one process with `kasal-platform run`"
     )
 

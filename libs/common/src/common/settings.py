@@ -79,7 +79,7 @@ class PeerSettings(CommonSettings):
 
 
 class MongoSettings(CommonSettings):
-    mongo_url: BackendUrl = Field(pattern=r"^mongodb(\+srv)?://")
+    mongo_url: BackendUrl = Field(pattern=r"^(mongodb(\+srv)?|sqlite)://")
     """MongoDB, or SecantusDB with `retryWrites=false`."""
     mongo_database_prefix: str = Field(default="kasal_", pattern=r"^[A-Za-z0-9_-]*$")
     """Prefix of each database's name, before the name of its service."""

@@ -19,7 +19,8 @@ from common.storage.migrations import (
     migrate,
     prepare,
 )
-from common.storage.mongo import Database, ensure_index
+from common.storage.mongo import ensure_index
+from common.storage.ports import Database
 from kasal_platform.local.program import free_port
 
 SILENCE = 0.4

@@ -22,7 +22,8 @@ from pymongo.errors import PyMongoError
 import common.storage.mongo
 from common.security.tokens import TokenVerifier
 from common.settings import MongoSettings
-from common.storage.mongo import Client, Database, connect, database
+from common.storage.mongo import Client, connect, database
+from common.storage.ports import Database
 from common.telemetry import Telemetry
 from devkit.bounded import accepted
 from devkit.identity import LocalKeys, TokenMaker

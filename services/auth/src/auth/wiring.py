@@ -46,7 +46,8 @@ from common.security.sealing import CannotOpen, Sealer
 from common.security.tokens import TokenVerifier
 from common.settings import MongoSettings
 from common.storage.migrations import prepare, run
-from common.storage.mongo import Database, Serving, connect, database
+from common.storage.mongo import Serving
+from common.storage.ports import Database
 from common.telemetry import Telemetry
 from common.web.http import create_app
 
@@ -87,8 +88,8 @@ def _signing_keys(auth_database: Database, secret_key: RotatingSecret) -> MongoS
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the auth service; its lifespan opens and closes its connections."""
     telemetry = Telemetry("auth", settings.otlp_endpoint)
-    client = connect(settings, telemetry)
-    auth_database = database(client, settings, "auth")
+    opened = backends.database(settings, "auth", telemetry)
+    auth_database = opened.database
     redis = backends.redis(settings)
     bus = backends.bus(settings, telemetry)
     stores = Stores(auth_database, settings)
@@ -102,7 +103,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with contextlib.AsyncExitStack() as closing:
             closing.callback(telemetry.close)
-            closing.push_async_callback(client.close)
+            closing.push_async_callback(opened.close)
             closing.push_async_callback(redis.aclose)
             await wait_for_backend("mongo", begin)
             keepers = (stores.users, stores.workspaces, stores.api_keys)
@@ -164,11 +165,11 @@ def _post(settings: Settings) -> Post:
 
 async def reset_token(settings: MongoSettings, email: str) -> str:
     """Return a new token that sets the password of an account. Raises `NotFound`, `Unavailable`."""
-    client = connect(settings)
+    opened = Backends().database(settings, "auth")
     try:
-        return await new_reset_token(MongoUsers(database(client, settings, "auth")), email)
+        return await new_reset_token(MongoUsers(opened.database), email)
     finally:
-        await client.close()
+        await opened.close()
 
 
 def _use_cases(

@@ -18,7 +18,8 @@ from common.security.rotation import RotatingSecret
 from common.security.sealing import Sealer
 from common.security.tokens import TokenVerifier
 from common.storage.migrations import prepare, run
-from common.storage.mongo import Database, Serving, connect, database
+from common.storage.mongo import Serving
+from common.storage.ports import Database
 from common.telemetry import Telemetry
 from common.web.http import create_app
 from crews.config import Settings
@@ -119,8 +120,8 @@ def _custom_tools(
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the crews service; its connections open and close with its lifespan."""
     telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
-    client = connect(settings, telemetry)
-    crews_database = database(client, settings, SERVICE)
+    held = backends.database(settings, SERVICE, telemetry)
+    crews_database = held.database
     bus = backends.bus(settings, telemetry)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     stores = _stores(crews_database, settings)
@@ -131,7 +132,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:
             opened.callback(telemetry.close)
-            opened.push_async_callback(client.close)
+            opened.push_async_callback(held.close)
             opened.push_async_callback(auth.close)
             await wait_for_backend("mongo", ready)
             await opened.enter_async_context(sweeping(stores.crews, stores.tools))

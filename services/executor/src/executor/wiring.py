@@ -5,10 +5,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from math import ceil
-from typing import Any
 
 from fastapi import FastAPI
-from pymongo import AsyncMongoClient
 
 from common.backends import Backends
 from common.bus import Bus
@@ -23,7 +21,8 @@ from common.process.watching import BackendWatch
 from common.security.keys import RemoteKeys
 from common.security.tokens import TokenVerifier
 from common.storage.migrations import prepare, run
-from common.storage.mongo import Database, Serving, connect, database
+from common.storage.mongo import Serving
+from common.storage.ports import Database, OpenDatabase
 from common.telemetry import Telemetry
 from common.web.http import create_app
 from executor.config import Settings
@@ -66,13 +65,16 @@ _BUS_WITHIN = 2.0
 class _Connections:
     """The connections of either process."""
 
-    mongo: AsyncMongoClient[dict[str, Any]]
-    database: Database
+    opened: OpenDatabase
     bus: Bus
     auth: ServiceClient
     crews_client: ServiceClient
     crews: CrewsOverHttp
     telemetry: Telemetry
+
+    @property
+    def database(self) -> Database:
+        return self.opened.database
 
     def checks(self) -> dict[str, Check]:
         return {"mongo": Serving(self.database), "bus": self.bus.ping}
@@ -83,19 +85,17 @@ class _Connections:
     async def close(self) -> None:
         await self.crews_client.close()
         await self.auth.close()
-        await self.mongo.close()
+        await self.opened.close()
         self.telemetry.close()
 
 
 def _connections(settings: Settings, backends: Backends, process: str) -> _Connections:
     telemetry = Telemetry(SERVICE, settings.otlp_endpoint, process=process)
-    mongo = connect(settings, telemetry)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     crews = ServiceClient("crews", settings.crews_url, settings.peer_timeout, telemetry)
     tokens = ServiceTokens(auth, SERVICE, settings.service_secret.current)
     return _Connections(
-        mongo=mongo,
-        database=database(mongo, settings, SERVICE),
+        opened=backends.database(settings, SERVICE, telemetry),
         bus=backends.bus(settings, telemetry),
         auth=auth,
         crews_client=crews,

@@ -10,12 +10,11 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from pymongo.asynchronous.collection import AsyncCollection
-
 from common.idempotency.once import Receipt, Receipts
 from common.logs import get_logger
 from common.process.background import Background
-from common.storage.mongo import Document, ensure_index
+from common.storage.mongo import ensure_index
+from common.storage.ports import Collection, Document
 from common.times import utc_now
 
 log = get_logger(__name__)
@@ -32,7 +31,7 @@ _SWEEP_EVERY = 600.0
 class MongoReceipts:
     """The receipts in the documents of one collection. Fulfils `Receipts`."""
 
-    def __init__(self, collection: AsyncCollection[Document]) -> None:
+    def __init__(self, collection: Collection) -> None:
         self._documents = collection
 
     async def receipt(self, key: str, now: datetime) -> Receipt | None:
@@ -60,7 +59,7 @@ class MongoReceipts:
         return [entry for entry in (found or {}).get(FIELD, ()) if entry["until"] > now]
 
 
-async def indexes(collection: AsyncCollection[Document]) -> None:
+async def indexes(collection: Collection) -> None:
     """Create the indexes. They are sparse, since SecantusDB finds nothing by `$exists` in a partial one."""
     await ensure_index(collection, f"{FIELD}.key", unique=True, sparse=True)
     await ensure_index(collection, f"{FIELD}.until", sparse=True)

@@ -9,13 +9,13 @@ from dataclasses import dataclass
 
 from pymongo.errors import PyMongoError
 
+from common.backends import Backends
 from common.errors import Unavailable
 from common.logs import configure_logging, get_logger
 from common.security.rotation import RotatingSecret
 from common.security.sealing import CannotOpen, Sealer
 from common.settings import SealingSettings, load
-from common.storage.mongo import Collection, Database, connect
-from common.storage.mongo import database as mongo_database
+from common.storage.ports import Collection, Database
 from common.web import server
 
 log = get_logger(__name__)
@@ -75,9 +75,11 @@ def run(service: str, reseal: Reseal) -> None:
     done: list[Resealed] = []
 
     async def work() -> None:
-        async with connect(settings) as client:
-            held = mongo_database(client, settings, service)
-            done.extend(await reseal(held, settings.secret_key))
+        opened = Backends().database(settings, service)
+        try:
+            done.extend(await reseal(opened.database, settings.secret_key))
+        finally:
+            await opened.close()
 
     try:
         server.run(work)

@@ -18,13 +18,14 @@ from typing import Any
 import pymongo
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from common.backends import Backends
 from common.errors import Unavailable
 from common.ids import new_id
 from common.logs import configure_logging, get_logger
 from common.process.starting import CannotStart
 from common.settings import MongoSettings, load
-from common.storage.mongo import Database, Document, connect, is_away
-from common.storage.mongo import database as mongo_database
+from common.storage.mongo import is_away
+from common.storage.ports import Database, Document
 from common.web import server
 
 log = get_logger(__name__)
@@ -111,10 +112,12 @@ def nothing_to_migrate(service: str) -> None:
 
 
 async def _run(settings: MongoSettings, schema: Schema, within: float) -> None:
-    async with connect(settings) as client:
-        held = mongo_database(client, settings, schema.service)
-        await _answers(held, within)
-        await migrate(held, schema, _print)
+    opened = Backends().database(settings, schema.service)
+    try:
+        await _answers(opened.database, within)
+        await migrate(opened.database, schema, _print)
+    finally:
+        await opened.close()
 
 
 async def _answers(database: Database, within: float) -> None:

@@ -2,12 +2,12 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import pymongo
 from bson.codec_options import CodecOptions
 from pymongo import AsyncMongoClient, IndexModel
-from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
 from pymongo.monitoring import (
@@ -23,13 +23,10 @@ from pymongo.monitoring import (
 
 from common.logs import get_logger
 from common.settings import MongoSettings
+from common.storage.ports import Collection, Database, Document
 from common.telemetry import Telemetry
 
 log = get_logger(__name__)
-
-Document = dict[str, Any]
-Database = AsyncDatabase[Document]
-Collection = AsyncCollection[Document]
 
 _CLOSING = 2.0
 """Seconds that closing a client may take."""
@@ -112,10 +109,31 @@ def connect(
     )
 
 
-def database(client: AsyncMongoClient[Document], settings: MongoSettings, name: str) -> Database:
+def database(
+    client: AsyncMongoClient[Document], settings: MongoSettings, name: str
+) -> AsyncDatabase[Document]:
     """Return the database of the service `name`, which no other service opens."""
     options: CodecOptions[Document] = CodecOptions(tz_aware=True)
     return client.get_database(settings.mongo_database_prefix + name, codec_options=options)
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMongo:
+    """A database with a client of its own. Fulfils `OpenDatabase`."""
+
+    client: Client
+    database: Database
+
+    async def close(self) -> None:
+        await self.client.close()
+
+
+def open_mongo(
+    settings: MongoSettings, service: str, telemetry: Telemetry | None = None
+) -> OpenMongo:
+    """Return the database of a service on `settings.mongo_url`; it connects when first used."""
+    client = connect(settings, telemetry)
+    return OpenMongo(client, database(client, settings, service))
 
 
 async def is_secantus(database: Database) -> bool:
@@ -209,7 +227,7 @@ class Serving:
 
 
 async def ensure_index(
-    collection: AsyncCollection[Document], keys: str | Sequence[tuple[str, int]], **options: Any
+    collection: Collection, keys: str | Sequence[tuple[str, int]], **options: Any
 ) -> None:
     """Create an index unless one of that name exists; `options` are those of `create_index`.
 

@@ -11,7 +11,7 @@ from auth.domain.tokens.api_keys import ApiKey
 from common.idempotency.once import KeyTaken, Receipt
 from common.idempotency.receipts import MongoReceipts, receipt_field
 from common.identity import ROLES
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 
 

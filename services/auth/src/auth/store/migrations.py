@@ -3,7 +3,8 @@
 from auth.domain.accounts.users import account_of
 from common.idempotency import receipts
 from common.storage.migrations import MigrationStep, Schema
-from common.storage.mongo import Database, ensure_index
+from common.storage.mongo import ensure_index
+from common.storage.ports import Database
 
 
 async def indexes(database: Database) -> None:

@@ -10,7 +10,7 @@ from redis.asyncio import Redis
 from auth.domain.logins.revocations import user_revocation
 from common.contracts.messages import SessionRevoked
 from common.contracts.revocations import LOADED_KEY, session_key, user_key
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store, redis_store
 
 _BATCH = 1_000

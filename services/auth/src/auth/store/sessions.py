@@ -8,7 +8,7 @@ from auth.domain.logins.revocations import REVOKED_FOR
 from auth.domain.logins.sessions import Session, Unused
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 
 NEWEST = 2

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from auth.domain.tokens.signing import SigningKey
 from common.security.resealing import Resealed, reseal_field
 from common.security.sealing import CannotOpen, Sealer
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 
 

@@ -17,7 +17,7 @@ from common.idempotency.once import KeyTaken, Receipt
 from common.identity import ROLES
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 
 

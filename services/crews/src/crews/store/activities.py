@@ -6,7 +6,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 from crews.domain.activity import Activity, TaskStatus
 

@@ -8,7 +8,7 @@ from pymongo.errors import DuplicateKeyError
 from common.errors import Conflict
 from common.idempotency import receipts
 from common.idempotency.once import KeyTaken, Receipt
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 from common.times import utc_now
 from crews.domain.crew import Crew, Entry

@@ -10,7 +10,7 @@ from typing import Any
 from common.contracts.fields import json_objects
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
-from common.storage.mongo import Document
+from common.storage.ports import Document
 from crews.domain.crew import Crew, Task
 
 NEWEST = 1

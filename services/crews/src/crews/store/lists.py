@@ -11,7 +11,7 @@ from typing import Any
 
 from common.idempotency.receipts import WITHOUT
 from common.storage.cursors import check_reach
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task

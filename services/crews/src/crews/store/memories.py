@@ -8,7 +8,7 @@ from common.contracts.memory import CREW, WORKSPACE
 from common.logs import get_logger
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 from common.times import utc_now
 from crews.domain.memory import FOR_SNAPSHOT, Entry, Memory, MemoryKind

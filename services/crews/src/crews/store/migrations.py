@@ -2,7 +2,8 @@
 
 from common.idempotency import receipts
 from common.storage.migrations import MigrationStep, Schema
-from common.storage.mongo import Database, ensure_index
+from common.storage.mongo import ensure_index
+from common.storage.ports import Database
 from crews.store.documents import crew_of
 from crews.store.totals import mark_for_recount
 

@@ -11,7 +11,7 @@ from common.idempotency import receipts
 from common.idempotency.once import Receipt
 from common.security.resealing import Resealed, reseal_field
 from common.security.sealing import CannotOpen, Sealer
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 from common.times import utc_now
 from crews.domain.tools import RegisteredTool

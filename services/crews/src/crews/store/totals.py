@@ -15,7 +15,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from common.ids import new_id
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.times import utc_now
 from crews.domain.crew import Crew
 

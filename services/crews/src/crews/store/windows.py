@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 
 LOOKED_AT = 1_000
 """Entries, or a few more, that one request looks at where no index knows which of them match."""

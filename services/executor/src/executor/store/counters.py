@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 
 from common.bounded_dict import BoundedDict
 from common.storage.grouping import Grouped
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.times import utc_now
 from executor.domain.ending.tallies import CrewStats, Ending, Tally, tally
 from executor.store.reach import reaching

@@ -14,7 +14,7 @@ from common.contracts.events import EventType, ExecutionStatus, ModelUsage
 from common.idempotency.receipts import WITHOUT
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
-from common.storage.mongo import Document
+from common.storage.ports import Document
 from executor.domain.log.execution import READS, Execution, JobStep
 from executor.domain.log.projection import State, TaskState
 from executor.domain.log.questions import QuestionPlace

@@ -16,7 +16,7 @@ from common.logs import get_logger
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import NewerFormat
 from common.storage.grouping import Grouped
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.records import Record

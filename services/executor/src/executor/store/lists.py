@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from common.storage.cursors import Place
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from executor.domain.api.ports import OpenJobs
 from executor.domain.log.execution import Execution
 from executor.store import documents

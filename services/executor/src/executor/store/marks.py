@@ -12,7 +12,8 @@ from typing import Any
 
 from pymongo import UpdateOne
 
-from common.storage.mongo import Database, Document, is_secantus
+from common.storage.mongo import is_secantus
+from common.storage.ports import Database, Document
 
 MARKED = 128
 ORDER = [("created_at", -1), ("_id", -1)]

@@ -1,7 +1,8 @@
 """The schema of the executor's database; see docs/reference/schema.md before you change it."""
 
 from common.storage.migrations import MigrationStep, Schema
-from common.storage.mongo import Database, Document, ensure_index
+from common.storage.mongo import ensure_index
+from common.storage.ports import Database, Document
 from executor.store import receipts
 from executor.store.marks import is_marked, marks_of
 

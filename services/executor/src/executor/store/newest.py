@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from common.storage.cursors import Place
-from common.storage.mongo import Database, Document
+from common.storage.ports import Database, Document
 from common.times import utc_now
 from executor.store.marks import ORDER, Marks
 

@@ -11,7 +11,8 @@ from typing import Any
 from common.bounded_dict import BoundedDict
 from common.contracts.events import ExecutionStatus
 from common.storage.formats import FIELD as FORMAT
-from common.storage.mongo import Database, Document, is_secantus
+from common.storage.mongo import is_secantus
+from common.storage.ports import Database, Document
 from executor.domain.log.execution import READS
 from executor.store.newest import just_after
 from executor.store.windowed_queue import WindowedQueue

@@ -14,7 +14,8 @@ from pymongo.errors import DuplicateKeyError
 
 from common.idempotency.once import KEPT_FOR, Receipt
 from common.process.backoff import Backoff
-from common.storage.mongo import Database, Document, ensure_index
+from common.storage.mongo import ensure_index
+from common.storage.ports import Database, Document
 
 _BACKOFF = Backoff((0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0))
 """Seconds between checks whether a concurrent request has stored its job."""

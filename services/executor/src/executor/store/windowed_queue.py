@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 
-from common.storage.mongo import Document
+from common.storage.ports import Document
 
 Read = Callable[[datetime, datetime], Awaitable[Sequence[Document]]]
 """Returns the waiting jobs made after the first moment and not after the second, in any order."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from common.storage.mongo import Database
+from common.storage.ports import Database
 from common.times import utc_now
 from executor.domain.leases import Signs
 from executor.store.reach import reaching
