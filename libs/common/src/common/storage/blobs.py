@@ -27,7 +27,8 @@ from common.errors import (
 )
 from common.ids import new_id
 from common.logs import get_logger
-from common.storage.mongo import Database, Document, ensure_index
+from common.storage.mongo import ensure_index
+from common.storage.ports import Database, Document
 from common.storage.stores import mongo_errors, mongo_store
 from common.times import utc_now
 

@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from types import MappingProxyType
 
 from pymongo import UpdateOne
-from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.errors import BulkWriteError, DocumentTooLarge
 
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
@@ -16,7 +15,7 @@ from common.logs import get_logger
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import NewerFormat
 from common.storage.grouping import Grouped
-from common.storage.ports import Database, Document
+from common.storage.ports import Cursor, Database, Document
 from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.records import Record
@@ -192,7 +191,7 @@ class MongoExecutions:
                     found.append(record)
         return found
 
-    def _window(self, job_id: str, after: int, upto: int, *without: str) -> AsyncCursor[Document]:
+    def _window(self, job_id: str, after: int, upto: int, *without: str) -> Cursor:
         window = {"job_id": job_id, "seq": {"$gt": after, "$lte": upto}}
         return self._traces.find(window, dict.fromkeys(("_id", "job_id", *without), 0))
 
