@@ -9,7 +9,7 @@ from typing import Self
 from common.settings import CommonSettings, load
 from executor.config import Settings as ExecutorSettings
 from kasal_platform.config import Settings, secrets_in
-from kasal_platform.embedded.database import Database
+from kasal_platform.embedded.database import WatchedDatabase
 from kasal_platform.keeping import KeptPart
 from kasal_platform.local import finding
 from kasal_platform.local.program import LocalProgram, free_port
@@ -194,7 +194,7 @@ class Stack:
     def _kept_backend(self, name: str, part: Backend) -> KeptPart:
         ended = part.program.wait_for_exit
         if name == "mongo" and isinstance(part.program, LocalProgram):
-            ended = Database(part.program, self._settings.database_silence).wait_until_lost
+            ended = WatchedDatabase(part.program, self._settings.database_silence).wait_until_lost
         return KeptPart(name, ended, part.start, part.ready)
 
     def hasten(self) -> None:

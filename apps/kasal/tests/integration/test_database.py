@@ -14,7 +14,7 @@ from pymongo.errors import PyMongoError
 from common.settings import MongoSettings
 from common.storage.mongo import Serving, connect, is_away
 from common.storage.ports import Document
-from kasal_platform.embedded.database import Database, NoAnswer, line
+from kasal_platform.embedded.database import NoAnswer, WatchedDatabase, line
 from kasal_platform.local import secantus
 
 
@@ -25,7 +25,7 @@ async def test_a_database_that_stands_still_is_started_again_with_its_data(tmp_p
         await program.ready()
         with MongoClient(program.url, journal=True) as client:
             client.kasal.things.insert_one({"_id": 1})
-        watching = asyncio.create_task(Database(program, limit=2.0).wait_until_lost())
+        watching = asyncio.create_task(WatchedDatabase(program, limit=2.0).wait_until_lost())
         first = program.pid
         program.signal(signal.SIGSTOP)
         async with asyncio.timeout(60):
@@ -85,7 +85,7 @@ async def test_a_database_whose_disk_is_full_is_there_again_once_there_is_room(
         async with asyncio.timeout(30):  # it serves reads a while longer, until a write panics
             while await served(Serving(client.kasal)):
                 assert is_away(await refusal(things))
-        watching = asyncio.create_task(Database(program, limit=0.5).wait_until_lost())
+        watching = asyncio.create_task(WatchedDatabase(program, limit=0.5).wait_until_lost())
         first = program.pid
         async with asyncio.timeout(60):
             while program.pid == first:  # noqa: ASYNC110 - another process has no event

@@ -11,8 +11,8 @@ from kasal_platform.embedded.database import (
     MOST_RESTARTS,
     WITHIN,
     Ask,
-    Database,
     NoAnswer,
+    WatchedDatabase,
     wait_for_silence,
 )
 from kasal_platform.local.program import ProgramFailed
@@ -175,12 +175,14 @@ class Program:
 AGAIN = ["kill", "start", "ready"]
 
 
-def database(program: Program, server: Server, room: Callable[[], bool] = lambda: True) -> Database:
+def database(
+    program: Program, server: Server, room: Callable[[], bool] = lambda: True
+) -> WatchedDatabase:
     @asynccontextmanager
     async def questions() -> AsyncIterator[Ask]:
         yield server.ask
 
-    return Database(program, LIMIT, questions, server.clock, server.clock.sleep, room)  # type: ignore[arg-type]
+    return WatchedDatabase(program, LIMIT, questions, server.clock, server.clock.sleep, room)  # type: ignore[arg-type]
 
 
 async def test_one_that_locks_up_again_and_again_is_given_up_with_one_line(server):

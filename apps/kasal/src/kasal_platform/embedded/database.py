@@ -158,7 +158,7 @@ def has_room(folder: Path) -> bool:
     return True
 
 
-class Database:
+class WatchedDatabase:
     """A running `program` that is restarted when it has been silent for `limit` seconds."""
 
     def __init__(

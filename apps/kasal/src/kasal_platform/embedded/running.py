@@ -18,7 +18,7 @@ from kasal_platform.local import secantus
 from kasal_platform.local.program import LocalProgram, ProgramFailed
 
 if TYPE_CHECKING:
-    from kasal_platform.embedded.database import Database
+    from kasal_platform.embedded.database import WatchedDatabase
     from kasal_platform.embedded.platform import Platform
 
 log = get_logger(__name__)
@@ -83,7 +83,7 @@ async def _serve(
     # they create stays for good; garbage collections of it took a quarter of the time.
     gc.disable()
     from kasal_platform.embedded import demo
-    from kasal_platform.embedded.database import Database
+    from kasal_platform.embedded.database import WatchedDatabase
     from kasal_platform.embedded.platform import Platform, PlatformFailed
 
     gc.freeze()
@@ -101,7 +101,7 @@ async def _serve(
             platform.on_wait, stopping.hasten = _say_waits, platform.hasten
             greeting = asyncio.create_task(_greet(platform, settings, entry))
             try:
-                watched = Database(database, settings.database_silence)
+                watched = WatchedDatabase(database, settings.database_silence)
                 return await _until_end(stopping.told, platform, watched)
             finally:
                 greeting.cancel()
@@ -112,7 +112,7 @@ async def _serve(
 
 
 async def _until_end(
-    stopped: asyncio.Event, platform: "Platform", database: "Database"
+    stopped: asyncio.Event, platform: "Platform", database: "WatchedDatabase"
 ) -> str | None:
     told = asyncio.create_task(stopped.wait())
     failed = asyncio.create_task(platform.wait_for_failure())
