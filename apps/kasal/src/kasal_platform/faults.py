@@ -10,12 +10,14 @@ from pymongo.errors import PyMongoError
 from common.errors import Unavailable
 from common.storage.migrations import LockLost, SchemaMismatch
 from kasal_platform.config import SecretsDamaged
+from kasal_platform.data_folder import FolderRefused
 from kasal_platform.databases import BackupRefused
 from kasal_platform.local.program import ProgramFailed
 from kasal_platform.parts import StackFailed
 
 _PLAIN = (
     BackupRefused,
+    FolderRefused,
     LockLost,
     ProgramFailed,
     SchemaMismatch,

@@ -1,0 +1,115 @@
+"""The data folder of `run` (KASAL_DATA_DIR): what lies where, and the lock that gives it to one process.
+
+The lock is `flock` on the file `lock`, so it ends with its process however that ends. The file holds the
+number of that process, for people and messages.
+"""
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+from common.backends import IN_FILES
+
+_LOCK = "lock"
+_EARLIER = "mongo"
+"""Where releases before SQLite kept the data."""
+_PATIENCE = 1.0
+"""Seconds to try for the lock while no living process is named: somebody looks who holds it, or just begins."""
+_POLL = 0.02
+
+
+class FolderRefused(Exception):  # noqa: N818 - it says what happened
+    """The folder cannot be used now, or not by this command; the text is one plain line."""
+
+
+def databases_in(data_dir: Path) -> Path:
+    """Return the folder of the services' databases."""
+    return data_dir / "db"
+
+
+def database_file(data_dir: Path, service: str) -> Path:
+    """Return the file of a service's database."""
+    return databases_in(data_dir) / f"{service}.sqlite"
+
+
+def databases_url(data_dir: Path) -> str:
+    """Return the URL (KASAL_MONGO_URL) of the databases in the folder, for services in one process."""
+    return IN_FILES + databases_in(data_dir).resolve().as_uri().removeprefix("file://")
+
+
+@contextlib.contextmanager
+def hold(data_dir: Path) -> Iterator[None]:
+    """Have the folder to oneself for the block; make it if it is missing.
+
+    Raises `FolderRefused` if another process has it.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with (data_dir / _LOCK).open("a+") as held:
+        _take(held, data_dir)
+        held.truncate(0)
+        held.write(f"{os.getpid()}\n")
+        held.flush()
+        try:
+            yield
+        finally:
+            held.truncate(0)
+
+
+def _take(held: TextIO, data_dir: Path) -> None:
+    until = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid = _living_process(held)
+            if pid is not None or time.monotonic() > until:
+                who = "another process" if pid is None else f"process {pid}"
+                raise FolderRefused(
+                    f"{data_dir} is in use by {who}: stop it first, or name another folder"
+                    " in KASAL_DATA_DIR."
+                ) from None
+            time.sleep(_POLL)
+        else:
+            return
+
+
+def holder(data_dir: Path) -> int | None:
+    """Return the number of the process that has the folder, 0 if it is not known, or None."""
+    try:
+        with (data_dir / _LOCK).open() as looked_at:
+            try:
+                fcntl.flock(looked_at, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return _living_process(looked_at) or 0
+    except FileNotFoundError:
+        pass
+    return None
+
+
+def _living_process(held: TextIO) -> int | None:
+    """Return the process that the file names, unless that has ended."""
+    held.seek(0)
+    noted = held.read(20).strip()
+    if not noted.isdecimal():
+        return None
+    try:
+        os.kill(int(noted), 0)
+    except ProcessLookupError:
+        return None
+    except PermissionError:  # it is somebody else's, and alive
+        return int(noted)
+    return int(noted)
+
+
+def refuse_earlier_data(data_dir: Path) -> None:
+    """Raise `FolderRefused` if the folder has data of an earlier release and none of this one."""
+    earlier, databases = data_dir / _EARLIER, databases_in(data_dir)
+    if earlier.is_dir() and not (databases.is_dir() and any(databases.glob("*.sqlite"))):
+        raise FolderRefused(
+            f"{earlier} holds the data of an earlier release: bring it over with `make import-data`,"
+            " or move that folder away to start empty."
+        )
