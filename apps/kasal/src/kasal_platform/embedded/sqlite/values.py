@@ -8,15 +8,29 @@ numbers of its own KeyString. A document is a value as `bson` decodes it; other 
 import struct
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Final
 
+import bson
 from bson import Binary, Int64, MaxKey, MinKey, ObjectId
+from bson.codec_options import CodecOptions
 from bson.datetime_ms import DatetimeMS
-from pymongo.errors import OperationFailure
+
+from kasal_platform.embedded.sqlite.failures import BAD_VALUE, refusal
 
 Document = dict[str, Any]
 
-BAD_VALUE = 2
+
+class Missing:
+    """The type of `MISSING`."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "MISSING"
+
+
+MISSING: Final = Missing()
+"""What a path leads to where a document has no such field."""
 
 MISSING_KEY = NULL_KEY = b"\x14"
 """A missing field is ordered and indexed as null."""
@@ -35,6 +49,8 @@ NAN_KEY = _NUMBER + bytes(8)
 """NaN is equal to itself and, in an order, below all numbers; no range but its own holds it."""
 
 _SIGN = 1 << 63
+_INT32 = 1 << 31
+_AWARE: CodecOptions[Document] = CodecOptions(tz_aware=True)
 _EXACT = 2.0**53
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001 - what BSON decodes without a zone is UTC
@@ -92,6 +108,35 @@ def milliseconds(moment: datetime) -> int:
     return (moment - (_EPOCH if moment.tzinfo else _NAIVE_EPOCH)) // _MILLISECOND
 
 
+def plain(value: Any) -> Any:
+    """Return `value` as it is after being stored and read: nothing in it is shared with the caller.
+
+    Times have milliseconds and are in UTC, integers beyond 32 bits are `Int64`, and subclasses are gone.
+    Raises what `bson` raises for what is no BSON value, `OperationFailure` for a type that is not kept here.
+    """
+    kind = type(value)
+    if kind in _UNCHANGED:
+        return value
+    if kind is dict:
+        return {name: plain(inner) for name, inner in value.items()}
+    if kind is list or kind is tuple:
+        return [plain(inner) for inner in value]
+    if kind is int:
+        return value if -_INT32 <= value < _INT32 else Int64(value)
+    if kind is datetime and value.tzinfo is UTC:
+        return value.replace(microsecond=value.microsecond // 1_000 * 1_000)
+    sort_key(value)  # refuses other types
+    return bson.decode(bson.encode({"": value}), _AWARE)[""]
+
+
+def type_name(value: Any) -> str:
+    """Return MongoDB's name of the value's type, as it is in messages."""
+    kind = type(value)
+    if kind is int and not -_INT32 <= value < _INT32:
+        kind = Int64
+    return _TYPE_NAMES.get(kind, kind.__name__)
+
+
 def _number(value: float) -> bytes:
     rest = b""
     if value != value:
@@ -105,6 +150,8 @@ def _number(value: float) -> bytes:
 
 def _wide(value: float) -> tuple[float, bytes]:
     """Return the next double that is not above `value`, and what is left of an integer beyond it."""
+    if isinstance(value, int) and not -_SIGN <= value < _SIGN:
+        raise OverflowError("MongoDB can only handle up to 8-byte ints")  # as `bson` says it
     double = float(value)
     if abs(double) > 2.0**63:
         return double, b""
@@ -184,6 +231,7 @@ _MAKERS: Mapping[type, Callable[[Any], bytes]] = {
     float: _number,
     bool: _bool,
     type(None): _null,
+    Missing: _null,
     datetime: _datetime,
     DatetimeMS: _datetime_ms,
     bytes: _binary,
@@ -194,8 +242,25 @@ _MAKERS: Mapping[type, Callable[[Any], bytes]] = {
     MinKey: _lowest,
     MaxKey: _highest,
 }
+_TYPE_NAMES: Mapping[type, str] = {
+    str: "string",
+    int: "int",
+    Int64: "long",
+    float: "double",
+    bool: "bool",
+    type(None): "null",
+    datetime: "date",
+    bytes: "binData",
+    Binary: "binData",
+    ObjectId: "objectId",
+    dict: "object",
+    list: "array",
+    MinKey: "minKey",
+    MaxKey: "maxKey",
+}
 _PLAIN = frozenset({str, int, bool, bytes, ObjectId, type(None)})
 """Types whose values Python compares as MongoDB does, among themselves."""
+_UNCHANGED = frozenset({*_PLAIN, float, Int64, MinKey, MaxKey} - {int})
 _INFINITE = (_number(float("-inf")), _number(float("inf")))
 
 
@@ -209,6 +274,5 @@ def _maker_of(value: object) -> Callable[[Any], bytes]:
         return _document
     if isinstance(value, tuple):
         return _array
-    raise OperationFailure(
-        f"The embedded store keeps no values of type {type(value).__name__}.", BAD_VALUE
-    )
+    bson.encode({"": value})  # raises what PyMongo does for what is no BSON value at all
+    raise refusal(BAD_VALUE, f"The embedded store keeps no values of type {type(value).__name__}.")
