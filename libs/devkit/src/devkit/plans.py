@@ -40,7 +40,7 @@ class Index:
 
 
 @dataclass(frozen=True)
-class Query:
+class SentQuery:
     """One query, or the filter of a write."""
 
     command: str
@@ -71,7 +71,7 @@ def recorded_indexes() -> Mapping[str, Mapping[str, Sequence[Index]]]:
     return found
 
 
-def queries(name: str, command: Mapping[str, Any]) -> Iterator[Query]:
+def queries(name: str, command: Mapping[str, Any]) -> Iterator[SentQuery]:
     """Yield the queries of a command."""
     collection = command.get(name)
     if not isinstance(collection, str):
@@ -79,20 +79,20 @@ def queries(name: str, command: Mapping[str, Any]) -> Iterator[Query]:
     if name in {"update", "delete"}:
         for one in command[f"{name}s"]:
             only = name == "update" and not one.get("multi")
-            yield Query(name, collection, one["q"], limit=int(only or one.get("limit", 0) == 1))
+            yield SentQuery(name, collection, one["q"], limit=int(only or one.get("limit", 0) == 1))
     elif name == "aggregate":
         stages = command["pipeline"]
         by = stages[0].get("$match", {}) if stages else {}
         limit = next((stage["$limit"] for stage in stages if "$limit" in stage), 0)
-        yield Query(name, collection, by, limit=limit)
+        yield SentQuery(name, collection, by, limit=limit)
     elif name in _QUERIES:
         by = command.get(_QUERIES[name], {})
         sort = list(command.get("sort", {}))
         limit = command.get("limit", 1 if name == "findAndModify" else 0)
-        yield Query(name, collection, by, sort, limit)
+        yield SentQuery(name, collection, by, sort, limit)
 
 
-def bounded(query: Query, indexes: Sequence[Index]) -> bool:
+def bounded(query: SentQuery, indexes: Sequence[Index]) -> bool:
     """Say whether the query examines no more than it returns, however large the collection."""
     primary = Index(["_id"], unique=True)
     for index in (primary, *indexes):
@@ -150,7 +150,7 @@ class Plans(monitoring.CommandListener):
     """Listens to all clients of a test run and records the shapes of unbounded queries."""
 
     def __init__(self) -> None:
-        self.unbounded: dict[str, Query] = {}
+        self.unbounded: dict[str, SentQuery] = {}
         self.seen: set[str] = set()
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
