@@ -70,7 +70,7 @@ def type_test(wanted: Any) -> Test:
     """Return the test of `$type` for a type's name or number."""
     if isinstance(wanted, list | tuple):
         raise unknown_here("$type with an array")
-    kind = _ALIASES.get(wanted) if isinstance(wanted, str) else _numbered(wanted)
+    kind = _ALIASES.get(wanted) if isinstance(wanted, str) else _type_by_number(wanted)
     if kind is None:
         raise refusal(BAD_VALUE, f"Unknown type name alias: {wanted}")
     return kind
@@ -176,7 +176,7 @@ _BY_NUMBER = {
 }
 
 
-def _numbered(wanted: Any) -> Test | None:
+def _type_by_number(wanted: Any) -> Test | None:
     if type(wanted) not in _NUMBERS or wanted not in _BY_NUMBER:
         raise refusal(BAD_VALUE, f"Invalid numerical type code: {wanted}")
     return _ALIASES[_BY_NUMBER[int(wanted)]]

@@ -129,15 +129,15 @@ def _unequal(path: str, operand: Any, _: object) -> Condition:
 
 
 def _one_of(path: str, operand: Any, _: object) -> Condition:
-    return Condition(path, "$in", operand, comparing.membership(_listed("$in", operand)))
+    return Condition(path, "$in", operand, comparing.membership(_list_of("$in", operand)))
 
 
 def _none_of(path: str, operand: Any, _: object) -> Condition:
-    test = comparing.membership(_listed("$nin", operand))
+    test = comparing.membership(_list_of("$nin", operand))
     return Condition(path, "$nin", operand, test, negated=True)
 
 
-def _listed(name: str, operand: Any) -> Sequence[Any]:
+def _list_of(name: str, operand: Any) -> Sequence[Any]:
     if not isinstance(operand, _ARRAYS):
         raise refusal(BAD_VALUE, f"{name} needs an array")
     for one in operand:
@@ -172,7 +172,7 @@ def _exists(path: str, operand: Any, _: object) -> Condition:
     return Condition(path, "$exists", operand, comparing.presence, negated=not operand)
 
 
-def _typed(path: str, operand: Any, _: object) -> Condition:
+def _type(path: str, operand: Any, _: object) -> Condition:
     return Condition(path, "$type", operand, comparing.type_test(operand))
 
 
@@ -234,7 +234,7 @@ _MAKERS: Mapping[str, Callable[[str, Any, Mapping[str, Any]], Condition]] = {
     "$lt": _less,
     "$lte": _at_most,
     "$exists": _exists,
-    "$type": _typed,
+    "$type": _type,
     "$regex": _pattern,
     "$elemMatch": _element,
     "$not": _not,

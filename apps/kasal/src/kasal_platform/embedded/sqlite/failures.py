@@ -41,11 +41,11 @@ def unknown_here(what: str) -> OperationFailure:
     return refusal(NOT_SUPPORTED, f"The embedded store does not know {what}.")
 
 
-_LONGEST_SHOWN = 100
+_LONGEST_BRIEF = 100
 
 
-def shown(value: Any) -> str:
+def brief(value: Any) -> str:
     """Return `value` as a message shows it: not what is in it, and no long text."""
     if isinstance(value, str | bytes):
-        return repr(value[:_LONGEST_SHOWN])
+        return repr(value[:_LONGEST_BRIEF])
     return "..." if isinstance(value, dict | list | tuple) else repr(value)

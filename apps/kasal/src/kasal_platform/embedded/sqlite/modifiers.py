@@ -12,8 +12,8 @@ from kasal_platform.embedded.sqlite.conditions import conditions, element_test, 
 from kasal_platform.embedded.sqlite.failures import (
     BAD_VALUE,
     TYPE_MISMATCH,
+    brief,
     refusal,
-    shown,
     unknown_here,
 )
 from kasal_platform.embedded.sqlite.paths import Test
@@ -70,7 +70,7 @@ def incrementing(path: str, operand: Any) -> Modifier:
     if type(amount) not in _NUMBERS:
         raise refusal(
             TYPE_MISMATCH,
-            f"Cannot increment with non-numeric argument: {{{path}: {shown(operand)}}}",
+            f"Cannot increment with non-numeric argument: {{{path}: {brief(operand)}}}",
         )
 
     def change(value: Any) -> Any:
@@ -118,7 +118,7 @@ def lowering(path: str, operand: Any) -> Modifier:
 
 def pushing(path: str, operand: Any) -> Modifier:
     """`$push`, with `$each` and `$slice`."""
-    added, cut = _pushed(operand)
+    added, cut = _pushed_elements(operand)
 
     def change(value: Any) -> Any:
         held = [] if value is MISSING else value
@@ -133,7 +133,7 @@ def pushing(path: str, operand: Any) -> Modifier:
     return Modifier(path, change)
 
 
-def _pushed(operand: Any) -> tuple[list[Any], slice | None]:
+def _pushed_elements(operand: Any) -> tuple[list[Any], slice | None]:
     if not isinstance(operand, Mapping) or "$each" not in operand:
         return [plain(operand)], None
     each = operand["$each"]
@@ -164,7 +164,7 @@ def _slice(count: Any) -> slice:
 
 def pulling(path: str, operand: Any) -> Modifier:
     """`$pull`: of elements that are equal to a value, or that fulfil a condition."""
-    is_pulled = _pulled(operand)
+    is_pulled = _pull_test(operand)
 
     def change(value: Any) -> Any:
         if value is MISSING:
@@ -176,7 +176,7 @@ def pulling(path: str, operand: Any) -> Modifier:
     return Modifier(path, change, creates=False)
 
 
-def _pulled(operand: Any) -> Test:
+def _pull_test(operand: Any) -> Test:
     if is_expression(operand):
         found = conditions("", operand)
         return lambda element: all(one.check({"": element}) for one in found)

@@ -59,7 +59,7 @@ class Projection:
         if self._tree is None:
             return document
         compiled = compile_query(query or {}) if self._positional else _NO_QUERY
-        show = _included if self._inclusive else _excluded
+        show = _included_part if self._inclusive else _remaining_part
         return show(document, self._tree, compiled)
 
 
@@ -169,7 +169,7 @@ def _condition_on(path: str, query: Query) -> Condition:
     return found[0]
 
 
-def _included(document: Document, tree: _Tree, query: Query) -> Document:
+def _included_part(document: Document, tree: _Tree, query: Query) -> Document:
     shown: Document = {}
     for name, value in document.items():
         if name in tree.fields:
@@ -179,7 +179,7 @@ def _included(document: Document, tree: _Tree, query: Query) -> Document:
             elif not isinstance(inner, _Tree):
                 shown[name] = inner(value, query)
             elif type(value) is dict:
-                shown[name] = _included(value, inner, query)
+                shown[name] = _included_part(value, inner, query)
             elif type(value) is list:
                 shown[name] = _included_elements(value, inner, query)
     return shown
@@ -190,13 +190,13 @@ def _included_elements(array: list[Any], tree: _Tree, query: Query) -> list[Any]
     shown: list[Any] = []
     for element in array:
         if type(element) is dict:
-            shown.append(_included(element, tree, query))
+            shown.append(_included_part(element, tree, query))
         elif type(element) is list:
             shown.append(_included_elements(element, tree, query))
     return shown
 
 
-def _excluded(document: Document, tree: _Tree, query: Query) -> Document:
+def _remaining_part(document: Document, tree: _Tree, query: Query) -> Document:
     shown: Document = {}
     for name, value in document.items():
         if name not in tree.fields:
@@ -212,7 +212,7 @@ def _excluded(document: Document, tree: _Tree, query: Query) -> Document:
 
 def _excluded_inside(value: Any, tree: _Tree, query: Query) -> Any:
     if type(value) is dict:
-        return _excluded(value, tree, query)
+        return _remaining_part(value, tree, query)
     if type(value) is list:
         return [_excluded_inside(element, tree, query) for element in value]
     return value

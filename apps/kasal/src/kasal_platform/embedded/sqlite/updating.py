@@ -16,8 +16,8 @@ from kasal_platform.embedded.sqlite.failures import (
     FAILED_TO_PARSE,
     IMMUTABLE_FIELD,
     PATH_NOT_VIABLE,
+    brief,
     refusal,
-    shown,
     unknown_here,
 )
 from kasal_platform.embedded.sqlite.matching import EVERY, Query
@@ -51,19 +51,19 @@ class Update:
         if inserting:
             return self._insertion(query.equalities())
         if self._replacement is not None:
-            return _replaced(document, self._replacement)
-        changed = _modified(document, self._modifiers, inserting=False)
+            return _replacement_of(document, self._replacement)
+        changed = _change_of(document, self._modifiers, inserting=False)
         _check_id(document["_id"], changed)
         return changed
 
     def _insertion(self, equalities: Mapping[str, Any]) -> Document:
         if self._replacement is not None:
             known = {"_id": plain(equalities["_id"])} if "_id" in equalities else {}
-            made = _replaced(known, self._replacement)
+            made = _replacement_of(known, self._replacement)
         else:
             stated = [setting(path, value) for path, value in equalities.items()]
-            base = _modified({}, stated, inserting=True)
-            made = _modified(base, self._modifiers, inserting=True)
+            base = _change_of({}, stated, inserting=True)
+            made = _change_of(base, self._modifiers, inserting=True)
             if "_id" in base:
                 _check_id(base["_id"], made)
         identity = made.pop("_id", MISSING)
@@ -84,13 +84,13 @@ def compile_update(update: Mapping[str, Any]) -> Update:
         return Update(replacement=plain(dict(update)))
     found: list[Modifier] = []
     for name, fields in update.items():
-        found += _compiled(name, fields)
+        found += _modifiers_of(name, fields)
     found.sort(key=_place)
     _check_conflicts(found)
     return Update(found)
 
 
-def _compiled(name: str, fields: Any) -> list[Modifier]:
+def _modifiers_of(name: str, fields: Any) -> list[Modifier]:
     make = MODIFIERS.get(name)
     if make is None:
         raise refusal(
@@ -102,7 +102,7 @@ def _compiled(name: str, fields: Any) -> list[Modifier]:
         raise refusal(
             FAILED_TO_PARSE,
             f"Modifiers operate on fields but we found type {type_name(fields)} instead. For example:"
-            f" {{$mod: {{<field>: ...}}}} not {{{name}: {shown(fields)}}}",
+            f" {{$mod: {{<field>: ...}}}} not {{{name}: {brief(fields)}}}",
         )
     for path in fields:
         _check_path(path)
@@ -160,7 +160,7 @@ def _conflict(path: str, at: str) -> Exception:
     )
 
 
-def _replaced(document: Document, replacement: Document) -> Document:
+def _replacement_of(document: Document, replacement: Document) -> Document:
     old = document.get("_id", MISSING)
     if old is MISSING:
         return dict(replacement)
@@ -170,7 +170,7 @@ def _replaced(document: Document, replacement: Document) -> Document:
         raise refusal(
             IMMUTABLE_FIELD,
             "After applying the update, the (immutable) field '_id' was found to have been altered"
-            f" to _id: {shown(replacement['_id'])}",
+            f" to _id: {brief(replacement['_id'])}",
         )
     return dict(replacement)
 
@@ -184,7 +184,7 @@ def _check_id(old: Any, changed: Document) -> None:
         )
 
 
-def _modified(document: Document, modifiers: Sequence[Modifier], *, inserting: bool) -> Document:
+def _change_of(document: Document, modifiers: Sequence[Modifier], *, inserting: bool) -> Document:
     changed = dict(document)
     own = {id(changed)}
     for modifier in modifiers:
@@ -261,5 +261,5 @@ def _following(modifier: Modifier, part: str, outer: Sequence[str]) -> str:
 
 def _not_viable(part: str, holder: str, value: Any) -> Exception:
     return refusal(
-        PATH_NOT_VIABLE, f"Cannot create field '{part}' in element {{{holder}: {shown(value)}}}"
+        PATH_NOT_VIABLE, f"Cannot create field '{part}' in element {{{holder}: {brief(value)}}}"
     )
