@@ -105,6 +105,18 @@ MEANINGS = {
         "key that this process has not read yet."
     ),
     "exchanging a token again failed with a bug": "The exchange of a socket's token is retried. Report it.",
+    # Embedded database
+    "a group of writes failed": (
+        "The writes to the database in `path` were taken back; their callers got 503. Usually its disk is"
+        " full. Writing goes on by itself once it is possible; until then this is not logged again."
+    ),
+    "a failed group could not be taken back": (
+        "SQLite did it by itself, or its file can neither be read nor written. See the reason of the"
+        " failure before it."
+    ),
+    "a file did not close in time": (
+        "Writes were still waiting for the disk `seconds` after the end. What was acknowledged is kept."
+    ),
     # Jobs
     "the database waits for room on its disk": (
         "It failed because its disk is full. It is restarted when `bytes_needed` are free in "
