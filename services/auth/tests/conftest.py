@@ -34,15 +34,17 @@ def roles() -> dict[str, Role]:
 
 
 @pytest.fixture
-def start(mongo_settings: MongoSettings, redis_url: str, amqp_url: str) -> Start:
+def start(
+    store_settings: MongoSettings, backends: Backends, redis_url: str, amqp_url: str
+) -> Start:
     """`async with start(registration=False) as client:` serves auth over real backends."""
 
     @asynccontextmanager
     async def starting(**given: Any) -> AsyncIterator[Client]:
         settings = Settings(
             **{
-                "mongo_url": mongo_settings.mongo_url,
-                "mongo_database_prefix": mongo_settings.mongo_database_prefix,
+                "mongo_url": store_settings.mongo_url,
+                "mongo_database_prefix": store_settings.mongo_database_prefix,
                 "redis_url": redis_url,
                 "amqp_url": amqp_url,
                 "service_secret": SERVICE_SECRET,
@@ -52,7 +54,7 @@ def start(mongo_settings: MongoSettings, redis_url: str, amqp_url: str) -> Start
                 **given,
             }
         )
-        async with serve(build_app(settings, Backends())) as running:
+        async with serve(build_app(settings, backends)) as running:
             mongo = {name: getattr(settings, name) for name in MongoSettings.model_fields}
             yield Client(running, mongo)
 

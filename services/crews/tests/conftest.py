@@ -29,10 +29,10 @@ def crew_body() -> dict[str, Any]:
 
 
 @pytest.fixture
-def settings(mongo_settings: MongoSettings) -> Settings:
+def settings(store_settings: MongoSettings) -> Settings:
     return Settings(
-        mongo_url=mongo_settings.mongo_url,
-        mongo_database_prefix=mongo_settings.mongo_database_prefix,
+        mongo_url=store_settings.mongo_url,
+        mongo_database_prefix=store_settings.mongo_database_prefix,
         amqp_url="memory://",
         service_secret="a secret of the tests",
         secret_key="another secret of the tests",

@@ -38,10 +38,10 @@ async def peers(served: Any) -> AsyncIterator[Peers]:
 
 
 @pytest.fixture
-def settings(mongo_settings: MongoSettings, peers: Any) -> Settings:
+def settings(store_settings: MongoSettings, peers: Any) -> Settings:
     return Settings(
-        mongo_url=mongo_settings.mongo_url,
-        mongo_database_prefix=mongo_settings.mongo_database_prefix,
+        mongo_url=store_settings.mongo_url,
+        mongo_database_prefix=store_settings.mongo_database_prefix,
         amqp_url="memory://",
         auth_url=peers.url,
         crews_url=peers.url,

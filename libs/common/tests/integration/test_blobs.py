@@ -26,9 +26,9 @@ MB = 1024 * 1024
 LIMIT = 8 * MB
 
 
-@pytest.fixture(params=["mongo"])
-async def database(request, mongo_database):
-    return mongo_database("blobs")
+@pytest.fixture
+def database(store_database):
+    return store_database("blobs")
 
 
 @pytest.fixture
@@ -338,7 +338,7 @@ async def test_a_large_blob_takes_the_memory_of_a_few_pieces(blobs):
     assert peak < 12 * PIECE
 
 
-async def test_mongodbs_own_reader_of_gridfs_reads_a_blob(blobs, mongo_database, database):
+async def test_mongodbs_own_reader_of_gridfs_reads_a_blob(blobs, store_database, database):
     data = content(2 * PIECE + 9)
     blob = await blobs.put("ws_1", "a", parts(data), limit=LIMIT)
     stream = await AsyncGridFSBucket(database, "blobs").open_download_stream(blob.id)

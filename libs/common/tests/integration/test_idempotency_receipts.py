@@ -62,17 +62,21 @@ class MongoDocuments(MongoReceipts):
             raise KeyTaken
 
 
-@pytest.fixture
-async def mongo(mongo_database):
-    documents = MongoDocuments(mongo_database("test")["documents"])
+async def stored_documents(store_database):
+    documents = MongoDocuments(store_database("test")["documents"])
     await indexes(documents.collection)
     await indexes(documents.collection)
     return documents
 
 
-@pytest.fixture(params=["memory", "mongo"])
-async def documents(request, mongo):
-    return MemoryDocuments() if request.param == "memory" else mongo
+@pytest.fixture
+async def stored(store_database):
+    return await stored_documents(store_database)
+
+
+@pytest.fixture
+async def documents(in_memory, store_database):
+    return MemoryDocuments() if in_memory else await stored_documents(store_database)
 
 
 async def test_a_receipt_is_read_back_as_it_was_stored(documents):
@@ -144,36 +148,36 @@ async def test_a_sweep_takes_what_has_run_out_and_nothing_else(documents):
     assert await documents.receipt("k3", NOW) is None
 
 
-async def test_a_document_without_receipts_has_no_field_of_them(mongo):
-    await mongo.add("a", receipt("k1", hours=1))
-    await mongo.add("b", receipt("k2", hours=1))
-    await mongo.change("b", receipt("k3", hours=1))
-    await mongo.forget(NOW + timedelta(hours=2))
-    held = await mongo.collection.find().to_list()
+async def test_a_document_without_receipts_has_no_field_of_them(stored):
+    await stored.add("a", receipt("k1", hours=1))
+    await stored.add("b", receipt("k2", hours=1))
+    await stored.change("b", receipt("k3", hours=1))
+    await stored.forget(NOW + timedelta(hours=2))
+    held = await stored.collection.find().to_list()
     assert held == [{"_id": "a"}, {"_id": "b", "x": 1}]
 
 
-async def test_a_document_keeps_so_many_receipts_and_no_more(mongo, monkeypatch):
+async def test_a_document_keeps_so_many_receipts_and_no_more(stored, monkeypatch):
     assert MOST >= 1_000
     monkeypatch.setattr(receipts, "MOST", 3)
-    await mongo.add("a")
+    await stored.add("a")
     for number in range(5):
-        await mongo.change("a", receipt(f"k{number}"))
-    left = [number for number in range(5) if await mongo.receipt(f"k{number}", NOW)]
+        await stored.change("a", receipt(f"k{number}"))
+    left = [number for number in range(5) if await stored.receipt(f"k{number}", NOW)]
     assert left == [2, 3, 4]
 
 
-async def test_what_is_left_of_a_deleted_document_still_holds_its_keys(mongo):
-    await ensure_index(mongo.collection, "gone_until", expireAfterSeconds=0)
-    await mongo.add("a", receipt("k1", hours=1))
-    await mongo.change("a", receipt("k2", hours=-1))
-    await mongo.change("a", receipt("k3", hours=2))
-    live = await mongo.live("a", NOW)
-    await mongo.collection.replace_one({"_id": "a"}, grave(live, name="of a"))
-    assert await mongo.receipt("k1", NOW) == receipt("k1", hours=1)
-    assert await mongo.receipt("k2", NOW) is None
+async def test_what_is_left_of_a_deleted_document_still_holds_its_keys(stored):
+    await ensure_index(stored.collection, "gone_until", expireAfterSeconds=0)
+    await stored.add("a", receipt("k1", hours=1))
+    await stored.change("a", receipt("k2", hours=-1))
+    await stored.change("a", receipt("k3", hours=2))
+    live = await stored.live("a", NOW)
+    await stored.collection.replace_one({"_id": "a"}, grave(live, name="of a"))
+    assert await stored.receipt("k1", NOW) == receipt("k1", hours=1)
+    assert await stored.receipt("k2", NOW) is None
     with pytest.raises(KeyTaken):
-        await mongo.add("b", receipt("k3"))
-    held = await mongo.collection.find_one({"_id": "a"})
+        await stored.add("b", receipt("k3"))
+    held = await stored.collection.find_one({"_id": "a"})
     assert held["gone_until"] == NOW + timedelta(hours=2)
     assert held["name"] == "of a"

@@ -55,8 +55,8 @@ class Teller:
 
 
 @pytest.fixture
-def held(mongo_database) -> Database:
-    return mongo_database("things")
+def held(store_database) -> Database:
+    return store_database("things")
 
 
 @pytest.fixture
@@ -151,13 +151,13 @@ asyncio.run(main())
 """
 
 
-async def test_one_that_is_killed_in_the_middle_is_taken_over(held, tell, mongo_settings):
+async def test_one_that_is_killed_in_the_middle_is_taken_over(held, tell, store_settings):
     await indexes(held)
     await held["things"].insert_many([{"_id": n, "name": f"thing {n}"} for n in range(100)])
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-c", textwrap.dedent(KILLED)),
-        *(mongo_settings.mongo_url, mongo_settings.mongo_database_prefix),
+        *(store_settings.mongo_url, store_settings.mongo_database_prefix),
         stdout=asyncio.subprocess.PIPE,
     )
     assert await process.stdout.readline() == b"half\n"

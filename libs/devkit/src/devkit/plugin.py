@@ -1,40 +1,28 @@
 """Fixtures for all tests: real backends (started when first used), tokens, a served app."""
 
 import os
-import secrets
 import socket
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import (
-    AbstractAsyncContextManager,
-    AbstractContextManager,
-    ExitStack,
-    contextmanager,
-)
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn
 
 import hypothesis
 import pytest
 import structlog
-from pymongo import MongoClient
-from pymongo.errors import PyMongoError
 
 import common.storage.mongo
 from common.security.tokens import TokenVerifier
-from common.settings import MongoSettings
-from common.storage.mongo import Client, connect, database
-from common.storage.ports import Database
+from common.storage.mongo import Client
 from common.telemetry import Telemetry
 from devkit.bounded import accepted
 from devkit.identity import LocalKeys, TokenMaker
 from devkit.plans import Plans
+from devkit.required import require
 from devkit.serving import Served, serve
 from devkit.work import Work
 from kasal_platform.embedded.backends import InProcessBackends
 from kasal_platform.local import finding
-from kasal_platform.local.program import ProgramFailed
-
-FoundT = TypeVar("FoundT")
 
 
 def pytest_configure() -> None:
@@ -91,85 +79,18 @@ def backends_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("backends")
 
 
-@contextmanager
-def _require(found: AbstractContextManager[FoundT]) -> Iterator[FoundT]:
-    with ExitStack() as stack:
-        try:
-            backend = stack.enter_context(found)
-        except ProgramFailed as fault:
-            pytest.fail(str(fault), pytrace=False)
-        yield backend
-
-
-@pytest.fixture(scope="session")
-def mongo_server(backends_folder: Path) -> Iterator[finding.FoundBackend]:
-    """MongoDB: what `KASAL_TEST_MONGO_URL` names, or a SecantusDB of this run."""
-    with _require(finding.mongo(backends_folder / "mongo")) as found:
-        yield found
-
-
-@pytest.fixture
-def mongo_url(mongo_server: finding.FoundBackend) -> str:
-    """The URL of a MongoDB that takes writes.
-
-    SecantusDB hangs for good once in several thousand index creations. The test in which it does so
-    fails; the next ones get a new server.
-    """
-    program = mongo_server.program
-    if program is not None and not _takes_writes(mongo_server.url):
-        program.kill()
-        program.start()
-        program.wait()
-    return mongo_server.url
-
-
-def _takes_writes(url: str) -> bool:
-    try:
-        with MongoClient[dict[str, Any]](url, timeoutMS=3_000) as client:
-            client["health"]["looks"].create_index("at")
-            client["health"]["looks"].replace_one({"_id": 0}, {"at": 0}, upsert=True)
-    except PyMongoError:
-        return False
-    return True
-
-
 @pytest.fixture(scope="session")
 def redis_server(backends_folder: Path) -> Iterator[str]:
     """The URL of the Redis server. Tests use `redis_url`, which is emptied for each of them."""
-    with _require(finding.redis_url(backends_folder / "redis")) as url:
+    with require(finding.redis_url(backends_folder / "redis")) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def amqp_server(backends_folder: Path) -> Iterator[str]:
     """The URL of the RabbitMQ server. Tests use `amqp_url`, which is emptied for each of them."""
-    with _require(finding.amqp_url(backends_folder / "rabbitmq")) as url:
+    with require(finding.amqp_url(backends_folder / "rabbitmq")) as url:
         yield url
-
-
-@pytest.fixture
-def mongo_prefix(mongo_url: str) -> Iterator[str]:
-    """The prefix of this test's database names; the databases are dropped after it."""
-    prefix = f"test_{secrets.token_hex(6)}_"
-    yield prefix
-    if "KASAL_TEST_MONGO_URL" in os.environ:  # the folder of our own server is removed as a whole
-        with MongoClient[dict[str, Any]](mongo_url) as client:
-            for name in client.list_database_names():
-                if name.startswith(prefix):
-                    client.drop_database(name)
-
-
-@pytest.fixture
-def mongo_settings(mongo_url: str, mongo_prefix: str) -> MongoSettings:
-    """Settings with databases of this test's own."""
-    return MongoSettings(mongo_url=mongo_url, mongo_database_prefix=mongo_prefix)
-
-
-@pytest.fixture
-async def mongo_database(mongo_settings: MongoSettings) -> AsyncIterator[Callable[[str], Database]]:
-    """A function that returns this test's own database of a service."""
-    async with connect(mongo_settings) as client:
-        yield lambda service: database(client, mongo_settings, service)
 
 
 @pytest.fixture

@@ -129,7 +129,7 @@ async def test_logout_takes_a_body_or_none(client, body):
 
 
 async def test_a_taken_address_is_answered_like_a_free_one_and_opens_nothing(
-    client, mongo_database
+    client, store_database
 ):
     first = await client.register("user@example.com")
     body = {"email": "USER@Example.COM", "password": "another_password"}
@@ -142,10 +142,10 @@ async def test_a_taken_address_is_answered_like_a_free_one_and_opens_nothing(
         assert len(told[name]) == len(free[name])
     await client.call("POST", "/auth/login", body, expect=401)
     await client.login("user@example.com")
-    assert await mongo_database("auth")["users"].count_documents({}) == 2
+    assert await store_database("auth")["users"].count_documents({}) == 2
 
 
-async def test_of_many_registrations_at_once_one_wins(client, mongo_database):
+async def test_of_many_registrations_at_once_one_wins(client, store_database):
     async def register(number):
         body = {"email": "user@example.com", "password": f"secure_password {number}"}
         async with client.running.http.post("/auth/register", json=body) as answer:
@@ -153,7 +153,7 @@ async def test_of_many_registrations_at_once_one_wins(client, mongo_database):
 
     told = await asyncio.gather(*(register(number) for number in range(6)))
     assert {status for status, _ in told} == {201}
-    (user,) = await mongo_database("auth")["users"].find().to_list()
+    (user,) = await store_database("auth")["users"].find().to_list()
     winner = [one for _, one in told].index(user["_id"])
     login = await client.login("user@example.com", f"secure_password {winner}")
     await client.call("GET", "/auth/me", token=login["access_token"])
@@ -262,7 +262,7 @@ async def test_without_a_token_of_ours_nothing_is_told(client, token):
         await client.call(method, path, token=token, expect=401)
 
 
-async def test_two_tabs_that_refresh_at_once_both_go_on(client, mongo_database):
+async def test_two_tabs_that_refresh_at_once_both_go_on(client, store_database):
     await client.register("user@example.com")
 
     async def refresh(token):
@@ -274,14 +274,14 @@ async def test_two_tabs_that_refresh_at_once_both_go_on(client, mongo_database):
     for _ in range(3):
         tabs = await asyncio.gather(*map(refresh, tabs))
     assert await client.revocations() == []
-    (session,) = await mongo_database("auth")["sessions"].find().to_list()
+    (session,) = await store_database("auth")["sessions"].find().to_list()
     assert (session["format"], len(session["unused"])) == (2, 2)
     await client.call("POST", "/auth/refresh", {"refresh_token": first}, expect=401)
     for tab in tabs:
         await client.call("POST", "/auth/refresh", {"refresh_token": tab}, expect=401)
 
 
-async def test_passwords_are_changed_and_reset(client, mongo_database):
+async def test_passwords_are_changed_and_reset(client, store_database):
     await client.register("user@example.com")
     login, other = [await client.login("user@example.com") for _ in range(2)]
     mine = login["access_token"]
@@ -308,7 +308,7 @@ async def test_passwords_are_changed_and_reset(client, mongo_database):
     await client.call("POST", "/auth/password/reset", reset, expect=400)
     await client.login("user@example.com", "a third password")
     shut_out = [one["user_id"] for one in await client.revocations() if one["user_id"]]
-    (user,) = await mongo_database("auth")["users"].find().to_list()
+    (user,) = await store_database("auth")["users"].find().to_list()
     assert shut_out == [user["_id"]]
     told = [
         await client.call("POST", "/auth/password/forgot", {"email": email}, expect=202)
@@ -345,25 +345,25 @@ async def test_an_operator_prints_a_token_for_a_new_password(client):
     assert (code, faults.startswith("The database does not answer")) == (1, True)
 
 
-async def test_accounts_of_before_are_told_apart_by_lower_case_after_the_migration(mongo_database):
-    users = mongo_database("auth")["users"]
+async def test_accounts_of_before_are_told_apart_by_lower_case_after_the_migration(store_database):
+    users = store_database("auth")["users"]
     await users.insert_many(
         [
             {"_id": "usr_1", "email": "Stra\u00dfe@x.de", "account": "strasse@x.de"},
             {"_id": "usr_2", "email": "Ann@x.de", "account": "ann@x.de"},
         ]
     )
-    await accounts_by_lower_case(mongo_database("auth"))
+    await accounts_by_lower_case(store_database("auth"))
     assert [one["account"] for one in await users.find().sort("_id", 1).to_list()] == [
         "stra\u00dfe@x.de",
         "ann@x.de",
     ]
 
 
-async def test_a_session_of_a_newer_version_is_not_written_over(client, mongo_database):
+async def test_a_session_of_a_newer_version_is_not_written_over(client, store_database):
     await client.register("user@example.com")
     told = await client.login("user@example.com")
-    sessions = mongo_database("auth")["sessions"]
+    sessions = store_database("auth")["sessions"]
     await sessions.update_one({}, {"$set": {"format": 99, "device": "what only newer code knows"}})
     before = await sessions.find_one()
     refused = await client.call(
@@ -373,9 +373,9 @@ async def test_a_session_of_a_newer_version_is_not_written_over(client, mongo_da
     assert await sessions.find_one() == before
 
 
-async def test_a_workspace_of_a_newer_version_is_not_written_over(client, mongo_database):
+async def test_a_workspace_of_a_newer_version_is_not_written_over(client, store_database):
     token = await client.owner()
-    workspaces = mongo_database("auth")["workspaces"]
+    workspaces = store_database("auth")["workspaces"]
     newer = {"$set": {"format": 99, "members.0.team": "what only newer code knows"}}
     await workspaces.update_many({}, newer)
     before = await workspaces.find().to_list()

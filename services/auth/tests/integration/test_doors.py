@@ -173,8 +173,8 @@ async def test_without_redis_failures_are_counted_here_and_the_counts_are_bounde
     await away.aclose()
 
 
-async def test_what_is_revoked_is_told_until_it_has_expired(mongo_database):
-    held = mongo_database("auth")
+async def test_what_is_revoked_is_told_until_it_has_expired(store_database):
+    held = store_database("auth")
     sessions, keys, revocations = MongoSessions(held), MongoApiKeys(held), MongoRevocations(held)
     await indexes(held)
     now = utc_now()
@@ -197,8 +197,8 @@ async def test_what_is_revoked_is_told_until_it_has_expired(mongo_database):
     assert (after.revoked_at, after.expires_at) == (now, now + REVOKED_FOR)
 
 
-async def test_a_private_key_is_sealed_and_opens_only_under_the_same_secret(mongo_database):
-    held = mongo_database("auth")
+async def test_a_private_key_is_sealed_and_opens_only_under_the_same_secret(store_database):
+    held = store_database("auth")
     store = MongoSigningKeys(held, Sealer("the right secret key", "signing-keys"))
     await indexes(held)
     key = new_signing_key(1, utc_now())

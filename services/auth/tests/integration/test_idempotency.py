@@ -12,8 +12,8 @@ API_KEY = {"name": "ci", "role": "editor"}
 
 
 @pytest.fixture
-def database(mongo_database):
-    return mongo_database("auth")
+def database(store_database):
+    return store_database("auth")
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ async def test_of_two_who_accept_at_once_one_joins(client):
     assert (await client.call("GET", "/workspace/members", token=owner))["total"] == 2
 
 
-async def test_tokens_of_invitations_are_not_in_the_store(client, mongo_database):
+async def test_tokens_of_invitations_are_not_in_the_store(client, store_database):
     owner = await client.owner()
     body = {"email": "b@example.com", "role": "editor"}
     invited = await client.call(
@@ -146,7 +146,7 @@ async def test_tokens_of_invitations_are_not_in_the_store(client, mongo_database
         expect=201,
         headers={"Idempotency-Key": "a-key"},
     )
-    held = repr(await mongo_database("auth")["workspaces"].find().to_list())
+    held = repr(await store_database("auth")["workspaces"].find().to_list())
     assert invited["id"] in held
     assert invited["token"].rpartition(".")[2] not in held
     await client.call("DELETE", f"/workspace/invitations/{invited['id']}", token=owner, expect=204)

@@ -23,8 +23,8 @@ def event(kind: str, number: int, seq: int) -> Event:
 
 
 @pytest.fixture
-def activities(mongo_database: Any) -> MongoActivities:
-    return MongoActivities(mongo_database("crews"))
+def activities(store_database: Any) -> MongoActivities:
+    return MongoActivities(store_database("crews"))
 
 
 async def test_steps_leave_what_the_whole_would(activities: MongoActivities) -> None:

@@ -89,7 +89,7 @@ async def test_a_run_shows_in_its_tasks_and_agents_and_moves_no_etag(service: An
 
 
 async def test_what_comes_for_a_crew_that_is_gone_leaves_nothing(
-    service: Any, mongo_database: Any
+    service: Any, store_database: Any
 ) -> None:
     gone, _, (task_id,) = await service.crew()
     await service.call("DELETE", f"/crews/{gone}", expect=204)
@@ -104,7 +104,7 @@ async def test_what_comes_for_a_crew_that_is_gone_leaves_nothing(
         return bool(memory["short_term"]) and (await statuses(service, kept))[1] == ["running"]
 
     await until(arrived)
-    held = mongo_database("crews")
+    held = store_database("crews")
     for name in ("crews", "activities", "memories"):
         assert [one["_id"] async for one in held[name].find({}, {"_id": 1})] == [kept], name
 
@@ -212,7 +212,7 @@ async def test_each_key_has_a_memory_of_its_own(service: Any) -> None:
 
 
 async def test_no_key_outlives_its_crew_and_the_workspace_shares_one(
-    service: Any, mongo_database: Any
+    service: Any, store_database: Any
 ) -> None:
     shared = {"memory": {"long_term": True, "scope": "workspace"}}
     kept, _, _ = await service.crew(configuration=shared)
@@ -225,7 +225,7 @@ async def test_no_key_outlives_its_crew_and_the_workspace_shares_one(
         await service.bus.publish(MEMORY, MemoryRemembered.message_type, told)
 
     async def stored() -> list[str]:
-        held = mongo_database("crews")["memories"]
+        held = store_database("crews")["memories"]
         return sorted([one["_id"] async for one in held.find({}, {"_id": 1})])
 
     wanted = [f"{gone}/{places[0]}", f"{kept}/{places[1]}", gone, kept, "workspace/ws_test"]

@@ -11,8 +11,8 @@ KEY = '"8e03978e-40d5-43e8-bc93-6894a57f9324"'
 
 
 @pytest.fixture
-def database(mongo_database):
-    return mongo_database("crews")
+def database(store_database):
+    return store_database("crews")
 
 
 @pytest.fixture

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from common.backends import Backends
 from common.settings import MongoSettings
-from common.storage.mongo import connect, database
 from common.times import utc_now
 from crews.domain.activity import Activity
 from crews.domain.composition import new_crew
@@ -116,7 +116,7 @@ def ids(part: Stretch[Any]) -> list[str]:
 
 @pytest.fixture
 def world(
-    mongo_settings: MongoSettings, monkeypatch: pytest.MonkeyPatch
+    store_settings: MongoSettings, backends: Backends, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[[Any], World]]:
     """Stores whose windows and blocks are so narrow that a few crews are many."""
     for place, small in {
@@ -130,8 +130,8 @@ def world(
     }.items():
         monkeypatch.setattr(f"crews.store.{place}", small)
     with asyncio.Runner() as runner:
-        client = connect(mongo_settings)
-        made = World(database(client, mongo_settings, "crews"))
+        opened = backends.database(store_settings, "crews")
+        made = World(opened.database)
         runner.run(indexes(made.held))
 
         def emptied(asked: Any) -> World:
@@ -139,7 +139,7 @@ def world(
             return runner.run(asked(made))
 
         yield emptied
-        runner.run(client.close())
+        runner.run(opened.close())
 
 
 @settings(

@@ -9,8 +9,8 @@ from crews.domain.memory import Entry, Memory
 from crews.store.memories import MongoMemories
 
 
-async def test_the_newest_entries_make_the_same_snapshot(mongo_database: Any) -> None:
-    memories = MongoMemories(mongo_database("crews"))
+async def test_the_newest_entries_make_the_same_snapshot(store_database: Any) -> None:
+    memories = MongoMemories(store_database("crews"))
     now = utc_now()
     entries = [Entry(f"job_1:{n}", now + timedelta(seconds=n), f"thing {n}") for n in range(100)]
     grouped = [
@@ -26,8 +26,8 @@ async def test_the_newest_entries_make_the_same_snapshot(mongo_database: Any) ->
     assert await memories.newest("crew_none") is None
 
 
-async def test_a_crew_has_only_so_many_keys(mongo_database: Any) -> None:
-    memories = MongoMemories(mongo_database("crews"), key_limit=2)
+async def test_a_crew_has_only_so_many_keys(store_database: Any) -> None:
+    memories = MongoMemories(store_database("crews"), key_limit=2)
     places = [shelf_of("customer_id", one) for one in ("ann", "bob", "cem")]
     for place in places[:2]:
         await memories.add(Memory("crew_1", "ws_1", shelf=place))

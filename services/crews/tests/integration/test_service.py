@@ -179,7 +179,7 @@ async def test_bad_configurations_are_refused(service: Any, configuration: bytes
     await service.call("PUT", f"/crews/{crew_id}", body, expect=400)
 
 
-async def test_custom_tools(service: Any, mongo_database: Any) -> None:
+async def test_custom_tools(service: Any, store_database: Any) -> None:
     made = await service.call("POST", "/tools/custom", TOOL, expect=201)
     assert made == {"tool_id": made["tool_id"], "status": "registered"}
     path = f"/tools/custom/{made['tool_id']}"
@@ -193,7 +193,7 @@ async def test_custom_tools(service: Any, mongo_database: Any) -> None:
     shown = await service.call("GET", path, expect=200)
     assert (shown["has_credentials"], shown["headers"]) == (True, {"X.Odd$": "1"})
     assert "s3cret" not in str(shown)
-    assert "s3cret" not in str(await mongo_database("crews")["tools"].find_one({}))
+    assert "s3cret" not in str(await store_database("crews")["tools"].find_one({}))
     peer, secret = service.as_(kind="service"), f"/internal/tools/{made['tool_id']}/credentials"
     told = await peer.call("GET", secret, expect=200)
     assert told["credentials"] == {"token": "s3cret"}
@@ -289,10 +289,10 @@ async def test_the_openapi_document_has_the_platforms_tags(service: Any) -> None
 
 
 async def test_what_a_newer_version_wrote_is_answered_503_and_left_as_it_is(
-    service: Any, mongo_database: Any
+    service: Any, store_database: Any
 ) -> None:
     crew_id, agent_id, _ = await service.crew(tasks=1)
-    held = mongo_database("crews")
+    held = store_database("crews")
     newer = {"$set": {"format": 99, "agents.0.mood": "what only newer code knows"}}
     await held["crews"].update_one({"_id": crew_id}, newer)
     await held["activities"].update_one({"_id": crew_id}, {"$set": {"format": 99}})

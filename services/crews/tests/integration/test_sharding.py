@@ -73,8 +73,8 @@ async def test_tasks_of_one_state_are_looked_for_on_all_shards(
     assert commands.count_scattered(KEYS) == {"find activities(shows, workspace_id)": 1}
 
 
-async def test_unique_indexes_begin_with_the_shard_key(mongo_database: Any) -> None:
-    database = mongo_database("crews")
+async def test_unique_indexes_begin_with_the_shard_key(store_database: Any) -> None:
+    database = store_database("crews")
     await indexes(database)
     for collection in KEYS:  # made by their first documents
         await database[collection].insert_one({"_id": "one"})
@@ -83,9 +83,9 @@ async def test_unique_indexes_begin_with_the_shard_key(mongo_database: Any) -> N
     assert unfit_indexes(KEYS, found) == set()
 
 
-async def test_crews_and_tools_cannot_be_sharded_and_need_not(mongo_database: Any) -> None:
+async def test_crews_and_tools_cannot_be_sharded_and_need_not(store_database: Any) -> None:
     """They have unique keys besides their ids, and grow with what people make."""
-    database = mongo_database("crews")
+    database = store_database("crews")
     await indexes(database)
     found = {name: await database[name].index_information() for name in ("crews", "tools")}
     for collection in found:

@@ -44,8 +44,8 @@ class Stores:
 
 
 @pytest.fixture
-async def stores(mongo_database: Callable[[str], Any], crew_body: Any) -> Stores:
-    made = Stores(mongo_database("crews"), crew_body)
+async def stores(store_database: Callable[[str], Any], crew_body: Any) -> Stores:
+    made = Stores(store_database("crews"), crew_body)
     await indexes(made.database)
     return made
 
@@ -83,9 +83,9 @@ async def test_numbers_rise_and_stay(stores: Stores) -> None:
 
 
 async def test_a_workspace_has_room_for_so_many(
-    mongo_database: Callable[[str], Any], crew_body: Any
+    store_database: Callable[[str], Any], crew_body: Any
 ) -> None:
-    stores = Stores(mongo_database("crews"), crew_body, limit=2)
+    stores = Stores(store_database("crews"), crew_body, limit=2)
     crew = await stores.add()
     await stores.add()
     with pytest.raises(Conflict):
@@ -111,9 +111,9 @@ class Watched:
 
 
 @pytest.fixture
-async def many(mongo_database: Callable[[str], Any], crew_body: Any) -> Stores:
+async def many(store_database: Callable[[str], Any], crew_body: Any) -> Stores:
     """Two and a half blocks of crews, in which there are holes."""
-    made = Stores(mongo_database("crews"), crew_body, limit=10 * BLOCK)
+    made = Stores(store_database("crews"), crew_body, limit=10 * BLOCK)
     await indexes(made.database)
     task = {"description": "Write", "agent": 0}
     crews = [await made.add(tasks=[task] if n % 3 else []) for n in range(5 * BLOCK // 2)]

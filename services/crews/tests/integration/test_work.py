@@ -97,11 +97,11 @@ def _half_way(path: str, workspace_id: str, size: int, query: dict[str, str]) ->
 
 
 async def test_no_list_reads_more_the_more_there_is(
-    service: Any, mongo_database: Any, work: Work, monkeypatch: pytest.MonkeyPatch
+    service: Any, store_database: Any, work: Work, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("crews.store.lists.LOOKED_AT", 50)
     monkeypatch.setattr("crews.store.lists._FEW", 20)
-    known = {size: await _fill(mongo_database("crews"), size) for size in SIZES}
+    known = {size: await _fill(store_database("crews"), size) for size in SIZES}
     for path, asked in ASKED:
         reads = {}
         for size in SIZES:

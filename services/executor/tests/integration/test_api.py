@@ -360,9 +360,9 @@ async def test_the_crew_travels_with_the_submission(api, backends, settings, tel
     await bus.close()
 
 
-async def test_a_job_of_a_newer_version_is_answered_503(api, mongo_database):
+async def test_a_job_of_a_newer_version_is_answered_503(api, store_database):
     job_id = await start(api)
-    held = mongo_database("executor")["executions"]
+    held = store_database("executor")["executions"]
     await held.update_one({"_id": job_id}, {"$set": {"format": 99}})
     before = await held.find_one({"_id": job_id})
     for method, path in (

@@ -15,7 +15,7 @@ async def test_what_a_job_of_eleven_events_writes(
     backends,
     settings,
     telemetry,
-    mongo_database,
+    store_database,
     eventually,
 ):
     bus = backends.bus(settings, telemetry)
@@ -23,7 +23,7 @@ async def test_what_a_job_of_eleven_events_writes(
     await workers.start(make_runner())
     message = submission()
     await bus.publish(JOBS, message.message_type, encode(message))
-    executions = MongoExecutions(mongo_database("executor"))
+    executions = MongoExecutions(store_database("executor"))
 
     async def closed():
         job = await executions.head(message.job_id)

@@ -33,13 +33,13 @@ async def post(executor_app, served, make_token):
 
 
 @pytest.fixture
-def jobs(mongo_database):
-    return mongo_database("executor")["executions"]
+def jobs(store_database):
+    return store_database("executor")["executions"]
 
 
 @pytest.fixture
-def receipts(mongo_database):
-    return mongo_database("executor")["receipts"]
+def receipts(store_database):
+    return store_database("executor")["receipts"]
 
 
 async def test_the_same_key_is_the_same_job(post, jobs):
@@ -183,10 +183,10 @@ async def test_a_malformed_key_is_a_400(post, jobs):
 
 
 async def test_receipts_that_executions_held_are_moved_to_their_collection(
-    mongo_database, receipts
+    store_database, receipts
 ):
     """By the step that lets executions be sharded: the unique index on them is gone."""
-    database = mongo_database("executor")
+    database = store_database("executor")
     executions, until = database["executions"], utc_now() + timedelta(hours=1)
     held = [{"key": f"k{n}", "body": "b", "answer": b"{}", "until": until} for n in (1, 2)]
     await executions.insert_one({"_id": "job_1", "idempotency": held})

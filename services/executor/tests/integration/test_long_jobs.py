@@ -49,7 +49,7 @@ async def test_a_job_longer_than_the_delivery_timeout_is_neither_redelivered_nor
     telemetry,
     submission,
     make_runner,
-    mongo_database,
+    store_database,
     eventually,
 ):
     reached, opened = asyncio.Event(), asyncio.Event()
@@ -75,7 +75,7 @@ async def test_a_job_longer_than_the_delivery_timeout_is_neither_redelivered_nor
     assert not link.lost.is_set()
     assert runner.started == [(message.job_id, 1)]
     opened.set()
-    executions = MongoExecutions(mongo_database("executor"))
+    executions = MongoExecutions(store_database("executor"))
 
     async def ended():
         job = await executions.head(message.job_id)

@@ -59,10 +59,10 @@ async def call(commands, executor_app, served, make_token):
 
 
 @pytest.fixture
-async def ran(call, workers, make_runner, eventually, mongo_database):
+async def ran(call, workers, make_runner, eventually, store_database):
     """The ids of jobs that were posted, watched and run to their end."""
     await workers.start(make_runner())
-    executions = MongoExecutions(mongo_database("executor"))
+    executions = MongoExecutions(store_database("executor"))
     body = {"crew_id": "crew_abc123", "inputs": {"topic": "bees"}}
     made = [call("POST", "/executions", body, f"key-{n}") for n in range(JOBS)]
     job_ids = [told["job_id"] for told in await asyncio.gather(*made)]
@@ -106,8 +106,8 @@ async def test_a_list_asks_all_shards_so_many_times_a_request(ran, call, command
     assert sum(scattered.values()) <= 16
 
 
-async def test_unique_indexes_begin_with_the_shard_key(mongo_database):
-    database = mongo_database("executor")
+async def test_unique_indexes_begin_with_the_shard_key(store_database):
+    database = store_database("executor")
     await indexes(database)
     names = set(await database.list_collection_names())
     assert KEYS.keys() <= names | {"counters"}
@@ -115,8 +115,8 @@ async def test_unique_indexes_begin_with_the_shard_key(mongo_database):
     assert unfit_indexes(KEYS, found) == set()
 
 
-async def test_the_rule_for_unique_indexes_finds_what_does_not_fit(mongo_database):
-    things = mongo_database("executor")["things"]
+async def test_the_rule_for_unique_indexes_finds_what_does_not_fit(store_database):
+    things = store_database("executor")["things"]
     await things.create_index([("key", 1), ("n", 1)], unique=True)
     found = {"things": await things.index_information()}
     assert unfit_indexes({"things": "key"}, found) == set()

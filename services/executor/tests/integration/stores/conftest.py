@@ -1,4 +1,4 @@
-"""Both forms of each store: in memory, and over MongoDB's wire protocol."""
+"""Each store in memory, and over each kind of database."""
 
 from collections.abc import Callable
 
@@ -19,11 +19,11 @@ from executor.store.migrations import indexes
 from executor.store.workers import MongoLeases
 
 
-@pytest.fixture(params=["memory", "mongo"])
-async def database(request, mongo_database):
-    if request.param == "memory":
+@pytest.fixture
+async def database(in_memory, store_database):
+    if in_memory:
         return None
-    database = mongo_database("executor")
+    database = store_database("executor")
     await indexes(database)
     return database
 

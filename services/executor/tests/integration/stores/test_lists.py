@@ -67,8 +67,8 @@ async def test_a_job_is_counted_once_however_often_it_is_told(counters):
     assert sorted(crew.crew_id for crew in crews) == ["crew_1", "crew_2"]
 
 
-async def test_the_indexes_for_lists_become_those_of_today(mongo_database):
-    database = mongo_database("executor")
+async def test_the_indexes_for_lists_become_those_of_today(store_database):
+    database = store_database("executor")
     executions = database["executions"]
     for name, keys in {
         "open": ["open", "workspace_id"],

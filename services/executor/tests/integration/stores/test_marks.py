@@ -17,8 +17,8 @@ async def marks(database):
     return {row["_id"] for row in rows}
 
 
-async def test_one_job_in_some_hundred_is_marked_when_it_is_stored(mongo_database):
-    database = mongo_database("executor")
+async def test_one_job_in_some_hundred_is_marked_when_it_is_stored(store_database):
+    database = store_database("executor")
     await indexes(database)
     executions = MongoExecutions(database)
     for job_id in [*WANTED, "job_a"]:
@@ -28,8 +28,8 @@ async def test_one_job_in_some_hundred_is_marked_when_it_is_stored(mongo_databas
     assert found == (WANTED if await executions._marks.needed() else set())
 
 
-async def test_jobs_of_an_older_release_are_marked_by_the_step_that_drops_the_index(mongo_database):
-    database = mongo_database("executor")
+async def test_jobs_of_an_older_release_are_marked_by_the_step_that_drops_the_index(store_database):
+    database = store_database("executor")
     await database["executions"].create_index([("workspace_id", 1), ("mark", 1)], name="marks")
     rows = [{"_id": job_id, "workspace_id": "ws_1", "created_at": MADE} for job_id in IDS]
     await database["executions"].insert_many(rows)

@@ -7,6 +7,7 @@ import pytest
 from common.contracts.events import ExecutionStatus, InputRequired
 from common.storage.formats import NewerFormat
 from common.times import utc_now
+from devkit.databases import NOT_IN_MEMORY
 from executor.domain.log import execution, moves
 from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import READS, Execution
@@ -92,7 +93,7 @@ async def test_a_job_of_a_newer_version_is_nobodys_work_here(
     assert dict(await lists.heads([alive])) == {alive: ("running", 1)}
 
 
-@pytest.mark.parametrize("database", ["mongo"], indirect=True)
+@NOT_IN_MEMORY
 async def test_a_job_from_before_formats_is_of_the_first(executions, database, new_job, claimed):
     job = await new_job()
     await database["executions"].update_one({"_id": job.job_id}, {"$unset": {"format": 1}})

@@ -8,7 +8,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.contracts.events import ExecutionStatus
-from common.storage.mongo import connect, database
 from devkit.stores.executions import MemoryCounters, MemoryExecutions
 from executor.domain.api.reading import Reading
 from executor.domain.log.execution import Execution
@@ -26,11 +25,11 @@ JOBS = st.lists(
 FILTERS = st.tuples(st.sampled_from([None, "crew_1", "crew_3"]), st.sampled_from([None, *STATUSES]))
 
 
-@pytest.fixture(params=["memory", "mongo"])
-def stores(request, mongo_settings):
+@pytest.fixture
+def stores(in_memory, store_settings, backends):
     """What runs a coroutine over stores that are empty."""
     with asyncio.Runner() as runner:
-        if request.param == "memory":
+        if in_memory:
 
             def fresh():
                 jobs = MemoryExecutions()
@@ -38,8 +37,8 @@ def stores(request, mongo_settings):
 
             yield fresh
             return
-        client = connect(mongo_settings)
-        held = database(client, mongo_settings, "executor")
+        opened = backends.database(store_settings, "executor")
+        held = opened.database
         runner.run(indexes(held))
 
         def emptied():
@@ -48,7 +47,7 @@ def stores(request, mongo_settings):
             return runner.run, jobs, Reading(jobs, MongoExecutionLists(held), MongoCounters(held))
 
         yield emptied
-        runner.run(client.close())
+        runner.run(opened.close())
 
 
 @settings(

@@ -36,8 +36,8 @@ async def fill(database, size):
 
 
 @pytest.fixture
-async def reading(mongo_database):
-    database = mongo_database("executor")
+async def reading(store_database):
+    database = store_database("executor")
     await indexes(database)
     for size in SIZES:
         await fill(database, size)

@@ -12,8 +12,8 @@ from executor.store.executions import MongoExecutions
 
 
 @pytest.fixture
-async def executions(mongo_database):
-    return MongoExecutions(mongo_database("executor"))
+async def executions(store_database):
+    return MongoExecutions(store_database("executor"))
 
 
 @pytest.fixture

@@ -192,7 +192,7 @@ async def test_a_person_answers_and_the_job_goes_on(
 
 
 async def test_a_job_that_was_counted_but_not_closed_is_not_counted_twice(
-    workers, submit, submission, ended, make_runner, mongo_database, monkeypatch
+    workers, submit, submission, ended, make_runner, store_database, monkeypatch
 ):
     from common.errors import Unavailable
     from executor.store.counters import MongoCounters
@@ -210,7 +210,7 @@ async def test_a_job_that_was_counted_but_not_closed_is_not_counted_twice(
 
     monkeypatch.setattr(store, "close", fail_once)
     await ended(await submit(submission()))
-    stats = await MongoCounters(mongo_database("executor")).of_crew("ws_test", "crew_abc123")
+    stats = await MongoCounters(store_database("executor")).of_crew("ws_test", "crew_abc123")
     assert failures >= 2
     assert stats.total.executions == 1
 

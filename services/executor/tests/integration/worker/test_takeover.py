@@ -185,42 +185,42 @@ async def test_a_job_goes_on_when_the_store_was_away(
 
 
 @pytest.fixture
-def rewritten(mongo_database):
+def rewritten(store_database):
     """Write to a job as a newer version of Kasal would."""
 
     async def write(job_id: str, **fields) -> None:
         change = {"format": READS + 1, **fields}
-        await mongo_database("executor")["executions"].update_one({"_id": job_id}, {"$set": change})
+        await store_database("executor")["executions"].update_one({"_id": job_id}, {"$set": change})
 
     return write
 
 
 async def test_a_job_of_a_newer_version_waits_for_a_newer_worker(
-    workers, submit, submission, executions, ended, make_runner, rewritten, mongo_database
+    workers, submit, submission, executions, ended, make_runner, rewritten, store_database
 ):
     newer = submission()
     await executions.insert(_new_job(newer, "", utc_now() - timedelta(minutes=1)))
     await rewritten(newer.job_id)
-    before = await mongo_database("executor")["executions"].find_one({"_id": newer.job_id})
+    before = await store_database("executor")["executions"].find_one({"_id": newer.job_id})
     process, _ = await workers.start(make_runner())
     await submit(newer)  # by the bus, and by looking at the store
     await ended(await submit(submission()))
     await process.worker._care()
-    after = await mongo_database("executor")["executions"].find_one({"_id": newer.job_id})
+    after = await store_database("executor")["executions"].find_one({"_id": newer.job_id})
     assert after == before
     await rewritten(newer.job_id, format=READS)  # to a newer worker it is as any other
     assert (await ended(newer.job_id)).status == ExecutionStatus.COMPLETED
 
 
 async def test_a_run_ends_when_a_newer_version_has_taken_its_job(
-    make_gate, workers, submit, submission, eventually, make_runner, rewritten, mongo_database
+    make_gate, workers, submit, submission, eventually, make_runner, rewritten, store_database
 ):
     gate = make_gate("task_2")
     process, _ = await workers.start(make_runner(gate))
     job_id = await submit(submission())
     await gate.reached.wait()
     await rewritten(job_id, owner="worker_new", attempt=2, seq=9)
-    held = mongo_database("executor")["executions"]
+    held = store_database("executor")["executions"]
     before = await held.find_one({"_id": job_id})
 
     async def gone():

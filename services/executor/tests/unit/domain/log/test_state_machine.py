@@ -2,7 +2,7 @@
 
 Each move is made in two halves, prepared and written, with anything in between: so late writes of
 paused, dead and superseded writers are the rule here, not the exception. The same machine runs over
-the store in memory here and over MongoDB's protocol in `integration/test_state_machine_in_mongo.py`.
+the store in memory here and over each kind of database in `integration/test_stored_state_machine.py`.
 docs/reference/execution-states.md tells the moves.
 """
 

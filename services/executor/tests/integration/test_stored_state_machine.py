@@ -1,4 +1,4 @@
-"""The machine of `unit/domain/log/test_state_machine.py` over MongoDB's protocol: the same promises."""
+"""The machine of `unit/domain/log/test_state_machine.py` over each kind of database: the same promises."""
 
 import asyncio
 import importlib.util
@@ -7,7 +7,6 @@ from pathlib import Path
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from common.storage.mongo import connect, database
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes
@@ -22,14 +21,14 @@ def _loaded():
     return module
 
 
-def test_random_orders_of_moves_keep_every_promise(mongo_settings):
+def test_random_orders_of_moves_keep_every_promise(store_settings, backends):
     machine = _loaded().JobMachine
     with asyncio.Runner() as runner:
-        client = connect(mongo_settings)
-        stored = database(client, mongo_settings, "executor")
+        opened = backends.database(store_settings, "executor")
+        stored = opened.database
         runner.run(indexes(stored))
 
-        class InMongo(machine):
+        class Stored(machine):
             def now(self, coroutine):
                 return runner.run(coroutine)
 
@@ -44,6 +43,6 @@ def test_random_orders_of_moves_keep_every_promise(mongo_settings):
             suppress_health_check=[HealthCheck.too_slow],
         )
         try:
-            run_state_machine_as_test(InMongo, settings=chosen)
+            run_state_machine_as_test(Stored, settings=chosen)
         finally:
-            runner.run(client.close())
+            runner.run(opened.close())
