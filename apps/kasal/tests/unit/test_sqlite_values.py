@@ -5,7 +5,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex
+from bson import Binary, Decimal128, Int64, MaxKey, MinKey, ObjectId, Regex, Timestamp
+from bson.errors import InvalidDocument
 from hypothesis import given
 from hypothesis import strategies as st
 from pymongo.errors import OperationFailure
@@ -14,6 +15,7 @@ from kasal_platform.embedded.sqlite.values import (
     END,
     compare,
     equal,
+    plain,
     reversed_key,
     sort_key,
     type_bounds,
@@ -148,7 +150,21 @@ def test_a_range_holds_one_type_and_no_nan() -> None:
     assert [value for value in _RISING if low <= sort_key(value) < high] == [False, True]
 
 
-@pytest.mark.parametrize("value", [Decimal128("1"), Regex("a"), object(), {"a": [{1, 2}]}])
-def test_other_types_are_refused(value: Any) -> None:
-    with pytest.raises(OperationFailure, match="keeps no values of type"):
+@pytest.mark.parametrize("value", [Decimal128("1"), Regex("a"), {"a": [Timestamp(1, 1)]}])
+def test_types_that_no_store_writes_are_refused(value: Any) -> None:
+    for use in (sort_key, plain):
+        with pytest.raises(OperationFailure, match="keeps no values of type"):
+            use(value)
+
+
+@pytest.mark.parametrize("value", [object(), {"a": [{1, 2}]}])
+def test_what_is_no_bson_value_is_refused_as_pymongo_refuses_it(value: Any) -> None:
+    for use in (sort_key, plain):
+        with pytest.raises(InvalidDocument):
+            use(value)
+
+
+@pytest.mark.parametrize("value", [2**63, -(2**63) - 1])
+def test_integers_of_more_than_64_bits_are_refused_as_pymongo_refuses_them(value: int) -> None:
+    with pytest.raises(OverflowError, match="8-byte ints"):
         sort_key(value)

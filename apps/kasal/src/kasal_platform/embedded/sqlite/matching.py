@@ -9,7 +9,6 @@ from typing import Any
 from kasal_platform.embedded.sqlite.conditions import Condition, conditions
 from kasal_platform.embedded.sqlite.failures import NOT_SINGLE_VALUE, refusal
 from kasal_platform.embedded.sqlite.ranges import (
-    EVERYTHING,
     Intervals,
     Range,
     common,
@@ -24,12 +23,13 @@ _POSITIVE = frozenset({"$eq", "$in", "$gt", "$gte", "$lt", "$lte"})
 class Query:
     """A compiled query: all of its conditions have to hold. `paths` are those that it names."""
 
-    __slots__ = ("_checks", "conditions", "paths")
+    __slots__ = ("_checks", "_intervals", "conditions", "paths")
 
     def __init__(self, found: Sequence[Condition]) -> None:
         self.conditions = found
         self.paths = frozenset([one.path for one in found])
         self._checks = [one.check for one in found]
+        self._intervals: dict[tuple[str, bool], Intervals | None] = {}
 
     def matches(self, document: Document) -> bool:
         """Say whether the query finds `document`, which is as `bson` decodes it."""
@@ -44,18 +44,13 @@ class Query:
         In a `multikey` index a document has a key for each element of its array: two conditions may be
         fulfilled by two of them, so only one of the conditions is used.
         """
-        here = [one for one in self.conditions if one.path == path]
-        ranged = [(one, ranges) for one in here if (ranges := one.ranges()) is not None]
-        if multikey:
-            ranged = [(one, ranges) for one, ranges in ranged if _holds_for_elements(one)]
-            ranged = sorted(ranged, key=_by_use)[:1]
-        if not ranged:
+        if path not in self.paths:
             return None
-        found: Sequence[Range] = (EVERYTHING,)
-        for _, ranges in ranged:
-            found = common(found, ranges)
-        exact = not multikey and all(one.is_exact for one in here)
-        return Intervals(found, exact, holds(found, MISSING_KEY))
+        place = path, multikey
+        if place not in self._intervals:
+            here = [one for one in self.conditions if one.path == path]
+            self._intervals[place] = _intervals_of(here, multikey=multikey)
+        return self._intervals[place]
 
     def implies(self, other: "Query") -> bool:
         """Say whether each document that this query matches surely matches `other`, an index's filter."""
@@ -91,6 +86,20 @@ def compile_query(query: Mapping[str, Any]) -> Query:
     for path, wanted in query.items():
         found += conditions(path, wanted)
     return Query(found)
+
+
+def _intervals_of(here: Sequence[Condition], *, multikey: bool) -> Intervals | None:
+    ranged = [(one, ranges) for one in here if (ranges := one.ranges()) is not None]
+    if multikey:
+        ranged = [(one, ranges) for one, ranges in ranged if _holds_for_elements(one)]
+        ranged = sorted(ranged, key=_by_use)[:1]
+    if not ranged:
+        return None
+    found: Sequence[Range] = ranged[0][1]
+    for _, ranges in ranged[1:]:
+        found = common(found, ranges)
+    exact = not multikey and all(one.is_exact for one in here)
+    return Intervals(found, exact, holds(found, MISSING_KEY))
 
 
 def _overlap(one: str, other: str) -> bool:

@@ -10,7 +10,7 @@ Test = Callable[[Any], bool]
 
 def is_index(name: str) -> bool:
     """Say whether a part of a path can mean a place in an array: `0`, `12`, but not `012`."""
-    return name.isascii() and name.isdigit() and len(name) < 10 and (name == "0" or name[0] != "0")
+    return name.isdigit() and name.isascii() and len(name) < 10 and (name == "0" or name[0] != "0")
 
 
 def leads_to(

@@ -1,6 +1,6 @@
 """Ranges of keys: what a query says of one field, for an index of it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,11 +39,13 @@ def point(key: bytes) -> Range:
     return key, key + END
 
 
-def points(values: Iterable[Any]) -> list[Range]:
+def points(values: Sequence[Any]) -> list[Range]:
     """Return the keys by which an index holds fields that are equal to one of `values`.
 
     An index holds the elements of an array. So an array is found by its first one, or as an element.
     """
+    if len(values) == 1 and not isinstance(values[0], list | tuple):
+        return [point(sort_key(values[0]))]
     keys: set[bytes] = set()
     for value in values:
         keys.add(sort_key(value))

@@ -110,6 +110,8 @@ def _modifiers_of(name: str, fields: Any) -> list[Modifier]:
 
 
 def _check_path(path: str) -> None:
+    if "$" not in path and path and path[0] != "." != path[-1] and ".." not in path:
+        return
     for part in path.split("."):
         if not part:
             raise refusal(
@@ -134,9 +136,9 @@ def _dollar(name: str, path: str) -> Exception:
     )
 
 
-def _place(modifier: Modifier) -> list[tuple[int, int, str]]:
+def _place(modifier: Modifier) -> list[str]:
     """Order fields by name, and places in arrays by number: so MongoDB adds them."""
-    return [(0, int(part), "") if is_index(part) else (1, 0, part) for part in modifier.parts]
+    return [part.zfill(9) if is_index(part) else part for part in modifier.parts]
 
 
 def _check_conflicts(found: Sequence[Modifier]) -> None:
