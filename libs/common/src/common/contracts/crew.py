@@ -9,6 +9,7 @@ from typing import Any, Literal, Protocol
 from pydantic import BaseModel, ConfigDict, Field
 
 from common.contracts.crew_fields import AgentFields, TaskFields
+from common.contracts.events import AnsweredBy
 from common.contracts.fields import plain
 from common.contracts.memory import CREW, SCOPE, SHELF
 
@@ -44,6 +45,14 @@ class MemorySwitches(_Part):
         return self.short_term or self.long_term
 
 
+class QuestionRules(_Part):
+    """How long a question to a person waits, what follows then, and who may answer it."""
+
+    expires_in: float | None = None
+    on_expiry: str = "fail"
+    answered_by: AnsweredBy = "editor"
+
+
 class Configuration(_Part):
     """What a crew runs under. Times are seconds."""
 
@@ -52,6 +61,7 @@ class Configuration(_Part):
     timeout: float = Field(default=1800, gt=0, le=86_400)
     budget: Budget = Budget()
     memory: MemorySwitches = MemorySwitches()
+    questions: QuestionRules = QuestionRules()
     on_unknown_outcome: UnknownOutcome = "fail"
     verbose: bool = False
 
@@ -71,6 +81,10 @@ class ToolSnapshot(_Part):
     headers: dict[str, str] = {}
     auth_type: Literal["none", "bearer", "api_key", "basic"] = "none"
     idempotent: bool = False
+    requires_approval: bool = False
+    expires_in: float | None = None
+    on_expiry: str | None = None
+    answered_by: AnsweredBy | None = None
 
 
 class Lack(BaseModel):

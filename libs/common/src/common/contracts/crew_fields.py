@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from common.contracts.events import AnsweredBy
 from common.contracts.fields import Fields
 from common.contracts.ids import id_of
 from common.contracts.models import canonical, model_fault
@@ -51,6 +52,17 @@ JsonSchema = Annotated[dict[str, Any] | None, AfterValidator(_storable_schema)]
 Retries = Annotated[int, Field(ge=0, le=10)]
 Reviews = Annotated[int, Field(ge=0, le=50)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
+ExpiresIn = Annotated[float, Field(ge=1, le=31_536_000)]
+OnExpiry = Annotated[
+    str, StringConstraints(max_length=10_000, pattern=r"^(fail|reject|approve|answer:[\s\S]+)$")
+]
+APPROVALS = "Tools whose calls a person must approve before they are made"
+EXPIRES_IN = "Seconds after which `on_expiry` answers a question; by default it waits for ever"
+ON_EXPIRY = (
+    "What follows when nobody answers in time: `fail` ends the job, `reject` and `approve` decide, and "
+    "`answer:` gives the text behind it. What a kind of question does not allow counts as `fail`"
+)
+ANSWERED_BY = "The lowest role that may answer"
 
 
 class AgentFields(Fields):
@@ -62,6 +74,7 @@ class AgentFields(Fields):
     backstory: Backstory = ""
     model: Model
     tools: Tools = Field(default=[])
+    approvals: Tools = Field(default=[], description=APPROVALS)
 
 
 class TaskFields(Fields):
@@ -84,3 +97,7 @@ class TaskFields(Fields):
         "job with `REVIEWS_EXHAUSTED`",
     )
     timeout: Seconds | None = None
+    approvals: Tools = Field(default=[], description=APPROVALS)
+    expires_in: ExpiresIn | None = Field(default=None, description=EXPIRES_IN)
+    on_expiry: OnExpiry | None = Field(default=None, description=ON_EXPIRY)
+    answered_by: AnsweredBy | None = Field(default=None, description=ANSWERED_BY)

@@ -21,6 +21,7 @@ from msgspec.structs import asdict
 class EventType(StrEnum):
     EXECUTION_START = "execution_start"
     EXECUTION_RESUMED = "execution_resumed"
+    EXECUTION_WAITING = "execution_waiting"
     TASK_START = "task_start"
     LLM_CALL = "llm_call"
     TOOL_CALL = "tool_call"
@@ -35,8 +36,12 @@ class EventType(StrEnum):
     EXECUTION_STOPPED = "execution_stopped"
 
 
-QuestionKind = Literal["review", "unknown_outcome"]
-Outcome = Literal["approved", "rejected", "answered", "retry"]
+QuestionKind = Literal["review", "approval", "unknown_outcome", "question"]
+Decision = Literal["approved", "rejected", "answered", "retry"]
+"""What a person may decide."""
+Outcome = Literal["approved", "rejected", "answered", "retry", "expired"]
+"""What became of a question: a decision, or `expired` if nobody answered in time and that ends the job."""
+AnsweredBy = Literal["editor", "admin", "owner"]
 
 TaskId = Annotated[str, Meta(description="The crew's task that the event is about")]
 Agent = Annotated[str, Meta(description="Name of the agent at work")]
@@ -102,6 +107,12 @@ class ExecutionResumed(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_
             "`input_received`: a person has answered"
         ),
     ] = ""
+
+
+class ExecutionWaiting(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_WAITING.value):
+    """Nothing more can be done before a person answers one of the questions that are open."""
+
+    questions: Annotated[list[str], Meta(description="Ids of the open questions")] = []
 
 
 class TaskStart(Body, frozen=True, kw_only=True, tag=EventType.TASK_START.value):
@@ -202,16 +213,34 @@ class ProgressUpdate(Body, frozen=True, kw_only=True, tag=EventType.PROGRESS.val
     ) = UNSET
 
 
+class ProposedCall(Struct, frozen=True, kw_only=True):
+    """A tool call that a person is asked to approve. An approval is for this call and no other."""
+
+    tool: Annotated[str, Meta(description="Name of the tool")]
+    arguments: Annotated[
+        dict[str, Any], Meta(description="All its arguments, exactly as the call will be made")
+    ]
+    call: Annotated[int, Meta(ge=1, description="Number of the call in its task")]
+    digest: Annotated[
+        str,
+        Meta(
+            description="SHA-256, in hex, of the canonical JSON (RFC 8785) of `{arguments, call, task_id, "
+            "tool}`: what an approval is bound to"
+        ),
+    ]
+
+
 class InputRequired(Body, frozen=True, kw_only=True, tag=EventType.INPUT_REQUIRED.value):
-    """The job waits for a person: answer with `POST /executions/{job_id}/input`."""
+    """A person is asked something: answer with `POST /executions/{job_id}/input`."""
 
     question_id: Annotated[str, Meta(description="Names the question in the answer")] = ""
     kind: (
         Annotated[
             QuestionKind,
             Meta(
-                description="`review`: may this answer be used? `unknown_outcome`: a worker was lost "
-                "during a tool call, and nobody knows whether the call was made"
+                description="`review`: may this answer be used? `approval`: may this tool call be made? "
+                "`unknown_outcome`: a worker was lost during a tool call, and nobody knows whether the call "
+                "was made. `question`: an agent asks for something it needs to know"
             ),
         ]
         | UnsetType
@@ -222,10 +251,49 @@ class InputRequired(Body, frozen=True, kw_only=True, tag=EventType.INPUT_REQUIRE
     answer: Annotated[
         Any, Meta(description="In a review: the whole answer that will be used if approved")
     ] = UNSET
+    tool_call: (
+        Annotated[ProposedCall, Meta(description="In an approval: the call that is asked about")]
+        | UnsetType
+    ) = UNSET
+    response_schema: (
+        Annotated[dict[str, Any], Meta(description="JSON Schema that `input` must meet")]
+        | UnsetType
+    ) = UNSET
+    choices: (
+        Annotated[list[str], Meta(description="The texts of which `input` must be one")] | UnsetType
+    ) = UNSET
+    expires_at: (
+        Annotated[
+            datetime, Meta(tz=True, description="When `on_expiry` takes the place of an answer")
+        ]
+        | UnsetType
+    ) = UNSET
+    on_expiry: (
+        Annotated[
+            str,
+            Meta(
+                description="What follows then: `fail`, `reject`, `approve`, or `answer:` and a value"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
+    answered_by: (
+        Annotated[AnsweredBy, Meta(description="The lowest role that may answer")] | UnsetType
+    ) = UNSET
+    goes_on: (
+        Annotated[
+            bool,
+            Meta(
+                description="The job does not wait yet: other tasks go on beside the question. Without it, "
+                "the job waits from here on"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class InputReceived(Body, frozen=True, kw_only=True, tag=EventType.INPUT_RECEIVED.value):
-    """A person has answered."""
+    """A person has answered, or the time for it has run out."""
 
     question_id: Annotated[str, Meta(description="The question that this answers")] | UnsetType = (
         UNSET
@@ -235,15 +303,34 @@ class InputReceived(Body, frozen=True, kw_only=True, tag=EventType.INPUT_RECEIVE
         Annotated[
             Outcome,
             Meta(
-                description="`approved`: use the answer; `rejected`: end the job; `answered`: the text "
-                "in `input` says what to change, or what came of the call; `retry`: make the call again"
+                description="`approved`: use the answer, or make the call; `rejected`: end the job, or do "
+                "not make the call; `answered`: `input` says what to change, what came of the call, or what "
+                "was asked for; `retry`: make the call again; `expired`: nobody answered in time, and the "
+                "job ends"
             ),
         ]
         | UnsetType
     ) = UNSET
-    input: Annotated[str, Meta(description="The person's text")] | UnsetType = UNSET
+    input: Annotated[
+        Any, Meta(description="The person's text, or the value that the question asked for")
+    ] = UNSET
+    arguments: (
+        Annotated[
+            dict[str, Any],
+            Meta(
+                description="What the call is made with, in place of the arguments that were shown"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
     comment: Comment | UnsetType = UNSET
-    by: Annotated[str, Meta(description="Id of the user who answered")] | UnsetType = UNSET
+    by: Annotated[str, Meta(description="Id of the user or API key that answered")] | UnsetType = (
+        UNSET
+    )
+    expired: (
+        Annotated[bool, Meta(description="Nobody answered in time: `on_expiry` decided")]
+        | UnsetType
+    ) = UNSET
 
 
 class TaskComplete(Body, frozen=True, kw_only=True, tag=EventType.TASK_COMPLETE.value):
@@ -296,6 +383,7 @@ class UnknownEvent(Struct, frozen=True):
 KnownBody = (
     ExecutionStart
     | ExecutionResumed
+    | ExecutionWaiting
     | TaskStart
     | LlmCall
     | ToolCall

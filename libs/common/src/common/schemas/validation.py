@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from itertools import islice
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from common.schemas import choices, patterns
 from common.schemas.checking import resolver_of, schema_fault, serialize, too_deep
@@ -28,6 +28,18 @@ _KEPT = 2_000_000
 _ERRORS = 20
 _MESSAGE = 2_000
 _DEEPEST = 200
+
+
+class Complaint(str):
+    """One line about how a value violates its schema. `path` is the dotted path of the part in question."""
+
+    __slots__ = ("path",)
+
+    def __init__(self, _text: str, path: str = "") -> None:
+        self.path = path
+
+    def __new__(cls, text: str, _path: str = "") -> Self:
+        return super().__new__(cls, text)
 
 
 class TooMuchWork(Exception):  # noqa: N818 - it says what is wrong with schema and value
@@ -134,7 +146,8 @@ def _best_complaint(errors: Iterator[Any]) -> str | None:
     if fault is None:
         return None
     place = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in fault.path)
-    return f"{line(place.lstrip('.')) or 'it'}: {line(fault.message)}"
+    text = f"{line(place.lstrip('.')) or 'it'}: {line(fault.message)}"
+    return Complaint(text, line(".".join(map(str, fault.path))))
 
 
 def line(text: object) -> str:

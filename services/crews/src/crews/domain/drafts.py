@@ -7,16 +7,22 @@ from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 from common.contracts.bodies import check_bounded
 from common.contracts.crew import Process, UnknownOutcome
 from common.contracts.crew_fields import (
+    ANSWERED_BY,
+    EXPIRES_IN,
+    ON_EXPIRY,
     AgentFields,
     AgentId,
     ExpectedOutput,
+    ExpiresIn,
     Model,
     Name,
+    OnExpiry,
     Seconds,
     TaskFields,
     Words,
     text,
 )
+from common.contracts.events import AnsweredBy
 from common.contracts.fields import partial
 from common.contracts.ids import id_of
 from common.contracts.memory import CREW, SCOPE
@@ -86,6 +92,14 @@ class MemorySwitchesDraft(CatalogInput):
     )
 
 
+class QuestionRulesDraft(CatalogInput):
+    """How long questions to people wait; tasks and tools may have rules of their own."""
+
+    expires_in: ExpiresIn | None = Field(default=None, description=EXPIRES_IN, examples=[86_400])
+    on_expiry: OnExpiry = Field(default="fail", description=ON_EXPIRY, examples=["reject"])
+    answered_by: AnsweredBy = Field(default="editor", description=ANSWERED_BY, examples=["admin"])
+
+
 class ConfigurationDraft(CatalogInput):
     """What the crew runs under. Times are seconds; what is left out keeps its default."""
 
@@ -94,6 +108,7 @@ class ConfigurationDraft(CatalogInput):
     timeout: Seconds = 1800
     budget: BudgetDraft = BudgetDraft()
     memory: MemorySwitchesDraft = MemorySwitchesDraft()
+    questions: QuestionRulesDraft = QuestionRulesDraft()
     on_unknown_outcome: UnknownOutcome = Field(
         default="fail",
         description="What happens to a call to a tool that is not idempotent when its worker is lost during the "

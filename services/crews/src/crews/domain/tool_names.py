@@ -23,11 +23,17 @@ def _unknown_tool(name: str, there: Collection[str]) -> str:
 
 def tool_faults(crew: Crew, there: Collection[str]) -> list[Fault]:
     """Return a fault for each tool that an agent or a task names and that is not `there`."""
-    named = [("agents", i, agent.tools) for i, agent in enumerate(crew.agents)]
-    named += [("tasks", i, task.tools) for i, task in enumerate(crew.tasks)]
+    parts = [(f"agents.{index}", agent) for index, agent in enumerate(crew.agents)]
+    named = [(f"{at}.tools", agent.tools) for at, agent in parts]
+    named += [(f"{at}.approvals", agent.approvals) for at, agent in parts]
+    for index, task in enumerate(crew.tasks):
+        named += [
+            (f"tasks.{index}.tools", task.tools),
+            (f"tasks.{index}.approvals", task.approvals),
+        ]
     return [
-        {"field": f"{field}.{index}.tools.{place}", "reason": _unknown_tool(name, there)}
-        for field, index, tools in named
+        {"field": f"{field}.{place}", "reason": _unknown_tool(name, there)}
+        for field, tools in named
         for place, name in enumerate(tools)
         if name not in there
     ]

@@ -14,7 +14,15 @@ from pydantic import (
 )
 
 from common.contracts.crew import ToolSnapshot
-from common.contracts.crew_fields import JsonSchema
+from common.contracts.crew_fields import (
+    ANSWERED_BY,
+    EXPIRES_IN,
+    ON_EXPIRY,
+    ExpiresIn,
+    JsonSchema,
+    OnExpiry,
+)
+from common.contracts.events import AnsweredBy
 from common.contracts.fields import Fields, partial, plain
 from crews.domain.drafts import CatalogInput
 from crews.domain.origins import Origin, endpoint_fault, origin
@@ -81,6 +89,12 @@ class ToolFields(Fields):
     parameters: Parameters = None
     headers: Headers = Field(default_factory=dict)
     idempotent: bool = False
+    requires_approval: bool = Field(
+        default=False, description="A person must approve each call before it is made"
+    )
+    expires_in: ExpiresIn | None = Field(default=None, description=EXPIRES_IN)
+    on_expiry: OnExpiry | None = Field(default=None, description=ON_EXPIRY)
+    answered_by: AnsweredBy | None = Field(default=None, description=ANSWERED_BY)
 
 
 class ToolDraft(ToolFields, CatalogInput):

@@ -16,7 +16,7 @@ from executor.engine import prompts, values, verdicts
 from executor.engine.continuing import OUTPUT_CUT
 from executor.engine.conversation import Conversation
 from executor.engine.desk import Desk, Speaker
-from executor.engine.faults import NeedsInput, QuestionDraft, RunFault
+from executor.engine.faults import QuestionDraft, RunFault
 from executor.engine.history import Output, Review
 from executor.engine.trace import shorten
 from executor.engine.verdicts import Verdict
@@ -56,7 +56,7 @@ class Answers:
             self._go_on_after(number, review)
             self._conversation.begin_anew(prompts.review_reply(review.text))
             output = await self._valid_output()
-        raise NeedsInput(self._question(output))
+        raise self._desk.shared.asking.ask(self._question(output))
 
     def _go_on_after(self, number: int, review: Review) -> None:
         """Raise `RunFault` if the `number`th `review` (from 0) allows no further answer."""
@@ -76,7 +76,15 @@ class Answers:
         described = fill_placeholders(task.description, shared.inputs)
         left = task.max_reviews - len(self._desk.record.reviews)
         prompt = prompts.review_question(described, output.text, left)
-        return QuestionDraft(task.id, self._agent, prompt, output.value)
+        return QuestionDraft(
+            "review",
+            task.id,
+            self._agent,
+            prompt,
+            subject=str(len(self._desk.record.reviews)),
+            rules=shared.question_rules(task),
+            answer=output.value,
+        )
 
     async def _valid_output(self) -> Output:
         task = self._desk.task

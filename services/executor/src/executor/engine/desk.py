@@ -10,8 +10,8 @@ from common.contracts.events import ModelUsage
 from executor.domain.inputs.placeholders import as_text
 from executor.domain.log.events import MISMATCH
 from executor.engine import spans
-from executor.engine.faults import NeedsInput, QuestionDraft, RunFault
-from executor.engine.history import CallPlace
+from executor.engine.approvals import Approvals
+from executor.engine.faults import CallPlace, NeedsInput, QuestionDraft, RunFault
 from executor.engine.ports import Tool
 from executor.engine.shared import Shared, as_run_fault
 from executor.engine.together import Together
@@ -41,6 +41,8 @@ class Speaker:
     model: str
     tools: Mapping[str, Tool]
     most_calls: int = _CALLS
+    approvals: frozenset[str] = frozenset()
+    """Names of the tools whose calls a person must approve."""
 
 
 class Desk:
@@ -50,6 +52,7 @@ class Desk:
         self.shared = shared
         self.task = task
         self.record = shared.progress.tasks[task.id]
+        self._approvals = Approvals(shared, task, self.record)
 
     async def ask(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
         """Return the `turn`th reply in the speaker's scope.
@@ -93,8 +96,10 @@ class Desk:
         places = [CallPlace(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
         calls = [self._number(place, reply) for place in places]
         usage = wire.usage(reply)
+        told = [call for call in calls if call.request.name not in speaker.approvals]
+        self.record.made |= {call.number for call in told}
         self.shared.trace.write_reply(
-            self.task.id, speaker.agent, model.label, speaker.scope, reply, calls, usage
+            self.task.id, speaker.agent, model.label, speaker.scope, reply, told, usage
         )
         if reply.left_out:
             message = f"The model {model.label} asked for {reply.left_out} more calls in one reply than are read."
@@ -137,7 +142,8 @@ class Desk:
         known = self.record.calls.get(place)
         if known is None:
             call = self._number(place, reply)
-            self.shared.trace.write_tool_call(self.task.id, speaker.agent, call)
+            if request.name not in speaker.approvals:
+                self._write_call(speaker, call)
             return call
         if known[1] != request.name:
             raise RunFault(
@@ -147,14 +153,38 @@ class Desk:
             )
         return NumberedCall(known[0], place, request)
 
+    def _write_call(self, speaker: Speaker, call: NumberedCall) -> None:
+        """Write that a call is about to be made, unless that is in the log."""
+        if call.number not in self.record.made:
+            self.record.made.add(call.number)
+            self.shared.trace.write_tool_call(self.task.id, speaker.agent, call)
+
     async def _in_turn(self, speaker: Speaker, calls: Sequence[NumberedCall]) -> list[str]:
         texts = []
         for place, call in enumerate(calls):
             if call.number not in self.record.results:
                 # An attempt that did not finish this call never began the later ones.
                 self.record.doubtful -= {later.number for later in calls[place + 1 :]}
-            texts.append(await self._make_call(speaker, call))
+            try:
+                texts.append(await self._make_call(speaker, call))
+            except NeedsInput:
+                await self._ask_about(speaker, calls[place + 1 :])
+                raise
         return texts
+
+    async def _ask_about(self, speaker: Speaker, calls: Sequence[NumberedCall]) -> None:
+        """Ask now about the later calls of a reply that has to wait anyway."""
+        for call in calls:
+            tool = self._approved_tool(speaker, call)
+            if tool is not None and call.number not in self.record.results:
+                arguments = await tool.fit_arguments(call.request.arguments)
+                if not isinstance(arguments, str):
+                    await self._approvals.ask_ahead(speaker.agent, call, arguments)
+
+    def _approved_tool(self, speaker: Speaker, call: NumberedCall) -> Tool | None:
+        """Return the tool of a call that a person must approve; None for one that will not be made."""
+        needed = call.request.name in speaker.approvals and call.place.entry < speaker.most_calls
+        return speaker.tools.get(call.request.name) if needed else None
 
     async def _at_once(self, speaker: Speaker, calls: Sequence[NumberedCall]) -> list[str]:
         together, places = Together(), asyncio.Semaphore(_AT_ONCE)
@@ -195,6 +225,27 @@ class Desk:
             return FailedResult(
                 f"Error: the arguments do not fit: {call.request.fault or arguments}"
             )
+        if tool.asks:
+            return await self._approvals.answer(speaker.agent, call, arguments)
+        if call.request.name in speaker.approvals:
+            return await self._decide(speaker, tool, call, arguments)
+        return await self._make(speaker, tool, arguments, call)
+
+    async def _decide(
+        self, speaker: Speaker, tool: Tool, call: NumberedCall, arguments: Mapping[str, Any]
+    ) -> str:
+        """Make a call if a person has approved it, exactly as they did."""
+        decision = await self._approvals.decision(speaker.agent, call, arguments)
+        if isinstance(decision, FailedResult):
+            return decision
+        self._write_call(speaker, decision.call)
+        await self.shared.trace.flush()
+        text = await self._make(speaker, tool, decision.arguments, decision.call)
+        return decision.result(text)
+
+    async def _make(
+        self, speaker: Speaker, tool: Tool, arguments: Mapping[str, Any], call: NumberedCall
+    ) -> str:
         if tool.safe:
             if not tool.reads:
                 # Otherwise a crash could lose the reply that asks for this call, and the next
@@ -231,10 +282,23 @@ class Desk:
         if repeat or policy == "retry":
             return None
         if policy == "ask":
-            raise NeedsInput(
-                QuestionDraft(self.task.id, agent, question_about(message, call), call=call.number)
-            )
+            raise self._ask_outcome(agent, message, call)
         raise RunFault("OUTCOME_UNKNOWN", message, self.task.id)
+
+    def _ask_outcome(self, agent: str, message: str, call: NumberedCall) -> NeedsInput:
+        before = self.record.call_answers.get(call.number)
+        asked = 0 if before is None else before.count
+        return self.shared.asking.ask(
+            QuestionDraft(
+                "unknown_outcome",
+                self.task.id,
+                agent,
+                question_about(message, call),
+                subject=f"{call.number} {asked}",
+                rules=self.shared.question_rules(self.task, call.request.name),
+                call=call.number,
+            )
+        )
 
 
 def question_about(message: str, call: NumberedCall) -> str:

@@ -7,7 +7,8 @@ to, `g1` that of the first guardrail check.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ from common.contracts.events import (
     LlmCall,
     ModelUsage,
     Outcome,
+    ProposedCall,
     RunWarning,
     TaskComplete,
     TaskStart,
@@ -38,12 +40,21 @@ from executor.domain.log.events import (
     ResultKept,
     ResumeKept,
 )
-from executor.domain.log.questions import answer_of
-from executor.engine.faults import RunFault
+from executor.domain.log.questions import (
+    NEW_KINDS,
+    Answer,
+    answer_of,
+    kind_of,
+    question_id_of,
+)
+from executor.engine.faults import CallPlace, RunFault
 from executor.models.dialogue import Reply
 from executor.tools.spec import FailedResult
 
 PartT = TypeVar("PartT")
+
+ASK_PERSON = "ask_person"
+"""The built-in tool with which an agent asks a person something."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,24 +71,29 @@ class Output:
 
 
 @dataclass(frozen=True, slots=True)
-class CallPlace:
-    """Where a tool call was asked for: the `entry`th of the `turn`th reply in a scope."""
-
-    scope: str
-    turn: int
-    entry: int
-
-
-@dataclass(frozen=True, slots=True)
 class CallAnswer:
     """What a person said about a call of unknown outcome, and in which attempt of the job.
 
-    If `again` is set, the call is to be repeated; otherwise `text` is its result.
+    If `again` is set, the call is to be repeated; otherwise `text` is its result. `count` says how often
+    people have been asked about this call.
     """
 
     text: str
     again: bool
     attempt: int
+    count: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What a person said about a call before it was made. `shown` is the call that they saw.
+
+    For an agent's own question `shown` is None, and `said` holds what the agent gets to know.
+    """
+
+    said: Answer
+    shown: ProposedCall | None
+    expired: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +120,58 @@ class Spent:
 
 
 @dataclass(slots=True)
+class Waits:
+    """How long people were waited for: the time in which at least one question was open."""
+
+    over: timedelta = timedelta()
+    open: int = 0
+    since: datetime | None = None
+    _watchers: list[Callable[[bool], None]] = field(default_factory=list)
+
+    def begin(self, moment: datetime) -> None:
+        """Count a question that was asked at `moment`."""
+        self.open += 1
+        if self.since is None:
+            self.since = moment
+            self._tell(True)
+
+    def end(self, moment: datetime) -> None:
+        """Count an answer that was given at `moment`."""
+        self.open -= 1
+        if not self.open and self.since is not None:
+            # Never negative, even if the clocks of two machines disagree: it extends the time limits.
+            self.over += max(moment - self.since, timedelta())
+            self.since = None
+            self._tell(False)
+
+    @contextmanager
+    def watch(self, watcher: Callable[[bool], None]) -> Iterator[None]:
+        """Call `watcher` during the block whenever the waiting begins or ends; it begins with True."""
+        self._watchers.append(watcher)
+        try:
+            if self.since is not None:
+                watcher(True)
+            yield
+        finally:
+            self._watchers.remove(watcher)
+
+    def _tell(self, waiting: bool) -> None:
+        for watcher in self._watchers:
+            watcher(waiting)
+
+    def upto(self, now: datetime) -> timedelta:
+        """Return the time waited until `now`."""
+        return self.over + (
+            timedelta() if self.since is None else max(now - self.since, timedelta())
+        )
+
+
+@dataclass(slots=True)
 class TaskRecord:
     """What is known about one task. Its call numbers are never reused.
 
-    `doubtful` holds the calls that may or may not have been made.
+    `made` holds the calls that have an event, which is stored before they are made; `doubtful` those that
+    may or may not have been made.
     """
 
     task_id: str
@@ -118,26 +182,28 @@ class TaskRecord:
     calls: dict[CallPlace, tuple[int, str]] = field(default_factory=dict)
     results: dict[int, str] = field(default_factory=dict)
     call_answers: dict[int, CallAnswer] = field(default_factory=dict)
+    decided: dict[int, Decided] = field(default_factory=dict)
+    made: set[int] = field(default_factory=set)
     doubtful: set[int] = field(default_factory=set)
     last_call: int = 0
     reviews: list[Review] = field(default_factory=list)
-    waited: timedelta = timedelta()
+    waits: Waits = field(default_factory=Waits)
 
 
 @dataclass(slots=True)
 class Progress:
     """What a job has done so far: its tasks by id, what it spent, which warnings it wrote.
 
-    `asked` counts the questions to people; `question` is the open one.
+    `asked` counts the questions to people; `open` are those without an answer, by id.
     """
 
     tasks: dict[str, TaskRecord]
     started_at: datetime | None = None
-    waited: timedelta = timedelta()
+    waits: Waits = field(default_factory=Waits)
     spent: Spent = field(default_factory=Spent)
     warned: set[tuple[str, str]] = field(default_factory=set)
     asked: int = 0
-    question: LogEntry | None = None
+    open: dict[str, LogEntry] = field(default_factory=dict)
 
 
 def fold(history: Sequence[LogEntry], snapshot: CrewSnapshot) -> Progress:
@@ -177,12 +243,10 @@ def _apply(progress: Progress, entry: LogEntry) -> None:  # noqa: C901 - a case 
             record = _record(progress, task_id)
             record.output = Output.of(result)
             record.finished_at = entry.timestamp
-        case InputRequired():
-            _record(progress, entry.body.task_id)
-            progress.asked += 1
-            progress.question = entry
-        case InputReceived():
-            _answer(progress, entry)
+        case InputRequired() as asked:
+            _ask(progress, entry, asked)
+        case InputReceived() as said:
+            _answer(progress, entry, said)
         case RunWarning(code=code, message=message):
             progress.warned.add((code, message))
         case _:  # has no effect on what is left to do
@@ -217,8 +281,7 @@ def _resume(progress: Progress, entry: LogEntry) -> None:
                 if answer.attempt == entry.attempt - 2:
                     record.call_answers[number] = replace(answer, attempt=entry.attempt - 1)
         else:
-            numbers = {number for number, _ in record.calls.values()}
-            record.doubtful |= numbers - record.results.keys()
+            record.doubtful |= record.made - record.results.keys()
 
 
 def _add_reply(progress: Progress, call: LlmCall, kept: ReplyKept) -> None:
@@ -233,25 +296,58 @@ def _add_reply(progress: Progress, call: LlmCall, kept: ReplyKept) -> None:
 def _add_call(record: TaskRecord, tool: str, kept: CallKept) -> None:
     record.calls[CallPlace(kept.scope, kept.turn, kept.entry)] = (kept.call, tool)
     record.last_call = max(record.last_call, kept.call)
+    record.made.add(kept.call)
 
 
 def _add_result(record: TaskRecord, kept: ResultKept) -> None:
     record.results[kept.call] = FailedResult(kept.text) if kept.failed is True else kept.text
 
 
-def _answer(progress: Progress, entry: LogEntry) -> None:
-    asked, progress.question = progress.question, None
-    if asked is None or not isinstance(asked.body, InputRequired):
-        raise ValueError("an answer without a question")
-    record, said = _record(progress, asked.body.task_id), answer_of(entry)
-    text = said.input or ""
-    if isinstance(asked.private, QuestionKept):
-        again = said.outcome == "retry" or text.strip().casefold() == "retry"
-        record.call_answers[asked.private.call] = CallAnswer(text, again, entry.attempt)
+def _ask(progress: Progress, entry: LogEntry, asked: InputRequired) -> None:
+    record = _record(progress, asked.task_id)
+    progress.asked += 1
+    progress.open[question_id_of(entry)] = entry
+    kept = entry.private
+    if kind_of(entry, asked) in NEW_KINDS and isinstance(kept, QuestionKept):
+        # The call has no event of its own before it is made, but keeps its number.
+        if kept.scope is UNSET or kept.turn is UNSET or kept.entry is UNSET:
+            raise ValueError("a question about a call without its place")
+        tool = ASK_PERSON if asked.tool_call is UNSET else asked.tool_call.tool
+        record.calls[CallPlace(kept.scope, kept.turn, kept.entry)] = (kept.call, tool)
+        record.last_call = max(record.last_call, kept.call)
+    record.waits.begin(entry.timestamp)
+    progress.waits.begin(entry.timestamp)
+
+
+def _answer(progress: Progress, entry: LogEntry, said: InputReceived) -> None:
+    asked = _take_question(progress, said)
+    body, kept = asked.body, asked.private
+    if not isinstance(body, InputRequired):
+        raise TypeError("an answer to something else")
+    record, answer = _record(progress, body.task_id), answer_of(entry)
+    kind = kind_of(asked, body)
+    if kind in NEW_KINDS and isinstance(kept, QuestionKept):
+        shown = None if body.tool_call is UNSET else body.tool_call
+        record.decided[kept.call] = Decided(answer, shown, said.expired is True)
+    elif isinstance(kept, QuestionKept):
+        text = str(answer.input or "")
+        again = answer.outcome == "retry" or text.strip().casefold() == "retry"
+        before = record.call_answers.get(kept.call)
+        count = 1 if before is None else before.count + 1
+        record.call_answers[kept.call] = CallAnswer(text, again, entry.attempt, count)
     else:
-        shown = None if asked.body.answer is UNSET else Output.of(asked.body.answer)
-        record.reviews.append(Review(said.outcome, text, shown))
-    # Never negative, even if the clocks of two machines disagree: it extends the time limits.
-    waited = max(entry.timestamp - asked.timestamp, timedelta())
-    record.waited += waited
-    progress.waited += waited
+        shown_text = None if body.answer is UNSET else Output.of(body.answer)
+        record.reviews.append(Review(answer.outcome, str(answer.input or ""), shown_text))
+    record.waits.end(entry.timestamp)
+    progress.waits.end(entry.timestamp)
+
+
+def _take_question(progress: Progress, said: InputReceived) -> LogEntry:
+    """Take the question that was answered out of the open ones. Old answers name none: there was one."""
+    named = said.question_id if isinstance(said.question_id, str) else ""
+    if not named and progress.open:
+        named = next(reversed(progress.open))
+    asked = progress.open.pop(named, None)
+    if asked is None:
+        raise ValueError("an answer without a question")
+    return asked

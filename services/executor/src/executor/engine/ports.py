@@ -33,6 +33,10 @@ class Tool(Protocol):
     @property
     def reads(self) -> bool: ...
 
+    @property
+    def asks(self) -> bool:
+        """Whether a person answers it: it has no effect, and the run waits for the answer."""
+
     async def fit_arguments(self, arguments: Mapping[str, Any] | None) -> Mapping[str, Any] | str:
         """Return the arguments to call the tool with, or a text that says why they do not fit."""
 

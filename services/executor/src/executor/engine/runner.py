@@ -65,9 +65,12 @@ class Engine:
             if shared is not None:
                 shared.write_cut_off()
             trace.write_error(fault)
-        except NeedsInput as wanted:
-            trace.write_question(job.job_id, wanted.question, progress.asked)
+        except NeedsInput:
+            if shared is not None:
+                shared.asking.park()
         finally:
+            if shared is not None:
+                shared.asking.close()
             remembrance.give_up()
         await trace.flush()
 
@@ -94,7 +97,7 @@ class Run:
         seconds = shared.configuration.timeout
         fault = RunFault("TIMEOUT", f"The run took longer than {seconds:g} s.")
         now = shared.clock()
-        async with time_limit(now, progress.started_at, seconds, progress.waited, fault):
+        async with time_limit(now, progress.started_at, seconds, progress.waits, fault):
             await self._work()
         found = [(task, self._outputs[task.id]) for task in self._tasks]
         await self._remembrance.remember_run(found, self._shared.clock())
@@ -167,7 +170,7 @@ class Run:
     def _count(self, task: TaskSnapshot, *, failed: bool) -> None:
         record, shared = self._shared.progress.tasks[task.id], self._shared
         if record.started_at is not None:
-            taken = shared.clock() - record.started_at - record.waited
+            taken = shared.clock() - record.started_at - record.waits.upto(shared.clock())
             shared.meters.measure_task(max(0.0, taken.total_seconds()), failed=failed)
 
     async def _output(self, task: TaskSnapshot, context: list[str]) -> Output:
@@ -179,7 +182,7 @@ class Run:
         )
         record = shared.progress.tasks[task.id]
         now = shared.clock()
-        async with time_limit(now, record.started_at, task.timeout, record.waited, fault):
+        async with time_limit(now, record.started_at, task.timeout, record.waits, fault):
             return await work.work_on(shared, task, context)
 
     def _finish(self, task: TaskSnapshot, output: Output) -> None:

@@ -7,10 +7,17 @@ from typing import Any
 
 from opentelemetry.trace import Tracer
 
-from common.contracts.crew import AgentSnapshot, Configuration, TaskSnapshot, ToolSnapshot
+from common.contracts.crew import (
+    AgentSnapshot,
+    Configuration,
+    QuestionRules,
+    TaskSnapshot,
+    ToolSnapshot,
+)
 from common.contracts.events import ModelUsage
 from executor.domain.log.journal import Job
 from executor.domain.meters import Meters
+from executor.engine.asking import Asking
 from executor.engine.budget import Reserve
 from executor.engine.faults import RunFault
 from executor.engine.history import Progress
@@ -39,12 +46,14 @@ class Shared:
     clock: Callable[[], datetime]
     meters: Meters
     reserve: Reserve = field(init=False)
+    asking: Asking = field(init=False)
     _resolved: dict[str, Model] = field(default_factory=dict)
     _tools: dict[str, Tool | None] = field(default_factory=dict)
     _lost: dict[tuple[str, str, str], ModelUsage] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reserve = Reserve(self.configuration.budget, self.progress.spent)
+        self.asking = Asking(self.job.job_id, self.progress, self.trace, self.clock)
 
     @property
     def configuration(self) -> Configuration:
@@ -87,6 +96,22 @@ class Shared:
         for name in (name for name, tool in found.items() if tool is None):
             self.warn("TOOL_UNKNOWN", f"The tool {name} does not exist and is left out.")
         return {tool.spec.name: tool for tool in found.values() if tool is not None}
+
+    def approvals(self, agent: AgentSnapshot, task: TaskSnapshot) -> frozenset[str]:
+        """Return the names of the tools whose calls by `agent` for `task` a person must approve."""
+        listed = {self._snapshot_of(name).name for name in (*agent.approvals, *task.approvals)}
+        own = {tool.name for tool in self.job.snapshot.tools if tool.requires_approval}
+        return frozenset(listed | own)
+
+    def question_rules(self, task: TaskSnapshot, tool: str | None = None) -> QuestionRules:
+        """Return the rules of a question: each is the tool's own, else the task's, else the crew's."""
+        rules = self.configuration.questions
+        for source in (task, None if tool is None else self._snapshot_of(tool)):
+            if source is not None:
+                set_there = {name: getattr(source, name) for name in QuestionRules.model_fields}
+                given = {name: held for name, held in set_there.items() if held is not None}
+                rules = rules.model_copy(update=given)
+        return rules
 
     def _tool(self, name: str) -> Tool | None:
         if name not in self._tools:

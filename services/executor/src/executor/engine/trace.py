@@ -1,14 +1,15 @@
 """Writes a run's events: one method per event type, with its public and its private part."""
 
-import hashlib
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from common.contracts.events import (
     ExecutionComplete,
+    ExecutionWaiting,
     InputRequired,
     KnownBody,
     LlmCall,
@@ -31,8 +32,8 @@ from executor.domain.log.events import (
     ResultKept,
 )
 from executor.domain.log.journal import Journal
-from executor.engine.faults import QuestionDraft, RunFault
-from executor.engine.history import CallPlace, Output
+from executor.engine.faults import CallPlace, QuestionDraft, RunFault
+from executor.engine.history import Output
 from executor.models.dialogue import Reply, ToolRequest
 from executor.tools.spec import FailedResult
 
@@ -132,18 +133,34 @@ class Trace:
         )
         self._write(body, ResultKept(call=call.number, text=text, failed=failed))
 
-    def write_question(self, job_id: str, question: QuestionDraft, number: int) -> None:
-        """Write a question to people; `number` questions were asked before."""
-        review = question.call is None
+    def write_question(
+        self, question_id: str, draft: QuestionDraft, asked_at: datetime, *, goes_on: bool
+    ) -> None:
+        """Write a question to people. `goes_on` says that other tasks go on beside it."""
+        rules = draft.rules
+        expires_at: datetime | UnsetType = UNSET
+        if rules.expires_in is not None:
+            expires_at = asked_at + timedelta(seconds=rules.expires_in)
         body = InputRequired(
-            question_id=_question_id(job_id, number),
-            kind="review" if review else "unknown_outcome",
-            task_id=question.task_id,
-            agent=question.agent,
-            prompt=question.prompt,
-            answer=question.answer if review else UNSET,
+            question_id=question_id,
+            kind=draft.kind,
+            task_id=draft.task_id,
+            agent=draft.agent,
+            prompt=draft.prompt,
+            answer=draft.answer,
+            tool_call=draft.tool_call,
+            response_schema=draft.response_schema,
+            choices=draft.choices,
+            expires_at=expires_at,
+            on_expiry=UNSET if rules.expires_in is None else rules.on_expiry,
+            answered_by=UNSET if rules.answered_by == "editor" else rules.answered_by,
+            goes_on=True if goes_on else UNSET,
         )
-        self._write(body, None if question.call is None else QuestionKept(call=question.call))
+        self._write(body, _private_part(draft))
+
+    def write_waiting(self, question_ids: Sequence[str]) -> None:
+        """Write that the run can do nothing more before one of these questions is answered."""
+        self._write(ExecutionWaiting(questions=list(question_ids)))
 
     def write_warning(self, code: str, message: str) -> None:
         self._write(RunWarning(message=message, code=code))
@@ -159,10 +176,13 @@ class Trace:
         self._journal.append(EventDraft(body, private))
 
 
-def _question_id(job_id: str, number: int) -> str:
-    """Return the question's id, which stays the same if a resumed run asks again."""
-    source = f"{job_id} {number}".encode("utf-8", "replace")
-    return f"question_{hashlib.blake2s(source, digest_size=10).hexdigest()}"
+def _private_part(draft: QuestionDraft) -> QuestionKept | None:
+    if draft.call is None:
+        return None
+    place = draft.place
+    if place is None:
+        return QuestionKept(call=draft.call)
+    return QuestionKept(call=draft.call, scope=place.scope, turn=place.turn, entry=place.entry)
 
 
 def _draft_call(task_id: str, agent: str, call: NumberedCall) -> EventDraft:

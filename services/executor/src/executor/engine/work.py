@@ -50,7 +50,8 @@ def _agent_dialogue(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialog
     topic = _topic(desk, agent.name, context)
     standing = prompts.instructions(agent, shared.inputs)
     dialogue = Dialogue(standing, _opening(desk, context), topic)
-    return Speaker("", agent.name, agent.model, shared.tools(agent, task)), dialogue
+    tools, approvals = shared.tools(agent, task), shared.approvals(agent, task)
+    return Speaker("", agent.name, agent.model, tools, approvals=approvals), dialogue
 
 
 def _manager_dialogue(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
@@ -114,6 +115,7 @@ class Delegation:
     """
 
     safe = reads = True
+    asks = False
 
     def __init__(self, desk: Desk, coworkers: Coworkers) -> None:
         self._desk = desk
@@ -168,7 +170,7 @@ class Delegation:
         )
         standing = prompts.instructions(agent, shared.inputs)
         dialogue = Dialogue(standing, prompts.delegation(work, context), topic)
-        tools = shared.tools(agent, self._desk.task)
-        return Conversation(
-            self._desk, Speaker(f"d{number}", agent.name, agent.model, tools), dialogue
-        )
+        task = self._desk.task
+        tools, approvals = shared.tools(agent, task), shared.approvals(agent, task)
+        speaker = Speaker(f"d{number}", agent.name, agent.model, tools, approvals=approvals)
+        return Conversation(self._desk, speaker, dialogue)

@@ -1,13 +1,14 @@
 """The bodies of requests and responses, made from the domain's values."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import Query
-from pydantic import Field
+from msgspec import structs
+from pydantic import AfterValidator, Field, JsonValue
+from pydantic_core import PydanticCustomError
 
-from common.contracts.events import ExecutionStatus, Outcome, QuestionKind
+from common.contracts.events import AnsweredBy, Decision, ExecutionStatus, QuestionKind
 from common.contracts.ids import id_of
 from common.web.models import AnswerModel, CursorPageQuery, NextPage, RequestModel, Timestamp, text
 from executor.domain.api.reading import TraceRow
@@ -16,12 +17,28 @@ from executor.domain.ending.tallies import CrewStats, Tally
 from executor.domain.log.execution import Execution
 from executor.domain.log.questions import Answer, Question
 
-_Words: Any = text(50_000)
+_WORDS = 50_000
 _Remark: Any = text(4_000)
 _QuestionId: Any = text(100)
 _CrewId: Any = id_of("crew_id")
 _SHARE = Field(ge=0, le=1, description="Completed runs among all that have ended")
 _SECONDS = Field(ge=0, description="Seconds from start to end")
+
+
+def _strip_text(value: JsonValue) -> JsonValue:
+    """Return a text without surrounding space, any other value as it is."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    if not text:
+        raise PydanticCustomError("string_too_short", "String should have at least 1 character")
+    if len(text) > _WORDS:
+        reason = "String should have at most {most} characters"
+        raise PydanticCustomError("string_too_long", reason, {"most": _WORDS})
+    return text
+
+
+_Said = Annotated[JsonValue, AfterValidator(_strip_text)]
 
 
 class StartExecution(RequestModel):
@@ -67,16 +84,89 @@ class ExecutionSummary(AnswerModel):
     attempt: int
 
 
+class ToolCallView(AnswerModel):
+    tool: Annotated[str, Field(description="Name of the tool", examples=["send_email"])]
+    arguments: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="All arguments, exactly as the call will be made. In the inbox null if they have "
+            "more than 8,000 bytes: the job shows them",
+            examples=[{"to": "ada@example.com", "subject": "Offer"}],
+        ),
+    ]
+    call: Annotated[int, Field(description="Number of the call in its task", examples=[1])]
+    digest: Annotated[
+        str,
+        Field(
+            description="What an approval is bound to: the SHA-256, in hex, of the canonical JSON (RFC 8785) "
+            "of `{arguments, call, task_id, tool}`",
+            examples=["9f2b6c0d"],
+        ),
+    ]
+
+
 class QuestionView(AnswerModel):
-    question_id: str
-    task_id: str | None
-    agent: Annotated[str, Field(description="Who asks; empty for jobs of older versions")]
-    kind: QuestionKind
-    prompt: str
+    question_id: Annotated[
+        str,
+        Field(description="Names the question in the answer", examples=["question_5f0c2b7a9d"]),
+    ]
+    task_id: Annotated[
+        str | None, Field(description="The task that waits", examples=["task_7hq2kd90s1"])
+    ]
+    agent: Annotated[
+        str,
+        Field(description="Who asks; empty for jobs of older versions", examples=["Writer"]),
+    ]
+    kind: Annotated[
+        QuestionKind,
+        Field(
+            description="`review`: may this answer be used? `approval`: may this tool call be made? "
+            "`unknown_outcome`: what came of this call? `question`: what an agent asks",
+            examples=["approval"],
+        ),
+    ]
+    prompt: Annotated[
+        str,
+        Field(
+            description="The question, as a person reads it",
+            examples=["Writer wants to call the tool send_email with: …"],
+        ),
+    ]
     answer: Annotated[
-        Any, Field(description="In a review: the answer that is used unchanged if approved")
+        Any,
+        Field(
+            description="In a review: the answer that is used unchanged if approved",
+            examples=["Dear Ada, …"],
+        ),
     ] = None
     asked_at: Timestamp
+    tool_call: Annotated[
+        ToolCallView | None, Field(description="In an approval: the call that is asked about")
+    ] = None
+    response_schema: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="JSON Schema that `input` must meet",
+            examples=[{"type": "object", "required": ["amount"]}],
+        ),
+    ] = None
+    choices: Annotated[
+        list[str] | None,
+        Field(description="The texts of which `input` must be one", examples=[["red", "blue"]]),
+    ] = None
+    expires_at: Annotated[
+        Timestamp | None, Field(description="When `on_expiry` takes the place of an answer")
+    ] = None
+    on_expiry: Annotated[
+        str | None,
+        Field(
+            description="What follows then: `fail`, `reject`, `approve`, or `answer:` and a value",
+            examples=["reject"],
+        ),
+    ] = None
+    answered_by: Annotated[
+        AnsweredBy, Field(description="The lowest role that may answer", examples=["editor"])
+    ] = "editor"
 
 
 class ExecutionDetail(ExecutionSummary):
@@ -121,23 +211,49 @@ class ExecutionStopped(AnswerModel):
 
 class ExecutionInput(RequestModel):
     outcome: Annotated[
-        Outcome,
+        Decision,
         Field(
-            description="`approved` keeps the reviewed answer as it is, `rejected` ends the job, "
-            "`answered` says in `input` what should change (or what came of a call of unknown "
-            "outcome), `retry` has such a call made again. A text alone is never an approval"
+            description="`approved` keeps the reviewed answer as it is, or has the tool call made; "
+            "`rejected` ends the job, or has the agent go on without the call or the answer; `answered` says "
+            "in `input` what should change, what came of a call of unknown outcome, or what was asked for; "
+            "`retry` has a call of unknown outcome made again. A text alone is never an approval",
+            examples=["approved"],
         ),
     ] = "answered"
-    input: Annotated[_Words | None, Field(description="Needed by `answered`")] = None
-    comment: Annotated[_Remark | None, Field(description="Kept with the answer")] = None
+    input: Annotated[
+        _Said | None,
+        Field(
+            description="Needed by `answered`: a text, or a value that meets the question's "
+            "`response_schema`",
+            examples=["Make it shorter"],
+        ),
+    ] = None
+    arguments: Annotated[
+        dict[str, Any] | None,
+        Field(
+            description="With `approved`, for a tool call: what it is made with, in place of all the arguments "
+            "that were shown. They must meet the tool's `parameters`",
+            examples=[{"to": "grace@example.com", "subject": "Offer"}],
+        ),
+    ] = None
+    comment: Annotated[
+        _Remark | None,
+        Field(
+            description="Kept with the answer; the agent gets to read that of a rejected call or question",
+            examples=["Not to this customer"],
+        ),
+    ] = None
     question_id: Annotated[
         _QuestionId | None,
-        Field(description="Which question this answers; by default the open one"),
+        Field(
+            description="Which question this answers; may be left out while just one is open",
+            examples=["question_5f0c2b7a9d"],
+        ),
     ] = None
 
     def as_answer(self) -> Answer:
         """Return the caller's answer as a value of the domain."""
-        return Answer(self.outcome, self.input, self.comment)
+        return Answer(self.outcome, self.input, self.comment, self.arguments)
 
 
 class InputTaken(AnswerModel):
@@ -229,7 +345,7 @@ def execution_detail(job: Execution, questions: Sequence[Question]) -> Execution
     return ExecutionDetail(
         **_summary_fields(job),
         last_seq=job.seq,
-        questions=[QuestionView(**asdict(question)) for question in questions],
+        questions=[question_view(question) for question in questions],
         result=state.result,
         error=None if state.error is None else ExecutionError(**state.error),
         tasks=[
@@ -243,6 +359,13 @@ def execution_detail(job: Execution, questions: Sequence[Question]) -> Execution
             cost_usd=state.usage.cost_usd,
         ),
     )
+
+
+def question_view(question: Question) -> QuestionView:
+    """Return a question as people see it."""
+    shown = {name: getattr(question, name) for name in QuestionView.model_fields}
+    call = question.tool_call
+    return QuestionView(**{**shown, "tool_call": None if call is None else structs.asdict(call)})
 
 
 def trace_entry(row: TraceRow) -> TraceEntry:

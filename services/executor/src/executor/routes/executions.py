@@ -102,7 +102,9 @@ async def stop_execution(job_id: JobPath, caller: Editor, use: Use) -> Execution
     return ExecutionStopped(job_id=job.job_id, status="stopped")
 
 
-@router.post("/executions/{job_id}/input", summary="Answer a task that waits", responses=_CONFLICT)
+@router.post(
+    "/executions/{job_id}/input", summary="Answer a question of a job", responses=_CONFLICT
+)
 async def answer_execution(
     job_id: JobPath, body: ExecutionInput, caller: Editor, use: Use
 ) -> InputTaken:
@@ -111,6 +113,7 @@ async def answer_execution(
         job_id,
         body.as_answer(),
         by=caller.acts_as,
+        role=caller.role,
         question_id=body.question_id,
     )
     return InputTaken(job_id=job.job_id, status=job.status)

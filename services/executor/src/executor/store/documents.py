@@ -136,6 +136,7 @@ def state_document(state: State) -> Document:
         "finished_at": state.finished_at,
         "last": None if state.last is None else state.last.value,
         "questions": [_question(place) for place in state.questions],
+        "unread": state.unread,
     }
 
 
@@ -192,6 +193,7 @@ def _state(document: Mapping[str, Any]) -> State:
         finished_at=document["finished_at"],
         last=None if last is None else EventType(last),
         questions=tuple(QuestionPlace(**place) for place in document.get("questions", ())),
+        unread=document.get("unread", False),
     )
 
 

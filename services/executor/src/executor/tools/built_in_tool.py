@@ -41,6 +41,8 @@ class BuiltInTool:
     declaration: ToolDeclaration
     make: Callable[[ToolSettings, GuardedClient], ToolFunction]
     libraries: tuple[str, ...] = ()
+    asks: bool = False
+    """Whether a person answers it; the engine asks, and the function is never called."""
 
 
 def built_in_tools(package: ModuleType = built_in) -> Mapping[str, BuiltInTool]:

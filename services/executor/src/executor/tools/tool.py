@@ -33,6 +33,7 @@ class SimpleTool:
     safe: bool = False
     reads: bool = False
     timeout: float = 30.0
+    asks: bool = False
     mask: Mask = field(default_factory=lambda: Mask(()))
     """Removes the process's own secrets from every result."""
 

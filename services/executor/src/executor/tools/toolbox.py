@@ -40,14 +40,15 @@ class Toolbox:
             return None
         declaration, run = tool.declaration, self._functions[snapshot.name]
         spec = ToolSpec(declaration.name, declaration.description, declaration.parameters)
-        return SimpleTool(spec, run, declaration.idempotent, declaration.reads, mask=self._mask)
+        safe, reads = declaration.idempotent, declaration.reads
+        return SimpleTool(spec, run, safe, reads, asks=tool.asks, mask=self._mask)
 
     def _custom_tool(self, snapshot: ToolSnapshot) -> SimpleTool:
         spec = ToolSpec(snapshot.name, snapshot.description, snapshot.parameters or _ANYTHING)
         reads = snapshot.method.upper() in READING
         safe = snapshot.idempotent or reads
         run = CustomTool(snapshot, self._client, self._credentials).run
-        return SimpleTool(spec, run, safe, reads, self._timeout + 10, self._mask)
+        return SimpleTool(spec, run, safe, reads, self._timeout + 10, mask=self._mask)
 
     def warm_up(self) -> None:
         """Import what the first call of a tool would otherwise wait for; blocks."""

@@ -8,9 +8,10 @@ from datetime import UTC, datetime, timedelta
 
 import orjson
 
-from common.contracts.events import TERMINAL_EVENTS, EventType
+from common.contracts.events import TERMINAL_EVENTS
 from devkit.published import check_event
 from executor.domain.log.events import EventDraft, LogEntry
+from executor.domain.log.projection import parks
 from executor.domain.log.records import number
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -33,7 +34,7 @@ class Ledger:
             self.writes.append(self._open)
             loop.call_soon(self._close)
         for draft in drafts:
-            if self.events and self.events[-1].type in TERMINAL_EVENTS | {EventType.INPUT_REQUIRED}:
+            if self.events and self._over(self.events[-1]):
                 return
             seq = len(self.events) + 1
             at = START + timedelta(seconds=seq)
@@ -42,6 +43,10 @@ class Ledger:
             event = replace(record, known=None).entry()  # as another worker reads it
             self.events.append(event)
             self._open.append(event)
+
+    @staticmethod
+    def _over(newest: LogEntry) -> bool:
+        return newest.type in TERMINAL_EVENTS or parks(newest.body)
 
     def _close(self) -> None:
         self._open = None

@@ -30,6 +30,7 @@ class Double:
             name, name, {"type": "object", "properties": {"x": {"type": "integer"}}}
         )
         self.safe = name not in drawer.unsafe
+        self.asks = name == "ask_person"
         self.reads = self.safe and name not in drawer.writing
         self._drawer = drawer
 

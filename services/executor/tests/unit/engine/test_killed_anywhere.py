@@ -20,7 +20,8 @@ from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.log import appender, moves
 from executor.domain.log.execution import Execution
-from executor.domain.log.questions import Answer, question_of, validate_answer
+from executor.domain.log.questions import Answer, question_of
+from executor.domain.log.validity import validate_answer
 from executor.domain.meters import NoMeters
 from executor.domain.worker.job_run import RunServices
 from executor.domain.worker.runs import Runs
@@ -185,7 +186,8 @@ class World:
     async def answered(self):
         """Answer as someone would who can look up what the tools have done."""
         job = self.store.jobs[JOB]
-        (asked,) = await self.store.records(JOB, job.seq - 1, 1)
+        place = random.Random(f"{self.seed}:{job.seq}").choice(job.open_questions)
+        (asked,) = await self.store.records(JOB, place.asked - 1, 1)
         shown, private = asked.entry().body, asked.entry().private
         question = question_of(asked.entry())
         said = Answer("approved")
@@ -205,7 +207,7 @@ class World:
             )
             made = self.made(UNSAFE)[key]
             text = f"pay {json.loads(called.body.result)['x']}" if made else "Retry"
-            said = validate_answer(Answer("answered", text), question)
+            said = await validate_answer(Answer("answered", text), question)
         step = moves.answer(job, question, said, "usr_1", utc_now())
         assert await self.store.apply(step)
 
@@ -223,21 +225,20 @@ class World:
 
 
 def said(event):
-    # Questions that only a crash raises are counted too: the ids of others differ by them.
-    fields = [item for item in set_fields(event.body).items() if item[0] != "question_id"]
+    # Whether other tasks still went on beside a question is open.
+    fields = [item for item in set_fields(event.body).items() if item[0] != "goes_on"]
     return f"{event.type} {sorted(fields, key=str)}"
 
 
 def of_the_run(events):
     """Return what the run did, without the claims, and the questions that only a crash raises."""
-    kept, asked = [], False
-    for event in events:
-        asks = event.type == "input_required" and event.private is not None
-        answers = asked and event.type == "input_received"
-        if not (asks or answers or event.type in {"execution_start", "execution_resumed"}):
-            kept.append(event)
-        asked = asks or (asked and not answers)
-    return kept
+    raised = {e.body.question_id for e in events if e.type == "input_required" and e.private}
+    return [
+        event
+        for event in events
+        if getattr(event.body, "question_id", None) not in raised
+        and event.type not in {"execution_start", "execution_resumed", "execution_waiting"}
+    ]
 
 
 def by_task(events):
@@ -279,20 +280,20 @@ def test_killed_at_any_writes_a_job_ends_as_an_unharmed_one(kit, shape, seed, ki
 
 def only_approved_texts_went_through(shape, found):
     """Of a reviewed task the output is what was shown last, and a person approved just that."""
-    shown = answer = None
+    shown, answers = {}, []
     reviewed = {f"task_{n}" for n, task in enumerate(shape["tasks"], 1) if task.get("human_input")}
     approved = {}
     for event in found:
         if event.type == "input_required" and event.body.kind == "review":
-            shown, answer = event.body, None
-        elif event.type == "input_received" and shown is not None:
-            assert event.body.question_id == shown.question_id
-            answer, task_id = event.body.outcome, shown.task_id
-            approved[task_id] = shown.answer if answer == "approved" else None
-            shown = None
+            shown[event.body.question_id] = event.body
+        elif event.type == "input_received" and event.body.question_id in shown:
+            review = shown.pop(event.body.question_id)
+            answers.append(event.body.outcome)
+            yes = event.body.outcome == "approved"
+            approved[review.task_id] = review.answer if yes else None
         elif event.type == "task_complete" and event.body.task_id in reviewed:
             assert event.body.result == approved[event.body.task_id] is not None
-    if answer == "rejected":
+    if "rejected" in answers:
         assert found[-1].body.code == "REJECTED"
 
 

@@ -161,4 +161,7 @@ async def test_an_answer_by_a_slower_clock_does_not_shorten_the_time_limits(stag
     at = asked[-1].timestamp - timedelta(hours=1)
     answer = LogEntry(len(asked) + 1, at, 1, InputReceived(input="good"))
     record = fold([*asked, answer], crew).tasks["task_1"]
-    assert ([review.text for review in record.reviews], record.waited) == (["good"], timedelta())
+    assert ([review.text for review in record.reviews], record.waits.over) == (
+        ["good"],
+        timedelta(),
+    )

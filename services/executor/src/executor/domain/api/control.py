@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable
 
 from common.contracts.events import ExecutionStatus
 from common.errors import Conflict, NotFound, Unavailable
+from common.identity import Role
 from common.logs import get_logger
 from common.times import utc_now
 from executor.domain.api import answering
@@ -49,18 +50,27 @@ class Control:
         return step.after
 
     async def answer(
-        self, workspace_id: str, job_id: str, said: Answer, *, by: str, question_id: str | None
+        self,
+        workspace_id: str,
+        job_id: str,
+        said: Answer,
+        *,
+        by: str,
+        role: Role,
+        question_id: str | None,
     ) -> Execution:
-        """Give the answer of `by` to a waiting job, which then continues, or ends if rejected.
+        """Give the answer of `by`, who has the `role`, to a job, which then continues or ends.
 
-        Without a `question_id` it answers the open question. Repeating the same answer changes
-        nothing. Raises `NotFound`, also for a question that the job never asked, `InvalidRequest`,
-        `Conflict` for a job that does not wait and for a question with a different answer, and
-        `Unavailable`.
+        Without a `question_id` it answers the only open question. Repeating the same answer changes
+        nothing. Raises `NotFound`, also for a question that the job never asked, `InvalidRequest`, also
+        if several are open, `Forbidden` for too low a role, `Conflict` for a job that does not wait and
+        for a question with a different answer, and `Unavailable`.
         """
 
         async def move(job: Execution) -> JobStep | Execution:
-            return await answering.move(self._executions, job, said, by=by, question_id=question_id)
+            return await answering.move(
+                self._executions, job, said, by=by, role=role, question_id=question_id
+            )
 
         step = await self._move(workspace_id, job_id, move)
         if isinstance(step, Execution):
@@ -69,7 +79,8 @@ class Control:
             self._announce_end(step)
         else:
             self._outbox.send_events(step.after, step.records)
-            self._outbox.send_submission(step.after)
+            if step.after.owner is None:
+                self._outbox.send_submission(step.after)
         return step.after
 
     def _announce_end(self, step: JobStep) -> None:

@@ -65,8 +65,7 @@ class Reading:
 
     async def questions(self, job: Execution) -> list[Question]:
         """Return the open questions of `job`."""
-        asked = await answering.open_question(self._executions, job)
-        return [] if asked is None else [asked]
+        return await answering.open_questions(self._executions, job)
 
     async def events(self, workspace_id: str, job_id: str, after: int, limit: int) -> Events:
         """Return at most `limit` events after `after`. Raises `NotFound`.

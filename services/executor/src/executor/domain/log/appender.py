@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import datetime
 from typing import TypeVar
 
@@ -19,6 +20,7 @@ from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.journal import Superseded, TooLarge
 from executor.domain.log.ports import Announcements, Executions
+from executor.domain.log.projection import parks
 from executor.domain.log.records import Record, Sealed, json_bytes, seal
 from executor.domain.meters import Meters
 
@@ -42,7 +44,6 @@ _SURE_FOR = 1.0
 """Seconds after a write for which the job certainly still belongs to this writer."""
 _PROOFS = 3
 _KEPT = frozenset({EventType.TASK_COMPLETE, EventType.EXECUTION_COMPLETE})
-_LAST = TERMINAL_EVENTS | {EventType.INPUT_REQUIRED}
 
 
 class Appender:
@@ -90,7 +91,7 @@ class Appender:
             if self._complete:
                 break
             self._line.append(self._seal(draft))
-            self._complete = draft.type in _LAST
+            self._complete = ends_run(draft)
         if len(self._line) > _LINE:
             self._fault = Unavailable("The store is too slow for this run's events.")
         elif self._line and self._writer is None:
@@ -157,7 +158,7 @@ class Appender:
             for _ in range(_TURNS):
                 await asyncio.sleep(0)
             while self._line:
-                await self._commit(self._number(self._batch()))
+                await self._commit(self._batch())
                 await self._shorten()
         except (Superseded, Unavailable) as fault:
             self._fault = fault
@@ -185,15 +186,53 @@ class Appender:
             for place, sealed in enumerate(batch, start=1)
         )
 
-    async def _commit(self, records: tuple[Record, ...]) -> None:
-        step = moves.append(
-            self.job, records, copied=self._copied, published=self.announcer.published
+    async def _commit(self, batch: Sequence[Sealed]) -> None:
+        def append(job: Execution) -> JobStep:
+            records = self._number(batch)
+            return moves.append(
+                job, records, copied=self._copied, published=self.announcer.published
+            )
+
+        step = await self._carry_out(append)
+        self._meters.count_appended(len(batch))
+        self.announcer.put(step.records)
+
+    async def _carry_out(self, move: Callable[[Execution], JobStep]) -> JobStep:
+        """Make a move from the job as it is, again after each answer that arrives meanwhile."""
+        while True:
+            begun = asyncio.get_running_loop().time()
+            step = move(self.job)
+            try:
+                await carry_out(self._executions, step, self._patience)
+            except Superseded:
+                await self._read_answers()
+                continue
+            self._sure = begun
+            self.job = step.after
+            return step
+
+    async def _read_answers(self) -> None:
+        """Take over what people have answered while the job ran here. Raises as `flush` does."""
+
+        async def read(_: int) -> tuple[Execution, Sequence[Record]]:
+            found = await self._executions.head(self.job.job_id)
+            if found is None or not _still_ours(found, self.job):
+                raise Superseded(f"The job {self.job.job_id} has moved on without this worker.")
+            missed = found.seq - self.job.seq
+            records = await self._executions.records(self.job.job_id, self.job.seq, missed)
+            if any(record.type != EventType.INPUT_RECEIVED for record in records):
+                raise Superseded(f"Another writer has written to the job {self.job.job_id}.")
+            return found, records
+
+        found, records = await patiently(read, self._patience)
+        self.job = replace(
+            self.job,
+            seq=found.seq,
+            state=found.state,
+            status=found.status,
+            format=found.format,
+            tail=(*self.job.tail, *records),
         )
-        begun = asyncio.get_running_loop().time()
-        await carry_out(self._executions, step, self._patience)
-        self._sure = begun
-        self.job = step.after
-        self._meters.count_appended(len(records))
         self.announcer.put(records)
 
     async def _shorten(self) -> None:
@@ -225,9 +264,11 @@ class Appender:
             )
         if not self.job.final and self.job.owner is not None:
             self._complete = True
-            step = moves.refuse(self.job, self.job.owner, utc_now(), code=code, message=message)
-            await carry_out(self._executions, step, self._patience)
-            self.job = step.after
+
+            def refuse(job: Execution) -> JobStep:
+                return moves.refuse(job, job.owner, utc_now(), code=code, message=message)
+
+            step = await self._carry_out(refuse)
             self.announcer.put(step.records)
 
     async def hand_back(self) -> None:
@@ -236,8 +277,9 @@ class Appender:
         await self.flush()
         if not self.job.final and self.job.owner is not None:
             published, whole = self.announcer.published, not self.effects.cut
-            step = moves.hand_back(self.job, published=published, whole=whole)
-            await carry_out(self._executions, step, self._patience)
+            await self._carry_out(
+                lambda job: moves.hand_back(job, published=published, whole=whole)
+            )
 
 
 async def carry_out(executions: Executions, step: JobStep, patience: float) -> None:
@@ -281,8 +323,23 @@ async def patiently(call: Callable[[int], Awaitable[ResultT]], patience: float) 
 
 
 async def _got_through(executions: Executions, step: JobStep) -> bool:
-    found = await executions.head(step.job_id)
-    return found is not None and _place(found) == _place(step.after)
+    """Say whether `step` was written, by its newest event: a person's answer may take the same number."""
+    found, newest = await executions.head(step.job_id), step.records[-1:]
+    if found is None:
+        return False
+    if _place(found) == _place(step.after):
+        return not newest or not found.tail or found.tail[-1:] == newest
+    return bool(newest) and _still_ours(found, step.after) and newest[0] in found.tail
+
+
+def _still_ours(found: Execution, ours: Execution) -> bool:
+    same = (found.attempt, found.owner) == (ours.attempt, ours.owner)
+    return same and not found.final and found.seq > ours.seq
+
+
+def ends_run(draft: EventDraft) -> bool:
+    """Say whether a run appends nothing after `draft`."""
+    return draft.type in TERMINAL_EVENTS or parks(draft.body)
 
 
 def _outputs(job: Execution) -> int:

@@ -79,9 +79,16 @@ class ResumeKept(Struct, frozen=True, kw_only=True):
 
 
 class QuestionKept(Struct, frozen=True, kw_only=True):
-    """Of `input_required`: the number of the call whose outcome is unknown."""
+    """Of `input_required`: the number of the call that it is about.
+
+    An approval or an agent's own question comes before the call's event, so where the model asked for
+    the call is kept here: the `entry`th call of the `turn`th reply in `scope`.
+    """
 
     call: int
+    scope: str | UnsetType = UNSET
+    turn: int | UnsetType = UNSET
+    entry: int | UnsetType = UNSET
 
 
 Private = ReplyKept | CallKept | ResultKept | ResumeKept | QuestionKept

@@ -15,13 +15,17 @@ from executor.domain.log.projection import State
 from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record
 
-READS = 2
+READS = 3
 """The newest format of executions, events and private parts that this code can read."""
 WRITES = 1
 """The format in which it writes them. It is raised only after a release that can read the new one: see
 docs/reference/schema.md."""
 ANSWERS = 2
 """The format of a job that a person has answered. Older code would treat every answer as approval."""
+
+QUESTIONS = 3
+"""The format of a job that has asked what older code does not know: approvals, agents' own questions, several
+at once. Older code would take an approval for a review, and wait for the newest question only."""
 
 _MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
     ExecutionStatus.QUEUED: frozenset(
@@ -95,12 +99,16 @@ class Execution:
         return self.status in FINAL_STATUSES
 
     @property
-    def pending_question(self) -> QuestionPlace | None:
-        """The place of the question that the job waits on: the newest event of its log."""
-        if self.status != ExecutionStatus.WAITING_FOR_INPUT:
-            return None
-        newest = self.state.questions[-1:]
-        return newest[0] if newest else QuestionPlace(f"question_{self.seq}", self.seq)
+    def open_questions(self) -> tuple[QuestionPlace, ...]:
+        """The places of the questions that nobody has answered, oldest first."""
+        if self.final:
+            return ()
+        found = tuple(place for place in self.state.questions if place.answered is None)
+        if found or self.status != ExecutionStatus.WAITING_FOR_INPUT:
+            return found
+        return (
+            QuestionPlace(f"question_{self.seq}", self.seq),
+        )  # from before states had questions
 
     @property
     def error_code(self) -> str:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec import UNSET, UnsetType
 
@@ -14,11 +14,13 @@ from common.contracts.events import (
     ExecutionStatus,
     ExecutionStop,
     InputReceived,
+    InputRequired,
     RunError,
 )
-from executor.domain.log.events import EventDraft, ResumeKept
-from executor.domain.log.execution import ANSWERS, Execution, JobStep, step
-from executor.domain.log.questions import Answer, Question
+from executor.domain.log.events import EventDraft, LogEntry, ResumeKept
+from executor.domain.log.execution import ANSWERS, QUESTIONS, WRITES, Execution, JobStep, step
+from executor.domain.log.projection import parks
+from executor.domain.log.questions import NEW_KINDS, Answer, Question
 from executor.domain.log.records import Record, number
 
 
@@ -95,51 +97,88 @@ def stop(job: Execution, now: datetime, reason: str = "requested") -> JobStep:
     return step(job, number([draft], job.job_id, job.seq, job.attempt, now), owner=None)
 
 
-def answer(job: Execution, question: Question, said: Answer, by: str, now: datetime) -> JobStep:
-    """Return the step that gives a waiting `job` a person's answer. Any worker may then claim it.
+def answer(
+    job: Execution, question: Question, said: Answer, by: str | None, now: datetime
+) -> JobStep:
+    """Return the step that gives `job` the answer to one of its open questions.
 
-    A rejection ends the job.
+    If the job waits, any worker may then claim it; if it runs, it stays with its worker. `by` is None
+    for what `on_expiry` decides. A rejected review or call of unknown outcome ends the job, and so does
+    a question that nobody answered in time.
     """
-    task_id = _or_unset(question.task_id)
     told = InputReceived(
         question_id=question.question_id,
-        task_id=task_id,
+        task_id=_or_unset(question.task_id),
         outcome=said.outcome,
         input=_or_unset(said.input),
+        arguments=UNSET if said.arguments is None else dict(said.arguments),
         comment=_or_unset(said.comment),
-        by=by,
+        by=_or_unset(by),
+        expired=True if by is None else UNSET,
     )
-    drafts = [EventDraft(told)]
-    if said.outcome == "rejected":
-        message, comment = _rejection(question, said), _or_unset(said.comment)
-        drafts.append(
-            EventDraft(RunError(code="REJECTED", message=message, task_id=task_id, comment=comment))
-        )
+    end = _end_by(question, said)
+    drafts = [EventDraft(told), *([EventDraft(end)] if end is not None else [])]
     records = number(drafts, job.job_id, job.seq, job.attempt, now)
-    return step(job, records, owner=None, format=max(job.format, ANSWERS))
+    newer = question.kind in NEW_KINDS or by is None
+    needed = QUESTIONS if newer else ANSWERS
+    owner = None if end is not None else job.owner
+    return step(job, records, owner=owner, format=max(job.format, needed))
 
 
-def _rejection(question: Question, said: Answer) -> str:
-    what = "answer" if question.kind == "review" else "tool call of unknown outcome"
-    why = f": {said.comment}" if said.comment else "."
-    return f"The {what} of the task {question.task_id} was rejected{why}"
+def _end_by(question: Question, said: Answer) -> RunError | None:
+    """Return the error that ends the job with this answer, if it does."""
+    if said.outcome == "expired":
+        code = "QUESTION_EXPIRED"
+        message = f"Nobody answered the question {question.question_id} of the task {question.task_id} in time."
+    elif said.outcome == "rejected" and question.kind not in NEW_KINDS:
+        code = "REJECTED"
+        what = "answer" if question.kind == "review" else "tool call of unknown outcome"
+        why = f": {said.comment}" if said.comment else "."
+        message = f"The {what} of the task {question.task_id} was rejected{why}"
+    else:
+        return None
+    task_id, comment = _or_unset(question.task_id), _or_unset(said.comment)
+    return RunError(code=code, message=message, task_id=task_id, comment=comment)
 
 
-def _or_unset(text: str | None) -> str | UnsetType:
-    return UNSET if text is None else text
+ValueT = TypeVar("ValueT")
+
+
+def _or_unset(value: ValueT | None) -> ValueT | UnsetType:
+    return UNSET if value is None else value
 
 
 def append(job: Execution, records: Sequence[Record], *, copied: int, published: int) -> JobStep:
     """Return the step by which the job's writer appends `records`.
 
-    Events up to `copied` are in the traces and leave the tail. A job that begins to wait for a
-    person loses its owner. Progress resets the count of lost claims.
+    Events up to `copied` are in the traces and leave the tail. A job whose run has to wait for a person
+    loses its owner. Progress resets the count of lost claims.
     """
     kept = tuple(record for record in job.tail if record.seq > copied)
-    waits = any(record.type == EventType.INPUT_REQUIRED for record in records)
-    owner = None if waits else job.owner
+    asked = [record.entry() for record in records if record.type in _ASKING]
+    owner = None if any(parks(entry.body) for entry in asked) else job.owner
     lost = 0 if records else job.lost_claims
-    return step(job, tuple(records), tail=kept, published=published, owner=owner, lost_claims=lost)
+    written = QUESTIONS if any(_is_newer(entry) for entry in asked) else WRITES
+    return step(
+        job,
+        tuple(records),
+        tail=kept,
+        published=published,
+        owner=owner,
+        lost_claims=lost,
+        format=written,
+    )
+
+
+_ASKING = frozenset({EventType.INPUT_REQUIRED, EventType.EXECUTION_WAITING})
+
+
+def _is_newer(entry: LogEntry) -> bool:
+    """Say whether older code would misread what `entry` asks."""
+    body = entry.body
+    if not isinstance(body, InputRequired):
+        return True
+    return body.goes_on is True or body.kind in NEW_KINDS
 
 
 CLAIMABLE = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})

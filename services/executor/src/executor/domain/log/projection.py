@@ -8,10 +8,12 @@ from typing import Any
 from msgspec import UNSET
 
 from common.contracts.events import (
+    EventBody,
     EventType,
     ExecutionComplete,
     ExecutionStart,
     ExecutionStatus,
+    ExecutionWaiting,
     InputReceived,
     InputRequired,
     LlmCall,
@@ -29,11 +31,13 @@ _STATUS_AFTER = {
     EventType.EXECUTION_START: ExecutionStatus.RUNNING,
     EventType.EXECUTION_RESUMED: ExecutionStatus.RUNNING,
     EventType.INPUT_REQUIRED: ExecutionStatus.WAITING_FOR_INPUT,
+    EventType.EXECUTION_WAITING: ExecutionStatus.WAITING_FOR_INPUT,
     EventType.INPUT_RECEIVED: ExecutionStatus.RUNNING,
     EventType.EXECUTION_COMPLETE: ExecutionStatus.COMPLETED,
     EventType.ERROR: ExecutionStatus.FAILED,
     EventType.EXECUTION_STOPPED: ExecutionStatus.STOPPED,
 }
+_CLAIMS = {EventType.EXECUTION_START, EventType.EXECUTION_RESUMED}
 _NOTHING_USED = ModelUsage(requests=0)
 
 
@@ -48,7 +52,8 @@ class TaskState:
 class State:
     """A job's public state. `last` is the type of the newest event that changed the status.
 
-    `questions` are those that people were asked, oldest first; only the last can be open.
+    `questions` are those that people were asked, oldest first. `unread` says that one was answered and
+    no run has begun since: the job then does not wait, whatever else it asks.
     """
 
     progress: int = 0
@@ -61,6 +66,7 @@ class State:
     finished_at: datetime | None = None
     last: EventType | None = None
     questions: tuple[QuestionPlace, ...] = ()
+    unread: bool = False
 
     def status(self, otherwise: ExecutionStatus) -> ExecutionStatus:
         """Return the status after the events, or `otherwise` if none of them has changed it."""
@@ -70,12 +76,24 @@ class State:
         """Return the state after `entry`."""
         state = _apply(self, entry)
         kind = entry.type
-        return replace(state, last=EventType(kind)) if kind in _STATUS_AFTER else state
+        if kind not in _STATUS_AFTER or (parks(entry.body) and state.unread):
+            return state
+        if kind == EventType.INPUT_REQUIRED and not parks(entry.body):
+            return state
+        unread = kind == EventType.INPUT_RECEIVED or (state.unread and kind not in _CLAIMS)
+        return replace(state, last=EventType(kind), unread=unread)
 
     def with_task(self, task_id: str, status: str, output: Any = None) -> "State":
         known = {task.task_id: task for task in self.tasks}
         known[task_id] = TaskState(task_id, status, output)
         return replace(self, tasks=tuple(known.values()))
+
+
+def parks(body: EventBody) -> bool:
+    """Say whether a run ends with this event until a person answers."""
+    if isinstance(body, InputRequired):
+        return body.goes_on is not True
+    return isinstance(body, ExecutionWaiting)
 
 
 def fold(entries: Iterable[LogEntry]) -> State:
@@ -103,8 +121,8 @@ def _apply(state: State, entry: LogEntry) -> State:
         case InputRequired():
             asked = QuestionPlace(question_id_of(entry), entry.seq)
             state = replace(state, questions=(*state.questions, asked))
-        case InputReceived():
-            state = _apply_answer(state, entry.seq)
+        case InputReceived() as answer:
+            state = _apply_answer(state, answer, entry.seq)
         case TerminalBody() as ending:
             state = _apply_end(state, ending, entry.timestamp)
         case _:  # matters only to a run's history, or was written by a newer version
@@ -124,11 +142,16 @@ def _apply_task_complete(state: State, task_id: str, output: Any) -> State:
     return replace(state, progress=max(state.progress, 100 * done // len(state.tasks)))
 
 
-def _apply_answer(state: State, seq: int) -> State:
-    if not state.questions:  # written before states had questions
+def _apply_answer(state: State, answer: InputReceived, seq: int) -> State:
+    """Mark the question as answered. Old answers name none: then it is the newest."""
+    known = {place.question_id: place for place in state.questions}
+    if not known:  # written before states had questions
         return state
-    *known, asked = state.questions
-    return replace(state, questions=(*known, replace(asked, answered=seq)))
+    named = answer.question_id
+    asked = known.get(named) if isinstance(named, str) else None
+    asked = asked or state.questions[-1]
+    known[asked.question_id] = replace(asked, answered=seq)
+    return replace(state, questions=tuple(known.values()))
 
 
 def _apply_end(state: State, ending: TerminalBody, moment: datetime) -> State:

@@ -7,9 +7,18 @@ from typing import Any
 
 from msgspec import UNSET, UnsetType
 
-from common.contracts.events import InputReceived, InputRequired, Outcome, QuestionKind
-from common.errors import InvalidRequest
+from common.contracts.events import (
+    AnsweredBy,
+    InputReceived,
+    InputRequired,
+    Outcome,
+    ProposedCall,
+    QuestionKind,
+)
 from executor.domain.log.events import LogEntry, QuestionKept
+
+NEW_KINDS: frozenset[QuestionKind | UnsetType] = frozenset({"approval", "question"})
+"""The kinds that came with format 3. Rejecting one does not end the job: the agent goes on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +41,36 @@ class Question:
     prompt: str
     answer: Any
     asked_at: datetime
+    tool_call: ProposedCall | None = None
+    response_schema: Mapping[str, Any] | None = None
+    choices: tuple[str, ...] | None = None
+    expires_at: datetime | None = None
+    on_expiry: str | None = None
+    answered_by: AnsweredBy = "editor"
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A person's answer: the event `input_received` without its author."""
+    """An answer: the event `input_received` without its author.
+
+    `input` is a text, or a value where the question has a `response_schema`. `arguments` take the place
+    of those of the call that is approved.
+    """
 
     outcome: Outcome
-    input: str | None = None
+    input: Any = None
     comment: str | None = None
+    arguments: Mapping[str, Any] | None = None
 
     @property
-    def fields(self) -> dict[str, str]:
+    def fields(self) -> dict[str, Any]:
         """The fields that are set, as in the event and in HTTP responses."""
-        told = {"outcome": self.outcome, "input": self.input, "comment": self.comment}
+        told = {
+            "outcome": self.outcome,
+            "input": self.input,
+            "arguments": self.arguments,
+            "comment": self.comment,
+        }
         return {name: value for name, value in told.items() if value is not None}
 
 
@@ -60,16 +85,29 @@ def question_of(entry: LogEntry) -> Question:
     asked = entry.body
     if not isinstance(asked, InputRequired):
         raise TypeError(f"The event {entry.seq} asks nothing.")
-    unknown = asked.kind == "unknown_outcome" or isinstance(entry.private, QuestionKept)
+    choices = _or_none(asked.choices)
     return Question(
         question_id=question_id_of(entry),
-        kind="unknown_outcome" if unknown else "review",
+        kind=kind_of(entry, asked),
         task_id=_or_none(asked.task_id),
         agent=asked.agent,
         prompt=asked.prompt,
-        answer=None if asked.answer is UNSET else asked.answer,
+        answer=_or_none(asked.answer),
         asked_at=entry.timestamp,
+        tool_call=_or_none(asked.tool_call),
+        response_schema=_or_none(asked.response_schema),
+        choices=None if choices is None else tuple(choices),
+        expires_at=_or_none(asked.expires_at),
+        on_expiry=_or_none(asked.on_expiry),
+        answered_by=_or_none(asked.answered_by) or "editor",
     )
+
+
+def kind_of(entry: LogEntry, asked: InputRequired) -> QuestionKind:
+    """Return the kind of the question that `entry` asks. Old events show it by their private part."""
+    if not isinstance(asked.kind, UnsetType):
+        return asked.kind
+    return "unknown_outcome" if isinstance(entry.private, QuestionKept) else "review"
 
 
 def answer_of(entry: LogEntry) -> Answer:
@@ -78,56 +116,8 @@ def answer_of(entry: LogEntry) -> Answer:
     if not isinstance(said, InputReceived):
         raise TypeError(f"The event {entry.seq} answers nothing.")
     outcome = "answered" if said.outcome is UNSET else said.outcome
-    return Answer(outcome, _or_none(said.input), _or_none(said.comment))
+    return Answer(outcome, _or_none(said.input), _or_none(said.comment), _or_none(said.arguments))
 
 
-def _or_none(text: str | UnsetType) -> str | None:
-    return None if isinstance(text, UnsetType) else text
-
-
-def validate_answer(answer: Answer, question: Question) -> Answer:
-    """Return `answer` as it applies to `question`. Raises `InvalidRequest`.
-
-    A text alone is never an approval. For a call of unknown outcome, the text `retry` has always
-    meant to make the call again.
-    """
-    if answer.outcome == "answered":
-        if answer.input is None:
-            raise _refusal(
-                "input", "`answered` needs a text: what should change, or what came of it"
-            )
-        again = answer.input.strip().casefold() == "retry"
-        if question.kind == "unknown_outcome" and again:
-            return Answer("retry", comment=answer.comment)
-        return answer
-    if answer.outcome == "retry" and question.kind == "review":
-        raise _refusal(
-            "outcome", "`retry` is for calls whose outcome is not known; this is a review"
-        )
-    if answer.outcome == "approved" and question.kind == "unknown_outcome":
-        reason = (
-            "Say `retry`, or `answered` with what came of the call; there is no text to approve"
-        )
-        raise _refusal("outcome", reason)
-    if answer.input is not None and not _repeats_shown_text(answer, question):
-        raise _refusal("input", _SURPLUS[answer.outcome])
-    return Answer(answer.outcome, comment=answer.comment)
-
-
-_SURPLUS: Mapping[Outcome, str] = {
-    "approved": "`approved` keeps the answer as it was shown, and this text differs from it: leave it "
-    "out, or say with `answered` what should change",
-    "rejected": "`rejected` takes its reason as `comment`",
-    "retry": "`retry` takes no text; say with `answered` what came of the call",
-}
-
-
-def _repeats_shown_text(answer: Answer, question: Question) -> bool:
-    """Say whether an approval repeats exactly the text it approves."""
-    shown = question.answer
-    same = isinstance(shown, str) and shown.strip() == (answer.input or "").strip()
-    return answer.outcome == "approved" and same
-
-
-def _refusal(field: str, reason: str) -> InvalidRequest:
-    return InvalidRequest(f"This answer is not accepted: {reason}.", field=field, reason=reason)
+def _or_none(value: Any) -> Any:
+    return None if value is UNSET else value

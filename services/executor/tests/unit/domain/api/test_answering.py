@@ -6,6 +6,7 @@ import pytest
 
 from common.contracts.events import ExecutionStatus, InputRequired, set_fields
 from common.errors import Conflict, InvalidRequest, NotFound
+from common.identity import Role
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.api.control import Control
@@ -53,7 +54,9 @@ class Asking:
 
     async def say(self, outcome="answered", text=None, comment=None, by="usr_1", question_id=None):
         said = Answer(outcome, text, comment)
-        return await self.control.answer("ws", "job_1", said, by=by, question_id=question_id)
+        return await self.control.answer(
+            "ws", "job_1", said, by=by, role=Role.EDITOR, question_id=question_id
+        )
 
     async def newest(self):
         records = await self.store.records("job_1", 0, 100)
@@ -70,7 +73,7 @@ async def asking(make_crew):
 async def test_an_approval_is_stored_with_who_gave_it_and_the_job_goes_on(asking):
     await asking.ask(**REVIEW)
     job = await asking.say("approved", comment="Fine.", by="key_1")
-    assert (job.status, job.owner, job.pending_question) == (ExecutionStatus.RUNNING, None, None)
+    assert (job.status, job.owner, job.open_questions) == (ExecutionStatus.RUNNING, None, ())
     assert (await asking.newest())[-1] == (
         "input_received",
         {
@@ -147,16 +150,14 @@ async def test_an_answer_to_an_earlier_question_does_not_answer_the_open_one(ask
     await asking.ask(**REVIEW)
     await asking.say("answered", "shorter")
     await asking.ask(**{**REVIEW, "question_id": "question_2"})
-    assert (
-        await asking.say("answered", "shorter", question_id="question_1")
-    ).pending_question is not None
+    assert (await asking.say("answered", "shorter", question_id="question_1")).open_questions
     for outcome in ("approved", "rejected"):
         with pytest.raises(Conflict):
             await asking.say(outcome, question_id="question_1")
     with pytest.raises(NotFound):
         await asking.say("approved", question_id="question_9")
-    assert asking.job.pending_question.question_id == "question_2"
-    assert (await asking.say("approved", question_id="question_2")).pending_question is None
+    assert asking.job.open_questions[0].question_id == "question_2"
+    assert (await asking.say("approved", question_id="question_2")).open_questions == ()
 
 
 async def test_of_two_answers_at_once_one_is_taken(asking):
@@ -178,7 +179,7 @@ async def test_a_job_that_asks_nothing_takes_no_answer(asking):
 
 async def test_a_question_of_an_older_version_has_an_id_and_is_answered(asking):
     await asking.ask(task_id="t1")
-    assert asking.job.pending_question.question_id == "question_2"
+    assert asking.job.open_questions[0].question_id == "question_2"
     await asking.say("approved", question_id="question_2")
     await asking.ask(private=QuestionKept(call=1), task_id="t1")
     assert (await asking.say("answered", "retry")).status == ExecutionStatus.RUNNING

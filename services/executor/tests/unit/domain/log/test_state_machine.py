@@ -207,9 +207,9 @@ class JobMachine(RuleBasedStateMachine):
     @rule(target=prepared, outcome=st.sampled_from(["approved", "answered", "rejected"]))
     def a_person_prepares_an_answer(self, outcome: Any) -> Any:
         job = self.job()
-        if job.pending_question is None:
+        if not job.open_questions:
             return None
-        (asked,) = self.now(self.store.records(job.job_id, job.pending_question.asked - 1, 1))
+        (asked,) = self.now(self.store.records(job.job_id, job.open_questions[0].asked - 1, 1))
         said = Answer(outcome, "more" if outcome == "answered" else None)
         return "", moves.answer(job, question_of(asked.entry()), said, "usr_1", utc_now())
 
