@@ -1,6 +1,7 @@
 """Databases in files, with the classes and methods of PyMongo's that stores use."""
 
 import asyncio
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Self
@@ -14,6 +15,7 @@ from kasal_platform.embedded.sqlite.errors import COMMAND_NOT_FOUND
 from kasal_platform.embedded.sqlite.failures import refusal
 from kasal_platform.embedded.sqlite.file import File
 from kasal_platform.embedded.sqlite.reading import View
+from kasal_platform.embedded.sqlite.scanning import Observe
 from kasal_platform.embedded.sqlite.writer import Work
 
 Failed = Callable[[str, str], None]
@@ -27,23 +29,31 @@ def _ignore(_operation: str, _kind: str) -> None:
 class Files:
     """The open files of a folder: one a database, shared by all clients in the process."""
 
-    def __init__(self, folder: Path, *, durable: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, durable: bool = False, observe: Observe | None = None
+    ) -> None:
         self.folder = folder
+        self._observe = observe
         self._durable = durable
         self._open: dict[str, File] = {}
+        self._lock = threading.Lock()
 
     def file(self, name: str) -> File:
         """Return the file of the database `name`; open it if it is not. Raises `PyMongoError`."""
-        found = self._open.get(name)
-        if found is None:
-            found = File(self.folder / f"{name}.sqlite", durable=self._durable)
-            found.open()
-            self._open[name] = found
-        return found
+        with self._lock:
+            found = self._open.get(name)
+            if found is None:
+                found = File(
+                    self.folder / f"{name}.sqlite", durable=self._durable, observe=self._observe
+                )
+                found.open()
+                self._open[name] = found
+            return found
 
     def close(self) -> None:
         """Carry out what waits, and close all files."""
-        opened, self._open = self._open, {}
+        with self._lock:
+            opened, self._open = self._open, {}
         for file in opened.values():
             file.close()
 

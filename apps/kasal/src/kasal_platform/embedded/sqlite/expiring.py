@@ -6,7 +6,7 @@ from typing import Any
 import bson
 
 from kasal_platform.embedded.sqlite.catalog import Table, TableIndex
-from kasal_platform.embedded.sqlite.session import DECODED, Stored, WriteSession
+from kasal_platform.embedded.sqlite.session import STORED, Stored, WriteSession
 from kasal_platform.embedded.sqlite.values import sort_key, type_bounds
 from kasal_platform.embedded.sqlite.writer import MORE
 
@@ -35,5 +35,5 @@ def _sweep(session: WriteSession, table: Table, index: TableIndex, seconds: int,
     ).fetchall()
     for row, key, raw in rows:
         session.begin_operation()
-        session.remove(table, Stored(row, key, raw, bson.decode(raw, DECODED)))
+        session.remove(table, Stored(row, key, raw, bson.decode(raw, STORED)))
     return len(rows)

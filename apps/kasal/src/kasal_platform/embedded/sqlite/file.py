@@ -12,6 +12,7 @@ from kasal_platform.embedded.sqlite.errors import pymongo_error
 from kasal_platform.embedded.sqlite.expiring import Sweep
 from kasal_platform.embedded.sqlite.reader import Reader
 from kasal_platform.embedded.sqlite.reading import View
+from kasal_platform.embedded.sqlite.scanning import Observe
 from kasal_platform.embedded.sqlite.session import WriteSession
 from kasal_platform.embedded.sqlite.writer import Writer
 
@@ -36,9 +37,15 @@ class File:
     """An open file with one thread that writes and one that reads. Raises `PyMongoError` if it fails."""
 
     def __init__(
-        self, path: Path, *, durable: bool = False, sweep_every: float = _SWEEP_EVERY
+        self,
+        path: Path,
+        *,
+        durable: bool = False,
+        sweep_every: float = _SWEEP_EVERY,
+        observe: Observe | None = None,
     ) -> None:
         self.path = path
+        self._observe = observe
         self.name = path.stem
         self._durable = durable
         self._tables: Mapping[str, Table] = {}
@@ -80,7 +87,7 @@ class File:
         connection = connection_to(self.path, durable=self._durable)
         try:
             with_format(connection, self.path)
-            session = WriteSession(connection, self.name)
+            session = WriteSession(connection, self.name, self._observe)
         except BaseException:
             connection.close()
             raise
@@ -93,7 +100,7 @@ class File:
         return Viewer(connection, self)
 
     def view(self, connection: sqlite3.Connection) -> View:
-        return View(connection, self._tables)
+        return View(connection, self._tables, self._observe)
 
 
 class Viewer:

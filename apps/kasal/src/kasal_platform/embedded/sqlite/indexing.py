@@ -9,7 +9,7 @@ from kasal_platform.embedded.sqlite.catalog import PRIMARY, Table, TableIndex, i
 from kasal_platform.embedded.sqlite.errors import INDEX_NOT_FOUND, INVALID_OPTIONS
 from kasal_platform.embedded.sqlite.failures import refusal
 from kasal_platform.embedded.sqlite.reading import View
-from kasal_platform.embedded.sqlite.session import DECODED, WriteSession
+from kasal_platform.embedded.sqlite.session import DECODED, STORED, WriteSession
 from kasal_platform.embedded.sqlite.values import Document
 
 _ROWS = 500
@@ -54,7 +54,7 @@ def _fill(session: WriteSession, table: Table, index: TableIndex) -> None:
     sql = f"SELECT row, doc FROM {table.table} WHERE row > ? ORDER BY row LIMIT ?"
     while rows := session.connection.execute(sql, (last, _ROWS)).fetchall():
         for row, raw in rows:
-            session.fill(table, index, row, bson.decode(raw, DECODED))
+            session.fill(table, index, row, bson.decode(raw, STORED))
         last = rows[-1][0]
         session.begin_operation()
 

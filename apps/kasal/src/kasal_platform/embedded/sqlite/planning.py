@@ -186,6 +186,10 @@ class Skips:
     prefixes: Sequence[bytes]
     ranges: Sequence[Range]
 
+    @property
+    def name(self) -> str:
+        return self.index.name
+
 
 def skips_of(table: Table, query: Query, field: str) -> Skips | None:
     """Return an index for the distinct values of `field`, None if there is none for this query."""

@@ -2,10 +2,11 @@
 
 import heapq
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
+from kasal_platform.embedded.sqlite.catalog import PRIMARY
 from kasal_platform.embedded.sqlite.planning import ReadPlan, Scan, Skips
 from kasal_platform.embedded.sqlite.ranges import Range
 
@@ -22,23 +23,46 @@ Row = tuple[bytes, int, bytes]
 
 @dataclass(slots=True)
 class Examined:
-    """What a query has read, as MongoDB's `explain` counts it."""
+    """What a query has read, as MongoDB's `explain` tells it: for tests of plans."""
 
+    operation: str
+    collection: str
+    query: Mapping[str, Any]
+    sort: Sequence[tuple[str, int]] = ()
+    limit: int = 0
+    index: str | None = None
+    """The index that was used, `_id_` too; None if all documents were read."""
+    sorts: bool = False
+    """Whether the results were sorted in memory."""
     keys: int = 0
     documents: int = 0
-    slices: int = 0
+    returned: int = 0
+
+    @classmethod
+    def of_one(cls, operation: str, collection: str, query: Mapping[str, Any], found: bool) -> Self:
+        """Return what was read by an `_id`."""
+        many = int(found)
+        return cls(operation, collection, query, (), 1, PRIMARY, False, many, many, many)
+
+
+Observe = Callable[[Examined], None]
+"""Is told what a query has read, on the thread that read it."""
 
 
 class Scanner:
     """Reads the plan with `connection`. `wanted` is how many rows the caller needs, if it knows."""
 
     def __init__(
-        self, connection: sqlite3.Connection, plan: ReadPlan, wanted: int | None = None
+        self,
+        connection: sqlite3.Connection,
+        plan: ReadPlan,
+        examined: Examined,
+        wanted: int | None = None,
     ) -> None:
         self._connection = connection
         self._plan = plan
         self._first = _FIRST_ROWS if wanted is None else max(1, min(wanted, SLICE_ROWS))
-        self.examined = Examined()
+        self._examined = examined
 
     def slices(self) -> Iterator[list[Row]]:
         """Yield the rows; a document comes once."""
@@ -108,9 +132,8 @@ class Scanner:
                     break
         finally:
             rows.close()
-        self.examined.slices += 1
-        self.examined.keys += len(found)
-        self.examined.documents += len(found)
+        self._examined.keys += len(found) if self._plan.name else 0
+        self._examined.documents += len(found)
         return found
 
     @staticmethod

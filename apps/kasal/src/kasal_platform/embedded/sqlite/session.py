@@ -21,10 +21,13 @@ from kasal_platform.embedded.sqlite.keys import (
     values,
     with_row,
 )
-
-Document = dict[str, Any]
+from kasal_platform.embedded.sqlite.scanning import Observe
+from kasal_platform.embedded.sqlite.values import Document
 
 DECODED: CodecOptions[Document] = CodecOptions(tz_aware=True)
+"""How callers get documents."""
+STORED: CodecOptions[Document] = CodecOptions()
+"""How documents are read where no caller sees them: an aware time takes ten times as long to make."""
 _MOST_KEPT = 4 * 1024 * 1024
 """Bytes of the documents that are kept, as BSON; decoded they take a few times as many."""
 _LARGEST_KEPT = 256 * 1024
@@ -45,8 +48,11 @@ class Stored:
 class WriteSession:
     """Reads and writes within the writer's transaction. Raises `sqlite3.Error` if the file fails."""
 
-    def __init__(self, connection: sqlite3.Connection, database: str) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, database: str, observe: Observe | None = None
+    ) -> None:
         self.connection = connection
+        self.observe = observe
         self.catalog = Catalog(connection)
         self._database = database
         self._undo: list[tuple[str, tuple[Any, ...]]] = []
@@ -95,7 +101,7 @@ class WriteSession:
         ).fetchone()
         if found is None:
             return None
-        return Stored(found[0], key, found[1], bson.decode(found[1], DECODED))
+        return Stored(found[0], key, found[1], bson.decode(found[1], STORED))
 
     def insert(self, table: Table, key: bytes, raw: bytes, document: Document) -> Stored:
         """Add a document. Raises `DuplicateKeyError`."""
@@ -180,7 +186,8 @@ class WriteSession:
     def _duplicate(
         self, table: Table, index: str, pattern: Mapping[str, Any], value: Document
     ) -> Exception:
-        return duplicate_key(f"{self._database}.{table.name}", index, pattern, value)
+        seen = bson.decode(bson.encode(value), DECODED)
+        return duplicate_key(f"{self._database}.{table.name}", index, pattern, seen)
 
     def _keep(self, table: Table, stored: Stored) -> None:
         place = table.number, stored.key

@@ -11,10 +11,11 @@ from kasal_platform.embedded.sqlite.catalog import Table
 from kasal_platform.embedded.sqlite.errors import INVALID_ID, TOO_LARGE
 from kasal_platform.embedded.sqlite.failures import refusal
 from kasal_platform.embedded.sqlite.matching import Query, compile_query
-from kasal_platform.embedded.sqlite.planning import Order, plan_of
+from kasal_platform.embedded.sqlite.planning import Order
 from kasal_platform.embedded.sqlite.projecting import compile_projection
-from kasal_platform.embedded.sqlite.reading import Find, View, found_in_order, matching, point_of
-from kasal_platform.embedded.sqlite.session import DECODED, Stored, WriteSession
+from kasal_platform.embedded.sqlite.reading import Find, View, found_in_order, point_of
+from kasal_platform.embedded.sqlite.scanning import Examined
+from kasal_platform.embedded.sqlite.session import DECODED, STORED, Stored, WriteSession
 from kasal_platform.embedded.sqlite.updating import compile_update
 from kasal_platform.embedded.sqlite.values import Document, sort_key
 from kasal_platform.embedded.sqlite.writer import MORE
@@ -57,7 +58,7 @@ class Insert:
 
 def insert(session: WriteSession, table: Table, raw: bytes) -> Document:
     """Insert one document, and return it as it is stored."""
-    document = bson.decode(raw, DECODED)
+    document = bson.decode(raw, STORED)
     session.insert(table, _id_key(document["_id"]), raw, document)
     return document
 
@@ -142,13 +143,24 @@ def _target(
     if table is None:
         return None
     key = point_of(raw)
-    if key is not None:
-        stored = session.fetch(table, key)
-        return stored if stored is not None and query.matches(stored.document) else None
-    find = Find(table.name, raw, sort=sort, limit=1)
-    for found in found_in_order(View(session.connection, session.catalog.tables), find):
+    if key is None:
+        view = View(session.connection, session.catalog.tables, session.observe)
+        key = _first_key(view, Find(table.name, raw, sort=sort, limit=1))
+        return None if key is None else session.fetch(table, key)
+    stored = session.fetch(table, key)
+    if stored is not None and not query.matches(stored.document):
+        stored = None
+    if session.observe is not None:
+        session.observe(Examined.of_one("write", table.name, raw, stored is not None))
+    return stored
+
+
+def _first_key(view: View, find: Find) -> bytes | None:
+    slices = found_in_order(view, find, "write")
+    for found in slices:
         if found:
-            return found[0]
+            slices.close()
+            return sort_key(found[0][1]["_id"])
     return None
 
 
@@ -157,6 +169,7 @@ class ChangeAll:
 
     def __init__(self, collection: str, query: Document, change: Document | None) -> None:
         self._collection = collection
+        self._raw_query = query
         self._query = compile_query(query)
         self._change = None if change is None else compile_update(change)
         self._left: list[bytes] | None = None
@@ -181,11 +194,11 @@ class ChangeAll:
 
     def _keys(self, session: WriteSession, table: Table) -> list[bytes]:
         """Return the documents to change: found first, since a change can move one within an index."""
-        plan = plan_of(table, self._query)
+        view = View(session.connection, session.catalog.tables, session.observe)
         keys = [
-            stored.key
-            for found in matching(session.connection, self._query, plan)
-            for stored in found
+            sort_key(document["_id"])
+            for found in found_in_order(view, Find(table.name, self._raw_query), "write")
+            for _, document in found
         ]
         keys.reverse()
         return keys
