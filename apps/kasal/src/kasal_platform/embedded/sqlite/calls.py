@@ -107,6 +107,16 @@ class WorkLine:
             size += call.size
         return found
 
+    @property
+    def waiting_bytes(self) -> int:
+        """The bytes of the calls that are not answered yet."""
+        return self._bytes
+
+    @property
+    def is_closed(self) -> bool:
+        """Say whether it takes no more calls."""
+        return self._closed
+
     def close(self) -> None:
         """Take no more calls; the thread gets those that wait, and then None."""
         with self._lock:

@@ -102,6 +102,11 @@ class SqliteDatabase:
         self._file = await asyncio.to_thread(self._files.file, self.name)
         return self._file
 
+    @property
+    def is_closed(self) -> bool:
+        """Say whether its file takes no more calls."""
+        return self._file is not None and self._file.writes.is_closed
+
     async def list_collection_names(self) -> list[str]:
         """Return the names of the collections that exist."""
         names: list[str] = await self.read("listCollections", lambda view: list(view.tables))
@@ -127,23 +132,22 @@ class SqliteClient:
     def __init__(
         self, files: Files | Path, *, patience: float = 5.0, failed: Failed = _ignore
     ) -> None:
-        self._own = Files(files) if isinstance(files, Path) else None
-        self._files = self._own or files
+        self._owns = isinstance(files, Path)
+        self.files = Files(files) if isinstance(files, Path) else files
         self._patience = patience
         self._failed = failed
 
     def get_database(self, name: str) -> SqliteDatabase:
         """Return the database `name`."""
-        assert isinstance(self._files, Files)  # noqa: S101
-        return SqliteDatabase(self._files, name, self._patience, self._failed)
+        return SqliteDatabase(self.files, name, self._patience, self._failed)
 
     def __getitem__(self, name: str) -> SqliteDatabase:
         return self.get_database(name)
 
     async def close(self) -> None:
         """Close the files that are this client's own; shared ones stay open."""
-        if self._own is not None:
-            await asyncio.to_thread(self._own.close)
+        if self._owns:
+            await asyncio.to_thread(self.files.close)
 
     async def __aenter__(self) -> Self:
         return self
