@@ -78,6 +78,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/function_names.py
 	$(PY) tools/wording.py
 	$(PY) tools/test_names.py
+	$(PY) tools/sizes.py
 
 .PHONY: docs
 docs: .venv/installed-dev ## write the generated documents anew

@@ -8,7 +8,10 @@ import json
 import socket
 import sys
 from contextlib import AsyncExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
 
 WORKSPACE = "ws_bench"
 JOB = "job_bench"
@@ -121,8 +124,6 @@ async def broadcast_server() -> None:
 
 
 async def relay_server() -> None:
-    from common.bus import Message
-    from common.contracts.topology import EVENTS
     from common.telemetry import Telemetry
     from devkit.identity import LocalKeys, TokenMaker
     from events.config import Settings
@@ -152,28 +153,40 @@ async def relay_server() -> None:
         print(bound.getsockname()[1], make_token(workspace_id=WORKSPACE), flush=True)
         async for count, pause in commands():
             for _ in range(count):
-                seq = len(stored) + 1
-                stored.append(body(seq))
-                message = Message(
-                    type="trace.event.v1",
-                    body=stored[-1],
-                    correlation_id=JOB,
-                    message_id=f"{JOB}:{seq}",
-                    headers={"workspace_id": WORKSPACE},
-                )
-                await bus.publish(EVENTS, f"{WORKSPACE}.{JOB}.tool_result", message)
+                stored.append(body(len(stored) + 1))
+                await publish_event(bus, len(stored), stored[-1])
                 await asyncio.sleep(pause)
+
+
+async def publish_event(bus: Any, seq: int, frame: bytes) -> None:
+    from common.bus import Message
+    from common.contracts.topology import EVENTS
+
+    message = Message(
+        type="trace.event.v1",
+        body=frame,
+        correlation_id=JOB,
+        message_id=f"{JOB}:{seq}",
+        headers={"workspace_id": WORKSPACE},
+    )
+    await bus.publish(EVENTS, f"{WORKSPACE}.{JOB}.tool_result", message)
 
 
 def fake_peers(keys: Any, make_token: Any, stored: list[bytes]) -> Any:
     """Auth and executor, as far as one job needs them."""
-    import jwt
-    from fastapi import FastAPI, Request
-    from fastapi.responses import Response
-
-    from devkit.identity import KEY_ID
+    from fastapi import FastAPI
 
     app = FastAPI()
+    add_routes_of_auth(app, keys, make_token)
+    add_routes_of_executor(app, stored)
+    return app
+
+
+def add_routes_of_auth(app: "FastAPI", keys: Any, make_token: Any) -> None:
+    import jwt
+    from fastapi import Request
+
+    from devkit.identity import KEY_ID
 
     @app.get("/.well-known/jwks.json")
     async def jwks() -> Any:
@@ -190,6 +203,10 @@ def fake_peers(keys: Any, make_token: Any, stored: list[bytes]) -> Any:
     async def revocations() -> Any:
         return {"revocations": []}
 
+
+def add_routes_of_executor(app: "FastAPI", stored: list[bytes]) -> None:
+    from fastapi.responses import Response
+
     @app.get("/internal/executions/{job_id}")
     async def head(job_id: str) -> Any:
         return {"job_id": job_id, "status": "running", "last_seq": len(stored)}
@@ -203,8 +220,6 @@ def fake_peers(keys: Any, make_token: Any, stored: list[bytes]) -> Any:
     @app.post("/internal/executions/heads")
     async def heads() -> Any:
         return {"heads": {JOB: {"status": "running", "last_seq": len(stored)}}}
-
-    return app
 
 
 def run(work: Any) -> None:

@@ -120,6 +120,27 @@ async def said_by(stack: Stack, service: str, verb: str) -> tuple[int, str, str]
     return process.returncode, said.decode(), faults.decode()
 
 
+def tool_of(vault: Vault) -> dict[str, Any]:
+    return {
+        "name": "vault",
+        "description": "Tells how much gold there is",
+        "endpoint": f"http://127.0.0.1:{vault.port}/vault",
+        "method": "GET",
+        "auth_type": "bearer",
+        "credentials": {"token": "the-vault-token"},
+    }
+
+
+async def reseal_everything(stack: Stack) -> None:
+    """Run each service's `reseal` twice: the second time there is nothing left to do."""
+    for service, what in (("auth", "signing keys"), ("crews", "credentials of tools")):
+        code, said, faults = await said_by(stack, service, "reseal")
+        assert (code, faults) == (0, ""), faults
+        assert f"{what}: 1 sealed anew, 0 were under the current key" in said
+        code, said, _ = await said_by(stack, service, "reseal")
+        assert (code, said) == (0, f"{what}: 0 sealed anew, 1 were under the current key\n")
+
+
 @pytest.mark.timeout(300)
 async def test_both_secrets_rotate_while_people_work(platform: Any, vault: Vault) -> None:
     stack = platform.stack
@@ -128,15 +149,7 @@ async def test_both_secrets_rotate_while_people_work(platform: Any, vault: Vault
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         user = await registered(User(platform, http))
         first_token = user.token
-        tool = {
-            "name": "vault",
-            "description": "Tells how much gold there is",
-            "endpoint": f"http://127.0.0.1:{vault.port}/vault",
-            "method": "GET",
-            "auth_type": "bearer",
-            "credentials": {"token": "the-vault-token"},
-        }
-        await user.call("POST", "/tools/custom", tool, expect=201)
+        await user.call("POST", "/tools/custom", tool_of(vault), expect=201)
         crew_id = await user.crew("call:vault:{}", model="openai:fake", tools=["vault"])
         once = {"headers": {"Idempotency-Key": "made-under-the-old-secret"}}
         key = await user.call("POST", "/auth/api-keys", {"name": "mine"}, expect=201, **once)
@@ -149,12 +162,7 @@ async def test_both_secrets_rotate_while_people_work(platform: Any, vault: Vault
             repeated = await retried(user, "POST", "/auth/api-keys", {"name": "mine"}, **once)
             assert repeated == key, "a repeated request is known again under either secret"
 
-        for service, what in (("auth", "signing keys"), ("crews", "credentials of tools")):
-            code, said, faults = await said_by(stack, service, "reseal")
-            assert (code, faults) == (0, ""), faults
-            assert f"{what}: 1 sealed anew, 0 were under the current key" in said
-            code, said, _ = await said_by(stack, service, "reseal")
-            assert (code, said) == (0, f"{what}: 0 sealed anew, 1 were under the current key\n")
+        await reseal_everything(stack)
         await restarted(stack, NEW)
         over.set()
         await working

@@ -11,7 +11,8 @@ from typing import Any
 import aiohttp
 import orjson
 
-from common.contracts.events import TERMINAL_EVENTS, Event, read_any_event
+from common.contracts.event_json import read_any_event
+from common.contracts.events import TERMINAL_EVENTS, Event
 
 
 @dataclass(frozen=True)

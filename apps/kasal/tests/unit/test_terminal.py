@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from rich.text import Text
 
-from common.contracts.events import Event, read_event
+from common.contracts.event_json import read_event
+from common.contracts.events import Event
 from kasal_platform.terminal import Terminal, event_line, show_addresses, show_run
 
 

@@ -76,6 +76,10 @@ def configure_logging(level: str = "INFO", style: str = "auto", service: str = "
     root.handlers[:] = [handler]
     root.setLevel(level)
     logging.captureWarnings(capture=not pretty)
+    _quiet_libraries()
+
+
+def _quiet_libraries() -> None:
     for noisy in ("uvicorn", "uvicorn.error", "uvicorn.access", "aio_pika", "pymongo"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
         logging.getLogger(noisy).handlers[:] = []

@@ -5,7 +5,8 @@ from typing import Any
 
 import orjson
 
-from common.contracts.events import Event, read_body
+from common.contracts.event_json import read_body
+from common.contracts.events import Event
 
 
 def make_event(kind: str, job_id: str, seq: int, timestamp: datetime, **fields: Any) -> Event:

@@ -1,7 +1,8 @@
 """The one place where the auth service is put together."""
 
-import contextlib
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
@@ -34,6 +35,7 @@ from auth.store.sessions import MongoSessions
 from auth.store.signing import MongoSigningKeys
 from auth.store.users import MongoUsers, MongoWorkspaces
 from common.backends import Backends, takes_writes
+from common.bus import Bus
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.logs import get_logger
@@ -47,7 +49,7 @@ from common.security.tokens import TokenVerifier
 from common.settings import MongoSettings
 from common.storage.migrations import prepare, run
 from common.storage.mongo import Serving
-from common.storage.ports import Database
+from common.storage.ports import Database, OpenDatabase
 from common.telemetry import Telemetry
 from common.web.http import create_app
 
@@ -85,8 +87,23 @@ def _signing_keys(auth_database: Database, secret_key: RotatingSecret) -> MongoS
     return MongoSigningKeys(auth_database, Sealer(secret_key, "signing-keys"))
 
 
-def build_app(settings: Settings, backends: Backends) -> FastAPI:
-    """Return the auth service; its lifespan opens and closes its connections."""
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the service consists of. Nothing is connected before its lifespan starts."""
+
+    settings: Settings
+    telemetry: Telemetry
+    opened: OpenDatabase
+    redis: Redis
+    bus: Bus
+    stores: Stores
+    announcer: DoorAnnouncer
+    key_ring: KeyRing
+    post: Post
+    use_cases: AuthUseCases
+
+
+def _parts(settings: Settings, backends: Backends) -> _Parts:
     telemetry = Telemetry("auth", settings.otlp_endpoint)
     opened = backends.database(settings, "auth", telemetry)
     auth_database = opened.database
@@ -97,48 +114,30 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     announcer = DoorAnnouncer(RedisRevocations(redis), bus, revocations)
     key_ring = KeyRing(stores.signing_keys)
     post = _post(settings)
-    use_cases = _use_cases(settings, stores, redis, revocations, announcer, key_ring, post)
+    return _Parts(
+        settings=settings,
+        telemetry=telemetry,
+        opened=opened,
+        redis=redis,
+        bus=bus,
+        stores=stores,
+        announcer=announcer,
+        key_ring=key_ring,
+        post=post,
+        use_cases=_use_cases(settings, stores, redis, revocations, announcer, key_ring, post),
+    )
 
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as closing:
-            closing.callback(telemetry.close)
-            closing.push_async_callback(opened.close)
-            closing.push_async_callback(redis.aclose)
-            await wait_for_backend("mongo", begin)
-            keepers = (stores.users, stores.workspaces, stores.api_keys)
-            await closing.enter_async_context(sweeping(*keepers))
-            closing.push_async_callback(bus.close)
-            await bus.start()
-            if isinstance(post, SmtpPost):
-                closing.push_async_callback(post.close, settings.shutdown_grace)
-            background = await closing.enter_async_context(Background())
-            background.keep(announcer.keep, name="keep the doors' copy")
-            background.keep(use_cases.errands.run, name="errands")
-            background.repeat(
-                partial(_read_keys, key_ring, settings),
-                every=READ_EVERY.total_seconds(),
-                name="signing keys",
-            )
-            if isinstance(post, SmtpPost):
-                background.keep(post.run, name="letters")
-            yield
 
-    async def begin() -> None:
-        await prepare(auth_database, SCHEMA, migrating=settings.migrate_on_start)
-        try:
-            await key_ring.load()
-        except CannotOpen as fault:
-            raise CannotStart(f"The signing keys cannot be read: {fault}") from fault
-        if settings.sandbox_token is not None:
-            await use_cases.accounts.ensure_sandbox()
+def build_app(settings: Settings, backends: Backends) -> FastAPI:
+    """Return the auth service; its lifespan opens and closes its connections."""
+    parts = _parts(settings, backends)
 
     async def ask_redis() -> None:
-        await takes_writes(redis)
+        await takes_writes(parts.redis)
 
     app = create_app(
         "auth",
-        telemetry=telemetry,
+        telemetry=parts.telemetry,
         routers=[
             auth.router,
             passwords.router,
@@ -146,15 +145,61 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             invitations.router,
             internal.router,
         ],
-        lifespan=lifespan,
-        checks={"mongo": Serving(auth_database), "redis": ask_redis, "bus": bus.ping},
+        lifespan=lambda _: _running(parts),
+        checks={
+            "mongo": Serving(parts.opened.database),
+            "redis": ask_redis,
+            "bus": parts.bus.ping,
+        },
         needed={"mongo"},  # revocations are brought to Redis and the bus later, logins counted here
-        verifier=TokenVerifier(key_ring),
+        verifier=TokenVerifier(parts.key_ring),
     )
-    app.state.use_cases = use_cases
-    app.state.accounts = use_cases.accounts
-    app.state.telemetry = telemetry
+    app.state.use_cases = parts.use_cases
+    app.state.accounts = parts.use_cases.accounts
+    app.state.telemetry = parts.telemetry
     return app
+
+
+@asynccontextmanager
+async def _running(parts: _Parts) -> AsyncIterator[None]:
+    """Open the connections, keep the background work running, and close all of it."""
+    async with AsyncExitStack() as closing:
+        closing.callback(parts.telemetry.close)
+        closing.push_async_callback(parts.opened.close)
+        closing.push_async_callback(parts.redis.aclose)
+        await wait_for_backend("mongo", partial(_begin, parts))
+        stores = parts.stores
+        keepers = (stores.users, stores.workspaces, stores.api_keys)
+        await closing.enter_async_context(sweeping(*keepers))
+        closing.push_async_callback(parts.bus.close)
+        await parts.bus.start()
+        if isinstance(parts.post, SmtpPost):
+            closing.push_async_callback(parts.post.close, parts.settings.shutdown_grace)
+        _keep(parts, await closing.enter_async_context(Background()))
+        yield
+
+
+async def _begin(parts: _Parts) -> None:
+    """Prepare the database and read the signing keys. Raises `CannotStart`."""
+    await prepare(parts.opened.database, SCHEMA, migrating=parts.settings.migrate_on_start)
+    try:
+        await parts.key_ring.load()
+    except CannotOpen as fault:
+        raise CannotStart(f"The signing keys cannot be read: {fault}") from fault
+    if parts.settings.sandbox_token is not None:
+        await parts.use_cases.accounts.ensure_sandbox()
+
+
+def _keep(parts: _Parts, background: Background) -> None:
+    background.keep(parts.announcer.keep, name="keep the doors' copy")
+    background.keep(parts.use_cases.errands.run, name="errands")
+    background.repeat(
+        partial(_read_keys, parts.key_ring, parts.settings),
+        every=READ_EVERY.total_seconds(),
+        name="signing keys",
+    )
+    if isinstance(parts.post, SmtpPost):
+        background.keep(parts.post.run, name="letters")
 
 
 def _post(settings: Settings) -> Post:
@@ -189,36 +234,34 @@ def _use_cases(
     lifetimes = Lifetimes(settings.access_ttl, settings.refresh_ttl)
     logins = Logins(users, workspaces, sessions, hashes, attempts, key_ring, announcer, lifetimes)
     workspace_keys = WorkspaceKeys(stores.api_keys, announcer)
+    memberships = Memberships(
+        workspaces, sessions, workspace_keys, announcer, plan_changes=settings.plan_changes
+    )
+    changes = PasswordChanges(
+        users, workspaces, sessions, hashes, attempts, logins, workspace_keys, letters, announcer
+    )
     return AuthUseCases(
         accounts=accounts,
         logins=logins,
-        memberships=Memberships(
-            workspaces, sessions, workspace_keys, announcer, plan_changes=settings.plan_changes
-        ),
+        memberships=memberships,
         invitations=Invitations(workspaces, users, accounts, logins, letters),
-        passwords=PasswordChanges(
-            users,
-            workspaces,
-            sessions,
-            hashes,
-            attempts,
-            logins,
-            workspace_keys,
-            letters,
-            announcer,
-        ),
+        passwords=changes,
         errands=Errands(),
-        issuer=TokenIssuer(
-            stores.api_keys,
-            workspaces,
-            key_ring,
-            service_secret=settings.service_secret,
-            sandbox_token=settings.sandbox_token,
-        ),
+        issuer=_issuer(settings, stores, key_ring),
         workspace_keys=workspace_keys,
         revocations=revocations,
         key_ring=key_ring,
         keys=IdempotencyKeys(settings.secret_key),
+    )
+
+
+def _issuer(settings: Settings, stores: Stores, key_ring: KeyRing) -> TokenIssuer:
+    return TokenIssuer(
+        stores.api_keys,
+        stores.workspaces,
+        key_ring,
+        service_secret=settings.service_secret,
+        sandbox_token=settings.sandbox_token,
     )
 
 

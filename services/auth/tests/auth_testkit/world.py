@@ -38,49 +38,29 @@ class World:
         self.mint = FakeMint()
         self.doors = FakeDoors()
         self.lifetimes = Lifetimes(access=86_400, refresh=2_592_000)
+        self.attempts = Attempts(self.failures)
+        self._make_use_cases(clock)
+
+    def _make_use_cases(self, clock: SetClock) -> None:
+        users, workspaces, passwords = self.users, self.workspaces, self.passwords
+        sessions, doors = self.sessions, self.doors
         self.accounts = Accounts(
-            self.users,
-            self.workspaces,
-            self.passwords,
-            self.letters,
-            open_to_all=True,
-            clock=clock,
+            users, workspaces, passwords, self.letters, open_to_all=True, clock=clock
         )
-        attempts = Attempts(self.failures)
         self.logins = Logins(
-            self.users,
-            self.workspaces,
-            self.sessions,
-            self.passwords,
-            attempts,
-            self.mint,
-            self.doors,
-            self.lifetimes,
-            clock,
+            *(users, workspaces, sessions, passwords, self.attempts),
+            *(self.mint, doors, self.lifetimes, clock),
         )
         self.workspace_keys = WorkspaceKeys(self.api_keys, self.doors, clock)
         self.memberships = Memberships(
-            self.workspaces,
-            self.sessions,
-            self.workspace_keys,
-            self.doors,
-            plan_changes=True,
-            clock=clock,
+            workspaces, sessions, self.workspace_keys, doors, plan_changes=True, clock=clock
         )
         self.inviting = Invitations(
             self.workspaces, self.users, self.accounts, self.logins, self.letters, clock
         )
         self.password_changes = PasswordChanges(
-            self.users,
-            self.workspaces,
-            self.sessions,
-            self.passwords,
-            attempts,
-            self.logins,
-            self.workspace_keys,
-            self.letters,
-            self.doors,
-            clock,
+            *(users, workspaces, sessions, passwords, self.attempts, self.logins),
+            *(self.workspace_keys, self.letters, doors, clock),
         )
         self.exchange = TokenIssuer(
             self.api_keys,

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 
 from fastapi import FastAPI
 
@@ -127,6 +128,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     stores = _stores(crews_database, settings)
     remembering = Remembering(stores.memories)
     consumers = Consumers(bus, Following(stores.activities), remembering, settings.batch_linger)
+    begin = partial(prepare, crews_database, SCHEMA, migrating=settings.migrate_on_start)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -134,15 +136,12 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             opened.callback(telemetry.close)
             opened.push_async_callback(held.close)
             opened.push_async_callback(auth.close)
-            await wait_for_backend("mongo", ready)
+            await wait_for_backend("mongo", begin)
             await opened.enter_async_context(sweeping(stores.crews, stores.tools))
             opened.push_async_callback(bus.close)
             await bus.start()
             await consumers.start()
             yield
-
-    async def ready() -> None:
-        await prepare(crews_database, SCHEMA, migrating=settings.migrate_on_start)
 
     app = create_app(
         SERVICE,

@@ -160,55 +160,76 @@ async def test_memory_is_kept_shown_and_cleared(service: Any) -> None:
     await service.as_(workspace_id="ws_2").call("GET", path, expect=404)
 
 
-async def test_each_key_has_a_memory_of_its_own(service: Any) -> None:
-    memory = {"short_term": True, "scope": "{customer_id}"}
-    crew_id, _, _ = await service.crew(configuration={"memory": memory})
-    path, peer = f"/memory/{crew_id}", service.as_(kind="service")
-    odd = ["1", 1, "crew", "workspace", "../1", f"{crew_id}/key:", "a/b", "A/B", "é"]
-    shelves = [shelf_of("customer_id", one) for one in odd]
-    assert len(set(shelves)) == len(odd)
-    for number, place in enumerate(shelves):
-        told = remembered(crew_id, number, shelf=place)
-        await service.bus.publish(MEMORY, MemoryRemembered.message_type, told)
+class Shelves:
+    """A crew whose runs remember by the input `customer_id`, and its memory as users read it."""
 
-    async def read(value: Any) -> list[str]:
+    def __init__(self, service: Any, crew_id: str) -> None:
+        self.service, self.crew_id, self.path = service, crew_id, f"/memory/{crew_id}"
+
+    async def remember(self, number: int, key: Any, **more: Any) -> None:
+        told = remembered(self.crew_id, number, shelf=shelf_of("customer_id", key), **more)
+        await self.service.bus.publish(MEMORY, MemoryRemembered.message_type, told)
+
+    async def read(self, value: Any) -> list[str]:
         kind = "number" if isinstance(value, int) else "string"
         query = urlencode({"key": value, "key_type": kind})
-        told = await service.call("GET", f"{path}?{query}", expect=200)
+        told = await self.service.call("GET", f"{self.path}?{query}", expect=200)
         return [entry["content"] for entry in told["short_term"]]
 
+    async def read_all(self) -> list[list[str]]:
+        return [await self.read(key) for key in ODD_KEYS]
+
+
+ODD_KEYS = ["1", 1, "crew", "workspace", "../1", "crew_1/key:", "a/b", "A/B", "é"]
+
+
+@pytest.fixture
+async def shelves(service: Any) -> Shelves:
+    """Shelves with an entry under each odd key."""
+    memory = {"short_term": True, "scope": "{customer_id}"}
+    crew_id, _, _ = await service.crew(configuration={"memory": memory})
+    made = Shelves(service, crew_id)
+    for number, key in enumerate(ODD_KEYS):
+        await made.remember(number, key)
+
     async def arrived() -> bool:
-        return all([await read(one) for one in odd])
+        return all(await made.read_all())
 
     await until(arrived)
-    assert [await read(one) for one in odd] == [[f"thing {n}"] for n in range(len(odd))]
-    assert await read("e\u0301") == await read("é")  # one text, written in two ways
-    inner = f"/internal/crews/{crew_id}"
+    return made
+
+
+async def test_each_key_has_a_memory_of_its_own(service: Any, shelves: Shelves) -> None:
+    assert await shelves.read_all() == [[f"thing {n}"] for n in range(len(ODD_KEYS))]
+    assert await shelves.read("e\u0301") == await shelves.read("é")  # one text, in two spellings
+    inner, peer = f"/internal/crews/{shelves.crew_id}", service.as_(kind="service")
     assert (await peer.call("GET", f"{inner}/snapshot", expect=200))["memory"]["short_term"] == []
-    first = await peer.call("GET", f"{inner}/memory/{quote(shelves[0])}", expect=200)
-    assert first["short_term"] == ["thing 0"]
-    told = await service.call("GET", path, expect=400)
+    first = quote(shelf_of("customer_id", ODD_KEYS[0]))
+    first_shelf = await peer.call("GET", f"{inner}/memory/{first}", expect=200)
+    assert first_shelf["short_term"] == ["thing 0"]
+
+
+async def test_a_memory_by_key_is_read_with_a_key(service: Any, shelves: Shelves) -> None:
+    told = await service.call("GET", shelves.path, expect=400)
     assert told["error"]["details"]["field"] == "key"
     for scope in ("crew", "workspace", "%7Bother%7D&key=1"):
-        told = await service.call("GET", f"{path}?scope={scope}", expect=200)
+        told = await service.call("GET", f"{shelves.path}?scope={scope}", expect=200)
         assert told["short_term"] == [], scope
-    await service.call("DELETE", f"{path}?key=1", expect=204)
-    assert [await read("1"), await read(1)] == [[], ["thing 1"]]
-    await service.call("POST", f"{path}/clear", {"type": "all"}, expect=204)
-    assert [await read(one) for one in odd] == [[]] * len(odd)
-    late = remembered(crew_id, 1, shelf=shelf_of("customer_id", "late"))
-    await service.bus.publish(MEMORY, MemoryRemembered.message_type, late)
-    await service.bus.publish(
-        MEMORY,
-        MemoryRemembered.message_type,
-        remembered(crew_id, 2, shelf=shelves[0], at=utc_now() + timedelta(hours=1)),
-    )
+
+
+async def test_a_memory_by_key_is_cleared_alone_or_with_all(service: Any, shelves: Shelves) -> None:
+    await service.call("DELETE", f"{shelves.path}?key=1", expect=204)
+    assert [await shelves.read("1"), await shelves.read(1)] == [[], ["thing 1"]]
+    await service.call("POST", f"{shelves.path}/clear", {"type": "all"}, expect=204)
+    assert await shelves.read_all() == [[]] * len(ODD_KEYS)
+    await shelves.remember(1, "late")
+    await shelves.remember(2, "1", at=utc_now() + timedelta(hours=1))
 
     async def again() -> bool:
-        return await read("1") == ["thing 2"]
+        return await shelves.read("1") == ["thing 2"]
 
     await until(again)
-    assert await read("late") == []  # sent before all was cleared
+    assert await shelves.read("late") == []  # sent before all was cleared
 
 
 async def test_no_key_outlives_its_crew_and_the_workspace_shares_one(

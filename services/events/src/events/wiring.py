@@ -5,8 +5,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from fastapi import FastAPI
+from redis.asyncio import Redis
 
 from common.backends import Backends
+from common.bus import Bus
 from common.client import ServiceClient, ServiceTokens
 from common.door.credentials import CredentialCheck
 from common.door.doorkeeper import Authenticator, Doorkeeper
@@ -47,8 +49,23 @@ def _peers(settings: Settings, telemetry: Telemetry) -> _Peers:
     return _Peers(auth, executor, ServiceTokens(auth, SERVICE, settings.service_secret.current))
 
 
-def build_app(settings: Settings, backends: Backends) -> FastAPI:
-    """Return the service's application; its connections open and close with its lifespan."""
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the service consists of. Nothing is connected before its lifespan starts."""
+
+    settings: Settings
+    telemetry: Telemetry
+    bus: Bus
+    redis: Redis
+    peers: _Peers
+    queue: EventsSubscription
+    relay: Relay
+    revocations: RevocationCopy
+    verifier: TokenVerifier
+    use_cases: UseCases
+
+
+def _parts(settings: Settings, backends: Backends) -> _Parts:
     telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
     meters = OpenTelemetryRelayMeters(telemetry.meter)
     bus = backends.bus(settings, telemetry)
@@ -68,41 +85,52 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         revocations.covers, revocations.leaves_key
     )
     use_cases = UseCases(settings, relay, authenticator, connections, meters)
+    return _Parts(
+        settings, telemetry, bus, redis, peers, queue, relay, revocations, verifier, use_cases
+    )
+
+
+def build_app(settings: Settings, backends: Backends) -> FastAPI:
+    """Return the service's application; its connections open and close with its lifespan."""
+    parts = _parts(settings, backends)
 
     async def answers() -> None:
-        await redis.ping()
-
-    @asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        async with AsyncExitStack() as open_:
-            open_.callback(telemetry.close)
-            open_.push_async_callback(redis.aclose)
-            open_.push_async_callback(peers.auth.close)
-            open_.push_async_callback(peers.executor.close)
-            await bus.start()
-            open_.push_async_callback(bus.close)
-            await queue.open(relay)
-            await follow_sessions(bus, revocations)
-            bus.on_reconnect(relay.look_safely)
-            open_.push_async_callback(relay.close)
-            background = await open_.enter_async_context(Background())
-            background.repeat(
-                relay.look_safely, every=settings.heads_seconds, name="heads", at_once=False
-            )
-            background.keep(revocations.keep_loaded, name="revocations")
-            open_.callback(connections.end_all)
-            yield
+        await parts.redis.ping()
 
     app = create_app(
         SERVICE,
-        telemetry=telemetry,
-        routers=[stream_routes(use_cases), socket_routes(use_cases)],
-        lifespan=lifespan,
-        checks={"bus": bus.ping, "redis": answers},
+        telemetry=parts.telemetry,
+        routers=[stream_routes(parts.use_cases), socket_routes(parts.use_cases)],
+        lifespan=lambda _: _running(parts),
+        checks={"bus": parts.bus.ping, "redis": answers},
         needed=(),  # without the bus it looks at the store, without Redis at its own copy
-        verifier=verifier,
+        verifier=parts.verifier,
     )
-    app.state.telemetry = telemetry
-    app.state.on_stop = [connections.end_all]
+    app.state.telemetry = parts.telemetry
+    app.state.on_stop = [parts.use_cases.connections.end_all]
     app.add_middleware(RawSend)
     return app
+
+
+@asynccontextmanager
+async def _running(parts: _Parts) -> AsyncIterator[None]:
+    """Open the connections, keep the background work running, and close all of it."""
+    bus, relay, revocations = parts.bus, parts.relay, parts.revocations
+    async with AsyncExitStack() as closing:
+        closing.callback(parts.telemetry.close)
+        closing.push_async_callback(parts.redis.aclose)
+        closing.push_async_callback(parts.peers.auth.close)
+        closing.push_async_callback(parts.peers.executor.close)
+        await bus.start()
+        closing.push_async_callback(bus.close)
+        await parts.queue.open(relay)
+        await follow_sessions(bus, revocations)
+        bus.on_reconnect(relay.look_safely)
+        closing.push_async_callback(relay.close)
+        background = await closing.enter_async_context(Background())
+        background.repeat(
+            relay.look_safely, every=parts.settings.heads_seconds, name="heads", at_once=False
+        )
+        background.keep(revocations.keep_loaded, name="revocations")
+        closing.callback(parts.use_cases.connections.end_all)
+        yield

@@ -102,7 +102,11 @@ class FakePlatform:
     def _routes(self) -> FastAPI:
         app = FastAPI()
         add_error_handlers(app)
+        self._add_routes_of_auth(app)
+        self._add_routes_of_executor(app)
+        return app
 
+    def _add_routes_of_auth(self, app: FastAPI) -> None:
         @app.get("/.well-known/jwks.json")
         async def jwks() -> Any:
             import jwt
@@ -135,6 +139,7 @@ class FakePlatform:
             assert await self._workspace(request, "revocations") == "*"
             return {"revocations": self.revocations}
 
+    def _add_routes_of_executor(self, app: FastAPI) -> None:
         @app.get("/internal/executions/{job_id}/events")
         async def events(job_id: str, after_seq: int, limit: int, request: Request) -> Any:
             job = self._found(job_id, await self._workspace(request, "events"))
@@ -151,5 +156,3 @@ class FakePlatform:
             assert await self._workspace(request, "heads") == "*"
             asked = (await request.json())["job_ids"]
             return {"heads": {j: self.jobs[j].head for j in asked if j in self.jobs}}
-
-        return app

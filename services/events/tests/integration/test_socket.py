@@ -1,12 +1,11 @@
 """The WebSocket as its clients see it, over a real connection."""
 
 import json
-import socket as sockets
 
 import pytest
 from websockets.asyncio.client import connect
 
-from devkit.raw import PING, TEXT, frame, raw_socket
+from devkit.raw import raw_socket
 
 
 async def test_the_seeds_client_sees_stored_and_live_events_joined(world, talk):
@@ -144,145 +143,6 @@ async def test_a_frame_over_the_servers_limit_closes_only_that_socket(world, tal
         assert await talk.hear(other) == {"type": "pong"}
 
 
-async def test_a_token_by_subprotocol(world, talk):
-    offered = ["kasal.v1", f"bearer.{world.token}"]
-    async with connect(world.url, subprotocols=offered) as client:
-        assert client.subprotocol == "kasal.v1"
-        await talk.say(client, type="ping")
-        assert await talk.hear(client) == {"type": "pong"}
-
-
-async def test_a_token_by_first_message(world, talk):
-    async with connect(world.url) as client:
-        await talk.say(client, type="authenticate", token=world.token)
-        await talk.say(client, type="ping")
-        assert await talk.hear(client) == {"type": "pong"}
-
-
-@pytest.mark.parametrize("token", ["nonsense", "", "a.b.c", "ключ", "x" * 9_000])
-async def test_bad_tokens_close_with_4401(world, talk, token):
-    async with connect(world.url) as client:
-        await talk.say(client, type="authenticate", token=token)
-        assert await talk.closed(client) == 4401
-
-
-async def test_no_token_in_the_first_message_closes_with_4401(world, talk):
-    async with connect(world.url) as client:
-        await talk.say(client, type="subscribe", job_id="job_1")
-        assert (await talk.hear(client))["code"] == "UNAUTHORIZED"
-        assert await talk.closed(client) == 4401
-    async with connect(world.url, subprotocols=["kasal.v1", "bearer.bad"]) as client:
-        assert client.subprotocol == "kasal.v1"
-        assert await talk.closed(client) == 4401
-
-
-async def test_service_tokens_and_expired_ones_are_refused(world, make_token, talk):
-    for token in (make_token(kind="service"), make_token(expires_in=-100)):
-        async with world.connect(token) as client:
-            assert await talk.closed(client) == 4401
-
-
-async def test_no_token_in_time_closes_with_4408(world_of, talk):
-    async with world_of(authenticate_seconds=0.05) as world, connect(world.url) as client:
-        assert await talk.closed(client) == 4408
-
-
-async def test_the_socket_ends_with_its_token_unless_renewed(world, make_token, talk):
-    async with (
-        world.connect(make_token(expires_in=1)) as short,
-        world.connect(make_token(expires_in=1)) as renewed,
-    ):
-        await talk.say(renewed, type="authenticate", token=world.token)
-        await talk.say(renewed, type="authenticate", token=make_token(user_id="usr_other"))
-        assert (await talk.hear(renewed))["code"] == "VALIDATION_ERROR"
-        assert await talk.closed(short) == 4401
-        await talk.say(renewed, type="ping")
-        assert await talk.hear(renewed) == {"type": "pong"}
-
-
-async def test_an_api_key_is_exchanged_once_for_many_and_again_when_its_jwt_ends(
-    world, make_token, talk
-):
-    world.platform.opaque["SANDBOX_TOKEN"] = make_token(expires_in=1)
-    async with world.connect("SANDBOX_TOKEN") as client:
-        await talk.say(client, type="ping")
-        assert await talk.hear(client) == {"type": "pong"}
-        world.platform.opaque["SANDBOX_TOKEN"] = make_token(expires_in=60)
-        await talk.until(lambda: world.platform.asked.count("exchange") == 2)
-        async with world.connect("SANDBOX_TOKEN") as second:
-            await talk.say(second, type="ping")
-            assert await talk.hear(second) == {"type": "pong"}
-        assert world.platform.asked.count("exchange") == 2
-        await talk.say(client, type="ping")
-        assert await talk.hear(client) == {"type": "pong"}
-
-
-async def test_an_api_key_that_is_gone_ends_the_socket(world, make_token, talk):
-    world.platform.opaque["kasal_key"] = make_token(expires_in=1)
-    async with world.connect("kasal_key") as client:
-        del world.platform.opaque["kasal_key"]
-        assert await talk.closed(client) == 4401
-
-
-@pytest.mark.parametrize(
-    ("headers", "code"),
-    [
-        ({"Origin": "https://evil.example"}, 4403),
-        ({"Origin": "null"}, 4403),
-        ({"Origin": "https://friend.example"}, None),
-        ({"Origin": "https://app.example", "X-Forwarded-Host": "app.example"}, None),
-    ],
-)
-async def test_origins(world_of, talk, headers, code):
-    async with (
-        world_of(allowed_origins="https://friend.example/") as world,
-        world.connect(headers=headers) as client,
-    ):
-        if code is not None:
-            assert await talk.closed(client) == code
-            return
-        await talk.say(client, type="ping")
-        assert await talk.hear(client) == {"type": "pong"}
-
-
-async def test_too_many_connections_and_subscriptions_close_with_4429(world_of, talk, make_token):
-    async with world_of(socket_limit=3, workspace_socket_limit=2, subscription_limit=2) as world:
-        for number in range(3):
-            world.platform.job(f"job_{number}", events=1)
-        async with world.connect() as first, world.connect() as second:
-            for client in (first, second):
-                await talk.say(client, type="ping")
-                await talk.hear(client)
-            async with world.connect() as third:
-                assert await talk.closed(third) == 4429
-            elsewhere = make_token(workspace_id="ws_other")
-            async with world.connect(elsewhere) as third, world.connect(elsewhere) as fourth:
-                assert await talk.closed(fourth) == 4429
-                await talk.say(third, type="ping")
-                assert await talk.hear(third) == {"type": "pong"}
-            for job_id in ("job_0", "job_1", "job_1", "job_2"):
-                await talk.say(first, type="subscribe", job_id=job_id)
-            assert await talk.closed(first) == 4429
-            for limit in ("process", "workspace", "subscriptions"):
-                assert world.metric("kasal_events_limit_hits_total", limit=limit) == 1
-        async with world.connect() as again:
-            await talk.say(again, type="ping")
-            assert await talk.hear(again) == {"type": "pong"}
-
-
-async def test_a_client_that_floods_and_reads_late_is_closed_with_4429(world_of, talk):
-    async with world_of(client_message_limit=300, client_frame_bytes=256) as world:
-        async with world.connect() as client:
-            for number in range(10_000):
-                await talk.say(client, type="subscribe", job_id=f"job_{number}")
-            code, heard = await talk.drained(client)
-        assert code == 4429
-        assert 300 <= len(heard) < 1_000
-        async with world.connect() as again:
-            await talk.say(again, type="ping")
-            assert await talk.hear(again) == {"type": "pong"}
-
-
 async def test_a_lost_message_is_found_by_the_heads(world_of, talk):
     async with world_of(heads_seconds=0.1) as world:
         world.platform.job("job_1", events=1)
@@ -335,36 +195,6 @@ async def test_what_is_not_an_event_on_the_bus_is_passed_over(world, talk):
         assert (await talk.hear(client))["seq"] == 1
 
 
-async def test_a_client_that_does_not_read_is_closed_with_4008_and_others_go_on(world_of, talk):
-    async with world_of(slow_client_seconds=0.3) as world:
-        world.platform.job("job_1")
-        raw = sockets.socket()
-        raw.setsockopt(sockets.SOL_SOCKET, sockets.SO_RCVBUF, 4_096)
-        raw.connect(("127.0.0.1", int(world.running.url.rpartition(":")[2])))
-        async with (
-            world.connect(sock=raw, max_queue=1) as slow,
-            world.connect(max_queue=None) as quick,
-        ):
-            for client in (slow, quick):
-                await talk.say(client, type="subscribe", job_id="job_1")
-                await talk.hear(client)
-            text = "x" * 20_000
-            for _ in range(400):
-                await world.emit("job_1", result=text)
-            await world.emit("job_1", "execution_complete")
-            heard = await talk.hear_end(quick)
-            assert [frame["seq"] for frame in heard] == list(range(1, 402))
-            await talk.until(lambda: world.metric("kasal_events_slow_clients_closed_total"))
-            code, frames = await talk.drained(slow)
-            assert code == 4008
-            seen = [frame["seq"] for frame in frames]
-            assert seen == list(range(1, len(seen) + 1)), "what it did get has no hole"
-        async with world.connect() as back:
-            await talk.say(back, type="subscribe", job_id="job_1", after_seq=seen[-1])
-            heard = await talk.hear_end(back)
-        assert [frame["seq"] for frame in heard[1:]] == list(range(seen[-1] + 1, 402))
-
-
 async def test_stopping_tells_clients_to_come_back(world_of, talk, platform):
     platform.job("job_1")
     async with world_of() as world:
@@ -387,58 +217,12 @@ async def test_the_last_watcher_unbinds(world, talk):
         await talk.until(lambda: not world.metric("kasal_events_watched_jobs"))
 
 
-async def test_pings_without_a_token_neither_last_nor_pile_up(world_of):
-    async with world_of(authenticate_seconds=0.5) as world:
-        async with raw_socket(f"{world.running.url}/ws") as slow:
-            slow.writer.write(frame(PING, b"x" * 125) * 500)
-            assert await slow.closing_code(5) == 4408
-            assert await slow.ended(12), "though it never answers the close frame"
-        async with raw_socket(f"{world.running.url}/ws") as fast:
-            piece = frame(PING, b"x" * 125) * 200
-            sent, over = await fast.flood(piece, 400 * 1_048_576, 12)
-        assert over
-        assert sent < 16 * 1_048_576
-
-
-async def test_json_pings_of_a_client_that_never_reads_end_with_the_socket(world_of):
-    async with world_of(slow_client_seconds=0.3) as world:
-        headers = {"Authorization": f"Bearer {world.token}"}
-        async with raw_socket(f"{world.running.url}/ws", headers) as socket:
-            piece = frame(TEXT, b'{"type":"ping"}') * 200
-            sent, over = await socket.flood(piece, 100 * 1_048_576, 20)
-        assert over
-        assert sent < 16 * 1_048_576
-
-
 async def test_an_unknown_query_parameter_is_refused_and_named(world):
     async with raw_socket(f"{world.running.url}/ws?token=t") as socket:
         assert socket.handshake.startswith(b"HTTP/1.1 400 ")
         length = int(socket.handshake.lower().partition(b"content-length: ")[2].split(b"\r\n")[0])
         told = json.loads(await socket.reader.readexactly(length))["error"]
     assert (told["code"], told["details"]["field"]) == ("VALIDATION_ERROR", "token")
-
-
-async def test_an_address_may_guess_only_so_many_tokens(world_of, talk):
-    async with world_of(refused_token_limit=3) as world:
-        there = {"X-Forwarded-For": "203.0.113.7"}
-        for guess, code in (("a", 4401), ("b", 4401), ("c", 4401), ("d", 4429)):
-            async with world.connect(f"kasal_{guess}", headers=there) as client:
-                assert await talk.closed(client) == code
-        assert world.platform.asked.count("exchange") == 3
-        stream = f"{world.running.url}/executions/job_1/events"
-        headers = {"Authorization": "Bearer kasal_e", **there}
-        async with world.running.http.get(stream, headers=headers) as answer:
-            assert answer.status == 429
-            assert answer.headers["Retry-After"] == "60"
-        async with world.connect("kasal_f", headers={"X-Forwarded-For": "203.0.113.8"}) as client:
-            assert await talk.closed(client) == 4401, "another address has its own"
-        headers = [("Authorization", "Bearer kasal_g"), ("X-Forwarded-For", "203.0.113.9")]
-        headers.append(("X-Forwarded-For", "203.0.113.7"))  # what the proxy adds comes last
-        async with world.running.http.get(stream, headers=headers) as answer:
-            assert answer.status == 429, "an address that the client claims does not count"
-        async with world.connect(headers=there) as client:
-            await talk.say(client, type="ping")
-            assert await talk.hear(client) == {"type": "pong"}
 
 
 async def test_replayed_frames_are_the_live_ones_byte_for_byte(world, talk):

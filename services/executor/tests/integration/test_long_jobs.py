@@ -41,32 +41,54 @@ async def timed_out(url: str) -> None:
         await asyncio.wait_for(closed.wait(), 30)
 
 
+@pytest.fixture
+def impatient_settings(settings, impatient_broker):
+    return settings.model_copy(update={"amqp_url": impatient_broker})
+
+
+@pytest.fixture
+async def submit(impatient_settings, backends, telemetry):
+    bus = backends.bus(impatient_settings, telemetry)
+    await bus.start()
+    yield lambda message: bus.publish(JOBS, message.message_type, encode(message))
+    await bus.close()
+
+
+class Gate:
+    """Holds a run at its first task until it is opened."""
+
+    def __init__(self) -> None:
+        self.reached, self.opened = asyncio.Event(), asyncio.Event()
+
+    async def __call__(self, task_id: str) -> None:
+        self.reached.set()
+        await self.opened.wait()
+
+
+async def ended(store_database, job_id: str):
+    job = await MongoExecutions(store_database("executor")).head(job_id)
+    return job if job is not None and job.final else None
+
+
 @pytest.mark.timeout(180)
 async def test_a_job_longer_than_the_delivery_timeout_is_neither_redelivered_nor_killed(
+    *,
     impatient_broker,
-    settings,
+    impatient_settings,
     backends,
-    telemetry,
+    submit,
     submission,
     make_runner,
     store_database,
     eventually,
 ):
-    reached, opened = asyncio.Event(), asyncio.Event()
-
-    async def gate(task_id: str) -> None:
-        reached.set()
-        await opened.wait()
-
+    gate = Gate()
     runner = make_runner(gate)
-    settings = settings.model_copy(update={"amqp_url": impatient_broker})
-    process, stop = build_worker(settings, backends, runner=runner), asyncio.Event()
+    process, stop = build_worker(impatient_settings, backends, runner=runner), asyncio.Event()
     running = asyncio.create_task(process.run(stop))
-    bus = backends.bus(settings, telemetry)
-    await bus.start()
-    message = submission()
-    await bus.publish(JOBS, message.message_type, encode(message))
-    await asyncio.wait_for(reached.wait(), 30)
+    message, other = submission(), submission()
+    await submit(message)
+    await asyncio.wait_for(gate.reached.wait(), 30)
     link = process.bus.link
     for _ in range(2):  # others' deliveries have timed out meanwhile, twice
         await timed_out(impatient_broker)
@@ -74,23 +96,12 @@ async def test_a_job_longer_than_the_delivery_timeout_is_neither_redelivered_nor
     assert process.bus.link is link
     assert not link.lost.is_set()
     assert runner.started == [(message.job_id, 1)]
-    opened.set()
-    executions = MongoExecutions(store_database("executor"))
-
-    async def ended():
-        job = await executions.head(message.job_id)
-        return job if job.final else None
-
-    job = await eventually(ended)
+    gate.opened.set()
+    job = await eventually(lambda: ended(store_database, message.job_id))
     assert (job.status, job.attempt) == (ExecutionStatus.COMPLETED, 1)
-    other = submission()
-    await bus.publish(JOBS, other.message_type, encode(other))  # the channel still works
+    await submit(other)  # the channel still works
 
-    async def went_on():
-        return (other.job_id, 1) in runner.started
-
-    await eventually(went_on)
+    await eventually(lambda: ended(store_database, other.job_id))
     assert process.bus.link is link
     stop.set()
     await running
-    await bus.close()

@@ -1,13 +1,16 @@
 """Where the gateway is put together."""
 
-import contextlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
 
+from redis.asyncio import Redis
 from starlette.datastructures import State
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from common.backends import Backends
+from common.bus import Bus
 from common.client import ServiceClient, ServiceTokens
 from common.door.credentials import CredentialCheck
 from common.door.doorkeeper import Doorkeeper
@@ -65,62 +68,95 @@ class Gateway:
         await send({"type": "lifespan.shutdown.complete"})
 
 
-def build_app(settings: Settings, backends: Backends) -> Gateway:
-    """Return the gateway. Nothing is connected before its lifespan starts."""
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """What the gateway consists of. Nothing is connected before its lifespan starts."""
+
+    settings: Settings
+    telemetry: Telemetry
+    auth: ServiceClient
+    redis: Redis
+    bus: Bus
+    counters: RedisCounters
+    revocations: RevocationCopy
+    upstreams: Mapping[str, ServiceUpstream]
+    access_log: AccessLog
+    admissions: AdmissionControl
+
+
+def _parts(settings: Settings, backends: Backends) -> _Parts:
     telemetry = Telemetry("gateway", settings.otlp_endpoint)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     tokens = ServiceTokens(auth, "gateway", settings.service_secret.current)
     door_peer = AuthPeer(auth, tokens, settings.service_secret.current)
     redis = backends.redis(settings)
-    bus = backends.bus(settings, telemetry)
     counters = RedisCounters(redis, telemetry.meter)
     revocations = RevocationCopy(door_peer)
     counters.on_change = revocations.reload
     credentials = CredentialCheck(
         TokenVerifier(RemoteKeys(auth)), door_peer, Refusals(settings.refused_token_limit)
     )
-    upstreams = _upstreams(settings)
-    documents = Documents()
-    access_log = AccessLog(pretty=is_pretty(settings.log_format))
-    use_cases = UseCases(
+    return _Parts(
+        settings=settings,
+        telemetry=telemetry,
+        auth=auth,
+        redis=redis,
+        bus=backends.bus(settings, telemetry),
+        counters=counters,
+        revocations=revocations,
+        upstreams=_upstreams(settings),
+        access_log=AccessLog(pretty=is_pretty(settings.log_format)),
         admissions=AdmissionControl(
             Doorkeeper(credentials), KnownPlans(AuthPlans(auth, tokens)), revocations, counters
         ),
-        forwarder=Forwarder(upstreams, settings.max_body, documents.methods),
-        events=upstreams["events"],
+    )
+
+
+def build_app(settings: Settings, backends: Backends) -> Gateway:
+    """Return the gateway. Nothing is connected before its lifespan starts."""
+    parts = _parts(settings, backends)
+    use_cases = _use_cases(parts)
+    app = Gateway(Door(settings, use_cases), partial(_running, parts, use_cases))
+    app.state.telemetry = parts.telemetry
+    return app
+
+
+def _use_cases(parts: _Parts) -> UseCases:
+    documents = Documents()
+    return UseCases(
+        admissions=parts.admissions,
+        forwarder=Forwarder(parts.upstreams, parts.settings.max_body, documents.methods),
+        events=parts.upstreams["events"],
         documents=documents,
-        records=Records(telemetry, access_log),
+        records=Records(parts.telemetry, parts.access_log),
         checks={
-            "redis": counters.ping,
-            "bus": bus.ping,
-            **{name: upstream.ping for name, upstream in upstreams.items()},
+            "redis": parts.counters.ping,
+            "bus": parts.bus.ping,
+            **{name: upstream.ping for name, upstream in parts.upstreams.items()},
         },
     )
 
-    watch = BackendWatch(telemetry, use_cases.checks)
 
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        async with contextlib.AsyncExitStack() as stack:
-            stack.callback(telemetry.close)
-            stack.push_async_callback(redis.aclose)
-            stack.push_async_callback(auth.close)
-            for upstream in upstreams.values():
-                upstream.open()
-                stack.push_async_callback(upstream.close)
-            await bus.start()
-            stack.push_async_callback(bus.close)
-            await follow_sessions(bus, revocations)
-            background = await stack.enter_async_context(Background())
-            background.keep(counters.run, name="counters")
-            background.keep(revocations.keep_loaded, name="revocations")
-            stack.callback(access_log.flush)
-            await stack.enter_async_context(watch.looking())
-            yield
-
-    app = Gateway(Door(settings, use_cases), lifespan)
-    app.state.telemetry = telemetry
-    return app
+@asynccontextmanager
+async def _running(parts: _Parts, use_cases: UseCases) -> AsyncIterator[None]:
+    """Open the connections, keep the background work running, and close all of it."""
+    async with AsyncExitStack() as closing:
+        closing.callback(parts.telemetry.close)
+        closing.push_async_callback(parts.redis.aclose)
+        closing.push_async_callback(parts.auth.close)
+        for upstream in parts.upstreams.values():
+            upstream.open()
+            closing.push_async_callback(upstream.close)
+        await parts.bus.start()
+        closing.push_async_callback(parts.bus.close)
+        await follow_sessions(parts.bus, parts.revocations)
+        background = await closing.enter_async_context(Background())
+        background.keep(parts.counters.run, name="counters")
+        background.keep(parts.revocations.keep_loaded, name="revocations")
+        closing.callback(parts.access_log.flush)
+        watch = BackendWatch(parts.telemetry, use_cases.checks)
+        await closing.enter_async_context(watch.looking())
+        yield
 
 
 def _upstreams(settings: Settings) -> dict[str, ServiceUpstream]:

@@ -142,11 +142,9 @@ class Handling:
         if stopping.is_set():
             raise Returned(message)
         self._count_taken(queue, message)
-        if queue.accepts and message.type not in queue.accepts:
-            return self._dead_letter(queue, message, f"the type {message.type!r} is unknown here")
-        if queue.dead_letters and len(message.body) > queue.largest:
-            reason = f"the body has {len(message.body)} bytes; at most {queue.largest} are accepted"
-            return self._dead_letter(queue, message, reason)
+        refused = _refusal(queue, message)
+        if refused is not None:
+            return self._dead_letter(queue, message, refused)
         failures = tries = 0
         while True:
             try:
@@ -155,16 +153,8 @@ class Handling:
                 return None
             except DeadLetter as fault:
                 return self._dead_letter(queue, message, str(fault))
-            except Exception as fault:
-                if self._is_backend_away(fault):
-                    log.warning(
-                        "a message waits for a backend", queue=queue.name, reason=str(fault)
-                    )
-                else:
-                    log.exception(
-                        "a message failed", queue=queue.name, deliveries=message.deliveries
-                    )
-                    failures += 1
+            except Exception as fault:  # noqa: BLE001 - it is logged, and the message tried again
+                failures += self._is_failure(queue, message, fault)
                 if queue.dead_letters and failures >= queue.delivery_limit:
                     return self._dead_letter(queue, message, f"failed {failures} times: {fault!r}")
             message = replace(message, deliveries=message.deliveries + 1)
@@ -172,6 +162,16 @@ class Handling:
             if await _wait_for_stop(stopping, _BACKOFF.pause(tries)):
                 raise Returned(message)
             self._retried.add(1, self._received.of(queue.name))
+
+    def _is_failure(self, queue: Queue, message: Message, fault: Exception) -> bool:
+        """Log a failed try, and say whether it counts: it does not while a backend is down."""
+        if self._is_backend_away(fault):
+            log.warning("a message waits for a backend", queue=queue.name, reason=str(fault))
+            return False
+        log.error(
+            "a message failed", queue=queue.name, deliveries=message.deliveries, exc_info=fault
+        )
+        return True
 
     def _is_backend_away(self, fault: Exception) -> bool:
         if isinstance(
@@ -260,6 +260,15 @@ class _Labels:
                 "messaging.destination.name": destination,
             }
         return found
+
+
+def _refusal(queue: Queue, message: Message) -> str | None:
+    """Return why `queue` does not accept `message`, or None."""
+    if queue.accepts and message.type not in queue.accepts:
+        return f"the type {message.type!r} is unknown here"
+    if queue.dead_letters and len(message.body) > queue.largest:
+        return f"the body has {len(message.body)} bytes; at most {queue.largest} are accepted"
+    return None
 
 
 def _log_ids(message: Message) -> AbstractContextManager[None]:

@@ -205,6 +205,47 @@ def run(main: Callable[[], Awaitable[None]]) -> None:
     uvloop.run(main())  # type: ignore[arg-type]  # any awaitable is fine for it
 
 
+class _Servers:
+    """Servers that start, run and end together."""
+
+    def __init__(self, servers: Sequence[tuple[Server, socket.socket]]) -> None:
+        self._servers = servers
+        self.told_to_stop = False
+
+    @property
+    def started(self) -> bool:
+        return all(server.started for server, _ in self._servers)
+
+    async def run(self) -> None:
+        """Serve until a server ends or SIGINT or SIGTERM comes."""
+        running = asyncio.gather(*(self._serve(server, bound) for server, bound in self._servers))
+
+        def stop_by_signal() -> None:
+            self.told_to_stop = True
+            self._stop()
+            if not self._servers[0][0].started:
+                # Nothing about the interrupted start.
+                logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
+                running.cancel()
+
+        on_stop_signal(stop_by_signal)
+        try:
+            await running
+        except asyncio.CancelledError:
+            if not self.told_to_stop:
+                raise
+
+    async def _serve(self, server: Server, bound: socket.socket) -> None:
+        try:
+            await server.serve(sockets=[bound])
+        finally:
+            self._stop()  # if one fails to start or ends, the others end too
+
+    def _stop(self) -> None:
+        for server, _ in self._servers:
+            server.stop()
+
+
 async def serve(
     app: ASGIApp, settings: CommonSettings, telemetries: Sequence[Telemetry] = ()
 ) -> None:
@@ -218,34 +259,7 @@ async def serve(
     if settings.metrics_port is not None:
         metrics = metrics_app(telemetry.registry for telemetry in telemetries)
         servers.append((server_for(metrics), bind_tcp(settings.host, settings.metrics_port)))
-
-    told_to_stop = False
-
-    def stop() -> None:
-        for server, _ in servers:
-            server.stop()
-
-    def stop_by_signal() -> None:
-        nonlocal told_to_stop
-        told_to_stop = True
-        stop()
-        if not servers[0][0].started:
-            # Nothing about the interrupted start.
-            logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)
-            running.cancel()
-
-    async def serving(server: Server, bound: socket.socket) -> None:
-        try:
-            await server.serve(sockets=[bound])
-        finally:
-            stop()  # if one fails to start or ends, the others end too
-
-    running = asyncio.gather(*(serving(server, bound) for server, bound in servers))
-    on_stop_signal(stop_by_signal)
-    try:
-        await running
-    except asyncio.CancelledError:
-        if not told_to_stop:
-            raise
-    if not told_to_stop and not all(server.started for server, _ in servers):
+    together = _Servers(servers)
+    await together.run()
+    if not together.told_to_stop and not together.started:
         sys.exit(refusal(app) or "The service could not start; the lines above say why.")

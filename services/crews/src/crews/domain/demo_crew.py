@@ -46,53 +46,61 @@ def _crew(workspace_id: str) -> Crew:
         name="Customer Support Crew",
         description="Looks into a question and answers the customer",
         process="sequential",
-        agents=(
-            Agent(
-                id="agent_001",
-                name="Research Agent",
-                role="Research Agent",
-                goal="Find out what is known about {topic}",
-                backstory="Reads everything, believes half of it",
-                model="gpt-4",
-                tools=["web_search", "calculator"],
-            ),
-            Agent(
-                id="agent_010",
-                name="Support Analyst",
-                role="Support Analyst",
-                goal="Tell what matters from what does not",
-                model="gpt-4",
-            ),
-            Agent(
-                id="agent_011",
-                name="Response Writer",
-                role="Response Writer",
-                goal="Answer in words a customer understands",
-                model="gpt-4",
-            ),
-        ),
-        tasks=(
-            Task(
-                id="task_001",
-                description="Generate report on {topic}: what 4 teams at 12 * 250 euros cost",
-                expected_output="A short report",
-                agent_id="agent_001",
-            ),
-            Task(
-                id="task_010",
-                description="Analyze the report for what must be done by {deadline}",
-                expected_output="Three points",
-                agent_id="agent_010",
-                context=["task_001"],
-            ),
-            Task(
-                id="task_011",
-                description="Write the answer to the customer about {topic}",
-                expected_output="A friendly answer",
-                agent_id="agent_011",
-            ),
-        ),
+        agents=_agents(),
+        tasks=_tasks(),
         configuration=Configuration(),
         created_at=now,
         updated_at=now,
+    )
+
+
+def _agents() -> tuple[Agent, ...]:
+    return (
+        Agent(
+            id="agent_001",
+            name="Research Agent",
+            role="Research Agent",
+            goal="Find out what is known about {topic}",
+            backstory="Reads everything, believes half of it",
+            model="gpt-4",
+            tools=["web_search", "calculator"],
+        ),
+        Agent(
+            id="agent_010",
+            name="Support Analyst",
+            role="Support Analyst",
+            goal="Tell what matters from what does not",
+            model="gpt-4",
+        ),
+        Agent(
+            id="agent_011",
+            name="Response Writer",
+            role="Response Writer",
+            goal="Answer in words a customer understands",
+            model="gpt-4",
+        ),
+    )
+
+
+def _tasks() -> tuple[Task, ...]:
+    return (
+        Task(
+            id="task_001",
+            description="Generate report on {topic}: what 4 teams at 12 * 250 euros cost",
+            expected_output="A short report",
+            agent_id="agent_001",
+        ),
+        Task(
+            id="task_010",
+            description="Analyze the report for what must be done by {deadline}",
+            expected_output="Three points",
+            agent_id="agent_010",
+            context=["task_001"],
+        ),
+        Task(
+            id="task_011",
+            description="Write the answer to the customer about {topic}",
+            expected_output="A friendly answer",
+            agent_id="agent_011",
+        ),
     )

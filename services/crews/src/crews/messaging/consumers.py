@@ -1,7 +1,8 @@
 """Messages from the bus: translate, gather by crew, call one method."""
 
 from common.bus import Bus, DeadLetter, Message, decode
-from common.contracts.events import Event, TaskComplete, TaskStart, TerminalBody, read_event
+from common.contracts.event_json import read_event
+from common.contracts.events import Event, TaskComplete, TaskStart, TerminalBody
 from common.contracts.ids import id_fault
 from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import (

@@ -50,6 +50,15 @@ def stores(in_memory, store_settings, backends):
         runner.run(opened.close())
 
 
+def newest_first(jobs, crew_id, status):
+    """Return the ids of the jobs that a list with these filters shows, in its order."""
+    return [
+        job.job_id
+        for job in sorted(jobs, key=lambda job: (job.created_at, job.job_id), reverse=True)
+        if crew_id in {None, job.crew_id} and status in {None, job.status}
+    ]
+
+
 @settings(
     max_examples=40,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
@@ -69,11 +78,7 @@ def test_a_list_is_read_through_while_jobs_are_added(stores, jobs, filters, size
     async def read_through():
         there = [await add(n, *one) for n, one in enumerate(jobs)]
         await executions.insert(Execution("job_x", "ws_2", "crew_1", NOW, STATUSES[0]))
-        wanted = [
-            job.job_id
-            for job in sorted(there, key=lambda job: (job.created_at, job.job_id), reverse=True)
-            if crew_id in {None, job.crew_id} and status in {None, job.status}
-        ]
+        wanted = newest_first(there, crew_id, status)
         shown, after = [], None
         while True:
             page = await reading.page(

@@ -138,6 +138,19 @@ async def test_a_job_whose_message_was_lost_is_found_in_the_store(
     assert (await ended(message.job_id)).status == ExecutionStatus.COMPLETED
 
 
+class Asking:
+    """A run that asks a question and ends with the answer."""
+
+    async def run(self, job, journal):
+        answers = [e for e in job.history if e.type == EventType.INPUT_RECEIVED]
+        if answers:
+            journal.append(EventDraft(ExecutionComplete(result=answers[0].body.input)))
+        else:
+            asked = InputRequired(task_id="task_1", prompt="Really?")
+            journal.append(EventDraft(asked))
+        await journal.flush()
+
+
 async def test_a_person_answers_and_the_job_goes_on(
     assert_whole,
     workers,
@@ -150,16 +163,6 @@ async def test_a_person_answers_and_the_job_goes_on(
     make_token,
     eventually,
 ):
-    class Asking:
-        async def run(self, job, journal):
-            answers = [e for e in job.history if e.type == EventType.INPUT_RECEIVED]
-            if answers:
-                journal.append(EventDraft(ExecutionComplete(result=answers[0].body.input)))
-            else:
-                asked = InputRequired(task_id="task_1", prompt="Really?")
-                journal.append(EventDraft(asked))
-            await journal.flush()
-
     await workers.start(Asking())
     job_id = await submit(submission())
     headers = {"Authorization": f"Bearer {make_token()}"}
@@ -172,8 +175,7 @@ async def test_a_person_answers_and_the_job_goes_on(
                 return (await answer.json())["status"] == "waiting_for_input"
 
         await eventually(waits)
-        body = {"input": "Yes."}
-        path = f"/executions/{job_id}/input"
+        body, path = {"input": "Yes."}, f"/executions/{job_id}/input"
         async with api.http.post(path, headers=headers, json=body) as answer:
             assert answer.status == 200
         job = await ended(job_id)
@@ -186,9 +188,8 @@ async def test_a_person_answers_and_the_job_goes_on(
     assert job.state.result == "Yes."
     log = await log_of(job_id)
     assert_whole(log, EventType.EXECUTION_COMPLETE)
-    assert [e.body.reason for e in log if e.type == EventType.EXECUTION_RESUMED] == [
-        "input_received"
-    ]
+    resumed = [e.body.reason for e in log if e.type == EventType.EXECUTION_RESUMED]
+    assert resumed == ["input_received"]
 
 
 async def test_a_job_that_was_counted_but_not_closed_is_not_counted_twice(

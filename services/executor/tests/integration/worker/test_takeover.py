@@ -15,11 +15,13 @@ from executor.domain.worker.intake import _new_job
 async def _kill(process) -> None:
     """End a worker as SIGKILL would: nothing is written, nothing is handed back."""
     worker = process.worker
-    await process.consumers._jobs.cancel()
-    for task in [*worker.rounds.tasks, *worker.runs._tasks.values()]:
+    worker.runs.start = lambda job: None  # a claim in flight is stored, but the dead run nothing
+    tasks = [*worker.rounds.tasks, *worker.runs._tasks.values()]
+    for task in tasks:
         task.cancel()
     worker._settlement._background.cancel()
-    await asyncio.gather(*worker.rounds.tasks, return_exceptions=True)
+    await process.consumers.stop_taking()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def test_a_killed_workers_job_goes_on_in_another_with_no_second_task_start(
@@ -43,41 +45,51 @@ async def test_a_killed_workers_job_goes_on_in_another_with_no_second_task_start
     assert [event.body.reason for event in resumed] == ["worker_lost"]
 
 
+class Deadly:
+    """Kills its worker when two jobs run there, or the deadly one alone once it is to run alone."""
+
+    def __init__(self, poison_id):
+        self.poison_id = poison_id
+        self.here = set()
+        self.killing = asyncio.Event()
+
+    async def run(self, job, journal):
+        self.here.add(job.job_id)
+        deadly = job.job_id == self.poison_id
+        if len(self.here) == 2 or (deadly and job.attempt >= 5):
+            self.killing.set()
+        if deadly or job.attempt < 5:
+            await asyncio.Event().wait()
+        journal.append(EventDraft(ExecutionComplete(result="alive")))
+        await journal.flush()
+        if self.poison_id in self.here:
+            self.killing.set()
+
+
 async def test_a_job_that_kills_its_workers_is_given_up_and_the_one_beside_it_is_not(
     assert_whole, workers, submit, submission, ended, log_of
 ):
     poison, innocent = submission(), submission()
 
-    class Deadly:
-        """Of each worker its own: a claim that outlives its worker must not kill the next one."""
-
-        def __init__(self):
-            self.killing = asyncio.Event()
-
-        async def run(self, job, journal):
-            if job.job_id == poison.job_id:
-                self.killing.set()
-                await asyncio.Event().wait()
-            await asyncio.sleep(0.3)  # it never gets that far beside the other
-            journal.append(EventDraft(ExecutionComplete(result="alive")))
-            await journal.flush()
-
-    async def killer():
+    async def kill_each():
         while True:
-            deadly = Deadly()
+            deadly = Deadly(poison.job_id)
             process, _ = await workers.start(deadly)
             await deadly.killing.wait()
-            await asyncio.sleep(0.05)  # until both are claimed
             await _kill(process)
 
-    killing_on = asyncio.create_task(killer())
-    for message in (poison, innocent):
-        await submit(message)
-    given_up, survivor = await ended(poison.job_id), await ended(innocent.job_id)
-    killing_on.cancel()
+    async with (
+        asyncio.TaskGroup() as group
+    ):  # which fails with the killer, instead of waiting for it
+        killer = group.create_task(kill_each())
+        for message in (poison, innocent):
+            await submit(message)
+        given_up, survivor = await ended(poison.job_id), await ended(innocent.job_id)
+        killer.cancel()
     assert given_up.state.error["code"] == "ATTEMPTS_EXHAUSTED"
-    assert given_up.attempt == 5
+    assert given_up.lost_claims == 5
     assert survivor.state.result == "alive"
+    assert survivor.lost_claims < 5
     assert_whole(await log_of(poison.job_id), EventType.ERROR)
     assert_whole(await log_of(innocent.job_id), EventType.EXECUTION_COMPLETE)
 

@@ -9,7 +9,8 @@ import msgspec
 import orjson
 from msgspec import Struct
 
-from common.contracts.events import TERMINAL_EVENTS, read_any_event, read_event, set_fields
+from common.contracts.event_json import read_any_event, read_event
+from common.contracts.events import TERMINAL_EVENTS, set_fields
 from executor.domain.log.events import (
     PRIVATE_PARTS,
     EventDraft,

@@ -1,24 +1,18 @@
-"""What only a broker outside the process can do: go away, come back, and hold dead letters."""
+"""What only a broker outside the process can do: go away and come back."""
 
 import asyncio
-import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
-from pathlib import Path
 
 import aio_pika
 import pytest
 
-from common.bus import BusUnavailable, DeadLetter, Message, decode
-from common.bus.dead_letters import list_dead_letters, replay
+from common.bus import BusUnavailable, Message
 from common.bus.rabbitmq import RabbitBus
 from common.bus.rabbitmq_link import FAULTS, Link
-from common.contracts.messages import JobSubmitted
-from common.contracts.topology import CONTROL, DEAD_LETTERS, EVENTS, JOBS, JOBS_QUEUE
+from common.contracts.topology import CONTROL, EVENTS, JOBS, JOBS_QUEUE
 from common.telemetry import Telemetry
 
 JOB = "job.submitted.v1"
@@ -250,136 +244,6 @@ async def test_a_bus_that_is_not_started_is_unavailable(bus):
         await bus.ping()
     with pytest.raises(BusUnavailable):
         await bus.publish(JOBS, JOB, Message(JOB, b"1"))
-
-
-async def test_dead_letters_are_shown_and_sent_back(bus, amqp_url):
-    jobs, dead = asyncio.Queue(), asyncio.Event()
-
-    async def refusing(message: Message) -> None:
-        if message.body == b"2":
-            dead.set()
-        raise DeadLetter("not today")
-
-    await bus.start()
-    consumer = await bus.consume(JOBS_QUEUE, refusing)
-    sent = Message(JOB, b"1", correlation_id="job_1", headers={"workspace_id": "ws_1"})
-    await bus.publish(JOBS, JOB, sent)
-    await bus.publish(JOBS, JOB, Message(JOB, b"2"))
-    await asyncio.wait_for(dead.wait(), 10)
-    await consumer.cancel()
-    first, second = await list_dead_letters(amqp_url)
-    assert (first.message_id, first.queue, first.reason) == (sent.message_id, "jobs", "not today")
-    assert (first.job_id, first.attempts, first.body) == ("job_1", "1", b"1")
-
-    assert [letter.message_id for letter in await replay(amqp_url, [sent.message_id])] == [
-        sent.message_id
-    ]
-    await bus.consume(JOBS_QUEUE, keeping(jobs))
-    again = await soon(jobs)
-    assert (again.message_id, again.body, again.routing_key) == (sent.message_id, b"1", JOB)
-    assert dict(again.headers) == {"workspace_id": "ws_1"}
-    (left,) = await list_dead_letters(amqp_url)
-    assert left.message_id == second.message_id
-    assert len(await replay(amqp_url)) == 1
-    assert (await soon(jobs)).body == b"2"
-    assert await list_dead_letters(amqp_url) == []
-
-
-async def test_a_message_whose_consumers_all_die_is_made_a_dead_letter_by_the_broker(bus, amqp_url):
-    await bus.start()
-    sent = Message(JOB, b"1", correlation_id="job_1")
-    await bus.publish(JOBS, JOB, sent)
-    async with await aio_pika.connect(amqp_url) as connection:
-        channel = await connection.channel()
-        queue = await channel.get_queue(JOBS_QUEUE.name, ensure=False)
-        async with asyncio.timeout(30):
-            # As of a consumer that ends without an answer: each delivery counts.
-            while (incoming := await queue.get(fail=False)) is not None:
-                await incoming.nack(requeue=True)
-    (letter,) = await in_dead_letters(amqp_url, 1)
-    assert (letter.message_id, letter.queue) == (sent.message_id, "jobs")
-    assert letter.reason == "the broker: delivery_limit"
-    jobs = asyncio.Queue()
-    await bus.consume(JOBS_QUEUE, keeping(jobs))
-    assert len(await replay(amqp_url)) == 1
-    assert (await soon(jobs)).message_id == sent.message_id
-
-
-async def in_dead_letters(url, count):
-    async with asyncio.timeout(20):
-        while len(found := await list_dead_letters(url)) < count:  # noqa: ASYNC110 - the broker tells nobody
-            await asyncio.sleep(0.05)
-        return found
-
-
-async def test_make_dead_letters_lists_and_replays_them(bus, amqp_url):
-    """Each kind of poison, sent by a foreign client as it likes, and seen by an operator."""
-
-    async def broken(message: Message) -> None:
-        decode(message, JobSubmitted)
-        raise ValueError("it fails each time")
-
-    await bus.start()
-    consumer = await bus.consume(JOBS_QUEUE, broken)
-    fits = b'{"job_id": "job_1", "workspace_id": "ws_1", "crew_id": "crew_1"}'
-    poison = {
-        "malformed": (JOB, b"{not json"),
-        "unknown": ("job.submitted.v9", b"{}"),
-        "untyped": (None, fits),
-        "oversized": (JOB, b" " * (JOBS_QUEUE.largest + 1)),
-        "failing": (JOB, fits),
-    }
-    async with await aio_pika.connect(amqp_url) as connection:
-        channel = await connection.channel()
-        exchange = await channel.get_exchange(JOBS.name, ensure=False)
-        for name, (kind, body) in poison.items():
-            sent = aio_pika.Message(body, message_id=name, type=kind)
-            await exchange.publish(sent, JOB)
-    await in_dead_letters(amqp_url, len(poison))
-    await consumer.cancel()
-
-    shown = await made("dead-letters", amqp_url)
-    for name, told in (
-        ("malformed", "the body is not JSON"),
-        ("unknown", "the type 'job.submitted.v9' is unknown here (delivered 1 times)"),
-        ("untyped", "the type '' is unknown here"),
-        ("oversized", "at most 4194304 are accepted (delivered 1 times)"),
-        ("failing", "ValueError('it fails each time') (delivered 5 times)"),
-    ):
-        told_of = shown[shown.index(f"{name}  ") :].split("\n    body", 1)[0]
-        assert told in told_of, (name, shown)
-        assert "from jobs" in told_of
-    assert f"{len(poison)} dead letters" in shown
-
-    jobs = asyncio.Queue()
-    assert f"{len(poison)} sent back" in await made("dead-letters", amqp_url, "REPLAY=1")
-    await bus.consume(JOBS_QUEUE, keeping(jobs))
-    again = {(await soon(jobs)).message_id, (await soon(jobs)).message_id}
-    assert again == {"malformed", "failing"}  # what the queue refuses is no call of a handler
-    left = await in_dead_letters(amqp_url, 3)
-    assert {letter.message_id for letter in left} == {"unknown", "untyped", "oversized"}
-
-
-async def made(target: str, amqp_url: str, *more: str) -> str:
-    """Return what `make` prints."""
-    ran = await asyncio.to_thread(
-        subprocess.run,
-        ["make", "-s", target, f"PY={sys.executable}", "-o", ".venv/installed-dev", *more],
-        cwd=Path(__file__).parents[4],
-        env={**os.environ, "KASAL_AMQP_URL": amqp_url},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return ran.stdout
-
-
-async def test_a_dead_letter_from_nowhere_is_shown_and_stays(bus, amqp_url):
-    await bus.start()
-    await bus.publish(DEAD_LETTERS, "", Message("odd.v1", b"text", message_id="msg_odd"))
-    assert "msg_odd  odd.v1  from nowhere" in await made("dead-letters", amqp_url)
-    assert "0 sent back" in await made("dead-letters", amqp_url, "REPLAY=1")
-    assert "1 dead letters" in await made("dead-letters", amqp_url)
 
 
 async def test_a_connection_that_is_refused_is_closed(monkeypatch):
