@@ -11,80 +11,19 @@ Readers must accept what newer versions write: unknown fields are ignored, an un
 from collections.abc import Mapping
 from datetime import datetime
 from enum import StrEnum
-from typing import Annotated, Any, Literal, get_args
+from typing import Annotated, Any, get_args
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 from msgspec.structs import asdict
 
-
-class EventType(StrEnum):
-    EXECUTION_START = "execution_start"
-    EXECUTION_RESUMED = "execution_resumed"
-    EXECUTION_WAITING = "execution_waiting"
-    TASK_START = "task_start"
-    LLM_CALL = "llm_call"
-    TOOL_CALL = "tool_call"
-    TOOL_RESULT = "tool_result"
-    PROGRESS = "progress"
-    INPUT_REQUIRED = "input_required"
-    INPUT_RECEIVED = "input_received"
-    TASK_COMPLETE = "task_complete"
-    WARNING = "warning"
-    ERROR = "error"
-    EXECUTION_COMPLETE = "execution_complete"
-    EXECUTION_STOPPED = "execution_stopped"
-
-
-QuestionKind = Literal["review", "approval", "unknown_outcome", "question"]
-Decision = Literal["approved", "rejected", "answered", "retry"]
-"""What a person may decide."""
-Outcome = Literal["approved", "rejected", "answered", "retry", "expired"]
-"""What became of a question: a decision, or `expired` if nobody answered in time and that ends the job."""
-AnsweredBy = Literal["editor", "admin", "owner"]
-
-TaskId = Annotated[str, Meta(description="The crew's task that the event is about")]
-Agent = Annotated[str, Meta(description="Name of the agent at work")]
-Code = Annotated[
-    str, Meta(description="What went wrong, as a code for programs, such as `TIMEOUT`")
-]
-Comment = Annotated[str, Meta(description="What the person said about it")]
-
-
-class Header(Struct, frozen=True):
-    """What every event has."""
-
-    job_id: Annotated[str, Meta(description="The job that the event belongs to")]
-    seq: Annotated[
-        int,
-        Meta(
-            ge=1,
-            description="Number of the event in its job: 1, 2, 3 … with no gap and no repeat, "
-            "across crashes and attempts",
-        ),
-    ]
-    timestamp: Annotated[
-        datetime, Meta(tz=True, description="When it happened: RFC 3339, UTC, in milliseconds")
-    ]
-    attempt: Annotated[
-        int,
-        Meta(
-            ge=0,
-            description="How often a worker had claimed the job: 1 in its first run, higher after "
-            "each resume, 0 if it ended before any worker took it",
-        ),
-    ]
-
-
-class Body(Struct, frozen=True, kw_only=True, tag_field="type"):
-    """Base of the event types: the fields that an event has besides its header."""
-
-    @property
-    def type(self) -> str:
-        return str(self.__struct_config__.tag)
-
-
-class TerminalBody(Body, frozen=True, kw_only=True):
-    """Base of the terminal events. Exactly one of them is the last event of every job."""
+from common.contracts.event_base import Agent, Body, Code, Comment, TaskId
+from common.contracts.event_base import AnsweredBy as AnsweredBy
+from common.contracts.event_base import Decision as Decision
+from common.contracts.event_base import EventType as EventType
+from common.contracts.event_base import Header as Header
+from common.contracts.event_base import Outcome as Outcome
+from common.contracts.event_base import QuestionKind as QuestionKind
+from common.contracts.event_base import TerminalBody as TerminalBody
 
 
 class ExecutionStart(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_START.value):

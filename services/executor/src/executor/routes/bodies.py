@@ -290,26 +290,6 @@ class PerformanceFigures(AnswerModel):
     crews: list[CrewFigures]
 
 
-class Head(AnswerModel):
-    job_id: str
-    workspace_id: str
-    status: str
-    last_seq: int
-
-
-class HeadsWanted(RequestModel):
-    job_ids: Annotated[list[str], Field(max_length=5_000)]
-
-
-class ShortHead(AnswerModel):
-    status: str
-    last_seq: int
-
-
-class Heads(AnswerModel):
-    heads: dict[str, ShortHead]
-
-
 def accepted_execution(accepted: Accepted) -> ExecutionAccepted:
     """Return the response to the submission of a job."""
     return ExecutionAccepted(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Query, Request, Response
 
 from common.contracts.replay import EVENT_LINES, ReplayHead, join_lines
 from common.web.access import Overseer, PeerService
-from executor.routes.bodies import Head, Heads, HeadsWanted, ShortHead
+from executor.routes.internal_bodies import Head, Heads, HeadsWanted, ShortHead
 from executor.routes.use_cases import Use
 
 router = APIRouter(prefix="/internal/executions", include_in_schema=False)
