@@ -10,11 +10,6 @@ MEANINGS = {
     "a backend is away": "It answered 15 seconds ago and does not now; `kasal_backend_up` is 0.",
     "a request cannot be answered now": "Another service cannot be reached; the request was answered 503 or 504.",
     "the database does not answer": "A request was answered 503. Runs wait and write later.",
-    "the database stopped answering and is killed": (
-        "The database of `make run` was silent for `KASAL_DATABASE_SILENCE`. It is restarted, at most "
-        "three times in ten minutes. What it had acknowledged is in its journal."
-    ),
-    "the database was started again": "Services reconnect by themselves, and runs continue.",
     "a database call failed": "MongoDB refused a command: a bug or a broken index; answered 500.",
     "a blob is damaged": "Its pieces are not what was stored: restore a backup. The reader got an error.",
     "a blob's pieces are left to the sweep": (
@@ -118,10 +113,6 @@ MEANINGS = {
         "Writes were still waiting for the disk `seconds` after the end. What was acknowledged is kept."
     ),
     # Jobs
-    "the database waits for room on its disk": (
-        "It failed because its disk is full. It is restarted when `bytes_needed` are free in "
-        "`folder`."
-    ),
     "a job is given up": "It has lost as many workers as it may: `ATTEMPTS_EXHAUSTED`.",
     "a job waits for its crew": "Crews does not answer; the job stays queued and is retried.",
     "a job is handed back: it is not run here": "After a store outage; another claim takes it.",

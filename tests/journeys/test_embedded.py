@@ -1,10 +1,11 @@
 """`make run` again, after a crash, and where it cannot start."""
 
 import asyncio
+import contextlib
 import json
 import os
-import signal
 import socket
+import sqlite3
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -58,9 +59,13 @@ class Home:
         await person.login()
         return person
 
-    @property
-    def database_pid(self) -> int:
-        return int((self.folder / "data" / "mongo" / "pid").read_text().split()[0])
+    async def refused(self, **settings: str) -> str:
+        """Start it, and return the one line with which it refuses."""
+        process = await self.start(**settings)
+        _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+        assert process.returncode == 1
+        assert said.decode().count("\n") == 1, said.decode()
+        return said.decode()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -107,39 +112,64 @@ async def test_a_taken_port_is_one_line(home: Home) -> None:
     assert str(home.port) in said.decode()
 
 
-async def test_a_dead_database_ends_the_platform_with_one_line(home: Home) -> None:
+async def test_it_has_no_child_process_and_a_second_one_is_refused(home: Home) -> None:
     process = await home.start()
     await printed(process, "Kasal is up")
-    os.kill(home.database_pid, signal.SIGKILL)
-    _, said = await asyncio.wait_for(process.communicate(), timeout=30)
-    assert process.returncode == 1
-    assert said.decode().splitlines()[-1].startswith("SecantusDB has ended")
-    assert "Traceback" not in said.decode()
+    assert Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() == ""
+    files = sorted(path.name for path in (home.folder / "data" / "db").glob("*.sqlite"))
+    assert files == ["auth.sqlite", "crews.sqlite", "executor.sqlite"]
+    said = await home.refused(KASAL_PORT=str(free_port()))
+    assert str(home.folder / "data") in said
+    assert f"process {process.pid}" in said
+    process.kill()
+    await process.communicate()
+    second = await home.start()
+    await printed(second, "Kasal is up")
+    assert await ended(second) == 0
 
 
-async def test_a_job_outlives_a_database_that_locks_up(home: Home) -> None:
-    process = await home.start(KASAL_DATABASE_SILENCE="2")
+async def test_data_that_it_cannot_use_is_one_line(home: Home) -> None:
+    earlier = home.folder / "data" / "mongo"
+    earlier.mkdir(parents=True)
+    said = await home.refused()
+    assert str(earlier) in said
+    assert "make import-data" in said
+    earlier.rmdir()
+
+    process = await home.start()
     await printed(process, "Kasal is up")
-    async with aiohttp.ClientSession() as http:
-        user = await home.user(http)
-        crew_id = await user.crew("Before", "Then hold:lock", "After", model="gpt-4")
-        job_id = await user.start(crew_id)
-        watching = asyncio.create_task(user.watch(job_id))
-        await home.model.held("lock")
-        locked = home.database_pid
-        os.kill(locked, signal.SIGSTOP)
-        home.model.release("lock")
-        events = await watching
-        assert events[-1]["type"] == "execution_complete"
-        assert [event["type"] for event in events].count("task_start") == 3
-        assert home.database_pid != locked
-    process.terminate()
-    _, said = await asyncio.wait_for(process.communicate(), timeout=30)
-    assert process.returncode == 0
-    told = [json.loads(line)["event"] for line in said.decode().splitlines()]
-    assert told.count("the database stopped answering and is killed") == 1
-    assert told.count("the database was started again") == 1
-    assert "Traceback" not in said.decode()
+    assert await ended(process) == 0
+    file = home.folder / "data" / "db" / "crews.sqlite"
+    whole = file.read_bytes()
+    file.write_bytes(whole[:8_192] + b"?" * (len(whole) - 8_192))
+    said = await home.refused()
+    assert f"{file} is damaged" in said
+    assert "make restore" in said
+
+    file.write_bytes(whole)
+    with contextlib.closing(sqlite3.connect(file)) as newer:
+        newer.execute("PRAGMA user_version = 1000")
+    said = await home.refused()
+    assert f"{file} was written by a newer release" in said
+
+
+async def test_the_doctor_is_content_with_a_running_platform(home: Home) -> None:
+    process = await home.start()
+    await printed(process, "Kasal is up")
+    doctor = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "kasal_platform", "doctor"),
+        env=home.environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    said, faults = await asyncio.wait_for(doctor.communicate(), timeout=30)
+    assert (doctor.returncode, faults.decode()) == (0, ""), said.decode()
+    lines = said.decode().splitlines()
+    assert f"ok     Kasal answers on port {home.port} of 127.0.0.1" in lines
+    assert f"ok     {home.folder / 'data'} is in use by process {process.pid}" in lines
+    for service in ("auth", "crews", "executor"):
+        assert any(f"{service}.sqlite is whole" in line for line in lines)
+    assert await ended(process) == 0
 
 
 async def test_a_wrong_setting_is_one_line(home: Home) -> None:

@@ -17,7 +17,7 @@ build() { # build NAME FILE: in an empty context but for the lock
 
 context=$(mktemp -d)
 trap 'rm -rf "$context"' EXIT
-cp "$root/requirements.lock" mongod.sh mongosh.py "$context/"
+cp "$root/requirements-dev.lock" mongod.sh mongosh.py "$context/"
 if ! docker image inspect kasal-standin/debian >/dev/null 2>&1; then
 	debootstrap --variant=minbase --include=ca-certificates,netbase,tzdata "$suite" "$context/debian" >"$context/log" ||
 		{ tail -n 5 "$context/log" >&2; exit 1; }

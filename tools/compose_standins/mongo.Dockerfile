@@ -2,9 +2,9 @@
 # and mongosh are not (mongosh.py does what docker-compose.yml asks of it).
 ARG PYTHON_IMAGE
 FROM ${PYTHON_IMAGE}
-COPY requirements.lock /tmp/
+COPY requirements-dev.lock /tmp/
 RUN python3 -m venv /opt/secantus \
-	&& /opt/secantus/bin/pip install --quiet --no-cache-dir --require-hashes --no-deps -r /tmp/requirements.lock \
+	&& /opt/secantus/bin/pip install --quiet --no-cache-dir --require-hashes --no-deps -r /tmp/requirements-dev.lock \
 	&& groupadd --gid 999 mongodb \
 	&& useradd --uid 999 --gid mongodb --home-dir /data/db mongodb \
 	&& install -d -o mongodb -g mongodb /data/db /data/configdb

@@ -16,7 +16,7 @@ class Settings(CommonSettings):
 
     log_level: LogLevel = "WARNING"
     data_dir: Path = Path(".kasal")
-    """Where the database, the secrets and the crews' files live."""
+    """Where the databases, the secrets and the crews' files live."""
     allowed_hosts: str = ""
     """Host names under which clients may reach it; by default `localhost`, `127.0.0.1`, `[::1]` and `KASAL_HOST`."""
     demo: bool = True
@@ -29,9 +29,6 @@ class Settings(CommonSettings):
     """A literal token that gives access to the sandbox workspace."""
     migrate_on_start: bool = True
     """Migrate the database at the start, as `migrate` does, instead of only checking its version."""
-    database_silence: float = Field(default=20, ge=1, le=600)
-    """Seconds without an answer after which its database is killed and restarted. Longer than any single
-    answer takes, and short enough for runs to wait for it (`KASAL_STORE_PATIENCE`)."""
     workers: int = Field(default=1, ge=1, le=16)
     """Worker processes that `make stack` starts, but at least two."""
 

@@ -9,7 +9,7 @@ from pymongo import MongoClient
 
 from common.settings import CommonSettings, MongoSettings, load
 from kasal_platform.config import Settings
-from kasal_platform.local import secantus
+from kasal_platform.data_folder import databases_url, hold, refuse_earlier_data
 
 
 class BackupRefused(Exception):  # noqa: N818 - it says what happened
@@ -25,22 +25,17 @@ class _Choice(CommonSettings):
 
 @contextlib.contextmanager
 def given_databases() -> Iterator[MongoSettings]:
-    """Yield the settings of KASAL_MONGO_URL, or start the database of `run` for the block.
+    """Yield the settings of KASAL_MONGO_URL, or have the data folder of `run` for the block.
 
-    Raises `ProgramFailed` if that is in use or cannot be started.
+    Raises `FolderRefused` if that is in use.
     """
     choice = load(_Choice)
     if choice.mongo_url:
         yield load(MongoSettings)
         return
-    folder = choice.data_dir / "mongo"
-    program = secantus.program(folder.resolve())
-    program.start()
-    try:
-        program.wait()
-        yield load(MongoSettings, mongo_url=program.url)
-    finally:
-        program.stop()
+    with hold(choice.data_dir):
+        refuse_earlier_data(choice.data_dir)
+        yield load(MongoSettings, mongo_url=databases_url(choice.data_dir))
 
 
 def client_of(settings: MongoSettings) -> MongoClient[dict[str, Any]]:

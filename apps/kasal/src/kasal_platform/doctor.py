@@ -15,15 +15,18 @@ from typing import Any, Literal
 from common.backends import takes_writes
 from common.settings import CommonSettings, MongoSettings, load
 from kasal_platform.config import Settings
-from kasal_platform.local import rabbitmq, secantus
+from kasal_platform.data_folder import FolderRefused, database_file, holder, refuse_earlier_data
+from kasal_platform.local import rabbitmq
 from kasal_platform.local import redis as redis_program
-from kasal_platform.local.program import ProgramFailed
-from kasal_platform.services import services
+from kasal_platform.services import keeping_services, services
 
 _PYTHONS = ((3, 11), (3, 12), (3, 13))
 _LEAST_ROOM = 200 * 1024 * 1024
 _ENOUGH_ROOM = 2 * 1024 * 1024 * 1024
 _WITHIN = 5.0
+_TITLE = b'"title": "Kasal API"'
+_BEGINNING = 4_096
+"""Bytes of the API's document that contain its title."""
 _SERVERS = ("KASAL_MONGO_URL", "KASAL_AMQP_URL", "KASAL_REDIS_URL")
 
 
@@ -44,7 +47,10 @@ async def examine() -> list[Finding]:
         settings = load(Settings)
     except SystemExit:
         return findings  # the check of the settings says what is wrong
-    return [*findings, look_at_disk(settings.data_dir), look_at_port(settings.host, settings.port)]
+    if not apart:
+        findings += await look_at_databases(settings.data_dir)
+    port = await look_at_port(settings.host, settings.port)
+    return [*findings, look_at_disk(settings.data_dir), port]
 
 
 def look_at_python() -> Finding:
@@ -141,25 +147,44 @@ def look_at_stand_ins() -> list[Finding]:
     if importlib.util.find_spec("fakeredis") is None:
         stand_ins = Finding("wrong", "fakeredis is missing: install kasal-platform[embedded]")
     return [
-        _look_at_secantus(),
         stand_ins,
         _look_at_program("RabbitMQ", "rabbitmq-server", installed=rabbitmq.installed()),
         _look_at_program("Redis", "redis-server", installed=redis_program.installed()),
     ]
 
 
-def _look_at_secantus() -> Finding:
-    try:
-        secantus.server()
-    except ProgramFailed as fault:
-        return Finding("wrong", f"{fault}: install kasal-platform[embedded]")
-    return Finding("ok", "SecantusDB, the database of `run`, is installed")
-
-
 def _look_at_program(name: str, program: str, *, installed: bool) -> Finding:
     if installed:
         return Finding("ok", f"{name} for `stack`: {program} is installed")
     return Finding("note", f"{name} for `stack`: no {program} here; `run` does without")
+
+
+async def look_at_databases(data_dir: Path) -> list[Finding]:
+    """Read the databases of `run` from end to end; the platform may be running."""
+    try:
+        refuse_earlier_data(data_dir)
+    except FolderRefused as fault:
+        return [Finding("wrong", str(fault))]
+    files = [database_file(data_dir, service) for service in keeping_services()]
+    found = [await asyncio.to_thread(_look_at_file, file) for file in files if file.exists()]
+    if not found:
+        found = [Finding("ok", f"{data_dir} holds no data yet")]
+    user = holder(data_dir)
+    if user is not None:
+        found.append(Finding("ok", f"{data_dir} is in use by process {user}"))
+    return found
+
+
+def _look_at_file(file: Path) -> Finding:
+    from pymongo.errors import PyMongoError
+
+    from kasal_platform.embedded.sqlite.checking import check_file
+
+    try:
+        check_file(file)
+    except PyMongoError as fault:
+        return Finding("wrong", str(fault))
+    return Finding("ok", f"{file} is whole ({file.stat().st_size // 1024**2:,} MB)")
 
 
 def look_at_disk(folder: Path) -> Finding:
@@ -175,16 +200,31 @@ def look_at_disk(folder: Path) -> Finding:
     return Finding("ok" if free >= _ENOUGH_ROOM else "note", text)
 
 
-def look_at_port(host: str, port: int) -> Finding:
+async def look_at_port(host: str, port: int) -> Finding:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     with socket.socket(family) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as fault:
+            if await _is_kasal(host, port):
+                return Finding("ok", f"Kasal answers on port {port} of {host}")
             return Finding(
                 "wrong",
                 f"port {port} of {host} cannot be used ({fault.strerror}): "
                 "stop what listens there, or set KASAL_PORT",
             )
     return Finding("ok", f"port {port} of {host} is free")
+
+
+async def _is_kasal(host: str, port: int) -> bool:
+    """Return whether what listens there is a gateway of this platform."""
+    import aiohttp
+
+    url = f"http://{f'[{host}]' if ':' in host else host}:{port}/openapi.json"
+    within = aiohttp.ClientTimeout(total=_WITHIN)
+    try:
+        async with aiohttp.ClientSession(timeout=within) as http, http.get(url) as answer:
+            return _TITLE in await answer.content.read(_BEGINNING)
+    except (aiohttp.ClientError, TimeoutError):
+        return False

@@ -1,11 +1,14 @@
 """The schemas of all services with data, which operators migrate, back up and restore together."""
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 
 from common.settings import MongoSettings
-from common.storage import migrations, mongo
+from common.storage import migrations
 from common.storage.migrations import Schema, Tell
+from common.storage.ports import Database
+from kasal_platform.embedded.backends import InProcessBackends
 from kasal_platform.services import keeping_services
 
 SCHEMAS: Mapping[str, Schema] = {
@@ -15,13 +18,22 @@ SCHEMAS: Mapping[str, Schema] = {
 
 async def migrate_all(settings: MongoSettings, tell: Tell) -> None:
     """Migrate every database to the schema of this code. Raises `SchemaMismatch`."""
-    async with mongo.connect(settings) as client:
-        for service, schema in SCHEMAS.items():
-            await migrations.migrate(mongo.database(client, settings, service), schema, tell)
+    for service, schema in SCHEMAS.items():
+        async with _database(settings, service) as database:
+            await migrations.migrate(database, schema, tell)
 
 
 async def check_all(settings: MongoSettings) -> None:
     """Raise `SchemaMismatch` for the first database that this code cannot work with as it is."""
-    async with mongo.connect(settings) as client:
-        for service, schema in SCHEMAS.items():
-            await migrations.check(mongo.database(client, settings, service), schema)
+    for service, schema in SCHEMAS.items():
+        async with _database(settings, service) as database:
+            await migrations.check(database, schema)
+
+
+@asynccontextmanager
+async def _database(settings: MongoSettings, service: str) -> AsyncIterator[Database]:
+    opened = InProcessBackends().database(settings, service)
+    try:
+        yield opened.database
+    finally:
+        await opened.close()

@@ -9,10 +9,9 @@ from typing import Self
 from common.settings import CommonSettings, load
 from executor.config import Settings as ExecutorSettings
 from kasal_platform.config import Settings, secrets_in
-from kasal_platform.embedded.database import WatchedDatabase
 from kasal_platform.keeping import KeptPart
 from kasal_platform.local import finding
-from kasal_platform.local.program import LocalProgram, free_port
+from kasal_platform.local.program import free_port
 from kasal_platform.parts import Backend, Process, StackPart
 from kasal_platform.services import services
 
@@ -189,13 +188,10 @@ class Stack:
             KeptPart(name, part.wait_for_exit, part.start, part.ready)
             for name, part in self.processes.items()
         ]
-        return processes + [self._kept_backend(name, part) for name, part in self.backends.items()]
-
-    def _kept_backend(self, name: str, part: Backend) -> KeptPart:
-        ended = part.program.wait_for_exit
-        if name == "mongo" and isinstance(part.program, LocalProgram):
-            ended = WatchedDatabase(part.program, self._settings.database_silence).wait_until_lost
-        return KeptPart(name, ended, part.start, part.ready)
+        return processes + [
+            KeptPart(name, part.program.wait_for_exit, part.start, part.ready)
+            for name, part in self.backends.items()
+        ]
 
     def hasten(self) -> None:
         """Make stopping processes stop waiting for calls."""

@@ -1,14 +1,18 @@
 """The doctor's checks that need no server."""
 
+import os
 import socket
 import sys
 from pathlib import Path
 
 import pytest
 
+from common.settings import MongoSettings
 from kasal_platform import doctor
 from kasal_platform.commands.doctor import main
+from kasal_platform.data_folder import database_file, databases_url, hold
 from kasal_platform.doctor import Finding
+from kasal_platform.embedded.backends import InProcessBackends
 
 VARIABLES = ("KASAL_MONGO_URL", "KASAL_AMQP_URL", "KASAL_REDIS_URL", "KASAL_SERVICE_SECRET")
 
@@ -54,7 +58,7 @@ def test_missing_stand_ins_are_wrong_and_missing_servers_are_not(
     monkeypatch.setattr(doctor.rabbitmq, "installed", lambda: False)
     monkeypatch.setattr(doctor.redis_program, "installed", lambda: False)
     states = [finding.state for finding in doctor.look_at_stand_ins()]
-    assert states == ["wrong", "wrong", "note", "note"]
+    assert states == ["wrong", "note", "note"]
 
 
 def test_a_file_in_the_place_of_the_data_is_wrong(tmp_path: Path) -> None:
@@ -74,13 +78,55 @@ def test_a_disk_needs_room(
     assert (found.state, found.text.split(" MB")[0]) == (state, f"{megabytes:,}")
 
 
-def test_a_port_that_is_taken_is_wrong() -> None:
+async def test_a_port_that_is_taken_is_wrong(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def is_kasal(host: str, port: int) -> bool:
+        return False
+
+    monkeypatch.setattr(doctor, "_is_kasal", is_kasal)
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
-        found = doctor.look_at_port("127.0.0.1", port)
+        found = await doctor.look_at_port("127.0.0.1", port)
     assert found.state == "wrong"
     assert f"port {port} of 127.0.0.1 cannot be used" in found.text
-    assert doctor.look_at_port("127.0.0.1", port).state == "ok"
+    assert (await doctor.look_at_port("127.0.0.1", port)).state == "ok"
+
+
+async def _file(data_dir: Path, service: str) -> Path:
+    url = databases_url(data_dir)
+    opened = InProcessBackends().database(MongoSettings(mongo_url=url), service)
+    things = opened.database["things"]
+    await things.insert_many([{"_id": number, "text": "x" * 500} for number in range(200)])
+    await opened.close()
+    return database_file(data_dir, service)
+
+
+async def test_databases_are_read_from_end_to_end(tmp_path: Path) -> None:
+    [finding] = await doctor.look_at_databases(tmp_path)
+    assert finding == Finding("ok", f"{tmp_path} holds no data yet")
+    file = await _file(tmp_path, "auth")
+    [finding] = await doctor.look_at_databases(tmp_path)
+    assert finding == Finding("ok", f"{file} is whole (0 MB)")
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-20_480] + b"?" * 20_480)
+    [finding] = await doctor.look_at_databases(tmp_path)
+    assert finding.state == "wrong"
+    assert f"{file} is damaged" in finding.text
+    assert "make restore" in finding.text
+
+
+async def test_a_running_platform_is_nothing_wrong(tmp_path: Path) -> None:
+    await _file(tmp_path, "auth")
+    with hold(tmp_path):
+        states = {found.text: found.state for found in await doctor.look_at_databases(tmp_path)}
+    assert states[f"{tmp_path} is in use by process {os.getpid()}"] == "ok"
+    assert set(states.values()) == {"ok"}
+
+
+async def test_data_of_an_earlier_release_is_wrong(tmp_path: Path) -> None:
+    (tmp_path / "mongo").mkdir()
+    [finding] = await doctor.look_at_databases(tmp_path)
+    assert finding.state == "wrong"
+    assert "make import-data" in finding.text
 
 
 def test_it_ends_with_1_when_something_is_wrong(

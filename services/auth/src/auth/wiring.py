@@ -48,7 +48,6 @@ from common.security.sealing import CannotOpen, Sealer
 from common.security.tokens import TokenVerifier
 from common.settings import MongoSettings
 from common.storage.migrations import prepare, run
-from common.storage.mongo import Serving
 from common.storage.ports import Database, OpenDatabase
 from common.telemetry import Telemetry
 from common.web.http import create_app
@@ -147,7 +146,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         ],
         lifespan=lambda _: _running(parts),
         checks={
-            "mongo": Serving(parts.opened.database),
+            "mongo": parts.opened.check,
             "redis": ask_redis,
             "bus": parts.bus.ping,
         },

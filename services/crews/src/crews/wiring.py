@@ -19,7 +19,6 @@ from common.security.rotation import RotatingSecret
 from common.security.sealing import Sealer
 from common.security.tokens import TokenVerifier
 from common.storage.migrations import prepare, run
-from common.storage.mongo import Serving
 from common.storage.ports import Database
 from common.telemetry import Telemetry
 from common.web.http import create_app
@@ -148,7 +147,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         telemetry=telemetry,
         routers=[module.router for module in (crews, agents, tasks, tools, memory, internal)],
         lifespan=lifespan,
-        checks={"mongo": Serving(crews_database), "bus": bus.ping},
+        checks={"mongo": held.check, "bus": bus.ping},
         needed={"mongo"},  # what runs send waits on the bus; nobody's request does
         verifier=TokenVerifier(RemoteKeys(auth)),
     )

@@ -21,7 +21,6 @@ from common.process.watching import BackendWatch
 from common.security.keys import RemoteKeys
 from common.security.tokens import TokenVerifier
 from common.storage.migrations import prepare, run
-from common.storage.mongo import Serving
 from common.storage.ports import Database, OpenDatabase
 from common.telemetry import Telemetry
 from common.web.http import create_app
@@ -77,7 +76,7 @@ class _Connections:
         return self.opened.database
 
     def checks(self) -> dict[str, Check]:
-        return {"mongo": Serving(self.database), "bus": self.bus.ping}
+        return {"mongo": self.opened.check, "bus": self.bus.ping}
 
     async def prepare(self, settings: Settings) -> None:
         await prepare(self.database, SCHEMA, migrating=settings.migrate_on_start)

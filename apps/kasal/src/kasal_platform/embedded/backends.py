@@ -1,32 +1,48 @@
-"""A bus and a Redis inside this process, shared by the services that are handed one `Backends`."""
+"""Databases, a bus and a Redis inside this process, shared by the services that are handed one `Backends`."""
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from redis.asyncio import Redis
 
-from common.backends import IN_PROCESS, Backends
+from common.backends import IN_FILES, IN_PROCESS, Backends
 from common.bus import Bus
-from common.settings import BusSettings, RedisSettings
+from common.settings import BusSettings, MongoSettings, RedisSettings
 from common.storage.mongo import is_away
+from common.storage.ports import OpenDatabase
 from common.telemetry import Telemetry
 from kasal_platform.embedded.bus import InProcessBroker, InProcessBus
 
 if TYPE_CHECKING:
     from fakeredis import FakeServer
 
+    from kasal_platform.embedded.databases import SharedFiles
+
 
 class InProcessBackends(Backends):
-    """Serves `memory://` URLs from this process, and all others as `Backends` does."""
+    """Serves `memory://` and `sqlite://` URLs from this process, and all others as `Backends` does."""
 
     def __init__(self) -> None:
         self._broker = InProcessBroker()
+        self._files: dict[Path, SharedFiles] = {}
 
     @cached_property
     def _server(self) -> "FakeServer":
         from fakeredis import FakeServer  # 14 MB, which a worker or a relay need not hold
 
         return FakeServer()
+
+    def database(
+        self, settings: MongoSettings, service: str, telemetry: Telemetry | None = None
+    ) -> OpenDatabase:
+        if not settings.mongo_url.startswith(IN_FILES):
+            return super().database(settings, service, telemetry)
+        from kasal_platform.embedded.databases import SharedFiles, folder_of
+
+        folder = folder_of(settings.mongo_url)
+        files = self._files.setdefault(folder, SharedFiles(folder))
+        return files.open(service, settings.mongo_timeout_ms / 1000, telemetry)
 
     def bus(self, settings: BusSettings, telemetry: Telemetry) -> Bus:
         if settings.amqp_url.startswith(IN_PROCESS):

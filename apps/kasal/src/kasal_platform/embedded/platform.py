@@ -10,23 +10,30 @@ from pathlib import Path
 from typing import Any, Self
 
 from fastapi import FastAPI
+from pymongo.errors import PyMongoError
 from starlette.types import ASGIApp
 
 import executor.config
 import executor.wiring
 from common.logs import bind_service, get_logger
 from common.process.starting import CannotStart, refusal
-from common.settings import load
+from common.settings import MongoSettings, load
+from common.storage.mongo import is_away
+from common.storage.ports import OpenDatabase
 from common.telemetry import Telemetry
 from common.web.server import Server, bind_unix, metrics_app, server_for
 from executor.process.worker import WorkerProcess
 from kasal_platform.config import Secrets, Settings
+from kasal_platform.data_folder import database_file, databases_url
 from kasal_platform.embedded.backends import InProcessBackends
-from kasal_platform.services import FRONT_DOOR, inner_services, services
+from kasal_platform.embedded.sqlite.checking import check_file
+from kasal_platform.services import FRONT_DOOR, inner_services, keeping_services, services
 
 _ENDING = 12.0
 """Seconds that a service may take to end. A worker hands its jobs back within 10, plus the time for calls
 that must not be made twice."""
+_CHECKING = 0.3
+"""Seconds for the check of a file at the start: a small one is read as a whole. `doctor` reads all of any."""
 log = get_logger(__name__)
 
 
@@ -45,7 +52,6 @@ class Platform:
         self,
         settings: Settings,
         secrets: Secrets,
-        mongo_url: str,
         entry: socket.socket,
         metrics: socket.socket | None,
         prepare: Callable[["Platform"], Awaitable[None]] | None = None,
@@ -57,7 +63,7 @@ class Platform:
         self._metrics = metrics
         # In the system's temporary folder: the path of a Unix socket has at most 104 bytes.
         self._sockets = Path(tempfile.mkdtemp(prefix="kasal-"))
-        self._given = self._shared_settings(secrets, mongo_url)
+        self._given = self._shared_settings(secrets)
         self._servers: dict[str, Server] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
         self._worker_stop = asyncio.Event()
@@ -65,6 +71,7 @@ class Platform:
         self._drain_seconds = 0.0
         self.on_wait: Callable[[Sequence[str]], None] = lambda _: None
         self.apps: dict[str, FastAPI] = {}
+        self._databases: list[OpenDatabase] = []
 
     async def __aenter__(self) -> Self:
         try:
@@ -77,10 +84,10 @@ class Platform:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    def _shared_settings(self, secrets: Secrets, mongo_url: str) -> Mapping[str, Any]:
+    def _shared_settings(self, secrets: Secrets) -> Mapping[str, Any]:
         urls = {f"{name}_url": f"unix://{self._sockets / name}.sock" for name in inner_services()}
         return {
-            "mongo_url": mongo_url,
+            "mongo_url": databases_url(self._settings.data_dir),
             "amqp_url": "memory://",
             "redis_url": "memory://",
             "service_secret": secrets.service_secret,
@@ -94,6 +101,7 @@ class Platform:
         }
 
     async def _start(self) -> None:
+        await self._open_databases()
         executor_settings = load(executor.config.Settings, **self._given)
         self.apps = {name: self._build(name) for name in inner_services()}
         for name, app in self.apps.items():
@@ -113,6 +121,21 @@ class Platform:
         self._run("worker", worker.run(self._worker_stop))
         self._serve_metrics(door.state.telemetry, worker.telemetry)
         await self._wait_until_started()
+
+    async def _open_databases(self) -> None:
+        """Open the file of each service, so that a faulty one refuses the start in one line."""
+        settings = load(MongoSettings, **self._given)
+        for service in keeping_services():
+            file = database_file(self._settings.data_dir, service)
+            opened = self.backends.database(settings, service)
+            self._databases.append(opened)
+            try:
+                if file.exists():
+                    await asyncio.to_thread(check_file, file, _CHECKING)
+                await opened.database.command("ping")
+            except PyMongoError as fault:
+                if not is_away(fault):  # a full disk, for example, is waited for
+                    raise PlatformFailed(str(fault)) from fault
 
     def _build(self, name: str) -> FastAPI:
         settings = load(importlib.import_module(f"{name}.config").Settings, **self._given)
@@ -174,6 +197,8 @@ class Platform:
             if name in self._servers:
                 self._servers[name].stop()
                 await self._wait_for_end(name)
+        for database in self._databases:
+            await database.close()
         shutil.rmtree(self._sockets, ignore_errors=True)
 
     def hasten(self) -> None:

@@ -14,24 +14,30 @@ from common.settings import load
 from common.web.server import bind_tcp, on_stop_signal
 from kasal_platform.config import Settings, secrets_in
 from kasal_platform.console import say
-from kasal_platform.local import secantus
-from kasal_platform.local.program import LocalProgram, ProgramFailed
+from kasal_platform.data_folder import hold, refuse_earlier_data
 
 if TYPE_CHECKING:
-    from kasal_platform.embedded.database import WatchedDatabase
     from kasal_platform.embedded.platform import Platform
 
 log = get_logger(__name__)
 
-_DATABASE_GRACE = 4.0
-"""It takes 2 s to end and sometimes ignores the request; its acknowledged writes are safe."""
-
 
 async def serve_until_stopped() -> None:
-    """Serve until told to stop; exit with one line if that cannot continue."""
+    """Serve until told to stop; exit with one line if that cannot continue.
+
+    Raises `FolderRefused` if the data folder is another process' or of an earlier release.
+    """
     settings = load(Settings)
     configure_logging(settings.log_level, settings.log_format, "embedded")
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    with hold(settings.data_dir):
+        refuse_earlier_data(settings.data_dir)
+        ended = await _start(settings)
+    if ended is not None:
+        sys.exit(ended)
+
+
+async def _start(settings: Settings) -> str | None:
+    """Bind the ports and serve; return why that could not continue, or None."""
     entry = bind_tcp(settings.host, settings.port)
     metrics = None
     if settings.metrics_port is not None:
@@ -39,17 +45,7 @@ async def serve_until_stopped() -> None:
     say("Kasal is starting ...")
     stopping = _Stopping()
     on_stop_signal(stopping.begin, lambda: stopping.hasten())
-    try:
-        database = secantus.program(settings.data_dir.resolve() / "mongo")
-        database.start()
-        try:
-            ended = await _serve(settings, database, entry, metrics, stopping)
-        finally:
-            database.stop(_DATABASE_GRACE)
-    except ProgramFailed as fault:
-        ended = str(fault)
-    if ended is not None:
-        sys.exit(ended)
+    return await _serve(settings, entry, metrics, stopping)
 
 
 class _Stopping:
@@ -73,23 +69,20 @@ def _say_waits(jobs: Sequence[str]) -> None:
 
 async def _serve(
     settings: Settings,
-    database: LocalProgram,
     entry: socket.socket,
     metrics: socket.socket | None,
     stopping: _Stopping,
 ) -> str | None:
     """Serve until told to stop; return why it could not continue, or None."""
-    # Imported while the database starts, since the services' libraries take most of the startup time. What
-    # they create stays for good; garbage collections of it took a quarter of the time.
+    # What the services' libraries create stays for good; garbage collections of it took a quarter of the
+    # time of the start.
     gc.disable()
     from kasal_platform.embedded import demo
-    from kasal_platform.embedded.database import WatchedDatabase
     from kasal_platform.embedded.platform import Platform, PlatformFailed
 
     gc.freeze()
     gc.enable()
 
-    await database.ready()
     secrets = secrets_in(settings.data_dir)
 
     async def prepare(platform: Platform) -> None:
@@ -97,34 +90,31 @@ async def _serve(
             await demo.prepare(platform, settings)
 
     try:
-        async with Platform(settings, secrets, database.url, entry, metrics, prepare) as platform:
+        async with Platform(settings, secrets, entry, metrics, prepare) as platform:
             platform.on_wait, stopping.hasten = _say_waits, platform.hasten
             greeting = asyncio.create_task(_greet(platform, settings, entry))
             try:
-                watched = WatchedDatabase(database, settings.database_silence)
-                return await _until_end(stopping.told, platform, watched)
+                await _until_end(stopping.told, platform)
             finally:
                 greeting.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await greeting
     except PlatformFailed as fault:
         return str(fault)
+    return None
 
 
-async def _until_end(
-    stopped: asyncio.Event, platform: "Platform", database: "WatchedDatabase"
-) -> str | None:
+async def _until_end(stopped: asyncio.Event, platform: "Platform") -> None:
+    """Wait until told to stop. Raises `PlatformFailed` if a service ends by itself."""
     told = asyncio.create_task(stopped.wait())
     failed = asyncio.create_task(platform.wait_for_failure())
-    lost = asyncio.create_task(database.wait_until_lost())
     try:
-        await asyncio.wait((told, failed, lost), return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait((told, failed), return_when=asyncio.FIRST_COMPLETED)
         if failed.done():
             failed.result()
-        return lost.result() if lost.done() else None
     finally:
-        for task in (told, failed, lost):
-            task.cancel()
+        told.cancel()
+        failed.cancel()
 
 
 async def _greet(platform: "Platform", settings: Settings, entry: socket.socket) -> None:

@@ -1,7 +1,7 @@
 """Connections to MongoDB, and how stores see its documents and errors."""
 
 import asyncio
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,8 +81,11 @@ class StoreErrors(CommandListener, ServerHeartbeatListener):
             operation = event.command_name
             failure = event.failure
             kind = str(failure.get("codeName") or failure.get("errtype") or "_OTHER")
-        if kind == "CancelledError":  # a caller that disconnected, or a run that was cut off
-            return
+        if kind != "CancelledError":  # a caller that disconnected, or a run that was cut off
+            self.count(operation, kind)
+
+    def count(self, operation: str, kind: str) -> None:
+        """Count an operation that failed with this kind of error."""
         self._errors.add(1, {"db.operation.name": operation, "error.type": kind})
 
 
@@ -115,25 +118,6 @@ def database(
     """Return the database of the service `name`, which no other service opens."""
     options: CodecOptions[Document] = CodecOptions(tz_aware=True)
     return client.get_database(settings.mongo_database_prefix + name, codec_options=options)
-
-
-@dataclass(frozen=True, slots=True)
-class OpenMongo:
-    """A database with a client of its own. Fulfils `OpenDatabase`."""
-
-    client: Client
-    database: Database
-
-    async def close(self) -> None:
-        await self.client.close()
-
-
-def open_mongo(
-    settings: MongoSettings, service: str, telemetry: Telemetry | None = None
-) -> OpenMongo:
-    """Return the database of a service on `settings.mongo_url`; it connects when first used."""
-    client = connect(settings, telemetry)
-    return OpenMongo(client, database(client, settings, service))
 
 
 async def is_secantus(database: Database) -> bool:
@@ -198,12 +182,15 @@ _SEEN_FOR = 1.0
 class Serving:
     """A readiness check: whether a service's database can be read.
 
-    It reads a document, because a database that has panicked (its disk was full, for example) still answers
-    a `ping`. One read answers all concurrent callers, and those of the next second.
+    It reads a document, because a database whose storage has failed may still answer a `ping`. Then it does
+    what `further` does. One read answers all concurrent callers, and those of the next second.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(
+        self, database: Database, further: Callable[[], Awaitable[None]] | None = None
+    ) -> None:
         self._database = database
+        self._further = further
         self._reading: asyncio.Task[None] | None = None
         self._ended = float("-inf")
 
@@ -219,11 +206,34 @@ class Serving:
     async def _read(self) -> None:
         with pymongo.timeout(_READ_WITHIN):
             await self._database["schema"].find_one({}, {"_id": 1})
+        if self._further is not None:
+            await self._further()
 
     def _on_read_end(self, reading: asyncio.Task[None]) -> None:
         self._ended = reading.get_loop().time()
         if not reading.cancelled():
             reading.exception()  # the callers have it; if nobody waited, it is not a bug
+
+
+@dataclass(frozen=True, slots=True)
+class OpenMongo:
+    """A database with a client of its own. Fulfils `OpenDatabase`."""
+
+    client: Client
+    database: Database
+    check: Serving
+
+    async def close(self) -> None:
+        await self.client.close()
+
+
+def open_mongo(
+    settings: MongoSettings, service: str, telemetry: Telemetry | None = None
+) -> OpenMongo:
+    """Return the database of a service on `settings.mongo_url`; it connects when first used."""
+    client = connect(settings, telemetry)
+    opened = database(client, settings, service)
+    return OpenMongo(client, opened, Serving(opened))
 
 
 async def ensure_index(

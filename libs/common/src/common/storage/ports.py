@@ -130,5 +130,8 @@ class OpenDatabase(Protocol):
     @property
     def database(self) -> Database: ...
 
+    async def check(self) -> None:
+        """Return if the database can be used; otherwise raise PyMongo's exception. A readiness check."""
+
     async def close(self) -> None:
         """Close it; the database must not be used any more."""

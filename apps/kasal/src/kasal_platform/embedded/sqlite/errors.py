@@ -49,8 +49,17 @@ def pymongo_error(fault: sqlite3.Error, path: object) -> PyMongoError:
     if code in _FOR_THE_MOMENT:
         return OperationFailure(f"{path} is in use: {fault}.", _BUSY)
     if code in _BROKEN:
-        return FileDamaged(f"{path} is damaged ({fault}): restore a backup of it.", _DAMAGED)
+        return damage_error(path, fault)
     return OperationFailure(f"{path}: {fault}.", _UNKNOWN)
+
+
+def damage_error(path: object, reason: object) -> FileDamaged:
+    """Return the error for a damaged file."""
+    return FileDamaged(
+        f"{path} is damaged ({reason}). Stop the platform and bring the last backup back: "
+        "`make restore FOLDER=... DROP=1` (docs/how-to/backup.md).",
+        _DAMAGED,
+    )
 
 
 def too_late(seconds: float) -> NetworkTimeout:
