@@ -1,104 +1,116 @@
-"""Refuse a module of `domain/` whose tests cannot be found by its name.
+"""Refuse a module whose tests cannot be found by its name; `test_names.py MODULE` prints where they are.
 
-Whoever opens `domain/x.py` looks for `test_x.py` among the service's tests. Where a module's rules are tested
-with those of another one, `TOGETHER` says in which file. `make lint` runs this.
+The tests of a module are in files named after it (`x.py`: `test_x.py`, `test_x_more.py`), in files that import
+it, or in files whose docstring names it after `Covers:`, because they reach it over HTTP, the bus or a command.
+`make lint` runs this over all rooms of the services, `libs/common` and `apps/kasal`.
 """
 
+import ast
+import re
 import sys
+from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-PORTS = frozenset({"__init__", "ports"})
-TOGETHER = {
-    "auth.domain.errands": "integration/test_letters.py",
-    "auth.domain.logins.revocations": "unit/test_announcing.py",
-    "auth.domain.tokens.api_keys": "unit/test_issuer.py",
-    "auth.domain.tokens.identities": "unit/test_issuer.py",
-    "auth.domain.tokens.sandbox": "unit/test_sessions.py",
-    "auth.domain.tokens.workspace_keys": "unit/test_issuer.py",
-    "auth.domain.workspaces.belongings": "unit/test_invitations.py",
-    "auth.domain.workspaces.editor": "unit/test_memberships.py",
-    "auth.domain.workspaces.invitation": "unit/test_invitations.py",
-    "crews.domain.agent_catalog": "integration/test_service.py",
-    "crews.domain.composition": "unit/test_crew_catalog.py",
-    "crews.domain.context": "unit/test_crew.py",
-    "crews.domain.crew_changes": "unit/test_crew_catalog.py",
-    "crews.domain.crew_editor": "unit/test_crew_catalog.py",
-    "crews.domain.crew_rules": "unit/test_crew.py",
-    "crews.domain.faults": "unit/test_crew.py",
-    "crews.domain.origins": "integration/test_service.py",
-    "crews.domain.snapshots": "unit/test_crew_catalog.py",
-    "crews.domain.task_catalog": "integration/test_service.py",
-    "crews.domain.tool_catalog": "integration/test_service.py",
-    "crews.domain.tool_names": "unit/test_crew.py",
-    "events.domain.event": "unit/test_bodies.py",
-    "events.domain.feed": "unit/test_relay.py",
-    "events.domain.jobs": "unit/test_bodies.py",
-    "events.domain.token_lifetime": "unit/test_connections.py",
-    "events.domain.watch": "unit/test_relay.py",
-    "executor.domain.api.control": "integration/test_api.py",
-    "executor.domain.api.submission": "integration/test_api.py",
-    "executor.domain.ending.sweeper": "unit/domain/ending/test_settlement.py",
-    "executor.domain.ending.tallies": "integration/stores/test_lists.py",
-    "executor.domain.log.events": "unit/domain/log/test_records.py",
-    "executor.domain.log.execution": "unit/domain/log/test_state_machine.py",
-    "executor.domain.log.journal": "unit/domain/log/test_appender.py",
-    "executor.domain.log.questions": "unit/domain/api/test_answering.py",
-    "executor.domain.worker.intake": "unit/domain/worker/test_worker.py",
-    "executor.domain.worker.runs": "unit/domain/worker/test_worker.py",
-    "gateway.domain.addresses": "unit/test_admission.py",
-    "gateway.domain.plans": "unit/test_admission.py",
-}
-"""By module: the file that tests it, below the service's `tests/`."""
+PLAIN = frozenset(
+    {"__init__", "__main__", "ports", "wiring", "config", "bodies", "internal_bodies", "use_cases"}
+)
+"""Modules that only declare or put together: every test of their service needs them."""
+TESTED_AS_ONE = ("kasal_platform.embedded.sqlite.",)
+"""Packages whose tests, named after the package, try its modules together."""
 
 
-def main() -> None:
-    """Print each fault, and end the process with 1 if there are any."""
-    faults = untested_modules(ROOT) + stale_entries(ROOT)
-    if faults:
+def main(arguments: list[str]) -> None:
+    """Print the tests of the modules in `arguments`; without any, print each fault and end with 1."""
+    if arguments:
+        for name in arguments:
+            print(
+                name,
+                *sorted(str(path.relative_to(ROOT)) for path in tests_of(ROOT, name)),
+                sep="\n  ",
+            )
+        return
+    if faults := [*untested_modules(ROOT), *stale_names(ROOT)]:
         sys.exit("\n".join(faults))
 
 
-def untested_modules(root: Path) -> list[str]:
-    """Return a line for each module that neither a file's name nor `TOGETHER` leads to."""
-    return [
-        f"{name} has no tests of its name: add test_{name.rpartition('.')[2]}.py or name its tests in tools/test_names.py"
-        for name in modules(root)
-        if name not in TOGETHER and not _has_tests(root, name)
-    ]
+def untested_modules(root: Path) -> Iterator[str]:
+    """Yield a line for each module without a test file that leads to it."""
+    for name in modules(root):
+        if not name.startswith(TESTED_AS_ONE) and not tests_of(root, name):
+            stem = name.rpartition(".")[2]
+            yield (
+                f"{name} has no tests of its name: add test_{stem}.py, or name it after `Covers:` "
+                "in the docstring of the file that tests it"
+            )
 
 
-def stale_entries(root: Path) -> list[str]:
-    """Return a line for each entry of `TOGETHER` that leads nowhere or is not needed."""
-    known = modules(root)
-    faults = [f"{name} is no module" for name in TOGETHER if name not in known]
-    faults += [f"{name} has tests of its name" for name in TOGETHER if _has_tests(root, name)]
-    faults += [
-        f"{name} is said to be tested in {place}, which is not there"
-        for name, place in TOGETHER.items()
-        if not (_tests(root, name) / place).is_file()
-    ]
-    return [f"tools/test_names.py: {fault}" for fault in faults]
+def stale_names(root: Path) -> Iterator[str]:
+    """Yield a line for each name after `Covers:` that is no module."""
+    known = set(modules(root))
+    for path in test_files(root):
+        for name in sorted(covered_names(path.read_text()) - known):
+            yield f"{path.relative_to(root)} covers {name}, which is no module"
 
 
 def modules(root: Path) -> list[str]:
-    """Return the modules of all services' domains, as they are imported."""
+    """Return the modules that are to have tests, as they are imported."""
     return [
-        ".".join(path.relative_to(service / "src").with_suffix("").parts)
-        for service in sorted((root / "services").iterdir())
-        for path in sorted((service / "src" / service.name / "domain").rglob("*.py"))
-        if path.stem not in PORTS
+        ".".join(path.relative_to(source).with_suffix("").parts)
+        for source in sources(root)
+        for path in sorted(source.rglob("*.py"))
+        if path.stem not in PLAIN
     ]
 
 
-def _has_tests(root: Path, module: str) -> bool:
-    name = module.rpartition(".")[2]
-    return any(_tests(root, module).rglob(f"test_{name}.py"))
+def sources(root: Path) -> list[Path]:
+    """Return the folders of code."""
+    members = [*sorted((root / "services").iterdir()), root / "libs/common", root / "apps/kasal"]
+    return [member / "src" for member in members if (member / "src").is_dir()]
 
 
-def _tests(root: Path, module: str) -> Path:
-    return root / "services" / module.partition(".")[0] / "tests"
+@cache
+def test_files(root: Path) -> tuple[Path, ...]:
+    """Return all files of tests."""
+    folders = [*root.glob("*/*/tests"), root / "tests"]
+    return tuple(sorted(path for folder in folders for path in folder.rglob("test_*.py")))
+
+
+def tests_of(root: Path, module: str) -> list[Path]:
+    """Return the files that test `module`: those named after it, else those that import or cover it."""
+    package, _, stem = module.rpartition(".")
+    own = root / "services" / package.partition(".")[0] / "tests"
+    named = re.compile(rf"test_{re.escape(stem)}(_\w+)?\.py")
+    files = test_files(root)
+    near = [path for path in files if own in path.parents or not own.is_dir()]
+    found = [path for path in near if named.fullmatch(path.name)]
+    return found or [path for path in files if module in names_in(path)]
+
+
+@cache
+def names_in(path: Path) -> frozenset[str]:
+    """Return the modules that a test file imports or covers."""
+    text = path.read_text()
+    return frozenset(covered_names(text) | imported_names(text))
+
+
+def covered_names(text: str) -> set[str]:
+    """Return the modules that a test file's docstring names after `Covers:`."""
+    _, _, names = (ast.get_docstring(ast.parse(text)) or "").partition("Covers:")
+    return set(re.findall(r"[a-z_]+(?:\.[a-z_]+)+", names))
+
+
+def imported_names(text: str) -> set[str]:
+    """Return the modules that a file may import by its `import` statements."""
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return names
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

@@ -1,4 +1,8 @@
-"""The platform is backed up while it works, lost as a whole, and brought back from the backup."""
+"""The platform is backed up while it works, lost as a whole, and brought back from the backup.
+
+Covers: kasal_platform.backup.restoring, kasal_platform.backup.saving, kasal_platform.commands.backup,
+    kasal_platform.commands.restore
+"""
 
 import asyncio
 import os

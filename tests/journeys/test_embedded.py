@@ -1,4 +1,8 @@
-"""`make run` again, after a crash, and where it cannot start."""
+"""`make run` again, after a crash, and where it cannot start.
+
+Covers: kasal_platform.commands.demo, kasal_platform.commands.run, kasal_platform.demo,
+    kasal_platform.embedded.demo, kasal_platform.embedded.running
+"""
 
 import asyncio
 import contextlib

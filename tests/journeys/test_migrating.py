@@ -1,4 +1,7 @@
-"""Databases are brought to their schema by a verb; services look, and say in one line what is amiss."""
+"""Databases are brought to their schema by a verb; services look, and say in one line what is amiss.
+
+Covers: kasal_platform.databases, kasal_platform.schemas
+"""
 
 import asyncio
 import os

@@ -1,4 +1,7 @@
-"""Both shared secrets are replaced, process by process, while people log in and jobs call tools."""
+"""Both shared secrets are replaced, process by process, while people log in and jobs call tools.
+
+Covers: common.security.resealing
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,8 @@
-"""`make stack` as who types it meets it: a user to log in as, and what dies comes back."""
+"""`make stack` as who types it meets it: a user to log in as, and what dies comes back.
+
+Covers: kasal_platform.api_client, kasal_platform.commands.stack, kasal_platform.parts,
+    kasal_platform.stack_running
+"""
 
 import asyncio
 import os

@@ -9,7 +9,10 @@ import pytest
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.syspath_prepend(str(Path(__file__).parents[2] / "tools"))
-    return import_module("test_names")
+    module = import_module("test_names")
+    module.test_files.cache_clear()
+    module.names_in.cache_clear()
+    return module
 
 
 @pytest.fixture
@@ -17,7 +20,9 @@ def root(tmp_path: Path) -> Path:
     for path in (
         "src/auth/domain/users.py",
         "src/auth/domain/ports.py",
+        "src/auth/store/keys.py",
         "tests/unit/test_users.py",
+        "tests/integration/test_http.py",
     ):
         place = tmp_path / "services/auth" / path
         place.parent.mkdir(parents=True, exist_ok=True)
@@ -25,32 +30,51 @@ def root(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_a_module_with_a_file_of_its_name_is_tested(names, root, monkeypatch):
-    monkeypatch.setattr(names, "TOGETHER", {})
-    assert names.untested_modules(root) == []
+def untested(names, root: Path) -> list[str]:
+    return [line.partition(" ")[0] for line in names.untested_modules(root)]
 
 
-def test_a_module_that_no_name_leads_to_is_told(names, root, monkeypatch):
-    monkeypatch.setattr(names, "TOGETHER", {})
-    (root / "services/auth/src/auth/domain/keys.py").touch()
-    assert [line.partition(" ")[0] for line in names.untested_modules(root)] == ["auth.domain.keys"]
-    monkeypatch.setattr(names, "TOGETHER", {"auth.domain.keys": "unit/test_users.py"})
-    assert names.untested_modules(root) == names.stale_entries(root) == []
+def test_a_module_that_no_test_leads_to_is_told(names, root):
+    assert untested(names, root) == ["auth.store.keys"]
+
+
+@pytest.mark.parametrize("name", ["test_keys.py", "test_keys_of_old.py"])
+def test_a_file_may_bear_the_modules_name(names, root, name):
+    (root / "services/auth/tests/unit" / name).touch()
+    assert untested(names, root) == []
+
+
+def test_a_file_of_another_service_is_not_meant(names, root):
+    other = root / "services/crews/tests/unit"
+    other.mkdir(parents=True)
+    (other / "test_keys.py").touch()
+    assert untested(names, root) == ["auth.store.keys"]
 
 
 @pytest.mark.parametrize(
-    "entry",
+    "text",
     [
-        {"auth.domain.gone": "unit/test_users.py"},
-        {"auth.domain.users": "unit/test_users.py"},
+        "from auth.store.keys import Keys\n",
+        "from auth.store import keys\n",
+        '"""Over HTTP.\n\nCovers: auth.domain.users,\n    auth.store.keys\n"""\n',
     ],
 )
-def test_an_entry_that_is_not_needed_is_told(names, root, monkeypatch, entry):
-    monkeypatch.setattr(names, "TOGETHER", entry)
-    assert len(names.stale_entries(root)) == 1
+def test_a_file_may_import_or_cover_it(names, root, text):
+    (root / "services/auth/tests/integration/test_http.py").write_text(text)
+    assert untested(names, root) == []
+    assert list(names.stale_names(root)) == []
 
 
-def test_an_entry_that_leads_nowhere_is_told(names, root, monkeypatch):
-    (root / "services/auth/src/auth/domain/keys.py").touch()
-    monkeypatch.setattr(names, "TOGETHER", {"auth.domain.keys": "unit/test_gone.py"})
-    assert "not there" in names.stale_entries(root)[0]
+def test_a_covered_module_must_be_there(names, root):
+    path = root / "services/auth/tests/integration/test_http.py"
+    path.write_text('"""Over HTTP.\n\nCovers: auth.store.keys, auth.store.gone\n"""\n')
+    (fault,) = names.stale_names(root)
+    assert (
+        fault
+        == "services/auth/tests/integration/test_http.py covers auth.store.gone, which is no module"
+    )
+
+
+def test_the_tests_of_a_module_are_printed(names, capsys):
+    names.main(["executor.domain.log.outbox"])
+    assert "services/executor/tests/unit/domain/log/test_outbox.py" in capsys.readouterr().out

@@ -1,4 +1,7 @@
-"""The command line: every command has a module, says what it does, and refuses what it does not know."""
+"""The command line: every command has a module, says what it does, and refuses what it does not know.
+
+Covers: kasal_platform.console, kasal_platform.faults
+"""
 
 import importlib
 import os

@@ -1,4 +1,7 @@
-"""Dead letters of a RabbitMQ: listed, and sent back by operators."""
+"""Dead letters of a RabbitMQ: listed, and sent back by operators.
+
+Covers: kasal_platform.commands.dead_letters
+"""
 
 import asyncio
 import os

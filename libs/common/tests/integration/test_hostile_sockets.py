@@ -1,4 +1,7 @@
-"""WebSockets whose clients do what none should: none may cost memory, time or the loop."""
+"""WebSockets whose clients do what none should: none may cost memory, time or the loop.
+
+Covers: common.web.slow_clients, common.web.socket_protocol
+"""
 
 import asyncio
 

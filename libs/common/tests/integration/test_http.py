@@ -1,4 +1,7 @@
-"""The application every service is, over real HTTP."""
+"""The application every service is, over real HTTP.
+
+Covers: common.process.health
+"""
 
 from contextlib import asynccontextmanager
 from typing import Annotated, Any

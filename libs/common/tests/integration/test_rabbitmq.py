@@ -1,4 +1,7 @@
-"""What only a broker outside the process can do: go away and come back."""
+"""What only a broker outside the process can do: go away and come back.
+
+Covers: common.bus.rabbitmq_queues
+"""
 
 import asyncio
 import socket

@@ -1,4 +1,7 @@
-"""A process that serves: signals, taken ports, a start that fails."""
+"""A process that serves: signals, taken ports, a start that fails.
+
+Covers: common.process.reaching, common.process.starting
+"""
 
 import signal
 import socket

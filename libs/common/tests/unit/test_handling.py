@@ -1,4 +1,7 @@
-"""What happens around the call of a handler."""
+"""What happens around the call of a handler.
+
+Covers: common.process.cancellation
+"""
 
 import asyncio
 

@@ -1,4 +1,7 @@
-"""A field that nobody knows is told what was meant."""
+"""A field that nobody knows is told what was meant.
+
+Covers: common.web.declared
+"""
 
 import pytest
 from pydantic import BaseModel, ConfigDict, ValidationError

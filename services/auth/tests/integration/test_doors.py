@@ -1,4 +1,7 @@
-"""Revocations on their way to the doors: database, Redis, bus - and each of them away."""
+"""Revocations on their way to the doors: database, Redis, bus - and each of them away.
+
+Covers: auth.routes.internal
+"""
 
 import asyncio
 import socket

@@ -1,4 +1,7 @@
-"""Letters by a real SMTP server: plain, with STARTTLS and with TLS, with and without a password."""
+"""Letters by a real SMTP server: plain, with STARTTLS and with TLS, with and without a password.
+
+Covers: auth.domain.errands
+"""
 
 import asyncio
 import contextlib

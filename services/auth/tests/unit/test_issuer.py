@@ -1,4 +1,7 @@
-"""API keys, the sandbox token and service tokens."""
+"""API keys, the sandbox token and service tokens.
+
+Covers: auth.domain.tokens.identities, auth.domain.tokens.workspace_keys
+"""
 
 import pytest
 

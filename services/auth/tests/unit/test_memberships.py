@@ -1,3 +1,5 @@
+"""Covers: auth.domain.workspaces.editor"""
+
 from datetime import UTC, datetime
 
 import pytest

@@ -1,4 +1,7 @@
-"""Refresh tokens: single use, the parent's grace, reuse, logout - against a model of them."""
+"""Refresh tokens: single use, the parent's grace, reuse, logout - against a model of them.
+
+Covers: auth.domain.tokens.sandbox
+"""
 
 import asyncio
 from datetime import timedelta

@@ -1,4 +1,8 @@
-"""The service over a real store and real HTTP: the API document's examples, and bad input."""
+"""The service over a real store and real HTTP: the API document's examples, and bad input.
+
+Covers: crews.domain.agent_catalog, crews.domain.origins, crews.domain.task_catalog, crews.routes.agents,
+    crews.routes.crews, crews.routes.internal, crews.routes.tasks
+"""
 
 import asyncio
 import json

@@ -1,4 +1,7 @@
-"""Counts survive processes that die between a change's announcement and its count."""
+"""Counts survive processes that die between a change's announcement and its count.
+
+Covers: crews.store.windows
+"""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,7 @@
-"""What makes a crew sound."""
+"""What makes a crew sound.
+
+Covers: crews.domain.context, crews.domain.faults, crews.domain.tool_names
+"""
 
 from typing import Any
 

@@ -1,4 +1,7 @@
-"""What makes a crew sound, and what its use cases promise."""
+"""What makes a crew sound, and what its use cases promise.
+
+Covers: crews.domain.crew_editor, crews.domain.snapshots
+"""
 
 from typing import Any
 

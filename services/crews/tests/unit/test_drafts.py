@@ -1,3 +1,5 @@
+"""Covers: common.contracts.crew_fields"""
+
 import pytest
 from pydantic import ValidationError
 

@@ -1,4 +1,7 @@
-"""The relay over a real broker."""
+"""The relay over a real broker.
+
+Covers: events.messaging.consumers
+"""
 
 import asyncio
 import contextlib

@@ -1,4 +1,7 @@
-"""The WebSocket as its clients see it, over a real connection."""
+"""The WebSocket as its clients see it, over a real connection.
+
+Covers: events.peers.executions, events.routes.subscriptions
+"""
 
 import json
 

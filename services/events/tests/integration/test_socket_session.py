@@ -1,4 +1,7 @@
-"""Who may open a WebSocket, and for how long."""
+"""Who may open a WebSocket, and for how long.
+
+Covers: events.routes.caller
+"""
 
 import pytest
 from websockets.asyncio.client import connect

@@ -1,4 +1,7 @@
-"""The joining of stored and live events, under every mishap that can be drawn."""
+"""The joining of stored and live events, under every mishap that can be drawn.
+
+Covers: events.domain.watch
+"""
 
 import asyncio
 import gc

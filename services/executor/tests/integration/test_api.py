@@ -1,4 +1,7 @@
-"""The executor's routes, against a real store."""
+"""The executor's routes, against a real store.
+
+Covers: executor.routes.analytics, executor.routes.internal
+"""
 
 import asyncio
 import time

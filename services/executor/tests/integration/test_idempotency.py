@@ -1,4 +1,7 @@
-"""Idempotency-Key on executions: the same key is the same job, which runs once."""
+"""Idempotency-Key on executions: the same key is the same job, which runs once.
+
+Covers: common.idempotency.header
+"""
 
 import asyncio
 from datetime import timedelta

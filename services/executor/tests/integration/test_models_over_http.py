@@ -1,4 +1,8 @@
-"""Models over HTTP: a small OpenAI-compatible server that can also misbehave."""
+"""Models over HTTP: a small OpenAI-compatible server that can also misbehave.
+
+Covers: executor.models.client, executor.models.providers.anthropic, executor.models.providers.google,
+    executor.models.providers.ollama, executor.models.providers.openai, executor.models.remote
+"""
 
 import asyncio
 import time

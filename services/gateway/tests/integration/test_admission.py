@@ -1,4 +1,7 @@
-"""Tokens, revocations, rate windows, and what happens when Redis or the bus is away."""
+"""Tokens, revocations, rate windows, and what happens when Redis or the bus is away.
+
+Covers: gateway.peers.auth, gateway.routes.door, gateway.routes.entrance, gateway.routes.visit
+"""
 
 import asyncio
 import time

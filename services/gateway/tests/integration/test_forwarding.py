@@ -1,4 +1,7 @@
-"""Requests on their way through the gateway."""
+"""Requests on their way through the gateway.
+
+Covers: gateway.peers.upstreams, gateway.routes.answers, gateway.routes.request_body
+"""
 
 import asyncio
 import io

@@ -1,4 +1,7 @@
-"""What the gateway answers by itself."""
+"""What the gateway answers by itself.
+
+Covers: gateway.routes.cors, gateway.routes.documents
+"""
 
 import asyncio
 

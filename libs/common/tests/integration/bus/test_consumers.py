@@ -1,4 +1,7 @@
-"""What both buses promise consumers of one queue: a share, a pause, an end."""
+"""What both buses promise consumers of one queue: a share, a pause, an end.
+
+Covers: kasal_platform.embedded.bus
+"""
 
 import asyncio
 from collections.abc import Awaitable, Callable

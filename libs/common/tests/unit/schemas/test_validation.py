@@ -1,4 +1,7 @@
-"""Users' schemas: checked as jsonschema would, but within bounds."""
+"""Users' schemas: checked as jsonschema would, but within bounds.
+
+Covers: common.schemas.choices, common.schemas.kept
+"""
 
 import math
 import time

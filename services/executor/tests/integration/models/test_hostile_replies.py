@@ -1,4 +1,7 @@
-"""Replies that are made to hurt: they hold up no other run and take no memory without a bound."""
+"""Replies that are made to hurt: they hold up no other run and take no memory without a bound.
+
+Covers: executor.models.refusals, executor.models.strict_json
+"""
 
 import asyncio
 import gzip

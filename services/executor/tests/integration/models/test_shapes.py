@@ -1,4 +1,7 @@
-"""Schemas of answers, sent to servers that may have no such thing."""
+"""Schemas of answers, sent to servers that may have no such thing.
+
+Covers: executor.models.completions, executor.models.traits
+"""
 
 import pytest
 

@@ -1,4 +1,7 @@
-"""Counts of tokens that are missing or cannot be true: estimated, and never the end of a run."""
+"""Counts of tokens that are missing or cannot be true: estimated, and never the end of a run.
+
+Covers: executor.models.counting, executor.models.prices
+"""
 
 import pytest
 

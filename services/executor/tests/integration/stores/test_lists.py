@@ -1,4 +1,7 @@
-"""Lists, counters and leases in both forms of their stores."""
+"""Lists, counters and leases in both forms of their stores.
+
+Covers: executor.store.newest
+"""
 
 from datetime import timedelta
 

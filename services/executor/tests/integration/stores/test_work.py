@@ -1,4 +1,7 @@
-"""No list of executions reads more of a workspace the more jobs have ended in it."""
+"""No list of executions reads more of a workspace the more jobs have ended in it.
+
+Covers: executor.store.queues
+"""
 
 from datetime import UTC, datetime, timedelta
 

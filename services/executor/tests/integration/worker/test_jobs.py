@@ -1,4 +1,7 @@
-"""Stories of jobs that come to their end, over the memory bus and a real store."""
+"""Stories of jobs that come to their end, over the memory bus and a real store.
+
+Covers: common.process.turns, executor.messaging.consumers, executor.messaging.queues, executor.process.health
+"""
 
 import asyncio
 

@@ -1,4 +1,7 @@
-"""Calls that people approve: just the shown call is made, once, or none; other tasks go on."""
+"""Calls that people approve: just the shown call is made, once, or none; other tasks go on.
+
+Covers: executor.tools.built_in.ask_person
+"""
 
 import orjson
 import pytest

@@ -1,4 +1,7 @@
-"""What one reply may set in motion, and who is meant by a name."""
+"""What one reply may set in motion, and who is meant by a name.
+
+Covers: executor.engine.limits
+"""
 
 import asyncio
 

@@ -1,4 +1,7 @@
-"""Tasks that run beside the others."""
+"""Tasks that run beside the others.
+
+Covers: executor.engine.shared
+"""
 
 import asyncio
 

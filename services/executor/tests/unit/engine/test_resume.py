@@ -1,4 +1,7 @@
-"""Cut off anywhere, a run goes on as if nothing had happened."""
+"""Cut off anywhere, a run goes on as if nothing had happened.
+
+Covers: executor.engine.wire
+"""
 
 import asyncio
 from collections import Counter

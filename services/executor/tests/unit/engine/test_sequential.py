@@ -1,4 +1,7 @@
-"""A sequential crew, from its first event to its last."""
+"""A sequential crew, from its first event to its last.
+
+Covers: executor.engine.conversation, executor.engine.desk, executor.engine.trace
+"""
 
 from msgspec import UNSET
 

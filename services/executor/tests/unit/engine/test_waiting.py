@@ -1,4 +1,7 @@
-"""A run that waits for its model says so before it waits, and asks once more after a crash."""
+"""A run that waits for its model says so before it waits, and asks once more after a crash.
+
+Covers: executor.engine.asking
+"""
 
 import asyncio
 

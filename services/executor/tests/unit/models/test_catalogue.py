@@ -1,4 +1,7 @@
-"""Which model answers to a name."""
+"""Which model answers to a name.
+
+Covers: common.registry, executor.models.declared, executor.models.provider
+"""
 
 import sys
 

@@ -1,6 +1,8 @@
 """Whatever is said to a tool or about one, no event loop is held over it.
 
 To add a place: put an `async` function of the toolbox, the folder and the call into `PLACES`.
+
+Covers: executor.tools.texts, executor.tools.wide
 """
 
 import contextlib

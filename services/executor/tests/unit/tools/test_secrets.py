@@ -1,4 +1,7 @@
-"""What a tool returns holds no known secret, however it is written."""
+"""What a tool returns holds no known secret, however it is written.
+
+Covers: executor.tools.escapes
+"""
 
 import base64
 import html

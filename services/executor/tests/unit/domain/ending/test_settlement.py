@@ -1,4 +1,7 @@
-"""Settling what has ended while the bus is away: nothing is lost, nothing piles up."""
+"""Settling what has ended while the bus is away: nothing is lost, nothing piles up.
+
+Covers: executor.domain.ending.sweeper
+"""
 
 import asyncio
 
