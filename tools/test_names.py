@@ -17,8 +17,8 @@ PLAIN = frozenset(
     {"__init__", "__main__", "ports", "wiring", "config", "bodies", "internal_bodies", "use_cases"}
 )
 """Modules that only declare or put together: every test of their service needs them."""
-TESTED_AS_ONE = ("kasal_platform.embedded.sqlite.",)
-"""Packages whose tests, named after the package, try its modules together."""
+TESTED_AS_ONE = ("kasal_platform.embedded.",)
+"""Packages whose modules are tried together: by `test_sqlite_*`, contract tests and `test_embedded.py`."""
 
 
 def main(arguments: list[str]) -> None:
