@@ -6,7 +6,8 @@
 import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -23,7 +24,9 @@ _ELSEWHERE = re.compile(
     ),
     re.IGNORECASE,
 )
-_LINK = re.compile(r"\]\(([^)#\s]+)(?:#[^)\s]*)?\)")
+_LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]*))?\)")
+_HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*$")
+_ANCHOR = re.compile(r'<a (?:id|name)="([^"]+)"')
 _PATH = re.compile(r"`([\w.*<>-]+(?:/[\w.*<>-]+)+)/?`")
 _PLACEHOLDER = re.compile(r"<\w+>|\bNAME\b")
 _FOLDERS = ("services/", "libs/", "apps/", "tools/", "docs/", "deploy/", "tests/", "bench/")
@@ -58,9 +61,37 @@ def _faults(path: Path) -> Iterator[str]:
 
 
 def _broken(path: Path, line: str) -> Iterator[str]:
-    for link in _LINK.findall(line):
-        if ":" not in link and not (ROOT / path.parent / link).exists():
+    for link, anchor in _LINK.findall(line):
+        if ":" in link:
+            continue
+        leads_to = ROOT / (path.parent / link if link else path)
+        if not leads_to.exists():
             yield link
+        elif anchor and leads_to.suffix == ".md" and anchor not in _anchors(leads_to):
+            yield f"{link}#{anchor}"
+
+
+@cache
+def _anchors(page: Path) -> frozenset[str]:
+    """Return the anchors of a page, as GitHub makes them from its headings."""
+    found: list[str] = []
+    is_code = False
+    for line in page.read_text("utf-8").splitlines():
+        is_code ^= line.startswith("```")
+        found += _ANCHOR.findall(line)
+        if not is_code and (heading := _HEADING.match(line)):
+            found.append(_slug(heading[1], found))
+    return frozenset(found)
+
+
+def _slug(heading: str, taken: Sequence[str]) -> str:
+    """Return the anchor of a heading; the second one of a text ends in `-1`."""
+    text = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
+    slug = re.sub(r"[^\w\- ]", "", text.lower()).replace(" ", "-")
+    again = sum(
+        one == slug or re.fullmatch(rf"{re.escape(slug)}-\d+", one) is not None for one in taken
+    )
+    return f"{slug}-{again}" if again else slug
 
 
 def _missing(path: Path, line: str) -> Iterator[str]:

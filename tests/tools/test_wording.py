@@ -12,6 +12,7 @@ TOOLS = Path(__file__).parents[2] / "tools"
 def page(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(str(TOOLS))
     wording = importlib.import_module("wording")
+    wording._anchors.cache_clear()
     monkeypatch.setattr(wording, "ROOT", tmp_path)
 
     def write(text):
@@ -43,7 +44,7 @@ def test_what_is_not_in_the_repository_is_found(page, parts, joint):
         "the contract of a port",
         "a random seed",
         "{id}/work" + "/",
-        "[page](page.md#part)",
+        "# Part\n[page](page.md#part)",
         "[web](https://x.org/a)",
     ],
 )
@@ -84,3 +85,19 @@ def test_paths_that_lead_somewhere_are_let_be(page, named):
 @pytest.mark.parametrize("named", ["services/crews", "libs/embedded/", "common/mongo.py"])
 def test_a_path_to_nothing_is_found(page, named):
     assert page(f"one\nsee `{named}`") == [f"page.md:2: no path {named.rstrip('/')}"]
+
+
+HEADINGS = "# The `one` page: a (true) story\n\n## Twice\n\n## Twice\n\n```sh\n# no heading\n```\n"
+
+
+@pytest.mark.parametrize(
+    "link", ["#the-one-page-a-true-story", "page.md#twice", "#twice-1", "page.md", "https://a.b/#c"]
+)
+def test_a_link_to_a_heading_is_let_be(page, link):
+    assert page(f"{HEADINGS}\n[see]({link})\n") == []
+
+
+@pytest.mark.parametrize("link", ["#gone", "page.md#twice-2", "#no-heading", "gone.md#twice"])
+def test_a_link_to_no_heading_is_found(page, link):
+    (fault,) = page(f"{HEADINGS}\n[see]({link})\n")
+    assert "no file" in fault
