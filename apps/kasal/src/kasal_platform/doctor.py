@@ -178,10 +178,14 @@ async def look_at_databases(data_dir: Path) -> list[Finding]:
 def _look_at_file(file: Path) -> Finding:
     from pymongo.errors import PyMongoError
 
+    from kasal_platform.embedded.sqlite.agreement import disagreements_in
     from kasal_platform.embedded.sqlite.checking import check_file
+    from kasal_platform.embedded.sqlite.errors import damage_error
 
     try:
         check_file(file)
+        for line in disagreements_in(file, most=1):
+            raise damage_error(file, line)
     except PyMongoError as fault:
         return Finding("wrong", str(fault))
     return Finding("ok", f"{file} is whole ({file.stat().st_size // 1024**2:,} MB)")

@@ -1,7 +1,9 @@
 """The doctor's checks that need no server."""
 
+import contextlib
 import os
 import socket
+import sqlite3
 import sys
 from pathlib import Path
 
@@ -112,6 +114,12 @@ async def test_databases_are_read_from_end_to_end(tmp_path: Path) -> None:
     assert finding.state == "wrong"
     assert f"{file} is damaged" in finding.text
     assert "make restore" in finding.text
+    file.write_bytes(whole)
+    with contextlib.closing(sqlite3.connect(file, isolation_level=None)) as connection:
+        connection.execute("UPDATE c1 SET doc = (SELECT doc FROM c1 WHERE row = 2) WHERE row = 1")
+    [finding] = await doctor.look_at_databases(tmp_path)
+    assert finding.state == "wrong"
+    assert f"{file} is damaged (things: 1 lies under another key)" in finding.text
 
 
 async def test_a_running_platform_is_nothing_wrong(tmp_path: Path) -> None:
