@@ -39,6 +39,8 @@ class TableIndex:
     number: int
     name: str
     fields: tuple[str, ...]
+    parts: tuple[tuple[str, ...], ...]
+    """The names in each field's path."""
     definition: Document
     unique: bool
     sparse: bool
@@ -81,6 +83,7 @@ def index_of(number: int, definition: Mapping[str, Any], multikey: bool = False)
         number=number,
         name=definition["name"],
         fields=paths,
+        parts=tuple(tuple(path.split(".")) for path in paths),
         definition=dict(definition),
         unique=bool(definition.get("unique")),
         sparse=bool(definition.get("sparse")),

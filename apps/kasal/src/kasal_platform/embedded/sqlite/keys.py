@@ -62,9 +62,9 @@ def _flat(index: TableIndex, document: Document) -> bytes | None:
     """Return the only entry of a document without arrays in these fields: empty for none, else None."""
     parts: list[bytes] = []
     found = False
-    for path in index.fields:
+    for path in index.parts:
         value: Any = document
-        for name in path.split("."):
+        for name in path:
             value = value.get(name, MISSING) if type(value) is dict else MISSING
             if type(value) is list:
                 return None
@@ -86,7 +86,7 @@ def _key(value: Any) -> bytes:
 
 def values(index: TableIndex, document: Document) -> Iterator[tuple[Any, ...]]:
     """Yield the values of each entry, in the order of the fields."""
-    start = [(document, tuple(path.split("."))) for path in index.fields]
+    start = [(document, path) for path in index.parts]
     for row in _value_rows(start):
         if not index.sparse or any(value is not MISSING for value in row):
             yield row

@@ -16,12 +16,13 @@ from kasal_platform.embedded.sqlite.writing import LARGEST
 
 DEEPEST = 100
 """Documents and arrays within one another, as in MongoDB."""
+_BYTES_OF_LEVEL = 7
+"""A level has a type, an empty name with its end, a length and an end: shorter documents are not too deep."""
 
 
 def bson_copy(document: Mapping[str, Any]) -> Document:
     """Return `document` as it would be read from a file. Raises what `bson` raises for other types."""
-    check_depth(document)
-    return bson.decode(bson.encode(document, codec_options=DECODED), DECODED)
+    return bson.decode(_as_bson(document), DECODED)
 
 
 def to_insert(document: MutableMapping[str, Any]) -> bytes:
@@ -31,12 +32,21 @@ def to_insert(document: MutableMapping[str, Any]) -> bytes:
     """
     if "_id" not in document:
         document["_id"] = ObjectId()
-    check_depth(document)
-    raw = bson.encode(document, codec_options=DECODED)
+    raw = _as_bson(document)
     if len(raw) > LARGEST:
         raise DocumentTooLarge(
             f"BSON document too large ({len(raw)} bytes): the most is {LARGEST} bytes."
         )
+    return raw
+
+
+def _as_bson(document: Mapping[str, Any]) -> bytes:
+    try:
+        raw = bson.encode(document, codec_options=DECODED)
+    except RecursionError:
+        raise _too_deep() from None
+    if len(raw) > _BYTES_OF_LEVEL * DEEPEST:
+        check_depth(document)
     return raw
 
 
@@ -48,16 +58,24 @@ def check_kind(change: Mapping[str, Any], *, replacing: bool = False) -> None:
         validate_ok_for_update(change)
 
 
-def check_depth(value: Any, most: int = DEEPEST) -> None:
-    """Raise `OperationFailure` if documents and arrays lie deeper than `most` in one another."""
-    level: Iterable[Any] = (value,)
-    for _ in range(most + 1):
-        level = [inner for outer in level for inner in _inside(outer)]
+def check_depth(document: Mapping[str, Any]) -> None:
+    """Raise `OperationFailure` if documents and arrays lie too deep in one another."""
+    level = _containers(document.values())
+    for _ in range(DEEPEST):
         if not level:
             return
-    raise refusal(OVERFLOW, f"the document has more than {most} levels of nesting")
+        level = [
+            inner
+            for outer in level
+            for inner in _containers(outer.values() if isinstance(outer, dict) else outer)
+        ]
+    if level:
+        raise _too_deep()
 
 
-def _inside(value: Any) -> Iterable[Any]:
-    found = value.values() if isinstance(value, Mapping) else value
-    return [one for one in found if isinstance(one, (dict, list, tuple, Mapping))]
+def _containers(values: Iterable[Any]) -> list[Any]:
+    return [one for one in values if isinstance(one, (dict, list, tuple))]
+
+
+def _too_deep() -> Exception:
+    return refusal(OVERFLOW, f"the document has more than {DEEPEST} levels of nesting")

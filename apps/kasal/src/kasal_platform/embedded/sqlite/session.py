@@ -123,10 +123,7 @@ class WriteSession:
         """Put `document` in the place of `old`. Raises `DuplicateKeyError`."""
         for index in table.indexes.values():
             if _changes(index, old.document, document):
-                before, after = entries(index, old.document), entries(index, document)
-                gone, new = before.keys - after.keys, after.keys - before.keys
-                self._remove(index, gone, old.row)
-                self._add(table, index, Entries(new, after.multikey), old.row, document)
+                self._move(table, index, old, document)
         update = f"UPDATE {table.table} SET doc = ? WHERE row = ?"
         self.connection.execute(update, (raw, old.row))
         self._undo.append((update, (old.raw, old.row)))
@@ -168,6 +165,21 @@ class WriteSession:
             except sqlite3.IntegrityError:
                 raise self._duplicate_of(table, index, entry, document) from None
             self._undo.append((f"DELETE FROM {index.table} WHERE entry = ?", (entry,)))
+
+    def _move(self, table: Table, index: TableIndex, old: Stored, document: Document) -> None:
+        before, after = entries(index, old.document), entries(index, document)
+        gone, new = before.keys - after.keys, after.keys - before.keys
+        if len(gone) != 1 or len(new) != 1 or after.multikey:
+            self._remove(index, gone, old.row)
+            self._add(table, index, Entries(new, after.multikey), old.row, document)
+            return
+        (left,), (entry,) = with_row(index, gone, old.row), with_row(index, new, old.row)
+        update = f"UPDATE {index.table} SET entry = ? WHERE entry = ?"
+        try:
+            self.connection.execute(update, (entry, left))
+        except sqlite3.IntegrityError:
+            raise self._duplicate_of(table, index, entry, document) from None
+        self._undo.append((update, (left, entry)))
 
     def _remove(self, index: TableIndex, keys: frozenset[bytes], row: int) -> None:
         for entry in with_row(index, keys, row):
