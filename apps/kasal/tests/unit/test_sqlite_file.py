@@ -52,7 +52,7 @@ async def test_a_file_of_a_newer_release_is_refused_and_left_alone(tmp_path) -> 
 )
 async def test_what_is_no_database_is_told_as_damaged(tmp_path, text) -> None:
     (tmp_path / "db.sqlite").write_bytes(text)
-    with pytest.raises(FileDamaged, match="restore a backup") as raised:
+    with pytest.raises(FileDamaged, match="make restore") as raised:
         await open_database(tmp_path)
     assert not is_away(raised.value)
 
@@ -66,7 +66,7 @@ async def test_a_damaged_page_is_told_by_those_who_read_it(tmp_path) -> None:
     for page in range(5, len(content) // 4_096):
         content[page * 4_096 : page * 4_096 + 200] = b"\xab" * 200
     path.write_bytes(content)
-    with pytest.raises(FileDamaged, match="restore a backup"):
+    with pytest.raises(FileDamaged, match="make restore"):
         disagreements_in(path)
     async with SqliteClient(tmp_path) as client:
         things = client["db"]["things"]
