@@ -29,6 +29,8 @@ class ExecutorSettings(MongoSettings, BusSettings, PeerSettings):
     """Jobs of one workspace that may wait for a worker; beyond that, the answer is 429."""
     workspace_storage_mb: int = Field(default=10_000, ge=0)
     """Roughly how much one workspace's ended executions may occupy, in millions of bytes; 0 is no limit."""
+    for_each_limit: int = Field(default=1_000, ge=1, le=1_000)
+    """How many entries a list may have that a task is done for, one by one; a crew's `max_items` may be lower."""
     max_lost_claims: int = Field(default=5, ge=1, le=100)
     """How many workers a job may lose in a row before it ends with `ATTEMPTS_EXHAUSTED`."""
     lease_beat: float = Field(default=0.5, gt=0, le=10)

@@ -131,7 +131,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app.state.telemetry = held.telemetry
     app.state.bus = held.bus
     app.state.use_cases = ExecutorUseCases(
-        Submission(store, held.crews, counters, outbox, quotas),
+        Submission(store, held.crews, counters, outbox, quotas, settings.for_each_limit),
         Control(store, outbox, settlement, meters),
         Reading(store, MongoExecutionLists(held.database), counters),
         IdempotencyKeys(),

@@ -63,6 +63,8 @@ class Configuration(_Part):
     memory: MemorySwitches = MemorySwitches()
     questions: QuestionRules = QuestionRules()
     on_unknown_outcome: UnknownOutcome = "fail"
+    max_items: int = Field(default=100, ge=1, le=1_000)
+    items_at_once: int = Field(default=8, ge=1, le=50)
     verbose: bool = False
 
 
@@ -141,6 +143,12 @@ class TaskSnapshot(TaskFields, _Identified):
     `max_reviews` says how often a person may send its answer back, with `human_input`.
     `agent_id` may be None only in a hierarchical crew, whose manager finds an agent.
     """
+
+
+def has_newer_fields(task: TaskSnapshot) -> bool:
+    """Say whether a task has what releases before graphs would pass over without a word."""
+    newer = task.depends_on or task.condition or task.for_each
+    return bool(newer) or isinstance(task.guardrail, dict | list)
 
 
 class Insight(_Part):

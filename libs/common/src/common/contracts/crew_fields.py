@@ -8,8 +8,10 @@ from typing import Annotated, Any
 
 from pydantic import AfterValidator, Field, StringConstraints
 
+from common.conditions.grammar import LONGEST, parse_condition
 from common.contracts.events import AnsweredBy
 from common.contracts.fields import Fields
+from common.contracts.guardrails import Guardrail
 from common.contracts.ids import id_of
 from common.contracts.models import canonical, model_fault
 from common.contracts.texts import line
@@ -37,16 +39,23 @@ def _model_name(value: str) -> str:
     return name
 
 
+def _readable_condition(value: str) -> str:
+    parse_condition(value)
+    return value
+
+
 Name = Annotated[str, text(200), AfterValidator(line)]
 TaskName = Annotated[str, text(100), AfterValidator(line)]
 Goal = Annotated[str, text(4_000)]
-Guardrail = Annotated[str, text(4_000)]
 Backstory = Annotated[str, text(10_000, shortest=0)]
 Model = Annotated[str, text(200), AfterValidator(_model_name)]
 Words = Annotated[str, text(20_000)]
 ExpectedOutput = Annotated[str, text(20_000, shortest=0)]
 Tools = Annotated[list[Annotated[str, text(100)]], Field(max_length=50, fail_fast=True)]
 Context = Annotated[list[Words], Field(max_length=50, fail_fast=True)]
+DependsOn = Annotated[list[TaskName], Field(max_length=200, fail_fast=True)]
+Condition = Annotated[str, text(LONGEST), AfterValidator(_readable_condition)]
+ForEach = Annotated[str, text(200), AfterValidator(line)]
 AgentId: Any = id_of("agent_id")
 JsonSchema = Annotated[dict[str, Any] | None, AfterValidator(_storable_schema)]
 Retries = Annotated[int, Field(ge=0, le=10)]
@@ -86,10 +95,31 @@ class TaskFields(Fields):
     agent_id: AgentId | None = None
     context: Context = Field(default=[])
     tools: Tools = Field(default=[])
+    depends_on: DependsOn = Field(
+        default=[],
+        description="Names or ids of tasks that must be done first; the task does not get their outputs",
+        examples=[["research"]],
+    )
+    condition: Condition | None = Field(
+        default=None,
+        description="The task is skipped unless this holds: an expression over `inputs` and `outputs`",
+        examples=["outputs.research.score >= 7 and inputs.language == 'en'"],
+    )
+    for_each: ForEach | None = Field(
+        default=None,
+        description="The task is done once for each entry of a list, which its texts name `{item}`: the input "
+        "`{name}`, or the name or id of an earlier task whose output_schema is an array",
+        examples=["{companies}"],
+    )
     async_execution: bool = False
     output_schema: JsonSchema = None
     human_input: bool = False
-    guardrail: Guardrail | None = None
+    guardrail: Guardrail | None = Field(
+        default=None,
+        description="A rule that the answer must meet, or several, checked in this order. A text is judged by the "
+        "agent's model; an object with a `kind` needs no model",
+        examples=[[{"kind": "length", "max": 300, "unit": "words"}, "It names its sources"]],
+    )
     max_retries: Retries = 2
     max_reviews: Reviews = Field(
         default=5,

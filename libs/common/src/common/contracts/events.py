@@ -24,6 +24,11 @@ from common.contracts.event_base import Header as Header
 from common.contracts.event_base import Outcome as Outcome
 from common.contracts.event_base import QuestionKind as QuestionKind
 from common.contracts.event_base import TerminalBody as TerminalBody
+from common.contracts.task_events import AnswerRejected as AnswerRejected
+from common.contracts.task_events import SkipReason as SkipReason
+from common.contracts.task_events import TaskComplete as TaskComplete
+from common.contracts.task_events import TaskSkipped as TaskSkipped
+from common.contracts.task_events import TaskStart as TaskStart
 
 
 class ExecutionStart(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_START.value):
@@ -51,14 +56,6 @@ class ExecutionWaiting(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_
     """Nothing more can be done before a person answers one of the questions that are open."""
 
     questions: Annotated[list[str], Meta(description="Ids of the open questions")] = []
-
-
-class TaskStart(Body, frozen=True, kw_only=True, tag=EventType.TASK_START.value):
-    """Work on a task begins. It comes once for each task, even if another worker resumes it."""
-
-    task_id: TaskId
-    agent: Agent = ""
-    description: Annotated[str, Meta(description="What is to be done, cut to 160 characters")] = ""
 
 
 class ModelUsage(Struct, frozen=True, kw_only=True):
@@ -271,16 +268,6 @@ class InputReceived(Body, frozen=True, kw_only=True, tag=EventType.INPUT_RECEIVE
     ) = UNSET
 
 
-class TaskComplete(Body, frozen=True, kw_only=True, tag=EventType.TASK_COMPLETE.value):
-    """A task is done."""
-
-    task_id: TaskId
-    agent: Agent = ""
-    result: Annotated[
-        Any, Meta(description="The task's output: a text, or JSON if the task has a schema for it")
-    ] = None
-
-
 class RunWarning(Body, frozen=True, kw_only=True, tag=EventType.WARNING.value):
     """Something went wrong, but the run goes on."""
 
@@ -302,7 +289,19 @@ class ExecutionComplete(
 ):
     """The job is done."""
 
-    result: Annotated[Any, Meta(description="The output of the crew's last task")] = None
+    result: Annotated[
+        Any, Meta(description="The output of the crew's last task that was not skipped")
+    ] = None
+    ends: (
+        Annotated[
+            list[str],
+            Meta(
+                description="The tasks whose outputs no other task has read, if they are others than the last one; "
+                "their `task_complete` events have what they made"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class ExecutionStop(TerminalBody, frozen=True, kw_only=True, tag=EventType.EXECUTION_STOPPED.value):
@@ -329,7 +328,9 @@ KnownBody = (
     | ProgressUpdate
     | InputRequired
     | InputReceived
+    | AnswerRejected
     | TaskComplete
+    | TaskSkipped
     | RunWarning
     | RunError
     | ExecutionComplete

@@ -52,7 +52,12 @@ def partial(model: type[ModelT]) -> type[ModelT]:
 
 
 def plain_type(annotation: Any) -> Any:
-    """Return a type without the rules in it: `Annotated[str, MaxLen(5)] | None` becomes `str | None`."""
+    """Return a type without the rules in it: `Annotated[str, MaxLen(5)] | None` becomes `str | None`.
+
+    A model, which is a set of rules, becomes a JSON object.
+    """
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return dict[str, Any]
     origin = get_origin(annotation)
     if origin is Annotated:
         return plain_type(get_args(annotation)[0])
@@ -70,7 +75,7 @@ def allows_none(field: FieldInfo) -> bool:
 
 
 def json_objects(model: type[BaseModel]) -> frozenset[str]:
-    """Return the fields of `model` that hold JSON objects, whose keys are the callers' own."""
+    """Return the fields of `model` that hold JSON objects, whose keys are the callers' own, also in lists."""
     return frozenset(
         name for name, field in model.model_fields.items() if _holds_object(field.annotation)
     )
@@ -111,4 +116,4 @@ def _default(field: FieldInfo) -> Any:
 
 def _holds_object(annotation: Any) -> bool:
     kind = plain_type(annotation)
-    return dict in {get_origin(one) for one in (kind, *get_args(kind))}
+    return get_origin(kind) is dict or any(_holds_object(one) for one in get_args(kind))

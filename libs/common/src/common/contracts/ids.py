@@ -35,6 +35,11 @@ def id_fault(field: str, value: str) -> str | None:
     return f"{quote(value)} is {told}: ids look like {prefix}…; list them with {lists}"
 
 
+def item_id(task_id: str, place: int) -> str:
+    """Return the id of the work that a task with `for_each` does on the entry at `place` (from 0)."""
+    return f"{task_id}-{place}"
+
+
 def id_of(field: str, *, shown: bool = True) -> Any:
     """Return the type of an id of `field`. With `shown`, the API document has its pattern."""
 

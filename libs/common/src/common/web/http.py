@@ -9,6 +9,7 @@ from fastapi import APIRouter, FastAPI, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from common.contracts.alternatives import alternative_name
 from common.contracts.ids import id_fault
 from common.errors import (
     DatabaseUnavailable,
@@ -198,7 +199,7 @@ def invalid_request(errors: Sequence[Any], body: Any = None) -> KasalError:
 
 
 def _path(error: Mapping[str, Any]) -> str:
-    parts = [str(part) for part in error["loc"]]
+    parts = [str(part) for part in error["loc"] if alternative_name(part) is None]
     if parts and parts[0] in {"body", "query", "path", "header", "cookie"}:
         place, parts = parts[0], parts[1:]
         if error["type"] == "json_invalid" or not parts:

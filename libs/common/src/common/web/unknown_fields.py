@@ -6,6 +6,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel
 
+from common.contracts.alternatives import alternative_name
+
 _ELSEWHERE = {
     "llm": "it is called model",
     "model_name": "it is called model",
@@ -19,7 +21,7 @@ _ELSEWHERE = {
     "async": "it is called async_execution",
     "human": "it is called human_input",
     "human_review": "it is called human_input",
-    "guardrails": "it is called guardrail, one text",
+    "guardrails": "it is called guardrail, one rule or a list of them",
     "guardrail_max_retries": "it is called max_retries",
     "temperature": "settings of models cannot be given; the provider's own defaults hold",
     "max_tokens": "it is configuration.budget.max_tokens of the crew, for a whole run",
@@ -57,11 +59,19 @@ def _models_at(body: Any, place: Sequence[Any]) -> list[type[BaseModel]]:
     """Return the possible models at `place`, through lists and alternatives."""
     found = list(_models(body))
     for part in place:
-        if isinstance(part, str):
+        name = alternative_name(part)
+        if name is not None:
+            found = [one for one in found if _is_of_kind(one, name)] or found
+        elif isinstance(part, str):
             fields = [model.model_fields.get(part) for model in found]
             inner = [one for field in fields if field for one in _models(field.annotation)]
             found = inner or found  # else the name of an alternative, not of a field
     return found
+
+
+def _is_of_kind(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get("kind")
+    return field is not None and name in get_args(field.annotation)
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -13,9 +13,16 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-from common.contracts.events import Event, EventType, TaskComplete, TaskStart, TerminalBody
+from common.contracts.events import (
+    Event,
+    EventType,
+    TaskComplete,
+    TaskSkipped,
+    TaskStart,
+    TerminalBody,
+)
 
-TaskStatus = Literal["created", "running", "completed", "failed", "stopped"]
+TaskStatus = Literal["created", "running", "completed", "skipped", "failed", "stopped"]
 
 RUNS_KEPT = 100
 RUNS_AT_MOST = 300
@@ -52,10 +59,14 @@ class CrewRun(BaseModel):
         match event.body:
             case TerminalBody():
                 end = _newer(end, Mark(status=_ENDS[event.type], seq=event.seq))
+            case TaskStart(item_of=str()) | TaskComplete(item_of=str()):
+                pass  # the work on an entry of a list: its task is told of as a whole
             case TaskStart(task_id=task_id):
                 tasks = _with_mark(tasks, task_id, Mark(status="running", seq=event.seq))
             case TaskComplete(task_id=task_id):
                 tasks = _with_mark(tasks, task_id, Mark(status="completed", seq=event.seq))
+            case TaskSkipped(task_id=task_id):
+                tasks = _with_mark(tasks, task_id, Mark(status="skipped", seq=event.seq))
         return CrewRun(began=began, tasks=tasks, end=end)
 
     def status(self, task_id: str) -> TaskStatus:

@@ -1,6 +1,6 @@
 """Turns what callers send into a crew, or into a change of one."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -22,6 +22,7 @@ from crews.domain.drafts import (
     TaskDraft,
 )
 from crews.domain.faults import refuse
+from crews.domain.references import resolved_list, resolved_tasks, with_other_ids
 
 
 def new_crew(draft: CrewDraft, workspace_id: str, now: datetime) -> Crew:
@@ -57,8 +58,15 @@ def _with_ids_of_its_own(draft: CrewDraft) -> CrewDraft:
     def with_new_ids(task: TaskDraft) -> TaskDraft:
         context = [tasks.get(e, e) if isinstance(e, str) else e for e in task.context]
         agent_id = None if task.agent_id is None else agents.get(task.agent_id, task.agent_id)
-        own = None if task.id is None else tasks[task.id]
-        return task.model_copy(update={"id": own, "agent_id": agent_id, "context": context})
+        changes = {
+            "id": None if task.id is None else tasks[task.id],
+            "agent_id": agent_id,
+            "context": context,
+            "depends_on": [tasks.get(e, e) if isinstance(e, str) else e for e in task.depends_on],
+            "for_each": None if task.for_each is None else tasks.get(task.for_each, task.for_each),
+            "condition": with_other_ids(task.condition, tasks),
+        }
+        return task.model_copy(update=changes)
 
     return draft.model_copy(
         update={
@@ -117,16 +125,41 @@ def tasks_of(
         _check_known("tasks", (draft.id for draft in drafts), known)
     held = {task.id: task.context for task in before or ()}
     ids = [draft.id or new_id("task") for draft in drafts]
+    named = _names(drafts, ids)
     return tuple(
         Task(
             id=ids[index],
             agent_id=_agent_id(index, draft, agents),
             context=_context(index, drafts, ids, held.get(ids[index], ())),
+            depends_on=_depends_on(index, draft, ids, named),
+            for_each=resolved_list(draft.for_each, named, f"tasks.{index}.for_each"),
             number=known.get(ids[index], 0),
-            **draft.model_dump(exclude={"id", "agent", "agent_id", "context"}),
+            **draft.model_dump(exclude=_RESOLVED),
         )
         for index, draft in enumerate(drafts)
     )
+
+
+_RESOLVED = {"id", "agent", "agent_id", "context", "depends_on", "for_each"}
+
+
+def _names(drafts: Sequence[TaskDraft], ids: Sequence[str]) -> dict[str, str]:
+    """Return the ids of all tasks by name and by id."""
+    named = {draft.name: ids[n] for n, draft in enumerate(drafts) if draft.name is not None}
+    return {**named, **{task_id: task_id for task_id in ids}}
+
+
+def _depends_on(
+    index: int, draft: TaskDraft, ids: Sequence[str], named: Mapping[str, str]
+) -> list[str]:
+    """Return the ids of the tasks that a task waits for, given by index, name or id."""
+    field = f"tasks.{index}.depends_on"
+    for place, entry in enumerate(draft.depends_on):
+        if isinstance(entry, int) and not 0 <= entry < len(ids):
+            reason = f"{entry} is not the index of a task"
+            refuse([{"field": f"{field}.{place}", "reason": reason}])
+    texts = [ids[entry] if isinstance(entry, int) else entry for entry in draft.depends_on]
+    return resolved_tasks(texts, named, field)
 
 
 def _check_known(field: str, ids: Iterable[str | None], known: Collection[str]) -> None:

@@ -7,6 +7,8 @@ from common.errors import Conflict
 from crews.domain.context import with_resolved_context
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.crew_rules import check
+from crews.domain.graph_rules import readers
+from crews.domain.references import with_resolved_references
 
 
 def change(crew: Crew, now: datetime, *, at: str = "", **changes: Any) -> Crew:
@@ -25,9 +27,14 @@ def put_agent(crew: Crew, agent: Agent, now: datetime) -> Crew:
 
 def put_task(crew: Crew, task: Task, now: datetime) -> Crew:
     """Return the crew with a new task at its end, or with the one of the same id replaced."""
-    tasks = {entry.id: entry for entry in (*crew.tasks, with_resolved_context(crew, task))}
+    tasks = {entry.id: entry for entry in (*crew.tasks, _with_resolved_names(crew, task))}
     at = f"tasks.{list(tasks).index(task.id)}."
     return change(crew, now, at=at, tasks=tuple(tasks.values()))
+
+
+def _with_resolved_names(crew: Crew, task: Task) -> Task:
+    """Return `task` with ids in place of the names of other tasks."""
+    return with_resolved_references(crew, with_resolved_context(crew, task))
 
 
 def drop_agent(crew: Crew, agent_id: str, now: datetime) -> Crew:
@@ -50,13 +57,13 @@ def drop_agent(crew: Crew, agent_id: str, now: datetime) -> Crew:
 def drop_task(crew: Crew, task_id: str, now: datetime) -> Crew:
     """Return the crew without a task.
 
-    Raises `NotFound`, and `Conflict` when another task reads this one's output.
+    Raises `NotFound`, and `Conflict` when another task names this one.
     """
     crew.task(task_id)
-    readers = [task.id for task in crew.tasks if task_id in task.context]
-    if readers:
+    naming = readers(crew.tasks, task_id)
+    if naming:
         raise Conflict(
-            f"The output of the task {task_id} is the context of others.",
-            details={"tasks": readers},
+            f"Other tasks build on the task {task_id} or wait for it.",
+            details={"tasks": naming},
         )
     return change(crew, now, tasks=tuple(task for task in crew.tasks if task.id != task_id))

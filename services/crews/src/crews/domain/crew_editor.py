@@ -10,7 +10,7 @@ from crews.domain.crew import Crew
 from crews.domain.faults import refuse
 from crews.domain.model_names import ModelNames
 from crews.domain.ports import CrewStore, CustomTools
-from crews.domain.schemas import new_schemas, schema_faults
+from crews.domain.schemas import new_patterns, new_schemas, pattern_faults, schema_faults
 from crews.domain.tool_names import tool_faults
 
 _RACES = 5
@@ -55,6 +55,7 @@ class CrewEditor:
             own = {tool.name for tool in await self._tools.all(crew.workspace_id)}
             refuse(tool_faults(crew, own | BUILT_IN_BY_NAME.keys()), at)
         refuse(await schema_faults(new_schemas(crew, before)), at)
+        refuse(await pattern_faults(new_patterns(crew, before)), at)
 
     async def edit(
         self,

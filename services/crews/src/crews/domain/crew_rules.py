@@ -6,6 +6,7 @@ from common.contracts.texts import look
 from crews.domain.context import is_task_id
 from crews.domain.crew import Crew, Task
 from crews.domain.faults import Fault, refuse
+from crews.domain.graph_rules import graph_faults
 
 MOST_AGENTS, MOST_TASKS = 50, 200
 MOST_BYTES = 1_000_000
@@ -47,6 +48,7 @@ def _faults(crew: Crew) -> Iterable[Fault]:
             yield {"field": f"tasks.{index}.agent_id", "reason": reason}
         yield from _context_faults(index, task, earlier)
         earlier.add(task.id)
+    yield from graph_faults(crew.tasks)
 
 
 def repeated_ids(field: str, ids: Sequence[str]) -> Iterable[Fault]:

@@ -19,6 +19,7 @@ from common.contracts.crew_fields import (
     OnExpiry,
     Seconds,
     TaskFields,
+    TaskName,
     Words,
     text,
 )
@@ -29,6 +30,7 @@ from common.contracts.memory import CREW, SCOPE
 
 TaskContext = Annotated[list[Words | StrictInt], Field(max_length=50, fail_fast=True)]
 """Besides texts and ids, indexes of earlier tasks of the same list, which have no ids yet."""
+TaskReferences = Annotated[list[TaskName | StrictInt], Field(max_length=200, fail_fast=True)]
 CrewId: Any = id_of("crew_id")
 TaskId: Any = id_of("task_id")
 
@@ -72,6 +74,11 @@ class TaskDraft(TaskFields, CatalogInput):
     expected_output: ExpectedOutput = ""
     agent: Name | StrictInt | None = None
     context: TaskContext = []  # type: ignore[assignment]  # only a list of tasks has indexes
+    depends_on: TaskReferences = Field(  # type: ignore[assignment]  # as above
+        default=[],
+        description="Names, ids or indexes of tasks that must be done first; the task does not get their outputs",
+        examples=[["research"]],
+    )
 
 
 class BudgetDraft(CatalogInput):
@@ -113,6 +120,20 @@ class ConfigurationDraft(CatalogInput):
         default="fail",
         description="What happens to a call to a tool that is not idempotent when its worker is lost during the "
         "call: the job fails, the call is made again, or a person is asked",
+    )
+    max_items: int = Field(
+        default=100,
+        ge=1,
+        le=1_000,
+        description="How many entries a list may have that a task is done for, one by one (`for_each`)",
+        examples=[100],
+    )
+    items_at_once: int = Field(
+        default=8,
+        ge=1,
+        le=50,
+        description="How many entries of such a list are worked on at the same time",
+        examples=[8],
     )
     verbose: bool = False
 

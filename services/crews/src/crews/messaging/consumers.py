@@ -2,7 +2,7 @@
 
 from common.bus import Bus, DeadLetter, Message, decode
 from common.contracts.event_json import read_event
-from common.contracts.events import Event, TaskComplete, TaskStart, TerminalBody
+from common.contracts.events import Event, TaskComplete, TaskSkipped, TaskStart, TerminalBody
 from common.contracts.ids import id_fault
 from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import (
@@ -78,7 +78,7 @@ def event_from_body(body: bytes) -> Event:
     """Return the event, whose ids can be keys of a document. Raises `ValueError`."""
     event = read_event(body)
     ids = {"job_id": event.job_id}
-    if isinstance(event.body, TaskStart | TaskComplete):
+    if isinstance(event.body, TaskStart | TaskComplete | TaskSkipped):
         ids["task_id"] = event.body.task_id
     for name, value in ids.items():
         fault = id_fault(name, value)

@@ -7,10 +7,12 @@ from pydantic import Field
 from common.contracts import query_keys
 from common.contracts.crew import AgentSnapshot, Configuration, Lack, TaskSnapshot
 from common.contracts.fields import complete
+from common.contracts.graph import EdgeKind
 from common.contracts.query_keys import MASK
 from common.web.models import AnswerModel, NextPage, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
+from crews.domain.graph_rules import Graph
 from crews.domain.origins import Fate, mask_headers
 from crews.domain.tool_catalog import Changed
 from crews.domain.tools import RegisteredTool, ToolDraft, ToolFields
@@ -72,6 +74,37 @@ class CrewView(AnswerModel):
     """Why the crew is `configuring`, and which of its tools cannot work yet."""
     created_at: Timestamp
     updated_at: Timestamp
+
+
+class GraphNode(AnswerModel):
+    task_id: str = Field(examples=["task_01jd3a"])
+    name: str | None = Field(examples=["report"])
+    agent_id: str | None = Field(examples=["agent_01jd3a"])
+    async_execution: bool = Field(description="Later tasks do not wait for it", examples=[False])
+    condition: str | None = Field(
+        description="Without it the task is skipped", examples=["outputs.research.score >= 7"]
+    )
+    for_each: str | None = Field(
+        description="The list that it is done for, entry by entry: an input or a task's id",
+        examples=["{companies}"],
+    )
+
+
+class GraphEdge(AnswerModel):
+    source: str = Field(description="The task that comes first", examples=["task_01jd3a"])
+    target: str = Field(description="The task that waits for it", examples=["task_01jd3b"])
+    kind: EdgeKind = Field(
+        description="`context`, `for_each`, `condition` and `depends_on` are named by the target. Without context it "
+        "builds on the last synchronous task before it (`sequence`) and on the parallel ones that no other has read "
+        "(`join`). `order`: it waits for a synchronous task that it does not name",
+        examples=["join"],
+    )
+    output: bool = Field(description="The target gets the source's output", examples=[True])
+
+
+class GraphView(AnswerModel):
+    nodes: list[GraphNode] = Field(description="In the order in which they begin")
+    edges: list[GraphEdge]
 
 
 class _List(AnswerModel):
@@ -193,6 +226,27 @@ def _warnings(tool: RegisteredTool) -> list[str]:
     if not tool.lacks_credentials:
         return []
     return [f"It has no credentials, and {tool.auth_type} needs some: its calls will fail."]
+
+
+def graph_view(graph: Graph) -> GraphView:
+    """Return the graph of a crew's tasks as it is served."""
+    return GraphView(
+        nodes=[
+            GraphNode(
+                task_id=task.id,
+                name=task.name,
+                agent_id=task.agent_id,
+                async_execution=task.async_execution,
+                condition=task.condition,
+                for_each=task.for_each,
+            )
+            for task in graph.tasks
+        ],
+        edges=[
+            GraphEdge(source=edge.source, target=edge.target, kind=edge.kind, output=edge.output)
+            for edge in graph.edges
+        ],
+    )
 
 
 def agent_view(crew: Crew, agent: Agent, statuses: dict[str, TaskStatus]) -> AgentView:

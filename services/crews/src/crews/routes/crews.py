@@ -9,14 +9,17 @@ from common.web.access import Editor, Viewer
 from common.web.models import CursorPageQuery, failures
 from crews.domain.crew import Crew
 from crews.domain.drafts import CrewChanges, CrewDraft
+from crews.domain.graph_rules import graph_of
 from crews.routes.bodies import (
     CrewCreated,
     CrewList,
     CrewState,
     CrewView,
+    GraphView,
     Updated,
     crew_summary,
     crew_view,
+    graph_view,
 )
 from crews.routes.use_cases import LOOKED, IfMatch, Use, condition, crew_tag, number_of, part_of
 
@@ -69,6 +72,13 @@ async def get_crew(crew_id: str, caller: Viewer, response: Response, use: Use) -
     crew = await use.crew_catalog.find(caller.workspace_id, crew_id)
     response.headers["ETag"] = crew_tag(crew)
     return crew_view(crew, await use.statuses(crew), await use.snapshots.missing(crew))
+
+
+@router.get("/crews/{crew_id}/graph", summary="Get the graph of a crew's tasks")
+async def get_graph(crew_id: str, caller: Viewer, use: Use) -> GraphView:
+    """Return the tasks in the order in which they begin, and which waits for which."""
+    crew = await use.crew_catalog.find(caller.workspace_id, crew_id)
+    return graph_view(graph_of(crew.tasks))
 
 
 @router.put("/crews/{crew_id}", responses=failures(409, 412), summary="Update crew configuration")

@@ -10,8 +10,10 @@ from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 from crews.domain.activity import Activity, TaskStatus
 
-NEWEST = 1
-"""The newest format of these documents that this code reads, and the one it writes."""
+NEWEST = 2
+"""The newest format of these documents that this code reads."""
+WRITES = 1
+"""The format in which it writes them, unless a task was skipped: older code does not know that state."""
 
 
 @mongo_store
@@ -60,7 +62,12 @@ class MongoActivities:
 
 def _document(activity: Activity) -> Document:
     fields = activity.model_dump()
-    return {"_id": fields.pop("crew_id"), **fields, **_summary(activity), FORMAT: NEWEST}
+    return {"_id": fields.pop("crew_id"), **fields, **_summary(activity), FORMAT: _format(activity)}
+
+
+def _format(activity: Activity) -> int:
+    marks = (mark for run in activity.runs.values() for mark in run.tasks.values())
+    return NEWEST if any(mark.status == "skipped" for mark in marks) else WRITES
 
 
 def _changes(before: Activity, after: Activity) -> Document:
@@ -71,7 +78,7 @@ def _changes(before: Activity, after: Activity) -> Document:
         if before.runs.get(job_id) != run
     }
     gone = {f"runs.{job_id}": "" for job_id in before.runs.keys() - after.runs.keys()}
-    summary = {"version": after.version, **_summary(after), FORMAT: NEWEST}
+    summary = {"version": after.version, **_summary(after), FORMAT: _format(after)}
     return {"$set": {**changed, **summary}, **({"$unset": gone} if gone else {})}
 
 

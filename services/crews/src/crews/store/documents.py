@@ -5,18 +5,24 @@ size faithfully.
 """
 
 import json
-from typing import Any
+from typing import Any, get_args
 
+from common.contracts.crew import has_newer_fields
 from common.contracts.fields import json_objects
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
 from common.storage.ports import Document
 from crews.domain.crew import Crew, Task
 
-NEWEST = 1
-"""The newest format of these documents that this code reads, and the one it writes."""
+NEWEST = 2
+"""The newest format of these documents that this code reads."""
+WRITES = 1
+"""The format in which it writes crews, except those with fields that older code would pass over."""
 
 _AS_TEXT = json_objects(Task)
+_OR_TEXT = frozenset(
+    name for name in _AS_TEXT if str in get_args(Task.model_fields[name].annotation)
+)
 
 
 def crew_document(crew: Crew) -> Document:
@@ -24,10 +30,11 @@ def crew_document(crew: Crew) -> Document:
     fields = crew.model_dump()
     fields["_id"] = fields.pop("id")
     for task in fields["tasks"]:
-        task.update({name: as_text(task[name]) for name in _AS_TEXT})
+        task.update({name: _pack(name, task[name]) for name in _AS_TEXT})
     if crew.tasks:  # left out when there are none: the index on it is unique, and sparse
         fields["task_ids"] = [task.id for task in crew.tasks]
-    return {**fields, "status": crew.status, FORMAT: NEWEST}
+    known = NEWEST if any(has_newer_fields(task) for task in crew.tasks) else WRITES
+    return {**fields, "status": crew.status, FORMAT: known}
 
 
 def crew_changes(crew: Crew) -> Document:
@@ -45,13 +52,31 @@ def crew_of(document: Document) -> Crew:
     """Return the crew that `document` holds. Raises `NewerFormat`."""
     format_of(document, NEWEST, f"The crew {document['_id']}")
     tasks = [
-        {**task, **{name: from_text(task[name]) for name in _AS_TEXT & task.keys()}}
+        {**task, **{name: _unpack(name, task[name]) for name in _AS_TEXT & task.keys()}}
         for task in document["tasks"]
     ]
     configuration = _with_safe_memory(document["configuration"])
     return Crew.model_validate(
         {**document, "id": document["_id"], "tasks": tasks, "configuration": configuration}
     )
+
+
+def _pack(name: str, value: Any) -> str | bytes | None:
+    """Return the value of one of these fields for the store: its JSON as text.
+
+    Where a text is a value too, it stays as it is, and JSON is kept as bytes.
+    """
+    if name not in _OR_TEXT:
+        return as_text(value)
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, ensure_ascii=False, allow_nan=False).encode()
+
+
+def _unpack(name: str, stored: str | bytes | None) -> Any:
+    if name in _OR_TEXT and not isinstance(stored, bytes):
+        return stored
+    return None if stored is None else json.loads(stored)
 
 
 def _with_safe_memory(configuration: Document) -> Document:

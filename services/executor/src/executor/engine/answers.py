@@ -1,10 +1,12 @@
 """Turns an agent's text into a task's output: schema, guardrail, and a person's review."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from common.contracts.crew import TaskSnapshot
+from common.contracts.guardrails import AnyRule, rules_of
 from common.schemas.validation import (
     TooMuchWork,
     beside_the_loop,
@@ -12,13 +14,13 @@ from common.schemas.validation import (
     quick_complaint,
 )
 from executor.domain.inputs.placeholders import fill_placeholders
-from executor.engine import prompts, values, verdicts
+from executor.engine import prompts, rules, values, verdicts
 from executor.engine.continuing import OUTPUT_CUT
 from executor.engine.conversation import Conversation
 from executor.engine.desk import Desk, Speaker
 from executor.engine.faults import QuestionDraft, RunFault
 from executor.engine.history import Output, Review
-from executor.engine.trace import shorten
+from executor.engine.trace import Rejection, shorten
 from executor.engine.verdicts import Verdict
 from executor.models.dialogue import Dialogue, Topic
 
@@ -35,7 +37,8 @@ class Answers:
         self._conversation = conversation
         self._agent = speaker.agent
         self._model = speaker.model
-        self._judged = 0
+        self._judged = self._rejected = 0
+        self._rules = rules_of(desk.task.guardrail)
 
     async def output(self) -> Output:
         """Return the task's output. Raises `RunFault`, or `NeedsInput` if a person has to review it.
@@ -73,7 +76,7 @@ class Answers:
 
     def _question(self, output: Output) -> QuestionDraft:
         task, shared = self._desk.task, self._desk.shared
-        described = fill_placeholders(task.description, shared.inputs)
+        described = fill_placeholders(task.description, shared.inputs_of(task))
         left = task.max_reviews - len(self._desk.record.reviews)
         prompt = prompts.review_question(described, output.text, left)
         return QuestionDraft(
@@ -89,30 +92,48 @@ class Answers:
     async def _valid_output(self) -> Output:
         task = self._desk.task
         complaint = ""
-        for _ in range(task.max_retries + 1):
+        for left in range(task.max_retries, -1, -1):
             if complaint:
                 self._conversation.say(prompts.complaint_reply(complaint))
-            text = await self._conversation.answer()
-            checked = await checked_output(task, text)
+            checked = await self._checked_answer()
             if isinstance(checked, Output):
-                complaint = await self._objection(checked)
-                if not complaint:
-                    return checked
-            else:
-                complaint = checked
+                return checked
+            complaint = checked.reason
             if self._conversation.cut:
                 complaint += prompts.NOT_WHOLE
+            self._write_rejection(replace(checked, reason=complaint), left)
         raise RunFault(
             OUTPUT_CUT if self._conversation.cut else "OUTPUT_INVALID",
             f"The answer was still invalid after {task.max_retries + 1} tries: {complaint}",
             task.id,
         )
 
-    async def _objection(self, output: Output) -> str:
-        """Return the guardrail's objection to `output`, or an empty text."""
-        rule = self._desk.task.guardrail
-        if not rule:
-            return ""
+    async def _checked_answer(self) -> Output | Rejection:
+        """Return the next answer as the task's output, or why it does not do.
+
+        It is read anew, and then meets the guardrails in their order.
+        """
+        text = await self._conversation.answer()
+        checked = await checked_output(self._desk.task, text)
+        if isinstance(checked, str):
+            return Rejection(checked)
+        for place, rule in enumerate(self._rules):
+            reason = await self._objection(rule, checked)
+            if reason:
+                return Rejection(reason, "words" if isinstance(rule, str) else rule.kind, place)
+        return checked
+
+    def _write_rejection(self, rejection: Rejection, left: int) -> None:
+        """Write why an answer does not do, unless the history has it."""
+        self._rejected += 1
+        if self._rejected > self._desk.record.rejected:
+            trace, task_id = self._desk.shared.trace, self._desk.task.id
+            trace.write_rejection(task_id, self._agent, rejection, self._rejected, left)
+
+    async def _objection(self, rule: str | AnyRule, output: Output) -> str:
+        """Return a guardrail's objection to `output`, or an empty text."""
+        if not isinstance(rule, str):
+            return await rules.objection(rule, output)
         verdict = await self._judgement(rule, output)
         return "" if verdict.passed else f"it does not meet the rule '{rule}': {verdict.reason}"
 

@@ -17,6 +17,7 @@ from msgspec import UNSET
 
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import (
+    AnswerRejected,
     ExecutionResumed,
     ExecutionStart,
     InputReceived,
@@ -27,10 +28,12 @@ from common.contracts.events import (
     ProposedCall,
     RunWarning,
     TaskComplete,
+    TaskSkipped,
     TaskStart,
     ToolCall,
     ToolResult,
 )
+from common.contracts.ids import item_id
 from executor.domain.log.events import (
     MISMATCH,
     CallKept,
@@ -171,13 +174,17 @@ class TaskRecord:
     """What is known about one task. Its call numbers are never reused.
 
     `made` holds the calls that have an event, which is stored before they are made; `doubtful` those that
-    may or may not have been made.
+    may or may not have been made. `items` is the length of the list that a task with `for_each` works through,
+    `rejected` counts the answers that did not do.
     """
 
     task_id: str
     started_at: datetime | None = None
     finished_at: datetime | None = None
     output: Output | None = None
+    skipped: bool = False
+    items: int | None = None
+    rejected: int = 0
     replies: dict[str, list[Reply]] = field(default_factory=dict)
     calls: dict[CallPlace, tuple[int, str]] = field(default_factory=dict)
     results: dict[int, str] = field(default_factory=dict)
@@ -205,6 +212,13 @@ class Progress:
     asked: int = 0
     open: dict[str, LogEntry] = field(default_factory=dict)
 
+    def add_items(self, record: TaskRecord, count: int) -> None:
+        """Add a record for each entry of the list that the task of `record` works through."""
+        record.items = count
+        for place in range(count):
+            name = item_id(record.task_id, place)
+            self.tasks.setdefault(name, TaskRecord(name))
+
 
 def fold(history: Sequence[LogEntry], snapshot: CrewSnapshot) -> Progress:
     """Return the progress of `snapshot`'s tasks according to `history`.
@@ -224,15 +238,18 @@ def fold(history: Sequence[LogEntry], snapshot: CrewSnapshot) -> Progress:
     return progress
 
 
-def _apply(progress: Progress, entry: LogEntry) -> None:  # noqa: C901 - a case for each type
+def _apply(progress: Progress, entry: LogEntry) -> None:  # noqa: C901, PLR0912 - a case for each type
     match entry.body:
         case ExecutionStart(tasks=tasks):
             _check_tasks(progress, tasks)
         case ExecutionResumed():
             _resume(progress, entry)
-        case TaskStart(task_id=task_id):
-            record = _record(progress, task_id)
-            record.started_at = record.started_at or entry.timestamp
+        case TaskStart() as start:
+            _start(progress, start, entry.timestamp)
+        case AnswerRejected(task_id=task_id):
+            _record(progress, task_id).rejected += 1
+        case TaskSkipped(task_id=task_id):
+            _record(progress, task_id).skipped = True
         case LlmCall() as call:
             _add_reply(progress, call, _private_part(entry, ReplyKept))
         case ToolCall() as call:
@@ -251,6 +268,13 @@ def _apply(progress: Progress, entry: LogEntry) -> None:  # noqa: C901 - a case 
             progress.warned.add((code, message))
         case _:  # has no effect on what is left to do
             pass
+
+
+def _start(progress: Progress, start: TaskStart, moment: datetime) -> None:
+    record = _record(progress, start.task_id)
+    record.started_at = record.started_at or moment
+    if start.items is not UNSET:
+        progress.add_items(record, start.items)
 
 
 def _record(progress: Progress, task_id: object) -> TaskRecord:

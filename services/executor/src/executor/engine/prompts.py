@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.contracts.crew import AgentSnapshot, MemorySnapshot, MemorySwitches, TaskSnapshot
+from common.contracts.guardrails import rules_of
 from executor.domain.inputs.placeholders import as_text, fill_placeholders
 from executor.engine import shares
 from executor.models.dialogue import Coworker
@@ -73,8 +74,8 @@ def opening(
         parts.append(
             f"Answer with one JSON value, and nothing else, that meets this schema: {schema}"
         )
-    if task.guardrail:
-        parts.append(f"Your answer must meet this rule: {task.guardrail}")
+    told = (rule if isinstance(rule, str) else rule.told for rule in rules_of(task.guardrail))
+    parts.extend(f"Your answer must meet this rule: {rule}" for rule in told)
     return "\n\n".join(parts)
 
 

@@ -15,6 +15,7 @@ from common.contracts.crew import (
     ToolSnapshot,
 )
 from common.contracts.events import ModelUsage
+from executor.domain.inputs.lists import ITEM
 from executor.domain.log.journal import Job
 from executor.domain.meters import Meters
 from executor.engine.asking import Asking
@@ -45,6 +46,8 @@ class Shared:
     tracer: Tracer
     clock: Callable[[], datetime]
     meters: Meters
+    items: dict[str, Any] = field(default_factory=dict)
+    """The entries of lists that tasks are done for, by the ids of the tasks that work on one."""
     reserve: Reserve = field(init=False)
     asking: Asking = field(init=False)
     _resolved: dict[str, Model] = field(default_factory=dict)
@@ -62,6 +65,12 @@ class Shared:
     @property
     def inputs(self) -> Mapping[str, Any]:
         return self.job.inputs
+
+    def inputs_of(self, task: TaskSnapshot) -> Mapping[str, Any]:
+        """Return what fills in the texts of `task`: the job's inputs and, for work on an entry, `item`."""
+        if task.id not in self.items:
+            return self.inputs
+        return {**self.inputs, ITEM: self.items[task.id]}
 
     def agent(self, task: TaskSnapshot) -> AgentSnapshot:
         """Return the agent a task is assigned to. Raises `RunFault` if the crew does not have it."""

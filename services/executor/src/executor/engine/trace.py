@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from msgspec import UNSET, UnsetType
 
 from common.contracts.events import (
+    AnswerRejected,
     ExecutionComplete,
     ExecutionWaiting,
     InputRequired,
@@ -17,7 +18,9 @@ from common.contracts.events import (
     ProgressUpdate,
     RunError,
     RunWarning,
+    SkipReason,
     TaskComplete,
+    TaskSkipped,
     TaskStart,
     ToolCall,
     ToolResult,
@@ -41,6 +44,7 @@ _REPLY = 500
 _RESULT = 2_000
 _ARGUMENTS = 500
 _TITLE = 160
+_REASON = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,15 @@ class NumberedCall:
     number: int
     place: CallPlace
     request: ToolRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why an answer does not do: the kind of check, and which of the task's guardrails it was."""
+
+    reason: str
+    kind: str = "output"
+    rule: int | None = None
 
 
 class Trace:
@@ -72,12 +85,44 @@ class Trace:
         """Return a block for a call that must not be made twice; see `Journal.effect`."""
         return self._journal.effect()
 
-    def write_task_start(self, task_id: str, agent: str, description: str) -> None:
+    def write_task_start(
+        self,
+        task_id: str,
+        agent: str,
+        description: str,
+        *,
+        item_of: str | UnsetType = UNSET,
+        items: int | UnsetType = UNSET,
+    ) -> None:
         title = shorten(description, _TITLE)
-        self._write(TaskStart(task_id=task_id, agent=agent, description=title))
+        self._write(
+            TaskStart(task_id=task_id, agent=agent, description=title, item_of=item_of, items=items)
+        )
 
-    def write_task_result(self, task_id: str, agent: str, output: Output) -> None:
-        self._write(TaskComplete(task_id=task_id, agent=agent, result=output.value))
+    def write_task_result(
+        self, task_id: str, agent: str, output: Output, item_of: str | UnsetType = UNSET
+    ) -> None:
+        self._write(
+            TaskComplete(task_id=task_id, agent=agent, result=output.value, item_of=item_of)
+        )
+
+    def write_rejection(
+        self, task_id: str, agent: str, rejection: Rejection, answer: int, left: int
+    ) -> None:
+        self._write(
+            AnswerRejected(
+                task_id=task_id,
+                agent=agent,
+                kind=rejection.kind,
+                rule=UNSET if rejection.rule is None else rejection.rule,
+                answer=answer,
+                left=left,
+                reason=shorten(rejection.reason, _REASON),
+            )
+        )
+
+    def write_skip(self, task_id: str, reason: SkipReason, message: str) -> None:
+        self._write(TaskSkipped(task_id=task_id, reason=reason, message=message))
 
     def write_progress(self, percent: int, current_task: str | None) -> None:
         title = None if current_task is None else shorten(current_task, _TITLE)
@@ -169,8 +214,14 @@ class Trace:
         task_id = UNSET if fault.task_id is None else fault.task_id
         self._write(RunError(message=fault.message, code=fault.code, task_id=task_id))
 
-    def write_result(self, output: Output) -> None:
-        self._write(ExecutionComplete(result=output.value))
+    def write_result(self, output: Output | None, ends: Sequence[str] | None = None) -> None:
+        """Write the end of a run; `ends` if they are others than the task that made `output`."""
+        self._write(
+            ExecutionComplete(
+                result=None if output is None else output.value,
+                ends=UNSET if ends is None else list(ends),
+            )
+        )
 
     def _write(self, body: KnownBody, private: Private | None = None) -> None:
         self._journal.append(EventDraft(body, private))

@@ -83,7 +83,7 @@ def _opening(desk: Desk, context: Sequence[str]) -> str:
             f"What the task {desk.task.id} builds on is too long for its prompt and was cut there."
         )
         desk.shared.warn("CONTEXT_CUT", message)
-    return prompts.opening(desk.task, desk.shared.inputs, known, memory)
+    return prompts.opening(desk.task, desk.shared.inputs_of(desk.task), known, memory)
 
 
 def _topic(
@@ -94,7 +94,7 @@ def _topic(
     *,
     suggested: str = "",
 ) -> Topic:
-    task, inputs = desk.task, desk.shared.inputs
+    task, inputs = desk.task, desk.shared.inputs_of(desk.task)
     return Topic(
         agent=agent,
         description=fill_placeholders(task.description, inputs),

@@ -92,7 +92,14 @@ class LateEngine:
             ),
             self._credentials,
         )
-        engine = Engine(models, toolbox, self._memory, tracer=self._tracer, meters=self._meters)
+        engine = Engine(
+            models,
+            toolbox,
+            self._memory,
+            tracer=self._tracer,
+            meters=self._meters,
+            most_items=given.for_each_limit,
+        )
         return engine, models, toolbox
 
 

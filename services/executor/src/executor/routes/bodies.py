@@ -16,6 +16,7 @@ from executor.domain.api.submission import Accepted
 from executor.domain.ending.tallies import CrewStats, Tally
 from executor.domain.log.execution import Execution
 from executor.domain.log.questions import Answer, Question
+from executor.routes.task_bodies import TaskProgress, tasks_progress
 
 _WORDS = 50_000
 _Remark: Any = text(4_000)
@@ -57,12 +58,6 @@ class ExecutionAccepted(AnswerModel):
 class ExecutionError(AnswerModel):
     code: str
     message: str
-
-
-class TaskProgress(AnswerModel):
-    task_id: str
-    status: str
-    output: Any = None
 
 
 class UsageAnswer(AnswerModel):
@@ -172,7 +167,17 @@ class QuestionView(AnswerModel):
 class ExecutionDetail(ExecutionSummary):
     last_seq: int
     questions: Annotated[list[QuestionView], Field(description="What the job waits for")]
-    result: Any = None
+    result: Annotated[
+        Any, Field(description="The output of the crew's last task that was not skipped")
+    ] = None
+    outputs: Annotated[
+        dict[str, Any],
+        Field(
+            description="Once the job is completed: what each end of its graph made, by task id. An end is a task "
+            "whose output no other task has read",
+            examples=[{"task_01jd3a": "The report …"}],
+        ),
+    ]
     error: ExecutionError | None
     tasks: list[TaskProgress]
     usage: UsageAnswer
@@ -327,11 +332,9 @@ def execution_detail(job: Execution, questions: Sequence[Question]) -> Execution
         last_seq=job.seq,
         questions=[question_view(question) for question in questions],
         result=state.result,
+        outputs=state.outputs,
         error=None if state.error is None else ExecutionError(**state.error),
-        tasks=[
-            TaskProgress(task_id=task.task_id, status=task.status, output=task.output)
-            for task in state.tasks
-        ],
+        tasks=tasks_progress(state),
         usage=UsageAnswer(
             requests=state.usage.requests,
             input_tokens=state.usage.input_tokens,

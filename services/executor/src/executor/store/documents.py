@@ -5,6 +5,7 @@ or key.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import orjson
@@ -137,19 +138,21 @@ def state_document(state: State) -> Document:
         "last": None if state.last is None else state.last.value,
         "questions": [_question(place) for place in state.questions],
         "unread": state.unread,
+        **({"ends": list(state.ends)} if state.ends else {}),
     }
 
 
 def _state_changes(before: State, after: State) -> Document:
     if before == after:
         return {}
-    old, new = state_document(before), state_document(after)
-    changes = {f"state.{name}": new[name] for name in new if new[name] != old[name]}
-    if "state.tasks" in changes and len(new["tasks"]) == len(old["tasks"]):
-        del changes["state.tasks"]
-        for place, (was, task) in enumerate(zip(old["tasks"], new["tasks"], strict=True)):
-            if was != task:
-                changes[f"state.tasks.{place}"] = task
+    # Tasks that stay as they are are not even serialised: a list that is worked through has hundreds.
+    old, new = state_document(replace(before, tasks=())), state_document(replace(after, tasks=()))
+    changes = {f"state.{name}": new[name] for name in new if new[name] != old.get(name)}
+    if len(before.tasks) != len(after.tasks):
+        return {**changes, "state.tasks": [_task(task) for task in after.tasks]}
+    for place, (was, task) in enumerate(zip(before.tasks, after.tasks, strict=True)):
+        if was is not task and was != task:
+            changes[f"state.tasks.{place}"] = _task(task)
     return changes
 
 
@@ -158,6 +161,7 @@ def _task(task: TaskState) -> Document:
         "task_id": _plain(task.task_id),
         "status": task.status,
         "output": _pack(task.output),
+        **({"item_of": task.item_of} if task.item_of is not None else {}),
     }
 
 
@@ -183,7 +187,7 @@ def _state(document: Mapping[str, Any]) -> State:
         progress=document["progress"],
         current_task=document["current_task"],
         tasks=tuple(
-            TaskState(task["task_id"], task["status"], _unpack(task["output"]))
+            TaskState(task["task_id"], task["status"], _unpack(task["output"]), task.get("item_of"))
             for task in document["tasks"]
         ),
         usage=ModelUsage(**document["usage"]),
@@ -194,6 +198,7 @@ def _state(document: Mapping[str, Any]) -> State:
         last=None if last is None else EventType(last),
         questions=tuple(QuestionPlace(**place) for place in document.get("questions", ())),
         unread=document.get("unread", False),
+        ends=tuple(document.get("ends", ())),
     )
 
 

@@ -135,7 +135,8 @@ async def test_all_calls_of_a_reply_are_asked_about_at_once_and_made_in_order(st
 
 
 async def test_questions_of_tasks_beside_one_another_are_open_at_once(stage, pays):
-    crew = pays(2, task_1={"approvals": ["pay"], "async_execution": True})
+    first = {"approvals": ["pay"], "async_execution": True}
+    crew = pays(2, task_1=first, task_2={"context": ["on its own"]})
     events = await stage.run(crew)
     one, other = sorted(questions(events), key=lambda question: question.task_id)
     assert (one.task_id, other.task_id) == ("task_1", "task_2")

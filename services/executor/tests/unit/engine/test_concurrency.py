@@ -27,12 +27,30 @@ async def test_tasks_beside_each_other_overlap_and_are_awaited_where_they_are_ne
     assert events[-1].body == ExecutionComplete(result="<Work 3>")
 
 
-async def test_without_context_a_task_builds_on_the_last_one_that_was_waited_for(stage, kit):
+async def test_without_context_a_task_waits_for_those_beside_it_and_builds_on_them(stage, kit):
+    gate = asyncio.Event()
+
+    async def say(dialogue):
+        if dialogue.topic.description == "Work 2":
+            await gate.wait()
+        elif dialogue.topic.description == "Work 3":
+            gate.set()
+        return f"<{dialogue.topic.description}>"
+
+    stage.script.say = lambda _m, dialogue, _t: say(dialogue)
+    beside = {"async_execution": True}
+    await asyncio.wait_for(stage.run(kit.crew(4, task_2=beside, task_3=beside)), 5)
+    last = stage.script.requests[-1][1]
+    assert last.startswith("Your task: Work 4")
+    assert all(f"<Work {n}>" in last for n in (1, 2, 3))
+
+
+async def test_what_a_join_has_read_is_not_read_again(stage, kit):
     stage.script.say = lambda _m, dialogue, _t: f"<{dialogue.topic.description}>"
-    await stage.run(kit.crew(3, task_2={"async_execution": True}))
-    last = next(opening for _, opening in stage.script.requests if "Work 3" in opening)
-    assert "<Work 1>" in last
-    assert "<Work 2>" not in last
+    await stage.run(kit.crew(4, task_1={"async_execution": True}, task_2={"async_execution": True}))
+    last = stage.script.requests[-1][1]
+    assert "<Work 3>" in last
+    assert "<Work 1>" not in last
 
 
 async def test_a_failing_task_ends_what_runs_beside_it(stage, kit):
@@ -49,7 +67,8 @@ async def test_a_failing_task_ends_what_runs_beside_it(stage, kit):
         return hang() if dialogue.topic.description == "Work 2" else " "
 
     stage.script.say = say
-    crew = kit.crew(2, task_1={"async_execution": True, "max_retries": 0})
+    beside = {"async_execution": True, "max_retries": 0}
+    crew = kit.crew(2, task_1=beside, task_2={"context": ["on its own"]})
     events = await asyncio.wait_for(stage.run(crew), 5)
     assert events[-1].body.code == "OUTPUT_INVALID"
     assert cut.is_set()

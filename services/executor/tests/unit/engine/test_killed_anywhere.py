@@ -28,6 +28,7 @@ from executor.domain.worker.runs import Runs
 from executor.engine.runner import Engine
 
 JOB = "job_1"
+INPUTS = {"yes": True, "no": False, "list": ["a", "b", "c"]}
 READS, KEYED, UNSAFE = "read", "send", "pay"
 NO_YES = [
     Answer("answered", "Approved"),
@@ -153,7 +154,7 @@ class World:
         }
 
     async def begin(self):
-        job = Execution(JOB, "ws_1", "crew_1", utc_now(), snapshot=self.crew, inputs={})
+        job = Execution(JOB, "ws_1", "crew_1", utc_now(), snapshot=self.crew, inputs=INPUTS)
         await self.store.insert(job)
 
     async def attempt(self, number, writes=None, stored=True):
@@ -249,20 +250,45 @@ def by_task(events):
     return told
 
 
-tasks = st.fixed_dictionaries(
-    {},
-    optional={
-        "async_execution": st.booleans(),
-        "human_input": st.booleans(),
-        "guardrail": st.just("It is long enough"),
-        "max_retries": st.just(4),
-    },
-)
+IN_WORDS = "It is long enough"
+RULES = [{"kind": "length", "min": 12}, IN_WORDS, {"kind": "regex", "pattern": "at [246]"}]
+
+
+@st.composite
+def task_lists(draw):
+    """Return two to four tasks with all that a graph may have."""
+    made = []
+    for number in range(1, draw(st.integers(2, 4)) + 1):
+        earlier = [f"task_{n}" for n in range(1, number)]
+        options = {
+            "async_execution": st.booleans(),
+            "human_input": st.booleans(),
+            "guardrail": st.sampled_from([IN_WORDS, RULES]),
+            "max_retries": st.just(4),
+            "condition": st.sampled_from(
+                ["inputs.yes", "inputs.no", *(f"len(outputs.{one}) > 30" for one in earlier)]
+            ),
+            "for_each": st.sampled_from(
+                ["{list}", *(f"task_{n}" for n, task in enumerate(made, 1) if "for_each" in task)]
+            ),
+        }
+        if earlier:
+            options["depends_on"] = st.lists(st.sampled_from(earlier), max_size=2, unique=True)
+            options["context"] = st.lists(
+                st.sampled_from([*earlier, "A text"]), max_size=2, unique=True
+            )
+        task = draw(st.fixed_dictionaries({}, optional=options))
+        if "for_each" in task:
+            task["description"] = f"Work {number} on {{item}}"
+        made.append(task)
+    return made
+
+
 shapes = st.fixed_dictionaries(
     {
         "process": st.sampled_from(["sequential", "sequential", "hierarchical"]),
         "policy": st.sampled_from(["fail", "retry", "ask"]),
-        "tasks": st.lists(tasks, min_size=2, max_size=3),
+        "tasks": task_lists(),
     }
 )
 deaths = st.lists(st.tuples(st.integers(0, 12), st.booleans()), min_size=1, max_size=6)
@@ -281,7 +307,14 @@ def test_killed_at_any_writes_a_job_ends_as_an_unharmed_one(kit, shape, seed, ki
 def only_approved_texts_went_through(shape, found):
     """Of a reviewed task the output is what was shown last, and a person approved just that."""
     shown, answers = {}, []
-    reviewed = {f"task_{n}" for n, task in enumerate(shape["tasks"], 1) if task.get("human_input")}
+    people = {f"task_{n}" for n, task in enumerate(shape["tasks"], 1) if task.get("human_input")}
+    lists = {event.body.item_of for event in found if event.type == "task_complete"}
+    items = {
+        event.body.task_id
+        for event in found
+        if event.type == "task_complete" and event.body.item_of in people
+    }
+    reviewed = people - lists | items
     approved = {}
     for event in found:
         if event.type == "input_required" and event.body.kind == "review":
@@ -312,7 +345,7 @@ async def killed_and_resumed(kit, shape, seed, kills):
         return
     assert found[-1].type == expected[-1].type
     only_approved_texts_went_through(shape, found)
-    beside = any(task.get("async_execution") for task in shape["tasks"])
+    beside = any(task.get("async_execution") or "for_each" in task for task in shape["tasks"])
     if beside and found[-1].type == "error":  # how far the others had come by then is open
         return
     assert found[-1].body == expected[-1].body

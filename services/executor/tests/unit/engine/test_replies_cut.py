@@ -145,7 +145,8 @@ async def test_requests_to_which_no_reply_came_are_counted(stage, kit):
         return Reply("", tokens=USED, finish=Finish.REFUSED, reason="no")
 
     stage.script.say = lambda model, dialogue, _: say(model, dialogue)
-    events = await stage.run(kit.crew(2, task_1={"async_execution": True}))
+    crew = kit.crew(2, task_1={"async_execution": True}, task_2={"context": ["on its own"]})
+    events = await stage.run(crew)
     assert last(events) == ("error", "MODEL_REFUSED")
     calls = [event.body for event in events if event.type == "llm_call"]
     assert [call.finish_reason for call in calls] == ["refusal", "cut_off"]

@@ -17,8 +17,9 @@ from executor.domain.api.estimates import Estimates
 from executor.domain.api.quotas import Quotas
 from executor.domain.ending.ports import Counters
 from executor.domain.inputs.checks import runnable_crew
+from executor.domain.inputs.lists import MOST_ITEMS
 from executor.domain.inputs.ports import Crews
-from executor.domain.log.execution import Execution
+from executor.domain.log.execution import Execution, format_for
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.outbox import Outbox
 from executor.domain.log.ports import Executions
@@ -42,12 +43,14 @@ class Submission:
         counters: Counters,
         outbox: Outbox,
         quotas: Quotas,
+        most_items: int = MOST_ITEMS,
     ) -> None:
         self._executions = executions
         self._crews = crews
         self._estimates = Estimates(counters)
         self._outbox = outbox
         self._quotas = quotas
+        self._most_items = most_items
 
     async def submit(
         self,
@@ -69,7 +72,7 @@ class Submission:
 
         async def make() -> Accepted:
             snapshot, seconds = await asyncio.gather(
-                runnable_crew(self._crews, workspace_id, crew_id, inputs),
+                runnable_crew(self._crews, workspace_id, crew_id, inputs, self._most_items),
                 self._estimates.of(workspace_id, crew_id),
             )
             await self._quotas.check(workspace_id)
@@ -83,6 +86,7 @@ class Submission:
                 inputs=inputs,
                 snapshot=snapshot,
                 ticket=secrets.token_hex(8),
+                format=format_for(snapshot),
             )
             return await self._store(Accepted(job, seconds), once)
 

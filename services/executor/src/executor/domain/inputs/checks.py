@@ -1,13 +1,17 @@
 """Checks a job's inputs: every placeholder filled, and no text too large."""
 
+import contextlib
 import difflib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.contracts.crew import CrewSnapshot, lacks
+from common.conditions.grammar import ConditionFault, parse_condition
+from common.contracts.crew import CrewSnapshot, TaskSnapshot, lacks
+from common.contracts.graph import input_of_list
 from common.contracts.memory import CREW, key_fault, key_input, shelf
 from common.errors import InvalidRequest, several
-from executor.domain.inputs.expansion import oversize, texts
+from executor.domain.inputs.expansion import agent_texts, oversize, task_texts
+from executor.domain.inputs.lists import ITEM, MOST_ITEMS, first_list_fault
 from executor.domain.inputs.placeholders import names
 from executor.domain.inputs.ports import Crews
 
@@ -17,20 +21,39 @@ def placeholders(crew: CrewSnapshot) -> list[str]:
 
     `placeholders` describes their syntax.
     """
-    found = [name for text in texts(crew) for name in names(text)]
+    found = [name for agent in crew.agents for text in agent_texts(agent) for name in names(text)]
+    for task in crew.tasks:
+        found += _inputs_of_task(task)
     key = _memory_key(crew)
     return list(dict.fromkeys(found if key is None else [*found, key]))
 
 
+def _inputs_of_task(task: TaskSnapshot) -> list[str]:
+    found = [name for text in task_texts(task) for name in names(text)]
+    if task.for_each is not None:  # its own entries fill in `{item}`
+        found = [name for name in found if name != ITEM]
+    named = input_of_list(task.for_each)
+    if named is not None:
+        found.append(named)
+    if task.condition is not None:
+        with contextlib.suppress(ConditionFault):  # the run says so, with the task
+            found += parse_condition(task.condition).inputs
+    return found
+
+
 async def runnable_crew(
-    crews: Crews, workspace_id: str, crew_id: str, inputs: Mapping[str, Any]
+    crews: Crews,
+    workspace_id: str,
+    crew_id: str,
+    inputs: Mapping[str, Any],
+    most_items: int = MOST_ITEMS,
 ) -> CrewSnapshot:
     """Return the crew that a job with `inputs` runs, with the memory that this job may read.
 
-    Raises `InvalidRequest` as `check_runnable` does, and `NotFound`.
+    `most_items` is the operator's limit for lists that tasks are done for. Raises `InvalidRequest` as `check_runnable` does, and `NotFound`.
     """
     crew = await crews.snapshot(workspace_id, crew_id)
-    check_runnable(crew, inputs)
+    check_runnable(crew, inputs, most_items)
     switches = crew.configuration.memory
     place = shelf(switches.scope, inputs) if switches.used else CREW
     if place == crew.memory.shelf:
@@ -39,10 +62,12 @@ async def runnable_crew(
     return crew.model_copy(update={"memory": memory.model_copy(update={"shelf": place})})
 
 
-def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
+def check_runnable(
+    crew: CrewSnapshot, inputs: Mapping[str, Any], most_items: int = MOST_ITEMS
+) -> None:
     """Raise `InvalidRequest` unless `crew` is active and `inputs` fill in every placeholder.
 
-    Also raises it if the filled-in texts would be too large.
+    Also raises it if the filled-in texts would be too large, or a list has too many entries.
     """
     if crew.status != "active":
         missing_parts = [one.model_dump() for one in lacks(crew.process, crew.agents, crew.tasks)]
@@ -65,6 +90,18 @@ def check_runnable(crew: CrewSnapshot, inputs: Mapping[str, Any]) -> None:
         raise several(faults, f"Missing inputs: {', '.join(missing)}.")
     _check_memory_key(crew, inputs)
     _check_size(crew, inputs)
+    _check_lists(crew, inputs, most_items)
+
+
+def _check_lists(crew: CrewSnapshot, inputs: Mapping[str, Any], most_items: int) -> None:
+    fault = first_list_fault(crew, inputs, most_items)
+    if fault is not None:
+        name, reason = fault
+        raise InvalidRequest(
+            f"The input {name} does not fit its task: {reason}.",
+            field=f"inputs.{name}",
+            reason=reason,
+        )
 
 
 def _spelling_hint(name: str, inputs: Mapping[str, Any], asked: Sequence[str]) -> str:

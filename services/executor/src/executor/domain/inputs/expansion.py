@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from common.contracts.crew import CrewSnapshot
+from common.contracts.crew import AgentSnapshot, CrewSnapshot, TaskSnapshot
 from executor.domain.inputs.placeholders import as_text, names
 
 EXPANDED = 2_000_000
@@ -14,9 +14,19 @@ EXPANDED = 2_000_000
 def texts(crew: CrewSnapshot) -> Iterator[str]:
     """Yield the texts of a crew whose every placeholder needs an input."""
     for agent in crew.agents:
-        yield from (agent.role, agent.goal, agent.backstory)
+        yield from agent_texts(agent)
     for task in crew.tasks:
-        yield from (task.description, task.expected_output)
+        yield from task_texts(task)
+
+
+def agent_texts(agent: AgentSnapshot) -> tuple[str, ...]:
+    """Return the texts of an agent that have placeholders."""
+    return (agent.role, agent.goal, agent.backstory)
+
+
+def task_texts(task: TaskSnapshot) -> tuple[str, ...]:
+    """Return the texts of a task whose every placeholder needs an input."""
+    return (task.description, task.expected_output)
 
 
 def _contexts(crew: CrewSnapshot) -> Iterator[str]:

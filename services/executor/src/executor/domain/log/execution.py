@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from common.contracts.crew import CrewSnapshot
+from common.contracts.crew import CrewSnapshot, has_newer_fields
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from executor.domain.log.projection import State
 from executor.domain.log.questions import QuestionPlace
@@ -22,6 +22,9 @@ WRITES = 1
 docs/reference/schema.md."""
 ANSWERS = 2
 """The format of a job that a person has answered. Older code would treat every answer as approval."""
+GRAPH = 3
+"""The format of a job whose crew has conditions, lists to work through, or rules that need no model. Older code
+would run its tasks without them."""
 
 QUESTIONS = 3
 """The format of a job that has asked what older code does not know: approvals, agents' own questions, several
@@ -54,6 +57,11 @@ _QUOTING = frozenset(
 )
 """Codes of errors whose message may quote what a model or a person wrote."""
 _REASON = 300
+
+
+def format_for(crew: CrewSnapshot) -> int:
+    """Return the format of a new job of `crew`."""
+    return GRAPH if any(has_newer_fields(task) for task in crew.tasks) else WRITES
 
 
 class ForbiddenMove(Exception):  # noqa: N818 - it names the thing, as Superseded does

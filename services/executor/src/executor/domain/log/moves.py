@@ -18,7 +18,15 @@ from common.contracts.events import (
     RunError,
 )
 from executor.domain.log.events import EventDraft, LogEntry, ResumeKept
-from executor.domain.log.execution import ANSWERS, QUESTIONS, WRITES, Execution, JobStep, step
+from executor.domain.log.execution import (
+    ANSWERS,
+    QUESTIONS,
+    WRITES,
+    Execution,
+    JobStep,
+    format_for,
+    step,
+)
 from executor.domain.log.projection import parks
 from executor.domain.log.questions import NEW_KINDS, Answer, Question
 from executor.domain.log.records import Record, number
@@ -55,7 +63,8 @@ def claim(
     draft = _resume_draft(job, lost=lost) if job.attempt else _start_draft(job.crew_id, crew)
     attempt = job.attempt + 1
     records = number([draft], job.job_id, job.seq, attempt, now)
-    return step(job, records, owner=owner, attempt=attempt, lost_claims=lost_claims, snapshot=crew)
+    claimed = {"owner": owner, "attempt": attempt, "lost_claims": lost_claims}
+    return step(job, records, snapshot=crew, format=format_for(crew), **claimed)
 
 
 def _start_draft(crew_id: str, crew: CrewSnapshot) -> EventDraft:

@@ -21,9 +21,11 @@ from common.contracts.events import (
     ProgressUpdate,
     RunError,
     TaskComplete,
+    TaskSkipped,
     TaskStart,
     TerminalBody,
 )
+from common.contracts.ids import item_id
 from executor.domain.log.events import LogEntry
 from executor.domain.log.questions import QuestionPlace, question_id_of
 
@@ -43,9 +45,15 @@ _NOTHING_USED = ModelUsage(requests=0)
 
 @dataclass(frozen=True, slots=True)
 class TaskState:
+    """What became of a task. `item_of` is set on the work on one entry of a list, for the task that it names.
+
+    Once that task is done, its output has the outputs of all entries, and theirs are dropped.
+    """
+
     task_id: str
     status: str = "pending"
     output: Any = None
+    item_of: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +61,8 @@ class State:
     """A job's public state. `last` is the type of the newest event that changed the status.
 
     `questions` are those that people were asked, oldest first. `unread` says that one was answered and
-    no run has begun since: the job then does not wait, whatever else it asks.
+    no run has begun since: the job then does not wait, whatever else it asks. `ends` are the tasks whose outputs
+    no other has read; empty if it is only the last one.
     """
 
     progress: int = 0
@@ -67,6 +76,19 @@ class State:
     last: EventType | None = None
     questions: tuple[QuestionPlace, ...] = ()
     unread: bool = False
+    ends: tuple[str, ...] = ()
+
+    @property
+    def outputs(self) -> dict[str, Any]:
+        """What each end of a completed job's graph made, by the ids of its tasks."""
+        if self.last != EventType.EXECUTION_COMPLETE:
+            return {}
+        made = {
+            task.task_id: task.output
+            for task in self.tasks
+            if task.status == "completed" and task.item_of is None
+        }
+        return {task_id: made[task_id] for task_id in self.ends or [*made][-1:] if task_id in made}
 
     def status(self, otherwise: ExecutionStatus) -> ExecutionStatus:
         """Return the status after the events, or `otherwise` if none of them has changed it."""
@@ -85,7 +107,8 @@ class State:
 
     def with_task(self, task_id: str, status: str, output: Any = None) -> "State":
         known = {task.task_id: task for task in self.tasks}
-        known[task_id] = TaskState(task_id, status, output)
+        item_of = known[task_id].item_of if task_id in known else None
+        known[task_id] = TaskState(task_id, status, output, item_of)
         return replace(self, tasks=tuple(known.values()))
 
 
@@ -109,15 +132,16 @@ def _apply(state: State, entry: LogEntry) -> State:
         case ExecutionStart(tasks=tasks):
             known = tuple(TaskState(task_id) for task_id in tasks)
             state = replace(state, tasks=known or state.tasks, started_at=entry.timestamp)
-        case TaskStart(task_id=task_id, description=description):
-            state = state.with_task(task_id, "running")
-            state = replace(state, current_task=description or state.current_task)
+        case TaskStart() as start:
+            state = _apply_task_start(state, start)
         case LlmCall(usage=ModelUsage() as usage):
             state = replace(state, usage=state.usage.plus(usage))
         case ProgressUpdate() as update:
             state = _apply_progress(state, update)
         case TaskComplete(task_id=task_id, result=result):
             state = _apply_task_complete(state, task_id, result)
+        case TaskSkipped(task_id=task_id):
+            state = _update_progress(state.with_task(task_id, "skipped"))
         case InputRequired():
             asked = QuestionPlace(question_id_of(entry), entry.seq)
             state = replace(state, questions=(*state.questions, asked))
@@ -136,10 +160,27 @@ def _apply_progress(state: State, update: ProgressUpdate) -> State:
     return replace(state, progress=progress, current_task=current)
 
 
+def _apply_task_start(state: State, start: TaskStart) -> State:
+    state = state.with_task(start.task_id, "running")
+    if start.items is not UNSET:
+        items = (item_id(start.task_id, place) for place in range(start.items))
+        added = tuple(TaskState(name, item_of=start.task_id) for name in items)
+        state = replace(state, tasks=(*state.tasks, *added))
+    return replace(state, current_task=start.description or state.current_task)
+
+
 def _apply_task_complete(state: State, task_id: str, output: Any) -> State:
     state = state.with_task(task_id, "completed", output)
-    done = sum(task.status == "completed" for task in state.tasks)
-    return replace(state, progress=max(state.progress, 100 * done // len(state.tasks)))
+    tasks = tuple(
+        replace(task, output=None) if task.item_of == task_id else task for task in state.tasks
+    )
+    return _update_progress(replace(state, tasks=tasks))
+
+
+def _update_progress(state: State) -> State:
+    own = [task for task in state.tasks if task.item_of is None]
+    done = sum(task.status in {"completed", "skipped"} for task in own)
+    return replace(state, progress=max(state.progress, 100 * done // max(1, len(own))))
 
 
 def _apply_answer(state: State, answer: InputReceived, seq: int) -> State:
@@ -156,8 +197,10 @@ def _apply_answer(state: State, answer: InputReceived, seq: int) -> State:
 
 def _apply_end(state: State, ending: TerminalBody, moment: datetime) -> State:
     match ending:
-        case ExecutionComplete(result=result):
-            left, state = "completed", replace(state, progress=100, result=result)
+        case ExecutionComplete(result=result, ends=ends):
+            named = () if ends is UNSET else tuple(ends)
+            left = "completed"
+            state = replace(state, progress=100, result=result, ends=named)
         case RunError(code=code, message=message):
             left, state = "failed", replace(state, error={"code": code, "message": message})
         case _:
