@@ -240,6 +240,10 @@ async def test_a_document_that_is_too_large_is_refused_as_mongodb_does(database)
     things = database["things"]
     with pytest.raises(DocumentTooLarge):
         await things.insert_one({"_id": 1, "x": b"x" * (16 * 1024 * 1024)})
+    rows = [{"_id": 0}, {"_id": 1, "x": b"x" * (16 * 1024 * 1024)}, {"_id": 2}]
+    with pytest.raises(BulkWriteError) as many:
+        await things.insert_many(rows, ordered=False)
+    assert [is_too_large(one["code"]) for one in many.value.details["writeErrors"]] == [True]
     await things.insert_one({"_id": 1, "x": b"x" * (15 * 1024 * 1024)})
     with pytest.raises(WriteError) as raised:
         await things.update_one({"_id": 1}, {"$set": {"y": b"x" * (2 * 1024 * 1024)}})

@@ -105,7 +105,7 @@ class SqliteCollection:
 
     async def insert_one(self, document: MutableMapping[str, Any], /) -> InsertOneResult:
         """Insert a document, which gets an `_id` if it has none. Raises `DuplicateKeyError`."""
-        raw = to_insert(document)
+        raw = to_insert(document, alone=True)
         faults = await self._write(
             "insert", writing.Insert(self.name, [raw], ordered=True), len(raw)
         )

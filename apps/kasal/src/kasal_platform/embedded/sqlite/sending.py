@@ -25,15 +25,15 @@ def bson_copy(document: Mapping[str, Any]) -> Document:
     return bson.decode(_as_bson(document), DECODED)
 
 
-def to_insert(document: MutableMapping[str, Any]) -> bytes:
+def to_insert(document: MutableMapping[str, Any], *, alone: bool = False) -> bytes:
     """Return `document` as BSON; give it an `_id` if it has none, as PyMongo does.
 
-    Raises `DocumentTooLarge`.
+    Raises `DocumentTooLarge` for one that is sent `alone`; among others, it is refused where it is inserted.
     """
     if "_id" not in document:
         document["_id"] = ObjectId()
     raw = _as_bson(document)
-    if len(raw) > LARGEST:
+    if alone and len(raw) > LARGEST:
         raise DocumentTooLarge(
             f"BSON document too large ({len(raw)} bytes): the most is {LARGEST} bytes."
         )

@@ -30,7 +30,7 @@ STORED: CodecOptions[Document] = CodecOptions()
 """How documents are read where no caller sees them: an aware time takes ten times as long to make."""
 _MOST_KEPT = 4 * 1024 * 1024
 """Bytes of the documents that are kept, as BSON; decoded they take a few times as many."""
-_LARGEST_KEPT = 256 * 1024
+_LARGEST_KEPT = 128 * 1024
 
 
 class Stored:

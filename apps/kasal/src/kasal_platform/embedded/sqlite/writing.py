@@ -8,7 +8,7 @@ import bson
 from pymongo.errors import OperationFailure
 
 from kasal_platform.embedded.sqlite.catalog import Table
-from kasal_platform.embedded.sqlite.errors import INVALID_ID, TOO_LARGE
+from kasal_platform.embedded.sqlite.errors import INVALID_ID, OBJECT_TOO_LARGE, TOO_LARGE
 from kasal_platform.embedded.sqlite.failures import refusal
 from kasal_platform.embedded.sqlite.matching import Query, compile_query
 from kasal_platform.embedded.sqlite.planning import Order
@@ -58,6 +58,8 @@ class Insert:
 
 def insert(session: WriteSession, table: Table, raw: bytes) -> Document:
     """Insert one document, and return it as it is stored."""
+    if len(raw) > LARGEST:
+        raise refusal(OBJECT_TOO_LARGE, f"object to insert too large. size in bytes: {len(raw)}")
     document = bson.decode(raw, STORED)
     session.insert(table, _id_key(document["_id"]), raw, document)
     return document
