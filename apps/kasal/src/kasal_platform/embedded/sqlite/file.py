@@ -23,6 +23,8 @@ APPLICATION_ID = 0x4B41534C
 FORMAT = 1
 """The format that this code writes, and the newest that it reads."""
 _STATEMENTS = 512
+_LOG_PAGES = 4_000
+"""Pages of the log (16 MB) after which the writer moves it into the file: that waits for the disk."""
 _BUSY_SECONDS = 5.0
 _SWEEP_EVERY = 60.0
 _CLOSING = 10.0
@@ -130,6 +132,7 @@ def connection_to(path: Path, *, durable: bool = False) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         connection.execute(f"PRAGMA synchronous = {'FULL' if durable else 'NORMAL'}")
+        connection.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
         connection.execute("PRAGMA journal_size_limit = 67108864")
         connection.execute("PRAGMA cache_size = -4096")
         connection.execute("PRAGMA temp_store = MEMORY")
