@@ -8,6 +8,7 @@ BAD_VALUE = 2
 FAILED_TO_PARSE = 9
 TYPE_MISMATCH = 14
 PATH_NOT_VIABLE = 28
+CANNOT_BACKFILL = 34
 CONFLICTING_UPDATE = 40
 DOLLAR_PREFIXED_FIELD = 52
 NOT_SINGLE_VALUE = 54
@@ -20,6 +21,7 @@ _NAMES = {
     FAILED_TO_PARSE: "FailedToParse",
     TYPE_MISMATCH: "TypeMismatch",
     PATH_NOT_VIABLE: "PathNotViable",
+    CANNOT_BACKFILL: "CannotBackfillArray",
     CONFLICTING_UPDATE: "ConflictingUpdateOperators",
     DOLLAR_PREFIXED_FIELD: "DollarPrefixedFieldName",
     NOT_SINGLE_VALUE: "NotSingleValueField",

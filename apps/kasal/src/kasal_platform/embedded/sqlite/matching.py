@@ -15,7 +15,7 @@ from kasal_platform.embedded.sqlite.ranges import (
     holds,
     inside,
 )
-from kasal_platform.embedded.sqlite.values import MISSING_KEY, Document, sort_key
+from kasal_platform.embedded.sqlite.values import MISSING, MISSING_KEY, Document, sort_key
 
 _POSITIVE = frozenset({"$eq", "$in", "$gt", "$gte", "$lt", "$lte"})
 
@@ -56,22 +56,28 @@ class Query:
         """Say whether each document that this query matches surely matches `other`, an index's filter."""
         return all(any(_implies(mine, one) for mine in self.conditions) for one in other.conditions)
 
+    def equality(self, path: str) -> Any:
+        """Return the value that `path` has to be equal to, `MISSING` if there is none."""
+        return dict(self._stated_values()).get(path, MISSING)
+
     def equalities(self) -> dict[str, Any]:
-        """Return the paths that have to be equal to a value, from which an upsert makes its document.
+        """Return the paths that have to be equal to a value, by name: an upsert begins with them.
 
         Raises `OperationFailure` where two of them say what a field is.
         """
         found: dict[str, Any] = {}
-        for one in self.conditions:
-            if one.operator != "$eq":
-                continue
-            if any(_overlap(one.path, known) for known in found):
-                raise refusal(
-                    NOT_SINGLE_VALUE,
-                    f"cannot infer query fields to set, path '{one.path}' is matched twice",
-                )
-            found[one.path] = one.operand
+        for path, value in sorted(self._stated_values(), key=_path):
+            _check_stated_once(path, found)
+            found[path] = value
         return found
+
+    def _stated_values(self) -> list[tuple[str, Any]]:
+        equal = [(one.path, one.operand) for one in self.conditions if one.operator == "$eq"]
+        return equal + [
+            (one.path, one.operand[0])
+            for one in self.conditions
+            if one.operator == "$in" and len({*map(sort_key, one.operand)}) == 1
+        ]
 
 
 EVERY = Query(())
@@ -102,8 +108,20 @@ def _intervals_of(here: Sequence[Condition], *, multikey: bool) -> Intervals | N
     return Intervals(found, exact, holds(found, MISSING_KEY))
 
 
-def _overlap(one: str, other: str) -> bool:
-    return f"{one}.".startswith(f"{other}.") or f"{other}.".startswith(f"{one}.")
+def _path(stated: tuple[str, Any]) -> str:
+    return stated[0]
+
+
+def _check_stated_once(path: str, found: Mapping[str, Any]) -> None:
+    if path in found:
+        told = f"path '{path}' is matched twice"
+        raise refusal(NOT_SINGLE_VALUE, f"cannot infer query fields to set, {told}")
+    outer = path
+    while "." in outer:
+        outer = outer.rpartition(".")[0]
+        if outer in found:
+            told = f"both paths '{path}' and '{outer}' are matched"
+            raise refusal(NOT_SINGLE_VALUE, f"cannot infer query fields to set, {told}")
 
 
 def _holds_for_elements(one: Condition) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from kasal_platform.embedded.sqlite.conditions import Condition
-from kasal_platform.embedded.sqlite.failures import BAD_VALUE, refusal, unknown_here
+from kasal_platform.embedded.sqlite.failures import refusal, unknown_here
 from kasal_platform.embedded.sqlite.matching import Query, compile_query
 from kasal_platform.embedded.sqlite.paths import leads_to
 from kasal_platform.embedded.sqlite.values import Document, type_name
@@ -13,9 +13,9 @@ Pick = Callable[[Any, Query], Any]
 """What is shown of a field's value, of a document that the query has found."""
 
 _NUMBERS = (int, float)  # Int64 is an int, and so is a bool
-_COLLISION, _POSITIONAL = 31_249, 51_246
-_INCLUDED_IN_EXCLUSION, _EXCLUDED_IN_INCLUSION = 31_254, 31_253
-_NO_POSITION = 51_247
+_COLLISION_INSIDE, _COLLISION = 31_249, 31_250
+_INCLUDED_IN_EXCLUSION, _EXCLUDED_IN_INCLUSION = 31_253, 31_254
+_POSITIONAL_EXCLUSION, _NO_POSITION = 31_395, 51_246
 _NO_QUERY = compile_query({})
 
 
@@ -34,10 +34,12 @@ class _Tree:
             inner = level.fields.setdefault(part, _Tree())
             if not isinstance(inner, _Tree):
                 rest = ".".join([*outer, last][place + 1 :])
-                raise _collision(path, rest)
+                raise refusal(
+                    _COLLISION_INSIDE, f"Path collision at {path} remaining portion {rest}"
+                )
             level = inner
         if last in level.fields:
-            raise _collision(path, last)
+            raise refusal(_COLLISION, f"Path collision at {path}")
         level.fields[last] = leaf
 
 
@@ -98,7 +100,8 @@ def _add(
     elif path.endswith(".$"):
         if not inclusive or not wanted:
             raise refusal(
-                _POSITIONAL, f"positional projection cannot be used with exclusion: {path}"
+                _POSITIONAL_EXCLUSION,
+                f"positional projection cannot be used with exclusion: {path}",
             )
         tree.add(path.removesuffix(".$"), _found_element(path.removesuffix(".$")))
     elif bool(wanted) is inclusive:
@@ -114,16 +117,11 @@ def _add(
 
 
 def _is_inclusive(projection: Mapping[str, Any]) -> bool:
-    """Say whether it names what is shown: the first field decides. `_id` and `$slice` fit both."""
+    """Say whether it names what is shown: the first field decides, else `_id`."""
     for path, wanted in projection.items():
         if path != "_id" and isinstance(wanted, _NUMBERS):
             return bool(wanted)
-    only_id = projection.keys() == {"_id"}
-    return only_id and bool(projection["_id"])
-
-
-def _collision(path: str, rest: str) -> Exception:
-    return refusal(_COLLISION, f"Path collision at {path} remaining portion {rest}")
+    return bool(projection.get("_id", False))
 
 
 def _slice(path: str, wanted: Mapping[str, Any]) -> Pick:
@@ -143,30 +141,30 @@ def _found_element(path: str) -> Pick:
         condition = _condition_on(path, query)
         if type(value) is not list:
             return value
-        rest = condition.path.split(".")[1:]
-        for element in value:
-            if leads_to({"": element}, ["", *rest], condition.test):
-                return [element]
+        if condition is not None:
+            parts = ["", *condition.path.split(".")[1:]]
+            for element in value:
+                if leads_to({"": element}, parts, condition.test):
+                    return [element]
         raise refusal(
-            _NO_POSITION, f"Executor error: positional operator '{path}.$' element mismatch"
+            _NO_POSITION,
+            "Executor error during find command :: caused by :: positional operator '.$' couldn't"
+            " find a matching element in the array",
         )
 
     return pick
 
 
-def _condition_on(path: str, query: Query) -> Condition:
-    """Return the query's condition on the array at `path`. Refuses several: MongoDB takes the last."""
+def _condition_on(path: str, query: Query) -> Condition | None:
+    """Return the query's condition on the array at `path`. Refuses several: MongoDB takes any."""
     found = [
-        one
-        for one in query.conditions
-        if not one.negated and not one.whole and one.path.partition(".")[0] == path
+        one for one in query.conditions if not one.negated and one.path.partition(".")[0] == path
     ]
-    if len(found) != 1:
-        raise refusal(
-            BAD_VALUE,
-            f"Positional operator '{path}.$' needs one condition of the query on the array.",
+    if len(found) > 1 or (found and found[0].whole):
+        raise unknown_here(
+            f"the projection '{path}.$' unless the query has one plain condition on it"
         )
-    return found[0]
+    return found[0] if found else None
 
 
 def _included_part(document: Document, tree: _Tree, query: Query) -> Document:

@@ -9,7 +9,7 @@ from typing import Any
 from bson import ObjectId
 
 from kasal_platform.embedded.sqlite.failures import (
-    BAD_VALUE,
+    CANNOT_BACKFILL,
     CONFLICTING_UPDATE,
     DOLLAR_PREFIXED_FIELD,
     EMPTY_FIELD_NAME,
@@ -49,23 +49,24 @@ class Update:
         none: what the query's equalities say, updated.
         """
         if inserting:
-            return self._insertion(query.equalities())
+            return self._insertion(query)
         if self._replacement is not None:
             return _replacement_of(document, self._replacement)
         changed = _change_of(document, self._modifiers, inserting=False)
         _check_id(document["_id"], changed)
         return changed
 
-    def _insertion(self, equalities: Mapping[str, Any]) -> Document:
-        if self._replacement is not None:
-            known = {"_id": plain(equalities["_id"])} if "_id" in equalities else {}
-            made = _replacement_of(known, self._replacement)
-        else:
-            stated = [setting(path, value) for path, value in equalities.items()]
+    def _insertion(self, query: Query) -> Document:
+        known = query.equality("_id")
+        if self._replacement is None:
+            stated = [setting(path, value) for path, value in query.equalities().items()]
             base = _change_of({}, stated, inserting=True)
             made = _change_of(base, self._modifiers, inserting=True)
-            if "_id" in base:
-                _check_id(base["_id"], made)
+        else:
+            base = {} if known is MISSING else {"_id": plain(known)}
+            made = _replacement_of(base, self._replacement)
+        if "_id" in base:
+            _check_id(base["_id"], made)
         identity = made.pop("_id", MISSING)
         return {"_id": ObjectId() if identity is MISSING else identity, **made}
 
@@ -251,7 +252,7 @@ def _put(holder: Any, part: str, value: Any, modifier: Modifier) -> None:
         return
     if place - len(holder) > _MOST_PADDED:
         raise refusal(
-            BAD_VALUE, f"can't backfill more than {_MOST_PADDED} elements: {modifier.path}"
+            CANNOT_BACKFILL, f"can't backfill more than {_MOST_PADDED} elements: {modifier.path}"
         )
     holder += [None] * (place - len(holder))
     holder.append(value)
