@@ -101,6 +101,10 @@ MEANINGS = {
     ),
     "exchanging a token again failed with a bug": "The exchange of a socket's token is retried. Report it.",
     # Embedded database
+    "a thread of a database has ended": (
+        "A bug: nothing more is written to the database in `path`, or read from it, until the process is"
+        " restarted. What was acknowledged is kept. Report it."
+    ),
     "a group of writes failed": (
         "The writes to the database in `path` were taken back; their callers got 503. Usually its disk is"
         " full. Writing goes on by itself once it is possible; until then this is not logged again."

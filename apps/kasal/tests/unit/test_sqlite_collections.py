@@ -262,3 +262,24 @@ async def test_what_was_written_is_there_after_a_restart(tmp_path) -> None:
         with pytest.raises(DuplicateKeyError):
             await things.insert_one({"_id": "x", "n": 3})
         assert await client["kasal_things"].list_collection_names() == ["things"]
+
+
+def nested(levels: int) -> dict[str, object]:
+    document: dict[str, object] = {"x": 1}
+    for _ in range(levels - 1):
+        document = {"x": document}
+    return document
+
+
+async def test_a_document_that_is_nested_too_deep_is_refused(database) -> None:
+    things = database["things"]
+    await things.insert_one({"_id": 1, **nested(100)})
+    for levels in (101, 5_000):
+        with pytest.raises(OperationFailure, match="levels of nesting"):
+            await things.insert_one({"_id": 2, **nested(levels)})
+    path = ".".join(["x"] * 99)
+    await things.update_one({"_id": 2}, {"$set": {path: 1}}, upsert=True)
+    for change in ({f"{path}.x.x": 1}, {f"{path}": nested(2)}):
+        with pytest.raises(OperationFailure, match="levels of nesting"):
+            await things.update_one({"_id": 2}, {"$set": change})
+    assert await things.find_one({"_id": 2}, {"_id": 1}) == {"_id": 2}

@@ -11,7 +11,7 @@ from bson.errors import InvalidBSON
 from kasal_platform.embedded.sqlite.catalog import Catalog, Table
 from kasal_platform.embedded.sqlite.errors import pymongo_error
 from kasal_platform.embedded.sqlite.keys import entries, with_row
-from kasal_platform.embedded.sqlite.session import STORED
+from kasal_platform.embedded.sqlite.sending import STORED
 from kasal_platform.embedded.sqlite.values import Document, sort_key
 
 MOST_TOLD = 20

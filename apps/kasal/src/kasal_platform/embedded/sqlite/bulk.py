@@ -10,7 +10,7 @@ from pymongo.results import BulkWriteResult
 
 from kasal_platform.embedded.sqlite import writing
 from kasal_platform.embedded.sqlite.failures import unknown_here
-from kasal_platform.embedded.sqlite.sending import bson_copy, check_kind, to_insert
+from kasal_platform.embedded.sqlite.sending import pack, pack_change, to_insert
 
 _NOT_KNOWN = ("_array_filters", "_collation", "_hint", "_namespace", "_sort")
 
@@ -34,14 +34,17 @@ def prepare(collection: str, write: Any) -> Prepared:
         raw = to_insert(write._doc)  # noqa: SLF001 - PyMongo has no other way to read it
         return Prepared(_Insert(collection, raw), "insert", write._doc, len(raw))  # noqa: SLF001
     if isinstance(write, DeleteOne):
-        query = bson_copy(write._filter)  # noqa: SLF001
-        return Prepared(writing.DeleteOne(collection, query), "delete", {"q": query, "limit": 1})
+        packed = pack(q=write._filter)  # noqa: SLF001
+        told = {"q": write._filter, "limit": 1}  # noqa: SLF001
+        return Prepared(writing.DeleteOne(collection, packed), "delete", told, len(packed.raw))
     if isinstance(write, UpdateOne | ReplaceOne):
-        both = bson_copy({"q": write._filter, "u": write._doc})  # noqa: SLF001
+        replacing = isinstance(write, ReplaceOne)
+        change: Any = write._doc  # noqa: SLF001 - a pipeline is refused
+        packed = pack_change(write._filter, change, replacing=replacing)  # noqa: SLF001
         upsert = bool(write._upsert)  # noqa: SLF001
-        check_kind(both["u"], replacing=isinstance(write, ReplaceOne))
-        work = writing.Change(collection, both["q"], both["u"], upsert=upsert)
-        return Prepared(work, "update", {**both, "multi": False, "upsert": upsert})
+        told = {"q": write._filter, "u": change, "multi": False, "upsert": upsert}  # noqa: SLF001
+        work = writing.Change(collection, packed, upsert=upsert)
+        return Prepared(work, "update", told, len(packed.raw))
     raise unknown_here(f"{type(write).__name__} in a bulk write")
 
 

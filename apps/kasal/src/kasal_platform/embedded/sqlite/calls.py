@@ -78,11 +78,15 @@ class WorkLine:
         return not self._calls or (self._calls < MOST_WAITING and self._bytes + size <= MOST_BYTES)
 
     async def _wait_for_room(self, size: int, until: float | None, within: float | None) -> None:
+        loop = asyncio.get_running_loop()
         try:
             async with asyncio.timeout_at(until):
-                while not self._has_room(size) and not self._closed:
-                    room = asyncio.get_running_loop().create_future()
-                    self._for_room.append(room)
+                while True:
+                    with self._lock:
+                        if self._has_room(size) or self._closed:
+                            return
+                        room = loop.create_future()
+                        self._for_room.append(room)
                     await room
         except TimeoutError:
             raise too_late(within or 0) from None
@@ -116,6 +120,13 @@ class WorkLine:
     def is_closed(self) -> bool:
         """Say whether it takes no more calls."""
         return self._closed
+
+    def fail_rest(self) -> None:
+        """Answer what still waits after the thread has ended: nobody carries it out."""
+        self.close()
+        gone = AutoReconnect("The thread of the embedded database has ended.")
+        while rest := self.more(MOST_WAITING, MOST_BYTES):
+            self.answer([(call, None, gone) for call in rest])
 
     def close(self) -> None:
         """Take no more calls; the thread gets those that wait, and then None."""

@@ -18,7 +18,7 @@ from kasal_platform.embedded.sqlite import bulk, indexing, reading, writing
 from kasal_platform.embedded.sqlite.cursor import SqliteCursor, order_of
 from kasal_platform.embedded.sqlite.errors import write_error
 from kasal_platform.embedded.sqlite.reading import Find
-from kasal_platform.embedded.sqlite.sending import bson_copy, check_kind, to_insert
+from kasal_platform.embedded.sqlite.sending import Packed, pack, pack_change, to_insert
 from kasal_platform.embedded.sqlite.values import Document
 
 if TYPE_CHECKING:
@@ -81,8 +81,7 @@ class SqliteCollection:
     ) -> Find:
         return Find(
             self.name,
-            bson_copy(query) if query else {},
-            bson_copy(fields) if fields else None,
+            pack(q=query or {}, f=fields or None),
             order_of(sort) if sort else (),
             skip,
             limit,
@@ -138,42 +137,39 @@ class SqliteCollection:
         self, query: Mapping[str, Any], change: Mapping[str, Any], /, *, upsert: bool = False
     ) -> UpdateResult:
         """Update the first document that matches, or with `upsert` make one."""
-        both = bson_copy({"q": query, "u": change})
-        check_kind(both["u"])
-        return await self._change(writing.Change(self.name, both["q"], both["u"], upsert=upsert))
+        packed = pack_change(query, change)
+        return await self._change(writing.Change(self.name, packed, upsert=upsert), packed)
 
     async def replace_one(
         self, query: Mapping[str, Any], document: Mapping[str, Any], /, *, upsert: bool = False
     ) -> UpdateResult:
         """Replace the first document that matches, or with `upsert` insert this one."""
-        both = bson_copy({"q": query, "u": document})
-        check_kind(both["u"], replacing=True)
-        return await self._change(writing.Change(self.name, both["q"], both["u"], upsert=upsert))
+        packed = pack_change(query, document, replacing=True)
+        return await self._change(writing.Change(self.name, packed, upsert=upsert), packed)
 
     async def update_many(
         self, query: Mapping[str, Any], change: Mapping[str, Any], /
     ) -> UpdateResult:
         """Update all documents that match; each alone is changed as a whole or not at all."""
-        both = bson_copy({"q": query, "u": change})
-        check_kind(both["u"])
-        return await self._change(writing.ChangeAll(self.name, both["q"], both["u"]))
+        packed = pack_change(query, change)
+        return await self._change(writing.ChangeAll(self.name, packed), packed)
 
-    async def _change(self, work: Any) -> UpdateResult:
+    async def _change(self, work: Any, packed: Packed) -> UpdateResult:
         try:
-            done: writing.WriteOutcome = await self._write("update", work)
+            done: writing.WriteOutcome = await self._write("update", work, len(packed.raw))
         except OperationFailure as fault:
             raise _as_write(fault) from None
         return UpdateResult(bulk.raw_result(done), True)
 
     async def delete_one(self, query: Mapping[str, Any], /) -> DeleteResult:
         """Delete the first document that matches."""
-        work = writing.DeleteOne(self.name, bson_copy(query))
+        work = writing.DeleteOne(self.name, pack(q=query))
         done: writing.WriteOutcome = await self._write("delete", work)
         return DeleteResult({"n": done.matched}, True)
 
     async def delete_many(self, query: Mapping[str, Any], /) -> DeleteResult:
         """Delete all documents that match."""
-        work = writing.ChangeAll(self.name, bson_copy(query), None)
+        work = writing.ChangeAll(self.name, pack(q=query))
         done: writing.WriteOutcome = await self._write("delete", work)
         return DeleteResult({"n": done.matched}, True)
 
@@ -189,13 +185,13 @@ class SqliteCollection:
         return_document: bool = False,
     ) -> Document | None:
         """Update one document; return it as it was, or as `ReturnDocument.AFTER` says, as it is."""
-        both = bson_copy({"q": query, "u": change})
-        check_kind(both["u"])
+        packed = pack_change(query, change, fields=fields)
         order = order_of(sort) if sort else ()
-        work = writing.Change(self.name, both["q"], both["u"], upsert=upsert, sort=order)
-        shown = bson_copy(fields) if fields else None
+        work = writing.Change(self.name, packed, upsert=upsert, sort=order)
         found: Document | None = await self._write(
-            "findAndModify", writing.FindAndChange(work, shown, both["q"], return_document)
+            "findAndModify",
+            writing.FindAndChange(work, packed, return_document),
+            len(packed.raw),
         )
         return found
 

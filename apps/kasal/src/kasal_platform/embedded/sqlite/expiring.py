@@ -6,7 +6,8 @@ from typing import Any
 import bson
 
 from kasal_platform.embedded.sqlite.catalog import Table, TableIndex
-from kasal_platform.embedded.sqlite.session import STORED, Stored, WriteSession
+from kasal_platform.embedded.sqlite.sending import STORED
+from kasal_platform.embedded.sqlite.session import Stored, WriteSession
 from kasal_platform.embedded.sqlite.values import sort_key, type_bounds
 from kasal_platform.embedded.sqlite.writer import MORE
 

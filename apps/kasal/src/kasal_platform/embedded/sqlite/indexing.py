@@ -9,7 +9,8 @@ from kasal_platform.embedded.sqlite.catalog import PRIMARY, Table, TableIndex, i
 from kasal_platform.embedded.sqlite.errors import INDEX_NOT_FOUND, INVALID_OPTIONS
 from kasal_platform.embedded.sqlite.failures import refusal
 from kasal_platform.embedded.sqlite.reading import View
-from kasal_platform.embedded.sqlite.session import DECODED, STORED, WriteSession
+from kasal_platform.embedded.sqlite.sending import DECODED, STORED
+from kasal_platform.embedded.sqlite.session import WriteSession
 from kasal_platform.embedded.sqlite.values import Document
 
 _ROWS = 500

@@ -9,9 +9,12 @@ from typing import Any, Protocol
 
 from pymongo.errors import OperationFailure, PyMongoError
 
+from common.logs import get_logger
 from kasal_platform.embedded.sqlite.calls import Answer, QueuedWork, WorkLine
 from kasal_platform.embedded.sqlite.errors import pymongo_error
 from kasal_platform.embedded.sqlite.reading import View
+
+log = get_logger(__name__)
 
 _MOST_TOGETHER = 64
 _PLAN_KILLED = 175
@@ -62,7 +65,10 @@ class Reader:
             self._opened.set()
         try:
             self._work(source)
+        except Exception:
+            log.exception("a thread of a database has ended", path=str(self._path))
         finally:
+            self.line.fail_rest()
             source.connection.close()
 
     def _work(self, source: Source) -> None:

@@ -25,7 +25,7 @@ from kasal_platform.embedded.sqlite.planning import (
 )
 from kasal_platform.embedded.sqlite.projecting import compile_projection
 from kasal_platform.embedded.sqlite.scanning import Examined, Observe
-from kasal_platform.embedded.sqlite.session import DECODED
+from kasal_platform.embedded.sqlite.sending import DECODED, Packed
 from kasal_platform.embedded.sqlite.values import END, MISSING, MISSING_KEY, Document, sort_key
 
 _MOST_SORTED = 100 * 1024 * 1024
@@ -48,14 +48,23 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Find:
-    """A query as it is sent. `limit` 0 is none."""
+    """A query `q` with the projection `f`. `limit` 0 is none."""
 
     collection: str
-    query: Document
-    fields: Document | None = None
+    packed: Packed
     sort: Order = ()
     skip: int = 0
     limit: int = 0
+
+    @property
+    def query(self) -> Document:
+        found: Document = self.packed["q"] or {}
+        return found
+
+    @property
+    def fields(self) -> Document | None:
+        found: Document | None = self.packed["f"]
+        return found
 
 
 Found = tuple[bytes, Document]

@@ -1,28 +1,71 @@
-"""What callers hand over, as BSON keeps it: a copy that nobody else holds, with milliseconds and plain types."""
+"""What callers hand over, as BSON: on its way it is shared with nobody, and the thread that works on it decodes it."""
 
 from collections.abc import Iterable, Mapping, MutableMapping
 from typing import Any
 
 import bson
 from bson import ObjectId
+from bson.codec_options import CodecOptions
 from pymongo.common import validate_ok_for_replace, validate_ok_for_update
 from pymongo.errors import DocumentTooLarge
 
 from kasal_platform.embedded.sqlite.errors import OVERFLOW
 from kasal_platform.embedded.sqlite.failures import refusal
-from kasal_platform.embedded.sqlite.session import DECODED
 from kasal_platform.embedded.sqlite.values import Document
-from kasal_platform.embedded.sqlite.writing import LARGEST
 
+DECODED: CodecOptions[Document] = CodecOptions(tz_aware=True)
+"""How callers get documents."""
+STORED: CodecOptions[Document] = CodecOptions()
+"""How documents are read where no caller sees them: an aware time takes ten times as long to make."""
+LARGEST = 16 * 1024 * 1024
+"""Bytes of a document, as in MongoDB."""
 DEEPEST = 100
 """Documents and arrays within one another, as in MongoDB."""
-_BYTES_OF_LEVEL = 7
-"""A level has a type, an empty name with its end, a length and an end: shorter documents are not too deep."""
+_BYTES_OF_LEVEL = 2
+"""No level takes less: in a path it is a name of one letter and a dot."""
 
 
-def bson_copy(document: Mapping[str, Any]) -> Document:
-    """Return `document` as it would be read from a file. Raises what `bson` raises for other types."""
-    return bson.decode(_as_bson(document), DECODED)
+class Packed:
+    """Documents on their way to a thread, by name."""
+
+    __slots__ = ("_documents", "raw")
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._documents: Document | None = None
+
+    def __getitem__(self, name: str) -> Any:
+        if self._documents is None:
+            self._documents = bson.decode(self.raw, DECODED)
+            self.raw = b""
+        return self._documents.get(name)
+
+
+def pack(**documents: Mapping[str, Any] | None) -> Packed:
+    """Return the documents packed. Raises what `bson` raises for other types, `OperationFailure` if too deep."""
+    raw = _as_bson(documents)
+    if len(raw) > _BYTES_OF_LEVEL * DEEPEST:
+        for document in documents.values():
+            check_depth(document or {})
+    return Packed(raw)
+
+
+def pack_change(
+    query: Mapping[str, Any],
+    change: Mapping[str, Any],
+    *,
+    replacing: bool = False,
+    fields: Mapping[str, Any] | None = None,
+) -> Packed:
+    """Return `q` and `u` packed, an update or if `replacing` a document, and the projection `f`.
+
+    Raises `ValueError`, as PyMongo does, for an update without operators or a replacement with them.
+    """
+    if replacing:
+        validate_ok_for_replace(change)
+    else:
+        validate_ok_for_update(change)
+    return pack(q=query, u=change, f=fields or None)
 
 
 def to_insert(document: MutableMapping[str, Any], *, alone: bool = False) -> bytes:
@@ -37,44 +80,36 @@ def to_insert(document: MutableMapping[str, Any], *, alone: bool = False) -> byt
         raise DocumentTooLarge(
             f"BSON document too large ({len(raw)} bytes): the most is {LARGEST} bytes."
         )
-    return raw
-
-
-def _as_bson(document: Mapping[str, Any]) -> bytes:
-    try:
-        raw = bson.encode(document, codec_options=DECODED)
-    except RecursionError:
-        raise _too_deep() from None
     if len(raw) > _BYTES_OF_LEVEL * DEEPEST:
         check_depth(document)
     return raw
 
 
-def check_kind(change: Mapping[str, Any], *, replacing: bool = False) -> None:
-    """Raise `ValueError`, as PyMongo does, for an update without operators or a replacement with them."""
-    if replacing:
-        validate_ok_for_replace(change)
-    else:
-        validate_ok_for_update(change)
+def _as_bson(document: Mapping[str, Any]) -> bytes:
+    try:
+        return bson.encode(document, codec_options=DECODED)
+    except RecursionError:
+        raise _too_deep() from None
 
 
 def check_depth(document: Mapping[str, Any]) -> None:
-    """Raise `OperationFailure` if documents and arrays lie too deep in one another."""
-    level = _containers(document.values())
-    for _ in range(DEEPEST):
-        if not level:
-            return
-        level = [
-            inner
-            for outer in level
-            for inner in _containers(outer.values() if isinstance(outer, dict) else outer)
-        ]
-    if level:
-        raise _too_deep()
+    """Raise `OperationFailure` if documents and arrays lie too deep in one another, or a path leads too deep."""
+    operators = next(iter(document), "").startswith("$")
+    level: list[tuple[Any, int]] = [(document, 0 if operators else 1)]
+    while level:
+        level = [inner for outer, depth in level for inner in _levels_in(outer, depth)]
 
 
-def _containers(values: Iterable[Any]) -> list[Any]:
-    return [one for one in values if isinstance(one, (dict, list, tuple))]
+def _levels_in(value: Any, depth: int) -> Iterable[tuple[Any, int]]:
+    """Yield the containers in a container, each with its depth. Raises `OperationFailure`."""
+    named = value.items() if isinstance(value, Mapping) else (("", inner) for inner in value)
+    for name, inner in named:
+        below = depth + name.count(".")
+        if isinstance(inner, (dict, list, tuple)):
+            below += 1
+            yield inner, below
+        if below > DEEPEST:
+            raise _too_deep()
 
 
 def _too_deep() -> Exception:

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Any
 
 import bson
-from bson.codec_options import CodecOptions
 
 from kasal_platform.embedded.sqlite.catalog import PRIMARY, Catalog, Table, TableIndex
 from kasal_platform.embedded.sqlite.errors import duplicate_key
@@ -22,12 +21,9 @@ from kasal_platform.embedded.sqlite.keys import (
     with_row,
 )
 from kasal_platform.embedded.sqlite.scanning import Observe
+from kasal_platform.embedded.sqlite.sending import DECODED, STORED
 from kasal_platform.embedded.sqlite.values import Document
 
-DECODED: CodecOptions[Document] = CodecOptions(tz_aware=True)
-"""How callers get documents."""
-STORED: CodecOptions[Document] = CodecOptions()
-"""How documents are read where no caller sees them: an aware time takes ten times as long to make."""
 _MOST_KEPT = 4 * 1024 * 1024
 """Bytes of the documents that are kept, as BSON; decoded they take a few times as many."""
 _LARGEST_KEPT = 128 * 1024

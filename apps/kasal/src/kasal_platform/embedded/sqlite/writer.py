@@ -71,7 +71,10 @@ class Writer:
             self._opened.set()
         try:
             self._work(session)
+        except Exception:
+            log.exception("a thread of a database has ended", path=str(self._path))
         finally:
+            self.line.fail_rest()
             session.connection.close()
 
     def _work(self, session: WriteSession) -> None:

@@ -10,18 +10,17 @@ from pymongo.errors import OperationFailure
 from kasal_platform.embedded.sqlite.catalog import Table
 from kasal_platform.embedded.sqlite.errors import INVALID_ID, OBJECT_TOO_LARGE, TOO_LARGE
 from kasal_platform.embedded.sqlite.failures import refusal
-from kasal_platform.embedded.sqlite.matching import Query, compile_query
+from kasal_platform.embedded.sqlite.matching import EVERY, Query, compile_query
 from kasal_platform.embedded.sqlite.planning import Order
 from kasal_platform.embedded.sqlite.projecting import compile_projection
 from kasal_platform.embedded.sqlite.reading import Find, View, found_in_order, point_of
 from kasal_platform.embedded.sqlite.scanning import Examined
-from kasal_platform.embedded.sqlite.session import DECODED, STORED, Stored, WriteSession
-from kasal_platform.embedded.sqlite.updating import compile_update
+from kasal_platform.embedded.sqlite.sending import DECODED, LARGEST, STORED, Packed
+from kasal_platform.embedded.sqlite.session import Stored, WriteSession
+from kasal_platform.embedded.sqlite.updating import Update, compile_update
 from kasal_platform.embedded.sqlite.values import Document, sort_key
 from kasal_platform.embedded.sqlite.writer import MORE
 
-LARGEST = 16 * 1024 * 1024
-"""Bytes of a document, as in MongoDB."""
 _AT_ONCE = 200
 """Documents that one group changes for an operation on many."""
 _BYTES_AT_ONCE = 8 * 1024 * 1024
@@ -82,20 +81,18 @@ class WriteOutcome:
 
 
 class Change:
-    """Updates or replaces the first document that matches, or makes one."""
+    """Updates or replaces the first document that matches `q`, as `u` says, or makes one."""
 
     def __init__(
         self,
         collection: str,
-        query: Document,
-        change: Document,
+        packed: Packed,
         *,
         upsert: bool = False,
         sort: Order = (),
     ) -> None:
         self._collection = collection
-        self._raw_query = query
-        self._change = change
+        self._packed = packed
         self._upsert = upsert
         self._sort = sort
 
@@ -106,9 +103,10 @@ class Change:
         self, session: WriteSession
     ) -> tuple[WriteOutcome, Document | None, Document | None]:
         """Return what was done, and the document before and after."""
-        query, update = compile_query(self._raw_query), compile_update(self._change)
+        sent = self._packed["q"]
+        query, update = compile_query(sent), compile_update(self._packed["u"])
         table = session.catalog.tables.get(self._collection)
-        old = _target(session, table, self._raw_query, query, self._sort)
+        old = _target(session, table, self._packed, query, self._sort)
         if table is not None and old is not None:
             new = update.apply(old.document)
             modified = put(session, table, old, new)
@@ -140,20 +138,21 @@ def encode(document: Document) -> bytes:
 
 
 def _target(
-    session: WriteSession, table: Table | None, raw: Document, query: Query, sort: Order
+    session: WriteSession, table: Table | None, packed: Packed, query: Query, sort: Order
 ) -> Stored | None:
     if table is None:
         return None
-    key = point_of(raw)
+    sent = packed["q"]
+    key = point_of(sent)
     if key is None:
         view = View(session.connection, session.catalog.tables, session.observe)
-        key = _first_key(view, Find(table.name, raw, sort=sort, limit=1))
+        key = _first_key(view, Find(table.name, packed, sort=sort, limit=1))
         return None if key is None else session.fetch(table, key)
     stored = session.fetch(table, key)
     if stored is not None and not query.matches(stored.document):
         stored = None
     if session.observe is not None:
-        session.observe(Examined.of_one("write", table.name, raw, stored is not None))
+        session.observe(Examined.of_one("write", table.name, sent, stored is not None))
     return stored
 
 
@@ -167,17 +166,21 @@ def _first_key(view: View, find: Find) -> bytes | None:
 
 
 class ChangeAll:
-    """Updates, or with `change` None deletes, all documents that match; a part in each group."""
+    """Updates, or without `u` deletes, all documents that match `q`; a part in each group."""
 
-    def __init__(self, collection: str, query: Document, change: Document | None) -> None:
+    def __init__(self, collection: str, packed: Packed) -> None:
         self._collection = collection
-        self._raw_query = query
-        self._query = compile_query(query)
-        self._change = None if change is None else compile_update(change)
+        self._packed = packed
+        self._query = EVERY
+        self._change: Update | None = None
         self._left: list[bytes] | None = None
         self._matched = self._modified = 0
 
     def __call__(self, session: WriteSession) -> Any:
+        if self._left is None:
+            self._query = compile_query(self._packed["q"])
+            change = self._packed["u"]
+            self._change = None if change is None else compile_update(change)
         table = session.catalog.tables.get(self._collection)
         if table is None:
             return WriteOutcome(self._matched, self._modified)
@@ -199,7 +202,7 @@ class ChangeAll:
         view = View(session.connection, session.catalog.tables, session.observe)
         keys = [
             sort_key(document["_id"])
-            for found in found_in_order(view, Find(table.name, self._raw_query), "write")
+            for found in found_in_order(view, Find(table.name, self._packed), "write")
             for _, document in found
         ]
         keys.reverse()
@@ -219,11 +222,12 @@ class DeleteOne:
     """Deletes the first document that matches."""
 
     collection: str
-    query: Document
+    packed: Packed
 
     def __call__(self, session: WriteSession) -> WriteOutcome:
         table = session.catalog.tables.get(self.collection)
-        stored = _target(session, table, self.query, compile_query(self.query), ())
+        sent = self.packed["q"]
+        stored = _target(session, table, self.packed, compile_query(sent), ())
         if table is None or stored is None:
             return WriteOutcome()
         session.remove(table, stored)
@@ -235,8 +239,7 @@ class FindAndChange:
     """Changes one document and returns it as it was, or with `after` as it is."""
 
     change: Change
-    fields: Document | None
-    query: Document
+    packed: Packed
     after: bool
 
     def __call__(self, session: WriteSession) -> Document | None:
@@ -245,7 +248,7 @@ class FindAndChange:
         if shown is None:
             return None
         copied = bson.decode(bson.encode(shown, codec_options=DECODED), DECODED)
-        return compile_projection(self.fields).apply(copied, self.query)
+        return compile_projection(self.packed["f"]).apply(copied, self.packed["q"])
 
 
 @dataclass(slots=True)
