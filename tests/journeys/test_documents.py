@@ -1,8 +1,6 @@
 """What the documents say is true: the served ones answer, and the README's lines can be pasted."""
 
-import asyncio
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -10,31 +8,11 @@ from typing import Any
 
 import jwt
 import pytest
+from journeys.shell import CURL, ran
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 _ROOT = Path(__file__).parents[2]
-_CURL = """\
-import argparse, sys, urllib.error, urllib.request
-parser = argparse.ArgumentParser()
-parser.add_argument("-s", action="store_true")
-parser.add_argument("-N", action="store_true")
-parser.add_argument("-X")
-parser.add_argument("-H", action="append", default=[])
-parser.add_argument("-d")
-parser.add_argument("url")
-given = parser.parse_args()
-headers = dict(line.split(": ", 1) for line in given.H)
-body = given.d.encode() if given.d else None
-request = urllib.request.Request(given.url, body, headers, method=given.X)
-try:
-    answer = urllib.request.urlopen(request)
-except urllib.error.HTTPError as fault:
-    answer = fault
-with answer:
-    sys.stdout.write(answer.read().decode() + "\\n")
-"""
-"""What the tour uses of curl, which is not on every machine that runs tests."""
 
 
 def code(document: str, language: str, beginning: str = "") -> str:
@@ -42,21 +20,6 @@ def code(document: str, language: str, beginning: str = "") -> str:
     text = (_ROOT / document).read_text()
     blocks = re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
     return next(block for block in blocks if block.startswith(beginning))
-
-
-async def ran(*arguments: str, text: str = "", path: str = "") -> str:
-    """Run a program to its end, which must be good, and return what it printed."""
-    process = await asyncio.create_subprocess_exec(
-        *arguments,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"},
-    )
-    async with asyncio.timeout(60):
-        printed, said = await process.communicate(text.encode())
-    assert process.returncode == 0, said.decode()
-    return printed.decode()
 
 
 async def text_of(user: Any, path: str, kind: str) -> str:
@@ -90,7 +53,7 @@ async def test_health_tells_what_is_ready(visitor: Any) -> None:
 
 async def test_the_tour_of_the_readme_can_be_pasted(user: Any, tmp_path: Path) -> None:
     curl = tmp_path / "curl"
-    curl.write_text(f"#!{sys.executable}\n{_CURL}")
+    curl.write_text(f"#!{sys.executable}\n{CURL}")
     curl.chmod(0o755)
     tour = code("README.md", "sh", "API=")
     for told, ours in (

@@ -1,0 +1,41 @@
+"""Runs what documents tell their readers to type."""
+
+import asyncio
+import os
+
+CURL = """\
+import argparse, sys, urllib.error, urllib.request
+parser = argparse.ArgumentParser()
+parser.add_argument("-s", action="store_true")
+parser.add_argument("-N", action="store_true")
+parser.add_argument("-X")
+parser.add_argument("-H", action="append", default=[])
+parser.add_argument("-d")
+parser.add_argument("url")
+given = parser.parse_args()
+headers = dict(line.split(": ", 1) for line in given.H)
+body = given.d.encode() if given.d else None
+request = urllib.request.Request(given.url, body, headers, method=given.X)
+try:
+    answer = urllib.request.urlopen(request)
+except urllib.error.HTTPError as fault:
+    answer = fault
+with answer:
+    sys.stdout.write(answer.read().decode() + "\\n")
+"""
+"""What examples use of curl, which is not on every machine that runs tests."""
+
+
+async def ran(*arguments: str, text: str = "", path: str = "") -> str:
+    """Run a program to its end, which must be good, and return what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        *arguments,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        env={**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"},
+    )
+    async with asyncio.timeout(60):
+        printed, said = await process.communicate(text.encode())
+    assert process.returncode == 0, said.decode()
+    return printed.decode()
