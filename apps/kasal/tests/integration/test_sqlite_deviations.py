@@ -100,6 +100,12 @@ _DEVIATIONS = {
         _find({"a.01": 7}),
         _found(),
     ),
+    "order of what lies in arrays": Deviation(
+        "an element that is no document has null at a path into it, in an index and in a sort",
+        [_add({"_id": 1, "a": [5, {"b": 1}]}, {"_id": 2, "a": {"b": 0}})],
+        lambda c: c.find({}, {"_id": 1}).sort("a.b", 1).to_list(),
+        _found({"_id": 1}, {"_id": 2}),
+    ),
     "distinct through arrays": Deviation(
         "distinct follows a path into the documents of an array (manual: distinct, Arrays)",
         [_add({"_id": 1, "a": [{"b": 1}, {"b": 2}]})],

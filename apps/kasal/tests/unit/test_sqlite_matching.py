@@ -152,6 +152,13 @@ def test_what_is_not_known_is_refused(query: dict[str, Any], code: int, told: st
     assert raised.value.code == code
 
 
+def test_a_pattern_is_not_searched_for_in_a_text_that_takes_too_long() -> None:
+    query = compile_query({"a": {"$regex": "[^\\x00-\\x7f]"}})
+    assert not query.matches({"a": "x" * 300_000})
+    with pytest.raises(OperationFailure, match="texts of over 416,666 characters"):
+        query.matches({"a": "x" * 500_000})
+
+
 def _point(value: Any) -> tuple[bytes, bytes]:
     return sort_key(value), sort_key(value) + END
 

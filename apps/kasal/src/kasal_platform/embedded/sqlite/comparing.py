@@ -19,6 +19,8 @@ from kasal_platform.embedded.sqlite.values import MISSING, milliseconds, sort_ke
 
 _NUMBERS = frozenset({int, Int64, float})
 _LONGEST_PATTERN = 500
+_MOST_STEPS = 5_000_000
+"""Characters of a pattern times those of a text: some 50 ms."""
 _INT32 = 2**31
 
 
@@ -79,7 +81,7 @@ def type_test(wanted: Any) -> Test:
 def pattern_test(pattern: Any, options: Any = "") -> Test:
     """Return the test of `$regex`: whether a text has the pattern somewhere.
 
-    Refuses all patterns that repeat or choose: they can take any time. What is left is read once.
+    Refuses all patterns that repeat or choose, since they can take any time, and the test refuses long texts.
     """
     if isinstance(pattern, re.Pattern | Regex):
         raise unknown_here("compiled patterns; write {'$regex': '...', '$options': '...'}")
@@ -98,7 +100,18 @@ def pattern_test(pattern: Any, options: Any = "") -> Test:
             raise unknown_here(f"the option {option!r} of $regex")
         flags |= _FLAGS[option]
     search = re.compile(pattern, flags).search
-    return lambda value: type(value) is str and search(value) is not None
+    longest = _MOST_STEPS // max(1, len(pattern))
+
+    def test(value: Any) -> bool:
+        if type(value) is not str:
+            return False
+        if len(value) > longest:
+            raise unknown_here(
+                f"this pattern for texts of over {longest:,} characters: {pattern!r}"
+            )
+        return search(value) is not None
+
+    return test
 
 
 _FLAGS = {"i": re.IGNORECASE, "m": re.MULTILINE, "s": re.DOTALL}
