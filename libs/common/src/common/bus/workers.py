@@ -48,8 +48,14 @@ class WorkQueue(Generic[T]):
         return False
 
 
+_MOST_IDLE = 8
+"""Tasks that stay for the next items; a thousand that wait take some 8 MB."""
+
+
 class Workers(Generic[T]):
-    """`count` tasks that take items from one queue. `work` gets each item and the event that means stop.
+    """At most `count` tasks that take items from one queue, as many as there is work for.
+
+    `work` gets each item and the event that means stop.
 
     An item may reach `work` just after that event was set; `work` then has to give it back. What `work`
     raises is logged.
@@ -73,10 +79,18 @@ class Workers(Generic[T]):
 
     def start(self) -> None:
         self._stopping = asyncio.Event()
-        for _ in range(self._count):
-            task = asyncio.create_task(self._run(self._stopping), context=self._context.copy())
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        self._add_task()
+
+    def _add_task(self) -> None:
+        task = asyncio.create_task(self._run(self._stopping), context=self._context.copy())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _make_way(self) -> None:
+        """Add tasks for what waits already, and one for what comes next."""
+        wanted = len(self._backlog.held) + (0 if self._takers else 1)
+        for _ in range(min(wanted, self._count - len(self._tasks))):
+            self._add_task()
 
     def stop(self) -> None:
         """Take no more items; calls in progress continue."""
@@ -98,7 +112,7 @@ class Workers(Generic[T]):
             await asyncio.wait(late)
 
     async def _run(self, stopping: asyncio.Event) -> None:
-        while not stopping.is_set():
+        while not stopping.is_set() and len(self._takers) < _MOST_IDLE:
             taker = self._backlog.take()
             self._takers.add(taker)
             try:
@@ -108,6 +122,8 @@ class Workers(Generic[T]):
             finally:
                 self._takers.discard(taker)
             if not taker.cancelled():
+                if not stopping.is_set():
+                    self._make_way()
                 await self._deal_with(taker.result(), stopping)
 
     async def _deal_with(self, item: T, stopping: asyncio.Event) -> None:
