@@ -137,7 +137,7 @@ class Aftermath:
                 continue
             for event in job.log:
                 if event["type"] == "task_start":
-                    wanted[event["task_id"]] = _STATUS[job.log[-1]["type"]]
+                    wanted[event["task_id"]] = _STATUS.get(job.log[-1]["type"], "running")
                 elif event["type"] == "task_complete":
                     wanted[event["task_id"]] = "completed"
         told = await self._client.call("GET", f"/crews/{crew.crew_id}")

@@ -21,6 +21,7 @@ from common.errors import (
 from common.storage import blobs as module
 from common.storage.blobs import PIECE, BlobGone, Blobs, indexes
 from common.times import utc_now
+from devkit.databases import ON_MONGO
 
 MB = 1024 * 1024
 LIMIT = 8 * MB
@@ -338,6 +339,7 @@ async def test_a_large_blob_takes_the_memory_of_a_few_pieces(blobs):
     assert peak < 12 * PIECE
 
 
+@ON_MONGO
 async def test_mongodbs_own_reader_of_gridfs_reads_a_blob(blobs, store_database, database):
     data = content(2 * PIECE + 9)
     blob = await blobs.put("ws_1", "a", parts(data), limit=LIMIT)

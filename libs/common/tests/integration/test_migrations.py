@@ -21,6 +21,7 @@ from common.storage.migrations import (
 )
 from common.storage.mongo import ensure_index
 from common.storage.ports import Database
+from devkit.databases import ON_MONGO
 from kasal_platform.local.program import free_port
 
 SILENCE = 0.4
@@ -151,6 +152,7 @@ asyncio.run(main())
 """
 
 
+@ON_MONGO  # of files, only one process has the right to migrate
 async def test_one_that_is_killed_in_the_middle_is_taken_over(held, tell, store_settings):
     await indexes(held)
     await held["things"].insert_many([{"_id": n, "name": f"thing {n}"} for n in range(100)])

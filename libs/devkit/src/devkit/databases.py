@@ -22,9 +22,11 @@ from common.storage.ports import Database
 from devkit.required import require
 from kasal_platform.local import finding
 
-STORES = ("mongo",)
-"""The kinds of databases: a server that speaks MongoDB's protocol."""
+STORES = ("mongo", "sqlite")
+"""The kinds of databases: a server that speaks MongoDB's protocol, and the files of the embedded form."""
 _MEMORY = "memory"
+_OF_MONGO = {"commands", "mongo_server"}
+"""Fixtures of a server or of what is sent to it: who asks for one runs on that server alone."""
 ON_MONGO = pytest.mark.parametrize("store_kind", ["mongo"], indirect=True)
 NOT_IN_MEMORY = pytest.mark.parametrize("store_kind", STORES, indirect=True)
 
@@ -77,7 +79,10 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run a test on each kind of database, and one that asks for `in_memory` over stores in memory too."""
     if "store_kind" not in metafunc.fixturenames or _is_marked(metafunc.definition):
         return
-    kinds = [_MEMORY, *STORES] if "in_memory" in metafunc.fixturenames else STORES
+    used = set(metafunc.fixturenames)
+    kinds = ("mongo",) if used & _OF_MONGO else STORES
+    if "in_memory" in used:
+        kinds = (_MEMORY, *kinds)
     metafunc.parametrize("store_kind", kinds, indirect=True)
 
 

@@ -34,9 +34,13 @@ _WIDEST = 5_000
 class Index:
     """An index with its fields in order. `always` is its partial filter."""
 
+    name: str
     fields: Sequence[str]
     unique: bool = False
     always: Mapping[str, Any] = field(default_factory=dict)
+
+
+_PRIMARY = Index("_id_", ["_id"], unique=True)
 
 
 @dataclass(frozen=True)
@@ -65,8 +69,8 @@ def recorded_indexes() -> Mapping[str, Mapping[str, Sequence[Index]]]:
         for place, options in schema["indexes"].items():
             fields = [part.rsplit(" ", 1)[0] for part in options["key"].split(", ")]
             always = options.get("partialFilterExpression", {})
-            index = Index(fields, options.get("unique", False), always)
-            collection = place.partition(".")[0]
+            collection, _, name = place.partition(".")
+            index = Index(name, fields, options.get("unique", False), always)
             found.setdefault(service, {}).setdefault(collection, []).append(index)
     return found
 
@@ -92,24 +96,33 @@ def queries(name: str, command: Mapping[str, Any]) -> Iterator[SentQuery]:
         yield SentQuery(name, collection, by, sort, limit)
 
 
-def bounded(query: SentQuery, indexes: Sequence[Index]) -> bool:
-    """Say whether the query examines no more than it returns, however large the collection."""
-    primary = Index(["_id"], unique=True)
-    for index in (primary, *indexes):
-        equal = {name for name, value in query.by.items() if _points(value)}
-        if index.unique and set(index.fields) <= equal:
-            return True
-        if query.by.keys() - {*index.fields, *index.always} or not _implied(index, query.by):
-            continue
-        prefix = next(
-            (n for n, name in enumerate(index.fields) if name not in equal), len(index.fields)
-        )
-        rest = [name for name in query.sort if name not in equal]
-        if prefix and query.limit and list(index.fields[prefix : prefix + len(rest)]) == rest:
-            return True
-        if any(_narrow(query.by.get(name)) for name in index.fields[1 : prefix + 1]):
-            return True
-    return False
+def bounding(query: SentQuery, indexes: Sequence[Index]) -> list[str]:
+    """Return the indexes with which the query examines no more than it returns, however large the collection."""
+    return [index.name for index in (_PRIMARY, *indexes) if _bounds(index, query)]
+
+
+def helping(query: SentQuery, indexes: Sequence[Index]) -> list[str]:
+    """Return the indexes that the query can use at all: their first field is in its filter."""
+    return [
+        index.name
+        for index in (_PRIMARY, *indexes)
+        if index.fields[0] in query.by and _implied(index, query.by)
+    ]
+
+
+def _bounds(index: Index, query: SentQuery) -> bool:
+    equal = {name for name, value in query.by.items() if _points(value)}
+    if index.unique and set(index.fields) <= equal:
+        return True
+    if query.by.keys() - {*index.fields, *index.always} or not _implied(index, query.by):
+        return False
+    prefix = next(
+        (n for n, name in enumerate(index.fields) if name not in equal), len(index.fields)
+    )
+    rest = [name for name in query.sort if name not in equal]
+    if prefix and query.limit and list(index.fields[prefix : prefix + len(rest)]) == rest:
+        return True
+    return any(_narrow(query.by.get(name)) for name in index.fields[1 : prefix + 1])
 
 
 def _points(value: Any) -> bool:
@@ -133,7 +146,7 @@ def _implied(index: Index, by: Mapping[str, Any]) -> bool:
     return all(by.get(name) == value for name, value in index.always.items())
 
 
-def _ours() -> bool:
+def asked_by_us() -> bool:
     """Say whether a service sends the query: not the test itself, nor a migration, which reads all."""
     frame: FrameType | None = inspect.currentframe()
     ours = False
@@ -161,7 +174,7 @@ class Plans(monitoring.CommandListener):
         for query in queries(event.command_name, event.command):
             place = f"{service}: {query.shape}"
             self.seen.add(place)
-            if not bounded(query, indexes.get(query.collection, ())) and _ours():
+            if not bounding(query, indexes.get(query.collection, ())) and asked_by_us():
                 self.unbounded[place] = query
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None: ...

@@ -16,6 +16,7 @@ from common.security.tokens import TokenVerifier
 from common.storage.mongo import Client
 from common.telemetry import Telemetry
 from devkit.bounded import accepted
+from devkit.embedded_plans import EmbeddedPlans
 from devkit.identity import LocalKeys, TokenMaker
 from devkit.plans import Plans
 from devkit.required import require
@@ -47,6 +48,7 @@ def pytest_configure() -> None:
 
 _plans = Plans()
 _work = Work()
+_embedded_plans = EmbeddedPlans(_work.note)
 
 
 def _make_watched_client(*args: Any, event_listeners: Any = (), **options: Any) -> Client:
@@ -58,13 +60,15 @@ def _bounded_queries(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test whose code sends a query that reads more as its collection grows."""
     monkeypatch.setattr(common.storage.mongo, "Client", _make_watched_client)
     _plans.unbounded.clear()
-    yield
+    with _embedded_plans.watching(monkeypatch):
+        yield
     found = {
         place: query
         for place, query in _plans.unbounded.items()
         if not accepted(place, place.partition(":")[0], query.collection, query.by)
     }
     assert not found, "These queries read more as their collection grows."
+    assert not _embedded_plans.faults, "SQLite reads these queries otherwise than MongoDB would."
 
 
 @pytest.fixture

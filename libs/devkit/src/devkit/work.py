@@ -7,12 +7,14 @@ from typing import Any
 
 from pymongo import MongoClient, monitoring
 
+from kasal_platform.embedded.sqlite.scanning import Examined
+
 _READS = {"find", "getMore", "aggregate", "count", "distinct"}
 
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """What was read since the last count. `examined` is how many documents a MongoDB looked at."""
+    """What was read since the last count. `examined` is how many documents MongoDB or SQLite looked at."""
 
     documents: int
     commands: int
@@ -28,15 +30,15 @@ class Read:
 
 
 class Work(monitoring.CommandListener):
-    """Listens to all clients of a test run. On a MongoDB it also explains each query."""
+    """Listens to all databases of a test run. On a MongoDB it also explains each query."""
 
     def __init__(self) -> None:
-        self._documents, self._commands = 0, 0
+        self._documents, self._commands, self._examined = 0, 0, 0
         self._finds: list[tuple[str, Mapping[str, Any]]] = []
 
     def read_by(self) -> Callable[[], Read]:
         """Start counting; the returned function returns what has been read since."""
-        self._documents, self._commands = 0, 0
+        self._documents, self._commands, self._examined = 0, 0, 0
         self._finds.clear()
         return self._read
 
@@ -46,7 +48,7 @@ class Work(monitoring.CommandListener):
     def _count_examined(self) -> int:
         url = os.environ.get("KASAL_TEST_MONGO_URL")
         if url is None:
-            return 0
+            return self._examined
         with MongoClient[dict[str, Any]](url) as client:
             return sum(
                 client[name].command("explain", find, verbosity="executionStats")["executionStats"][
@@ -54,6 +56,13 @@ class Work(monitoring.CommandListener):
                 ]
                 for name, find in self._finds
             )
+
+    def note(self, examined: Examined) -> None:
+        """Count what a query on SQLite has read."""
+        if examined.operation in _READS:
+            self._commands += 1
+            self._documents += examined.returned
+            self._examined += examined.documents
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
         if event.command_name in _READS:

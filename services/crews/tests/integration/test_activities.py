@@ -9,6 +9,7 @@ import pytest
 from common.contracts.events import Event
 from crews.domain.activity import RUNS_KEPT, Activity
 from crews.store.activities import MongoActivities
+from crews.store.migrations import indexes
 from devkit.events import make_event
 
 START = datetime(2026, 1, 1, tzinfo=UTC)
@@ -23,7 +24,8 @@ def event(kind: str, number: int, seq: int) -> Event:
 
 
 @pytest.fixture
-def activities(store_database: Any) -> MongoActivities:
+async def activities(store_database: Any) -> MongoActivities:
+    await indexes(store_database("crews"))
     return MongoActivities(store_database("crews"))
 
 

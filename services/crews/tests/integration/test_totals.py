@@ -41,9 +41,9 @@ class Stores:
     async def age(self) -> None:
         """Make what is announced look forgotten."""
         long_ago = utc_now() - timedelta(minutes=1)
-        await self.database["totals"].update_one(
-            {"_id": "ws_1"}, {"$set": {"open.$[].at": long_ago}}
-        )
+        found = await self.database["totals"].find_one({"_id": "ws_1"})
+        aged = [{**entry, "at": long_ago} for entry in found["open"]]
+        await self.database["totals"].update_one({"_id": "ws_1"}, {"$set": {"open": aged}})
 
 
 @pytest.fixture
