@@ -23,15 +23,20 @@ def run(rounds: int) -> Report:
     )
     python = crewai_python()
     ours: list[Any] = []
+    other: list[Any] = []
     theirs: dict[str, list[Any]] = {name: [] for name in _WAYS}
     for _ in range(rounds):
-        ours.append(run_module(sys.executable, "bench.harness.worker", "crowd", _OURS))
+        ours.append(run_module(sys.executable, "bench.harness.worker", "crowd", _OURS, "sqlite"))
+        other.append(run_module(sys.executable, "bench.harness.worker", "crowd", _OURS, "secantus"))
         for name, way in _WAYS.items():
             theirs[name].append(run_module(python, "bench.peers.crewai", "crowd", _THEIRS, way))
     sides = {f"CrewAI, {_THEIRS} by {name}": found for name, found in theirs.items()}
-    for side, found in {**sides, f"Kasal, {_OURS}": ours}.items():
+    sides |= {f"Kasal, {_OURS} on SecantusDB": other, f"Kasal, {_OURS} on SQLite": ours}
+    for side, found in sides.items():
         report.row(f"{side}: all done after", "s", *(one["wall_s"] for one in found))
         report.row(f"{side}: rate", "crews/s", *(one["crews_per_s"] for one in found))
+    wall = [one["wall_s"] for one in ours]
+    report.at_most(f"{_OURS} crews of {3 * LATENCY} s at once, on SQLite", 1.4, *wall, unit="s")
     for name, found in theirs.items():
         pairs = zip(ours, found, strict=True)
         ratios = [o["crews_per_s"] / t["crews_per_s"] for o, t in pairs]

@@ -22,6 +22,7 @@ from opentelemetry.metrics import NoOpMeterProvider
 from redis.asyncio import Redis
 
 import common.storage.mongo
+from bench.harness.databases import BenchDatabase, bench_database
 from bench.harness.local_model import LocalModel
 from bench.harness.processes import cpu_seconds, scratch
 from bench.harness.replies import REPLY, REPORT, RESULT, TOOL, ReportModel, write_file
@@ -35,8 +36,7 @@ from executor.tools.toolbox import Toolbox
 from gateway.domain.windows import RateLimits
 from gateway.store.counters import RedisCounters
 from kasal_platform.embedded.bus import InProcessBus
-from kasal_platform.local import finding, secantus
-from kasal_platform.local.program import LocalProgram
+from kasal_platform.local import finding
 
 JOBS = 200
 _LATENCY = 0.3
@@ -65,29 +65,26 @@ def _listening() -> Iterator[tuple[Commands, dict[str, list[int]]]]:
 
 @contextlib.asynccontextmanager
 async def _side(*, real: bool) -> AsyncIterator[Side]:
-    with tempfile.TemporaryDirectory() as name:
-        program = secantus.program(Path(name) / "mongo")
-        program.start()
-        try:
-            await program.ready()
-            async with _real(program, Path(name)) if real else _short(program) as found:
-                yield found
-        finally:
-            program.stop()
+    with (
+        tempfile.TemporaryDirectory() as name,
+        bench_database("secantus", Path(name)) as held,  # its commands are what is counted
+    ):
+        async with _real(held, Path(name)) if real else _short(held) as found:
+            yield found
 
 
-def _short(program: LocalProgram) -> contextlib.AbstractAsyncContextManager[Side]:
-    return side(LocalModel(_LATENCY), program)
+def _short(held: BenchDatabase) -> contextlib.AbstractAsyncContextManager[Side]:
+    return side(LocalModel(_LATENCY), held)
 
 
 @contextlib.asynccontextmanager
-async def _real(program: LocalProgram, folder: Path) -> AsyncIterator[Side]:
+async def _real(held: BenchDatabase, folder: Path) -> AsyncIterator[Side]:
     write_file(folder / "files", WORKSPACE)
     tools = Toolbox(ToolSettings(folder / "files"), OneCrew())
     try:
         async with side(
             ReportModel(_LATENCY),
-            program,
+            held,
             answer=REPORT,
             tool=TOOL,
             tools=tools,

@@ -2,10 +2,10 @@
 
 `python -m bench.harness.worker cpu N` runs N jobs one after another on a model that answers at once; `library N` the
 same with the model behind `pydantic_ai.direct`, as providers' are; `crowd N` runs N at once, each
-model call taking `LATENCY` seconds. A third argument names a file for a profile. Prints one JSON
-line. Only the model is a double; jobs are checked, stored, announced, claimed, logged, published and
-settled as ever, over SecantusDB and the memory bus. Measured from the first submission until the
-last job is settled.
+model call taking `LATENCY` seconds. A third argument names the database: `sqlite`, as in `make run`, or `secantus`; a
+fourth names a file for a profile of the event loop's thread. Prints one JSON line. Only the model is a double; jobs
+are checked, stored, announced, claimed, logged, published and settled as ever, over the memory bus. Measured from the
+first submission until the last job is settled; CPU is that of all threads.
 """
 
 import asyncio
@@ -22,10 +22,9 @@ from pathlib import Path
 from typing import Any
 
 import uvloop
-from pymongo import AsyncMongoClient
 
+from bench.harness.databases import KINDS, BenchDatabase, bench_database
 from bench.harness.local_model import LocalModel
-from bench.harness.processes import cpu_seconds
 from bench.harness.workload import ANSWER, INPUTS, LATENCY, PARTS
 from common.bus import Bus, Message
 from common.contracts.crew import (
@@ -40,7 +39,6 @@ from common.contracts.messages import MemoryRemembered
 from common.contracts.topology import EVENTS
 from common.errors import Unavailable
 from common.logs import configure_logging
-from common.storage.mongo import connect, database
 from common.telemetry import Telemetry
 from executor.config import Settings
 from executor.domain.api.quotas import Quotas
@@ -58,8 +56,6 @@ from executor.store.executions import MongoExecutions
 from executor.store.migrations import indexes
 from executor.wiring import SERVICE, build_worker
 from kasal_platform.embedded.backends import InProcessBackends
-from kasal_platform.local import secantus
-from kasal_platform.local.program import LocalProgram
 
 WORKSPACE, CREW = "ws_bench", "crew_bench"
 _WARM_UP = 5
@@ -181,7 +177,7 @@ class Side:
     ends: Ends
     open_jobs: Any
     traces: Any
-    database_pid: int
+    held: BenchDatabase
 
     async def run_one(self) -> None:
         await self.ends.of(await self._submit())
@@ -212,14 +208,14 @@ class Side:
 @asynccontextmanager
 async def side(
     models: ModelSource,
-    program: LocalProgram,
+    held: BenchDatabase,
     *,
     answer: str = ANSWER,
     tool: str | None = None,
     tools: ToolSource | None = None,
 ) -> AsyncIterator[Side]:
     settings = Settings(
-        mongo_url=program.url,
+        mongo_url=held.url,
         amqp_url="memory://",
         service_secret="a-secret-of-the-bench",
         migrate_on_start=True,
@@ -227,8 +223,8 @@ async def side(
     backends = InProcessBackends()
     engine = Engine(models, tools or NoTools(), NoMemory())
     worker = build_worker(settings, backends, runner=engine)
-    mongo: AsyncMongoClient[dict[str, Any]] = connect(settings)
-    store = database(mongo, settings, SERVICE)
+    opened = backends.database(settings, SERVICE)
+    store = opened.database
     await indexes(store)
     bus = backends.bus(settings, Telemetry("bench"))
     await bus.start()
@@ -240,19 +236,19 @@ async def side(
     submission = Submission(executions, OneCrew(tool), MongoCounters(store), outbox, quotas)
     running = asyncio.create_task(worker.run(stop))
     try:
-        yield Side(submission, ends, store["executions"], store["traces"], program.pid or 0)
+        yield Side(submission, ends, store["executions"], store["traces"], held)
     finally:
         stop.set()
         await running
         await bus.close()
-        await mongo.close()
+        await opened.close()
 
 
 async def costs_of(found: Side, count: int, at_once: bool) -> dict[str, float]:
     for _ in range(_WARM_UP):
         await found.run_one()
     await found.wait_until_settled()
-    cpu, database_cpu = time.process_time(), cpu_seconds(found.database_pid)
+    cpu, database_cpu = time.process_time(), found.held.cpu_seconds()
     started = time.perf_counter()
     try:
         async with asyncio.timeout(_PATIENCE):
@@ -270,31 +266,27 @@ async def costs_of(found: Side, count: int, at_once: bool) -> dict[str, float]:
         "wall_ms_per_crew": wall * 1000 / count,
         "crews_per_s": count / wall,
         "cpu_ms_per_crew": (time.process_time() - cpu) * 1000 / count,
-        "database_cpu_ms_per_crew": (cpu_seconds(found.database_pid) - database_cpu) * 1000 / count,
+        "database_cpu_ms_per_crew": (found.held.cpu_seconds() - database_cpu) * 1000 / count,
         "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
     }
 
 
 async def main() -> None:
-    what, count, *profile = sys.argv[1:]
+    what, count, *rest = sys.argv[1:]
+    kind, *profile = rest or KINDS[:1]
     configure_logging("WARNING", "json")
-    with tempfile.TemporaryDirectory() as name:
-        program = secantus.program(Path(name) / "mongo")
-        program.start()
-        try:
-            await program.ready()
-            crowd = what == "crowd"
-            local = LocalModel(LATENCY if crowd else 0.0)
-            async with side(LibraryModels() if what == "library" else local, program) as found:
-                profiler = cProfile.Profile(time.process_time) if profile else None
-                if profiler:
-                    profiler.enable()
-                told = await costs_of(found, int(count), crowd)
-                if profiler:
-                    profiler.disable()
-                    profiler.dump_stats(profile[0])
-        finally:
-            program.stop()
+    crowd = what == "crowd"
+    local = LocalModel(LATENCY if crowd else 0.0)
+    models = LibraryModels() if what == "library" else local
+    with tempfile.TemporaryDirectory() as name, bench_database(kind, Path(name)) as held:
+        async with side(models, held) as found:
+            profiler = cProfile.Profile(time.process_time) if profile else None
+            if profiler:
+                profiler.enable()
+            told = await costs_of(found, int(count), crowd)
+            if profiler:
+                profiler.disable()
+                profiler.dump_stats(profile[0])
     print(json.dumps(told))
 
 
