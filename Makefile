@@ -120,12 +120,16 @@ k8s-secrets: ## make the secrets of deploy/k8s/overlays/local
 	@sh tools/k8s_secrets.sh
 
 .PHONY: backup
-backup: .venv/installed-run ## save the databases of KASAL_MONGO_URL, else of the stopped make run, in FOLDER
+backup: .venv/installed-run ## save the databases of KASAL_MONGO_URL, else of make run, in FOLDER, while it runs
 	@.venv/bin/kasal-platform backup $(FOLDER)
 
 .PHONY: restore
 restore: .venv/installed-run ## bring them back from FOLDER (DROP=1: over what there is)
 	@.venv/bin/kasal-platform restore $(FOLDER) $(if $(DROP),--drop)
+
+.PHONY: import-data
+import-data: .venv/installed-run ## bring the data of a release before SQLite over into make run (FROM=FOLDER)
+	@.venv/bin/kasal-platform import-data $(if $(FROM),--from $(FROM)) $(if $(DROP),--drop)
 
 .PHONY: dead-letters
 dead-letters: .venv/installed-dev ## show the dead letters of KASAL_AMQP_URL (REPLAY=1 sends them back)

@@ -11,6 +11,7 @@ COMMANDS: Mapping[str, str] = {
     "migrate": "migrate every service's database to the schema of this version",
     "backup": "save the databases in a folder",
     "restore": "restore the databases from a folder",
+    "import-data": "bring the data of a release before SQLite over, from the folder of `run`",
     "dead-letters": "list the dead letters of the broker, or send them back",
     "doctor": "check what the platform needs to run",
 }

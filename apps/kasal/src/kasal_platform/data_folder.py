@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TextIO
 
 from common.backends import IN_FILES
+from kasal_platform.swapping import finish_restore
 
 _LOCK = "lock"
 _EARLIER = "mongo"
@@ -43,7 +44,7 @@ def databases_url(data_dir: Path) -> str:
 
 @contextlib.contextmanager
 def hold(data_dir: Path) -> Iterator[None]:
-    """Have the folder to oneself for the block; make it if it is missing.
+    """Have the folder to oneself for the block; make it if it is missing, and finish an interrupted restore.
 
     Raises `FolderRefused` if another process has it.
     """
@@ -54,6 +55,7 @@ def hold(data_dir: Path) -> Iterator[None]:
         held.write(f"{os.getpid()}\n")
         held.flush()
         try:
+            finish_restore(databases_in(data_dir))
             yield
         finally:
             held.truncate(0)

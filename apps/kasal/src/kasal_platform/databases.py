@@ -3,9 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
-
-from pymongo import MongoClient
 
 from common.settings import CommonSettings, MongoSettings, load
 from kasal_platform.config import Settings
@@ -16,7 +13,7 @@ class BackupRefused(Exception):  # noqa: N818 - it says what happened
     """The folder or the databases are unsuitable; the text is one plain line."""
 
 
-class _Choice(CommonSettings):
+class DatabaseChoice(CommonSettings):
     """Which databases are meant."""
 
     mongo_url: str | None = None
@@ -29,15 +26,10 @@ def given_databases() -> Iterator[MongoSettings]:
 
     Raises `FolderRefused` if that is in use.
     """
-    choice = load(_Choice)
+    choice = load(DatabaseChoice)
     if choice.mongo_url:
         yield load(MongoSettings)
         return
     with hold(choice.data_dir):
         refuse_earlier_data(choice.data_dir)
         yield load(MongoSettings, mongo_url=databases_url(choice.data_dir))
-
-
-def client_of(settings: MongoSettings) -> MongoClient[dict[str, Any]]:
-    """Return a client whose writes return once a majority has them in its journal."""
-    return MongoClient(settings.mongo_url, tz_aware=True, w="majority", journal=True)

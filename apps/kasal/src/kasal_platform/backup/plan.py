@@ -5,16 +5,16 @@ moments. These rules bring each into a state that a crash might leave, from whic
 themselves; docs/how-to/backup.md explains each rule.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
+import bson
 from pymongo.database import Database
 
+from kasal_platform.backup.sources import BackupSource, Document, MongoSource
 from kasal_platform.services import keeping_services
 
-Document = dict[str, Any]
 Mend = Callable[[Document], Document | None]
 """Takes a document and returns the one to save, or None to leave it out."""
 
@@ -28,6 +28,7 @@ _ORDER = {
 LEFT_OUT = frozenset({"workers"})
 """Leases of workers that will be gone."""
 _LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
+_NEVER = datetime(9999, 1, 1, tzinfo=UTC)
 _AHEAD = timedelta(minutes=10)
 """How far the clocks of processes that create jobs may differ, as in executor.store.lists."""
 
@@ -39,7 +40,7 @@ class Beginning:
     recent: datetime
     open: frozenset[str]
     known: frozenset[str]
-    counters: list[Document]
+    counters: Sequence[bytes]
     seqs: dict[str, int] = field(default_factory=dict)
 
     @classmethod
@@ -52,7 +53,23 @@ class Beginning:
             known=frozenset(
                 row["_id"] for row in jobs.find({"created_at": {"$gt": recent}}, {"_id": 1})
             ),
-            counters=list(executor["counters"].find()),
+            counters=list(MongoSource(executor).documents("counters")),
+        )
+
+    @classmethod
+    def of_snapshot(cls, executor: BackupSource) -> "Beginning":
+        """Return the beginning of a backup of databases that stand still.
+
+        That of crews may be a moment older than the executor's. What crews had not received by then belongs
+        to jobs that are open or have been counted lately, and those cannot be counted twice.
+        """
+        counters = list(executor.documents("counters"))
+        lately = (entry for row in counters for entry in bson.decode(row).get("counted", ()))
+        return cls(
+            recent=_NEVER,
+            open=frozenset(entry["job"] for entry in lately),
+            known=frozenset(),
+            counters=counters,
         )
 
     def execution(self, job: Document) -> Document:
@@ -78,7 +95,7 @@ def _schema(row: Document) -> Document:
     return row
 
 
-def collections_in_order(service: str, names: Iterator[str] | list[str]) -> list[str]:
+def collections_in_order(service: str, names: Iterable[str]) -> list[str]:
     """Return the collections of a service in the order in which to save them."""
     first = _ORDER.get(service, ())
     rest = sorted(set(names) - set(first) - LEFT_OUT)

@@ -3,12 +3,13 @@
 The databases are those of KASAL_MONGO_URL; without it, those of `run`. The services must be stopped.
 """
 
+import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
+from kasal_platform.backup.given import given_site
 from kasal_platform.backup.restoring import restore
 from kasal_platform.console import command_parser
-from kasal_platform.databases import client_of, given_databases
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -16,5 +17,4 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("folder", type=Path, help="the folder of the backup")
     parser.add_argument("--drop", action="store_true", help="replace what the databases hold")
     asked = parser.parse_args(arguments)
-    with given_databases() as settings, client_of(settings) as client:
-        restore(client, settings, asked.folder, drop=asked.drop)
+    asyncio.run(restore(asked.folder, given_site(), drop=asked.drop))

@@ -6,9 +6,18 @@ from pathlib import Path
 from kasal_platform.local.program import LocalProgram, ProgramFailed, free_port, replies
 
 
+def installed() -> bool:
+    """Return whether the program is beside this Python."""
+    return _server().exists()
+
+
+def _server() -> Path:
+    return Path(sys.executable).parent / "secantusd-py"
+
+
 def server() -> Path:
     """Return the program. Raises `ProgramFailed` if it is not installed beside this Python."""
-    found = Path(sys.executable).parent / "secantusd-py"
+    found = _server()
     if not found.exists():
         raise ProgramFailed(f"secantusd-py is not installed beside {sys.executable}")
     return found
