@@ -41,6 +41,12 @@ MEANINGS = {
     "a migration could not renew its lock": (
         "The database did not answer `migrate`; another migration may take over after 10 seconds."
     ),
+    "rows of answered questions stay": (
+        "The database did not remove them from the inbox. Whoever meets them there does, and shows none."
+    ),
+    "a job with an expired question waits to be found": (
+        "The message broker is away: a worker finds the job in the store within seconds."
+    ),
     # Requests
     "a request failed with a bug": "Answered 500. The traceback is in the line: report it.",
     "the gateway failed": "It could not start or stop; the process exits.",

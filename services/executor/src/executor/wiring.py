@@ -27,9 +27,11 @@ from common.web.http import create_app
 from executor.config import Settings
 from executor.domain.api.census import EVERY, CensusTaker
 from executor.domain.api.control import Control
+from executor.domain.api.inbox import Inbox
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
+from executor.domain.ending.expiry import Expiry
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log.journal import CrewRunner
 from executor.domain.log.outbox import Outbox
@@ -44,12 +46,13 @@ from executor.peers.crews import CrewsOverHttp
 from executor.process.late_engine import LateEngine
 from executor.process.meters import OpenTelemetryMeters
 from executor.process.worker import WorkerProcess
-from executor.routes import analytics, executions, internal
+from executor.routes import analytics, executions, internal, questions
 from executor.routes.use_cases import ExecutorUseCases
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
 from executor.store.migrations import SCHEMA
+from executor.store.questions import MongoQuestions
 from executor.store.workers import MongoLeases
 
 SERVICE = "executor"
@@ -122,7 +125,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app = create_app(
         SERVICE,
         telemetry=held.telemetry,
-        routers=[executions.router, analytics.router, internal.router],
+        routers=[executions.router, questions.router, analytics.router, internal.router],
         lifespan=lambda _: _api_running(settings, held, store, settlement, outbox, census),
         checks=held.checks(),
         needed=_NEEDED,
@@ -134,6 +137,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         Submission(store, held.crews, counters, outbox, quotas, settings.for_each_limit),
         Control(store, outbox, settlement, meters),
         Reading(store, MongoExecutionLists(held.database), counters),
+        Inbox(MongoQuestions(held.database)),
         IdempotencyKeys(),
     )
     return app
@@ -244,6 +248,7 @@ def _worker(
     services = RunServices(store, bus, settlement, runner, tracer, meters, patience)
     reserve = ceil(settings.worker_slots * settings.worker_reserve)
     runs = Runs(services, settings.worker_slots, reserve)
+    expiry = Expiry(MongoQuestions(held.database), store, settlement, bus, meters)
     meters.observe_slots(settings.worker_slots)
     meters.observe_outbox(runs.outbox_size, settlement.outbox_size)
     return Worker(
@@ -253,6 +258,7 @@ def _worker(
         Intake(worker_id, store, held.crews, settlement, settings.max_lost_claims, meters),
         runs,
         settlement,
+        expiry,
         meters,
         settings.lease_beat,
         settings.lease_silence,

@@ -11,6 +11,7 @@ from pydantic_core import PydanticCustomError
 from common.contracts.events import AnsweredBy, Decision, ExecutionStatus, QuestionKind
 from common.contracts.ids import id_of
 from common.web.models import AnswerModel, CursorPageQuery, NextPage, RequestModel, Timestamp, text
+from executor.domain.api.inbox import Asked
 from executor.domain.api.reading import TraceRow
 from executor.domain.api.submission import Accepted
 from executor.domain.ending.tallies import CrewStats, Tally
@@ -164,6 +165,25 @@ class QuestionView(AnswerModel):
     ] = "editor"
 
 
+class InboxEntry(QuestionView):
+    job_id: Annotated[str, Field(description="The job that asks", examples=["job_qwerty123"])]
+    crew_id: Annotated[str, Field(description="The job's crew", examples=["crew_abc123"])]
+
+
+class InboxAnswer(AnswerModel):
+    questions: Annotated[
+        list[InboxEntry],
+        Field(
+            description="Open questions, oldest first. Prompts are cut to 2,000 characters, and the answer "
+            "under a review is left out: the job shows all of it"
+        ),
+    ]
+    total: Annotated[int, Field(description="All that are open, counted up to 10,000")]
+    page: int
+    page_size: int
+    next: NextPage
+
+
 class ExecutionDetail(ExecutionSummary):
     last_seq: int
     questions: Annotated[list[QuestionView], Field(description="What the job waits for")]
@@ -271,6 +291,15 @@ class ListExecutions(CursorPageQuery):
     status: ExecutionStatus | None = None
 
 
+class ListQuestions(CursorPageQuery):
+    crew_id: Annotated[_CrewId | None, Query(description="Only questions of this crew's jobs")] = (
+        None
+    )
+    kind: Annotated[
+        QuestionKind | None, Query(description="Only `review`, `approval`, … questions")
+    ] = None
+
+
 class ListTraces(RequestModel):
     after_seq: Annotated[int, Query(ge=0, le=2**53, description="Only events after this one")] = 0
     limit: Annotated[int, Query(ge=1, le=500)] = 100
@@ -346,9 +375,21 @@ def execution_detail(job: Execution, questions: Sequence[Question]) -> Execution
 
 def question_view(question: Question) -> QuestionView:
     """Return a question as people see it."""
+    return QuestionView(**_question_fields(question))
+
+
+def inbox_entry(asked: Asked) -> InboxEntry:
+    """Return a question as the inbox shows it."""
+    shown = _question_fields(asked.question)
+    if asked.cut:
+        shown["tool_call"]["arguments"] = None
+    return InboxEntry(**shown, job_id=asked.job_id, crew_id=asked.crew_id)
+
+
+def _question_fields(question: Question) -> dict[str, Any]:
     shown = {name: getattr(question, name) for name in QuestionView.model_fields}
     call = question.tool_call
-    return QuestionView(**{**shown, "tool_call": None if call is None else structs.asdict(call)})
+    return {**shown, "tool_call": None if call is None else structs.asdict(call)}
 
 
 def trace_entry(row: TraceRow) -> TraceEntry:

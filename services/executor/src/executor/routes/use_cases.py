@@ -7,6 +7,7 @@ from fastapi import Depends, Request
 
 from common.idempotency.keys import IdempotencyKeys
 from executor.domain.api.control import Control
+from executor.domain.api.inbox import Inbox
 from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
 
@@ -16,6 +17,7 @@ class ExecutorUseCases:
     submission: Submission
     control: Control
     reading: Reading
+    inbox: Inbox
     keys: IdempotencyKeys
 
 

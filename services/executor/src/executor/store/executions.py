@@ -21,6 +21,7 @@ from executor.domain.log.journal import TooLarge
 from executor.domain.log.records import Record
 from executor.store import documents
 from executor.store.marks import Marks
+from executor.store.questions import QuestionRows
 from executor.store.queues import QueuedExecutions
 from executor.store.reach import is_too_large, our_error, reaching, too_large
 from executor.store.receipts import MongoReceiptBook
@@ -49,6 +50,7 @@ class MongoExecutions:
         self._inserting = Grouped(self._insert_all)
         self._applying = Grouped(self._apply_all)
         self._finding = Grouped(self._find_all)
+        self._questions = QuestionRows(database)
         self._queues = QueuedExecutions(database)
         self._waited = _BEGIN
         self._receipts = MongoReceiptBook(database)
@@ -103,7 +105,18 @@ class MongoExecutions:
         return None if found is None else documents.execution(found)
 
     async def apply(self, step: JobStep) -> bool:
-        return await self._applying(step)
+        await self._questions.before(step)
+        done = await self._applying(step)
+        if done:
+            await self._remove_answered(step)
+        return done
+
+    async def _remove_answered(self, step: JobStep) -> None:
+        """Remove the rows of answered questions. If that fails, whoever meets them removes them."""
+        try:
+            await self._questions.after(step)
+        except KasalError as fault:
+            log.warning("rows of answered questions stay", job_id=step.job_id, reason=str(fault))
 
     async def _apply_all(self, steps: Sequence[JobStep]) -> Sequence[bool | Exception]:
         if len({step.job_id for step in steps}) < len(steps):

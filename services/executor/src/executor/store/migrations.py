@@ -1,9 +1,12 @@
 """The schema of the executor's database; see docs/reference/schema.md before you change it."""
 
+from common.contracts.events import ExecutionStatus
 from common.storage.migrations import MigrationStep, Schema
 from common.storage.mongo import ensure_index
 from common.storage.ports import Database, Document
-from executor.store import receipts
+from executor.domain.log.questions import question_of
+from executor.store import documents, questions, receipts
+from executor.store.executions import MongoExecutions
 from executor.store.marks import is_marked, marks_of
 
 _AT_ONCE = 500
@@ -34,6 +37,7 @@ async def indexes(database: Database) -> None:
     await ensure_index(database["traces"], [("job_id", 1), ("seq", 1)], name="log", unique=True)
     await ensure_index(database["counters"], [("workspace_id", 1)], name="workspace")
     await receipts.indexes(database)
+    await questions.indexes(database)
 
 
 async def _one_index_for_lists(database: Database) -> None:
@@ -59,6 +63,21 @@ async def _marks_apart(database: Database) -> None:
     await _without(database, "marks")
 
 
+async def _rows_of_questions(database: Database) -> None:
+    """Add the rows of questions that were open before there was an inbox."""
+    executions = MongoExecutions(database)
+    waiting = {"open": True, "owner": None, "status": ExecutionStatus.WAITING_FOR_INPUT.value}
+    async for row in database["executions"].find(waiting, documents.HEAD):
+        job = documents.execution(row)
+        asked = []
+        for place in job.open_questions:
+            (record,) = await executions.records(job.job_id, place.asked - 1, 1)
+            asked.append((place.asked, question_of(record.entry())))
+        if asked:
+            rows = questions.upserts(questions.rows_of(job, asked))
+            await database["questions"].bulk_write(rows, ordered=False)
+
+
 async def _without(database: Database, *names: str) -> None:
     await indexes(database)  # first, so that lists are never without an index
     executions = database["executions"]
@@ -79,5 +98,6 @@ SCHEMA = Schema(
             _an_index_for_each_list,
         ),
         MigrationStep("marks of executions in a collection of their own", _marks_apart),
+        MigrationStep("open questions in a collection of their own", _rows_of_questions),
     ),
 )

@@ -10,6 +10,8 @@ from common.contracts.events import TaskStart
 from common.errors import Unavailable
 from common.times import utc_now
 from devkit.stores.executions import MemoryCounters, MemoryExecutions, MemoryLeases
+from devkit.stores.questions import MemoryQuestions
+from executor.domain.ending.expiry import Expiry
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log.events import EventDraft
 from executor.domain.log.execution import Execution
@@ -81,7 +83,10 @@ async def make_worker(store):
         services = RunServices(store, bus, settlement, runner, NoOpTracer(), NoMeters())
         runs = Runs(services)
         intake = Intake(name, store, None, settlement)
-        worker = Worker(name, store, leases, intake, runs, settlement, NoMeters(), 0.01, silence)
+        expiry = Expiry(MemoryQuestions(store), store, settlement, bus, NoMeters())
+        worker = Worker(
+            name, store, leases, intake, runs, settlement, expiry, NoMeters(), 0.01, silence
+        )
         worker.leases, worker.intake = leases, intake
         workers.append(worker)
         return worker

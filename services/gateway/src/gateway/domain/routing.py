@@ -13,6 +13,7 @@ _SERVICES = {
     "tools": "crews",
     "memory": "crews",
     "executions": "executor",
+    "questions": "executor",
     "analytics": "executor",
 }
 _EITHER = frozenset({"/auth/invitations/accept"})

@@ -6,6 +6,8 @@ from collections.abc import Callable
 from common.contracts.messages import JobSubmitted
 from common.errors import Unavailable
 from common.logs import get_logger
+from common.times import utc_now
+from executor.domain.ending.expiry import Expiry
 from executor.domain.ending.settlement import Settlement
 from executor.domain.ending.sweeper import Sweeper
 from executor.domain.leases import Leases, LeaseWatch
@@ -38,6 +40,7 @@ class Worker:
         intake: Intake,
         runs: Runs,
         settlement: Settlement,
+        expiry: Expiry,
         meters: Meters,
         beat_every: float = 0.5,
         silence: float = 2.0,
@@ -48,6 +51,7 @@ class Worker:
         self.rounds = Rounds()
         self._beat_every = beat_every
         self._settlement = settlement
+        self._expiry = expiry
         watch = LeaseWatch(silence, longest_gap=max(1.0, 2 * beat_every))
         self.heartbeat = Heartbeat(worker_id, executions, leases, self._is_full, watch)
         self._sweeper = Sweeper(executions, leases, settlement, runs.places.held_jobs)
@@ -117,6 +121,7 @@ class Worker:
     async def _sweep(self) -> None:
         if self.heartbeat.lookout.sweeps():
             await self._sweeper.settle({*self.heartbeat.dead(), self.worker_id})
+            await self._expiry.sweep(utc_now())
 
     async def _sweep_slowly(self) -> None:
         if not self.heartbeat.lookout.sweeps():
