@@ -1,0 +1,306 @@
+"""People in the loop: what is approved is what is executed, once, whatever dies in between."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import pytest_asyncio
+from aiohttp import web
+from journeys.model import ScriptedModel
+from journeys.platforms import Platform, ended, printed
+from journeys.users import User, read_events
+
+from common.schemas.canonical import digest
+from kasal_platform.api_client import subscribe
+from kasal_platform.local.program import free_port
+
+pytestmark = pytest.mark.asyncio(loop_scope="session")
+
+
+class Till:
+    """A tool's own server, which counts the calls that really arrive."""
+
+    def __init__(self) -> None:
+        self.paid: list[tuple[str, dict[str, Any]]] = []
+        self.port = free_port()
+        self._runner: web.AppRunner | None = None
+
+    async def start(self) -> None:
+        app = web.Application()
+        app.router.add_post("/pay", self._pay)
+        self._runner = web.AppRunner(app)
+        await self._runner.setup()
+        await web.TCPSite(self._runner, "127.0.0.1", self.port).start()
+
+    async def close(self) -> None:
+        if self._runner is not None:
+            await self._runner.cleanup()
+
+    async def _pay(self, request: web.Request) -> web.Response:
+        self.paid.append((request.headers["Idempotency-Key"], await request.json()))
+        return web.json_response({"paid": True})
+
+    @property
+    def tool(self) -> dict[str, Any]:
+        return {
+            "name": "pay",
+            "description": "Pays somebody",
+            "endpoint": f"http://127.0.0.1:{self.port}/pay",
+            "auth_type": "none",
+            "requires_approval": True,
+            "parameters": {
+                "type": "object",
+                "properties": {"amount": {"type": "integer"}, "to": {"type": "string"}},
+                "required": ["amount"],
+                "additionalProperties": False,
+            },
+        }
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def till() -> AsyncIterator[Till]:
+    till = Till()
+    await till.start()
+    yield till
+    await till.close()
+
+
+async def waits(user: User, job_id: str) -> dict[str, Any]:
+    """Wait until the job can do nothing more without a person; return it."""
+    async with user.connect() as socket:
+        await subscribe(socket, job_id, 0)
+        while True:
+            await read_events(socket, {"input_required", "execution_waiting"})
+            told = await user.call("GET", f"/executions/{job_id}", expect=200)
+            if told["status"] == "waiting_for_input":
+                return dict(told)
+
+
+@pytest.mark.own_platform
+async def test_an_approval_outlives_everything_and_is_executed_once(
+    tmp_path: Path, till: Till
+) -> None:
+    model, port = ScriptedModel(), free_port()
+    await model.start()
+    environment = {
+        **os.environ,
+        "KASAL_DATA_DIR": str(tmp_path / "data"),
+        "KASAL_PORT": str(port),
+        "KASAL_OPENAI_BASE_URL": model.url,
+        "KASAL_LOG_FORMAT": "json",
+        "KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{till.port}",
+    }
+    base = f"http://127.0.0.1:{port}/api/v1"
+    first = await started(environment)
+    async with aiohttp.ClientSession() as http:
+        user = await demo_user(base, http, tmp_path, model)
+        await user.call("POST", "/tools/custom", till.tool, expect=201)
+        crew_id = await user.crew('Pay call:pay:{"amount": 7}', model="gpt-4", tools=["pay"])
+        job_id = await user.start(crew_id)
+        asked = (await waits(user, job_id))["questions"]
+    await kill_everything(first, tmp_path)
+    assert till.paid == []
+
+    second = await started(environment)
+    async with aiohttp.ClientSession() as http:
+        user = await demo_user(base, http, tmp_path, model)
+        job = await user.call("GET", f"/executions/{job_id}", expect=200)
+        assert (job["status"], job["questions"]) == ("waiting_for_input", asked)
+        inbox = await user.call("GET", "/questions", expect=200)
+        assert [entry["question_id"] for entry in inbox["questions"]] == [asked[0]["question_id"]]
+        body = json.dumps({"outcome": "approved", "question_id": asked[0]["question_id"]})
+        for _ in range(2):
+            assert (await posted_by_curl(base, job_id, user.token, body))["job_id"] == job_id
+        events = await user.watch(job_id)
+        assert events[-1]["type"] == "execution_complete"
+        await user.call("POST", f"/executions/{job_id}/input", {"outcome": "approved"}, expect=200)
+    assert await ended(second) == 0
+    ((key, paid),) = till.paid
+    assert paid == asked[0]["tool_call"]["arguments"] == {"amount": 7}
+    assert key.startswith(f"{job_id}:")
+    await model.close()
+
+
+async def started(environment: dict[str, str]) -> asyncio.subprocess.Process:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "kasal_platform",
+        "run",
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+        start_new_session=True,
+    )
+    await printed(process, "Kasal is up")
+    return process
+
+
+async def kill_everything(process: asyncio.subprocess.Process, folder: Path) -> None:
+    """Kill -9 the platform, whatever it has started in its session, and its database if that is a program."""
+    database = folder / "data" / "mongo" / "pid"
+    victims = [int(database.read_text().split()[0])] if database.exists() else []
+    os.killpg(process.pid, signal.SIGKILL)
+    for pid in victims:
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    await process.communicate()
+
+
+async def demo_user(
+    base: str, http: aiohttp.ClientSession, folder: Path, model: ScriptedModel
+) -> User:
+    user = User(
+        Platform("embedded", base, folder, model), http, "user@example.com", "secure_password"
+    )
+    await user.login()
+    return user
+
+
+async def posted_by_curl(base: str, job_id: str, token: str, body: str) -> dict[str, Any]:
+    """Answer from a process that has nothing in common with the one that asked."""
+    process = await asyncio.create_subprocess_exec(
+        *("curl", "-sS", "-X", "POST", f"{base}/executions/{job_id}/input"),
+        *("-H", f"Authorization: Bearer {token}", "-H", "Content-Type: application/json"),
+        *("-d", body),
+        stdout=asyncio.subprocess.PIPE,
+    )
+    told, _ = await process.communicate()
+    return dict(json.loads(told))
+
+
+async def test_parallel_questions_an_inbox_and_answers_of_every_kind(user: User) -> None:
+    """Two tasks ask at once; one is changed, one is rejected, and a third asks something itself."""
+    agent = {"name": "Ann", "role": "Clerk", "goal": "g", "model": "offline"}
+    tools = {"tools": ["calculator"], "approvals": ["calculator"]}
+    crew = {
+        "name": "Parallel",
+        "agents": [{**agent, **tools}, {**agent, "name": "Bob", "tools": ["ask_person"]}],
+        "tasks": [
+            {"description": "What is 12 * 2?", "agent": 0, "async_execution": True},
+            {"description": "What is 30 + 3?", "agent": 0, "async_execution": True},
+            {"description": "Which colour?", "agent": 1},
+        ],
+    }
+    crew_id = (await user.call("POST", "/crews", crew, expect=201))["id"]
+    job_id = await user.start(crew_id)
+    questions = (await waits(user, job_id))["questions"]
+    assert sorted(q["kind"] for q in questions) == ["approval", "approval", "question"]
+    inbox = await user.call("GET", f"/questions?crew_id={crew_id}", expect=200)
+    listed = [entry["question_id"] for entry in inbox["questions"]]
+    assert listed == [q["question_id"] for q in sorted(questions, key=_by_age)]
+    assert inbox["total"] == 3
+    page = await user.call("GET", "/questions?page_size=2", expect=200)
+    rest = await user.call("GET", f"/questions?page_size=2&after={page['next']}", expect=200)
+    assert [q["question_id"] for q in page["questions"] + rest["questions"]] == listed
+    approvals = await user.call("GET", "/questions?kind=approval", expect=200)
+    assert approvals["total"] == 2
+    assert (await user.call("GET", "/questions?kind=nothing"))["error"]["details"][
+        "field"
+    ] == "kind"
+
+    by_prompt = {json.dumps(q["tool_call"] or q["prompt"]): q for q in questions}
+    times = next(q for text, q in by_prompt.items() if "12 * 2" in text)
+    plus = next(q for text, q in by_prompt.items() if "30 + 3" in text)
+    colour = next(q for text, q in by_prompt.items() if "colour" in text)
+    bound = {**times["tool_call"], "task_id": times["task_id"]}
+    assert bound.pop("digest") == digest(bound)
+
+    await refuses(user, job_id, {"outcome": "approved"}, "question_id")
+    wrong = {
+        "question_id": times["question_id"],
+        "outcome": "approved",
+        "arguments": {"expression": 5},
+    }
+    await refuses(user, job_id, wrong, "arguments.expression")
+    await refuses(user, job_id, {"question_id": plus["question_id"], "input": "yes"}, "outcome")
+    await refuses(
+        user, job_id, {"question_id": colour["question_id"], "outcome": "approved"}, "outcome"
+    )
+
+    changed = {**wrong, "arguments": {"expression": "12 * 3"}}
+    await says(user, job_id, changed)
+    await says(user, job_id, changed)
+    conflict = await says(user, job_id, {**changed, "arguments": {"expression": "1"}}, expect=409)
+    first = conflict["error"]["details"]["answer"]
+    assert (first["outcome"], first["arguments"]) == ("approved", {"expression": "12 * 3"})
+    assert first["by"].startswith("usr_")
+    await says(user, job_id, {"question_id": colour["question_id"], "input": "Blue"})
+    no = {"question_id": plus["question_id"], "outcome": "rejected", "comment": "Not that"}
+    await says(user, job_id, no)
+
+    job = await user.finished(job_id)
+    assert job["status"] == "completed"
+    outputs = [task["output"] for task in job["tasks"]]
+    assert "36" in outputs[0]
+    assert "rejected this call and said: Not that" in outputs[1]
+    assert "Blue" in outputs[2]
+    assert (await user.call("GET", "/questions", expect=200))["total"] == 0
+    events = await user.watch(job_id)
+    assert [e["type"] for e in events].count("tool_call") == 2, "calculator once, ask_person"
+
+
+def _by_age(question: dict[str, Any]) -> tuple[str, str]:
+    return question["asked_at"], question["question_id"]
+
+
+async def says(user: User, job_id: str, body: dict[str, Any], expect: int = 200) -> Any:
+    return await user.call("POST", f"/executions/{job_id}/input", body, expect=expect)
+
+
+async def refuses(user: User, job_id: str, body: dict[str, Any], field: str) -> None:
+    told = (await says(user, job_id, body, expect=400))["error"]
+    assert told["details"]["field"] == field, told
+    assert told["details"]["reason"]
+
+
+async def test_a_question_expires_as_its_task_says_and_the_job_is_stopped_with_one_open(
+    user: User,
+) -> None:
+    agent = {"role": "Clerk", "goal": "g", "model": "offline", "tools": ["ask_person"]}
+    tasks = [{"description": "Which one?", "expires_in": 1, "on_expiry": "answer:The first"}]
+    crew_id = (await user.call("POST", "/crews", {"name": "C", "agents": [agent], "tasks": tasks}))[
+        "id"
+    ]
+    job = await user.finished(await user.start(crew_id))
+    assert (job["status"], "The first" in job["result"]) == ("completed", True)
+    changes = {
+        "configuration": {"questions": {"answered_by": "owner"}},
+        "tasks": [{"description": "?"}],
+    }
+    await user.call("PUT", f"/crews/{crew_id}", changes, expect=200)
+    job_id = await user.start(crew_id)
+    (question,) = (await waits(user, job_id))["questions"]
+    assert (question["expires_at"], question["answered_by"]) == (None, "owner")
+    await user.call("POST", f"/executions/{job_id}/stop", expect=200)
+    late = await says(user, job_id, {"question_id": question["question_id"], "input": "x"}, 409)
+    assert late["error"]["details"]["status"] == "stopped"
+    assert (await user.call("GET", "/questions", expect=200))["questions"] == []
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "place"),
+    [
+        ("approvals", ["calculator", "calculater"], "tasks.0.approvals.1"),
+        ("expires_in", 0, "tasks.0.expires_in"),
+        ("expires_in", 10**9, "tasks.0.expires_in"),
+        ("on_expiry", "maybe", "tasks.0.on_expiry"),
+        ("on_expiry", "answer:", "tasks.0.on_expiry"),
+        ("answered_by", "viewer", "tasks.0.answered_by"),
+    ],
+)
+async def test_bad_rules_are_refused_when_a_crew_is_saved(
+    user: User, field: str, value: Any, place: str
+) -> None:
+    agent = {"role": "Clerk", "goal": "g", "model": "offline"}
+    crew = {"name": "C", "agents": [agent], "tasks": [{"description": "?", field: value}]}
+    told = (await user.call("POST", "/crews", crew, expect=400))["error"]["details"]
+    assert told["field"] == place
