@@ -1,4 +1,7 @@
-"""People in the loop: what is approved is what is executed, once, whatever dies in between."""
+"""People in the loop: what is approved is what is executed, once, whatever dies in between.
+
+Covers: executor.routes.questions
+"""
 
 import asyncio
 import json
