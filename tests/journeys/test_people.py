@@ -180,8 +180,8 @@ async def posted_by_curl(base: str, job_id: str, token: str, body: str) -> dict[
     return dict(json.loads(told))
 
 
-async def test_parallel_questions_an_inbox_and_answers_of_every_kind(user: User) -> None:
-    """Two tasks ask at once; one is changed, one is rejected, and a third asks something itself."""
+async def parallel_job(user: User) -> tuple[str, str]:
+    """Start a job whose three tasks ask at once; return the ids of its crew and of the job."""
     agent = {"name": "Ann", "role": "Clerk", "goal": "g", "model": "offline"}
     tools = {"tools": ["calculator"], "approvals": ["calculator"]}
     crew = {
@@ -190,11 +190,21 @@ async def test_parallel_questions_an_inbox_and_answers_of_every_kind(user: User)
         "tasks": [
             {"description": "What is 12 * 2?", "agent": 0, "async_execution": True},
             {"description": "What is 30 + 3?", "agent": 0, "async_execution": True},
-            {"description": "Which colour?", "agent": 1},
+            {"description": "Which colour?", "agent": 1, "async_execution": True},
         ],
     }
     crew_id = (await user.call("POST", "/crews", crew, expect=201))["id"]
-    job_id = await user.start(crew_id)
+    return crew_id, await user.start(crew_id)
+
+
+def by_words(questions: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return the questions of a parallel job in the order of its tasks."""
+    texts = [(json.dumps(q["tool_call"]) + q["prompt"], q) for q in questions]
+    return [next(q for text, q in texts if w in text) for w in ("12 * 2", "30 + 3", "colour")]
+
+
+async def test_an_inbox_has_the_open_questions_of_all_jobs_oldest_first(user: User) -> None:
+    crew_id, job_id = await parallel_job(user)
     questions = (await waits(user, job_id))["questions"]
     assert sorted(q["kind"] for q in questions) == ["approval", "approval", "question"]
     inbox = await user.call("GET", f"/questions?crew_id={crew_id}", expect=200)
@@ -204,51 +214,51 @@ async def test_parallel_questions_an_inbox_and_answers_of_every_kind(user: User)
     page = await user.call("GET", "/questions?page_size=2", expect=200)
     rest = await user.call("GET", f"/questions?page_size=2&after={page['next']}", expect=200)
     assert [q["question_id"] for q in page["questions"] + rest["questions"]] == listed
-    approvals = await user.call("GET", "/questions?kind=approval", expect=200)
-    assert approvals["total"] == 2
-    assert (await user.call("GET", "/questions?kind=nothing"))["error"]["details"][
-        "field"
-    ] == "kind"
+    assert (await user.call("GET", "/questions?kind=approval", expect=200))["total"] == 2
+    refused = await user.call("GET", "/questions?kind=nothing", expect=400)
+    assert refused["error"]["details"]["field"] == "kind"
+    await user.call("POST", f"/executions/{job_id}/stop", expect=200)
+    assert (await user.call("GET", "/questions", expect=200))["questions"] == []
 
-    by_prompt = {json.dumps(q["tool_call"] or q["prompt"]): q for q in questions}
-    times = next(q for text, q in by_prompt.items() if "12 * 2" in text)
-    plus = next(q for text, q in by_prompt.items() if "30 + 3" in text)
-    colour = next(q for text, q in by_prompt.items() if "colour" in text)
+
+async def test_answers_that_fit_no_question_are_refused_at_their_place(user: User) -> None:
+    _, job_id = await parallel_job(user)
+    times, plus, colour = by_words((await waits(user, job_id))["questions"])
     bound = {**times["tool_call"], "task_id": times["task_id"]}
     assert bound.pop("digest") == digest(bound)
-
     await refuses(user, job_id, {"outcome": "approved"}, "question_id")
-    wrong = {
-        "question_id": times["question_id"],
-        "outcome": "approved",
-        "arguments": {"expression": 5},
-    }
-    await refuses(user, job_id, wrong, "arguments.expression")
-    await refuses(user, job_id, {"question_id": plus["question_id"], "input": "yes"}, "outcome")
-    await refuses(
-        user, job_id, {"question_id": colour["question_id"], "outcome": "approved"}, "outcome"
-    )
+    wrong = {"outcome": "approved", "arguments": {"expression": 5}}
+    await refuses(user, job_id, wrong | _of(times), "arguments.expression")
+    await refuses(user, job_id, {"input": "yes"} | _of(plus), "outcome")
+    await refuses(user, job_id, {"outcome": "approved"} | _of(colour), "outcome")
+    assert len((await waits(user, job_id))["questions"]) == 3
+    await user.call("POST", f"/executions/{job_id}/stop", expect=200)
 
-    changed = {**wrong, "arguments": {"expression": "12 * 3"}}
+
+async def test_parallel_questions_are_answered_in_any_order_each_by_itself(user: User) -> None:
+    _, job_id = await parallel_job(user)
+    times, plus, colour = by_words((await waits(user, job_id))["questions"])
+    changed = {"outcome": "approved", "arguments": {"expression": "12 * 3"}} | _of(times)
     await says(user, job_id, changed)
     await says(user, job_id, changed)
-    conflict = await says(user, job_id, {**changed, "arguments": {"expression": "1"}}, expect=409)
+    conflict = await says(user, job_id, changed | {"arguments": {"expression": "1"}}, expect=409)
     first = conflict["error"]["details"]["answer"]
     assert (first["outcome"], first["arguments"]) == ("approved", {"expression": "12 * 3"})
     assert first["by"].startswith("usr_")
-    await says(user, job_id, {"question_id": colour["question_id"], "input": "Blue"})
-    no = {"question_id": plus["question_id"], "outcome": "rejected", "comment": "Not that"}
-    await says(user, job_id, no)
-
+    await says(user, job_id, {"input": "Blue"} | _of(colour))
+    await says(user, job_id, {"outcome": "rejected", "comment": "Not that"} | _of(plus))
     job = await user.finished(job_id)
     assert job["status"] == "completed"
     outputs = [task["output"] for task in job["tasks"]]
     assert "36" in outputs[0]
     assert "rejected this call and said: Not that" in outputs[1]
     assert "Blue" in outputs[2]
-    assert (await user.call("GET", "/questions", expect=200))["total"] == 0
     events = await user.watch(job_id)
     assert [e["type"] for e in events].count("tool_call") == 2, "calculator once, ask_person"
+
+
+def _of(question: dict[str, Any]) -> dict[str, Any]:
+    return {"question_id": question["question_id"]}
 
 
 def _by_age(question: dict[str, Any]) -> tuple[str, str]:
