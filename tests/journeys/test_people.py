@@ -115,21 +115,28 @@ async def test_an_approval_outlives_everything_and_is_executed_once(
     second = await started(environment)
     async with aiohttp.ClientSession() as http:
         user = await demo_user(base, http, tmp_path, model)
-        job = await user.call("GET", f"/executions/{job_id}", expect=200)
-        assert (job["status"], job["questions"]) == ("waiting_for_input", asked)
-        inbox = await user.call("GET", "/questions", expect=200)
-        assert [entry["question_id"] for entry in inbox["questions"]] == [asked[0]["question_id"]]
-        body = json.dumps({"outcome": "approved", "question_id": asked[0]["question_id"]})
-        for _ in range(2):
-            assert (await posted_by_curl(base, job_id, user.token, body))["job_id"] == job_id
-        events = await user.watch(job_id)
-        assert events[-1]["type"] == "execution_complete"
-        await user.call("POST", f"/executions/{job_id}/input", {"outcome": "approved"}, expect=200)
+        await approve_what_was_asked(user, job_id, asked)
     assert await ended(second) == 0
     ((key, paid),) = till.paid
     assert paid == asked[0]["tool_call"]["arguments"] == {"amount": 7}
     assert key.startswith(f"{job_id}:")
     await model.close()
+
+
+async def approve_what_was_asked(user: User, job_id: str, asked: list[dict[str, Any]]) -> None:
+    """Find the question again, approve it twice at once from other processes, and see the job end."""
+    job = await user.call("GET", f"/executions/{job_id}", expect=200)
+    assert (job["status"], job["questions"]) == ("waiting_for_input", asked)
+    inbox = await user.call("GET", "/questions", expect=200)
+    assert [entry["question_id"] for entry in inbox["questions"]] == [asked[0]["question_id"]]
+    body = json.dumps({"outcome": "approved", "question_id": asked[0]["question_id"]})
+    told = await asyncio.gather(
+        *(posted_by_curl(user.base, job_id, user.token, body) for _ in range(2))
+    )
+    assert [one["job_id"] for one in told] == [job_id, job_id]
+    events = await user.watch(job_id)
+    assert events[-1]["type"] == "execution_complete"
+    await user.call("POST", f"/executions/{job_id}/input", {"outcome": "approved"}, expect=200)
 
 
 async def started(environment: dict[str, str]) -> asyncio.subprocess.Process:

@@ -13,7 +13,6 @@ from executor.domain.api.reading import trace_row
 from executor.routes.bodies import (
     ExecutionAccepted,
     ExecutionDetail,
-    ExecutionInput,
     ExecutionList,
     ExecutionStopped,
     InputTaken,
@@ -26,6 +25,7 @@ from executor.routes.bodies import (
     execution_summary,
     trace_entry,
 )
+from executor.routes.question_bodies import ExecutionInput
 from executor.routes.use_cases import Use
 
 router = APIRouter(tags=["Executions"])

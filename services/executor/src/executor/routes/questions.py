@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from common.web.access import Viewer
-from executor.routes.bodies import InboxAnswer, ListQuestions, inbox_entry
+from executor.routes.question_bodies import InboxAnswer, ListQuestions, inbox_entry
 from executor.routes.use_cases import Use
 
 router = APIRouter(tags=["Executions"])
