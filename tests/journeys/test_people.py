@@ -1,6 +1,6 @@
 """People in the loop: what is approved is what is executed, once, whatever dies in between.
 
-Covers: executor.routes.questions
+Covers: executor.routes.question_bodies, executor.routes.questions
 """
 
 import asyncio
