@@ -52,10 +52,10 @@ class Files:
 
     def close(self) -> None:
         """Carry out what waits, and close all files."""
-        with self._lock:
+        with self._lock:  # a file is not opened again before its last writer has ended
             opened, self._open = self._open, {}
-        for file in opened.values():
-            file.close()
+            for file in opened.values():
+                file.close()
 
 
 class SqliteDatabase:

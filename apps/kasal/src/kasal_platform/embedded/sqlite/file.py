@@ -14,7 +14,7 @@ from kasal_platform.embedded.sqlite.reader import Reader
 from kasal_platform.embedded.sqlite.reading import View
 from kasal_platform.embedded.sqlite.scanning import Observe
 from kasal_platform.embedded.sqlite.session import WriteSession
-from kasal_platform.embedded.sqlite.writer import Writer
+from kasal_platform.embedded.sqlite.writer import Work, Writer
 
 log = get_logger(__name__)
 
@@ -44,6 +44,7 @@ class File:
         *,
         durable: bool = False,
         sweep_every: float = _SWEEP_EVERY,
+        chore: Work | None = None,
         observe: Observe | None = None,
     ) -> None:
         self.path = path
@@ -51,7 +52,7 @@ class File:
         self.name = path.stem
         self._durable = durable
         self._tables: Mapping[str, Table] = {}
-        self._writer = Writer(self._session, path, self._publish, Sweep(), sweep_every)
+        self._writer = Writer(self._session, path, self._publish, chore or Sweep(), sweep_every)
         self._reader = Reader(self._view, path)
         self.writes = self._writer.line
         self.reads = self._reader.line
