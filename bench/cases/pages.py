@@ -2,10 +2,11 @@
 
 Each length has a database and a service process of its own, so that a query that looked at a whole
 collection would show; they are asked in turn, one request at a time. `bench.harness.long_lists` fills them.
-The store is SecantusDB, or the MongoDB that `KASAL_TEST_MONGO_URL` names.
+The store is SQLite, as in `make run`, or the MongoDB that `KASAL_TEST_MONGO_URL` names.
 """
 
 import asyncio
+import os
 import statistics
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
@@ -21,17 +22,15 @@ from bench.harness import long_lists
 from bench.harness.processes import scratch
 from bench.harness.report import Report
 from bench.harness.services import Peers, Service, peers, serving
+from common.backends import IN_FILES
 from common.contracts.events import ExecutionStatus
 from common.settings import MongoSettings
 from common.storage.cursors import cursor
 from common.times import utc_now
-from kasal_platform.local import finding
 
 SHORT, LONG = 100, 100_000
 JOBS = 150_000
 """Ended jobs of the long list; 3 of them have failed, and 3 are of a crew of their own."""
-CARRIED = 20_000
-"""Crews that SecantusDB is given: of 100,000 it came to a stand, see README.md."""
 _ASKED, _WARM_UP, _SCANS = 60, 10, 3
 _TRACES, _CREWS = 50, 20
 """Entries on a page."""
@@ -69,9 +68,15 @@ class Lists:
     def jobs(self) -> dict[str, tuple[str, int]]:
         """Return the pages of jobs that are compared, and how many entries each holds."""
         failed, rare = ExecutionStatus.FAILED, long_lists.RARE_CREW
+        completed = ExecutionStatus.COMPLETED
         return {
             "jobs": (self.jobs_page(), _CREWS),
             "jobs of a crew": (self.jobs_page(long_lists.CREW), _CREWS),
+            "jobs that have completed": (self.jobs_page(status=completed), _CREWS),
+            "jobs of a crew that have completed": (
+                self.jobs_page(long_lists.CREW, completed),
+                _CREWS,
+            ),
             "jobs that have failed, 3": (self.jobs_page(status=failed), long_lists.RARE),
             "jobs of a rare crew, 3": (self.jobs_page(rare), long_lists.RARE),
             "jobs of a rare crew that have failed, 3": (
@@ -170,12 +175,14 @@ async def _beside(lists: Lists, reader: Reader, other: Reader, report: Report) -
 
 async def _scans(lists: Lists, reader: Reader, report: Report) -> None:
     """Say what the filter costs that no index knows, and what the store takes by itself."""
-    named = lists.crews_page(1, "&name=crew%201")
+    named = lists.crews_page(1, "&name=7")
     report.row(
         f"crews by a part of their name, of {lists.workspace:,}",
         "ms",
         *[await reader.milliseconds(named, _CREWS) for _ in range(_SCANS)],
     )
+    if lists.store.mongo_url.startswith(IN_FILES):
+        return  # the service has the file to itself
     async with long_lists.database(lists.store, "crews") as store:
         crews = store["crews"]
         mine = {"workspace_id": long_lists.WORKSPACE}
@@ -183,7 +190,7 @@ async def _scans(lists: Lists, reader: Reader, report: Report) -> None:
             "sort by an index and limit 20": lambda: (
                 crews.find(mine, {"_id": 1}).sort("number", -1).limit(20).to_list()
             ),
-            "count": lambda: crews.count_documents(mine),
+            "count": lambda: crews.count_documents(mine, limit=LONG),
         }
         for name, query in queries.items():
             took = []
@@ -198,6 +205,8 @@ async def _scans(lists: Lists, reader: Reader, report: Report) -> None:
 async def _lists(
     length: int, crews: int, ended: int, given: Peers, store_url: str, folder: Path, report: Report
 ) -> AsyncIterator[Lists]:
+    if store_url.startswith(IN_FILES):  # a folder for each length
+        store_url = f"{store_url}/{length}"
     settings = MongoSettings(
         mongo_url=store_url,
         mongo_database_prefix=f"kasal_bench_{length}_",
@@ -209,12 +218,6 @@ async def _lists(
         "KASAL_MONGO_DATABASE_PREFIX": settings.mongo_database_prefix,
     }
     async with AsyncExitStack() as stack:
-        services = [
-            await stack.enter_async_context(
-                serving(name, folder, environment, log=f"{name}-{length}")
-            )
-            for name in ("executor", "crews")
-        ]
         await stack.enter_async_context(long_lists.databases_to_drop(settings))
         started = time.perf_counter()
         job_id = await long_lists.traces(settings, length)
@@ -225,15 +228,21 @@ async def _lists(
         started = time.perf_counter()
         await long_lists.jobs(settings, ended)
         report.row(f"writing {ended:,} ended jobs", "s", time.perf_counter() - started)
+        services = [
+            await stack.enter_async_context(
+                serving(name, folder, environment, log=f"{name}-{length}")
+            )
+            for name in ("executor", "crews")
+        ]
         yield Lists(length, crews, ended, services[0], services[1], job_id, settings)
 
 
-async def _measure(rounds: int, crews: int, store_url: str, folder: Path, report: Report) -> None:
+async def _measure(rounds: int, store_url: str, folder: Path, report: Report) -> None:
     async with AsyncExitStack() as stack:
         given = await stack.enter_async_context(peers())
         made = [
             await stack.enter_async_context(_lists(*sizes, given, store_url, folder, report))
-            for sizes in ((SHORT, SHORT, SHORT), (LONG, crews, JOBS))
+            for sizes in ((SHORT, SHORT, SHORT), (LONG, LONG, JOBS))
         ]
         token = given.token(workspace_id=long_lists.WORKSPACE)
         headers = {"Authorization": f"Bearer {token}"}
@@ -248,10 +257,11 @@ async def _measure(rounds: int, crews: int, store_url: str, folder: Path, report
 
 
 def run(rounds: int) -> Report:
-    with scratch("pages") as folder, finding.mongo(folder / "mongo") as store:
-        kind = "SecantusDB" if store.program else "the MongoDB of KASAL_TEST_MONGO_URL"
-        crews = CARRIED if store.program else LONG
-        title = f"a page of {LONG:,} events and {crews:,} crews beside one of {SHORT}, on {kind}"
+    with scratch("pages") as folder:
+        given = os.environ.get("KASAL_TEST_MONGO_URL")
+        kind = "the MongoDB of KASAL_TEST_MONGO_URL" if given else "SQLite"
+        title = f"a page of {LONG:,} events and {LONG:,} crews beside one of {SHORT}, on {kind}"
         report = Report("pages", title)
-        asyncio.run(_measure(rounds, crews, store.url, folder, report))
+        store_url = given or f"{IN_FILES}{(folder / 'databases').resolve()}"
+        asyncio.run(_measure(rounds, store_url, folder, report))
     return report

@@ -4,22 +4,22 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
-from pymongo.asynchronous.database import AsyncDatabase
-
 from bench.harness.worker import CREW, WORKSPACE, OneCrew
 from bench.harness.workload import ANSWER, PARTS
+from common.backends import IN_FILES
 from common.contracts.events import ExecutionComplete, ExecutionStatus, ToolResult
 from common.ids import new_id
 from common.settings import BusSettings, MongoSettings
+from common.storage.migrations import migrate
 from common.storage.mongo import connect
-from common.storage.mongo import database as database_of
-from common.storage.ports import Document
+from common.storage.ports import Database
 from common.telemetry import Telemetry
 from common.times import utc_now
 from crews.domain.composition import new_crew
 from crews.domain.crew import Crew
 from crews.domain.drafts import CrewDraft
 from crews.store.documents import crew_document
+from crews.store.migrations import SCHEMA as CREWS_SCHEMA
 from crews.store.totals import MongoTotals
 from executor.domain.ending.settlement import Settlement
 from executor.domain.log import moves
@@ -32,6 +32,7 @@ from executor.store.counters import MongoCounters
 from executor.store.documents import new_document
 from executor.store.executions import MongoExecutions
 from executor.store.marks import Marks
+from executor.store.migrations import SCHEMA as EXECUTOR_SCHEMA
 from kasal_platform.embedded.backends import InProcessBackends
 
 __all__ = [
@@ -50,17 +51,18 @@ RARE, RARE_CREW = 3, "crew_rare"
 """So many jobs have failed, and so many are of a crew of their own; all of them are the oldest."""
 
 _AT_ONCE = 500
-_SERVICES = ("executor", "crews")
+_SCHEMAS = {"executor": EXECUTOR_SCHEMA, "crews": CREWS_SCHEMA}
 
 
 @asynccontextmanager
-async def database(settings: MongoSettings, service: str) -> AsyncIterator[AsyncDatabase[Document]]:
-    """Give the database of a service."""
-    client = connect(settings)
+async def database(settings: MongoSettings, service: str) -> AsyncIterator[Database]:
+    """Give the database of a service, with its indexes. Of files, no other process may have them open."""
+    opened = InProcessBackends().database(settings, service)
     try:
-        yield database_of(client, settings, service)
+        await migrate(opened.database, _SCHEMAS[service], lambda _: None)
+        yield opened.database
     finally:
-        await client.close()
+        await opened.close()
 
 
 @asynccontextmanager
@@ -69,9 +71,10 @@ async def databases_to_drop(settings: MongoSettings) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        for service in _SERVICES:
-            async with database(settings, service) as store:
-                await store.client.drop_database(store.name)
+        if not settings.mongo_url.startswith(IN_FILES):
+            async with connect(settings) as client:
+                for service in _SCHEMAS:
+                    await client.drop_database(settings.mongo_database_prefix + service)
 
 
 async def traces(settings: MongoSettings, events: int) -> str:
