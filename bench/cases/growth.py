@@ -1,13 +1,14 @@
-"""Memory of each process over 10,000 jobs (2,000 a round), the first round not counted.
+"""Memory of each process over 10,000 jobs (2,000 a round), the first round not counted, in both forms.
 
-Three of four jobs come by POST, the others by AMQP; every twentieth is watched from its first event
-over a socket of its own, and its traces are read.
+In the distributed form three of four jobs come by POST, the others by AMQP; every twentieth is watched from its first
+event over a socket of its own, and its traces are read. In the embedded form all come by POST and are watched.
 """
 
 import asyncio
 import itertools
 import os
 import statistics
+from collections.abc import Iterator
 from pathlib import Path
 
 import aiohttp
@@ -15,9 +16,13 @@ import orjson
 
 from bench.harness.client import User
 from bench.harness.job_load import SETTINGS, Load, memory_by_process
-from bench.harness.processes import scratch
+from bench.harness.processes import pss_mb, scratch, tree
 from bench.harness.report import Report
+from common.contracts.events import EventType
+from kasal_platform.api_client import ApiError
 from kasal_platform.config import Settings
+from kasal_platform.local.program import free_port
+from kasal_platform.parts import Process
 from kasal_platform.stack import stack_in
 
 _A_ROUND, _INTERVAL, _OUTSTANDING, _WATCHED = 2_000, 500, 48, 20
@@ -43,6 +48,55 @@ class Reader:
             while orjson.loads(await socket.receive_str())["type"] != "execution_complete":
                 pass
         await self._user.call("GET", f"/executions/{job_id}/traces")
+
+
+async def _measure_embedded(jobs: int, folder: Path) -> Samples:
+    port = free_port()
+    environment = {**os.environ, **SETTINGS, "KASAL_DATA_DIR": str(folder / "data")}
+    environment |= {"KASAL_PORT": str(port), "KASAL_HANDSHAKE_LIMIT": "1000000"}
+    process = Process(
+        "run", ("kasal_platform", "run"), environment, folder / "run.log", port, drain=60
+    )
+    await process.start()
+    try:
+        await process.ready()
+        assert process.child is not None
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
+            user = User(f"{process.url}/api/v1", http)
+            await user.register(user.base)
+            crew_id = await user.crew()
+            samples: list[float] = []
+            for done in range(_INTERVAL, jobs + 1, _INTERVAL):
+                numbers = iter(range(_INTERVAL))
+                await asyncio.gather(
+                    *(_run_watched(user, crew_id, numbers) for _ in range(_OUTSTANDING))
+                )
+                if done >= _A_ROUND:
+                    samples.append(sum(map(pss_mb, tree(process.child.pid))))
+    finally:
+        await process.stop()
+    return {"run": samples}
+
+
+async def _run_watched(user: User, crew_id: str, numbers: Iterator[int]) -> None:
+    """Run one job after another, as many as there are numbers, and watch each to its end."""
+    for _ in numbers:
+        job_id = await _start_job(user, crew_id)
+        async with asyncio.timeout(60):
+            kinds = [event.type async for event in user.events(job_id)]
+        if not kinds or kinds[-1] != EventType.EXECUTION_COMPLETE:
+            raise SystemExit(f"{job_id} ended with {kinds[-1:]}")
+
+
+async def _start_job(user: User, crew_id: str) -> str:
+    """Start a job. The gateway knows the new plan a minute late: until then it may answer 429."""
+    while True:
+        try:
+            return await user.start(crew_id)
+        except ApiError as refused:
+            if refused.status != 429:
+                raise
+            await asyncio.sleep(1)
 
 
 async def _measure(jobs: int, folder: Path) -> Samples:
@@ -81,6 +135,8 @@ def run(rounds: int) -> Report:
     report = Report("growth", f"memory (PSS) by process, {_A_ROUND:,} to {jobs:,} jobs")
     with scratch("growth") as folder:
         found = asyncio.run(_measure(jobs, folder))
+    with scratch("growth_embedded") as folder:
+        found |= asyncio.run(_measure_embedded(jobs, folder))
     beyond = {}
     for name, samples in found.items():
         report.row(name, "MB", *samples)
