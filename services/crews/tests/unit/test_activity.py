@@ -123,3 +123,22 @@ def test_types_and_fields_of_newer_versions_are_passed_over() -> None:
     newer = {**header, "type": "task_paused", "seq": 3, "task_id": "task_1", "why": {}}
     events = [event_from_body(json.dumps(one).encode()) for one in (started, newer)]
     assert EMPTY.after(events).statuses() == {"task_1": "running"}
+
+
+def test_a_list_that_is_worked_through_is_one_task() -> None:
+    moment = START.isoformat()
+    frames = [
+        {"type": "task_start", "task_id": "task_1", "items": 2},
+        {"type": "task_start", "task_id": "task_1-0", "item_of": "task_1"},
+        {"type": "task_complete", "task_id": "task_1-0", "item_of": "task_1"},
+        {"type": "task_skipped", "task_id": "task_2", "reason": "condition"},
+    ]
+    events = [
+        event_from_body(
+            json.dumps(
+                {"job_id": "job_a", "seq": n, "timestamp": moment, "attempt": 1, **frame}
+            ).encode()
+        )
+        for n, frame in enumerate(frames, 1)
+    ]
+    assert EMPTY.after(events).statuses() == {"task_1": "running", "task_2": "skipped"}

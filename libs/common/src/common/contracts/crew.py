@@ -118,7 +118,8 @@ def lacks(process: Process, agents: Iterable[_Agent], tasks: Sequence[_Task]) ->
     return [
         Lack(
             field=f"tasks.{index}.agent_id",
-            reason="The task has no agent; assign one with agent_id",
+            reason="The task has no agent, and only a crew's single agent gets such tasks: name one of its agents "
+            "with agent_id",
         )
         for index, task in enumerate(tasks)
         if task.agent_id not in known

@@ -110,7 +110,11 @@ class QuestionRulesDraft(CatalogInput):
 class ConfigurationDraft(CatalogInput):
     """What the crew runs under. Times are seconds; what is left out keeps its default."""
 
-    manager_model: Model | None = None
+    manager_model: Model | None = Field(
+        default=None,
+        description="The model that assigns the tasks of a hierarchical crew; by default that of its first agent",
+        examples=["gpt-4o"],
+    )
     max_iterations: int = Field(default=15, ge=1, le=200)
     timeout: Seconds = 1800
     budget: BudgetDraft = BudgetDraft()

@@ -47,6 +47,11 @@ class CrewCreated(AnswerModel):
     id: str
     name: str
     status: CrewState
+    missing: list[Lack] = Field(
+        default=[],
+        description="Why the crew is `configuring`, if it has tasks; not there otherwise",
+        exclude_if=lambda missing: not missing,
+    )
 
 
 class CrewSummary(AnswerModel):

@@ -64,7 +64,8 @@ async def create_crew(
 
 
 def _answer(crew: Crew) -> CrewCreated:
-    return CrewCreated(id=crew.id, name=crew.name, status=crew.status)
+    missing = crew.lacks if crew.tasks else []  # one without tasks is being made step by step
+    return CrewCreated(id=crew.id, name=crew.name, status=crew.status, missing=missing)
 
 
 @router.get("/crews/{crew_id}", summary="Get crew details")

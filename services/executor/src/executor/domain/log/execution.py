@@ -52,6 +52,7 @@ _MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
 _QUOTING = frozenset(
     {
         *("OUTPUT_INVALID", "OUTPUT_CUT", "GUARDRAIL_FAILED", "GUARDRAIL_UNCLEAR"),
+        "CONDITION_FAILED",
         *("REJECTED", "REVIEWS_EXHAUSTED", "MODEL_REFUSED", "CONTENT_FILTERED"),
     }
 )
