@@ -39,7 +39,7 @@ class Settings(CommonSettings):
 
 
 class SecretsDamaged(Exception):  # noqa: N818 - it says what happened
-    """The file of secrets cannot be read; the text is one plain line."""
+    """The file of secrets cannot be read, or was lost; the text is one plain line."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +64,11 @@ def secrets_in(folder: Path) -> Secrets:
                 f"{path} is damaged: put back the one of your backup. If nothing was ever stored in "
                 f"{folder}, remove it."
             ) from None
+    if any((folder / "db").glob("*.sqlite")):
+        raise SecretsDamaged(
+            f"{path} is missing, and without it nothing that is encrypted in {folder / 'db'} can be read: put"
+            " back the one of your backup."
+        )
     made = Secrets(service_secret=secrets.token_urlsafe(32), secret_key=secrets.token_urlsafe(32))
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:

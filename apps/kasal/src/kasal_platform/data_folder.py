@@ -46,10 +46,9 @@ def databases_url(data_dir: Path) -> str:
 def hold(data_dir: Path) -> Iterator[None]:
     """Have the folder to oneself for the block; make it if it is missing, and finish an interrupted restore.
 
-    Raises `FolderRefused` if another process has it.
+    Raises `FolderRefused` if another process has it, or it cannot be written.
     """
-    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with (data_dir / _LOCK).open("a+") as held:
+    with _open_lock(data_dir) as held:
         _take(held, data_dir)
         held.truncate(0)
         held.write(f"{os.getpid()}\n")
@@ -59,6 +58,17 @@ def hold(data_dir: Path) -> Iterator[None]:
             yield
         finally:
             held.truncate(0)
+
+
+def _open_lock(data_dir: Path) -> TextIO:
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+        return (data_dir / _LOCK).open("a+")
+    except OSError as fault:
+        raise FolderRefused(
+            f"{data_dir} cannot be written ({fault.strerror}): check its owner and how it is mounted, or name"
+            " another folder in KASAL_DATA_DIR."
+        ) from None
 
 
 def _take(held: TextIO, data_dir: Path) -> None:

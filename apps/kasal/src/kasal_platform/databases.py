@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from common.settings import CommonSettings, MongoSettings, load
-from kasal_platform.config import Settings
+from kasal_platform.config import Settings, secrets_in
 from kasal_platform.data_folder import databases_url, hold, refuse_earlier_data
 
 
@@ -24,7 +24,7 @@ class DatabaseChoice(CommonSettings):
 def given_databases() -> Iterator[MongoSettings]:
     """Yield the settings of KASAL_MONGO_URL, or have the data folder of `run` for the block.
 
-    Raises `FolderRefused` if that is in use.
+    Raises `FolderRefused` if that is in use, `SecretsDamaged` if its secrets are gone.
     """
     choice = load(DatabaseChoice)
     if choice.mongo_url:
@@ -32,4 +32,5 @@ def given_databases() -> Iterator[MongoSettings]:
         return
     with hold(choice.data_dir):
         refuse_earlier_data(choice.data_dir)
+        secrets_in(choice.data_dir)  # a folder with data has secrets
         yield load(MongoSettings, mongo_url=databases_url(choice.data_dir))

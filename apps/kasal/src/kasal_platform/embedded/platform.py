@@ -26,7 +26,7 @@ from executor.process.worker import WorkerProcess
 from kasal_platform.config import Secrets, Settings
 from kasal_platform.data_folder import database_file, databases_url
 from kasal_platform.embedded.backends import InProcessBackends
-from kasal_platform.embedded.sqlite.checking import check_file
+from kasal_platform.embedded.sqlite.checking import check_file, check_presence
 from kasal_platform.services import FRONT_DOOR, inner_services, keeping_services, services
 
 _ENDING = 12.0
@@ -125,8 +125,12 @@ class Platform:
     async def _open_databases(self) -> None:
         """Open the file of each service, so that a faulty one refuses the start in one line."""
         settings = load(MongoSettings, **self._given)
-        for service in keeping_services():
-            file = database_file(self._settings.data_dir, service)
+        files = {one: database_file(self._settings.data_dir, one) for one in keeping_services()}
+        try:
+            await asyncio.to_thread(check_presence, tuple(files.values()))
+        except PyMongoError as fault:
+            raise PlatformFailed(str(fault)) from fault
+        for service, file in files.items():
             opened = self.backends.database(settings, service)
             self._databases.append(opened)
             try:

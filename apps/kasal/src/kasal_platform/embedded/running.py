@@ -45,19 +45,31 @@ async def _start(settings: Settings) -> str | None:
     say("Kasal is starting ...")
     stopping = _Stopping()
     on_stop_signal(stopping.begin, lambda: stopping.hasten())
-    return await _serve(settings, entry, metrics, stopping)
+    stopping.starting = asyncio.create_task(_serve(settings, entry, metrics, stopping))
+    try:
+        return await stopping.starting
+    except asyncio.CancelledError:
+        if not stopping.told.is_set():
+            raise
+        return None
 
 
 class _Stopping:
-    """What signals mean: the first stops the platform, each further one hastens the stop."""
+    """What signals mean: the first stops the platform, each further one hastens the stop.
+
+    A start in progress is given up, since it may wait for what does not come, such as room on a disk.
+    """
 
     def __init__(self) -> None:
         self.told = asyncio.Event()
+        self.starting: asyncio.Task[str | None] | None = None
         self.hasten: Callable[[], object] = lambda: None
 
     def begin(self) -> None:
         say("\nKasal is stopping ...")
         self.told.set()
+        if self.starting is not None:
+            self.starting.cancel()
 
 
 def _say_waits(jobs: Sequence[str]) -> None:
@@ -91,6 +103,7 @@ async def _serve(
 
     try:
         async with Platform(settings, secrets, entry, metrics, prepare) as platform:
+            stopping.starting = None
             platform.on_wait, stopping.hasten = _say_waits, platform.hasten
             greeting = asyncio.create_task(_greet(platform, settings, entry))
             try:
