@@ -246,7 +246,7 @@ def stores(two_stores: Callable[[str], TwoStores]) -> Mapping[str, TwoStores]:
 
 
 @settings(
-    max_examples=150,
+    max_examples=100,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 @given(

@@ -6,10 +6,13 @@ from typing import Any
 
 import pytest
 from bson import Int64, ObjectId, Regex
+from hypothesis import given
+from hypothesis import strategies as st
 from pymongo.errors import OperationFailure
 
 from kasal_platform.embedded.sqlite.matching import compile_query
-from kasal_platform.embedded.sqlite.values import END, sort_key
+from kasal_platform.embedded.sqlite.ranges import holds
+from kasal_platform.embedded.sqlite.values import EMPTY_ARRAY_KEY, END, sort_key
 
 _NOW = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -201,6 +204,16 @@ def test_what_says_nothing_to_an_index(wanted: Any) -> None:
     assert compile_query({"a": wanted}).intervals("a", multikey=False) is None
 
 
+@pytest.mark.parametrize("wanted", [{"$ne": None}, {"$nin": [1, None]}])
+def test_no_index_of_arrays_says_what_is_not_null(wanted: Any) -> None:
+    """`{"a": []}` has the key of null at `a.b`, where it has nothing that is null."""
+    assert compile_query({"a.b": wanted}).intervals("a.b", multikey=True) is None
+    assert compile_query({"a.b": wanted}).matches({"a": []})
+    found = compile_query({"a.b": wanted}).intervals("a.b", multikey=False)
+    assert found is not None
+    assert not found.holds_missing
+
+
 @pytest.mark.parametrize(
     ("query", "filter_", "implied"),
     [
@@ -218,9 +231,58 @@ def test_what_says_nothing_to_an_index(wanted: Any) -> None:
         ({"n": 7}, {"n": {"$gt": 5}}, True),
         ({"n": [7]}, {"n": [7]}, True),
         ({"n": [7]}, {"n": 7}, False),
+        ({"n": {"$gt": [1]}}, {"n": 7}, False),
     ],
 )
 def test_which_partial_index_a_query_may_use(
     query: dict[str, Any], filter_: dict[str, Any], implied: bool
 ) -> None:
     assert compile_query(query).implies(compile_query(filter_)) is implied
+
+
+_SCALARS = st.sampled_from(
+    [None, True, False, 0, 1, 1.0, 1.5, math.nan, math.inf, Int64(2**53 + 1), "", "a", "b", b"x", _NOW, {}, {"b": 1}]
+)  # fmt: skip
+_VALUES = st.one_of(_SCALARS, st.lists(_SCALARS, max_size=3))
+_OPERATORS = st.one_of(
+    st.tuples(st.sampled_from(["$eq", "$ne", "$gt", "$gte", "$lt", "$lte"]), _VALUES),
+    st.tuples(st.sampled_from(["$in", "$nin"]), st.lists(_VALUES, max_size=3)),
+    st.tuples(st.just("$exists"), st.booleans()),
+)
+_QUERIES = st.lists(_OPERATORS, min_size=1, max_size=3).map(lambda pairs: {"a": dict(pairs)})
+_MISSING: dict[str, Any] = {}
+
+
+@given(_QUERIES, st.one_of(st.just(_MISSING), _SCALARS.map(lambda value: {"a": value})))
+def test_a_single_value_that_is_found_has_its_key_in_the_intervals(
+    query: dict[str, Any], document: dict[str, Any]
+) -> None:
+    compiled = compile_query(query)
+    found = compiled.intervals("a", multikey=False)
+    if found is not None:
+        inside = holds(found.ranges, sort_key(document.get("a")))
+        assert inside or not compiled.matches(document)
+        if found.exact:
+            assert inside is compiled.matches(document)
+        assert found.holds_missing or document or not compiled.matches(document)
+
+
+@given(_QUERIES, _VALUES)
+def test_an_array_that_is_found_has_a_key_in_the_intervals(
+    query: dict[str, Any], value: Any
+) -> None:
+    compiled = compile_query(query)
+    found = compiled.intervals("a", multikey=True)
+    if found is not None and compiled.matches({"a": value}):
+        elements = value if isinstance(value, list) else [value]
+        keys = [sort_key(element) for element in elements] or [EMPTY_ARRAY_KEY]
+        assert any(holds(found.ranges, key) for key in keys)
+
+
+@given(_QUERIES, _QUERIES, st.one_of(st.just(_MISSING), _VALUES.map(lambda value: {"a": value})))
+def test_what_implies_a_filter_finds_nothing_outside_of_it(
+    query: dict[str, Any], filter_: dict[str, Any], document: dict[str, Any]
+) -> None:
+    compiled, filtered = compile_query(query), compile_query(filter_)
+    if compiled.implies(filtered) and compiled.matches(document):
+        assert filtered.matches(document)
