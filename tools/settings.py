@@ -37,7 +37,7 @@ _READERS: dict[str, type[CommonSettings]] = {
 _TOPICS = {
     "Where things are": (
         "host port metrics_port mongo_url mongo_database_prefix mongo_timeout_ms migrate_on_start amqp_url redis_url "
-        "auth_url crews_url executor_url events_url peer_timeout data_dir files_dir"
+        "auth_url crews_url executor_url events_url peer_timeout data_dir durable files_dir"
     ),
     "Secrets": "secrets_dir service_secret secret_key sandbox_token",
     "Logs and traces": "log_level log_format otlp_endpoint",

@@ -29,6 +29,9 @@ class Settings(CommonSettings):
     """A literal token that gives access to the sandbox workspace."""
     migrate_on_start: bool = True
     """Migrate the database at the start, as `migrate` does, instead of only checking its version."""
+    durable: bool = False
+    """Write each change to the disk before it is answered, so that a power cut takes nothing of it. Otherwise it can take
+    the last moments; a process that is killed loses nothing either way."""
     workers: int = Field(default=1, ge=1, le=16)
     """Worker processes that `make stack` starts, but at least two."""
 

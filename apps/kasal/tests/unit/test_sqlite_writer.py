@@ -15,11 +15,15 @@ from hypothesis import strategies as st
 from pymongo import IndexModel
 from pymongo.errors import AutoReconnect, DuplicateKeyError, NetworkTimeout, OperationFailure
 
+from common.settings import MongoSettings
 from common.storage.mongo import is_away
 from devkit.loop_lag import loop_lag
+from kasal_platform.embedded.backends import InProcessBackends
 from kasal_platform.embedded.sqlite import calls, file
 from kasal_platform.embedded.sqlite.agreement import disagreements_in
+from kasal_platform.embedded.sqlite.calls import WorkLine
 from kasal_platform.embedded.sqlite.client import Files, SqliteClient, SqliteDatabase
+from kasal_platform.embedded.sqlite.session import WriteSession
 
 
 class Gate:
@@ -139,6 +143,45 @@ async def write_while_it_fails(folder: Path, failing: type[Failing], place: int)
         await things.insert_one({"_id": "after", "u": "after"})
         await things.update_one({"_id": 0}, {"$set": {"n": 100}})
         assert await things.find_one({"n": 100, "tags": "a"}, {"_id": 1}) == {"_id": 0}
+
+
+async def test_a_bug_in_a_commit_fails_its_group_and_no_other(tmp_path, monkeypatch) -> None:
+    async with SqliteClient(tmp_path) as client:
+        things = client["db"]["things"]
+        await things.insert_one({"_id": 1})
+        with monkeypatch.context() as patched:
+            patched.setattr(WriteSession, "commit", lambda _: 1 / 0)
+            with pytest.raises(OperationFailure, match="ZeroDivisionError"):
+                await things.insert_one({"_id": 2})
+        await things.insert_one({"_id": 3})
+        assert await things.distinct("_id") == [1, 3]
+
+
+async def test_calls_are_answered_when_their_thread_has_ended() -> None:
+    line = WorkLine()
+    waiting = asyncio.ensure_future(line.ask("work"))
+    await asyncio.sleep(0)
+    await asyncio.to_thread(line.fail_rest)
+    with pytest.raises(AutoReconnect):
+        await waiting
+    with pytest.raises(AutoReconnect):
+        await line.ask("more")
+
+
+@pytest.mark.parametrize(("durable", "synchronous"), [(False, 1), (True, 2)])
+async def test_the_disk_is_waited_for_if_that_is_wanted(tmp_path, durable, synchronous) -> None:
+    backends = InProcessBackends(durable=durable)
+    opened = backends.database(MongoSettings(mongo_url=f"sqlite://{tmp_path}"), "things")
+    try:
+        found = await opened.database.write("test", the_synchronous)
+    finally:
+        await opened.close()
+    assert found == synchronous
+
+
+def the_synchronous(session: WriteSession) -> int:
+    (value,) = session.connection.execute("PRAGMA synchronous").fetchone()
+    return value
 
 
 async def test_a_caller_that_gives_up_takes_back_what_has_not_begun(tmp_path) -> None:

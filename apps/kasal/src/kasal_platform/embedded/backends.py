@@ -21,9 +21,13 @@ if TYPE_CHECKING:
 
 
 class InProcessBackends(Backends):
-    """Serves `memory://` and `sqlite://` URLs from this process, and all others as `Backends` does."""
+    """Serves `memory://` and `sqlite://` URLs from this process, and all others as `Backends` does.
 
-    def __init__(self) -> None:
+    With `durable`, what databases in files acknowledge is on the disk.
+    """
+
+    def __init__(self, *, durable: bool = False) -> None:
+        self._durable = durable
         self._broker = InProcessBroker()
         self._files: dict[Path, SharedFiles] = {}
 
@@ -41,7 +45,7 @@ class InProcessBackends(Backends):
         from kasal_platform.embedded.databases import SharedFiles, folder_of
 
         folder = folder_of(settings.mongo_url)
-        files = self._files.setdefault(folder, SharedFiles(folder))
+        files = self._files.setdefault(folder, SharedFiles(folder, durable=self._durable))
         return files.open(service, settings.mongo_timeout_ms / 1000, telemetry)
 
     def bus(self, settings: BusSettings, telemetry: Telemetry) -> Bus:

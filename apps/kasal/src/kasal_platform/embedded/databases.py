@@ -26,9 +26,9 @@ def folder_of(url: str) -> Path:
 class SharedFiles:
     """The files of a folder. They close with the last of those who have opened one."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, durable: bool = False) -> None:
         self._folder = folder
-        self._files = Files(folder)
+        self._files = Files(folder, durable=durable)
         self._users = 0
 
     def open(self, service: str, patience: float, telemetry: Telemetry | None) -> "OpenFile":

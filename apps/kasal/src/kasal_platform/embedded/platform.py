@@ -57,7 +57,7 @@ class Platform:
         prepare: Callable[["Platform"], Awaitable[None]] | None = None,
     ) -> None:
         self._prepare = prepare
-        self.backends = InProcessBackends()
+        self.backends = InProcessBackends(durable=settings.durable)
         self._settings = settings
         self._entry = entry
         self._metrics = metrics

@@ -40,8 +40,8 @@ class FileDamaged(OperationFailure):
     """The file of a database is damaged; the text says which and what to do."""
 
 
-def pymongo_error(fault: sqlite3.Error, path: object) -> PyMongoError:
-    """Return PyMongo's exception for SQLite's, about the file `path`."""
+def pymongo_error(fault: Exception, path: object) -> PyMongoError:
+    """Return PyMongo's exception for SQLite's, or for a bug, about the file `path`."""
     code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
     if code in _ROOM:
         return OperationFailure(
@@ -51,7 +51,7 @@ def pymongo_error(fault: sqlite3.Error, path: object) -> PyMongoError:
         return OperationFailure(f"{path} is in use: {fault}.", _BUSY)
     if code in _BROKEN:
         return damage_error(path, fault)
-    return OperationFailure(f"{path}: {fault}.", _UNKNOWN)
+    return OperationFailure(f"{path}: {fault!r}", _UNKNOWN)
 
 
 def damage_error(path: object, reason: object) -> FileDamaged:

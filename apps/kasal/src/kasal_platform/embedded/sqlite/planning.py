@@ -17,7 +17,7 @@ Order = Sequence[tuple[str, int]]
 
 _MOST_SCANS = 200
 """Scans that are merged at most: as many as MongoDB's planner explodes a query into."""
-_MOST_RANGES = 10_000
+_MOST_RANGES = 100_000
 _ALL: Range = (b"", END)
 
 

@@ -112,7 +112,7 @@ class Writer:
                 else:
                     answers.append((call, value, fault))
             session.commit()
-        except sqlite3.Error as fault:
+        except Exception as fault:  # noqa: BLE001 - raised again in the callers
             self._fail(session, fault)
             return [*given_up, *((call, None, pymongo_error(fault, self._path)) for call in group)]
         self.failing = None
@@ -130,9 +130,9 @@ class Writer:
             session.undo()
             return None, fault
 
-    def _fail(self, session: WriteSession, fault: sqlite3.Error) -> None:
+    def _fail(self, session: WriteSession, fault: Exception) -> None:
         if self.failing is None:
-            log.error("a group of writes failed", path=str(self._path), reason=str(fault))
+            log.error("a group of writes failed", path=str(self._path), exc_info=fault)
         self.failing = fault
         try:
             session.roll_back()
