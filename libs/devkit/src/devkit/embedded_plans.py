@@ -8,7 +8,6 @@ import math
 import threading
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import partial
 from types import GeneratorType
 from typing import Any
 
@@ -105,7 +104,14 @@ class EmbeddedPlans:
         ask = WorkLine.ask
 
         def open_file(path: Any, **options: Any) -> File:
-            return File(path, **{**options, "observe": partial(self.note, path.stem)})
+            also = options.get("observe")
+
+            def observe(examined: Examined) -> None:
+                self.note(path.stem, examined)
+                if also is not None:
+                    also(examined)
+
+            return File(path, **{**options, "observe": observe})
 
         async def note_and_ask(line: WorkLine, work: Any, *rest: Any) -> Any:
             return await ask(line, _Asked(work, asked_by_us()), *rest)
