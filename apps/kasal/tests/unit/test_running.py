@@ -1,0 +1,42 @@
+"""A start that waits for what does not come ends when it is told to."""
+
+import asyncio
+
+import pytest
+
+from kasal_platform.config import Settings
+from kasal_platform.embedded import running
+
+
+@pytest.fixture
+def start(monkeypatch, tmp_path):
+    """The start of a platform that never gets up, and the function that a signal calls."""
+    waiting, signals = asyncio.Event(), []
+
+    async def waits(*_):
+        waiting.set()
+        await asyncio.Event().wait()
+
+    monkeypatch.setattr(running, "_serve", waits)
+    monkeypatch.setattr(running, "bind_tcp", lambda *_: object())
+    monkeypatch.setattr(running, "on_stop_signal", lambda *given: signals.extend(given))
+
+    async def begin():
+        starting = asyncio.create_task(running._start(Settings(data_dir=tmp_path)))
+        await asyncio.wait_for(waiting.wait(), 5)
+        return starting, signals[0]
+
+    return begin
+
+
+async def test_a_signal_ends_a_start_that_waits(start):
+    starting, signal = await start()
+    signal()
+    assert await asyncio.wait_for(starting, 5) is None
+
+
+async def test_a_start_that_is_cancelled_otherwise_says_so(start):
+    starting, _ = await start()
+    starting.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(starting, 5)
