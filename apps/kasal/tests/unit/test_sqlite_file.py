@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pymongo import IndexModel
-from pymongo.errors import OperationFailure
+from pymongo.errors import ConfigurationError, OperationFailure
 
 from common.storage.mongo import is_away
 from kasal_platform.embedded.sqlite import file
@@ -32,6 +32,12 @@ async def test_a_file_of_another_program_is_refused(tmp_path) -> None:
     connection.execute("CREATE TABLE notes (text TEXT)")
     connection.close()
     with pytest.raises(NotOurs, match=r"db\.sqlite is a database of another program"):
+        await open_database(tmp_path)
+
+
+async def test_an_older_sqlite_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(sqlite3, "sqlite_version_info", (3, 36, 0))
+    with pytest.raises(ConfigurationError, match=r"3\.37\.0 is needed"):
         await open_database(tmp_path)
 
 

@@ -22,6 +22,8 @@ APPLICATION_ID = 0x4B41534C
 """`KASL`, in the file's header: so that `file` and we know what it is."""
 FORMAT = 1
 """The format that this code writes, and the newest that it reads."""
+OLDEST_SQLITE = (3, 37, 0)
+"""The first with tables that are `STRICT` (2021)."""
 _STATEMENTS = 512
 _LOG_PAGES = 4_000
 """Pages of the log (16 MB) after which the writer moves it into the file: that waits for the disk."""
@@ -59,6 +61,12 @@ class File:
 
     def open(self) -> None:
         """Open it, or make it. Raises `NotOurs`, or `PyMongoError` for a damaged file or a full disk."""
+        if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+            oldest = ".".join(map(str, OLDEST_SQLITE))
+            raise ConfigurationError(
+                f"This Python has SQLite {sqlite3.sqlite_version}, and {oldest} is needed:"
+                " take another build of Python."
+            )
         self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         try:
             self._writer.start()
