@@ -76,9 +76,11 @@ def create_app(
         generate_unique_id_function=lambda route: route.name,
     )
     app.state.verifier = verifier
+    # First, since FastAPI prepares a router's routes when a request is first compared with them: a start waits for
+    # `/readyz`, and not for the others.
+    app.include_router(health_routes(checks, needed))
     for router in routers:
         app.include_router(router)
-    app.include_router(health_routes(checks, needed))
     add_error_handlers(app)
     app.add_middleware(RequestLimits, max_body=max_body)
     app.add_middleware(RequestRecorder, service=service, telemetry=telemetry)
