@@ -26,6 +26,7 @@ BENCHES = (
     "throughput",
     "growth",
     "resume",
+    "approvals",
     "broker",
     "unit_costs",
     "stack_costs",

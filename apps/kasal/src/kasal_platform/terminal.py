@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 
+from msgspec import UnsetType
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
@@ -14,6 +15,8 @@ from common.contracts.events import (
     ExecutionResumed,
     ExecutionStart,
     ExecutionStop,
+    ExecutionWaiting,
+    InputReceived,
     InputRequired,
     LlmCall,
     ProgressUpdate,
@@ -36,6 +39,9 @@ _MARKS = {
     "progress": "[dim]·[/]",
     "execution_complete": "[bold green]■[/]",
     "execution_stopped": "[bold yellow]■[/]",
+    "input_required": "[bold yellow]?[/]",
+    "input_received": "[bold yellow]✎[/]",
+    "execution_waiting": "[bold yellow]…[/]",
     "warning": "[yellow]![/]",
     "error": "[bold red]✘[/]",
 }
@@ -102,9 +108,39 @@ def _other_words(body: EventBody) -> str:
             return text
         case TaskComplete(result=result) | ExecutionComplete(result=result):
             return str(result)
-        case InputRequired(agent=agent):
-            return agent
+    return _words_with_people(body)
+
+
+def _words_with_people(body: EventBody) -> str:
+    match body:
+        case InputRequired(agent=agent, prompt=prompt):
+            return f"{agent} asks: {_question(body, prompt)}"
+        case InputReceived(outcome=outcome):
+            return _decision(body, str(outcome or "answered"))
+        case ExecutionWaiting(questions=questions):
+            return f"waits for a person: {_quantity(len(questions), 'question')}"
     return ""
+
+
+def _question(asked: InputRequired, prompt: str) -> str:
+    """Return what is asked, in a call as the call itself."""
+    if isinstance(asked.tool_call, UnsetType):
+        return prompt
+    call = asked.tool_call
+    return f"may it call {call.tool}({_arguments(json.dumps(call.arguments))})?"
+
+
+def _decision(answer: InputReceived, outcome: str) -> str:
+    """Return what was decided, by whom and with what."""
+    who = "nobody answered in time" if answer.expired is True else answer.by or "a person"
+    parts = [f"{who}: {outcome}"]
+    if not isinstance(answer.input, UnsetType):
+        parts.append(str(answer.input))
+    if not isinstance(answer.arguments, UnsetType):
+        parts.append(f"with {_arguments(json.dumps(answer.arguments))}")
+    if not isinstance(answer.comment, UnsetType):
+        parts.append(f"({answer.comment})")
+    return " ".join(parts)
 
 
 def _quantity(number: int, thing: str) -> str:

@@ -37,6 +37,29 @@ async def _events(*events: dict[str, Any]) -> AsyncIterator[Event]:
         ({"type": "progress", "progress": 33}, "━━━━━━╌╌╌╌╌╌╌╌╌╌╌╌╌╌ 33 %"),
         ({"type": "error", "message": "No [bold]key[/]", "code": "X"}, "No [bold]key[/]"),
         ({"type": "execution_stopped", "reason": "asked to"}, "asked to"),
+        ({"type": "input_required", "agent": "A", "prompt": "Which\none?"}, "A asks: Which one?"),
+        (
+            {
+                "type": "input_required",
+                "agent": "A",
+                "tool_call": {"tool": "pay", "arguments": {"x": 7}, "call": 1, "digest": "d"},
+            },
+            "A asks: may it call pay(x=7)?",
+        ),
+        (
+            {"type": "input_received", "by": "usr_1", "outcome": "rejected", "comment": "No"},
+            "usr_1: rejected (No)",
+        ),
+        (
+            {"type": "input_received", "by": "usr_1", "outcome": "approved", "arguments": {"x": 5}},
+            "usr_1: approved with x=5",
+        ),
+        (
+            {"type": "input_received", "outcome": "answered", "input": "Red", "expired": True},
+            "nobody answered in time: answered Red",
+        ),
+        ({"type": "input_received", "input": "good"}, "a person: answered good"),
+        ({"type": "execution_waiting", "questions": ["q"]}, "waits for a person: 1 question"),
         ({"type": "something_new"}, ""),
     ],
 )

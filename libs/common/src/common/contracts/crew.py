@@ -152,6 +152,22 @@ def has_newer_fields(task: TaskSnapshot) -> bool:
     return bool(newer) or isinstance(task.guardrail, dict | list)
 
 
+def needs_newer_code(
+    agents: Iterable[AgentSnapshot],
+    tasks: Iterable[TaskSnapshot],
+    tools: Iterable[ToolSnapshot] = (),
+) -> bool:
+    """Say whether a crew has what earlier releases would pass over without a word.
+
+    Approvals are among it: an earlier worker would make the calls that a person has to approve.
+    """
+    return (
+        any(has_newer_fields(task) or task.approvals for task in tasks)
+        or any(agent.approvals for agent in agents)
+        or any(tool.requires_approval for tool in tools)
+    )
+
+
 class Insight(_Part):
     category: str
     insights: list[str]

@@ -7,7 +7,7 @@ size faithfully.
 import json
 from typing import Any, get_args
 
-from common.contracts.crew import has_newer_fields
+from common.contracts.crew import needs_newer_code
 from common.contracts.fields import json_objects
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
@@ -33,7 +33,7 @@ def crew_document(crew: Crew) -> Document:
         task.update({name: _pack(name, task[name]) for name in _AS_TEXT})
     if crew.tasks:  # left out when there are none: the index on it is unique, and sparse
         fields["task_ids"] = [task.id for task in crew.tasks]
-    known = NEWEST if any(has_newer_fields(task) for task in crew.tasks) else WRITES
+    known = NEWEST if needs_newer_code(crew.agents, crew.tasks) else WRITES
     return {**fields, "status": crew.status, FORMAT: known}
 
 

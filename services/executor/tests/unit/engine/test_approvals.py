@@ -9,6 +9,7 @@ import pytest
 from common.contracts.events import ExecutionComplete, InputReceived
 from common.schemas.canonical import digest
 from executor.domain.log.events import LogEntry
+from executor.domain.log.execution import ANSWERS, GRAPH, WRITES, format_for
 
 
 def answered(events, question, outcome="approved", **more):
@@ -160,6 +161,15 @@ async def test_a_tool_may_ask_for_approval_itself_and_names_its_own_rules(stage,
     asked = (await stage.run(crew))[-1].body
     assert (asked.kind, asked.on_expiry, asked.answered_by) == ("approval", "reject", "admin")
     assert (asked.expires_at - stage.now).total_seconds() == 60
+
+
+def test_older_workers_leave_jobs_with_approvals_alone(kit):
+    assert format_for(kit.crew(1)) == WRITES
+    for crew in (
+        kit.crew(1, task_1={"approvals": ["pay"]}),
+        kit.crew(1, tools=[{"name": "pay", "requires_approval": True}]),
+    ):
+        assert format_for(crew) == GRAPH > ANSWERS
 
 
 async def test_a_coworker_asks_too(stage, pays, kit):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from common.contracts.crew import CrewSnapshot, has_newer_fields
+from common.contracts.crew import CrewSnapshot, needs_newer_code
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus
 from executor.domain.log.projection import State
 from executor.domain.log.questions import QuestionPlace
@@ -62,7 +62,7 @@ _REASON = 300
 
 def format_for(crew: CrewSnapshot) -> int:
     """Return the format of a new job of `crew`."""
-    return GRAPH if any(has_newer_fields(task) for task in crew.tasks) else WRITES
+    return GRAPH if needs_newer_code(crew.agents, crew.tasks, crew.tools) else WRITES
 
 
 class ForbiddenMove(Exception):  # noqa: N818 - it names the thing, as Superseded does
