@@ -8,13 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from event_schemas import UNION, event_schemas
+from event_schemas import UNION, delta_schema, event_schemas
 
 from common.contracts import topology
+from common.contracts.deltas import DELTA_MESSAGE_TYPE, DELTAS
 from common.contracts.events import EventType
 from common.contracts.messages import (
     TRACE_EVENT_TYPE,
     BusMessage,
+    DeltasWanted,
     JobStop,
     JobSubmitted,
     MemoryRemembered,
@@ -37,6 +39,11 @@ HEADERS = {
 CHANNELS: dict[str, tuple[topology.Exchange, str, list[type[BusMessage]]]] = {
     "jobs": (topology.JOBS, "Jobs to run; may be published to the queue itself.", [JobSubmitted]),
     "control": (topology.CONTROL, "Tells every worker that a job was stopped.", [JobStop]),
+    "watching": (
+        topology.WATCHING,
+        "Tells every worker whose texts somebody watches while they are written. Not persistent.",
+        [DeltasWanted],
+    ),
     "sessions": (topology.SESSIONS, "Access tokens that no longer hold.", [SessionRevoked]),
     "memory": (topology.MEMORY, "What a run wants its crew to remember.", [MemoryRemembered]),
 }
@@ -57,11 +64,19 @@ def document() -> dict[str, Any]:
         "servers": {
             "rabbitmq": {"host": "localhost:5672", "protocol": "amqp", "protocolVersion": "0.9.1"}
         },
-        "channels": {**{name: _channel(name) for name in CHANNELS}, "events": _events_channel()},
+        "channels": {
+            **{name: _channel(name) for name in CHANNELS},
+            "events": _events_channel(),
+            "deltas": _deltas_channel(),
+        },
         "operations": _operations(),
         "components": {
-            "messages": {**_messages(), TRACE_EVENT_TYPE: _event_message()},
-            "schemas": {**_schemas(), **_event_schemas()},
+            "messages": {
+                **_messages(),
+                TRACE_EVENT_TYPE: _event_message(),
+                DELTA_MESSAGE_TYPE: _delta_message(),
+            },
+            "schemas": {**_schemas(), **_event_schemas(), "TextDelta": delta_schema()},
         },
     }
 
@@ -91,6 +106,20 @@ def _events_channel() -> dict[str, Any]:
     }
 
 
+def _deltas_channel() -> dict[str, Any]:
+    return {
+        "address": f"{DELTAS}.{{workspace_id}}.{{job_id}}",
+        "description": "Text while a model writes it, on the exchange `events`. Not persistent, and only "
+        "while somebody says on `watching` that it is wanted.",
+        "parameters": {
+            "workspace_id": {"description": "The tenant"},
+            "job_id": {"description": "The job"},
+        },
+        "messages": {DELTA_MESSAGE_TYPE: {"$ref": _ref("messages", DELTA_MESSAGE_TYPE)}},
+        "bindings": {"amqp": _amqp(topology.EVENTS)},
+    }
+
+
 def _amqp(exchange: topology.Exchange) -> dict[str, Any]:
     return {
         "is": "routingKey",
@@ -100,7 +129,7 @@ def _amqp(exchange: topology.Exchange) -> dict[str, Any]:
 
 
 def _operations() -> dict[str, Any]:
-    names = [*CHANNELS, "events"]
+    names = [*CHANNELS, "events", "deltas"]
     return {
         f"{action}-{name}": {"action": action, "channel": {"$ref": f"#/channels/{name}"}}
         for name in names
@@ -130,6 +159,15 @@ def _event_message() -> dict[str, Any]:
         "summary": "One event of a job, byte for byte what a WebSocket client gets.",
         "headers": HEADERS,
         "payload": {"$ref": _ref("schemas", UNION)},
+    }
+
+
+def _delta_message() -> dict[str, Any]:
+    return {
+        "name": DELTA_MESSAGE_TYPE,
+        "title": "TextDelta",
+        "summary": "The next piece of a text, byte for byte what a WebSocket client gets.",
+        "payload": {"$ref": _ref("schemas", "TextDelta")},
     }
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import msgspec
 
+from common.contracts.deltas import TEXT_DELTA, TextDelta
 from common.contracts.events import BODIES, TERMINAL_EVENTS, Header, KnownBody
 
 Json = dict[str, Any]
@@ -27,6 +28,14 @@ def event_schemas(template: str = _TEMPLATE) -> dict[str, Json]:
         schemas[schema_name(kind)] = _flat(kind, body, header, components.pop(body.__name__))
     schemas |= {name: _plain(schema) for name, schema in components.items()}
     return schemas
+
+
+def delta_schema() -> Json:
+    """Return the schema of a delta, which is no event: it has no `seq` and is not stored."""
+    _, components = msgspec.json.schema_components([TextDelta])
+    schema = _plain(components["TextDelta"])
+    fields = {**schema["properties"], "type": {"type": "string", "const": TEXT_DELTA}}
+    return {**schema, "properties": fields, "required": list(fields)}
 
 
 def _union(template: str) -> Json:

@@ -179,6 +179,12 @@ MEANINGS = {
     "a job stays bound": (
         "Its events still come to this process although nobody watches; harmless."
     ),
+    "workers could not be told what is watched": (
+        "The broker is away: texts are not shown while they are written. They are told again within 3 s."
+    ),
+    "the deltas of a job end with a bug": (
+        "Its texts are no longer shown while they are written; its events have them. Report it."
+    ),
     "events could not be read; trying again": "The executor's api is down; the client waits.",
     "the heads of watched jobs could not be read": "The executor's api is down; retried within 2 s.",
     "reading the heads of watched jobs failed with a bug": "Missed events are found later. Report it.",

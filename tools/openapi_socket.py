@@ -2,7 +2,7 @@
 
 from typing import Any, get_args
 
-from event_schemas import UNION
+from event_schemas import UNION, delta_schema
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
@@ -30,10 +30,12 @@ def socket_schemas() -> dict[str, Json]:
     }
     schemas["SocketServerMessage"] = {
         "title": "SocketServerMessage",
-        "description": "What the server sends: answers, and the events of the jobs that the client "
-        "subscribed to. An `error` with a `seq` is a job's end; one without answers a message.",
-        "anyOf": [*server, _ref(UNION)],
+        "description": "What the server sends: answers, the events of the jobs that the client "
+        "subscribed to, and deltas if it asked for them. An `error` with a `seq` is a job's end; one "
+        "without answers a message.",
+        "anyOf": [*server, _ref(UNION), _ref("TextDelta")],
     }
+    schemas["TextDelta"] = delta_schema()
     schemas["StreamedEvent"] = _STREAMED
     return schemas
 
@@ -53,15 +55,19 @@ _STREAMED: Json = {
     "description": "One event of the stream, as the HTML standard reads `text/event-stream`.",
     "type": "object",
     "properties": {
-        "id": {"type": "string", "pattern": "^[0-9]+$", "description": "The `seq` of the event"},
+        "id": {
+            "type": "string",
+            "pattern": "^[0-9]+$",
+            "description": "The `seq` of the event; a `text_delta` has none",
+        },
         "event": {"type": "string", "description": "The `type` of the event"},
         "data": {
             "type": "string",
-            "description": "The event as JSON",
+            "description": "The event, or the delta, as JSON",
             "contentMediaType": "application/json",
-            "contentSchema": _ref(UNION),
+            "contentSchema": {"anyOf": [_ref(UNION), _ref("TextDelta")]},
         },
         "retry": {"type": "integer", "description": "Milliseconds until a client should come back"},
     },
-    "required": ["id", "event", "data"],
+    "required": ["event", "data"],
 }

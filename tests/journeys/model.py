@@ -18,6 +18,9 @@ class ScriptedModel:
     returns when such a call has arrived. One that contains `call:<tool>:<json>` asks for that tool
     first. One with `fail:<status>` is refused with that status, one with `flaky:<name>` once. One with
     `finish:<reason>` gets half an answer that ends for that reason, and the rest when it asks on.
+
+    One that asks for a stream gets one if it contains `stream:<name>`: a first word, then, when the test
+    calls `release(name)`, the rest of the text that `say(name, text)` gave.
     """
 
     def __init__(self) -> None:
@@ -26,6 +29,7 @@ class ScriptedModel:
         self._released: dict[str, asyncio.Event] = {}
         self._dropped: dict[str, asyncio.Event] = {}
         self._flaked: set[str] = set()
+        self._texts: dict[str, list[str]] = {}
         self.url = ""
         self._runner: web.AppRunner | None = None
 
@@ -42,6 +46,10 @@ class ScriptedModel:
         if self._runner is not None:
             await self._runner.cleanup()
 
+    def say(self, name: str, *pieces: str) -> None:
+        """Have prompts with `stream:<name>` answered with these pieces; they are held after the first."""
+        self._texts[name] = list(pieces)
+
     async def held(self, name: str) -> None:
         async with asyncio.timeout(20):
             await self._arrived.setdefault(name, asyncio.Event()).wait()
@@ -54,7 +62,7 @@ class ScriptedModel:
         async with asyncio.timeout(5):
             await self._dropped.setdefault(name, asyncio.Event()).wait()
 
-    async def _answer(self, request: web.Request) -> web.Response:
+    async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.calls.append(body)
         said = json.dumps(body["messages"])
@@ -66,6 +74,9 @@ class ScriptedModel:
             self._flaked.add(flaky[1])
             return web.json_response({"error": {"message": "busy"}}, status=503)
         await self._hold(said)
+        streamed = re.search(r"stream:(\w+)", said)
+        if streamed:
+            return await self._stream(request, body, streamed[1])
         finish = re.search(r"finish:(\w+)", said)
         if finish:
             half = not _newest_prompt(body).startswith("Your reply reached its length limit")
@@ -76,6 +87,23 @@ class ScriptedModel:
         if asked and not any(message["role"] == "tool" for message in body["messages"]):
             return web.json_response(_completion(body, tool=(asked[1], asked[2])))
         return web.json_response(_completion(body, text="The answer is ready."))
+
+    async def _stream(
+        self, request: web.Request, body: dict[str, Any], name: str
+    ) -> web.StreamResponse:
+        first, *rest = self._texts[name]
+        if not body.get("stream"):
+            return web.json_response(_completion(body, text="".join([first, *rest])))
+        answer = web.StreamResponse(headers={"Content-Type": "text/event-stream"})
+        await answer.prepare(request)
+        await answer.write(_chunk(body, {"role": "assistant", "content": first}))
+        await self._hold(f"hold:{name}")
+        for piece in rest:
+            await answer.write(_chunk(body, {"content": piece}))
+        await answer.write(_chunk(body, {}, finish="stop"))
+        await answer.write(_event({**_facts(body), "choices": [], "usage": _USAGE}))
+        await answer.write(b"data: [DONE]\n\n")
+        return answer
 
     async def _hold(self, said: str) -> None:
         for name in re.findall(r"hold:(\w+)", said):
@@ -90,6 +118,27 @@ class ScriptedModel:
 def _newest_prompt(body: dict[str, Any]) -> str:
     prompts = [m["content"] for m in body["messages"] if m["role"] == "user"]
     return prompts[-1] if isinstance(prompts[-1], str) else json.dumps(prompts[-1])
+
+
+_USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+
+
+def _facts(body: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1,
+        "model": body["model"],
+    }
+
+
+def _chunk(body: dict[str, Any], delta: dict[str, Any], finish: str | None = None) -> bytes:
+    choice = {"index": 0, "delta": delta, "finish_reason": finish}
+    return _event({**_facts(body), "choices": [choice]})
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    return f"data: {json.dumps(data)}\n\n".encode()
 
 
 def _completion(
@@ -112,5 +161,5 @@ def _completion(
         "choices": [
             {"index": 0, "message": message, "finish_reason": "tool_calls" if tool else "stop"}
         ],
-        "usage": {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15},
+        "usage": _USAGE,
     }

@@ -25,7 +25,7 @@ from common.web.http import create_app
 from events.config import Settings
 from events.domain.connections import Connections
 from events.domain.relay import Relay
-from events.messaging.consumers import EventsSubscription
+from events.messaging.consumers import RENEW_EVERY, EventsSubscription
 from events.peers.executions import ExecutorLog
 from events.process.meters import OpenTelemetryRelayMeters
 from events.routes.sinks import RawSend
@@ -72,7 +72,7 @@ def _parts(settings: Settings, backends: Backends) -> _Parts:
     redis = backends.redis(settings)
     peers = _peers(settings, telemetry)
     queue = EventsSubscription(bus, settings.relay_queue_length, telemetry)
-    relay = Relay(ExecutorLog(peers.executor, peers.tokens), queue, meters)
+    relay = Relay(ExecutorLog(peers.executor, peers.tokens), queue, queue, meters)
     door_peer = AuthPeer(peers.auth, peers.tokens, settings.service_secret.current)
     revocations = RevocationCopy(door_peer)
     verifier = TokenVerifier(RemoteKeys(peers.auth))
@@ -126,11 +126,13 @@ async def _running(parts: _Parts) -> AsyncIterator[None]:
         await parts.queue.open(relay)
         await follow_sessions(bus, revocations)
         bus.on_reconnect(relay.look_safely)
+        bus.on_reconnect(relay.live_text.renew)
         closing.push_async_callback(relay.close)
         background = await closing.enter_async_context(Background())
         background.repeat(
             relay.look_safely, every=parts.settings.heads_seconds, name="heads", at_once=False
         )
+        background.repeat(relay.live_text.renew, every=RENEW_EVERY, name="wishes", at_once=False)
         background.keep(revocations.keep_loaded, name="revocations")
         closing.callback(parts.use_cases.connections.end_all)
         yield

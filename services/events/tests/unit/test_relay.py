@@ -121,7 +121,11 @@ class Scene:
         self.bindings = Bindings()
         self.telemetry = Telemetry("test")
         self.relay = Relay(
-            self.log, self.bindings, OpenTelemetryRelayMeters(self.telemetry.meter), patience=0
+            self.log,
+            self.bindings,
+            self.bindings,
+            OpenTelemetryRelayMeters(self.telemetry.meter),
+            patience=0,
         )
         self.clients: list[Client] = []
 

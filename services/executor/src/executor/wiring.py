@@ -38,8 +38,10 @@ from executor.domain.log.outbox import Outbox
 from executor.domain.worker.intake import Intake
 from executor.domain.worker.job_run import RunServices
 from executor.domain.worker.runs import Runs
+from executor.domain.worker.wishes import Wishes
 from executor.domain.worker.worker import Worker
 from executor.messaging.consumers import WorkerConsumers
+from executor.messaging.deltas import BusDeltas
 from executor.messaging.publishers import BusAnnouncements, BusMemory
 from executor.messaging.queues import BusQueues
 from executor.peers.crews import CrewsOverHttp
@@ -194,7 +196,8 @@ def build_worker(
     held = _connections(settings, backends, "worker")
     meters = OpenTelemetryMeters(held.telemetry)
     memory = BusMemory(held.bus)
-    late = LateEngine(settings, held.crews, memory, held.telemetry.tracer, meters)
+    wishes = Wishes()
+    late = _late_engine(settings, held, memory, meters, wishes)
     engine = late if runner is None else _GivenRunner(runner)
     worker = _worker(settings, held, meters, engine.get)
 
@@ -205,7 +208,7 @@ def build_worker(
     return WorkerProcess(
         worker=worker,
         bus=held.bus,
-        consumers=WorkerConsumers(held.bus, worker),
+        consumers=WorkerConsumers(held.bus, worker, wishes),
         memory=memory,
         telemetry=held.telemetry,
         checks=held.checks(),
@@ -217,6 +220,17 @@ def build_worker(
         eager=eager,
         drain_seconds=settings.drain_seconds,
     )
+
+
+def _late_engine(
+    settings: Settings,
+    held: _Connections,
+    memory: BusMemory,
+    meters: OpenTelemetryMeters,
+    wishes: Wishes,
+) -> LateEngine:
+    deltas = BusDeltas(held.bus, wishes)
+    return LateEngine(settings, held.crews, memory, held.telemetry.tracer, meters, deltas)
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,8 @@ class Message:
     """The key it was published with; filled in on delivery."""
     deliveries: int = 1
     """How often the queue has delivered it, including this time."""
+    persistent: bool = True
+    """Whether the broker writes it to disk in a durable queue."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +133,7 @@ class Bus(Protocol):
         """Return if the broker answers; otherwise raise `BusUnavailable`."""
 
     async def publish(self, exchange: Exchange, key: str, message: Message) -> None:
-        """Publish persistently and await the broker's confirm. Raises `BusUnavailable`."""
+        """Publish and await the broker's confirm. Raises `BusUnavailable`."""
 
     async def depth(self, queue: Queue) -> Depth:
         """Return what `queue` holds now. Raises `BusUnavailable`."""

@@ -1,4 +1,4 @@
-"""How the properties of a message are written for RabbitMQ: persistent, JSON."""
+"""How the properties of a message are written for RabbitMQ."""
 
 from collections.abc import Mapping
 from struct import Struct
@@ -8,7 +8,7 @@ from pamqp.commands import Basic
 from common.bus import Message
 
 _CONTENT_TYPE = "application/json"
-_PERSISTENT = 2
+_TRANSIENT, _PERSISTENT = 1, 2
 
 _FLAGS = Basic.Properties.flags
 _CORRELATED = _FLAGS["correlation_id"]
@@ -37,7 +37,7 @@ class MessageProperties(Basic.Properties):
         super().__init__(
             content_type=_CONTENT_TYPE,
             headers=dict(message.headers),
-            delivery_mode=_PERSISTENT,
+            delivery_mode=_delivery_mode(message),
             correlation_id=message.correlation_id or None,
             message_id=message.message_id,
             timestamp=message.timestamp,
@@ -57,13 +57,17 @@ def _encode(message: Message) -> bytes:
             _short(_ALWAYS | _CORRELATED if correlated else _ALWAYS),
             _short_text(_CONTENT_TYPE),
             _table(message.headers),
-            bytes((_PERSISTENT,)),
+            bytes((_delivery_mode(message),)),
             _short_text(message.correlation_id) if correlated else b"",
             _short_text(message.message_id),
             _long_long(int(message.timestamp.timestamp())),
             _short_text(message.type),
         )
     )
+
+
+def _delivery_mode(message: Message) -> int:
+    return _PERSISTENT if message.persistent else _TRANSIENT
 
 
 def _table(headers: Mapping[str, str]) -> bytes:

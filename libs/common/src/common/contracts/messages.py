@@ -6,7 +6,7 @@ Trace events are not here: they are flat objects of their own, see `contracts.ev
 """
 
 from datetime import datetime
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -72,6 +72,18 @@ class JobStop(BusMessage):
 
     job_id: str = JobId
     workspace_id: str = WorkspaceId
+
+
+class DeltasWanted(BusMessage):
+    """Tells every worker that somebody wants to see the texts of these jobs while models write them.
+
+    It holds for `seconds`; whoever still wants them says so again before.
+    """
+
+    message_type: ClassVar[str] = "deltas.wanted.v1"
+
+    job_ids: list[Annotated[str, JobId]] = Field(max_length=1_000)
+    seconds: float = Field(gt=0, le=60)
 
 
 class SessionRevoked(BusMessage):

@@ -41,6 +41,7 @@ class Queue:
 JOBS = Exchange("jobs", "direct")
 CONTROL = Exchange("control", "fanout")
 EVENTS = Exchange("events", "topic", traced=False)  # many and small; the spans of the run say more
+WATCHING = Exchange("watching", "fanout", traced=False)
 SESSIONS = Exchange("sessions", "fanout")
 MEMORY = Exchange("memory", "direct")
 DEAD_LETTERS = Exchange("dead-letters", "fanout")
@@ -68,7 +69,7 @@ CREWS_MEMORY_QUEUE = Queue(
 )
 DEAD_LETTERS_QUEUE = Queue("dead-letters", DEAD_LETTERS, ("",), dead_letters=False)
 
-EXCHANGES = (JOBS, CONTROL, EVENTS, SESSIONS, MEMORY, DEAD_LETTERS)
+EXCHANGES = (JOBS, CONTROL, EVENTS, WATCHING, SESSIONS, MEMORY, DEAD_LETTERS)
 QUEUES = (JOBS_QUEUE, CREWS_EVENTS_QUEUE, CREWS_MEMORY_QUEUE, DEAD_LETTERS_QUEUE)
 
 HEADER_WORKSPACE = "workspace_id"

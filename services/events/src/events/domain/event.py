@@ -64,6 +64,23 @@ def _seq_and_type(facts: dict[str, object]) -> tuple[int, str]:
     return seq, kind
 
 
+class DeltaFrame:
+    """A piece of text that a model is writing, as clients get it. Encodings are kept and shared."""
+
+    __slots__ = ("_encoded", "body")
+
+    def __init__(self, body: bytes) -> None:
+        self.body = body
+        self._encoded: dict[Callable[[bytes], bytes], bytes] = {}
+
+    def encoding(self, encoder: Callable[[bytes], bytes]) -> bytes:
+        """Return what `encoder` makes of the body."""
+        found = self._encoded.get(encoder)
+        if found is None:
+            found = self._encoded[encoder] = encoder(self.body)
+        return found
+
+
 Encoder = Callable[[EventFrame], bytes]
 
 

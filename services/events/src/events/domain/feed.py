@@ -5,7 +5,7 @@ from collections import deque
 from collections.abc import Sequence
 from itertools import islice
 
-from events.domain.event import Batch, EventFrame, runs
+from events.domain.event import Batch, DeltaFrame, EventFrame, runs
 from events.domain.ports import ExecutionLog, LogHead, LogPage, RelayMeters
 from events.domain.watch import Watch
 
@@ -40,8 +40,10 @@ class Feed:
         self.head = 0
         self.watches: set[Watch] = set()
         self.users = 0
+        self.delta_users = 0
         self.known = False
         self.bound = False
+        self.deltas_bound = False
         self.lock = asyncio.Lock()
         self._log = log
         self._meters = meters
@@ -84,6 +86,13 @@ class Feed:
         now = asyncio.get_running_loop().time()
         self._next_flush = now + len(self.watches) * _PER_WATCH
         return sent
+
+    def pass_delta(self, delta: DeltaFrame) -> None:
+        """Pass a delta on, after the events that came before it."""
+        if self._arrived:
+            self.flush()
+        for watch in tuple(self.watches):
+            watch.offer_delta(delta)
 
     def _pass_on(self, batch: Batch) -> int:
         if batch.last <= self.head:

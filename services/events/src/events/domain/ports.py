@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from common.identity import Identity
-from events.domain.event import Batch, EventFrame
+from events.domain.event import Batch, DeltaFrame, EventFrame
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +48,13 @@ class Bindings(Protocol):
         """Stop getting them. Raises `Unavailable`."""
 
 
+class WishSender(Protocol):
+    """Tells workers which jobs' texts somebody wants to see while they are written."""
+
+    async def want(self, job_ids: Sequence[str]) -> None:
+        """Tell all workers; it holds for a while. Raises `Unavailable`."""
+
+
 class TooSlow(Exception):  # noqa: N818 - it says what the client is
     """The client did not read in time; it is to be closed and may come back."""
 
@@ -61,6 +68,9 @@ class Sink(Protocol):
 
     def write(self, batch: Batch) -> None:
         """Send the batch, without waiting. To be called when `ready`."""
+
+    def write_delta(self, delta: DeltaFrame) -> None:
+        """Send the delta, without waiting. To be called when `ready`."""
 
     async def wait_until_ready(self) -> None:
         """Wait for the client to read. Raises `TooSlow` when that takes too long.

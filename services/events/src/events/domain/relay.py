@@ -8,9 +8,18 @@ from common.contracts.events import FINAL_STATUSES
 from common.errors import InvalidRequest, KasalError
 from common.logs import get_logger
 from common.process.background import Background
-from events.domain.event import Batch, EventFrame, frame_from_message
+from events.domain.event import Batch, DeltaFrame, EventFrame, frame_from_message
 from events.domain.feed import Feed
-from events.domain.ports import Bindings, ExecutionLog, LogHead, OnEnd, RelayMeters, Sink
+from events.domain.live_text import WatchedTexts
+from events.domain.ports import (
+    Bindings,
+    ExecutionLog,
+    LogHead,
+    OnEnd,
+    RelayMeters,
+    Sink,
+    WishSender,
+)
 from events.domain.watch import Watch
 
 log = get_logger(__name__)
@@ -41,8 +50,14 @@ class Relay:
     """
 
     def __init__(
-        self, stored: ExecutionLog, bindings: Bindings, meters: RelayMeters, patience: float = 0.1
+        self,
+        stored: ExecutionLog,
+        bindings: Bindings,
+        wishes: WishSender,
+        meters: RelayMeters,
+        patience: float = 0.1,
     ) -> None:
+        self.live_text = WatchedTexts(bindings, wishes)
         self._log = stored
         self._bindings = bindings
         self._meters = meters
@@ -52,16 +67,25 @@ class Relay:
         meters.observe_job_count(lambda: len(self._feeds))
 
     async def join(
-        self, workspace_id: str, job_id: str, after_seq: int, sink: Sink, on_end: OnEnd
+        self,
+        workspace_id: str,
+        job_id: str,
+        after_seq: int,
+        sink: Sink,
+        on_end: OnEnd,
+        *,
+        deltas: bool = False,
     ) -> Joined:
         """Return a watch on the job; call `leave` for it in the end, whatever happens.
 
+        With `deltas`, it also sends the texts that models are writing.
         Raises `NotFound` for a job that is not in the workspace, `InvalidRequest` when `after_seq`
         is past its last event, `Unavailable` or `UpstreamTimeout` when the store is away.
         """
         feed = self._feed(workspace_id, job_id)
-        watch = Watch(feed, sink, after_seq, on_end)
+        watch = Watch(feed, sink, after_seq, on_end, deltas=deltas)
         feed.watches.add(watch)
+        feed.delta_users += deltas
         try:
             await self._open(feed)
             page = await feed.read(watch.next)
@@ -72,9 +96,11 @@ class Relay:
                     field="after_seq",
                     reason="It is past the job's last event",
                 )
+            if deltas and page.head.status not in FINAL_STATUSES:
+                await self.live_text.begin(feed)
         except BaseException:
             watch.stop()
-            self._release(feed)
+            self._release(feed, watch)
             raise
         return Joined(watch, page.head, Batch(page.events) if page.events else None)
 
@@ -83,7 +109,7 @@ class Relay:
         watch.stop()
         feed = self._feeds.get(f"{workspace_id}.{job_id}")
         if feed is not None:
-            self._release(feed)
+            self._release(feed, watch)
 
     def _feed(self, workspace_id: str, job_id: str) -> Feed:
         key = f"{workspace_id}.{job_id}"
@@ -121,8 +147,12 @@ class Relay:
                 if not feed.bound and feed.users:
                     return
 
-    def _release(self, feed: Feed) -> None:
+    def _release(self, feed: Feed, watch: Watch) -> None:
         feed.users -= 1
+        feed.delta_users -= watch.deltas
+        if watch.deltas and feed.delta_users == 0:
+            ending = self.live_text.end(feed)
+            self._unbinding.start(ending, name="unbind deltas", job_id=feed.job_id)
         if feed.users == 0:
             self._unbinding.start(self._unbind(feed), name="unbind", job_id=feed.job_id)
 
@@ -144,6 +174,12 @@ class Relay:
         feed = self._feeds.get(routing_key.rpartition(".")[0])
         event = None if feed is None else _event_or_none(feed, routing_key, message_id, body)
         return feed is not None and event is not None and feed.arrive(event)
+
+    def deliver_delta(self, routing_key: str, body: bytes) -> None:
+        """Take a delta from the bus and pass it on at once."""
+        feed = self._feeds.get(routing_key.partition(".")[2])
+        if feed is not None:
+            feed.pass_delta(DeltaFrame(body))
 
     def deliver_last(self, routing_key: str, message_id: str | None, body: bytes) -> int:
         """Take a job's last event from the bus and pass it on at once. Returns the frames sent."""

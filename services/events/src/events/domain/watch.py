@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from common.errors import KasalError, Unavailable, UpstreamTimeout
 from common.logs import get_logger
-from events.domain.event import Batch
+from events.domain.event import Batch, DeltaFrame
 from events.domain.ports import OnEnd, Sink, TooSlow
 
 if TYPE_CHECKING:
@@ -22,11 +22,15 @@ class Watch:
 
     `next` is the one number it keeps. A live batch that starts with `next` is sent; what is below
     is dropped; what is above makes it read the store from `next` on. Nothing live is held back
-    here. After the terminal event, or when it cannot go on, `on_end` is called, once.
+    here. After the terminal event, or when it cannot go on, `on_end` is called, once. `deltas` says
+    that the client wants to see texts while they are written.
     """
 
-    def __init__(self, feed: "Feed", sink: Sink, after_seq: int, on_end: OnEnd) -> None:
+    def __init__(
+        self, feed: "Feed", sink: Sink, after_seq: int, on_end: OnEnd, *, deltas: bool = False
+    ) -> None:
         self.next = after_seq + 1
+        self.deltas = deltas
         self._feed = feed
         self._sink = sink
         self._on_end = on_end
@@ -59,6 +63,12 @@ class Watch:
         wanted = batch.since(self.next)
         self._send(wanted)
         return len(wanted.events)
+
+    def offer_delta(self, delta: DeltaFrame) -> None:
+        """Send a delta, unless the client is behind: then it gets events first."""
+        level = self._reading is None and self.next > self._feed.head
+        if self.deltas and self._started and not self._ended and level and self._sink.ready:
+            self._sink.write_delta(delta)
 
     def look(self) -> None:
         """Read on if there is something to read and no read is running."""

@@ -1,16 +1,24 @@
-"""What this process receives over the bus: events of watched jobs."""
+"""What this process receives over the bus, events of watched jobs, and what it tells workers."""
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 
 from opentelemetry.trace import SpanKind
 
-from common.bus import Bus, BusUnavailable, Message, Subscription
+from common.bus import Bus, BusUnavailable, Message, Subscription, encode
+from common.contracts.deltas import DELTA_MESSAGE_TYPE
 from common.contracts.events import TERMINAL_EVENTS
-from common.contracts.topology import EVENTS
+from common.contracts.messages import DeltasWanted
+from common.contracts.topology import EVENTS, WATCHING
 from common.telemetry import Telemetry, extract
 from events.domain.relay import Relay
 
 _LAST = frozenset(str(kind) for kind in TERMINAL_EVENTS)
+
+RENEW_EVERY = 3.0
+_WISH_HOLDS = 10.0
+"""Seconds: a wish outlives two renewals that are lost."""
 
 
 class EventsSubscription:
@@ -26,7 +34,9 @@ class EventsSubscription:
         """Make the queue; its messages go to `relay`."""
 
         async def handle(message: Message) -> None:
-            if self._telemetry.recording and message.routing_key.rpartition(".")[2] in _LAST:
+            if message.type == DELTA_MESSAGE_TYPE:
+                relay.deliver_delta(message.routing_key, message.body)
+            elif self._telemetry.recording and message.routing_key.rpartition(".")[2] in _LAST:
                 self._pass_on_last(relay, message)
             elif relay.deliver(message.routing_key, message.message_id, message.body):
                 await asyncio.sleep(0)  # many came at once: let the sockets be written to
@@ -50,6 +60,11 @@ class EventsSubscription:
     async def unbind(self, key: str) -> None:
         """Stop getting them."""
         await self._require_queue().unbind(key)
+
+    async def want(self, job_ids: Sequence[str]) -> None:
+        """Tell all workers that the jobs' texts are wanted; fulfils `WishSender`."""
+        body = DeltasWanted(job_ids=list(job_ids), seconds=_WISH_HOLDS)
+        await self._bus.publish(WATCHING, "", replace(encode(body), persistent=False))
 
     def _require_queue(self) -> Subscription:
         if self._queue is None:

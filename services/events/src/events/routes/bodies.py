@@ -31,6 +31,7 @@ class Subscribe(_ClientMessage):
     type: Literal["subscribe"]
     job_id: JobId
     after_seq: AfterSeq = 0
+    deltas: bool = False
 
 
 class Unsubscribe(_ClientMessage):

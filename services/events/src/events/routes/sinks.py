@@ -6,7 +6,7 @@ from typing import Any, Protocol
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
-from events.domain.event import Batch, EventFrame
+from events.domain.event import Batch, DeltaFrame, EventFrame
 from events.domain.ports import Sink
 from events.routes.send_buffer import SendBuffer, wait_for_client
 
@@ -97,6 +97,10 @@ class TransportSink:
         """Send the batch, unless the socket is closed."""
         self._put(batch.encoding(text_frame))
 
+    def write_delta(self, delta: DeltaFrame) -> None:
+        """Send the delta, unless the socket is closed."""
+        self._put(delta.encoding(text_frame_of))
+
     def _put(self, frames: bytes) -> None:
         if not self._protocol.close_sent and not self._transport.is_closing():
             self._transport.write(frames)
@@ -140,6 +144,10 @@ class QueuedSocketSink:
         """Queue the batch."""
         for event in batch.events:
             self._buffer.put(event.body)
+
+    def write_delta(self, delta: DeltaFrame) -> None:
+        """Queue the delta."""
+        self._buffer.put(delta.body)
 
     async def wait_until_ready(self) -> None:
         """Return when `ready`."""

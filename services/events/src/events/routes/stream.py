@@ -12,7 +12,7 @@ from common.identity import Identity
 from common.logs import bind_workspace, get_logger
 from common.web.models import ErrorEnvelope
 from events.domain import connections as codes
-from events.domain.event import Batch, EventFrame
+from events.domain.event import Batch, DeltaFrame, EventFrame
 from events.domain.jobs import valid_job_id
 from events.domain.ports import TooSlow
 from events.domain.relay import Joined
@@ -47,6 +47,19 @@ _ANSWERS: dict[int | str, dict[str, Any]] = {
 }
 
 
+_AfterSeqQuery = Annotated[AfterSeq, Query(description="Start after the event with this `seq`")]
+_LastEventId = Annotated[
+    AfterSeq | None,
+    Header(alias="Last-Event-ID", description="Same as `after_seq`, and takes precedence over it"),
+]
+_Deltas = Annotated[
+    bool,
+    Query(
+        description="Also send the text that a model is writing, as events `text_delta` without an `id`"
+    ),
+]
+
+
 def stream_routes(use_cases: UseCases) -> APIRouter:
     """Return `GET /executions/{job_id}/events`."""
     router = APIRouter(tags=["Executions"])
@@ -61,16 +74,9 @@ def stream_routes(use_cases: UseCases) -> APIRouter:
         request: Request,
         job_id: Annotated[str, Path(max_length=200)],
         _: Annotated[object, Depends(_SCHEME)],
-        after_seq: Annotated[
-            AfterSeq, Query(description="Start after the event with this `seq`")
-        ] = 0,
-        last_event_id: Annotated[
-            AfterSeq | None,
-            Header(
-                alias="Last-Event-ID",
-                description="Same as `after_seq`, and takes precedence over it",
-            ),
-        ] = None,
+        after_seq: _AfterSeqQuery = 0,
+        last_event_id: _LastEventId = None,
+        deltas: _Deltas = False,
     ) -> Response:
         """The same events as the WebSocket: `id` is `seq`, `event` is `type`, `data` the event.
 
@@ -80,7 +86,7 @@ def stream_routes(use_cases: UseCases) -> APIRouter:
         token = stream_token(request.scope)
         identity = await use_cases.authenticator.identify(token, client_address(request.scope))
         bind_workspace(identity.workspace_id)
-        stream = EventStream(use_cases, identity, valid_job_id(job_id))
+        stream = EventStream(use_cases, identity, valid_job_id(job_id), deltas=deltas)
         return await stream.open(token, after_seq if last_event_id is None else last_event_id)
 
     return router
@@ -91,6 +97,11 @@ def sse(event: EventFrame) -> bytes:
     lines = event.body.splitlines()
     data = b"".join(b"data: %b\n" % line for line in lines)
     return b"id: %d\nevent: %b\n%b\n" % (event.seq, event.type.encode(), data)
+
+
+def sse_delta(body: bytes) -> bytes:
+    """Return a delta in the same format. Without an `id`, it is not what a client resumes after."""
+    return b"event: text_delta\ndata: %b\n\n" % body
 
 
 class StreamSink:
@@ -107,6 +118,10 @@ class StreamSink:
         """Queue the batch."""
         self._buffer.put(batch.encoding(sse))
 
+    def write_delta(self, delta: DeltaFrame) -> None:
+        """Queue the delta."""
+        self._buffer.put(delta.encoding(sse_delta))
+
     async def wait_until_ready(self) -> None:
         """Return when `ready`."""
         await self._buffer.wait_until_ready()
@@ -115,7 +130,9 @@ class StreamSink:
 class EventStream(Response):
     """One client's stream. It ends by itself with the job, the token, the process, or the client."""
 
-    def __init__(self, use_cases: UseCases, identity: Identity, job_id: str) -> None:
+    def __init__(
+        self, use_cases: UseCases, identity: Identity, job_id: str, *, deltas: bool
+    ) -> None:
         super().__init__(
             headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"},
             media_type="text/event-stream",
@@ -125,6 +142,7 @@ class EventStream(Response):
         self._workspace_id = identity.workspace_id
         self._identity = identity
         self._job_id = job_id
+        self._deltas = deltas
         self._buffer = SendBuffer(use_cases.settings.slow_client_seconds)
         self._broken = asyncio.Event()
         self._lifetime: TokenLifetime | None = None
@@ -169,7 +187,12 @@ class EventStream(Response):
         sink = StreamSink(self._buffer)
         relay = self._use_cases.relay
         joined = await relay.join(
-            self._workspace_id, self._job_id, after_seq, sink, self._end_watch
+            self._workspace_id,
+            self._job_id,
+            after_seq,
+            sink,
+            self._end_watch,
+            deltas=self._deltas,
         )
         self._watch = joined.watch
         return joined

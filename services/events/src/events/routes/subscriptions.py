@@ -51,7 +51,7 @@ class Subscriptions:
             self._end_watch(job_id, reason)
 
         joined = await self._use_cases.relay.join(
-            workspace_id, job_id, request.after_seq, self._sink, end
+            workspace_id, job_id, request.after_seq, self._sink, end, deltas=request.deltas
         )
         self._watches[job_id] = (workspace_id, joined.watch)
         if self._stopped:

@@ -68,7 +68,8 @@ class Desk:
         return reply
 
     async def _request(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
-        wire = Wire(self.shared)
+        live = self.shared.live_text.turn(self.task.id, speaker.agent)
+        wire = Wire(self.shared, live)
         specs = [tool.spec for tool in speaker.tools.values()]
         try:
             model = await self.shared.model(speaker.model)
@@ -77,6 +78,7 @@ class Desk:
                 await self.shared.trace.flush_replies()
                 with spans.chat(self.shared, model, speaker.model) as record:
                     reply = record(await model.request(dialogue, specs, wire))
+                live.restart()
                 usage = self._write_reply(speaker, model, turn, reply, wire)
                 self.shared.count(usage, model.label)
                 self.shared.reserve.learn(need, reply.tokens)

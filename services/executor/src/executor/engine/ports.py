@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from common.contracts.crew import ToolSnapshot
+from common.contracts.deltas import TextDelta
 from common.contracts.messages import MemoryRemembered
 from executor.models.model import Model
 from executor.tools.call import Call
@@ -49,6 +50,26 @@ class ToolSource(Protocol):
 
     def tool(self, snapshot: ToolSnapshot) -> Tool | None:
         """Return the tool, or None if there is none of that name."""
+
+
+class DeltaSink(Protocol):
+    """Delivers text to those who watch a job while its models write."""
+
+    def wanted(self, job_id: str) -> bool:
+        """Return whether somebody watches the texts of this job."""
+
+    async def publish(self, workspace_id: str, delta: TextDelta) -> None:
+        """Send a delta to whoever watches. Raises `Unavailable`; it is then lost."""
+
+
+class NoDeltas:
+    """A `DeltaSink` that nobody watches."""
+
+    def wanted(self, _: str) -> bool:
+        return False
+
+    async def publish(self, workspace_id: str, delta: TextDelta) -> None:
+        pass
 
 
 class MemorySink(Protocol):

@@ -12,7 +12,7 @@ from executor.domain.meters import Meters, NoMeters
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import fold
 from executor.engine.memory import Remembrance
-from executor.engine.ports import MemorySink, ModelSource, ToolSource
+from executor.engine.ports import DeltaSink, MemorySink, ModelSource, NoDeltas, ToolSource
 from executor.engine.run import Run
 from executor.engine.shared import Shared
 from executor.engine.trace import Trace
@@ -34,6 +34,7 @@ class Engine:
         clock: Callable[[], datetime] = utc_now,
         meters: Meters | None = None,
         most_items: int = MOST_ITEMS,
+        deltas: DeltaSink | None = None,
     ) -> None:
         self._models = models
         self._toolbox = toolbox
@@ -42,6 +43,7 @@ class Engine:
         self._clock = clock
         self._meters = meters or NoMeters()
         self._most_items = most_items
+        self._deltas = deltas or NoDeltas()
 
     async def run(self, job: Job, journal: Journal) -> None:
         """Run `job` from the first step that its history lacks; see `CrewRunner.run`."""
@@ -59,6 +61,7 @@ class Engine:
                 self._tracer,
                 self._clock,
                 self._meters,
+                self._deltas,
             )
             await Run(shared, remembrance, self._most_items).to_end()
         except RunFault as fault:
@@ -71,5 +74,6 @@ class Engine:
         finally:
             if shared is not None:
                 shared.asking.close()
+                shared.live_text.close()
             remembrance.give_up()
         await trace.flush()

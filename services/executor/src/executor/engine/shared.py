@@ -22,7 +22,8 @@ from executor.engine.asking import Asking
 from executor.engine.budget import Reserve
 from executor.engine.faults import RunFault
 from executor.engine.history import Progress
-from executor.engine.ports import ModelSource, Tool, ToolSource
+from executor.engine.live_text import LiveText
+from executor.engine.ports import DeltaSink, ModelSource, NoDeltas, Tool, ToolSource
 from executor.engine.trace import Trace
 from executor.models.dialogue import Tokens
 from executor.models.masking import address
@@ -46,16 +47,19 @@ class Shared:
     tracer: Tracer
     clock: Callable[[], datetime]
     meters: Meters
+    deltas: DeltaSink = field(default_factory=NoDeltas)
     items: dict[str, Any] = field(default_factory=dict)
     """The entries of lists that tasks are done for, by the ids of the tasks that work on one."""
     reserve: Reserve = field(init=False)
     asking: Asking = field(init=False)
+    live_text: LiveText = field(init=False)
     _resolved: dict[str, Model] = field(default_factory=dict)
     _tools: dict[str, Tool | None] = field(default_factory=dict)
     _lost: dict[tuple[str, str, str], ModelUsage] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.reserve = Reserve(self.configuration.budget, self.progress.spent)
+        self.live_text = LiveText(self.job, self.deltas)
         self.asking = Asking(self.job.job_id, self.progress, self.trace, self.clock)
 
     @property

@@ -1,12 +1,14 @@
-"""Counts the requests that one reply takes, and reports them to the run."""
+"""Counts the requests that one reply takes, and reports them and the reply's text to the run."""
 
 from dataclasses import dataclass, field
 
 from msgspec import UNSET
 
 from common.contracts.events import ModelUsage
+from executor.engine.live_text import LiveTurn
 from executor.engine.shared import Shared
 from executor.models.dialogue import Reply, Tokens
+from executor.models.draft import Draft
 
 
 @dataclass(slots=True)
@@ -14,11 +16,20 @@ class Wire:
     """Implements `Listener` for one reply."""
 
     shared: Shared
+    turn: LiveTurn
     requests: int = 0
     under_way: bool = False
     used: Tokens = field(default_factory=Tokens)
 
+    @property
+    def watched(self) -> bool:
+        return self.shared.live_text.watched
+
+    def on_text(self, draft: Draft) -> None:
+        self.turn.show(draft)
+
     def on_request(self) -> None:
+        self.turn.restart()
         self.requests += 1
         self.under_way = True
 
@@ -32,6 +43,7 @@ class Wire:
 
     def end_request(self) -> None:
         """Note that the last request failed: as far as anyone knows, it used nothing."""
+        self.turn.restart()
         self.under_way = False
 
     def usage(self, reply: Reply) -> ModelUsage:

@@ -1,12 +1,13 @@
-"""Consumes submitted jobs and stops for a worker."""
+"""Consumes submitted jobs, stops, and wishes to see texts, for a worker."""
 
 import asyncio
 
 from common.bus import Bus, Consumer, DeadLetter, Message, Subscription, context_headers, decode
-from common.contracts.messages import JobStop, JobSubmitted
-from common.contracts.topology import CONTROL, JOBS_QUEUE
+from common.contracts.messages import DeltasWanted, JobStop, JobSubmitted
+from common.contracts.topology import CONTROL, JOBS_QUEUE, WATCHING
 from common.process.background import Background
 from executor.domain.worker.intake import ForeignJob
+from executor.domain.worker.wishes import Wishes
 from executor.domain.worker.worker import Worker
 
 _PREFETCH = 16
@@ -19,11 +20,13 @@ class WorkerConsumers:
     another, for which there is the reserve.
     """
 
-    def __init__(self, bus: Bus, worker: Worker) -> None:
+    def __init__(self, bus: Bus, worker: Worker, wishes: Wishes) -> None:
         self._bus = bus
         self._worker = worker
+        self._wishes = wishes
         self._jobs: Consumer | None = None
         self._stops: Subscription | None = None
+        self._wanted: Subscription | None = None
         self._paused = False
         self._switching = asyncio.Lock()
         self._switches = Background()
@@ -31,6 +34,7 @@ class WorkerConsumers:
     async def start(self) -> None:
         """Subscribe to stops first, so that no stop of a job taken here is missed."""
         self._stops = await self._bus.subscribe(CONTROL, self._stop)
+        self._wanted = await self._bus.subscribe(WATCHING, self._wish)
         prefetch = max(1, min(_PREFETCH, self._worker.runs.places.room))
         self._worker.on_free = self._adapt
         self._jobs = await self._bus.consume(JOBS_QUEUE, self._take_job, prefetch=prefetch)
@@ -45,6 +49,8 @@ class WorkerConsumers:
         await self._switches.close()
         if self._stops is not None:
             await self._stops.cancel()
+        if self._wanted is not None:
+            await self._wanted.cancel()
 
     async def _take_job(self, message: Message) -> None:
         # Of the span around this call: runs continue it, even on other workers.
@@ -57,6 +63,10 @@ class WorkerConsumers:
 
     async def _stop(self, message: Message) -> None:
         self._worker.cut_off(decode(message, JobStop).job_id)
+
+    async def _wish(self, message: Message) -> None:
+        wanted = decode(message, DeltasWanted)
+        self._wishes.note(wanted.job_ids, wanted.seconds)
 
     def _adapt(self) -> None:
         """Pause or resume the consumer as the free places require."""

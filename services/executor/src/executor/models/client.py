@@ -11,16 +11,23 @@ from typing import Any
 import httpx2
 
 from executor.models.completions import MendedAnswer, error_body, mend, reveal_error
+from executor.models.streams import Assembly, Lines, UnusableStream, streaming_request, writing_to
 
 LARGEST = 2 * 1024 * 1024
 """The most bytes of one answer."""
 _LARGEST_STREAM = 32 * LARGEST
 _LARGEST_ERROR = 64 * 1024
+_PIECE = 16 * 1024
+"""Bytes of a stream that are looked at before others run."""
 _AT_ONCE = 32 * 1024
 """Answers with more bytes are mended on a thread."""
 _CONNECTIONS = httpx2.Limits(max_connections=1_000, max_keepalive_connections=100)
 _LONGEST = 4.0
 """How many times the timeout an answer may take in all, however slowly it arrives."""
+
+
+_UNSUPPORTED = frozenset({400, 404, 415, 422, 501})
+"""How servers refuse to stream, or the usage that is asked for with it."""
 
 
 class BoundedClient(httpx2.AsyncClient):
@@ -44,6 +51,11 @@ class BoundedClient(httpx2.AsyncClient):
         self, request: httpx2.Request, *, stream: bool = False, **options: Any
     ) -> httpx2.Response:
         """Send `request` and return its answer, unread only if `stream`; see `AsyncClient.send`."""
+        on_text = writing_to()
+        if on_text is not None and self._mends and not stream:
+            answer = await self._send_streamed(request, on_text, **options)
+            if answer is not None:
+                return answer
         answer = await super().send(request, stream=True, **options)
         if stream and answer.status_code < 400:
             if isinstance(answer.stream, httpx2.AsyncByteStream):
@@ -56,6 +68,39 @@ class BoundedClient(httpx2.AsyncClient):
             raise httpx2.ReadTimeout("The answer does not end.", request=request) from None
         finally:
             await answer.aclose()
+        return await self._whole(answer, body)
+
+    async def _send_streamed(
+        self, request: httpx2.Request, on_text: Callable[[str], None], **options: Any
+    ) -> httpx2.Response | None:
+        """Ask for an answer in pieces and return it whole, or None if the server does not stream."""
+        body = streaming_request(request.content)
+        if body is None:
+            return None
+        headers = [one for one in request.headers.raw if one[0].lower() != b"content-length"]
+        asked = httpx2.Request(
+            request.method,
+            request.url,
+            headers=headers,
+            content=body,
+            extensions=dict(request.extensions),
+        )
+        answer = await super().send(asked, stream=True, **options)
+        try:
+            async with asyncio.timeout(self._longest):
+                if answer.status_code in _UNSUPPORTED:
+                    return None
+                if "event-stream" in answer.headers.get("content-type", ""):
+                    return _rebuild(answer, await _assemble(answer, on_text))
+                whole = await _read(answer)
+        except TimeoutError:
+            raise httpx2.ReadTimeout("The answer does not end.", request=request) from None
+        finally:
+            await answer.aclose()
+        return await self._whole(answer, whole)
+
+    async def _whole(self, answer: httpx2.Response, body: bytes | None) -> httpx2.Response:
+        """Return the answer with `body`, which is None if it is too large."""
         if body is None:
             return _rebuild(answer, MendedAnswer(413, _too_large(), json=True))
         if answer.status_code != 200:
@@ -65,6 +110,41 @@ class BoundedClient(httpx2.AsyncClient):
         if len(body) > _AT_ONCE:
             return _rebuild(answer, await asyncio.to_thread(mend, body))
         return _rebuild(answer, mend(body))
+
+
+async def _assemble(answer: httpx2.Response, on_text: Callable[[str], None]) -> MendedAnswer:
+    """Return the answer that arrives in pieces, mended as one."""
+    lines, made = Lines(), Assembly(on_text)
+    try:
+        async for piece in _pieces(answer):
+            for data in lines.feed(piece):
+                made.add(data)
+            if made.done:
+                break
+        else:
+            for data in lines.rest():
+                made.add(data)
+    except UnusableStream as fault:
+        return MendedAnswer(413, error_body(f"Its answer is too large: {fault}."), json=True)
+    if not made.ended:
+        raise httpx2.RemoteProtocolError("The answer breaks off.", request=answer.request)
+    body = made.body()
+    return await asyncio.to_thread(mend, body) if len(body) > _AT_ONCE else mend(body)
+
+
+async def _pieces(answer: httpx2.Response) -> AsyncIterator[bytes]:
+    """Yield a stream as it arrives, `_PIECE` bytes at a time. Raises `UnusableStream`."""
+    unpack = _unpacker(answer.headers.get("content-encoding", ""))
+    size = 0
+    async for chunk in answer.aiter_raw():
+        plain = unpack(chunk, LARGEST)
+        size += len(plain)
+        if size > _LARGEST_STREAM or len(plain) >= LARGEST:
+            raise UnusableStream("it does not end")
+        for start in range(0, len(plain), _PIECE):
+            yield plain[start : start + _PIECE]
+            if len(plain) > _PIECE:
+                await asyncio.sleep(0)
 
 
 class _BoundedStream(httpx2.AsyncByteStream):
@@ -122,6 +202,9 @@ def _rebuild(answer: httpx2.Response, mended: MendedAnswer) -> httpx2.Response:
     left_out = {b"content-encoding", b"content-length", b"transfer-encoding"}
     # As bytes: a header may hold any byte, and not every one survives as text.
     headers = [(name, value) for name, value in answer.headers.raw if name.lower() not in left_out]
+    if mended.json:
+        headers = [one for one in headers if one[0].lower() != b"content-type"]
+        headers.append((b"content-type", b"application/json"))
     return httpx2.Response(
         mended.status,
         headers=headers,

@@ -65,7 +65,7 @@ class MendedAnswer:
 
 def mend(body: bytes) -> MendedAnswer:
     """Return what the server should have answered instead of a 200 with `body`."""
-    if _has_too_many_parts(body):
+    if has_too_many_parts(body):
         return MendedAnswer(413, error_body(f"Its answer has more than {_PARTS} parts."), json=True)
     data = _parse(body)
     if isinstance(data, list) and len(data) == 1:  # Google sends errors like this
@@ -136,7 +136,7 @@ def error_body(message: str) -> bytes:
     return _json({"error": {"message": message, "code": "answer_too_large"}})
 
 
-def _has_too_many_parts(body: bytes) -> bool:
+def has_too_many_parts(body: bytes) -> bool:
     """Tell whether JSON has so many parts that parsing it would block the event loop for long."""
     if sum(body.count(mark) for mark in (b",", b"[", b"{")) <= _PARTS:
         return False

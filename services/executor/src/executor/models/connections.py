@@ -59,7 +59,7 @@ def connect_compatible(url: str, key: str | None, timeout: float) -> ProviderCon
         base_url=url, api_key=key or "none", max_retries=0, timeout=timeout, http_client=http
     )
     provider = OpenAICompatibleProvider("openai-compatible", openai_client=client)
-    traits = Traits(priced=False, tagged=True, beside_tools=False, one_shape=True)
+    traits = Traits(priced=False, tagged=True, beside_tools=False, one_shape=True, assembled=True)
 
     def model(name: str) -> Any:
         traits_of_all = profile(AS_REGISTERED | _NO_TAGS | {"supports_json_schema_output": True})

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from executor.models.dialogue import Dialogue, Reply, Tokens
+from executor.models.draft import Draft
 from executor.tools.spec import ToolSpec
 
 
@@ -22,7 +23,14 @@ class ModelFault(Exception):  # noqa: N818 - it becomes an `error` event, not a 
 
 
 class Listener(Protocol):
-    """Is told about the requests that a model's reply takes."""
+    """Is told about the requests that a model's reply takes, and shown the text as it is written."""
+
+    @property
+    def watched(self) -> bool:
+        """Whether somebody wants to see the text while the model writes it."""
+
+    def on_text(self, draft: Draft) -> None:
+        """Note that the reply to the newest request has more text; it is called for each piece."""
 
     def on_request(self) -> None:
         """Note that a request goes out."""
@@ -36,6 +44,11 @@ class Listener(Protocol):
 
 class SilentListener:
     """A `Listener` that does nothing."""
+
+    watched = False
+
+    def on_text(self, draft: Draft) -> None:
+        pass
 
     def on_request(self) -> None:
         pass

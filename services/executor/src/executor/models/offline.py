@@ -4,6 +4,7 @@ It calls each of the agent's tools once with what the task says, then writes an 
 task, the inputs and the tools' results. Every trace and answer says that it is offline.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -17,6 +18,7 @@ from executor.models.dialogue import (
     ToolReturn,
     Topic,
 )
+from executor.models.draft import Draft
 from executor.models.model import Listener
 from executor.models.offline_calls import arguments_for
 from executor.models.schemas import minimal_instance
@@ -25,6 +27,11 @@ from executor.tools.spec import ToolSpec
 NAME = "offline"
 _EXCERPT = 600
 _ANSWER = 6_000
+_PIECE = 12
+_PAUSE = 0.02
+"""Seconds between two pieces of a text that somebody watches."""
+_PIECES = 75
+"""In how many pieces a text is written at most: it takes about 1.5 s."""
 
 
 class OfflineModel:
@@ -37,11 +44,13 @@ class OfflineModel:
         self.label = NAME if stands_for is None else f"{NAME} (for {stands_for})"
 
     async def request(
-        self, dialogue: Dialogue, tools: Sequence[ToolSpec], _: Listener | None = None
+        self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener | None = None
     ) -> Reply:
-        """Return the next reply, always the same for the same dialogue."""
+        """Return the next reply, always the same for the same dialogue; write slowly if watched."""
         calls = () if _has_called(dialogue) else _calls(dialogue.topic, tools)
         text = "" if calls else _answer(dialogue)
+        if text and listener is not None and listener.watched:
+            await _write(text, listener)
         finish = Finish.CALLS if calls else Finish.STOP
         tokens = _tokens(dialogue, text, calls)
         return Reply(text=text, calls=calls, tokens=tokens, finish=finish)
@@ -49,6 +58,15 @@ class OfflineModel:
     def price(self, _: Tokens) -> float | None:
         """Return what tokens cost here: nothing."""
         return 0.0
+
+
+async def _write(text: str, listener: Listener) -> None:
+    draft = Draft()
+    size = max(_PIECE, -(-len(text) // _PIECES))
+    for start in range(0, len(text), size):
+        draft.add(text[start : start + size])
+        listener.on_text(draft)
+        await asyncio.sleep(_PAUSE)
 
 
 def _has_called(dialogue: Dialogue) -> bool:

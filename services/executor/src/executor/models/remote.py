@@ -12,11 +12,14 @@ from common.times import utc_now
 from executor.domain.meters import Meters
 from executor.models import declared, translation
 from executor.models.dialogue import Dialogue, Finish, Reply, Tokens
+from executor.models.draft import Draft
 from executor.models.model import Listener, ModelFault, SilentListener
 from executor.models.patience import ModelPatience
 from executor.models.prices import price
 from executor.models.refusals import ModelAddress, Refusal, refusal
+from executor.models.streams import stream_to
 from executor.models.traits import Traits
+from executor.models.writing import Writing, streamed_response
 from executor.tools.spec import ToolSpec
 
 log = get_logger(__name__)
@@ -146,19 +149,12 @@ class RemoteModel:
         shape: Mapping[str, Any] | None,
         listener: Listener,
     ) -> Reply:
-        from pydantic_ai.direct import model_request
         from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
 
         listener.on_request()
         try:
-            response = await model_request(
-                self._native,
-                translation.messages(dialogue),
-                model_settings={"max_retries": 0},
-                model_request_parameters=declared.parameters(
-                    tools, shape, closed=self._traits.closed
-                ),
-            )
+            asked = declared.parameters(tools, shape, closed=self._traits.closed)
+            response = await self._respond(dialogue, asked, listener)
         except ModelAPIError as fault:
             raise _RequestFailed(refusal(fault, self._address, utc_now())) from fault
         except (UnexpectedModelBehavior, UserError) as fault:
@@ -168,6 +164,24 @@ class RemoteModel:
             message = f"{self._address.name} failed ({type(fault).__name__})."
             raise ModelFault("MODEL_ERROR", message) from fault
         return await self._translate(response, dialogue, tools)
+
+    async def _respond(self, dialogue: Dialogue, asked: Any, listener: Listener) -> Any:
+        """Return pydantic-ai's response; show the text while it is written to a listener who watches."""
+        from pydantic_ai.direct import model_request
+
+        call = {
+            "model_settings": {"max_retries": 0},
+            "model_request_parameters": asked,
+        }
+        messages = translation.messages(dialogue)
+        if not listener.watched:
+            return await model_request(self._native, messages, **call)
+        tagged = f"{dialogue.instructions}\n{dialogue.opening}" if self._traits.tagged else None
+        writing = Writing(Draft(tagged), listener)
+        if self._traits.assembled:
+            with stream_to(writing.add):
+                return await model_request(self._native, messages, **call)
+        return await streamed_response(self._native, messages, call, writing)
 
     def _protocol_refusal(self, fault: Exception) -> Refusal:
         message = f"{self._address.name}: its answer does not follow the protocol ({type(fault).__name__})."

@@ -10,6 +10,7 @@ class Traits:
     `priced`: their prices are published. `tagged`: they may write thoughts into their answers.
     `shapes`: they accept a schema for the answer; `beside_tools`: along with tools, too; `closed`:
     only one that names all properties. `one_shape`: a model that refuses one schema refuses all.
+    `assembled`: their client puts streamed answers together itself.
     """
 
     priced: bool = True
@@ -18,3 +19,4 @@ class Traits:
     beside_tools: bool = True
     closed: bool = False
     one_shape: bool = False
+    assembled: bool = False

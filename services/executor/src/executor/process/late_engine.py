@@ -12,7 +12,7 @@ from executor.domain.log.journal import CrewRunner
 from executor.domain.meters import Meters
 
 if TYPE_CHECKING:
-    from executor.engine.ports import MemorySink
+    from executor.engine.ports import DeltaSink, MemorySink
     from executor.engine.runner import Engine
     from executor.models.catalogue import Models
     from executor.tools.custom import Credentials
@@ -29,12 +29,14 @@ class LateEngine:
         memory: "MemorySink",
         tracer: Tracer,
         meters: Meters,
+        deltas: "DeltaSink | None" = None,
     ) -> None:
         self._settings = settings
         self._credentials = credentials
         self._memory = memory
         self._tracer = tracer
         self._meters = meters
+        self._deltas = deltas
         self._parts: tuple[Engine, Models, Toolbox] | None = None
         self._making = threading.Lock()
 
@@ -99,6 +101,7 @@ class LateEngine:
             tracer=self._tracer,
             meters=self._meters,
             most_items=given.for_each_limit,
+            deltas=self._deltas,
         )
         return engine, models, toolbox
 
