@@ -11,15 +11,17 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 LONGEST = 500
+_PARTS, _DEEPEST = 150, 30
+"""How many parts a condition has, and how deep one may be inside others."""
 INPUTS, OUTPUTS = "inputs", "outputs"
 CONSTANTS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
 FUNCTIONS = ("abs", "len", "lower", "matches", "max", "min", "number", "round", "strip")
-_NODES = (
+_NODES = frozenset({
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Add, ast.Sub,
     ast.Mult, ast.Div, ast.Mod, ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In,
     ast.NotIn, ast.Is, ast.IsNot, ast.Call, ast.Name, ast.Load, ast.Attribute, ast.Subscript, ast.Constant,
     ast.List, ast.Tuple,
-)  # fmt: skip
+})  # fmt: skip
 _ADVICE = (
     (re.compile(r"(?<![=!<>])=(?!=)"), "`==` compares"),
     (re.compile(r"&&|\|\||!(?!=)"), "write `and`, `or` and `not`"),
@@ -52,10 +54,7 @@ def parse_condition(text: str) -> TaskCondition:
     except (SyntaxError, ValueError, MemoryError, RecursionError):
         raise ConditionFault(f"This is no condition{_advice(text)}. {_EXAMPLE}") from None
     reader = _Reader()
-    try:
-        reader.read(tree)
-    except RecursionError:
-        raise ConditionFault("The condition is nested too deeply") from None
+    reader.read(tree)
     return TaskCondition(
         text, tree, tuple(reader.input_names()), tuple(dict.fromkeys(reader.outputs))
     )
@@ -76,14 +75,18 @@ class _Reader:
         self.outputs: list[str] = []
         self._inputs: list[str] = []
         self._asked: set[str] = set()
+        self._parts = 0
 
     def input_names(self) -> Iterator[str]:
         """Yield the inputs that a job must have: not those that the condition itself asks for by `in`."""
         yield from (name for name in dict.fromkeys(self._inputs) if name not in self._asked)
 
-    def read(self, node: ast.AST) -> None:
-        """Read `node` and what is in it. Raises `ConditionFault`."""
-        if not isinstance(node, _NODES):
+    def read(self, node: ast.AST, depth: int = 0) -> None:
+        """Read `node`, which is so deep in the condition, and what is in it. Raises `ConditionFault`."""
+        self._parts += 1
+        if depth > _DEEPEST or self._parts > _PARTS:
+            raise ConditionFault("The condition is too long: split it, or say it in fewer words")
+        if type(node) not in _NODES:
             raise ConditionFault(f"A condition cannot have {_KINDS.get(type(node), 'this')}")
         if isinstance(node, ast.Constant) and not isinstance(node.value, _CONSTANTS):
             raise ConditionFault("A condition has texts, numbers, true, false and null")
@@ -93,18 +96,18 @@ class _Reader:
         elif isinstance(node, ast.Name):
             _check_name(node.id)
         elif isinstance(node, ast.Call):
-            self._read_call(node)
+            self._read_call(node, depth)
         elif not self._asks_for_input(node):
             for inner in ast.iter_child_nodes(node):
-                self.read(inner)
+                self.read(inner, depth + 1)
 
-    def _read_call(self, node: ast.Call) -> None:
+    def _read_call(self, node: ast.Call, depth: int) -> None:
         name = node.func.id if isinstance(node.func, ast.Name) else ""
         if name not in FUNCTIONS or node.keywords:
             known = ", ".join(FUNCTIONS)
             raise ConditionFault(f"A condition can only call {known}, by position")
         for argument in node.args:
-            self.read(argument)
+            self.read(argument, depth + 1)
 
     def _asks_for_input(self, node: ast.AST) -> bool:
         """Note `"name" in inputs`, which is how a condition says that an input may be missing."""

@@ -53,7 +53,7 @@ Words = Annotated[str, text(20_000)]
 ExpectedOutput = Annotated[str, text(20_000, shortest=0)]
 Tools = Annotated[list[Annotated[str, text(100)]], Field(max_length=50, fail_fast=True)]
 Context = Annotated[list[Words], Field(max_length=50, fail_fast=True)]
-DependsOn = Annotated[list[TaskName], Field(max_length=200, fail_fast=True)]
+DependsOn = Annotated[list[TaskName], Field(max_length=50, fail_fast=True)]
 Condition = Annotated[str, text(LONGEST), AfterValidator(_readable_condition)]
 ForEach = Annotated[str, text(200), AfterValidator(line)]
 AgentId: Any = id_of("agent_id")

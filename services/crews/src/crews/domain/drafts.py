@@ -30,7 +30,7 @@ from common.contracts.memory import CREW, SCOPE
 
 TaskContext = Annotated[list[Words | StrictInt], Field(max_length=50, fail_fast=True)]
 """Besides texts and ids, indexes of earlier tasks of the same list, which have no ids yet."""
-TaskReferences = Annotated[list[TaskName | StrictInt], Field(max_length=200, fail_fast=True)]
+TaskReferences = Annotated[list[TaskName | StrictInt], Field(max_length=50, fail_fast=True)]
 CrewId: Any = id_of("crew_id")
 TaskId: Any = id_of("task_id")
 

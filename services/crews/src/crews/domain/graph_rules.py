@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from common.conditions.grammar import parse_condition
 from common.contracts.graph import (
@@ -18,6 +19,8 @@ from crews.domain.crew import Task
 from crews.domain.faults import Fault
 from crews.domain.references import no_task
 
+_NAMED = 20
+"""How many references that lead nowhere are named: each takes a search for what may be meant."""
 _INPUT = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 
 
@@ -38,12 +41,14 @@ def graph_of(tasks: Sequence[Task]) -> Graph:
 
 def graph_faults(tasks: Sequence[Task]) -> Iterator[Fault]:
     """Yield a fault for each reference that leads nowhere and, if there is none, for a circle."""
-    found = [fault for index in range(len(tasks)) for fault in _reference_faults(index, tasks)]
+    ids = ids_by_name(tasks)
+    every = (fault for index in range(len(tasks)) for fault in _reference_faults(index, tasks, ids))
+    found = list(islice(every, _NAMED))
     yield from found or _circle_faults(tasks)
 
 
-def _reference_faults(index: int, tasks: Sequence[Task]) -> Iterable[Fault]:
-    task, ids = tasks[index], ids_by_name(tasks)
+def _reference_faults(index: int, tasks: Sequence[Task], ids: Mapping[str, str]) -> Iterable[Fault]:
+    task = tasks[index]
     for place, entry in enumerate(task.depends_on):
         if entry not in ids:
             yield {"field": f"tasks.{index}.depends_on.{place}", "reason": no_task(entry, ids)}

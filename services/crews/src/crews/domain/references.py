@@ -8,16 +8,18 @@ from common.contracts.graph import ids_by_name, input_of_list
 from crews.domain.crew import Crew, Task
 from crews.domain.faults import refuse
 
+_NAMED = 20
+"""How many unknown names are told of: each takes a search for what may be meant."""
 _TASK_ID = re.compile(r"task_[A-Za-z0-9_-]+")
 
 
 def resolved_tasks(named: Sequence[str], ids: Mapping[str, str], field: str) -> list[str]:
     """Return the ids of the `named` tasks, each once. Raises `InvalidRequest`."""
+    unknown = [(place, name) for place, name in enumerate(named) if name not in ids]
     refuse(
         [
             {"field": f"{field}.{place}", "reason": no_task(name, ids)}
-            for place, name in enumerate(named)
-            if name not in ids
+            for place, name in unknown[:_NAMED]
         ]
     )
     return list(dict.fromkeys(ids[name] for name in named))
