@@ -51,6 +51,7 @@ TASK_STATE_EVENTS = (
     EventType.EXECUTION_RESUMED,
     EventType.TASK_START,
     EventType.TASK_COMPLETE,
+    EventType.TASK_SKIPPED,
     EventType.ERROR,
     EventType.EXECUTION_COMPLETE,
     EventType.EXECUTION_STOPPED,
