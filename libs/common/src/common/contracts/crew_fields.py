@@ -83,7 +83,7 @@ class AgentFields(Fields):
     backstory: Backstory = ""
     model: Model
     tools: Tools = Field(default=[])
-    approvals: Tools = Field(default=[], description=APPROVALS)
+    approvals: Tools = Field(default=[], description=APPROVALS, examples=[["send_email"]])
 
 
 class TaskFields(Fields):
@@ -127,7 +127,9 @@ class TaskFields(Fields):
         "job with `REVIEWS_EXHAUSTED`",
     )
     timeout: Seconds | None = None
-    approvals: Tools = Field(default=[], description=APPROVALS)
-    expires_in: ExpiresIn | None = Field(default=None, description=EXPIRES_IN)
-    on_expiry: OnExpiry | None = Field(default=None, description=ON_EXPIRY)
-    answered_by: AnsweredBy | None = Field(default=None, description=ANSWERED_BY)
+    approvals: Tools = Field(default=[], description=APPROVALS, examples=[["send_email"]])
+    expires_in: ExpiresIn | None = Field(default=None, description=EXPIRES_IN, examples=[86_400])
+    on_expiry: OnExpiry | None = Field(default=None, description=ON_EXPIRY, examples=["reject"])
+    answered_by: AnsweredBy | None = Field(
+        default=None, description=ANSWERED_BY, examples=["admin"]
+    )

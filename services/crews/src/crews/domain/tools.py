@@ -90,11 +90,15 @@ class ToolFields(Fields):
     headers: Headers = Field(default_factory=dict)
     idempotent: bool = False
     requires_approval: bool = Field(
-        default=False, description="A person must approve each call before it is made"
+        default=False,
+        description="A person must approve each call before it is made",
+        examples=[True],
     )
-    expires_in: ExpiresIn | None = Field(default=None, description=EXPIRES_IN)
-    on_expiry: OnExpiry | None = Field(default=None, description=ON_EXPIRY)
-    answered_by: AnsweredBy | None = Field(default=None, description=ANSWERED_BY)
+    expires_in: ExpiresIn | None = Field(default=None, description=EXPIRES_IN, examples=[3_600])
+    on_expiry: OnExpiry | None = Field(default=None, description=ON_EXPIRY, examples=["reject"])
+    answered_by: AnsweredBy | None = Field(
+        default=None, description=ANSWERED_BY, examples=["admin"]
+    )
 
 
 class ToolDraft(ToolFields, CatalogInput):

@@ -26,6 +26,13 @@ from executor.domain.log.questions import Question, question_of
 from executor.store.reach import reaching
 
 _ORDER = [("asked_at", 1), ("_id", 1)]
+_INBOXES = {
+    "inbox_of_all": (),
+    "inbox_of_crew": ("crew_id",),
+    "inbox_of_kind": ("kind",),
+    "inbox_of_both": ("crew_id", "kind"),
+}
+"""The filters of an inbox; each index has the rows in the inbox's order."""
 _PROMPT = 2_000
 _ARGUMENTS = 8_000
 """Bytes of a call's arguments, or of a schema, that an inbox shows; the job shows all of them."""
@@ -38,9 +45,9 @@ _KEPT = ("task_id", "agent", "choices", "on_expiry", "answered_by")
 async def indexes(database: Database) -> None:
     """Make the indexes of open questions: for an inbox with any of its filters, and for the sweep."""
     rows = database["questions"]
-    await ensure_index(
-        rows, [("workspace_id", 1), ("scopes", 1), ("asked_at", 1), ("_id", 1)], name="inbox"
-    )
+    for name, filters in _INBOXES.items():
+        keys = [(field, 1) for field in ("workspace_id", *filters)]
+        await ensure_index(rows, [*keys, *_ORDER], name=name)
     await ensure_index(
         rows,
         [("expires", 1), ("expires_at", 1)],
@@ -63,11 +70,6 @@ def _row(job: Execution, seq: int, question: Question) -> Document:
         "seq": seq,
         "asked_at": question.asked_at,
         "kind": question.kind,
-        "scopes": [
-            scope_of(crew_id, kind)
-            for crew_id in (None, job.crew_id)
-            for kind in (None, question.kind)
-        ],
         "shown": orjson.dumps(_shown_fields(question)),
     }
     if question.expires_at is not None:
@@ -75,9 +77,10 @@ def _row(job: Execution, seq: int, question: Question) -> Document:
     return document
 
 
-def scope_of(crew_id: str | None, kind: str | None) -> str:
-    """Return what the rows of an inbox with these filters have in common."""
-    return f"{crew_id or ''} {kind or ''}"
+def _of_inbox(workspace_id: str, crew_id: str | None, kind: str | None) -> Document:
+    """Return the filter of an inbox; there is an index for each."""
+    given = {"workspace_id": workspace_id, "crew_id": crew_id, "kind": kind}
+    return {name: held for name, held in given.items() if held is not None}
 
 
 def _shown_fields(question: Question) -> dict[str, Any]:
@@ -183,7 +186,7 @@ class MongoQuestions:
         limit: int,
         after: Place | None,
     ) -> InboxPart:
-        query: Document = {"workspace_id": workspace_id, "scopes": scope_of(crew_id, kind)}
+        query = _of_inbox(workspace_id, crew_id, kind)
         with reaching():
             places = await self._places(query, after, skip + limit + 1)
             wanted = [row["_id"] for row in places[skip : skip + limit]]
@@ -210,7 +213,7 @@ class MongoQuestions:
     async def count(
         self, workspace_id: str, *, crew_id: str | None, kind: QuestionKind | None
     ) -> int:
-        query: Document = {"workspace_id": workspace_id, "scopes": scope_of(crew_id, kind)}
+        query = _of_inbox(workspace_id, crew_id, kind)
         with reaching():
             return await self._rows.count_documents(query, limit=_COUNTED)
 

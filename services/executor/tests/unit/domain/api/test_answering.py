@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from common.contracts.events import ExecutionStatus, InputRequired, set_fields
-from common.errors import Conflict, InvalidRequest, NotFound
+from common.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from common.identity import Role
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
@@ -158,6 +158,22 @@ async def test_an_answer_to_an_earlier_question_does_not_answer_the_open_one(ask
         await asking.say("approved", question_id="question_9")
     assert asking.job.open_questions[0].question_id == "question_2"
     assert (await asking.say("approved", question_id="question_2")).open_questions == ()
+
+
+async def test_a_question_names_the_lowest_role_that_may_answer_it(asking):
+    await asking.ask(**REVIEW, answered_by="admin")
+    with pytest.raises(Forbidden) as refused:
+        await asking.say("approved")
+    assert refused.value.details["required_role"] == "admin"
+    assert asking.job.status == ExecutionStatus.WAITING_FOR_INPUT
+
+
+async def test_an_answer_beside_a_run_leaves_the_job_with_its_worker(asking):
+    await asking.ask(**REVIEW, goes_on=True)
+    assert (asking.job.status, asking.job.owner) == (ExecutionStatus.RUNNING, "worker_1")
+    job = await asking.say("approved")
+    assert (job.status, job.owner) == (ExecutionStatus.RUNNING, "worker_1"), "its worker goes on"
+    assert job.state.unread
 
 
 async def test_of_two_answers_at_once_one_is_taken(asking):
