@@ -100,15 +100,21 @@ def edges(tasks: Sequence[TaskNode]) -> list[Edge]:
     known = {task.id for task in tasks}
     found: list[Edge] = []
     read: set[str] = set()
-    for place, task in enumerate(tasks):
-        inner = _named_edges(task, tasks, known)
+    last: str | None = None
+    beside: list[str] = []
+    for task in tasks:
+        names = task.context or task.depends_on or task.condition or task.for_each
+        inner = _named_edges(task, tasks, known) if names else []
         if not task.context:
-            inner += _implied_edges(tasks[:place], task, read, inner)
-        last = _last_in_order(tasks[:place])
-        if last is not None and all(edge.source != last.id for edge in inner):
-            inner.append(Edge(last.id, task.id, "order"))
+            inner += _implied_edges(last, beside, task, read, inner)
+        if last is not None and all(edge.source != last for edge in inner):
+            inner.append(Edge(last, task.id, "order"))
         read.update(edge.source for edge in inner if edge.output)
         found += inner
+        if task.async_execution:
+            beside.append(task.id)
+        else:
+            last = task.id
     return found
 
 
@@ -122,25 +128,20 @@ def _named_edges(task: TaskNode, tasks: Sequence[TaskNode], known: set[str]) -> 
 
 
 def _implied_edges(
-    before: Sequence[TaskNode],
-    task: TaskNode,
-    read: set[str],
-    named: Sequence[Edge],
+    last: str | None, beside: Sequence[str], task: TaskNode, read: set[str], named: Sequence[Edge]
 ) -> list[Edge]:
-    """Return what a task without context builds on: see `Edge`."""
-    last = _last_in_order(before)
+    """Return what a task without context builds on: see `Edge`.
+
+    `last` is the last synchronous task before it, `beside` are the parallel ones.
+    """
     taken = {edge.source for edge in named if edge.output}
-    joined: list[str] = []
-    if not task.async_execution:
-        joined = [one.id for one in before if one.async_execution and one.id not in read | taken]
-    implied = [Edge(source, task.id, "join") for source in joined]
-    if last is not None and last.id not in taken:
-        implied.append(Edge(last.id, task.id, "sequence"))
+    implied: list[Edge] = []
+    if beside and not task.async_execution:
+        open_ends = (one for one in beside if one not in read and one not in taken)
+        implied = [Edge(source, task.id, "join") for source in open_ends]
+    if last is not None and last not in taken:
+        implied.append(Edge(last, task.id, "sequence"))
     return implied
-
-
-def _last_in_order(before: Sequence[TaskNode]) -> TaskNode | None:
-    return next((one for one in reversed(before) if not one.async_execution), None)
 
 
 def run_order(tasks: Sequence[TaskNode], known: Sequence[Edge]) -> list[str]:
