@@ -21,7 +21,10 @@ try:
 except urllib.error.HTTPError as fault:
     answer = fault
 with answer:
-    sys.stdout.write(answer.read().decode() + "\\n")
+    for line in answer:
+        sys.stdout.write(line.decode())
+        sys.stdout.flush()
+    sys.stdout.write("\\n")
 """
 """What examples use of curl, which is not on every machine that runs tests."""
 

@@ -105,3 +105,69 @@ async def test_text_reaches_socket_and_stream_while_it_is_written(user: Any) -> 
     assert answers[-1]["result"] == "".join(pieces)
     for reader in (socket, sse):
         assert "".join(pieces).startswith(reader.text(reader.deltas[-1]["turn"]))
+
+
+async def test_a_reader_that_comes_back_ends_with_the_text_of_the_log(user: Any) -> None:
+    pieces = ("One \U0001f375", " two", " three")
+    job_id, socket, sse, following = await watched_turn(user, "back", *pieces)
+    await user.platform.model.held("back")
+    await socket.has(lambda: bool(socket.deltas))
+    following[0].cancel()
+    again = Reader()
+    again.events = list(socket.events)
+    after = socket.events[-1]["seq"]
+    following.append(asyncio.create_task(follow_socket(user, job_id, again, after)))
+    following.append(asyncio.create_task(follow_socket(user, job_id, late := Reader())))
+    await late.has(lambda: bool(late.events))
+    user.platform.model.release("back")
+    await asyncio.gather(*following[1:])
+    stored = await user.watch(job_id)
+    assert again.events == late.events == sse.events == stored
+    for reader in (again, late):  # from the midst of the text, at the offset where it belongs
+        for delta in reader.deltas:
+            units = "".join(pieces).encode("utf-16-le")[2 * delta["offset"] :]
+            assert units.startswith(delta["text"].encode("utf-16-le"))
+
+
+async def test_a_stop_cuts_the_stream_off(user: Any) -> None:
+    job_id, socket, sse, following = await watched_turn(user, "stopped", "One", " two")
+    await user.platform.model.held("stopped")
+    await socket.has(lambda: bool(socket.deltas))
+    await user.call("POST", f"/executions/{job_id}/stop", {}, expect=200)
+    await user.platform.model.dropped("stopped")
+    await asyncio.gather(*following)
+    assert socket.events == sse.events
+    assert socket.events[-1]["type"] == "execution_stopped"
+    assert socket.deltas[-1]["text"] == "One"
+
+
+async def test_a_wrong_value_is_refused(user: Any) -> None:
+    crew_id = await user.crew("Think of tea")
+    job_id = await user.start(crew_id)
+    path = f"/executions/{job_id}/events?deltas=perhaps"
+    told = await user.call("GET", path, expect=400)
+    assert told["error"]["code"] == "VALIDATION_ERROR"
+    async with user.connect() as socket:
+        await socket.send_json({"type": "subscribe", "job_id": job_id, "deltas": "yes"})
+        told = await socket.receive_json()
+    assert (told["type"], told["code"]) == ("error", "VALIDATION_ERROR")
+    assert "deltas" in json.dumps(told)
+
+
+@pytest.mark.parametrize("form", ["stack"], indirect=True, scope="session")
+async def test_a_text_whose_worker_is_killed_begins_anew(user: Any) -> None:
+    job_id, socket, _, following = await watched_turn(user, "killed", "One", " two")
+    await user.platform.model.held("killed")
+    await socket.has(lambda: bool(socket.deltas))
+    stack = user.platform.stack
+    for name in user.platform.workers:
+        await stack.kill(name)
+    for name in user.platform.workers:
+        await stack.start(name)
+    await socket.has(lambda: socket.deltas[-1]["attempt"] == 2)
+    assert (socket.deltas[-1]["offset"], socket.deltas[-1]["text"]) == (0, "One")
+    user.platform.model.release("killed")
+    await asyncio.gather(*following)
+    assert socket.events == await user.watch(job_id)
+    answers = [event for event in socket.events if event["type"] == "llm_call"]
+    assert answers[-1]["result"] == "One two"
