@@ -67,10 +67,10 @@ def test_ctrl_c_ends_a_command_without_a_word(
 @pytest.mark.parametrize(
     ("arguments", "settings", "code", "said"),
     [
-        ("run", {"KASAL_DATA_DIR": "{file}/data"}, 1, "Not a directory: '{file}/data'"),
+        ("run", {"KASAL_DATA_DIR": "{file}/data"}, 1, "cannot be written (Not a directory): "),
         ("stack", {"KASAL_DATA_DIR": "{file}/data"}, 1, "Not a directory: '{file}/data'"),
         ("stack", {"KASAL_METRICS_PORT": "many"}, 1, "KASAL_METRICS_PORT is wrong: "),
-        ("migrate", {"KASAL_DATA_DIR": "{file}/data"}, 1, "Not a directory: '{file}/data'"),
+        ("migrate", {"KASAL_DATA_DIR": "{file}/data"}, 1, "cannot be written (Not a directory): "),
         ("migrate", {"KASAL_MONGO_URL": "mongodb://127.0.0.1:x"}, 1, "KASAL_MONGO_URL is wrong: "),
         ("migrate", {"KASAL_SECRETS_DIR": "{folder}"}, 1, "KASAL_MONGO_URL is wrong: "),
         ("backup {file}", {"KASAL_MONGO_URL": "mongodb://x"}, 1, "{file} exists already: name a"),
