@@ -15,7 +15,10 @@ _PARTS, _DEEPEST = 150, 30
 """How many parts a condition has, and how deep one may be inside others."""
 INPUTS, OUTPUTS = "inputs", "outputs"
 CONSTANTS: Mapping[str, bool | None] = {"true": True, "false": False, "null": None}
-FUNCTIONS = ("abs", "len", "lower", "matches", "max", "min", "number", "round", "strip")
+FUNCTIONS: Mapping[str, int | None] = {
+    "abs": 1, "len": 1, "lower": 1, "matches": 2, "max": None, "min": None, "number": 1, "round": 1, "strip": 1,
+}  # fmt: skip
+"""Each function with the number of values that it takes; None: one or more."""
 _NODES = frozenset({
     ast.Expression, ast.BoolOp, ast.And, ast.Or, ast.UnaryOp, ast.Not, ast.USub, ast.BinOp, ast.Add, ast.Sub,
     ast.Mult, ast.Div, ast.Mod, ast.Compare, ast.Eq, ast.NotEq, ast.Lt, ast.LtE, ast.Gt, ast.GtE, ast.In,
@@ -106,6 +109,7 @@ class _Reader:
         if name not in FUNCTIONS or node.keywords:
             known = ", ".join(FUNCTIONS)
             raise ConditionFault(f"A condition can only call {known}, by position")
+        _check_arguments(name, node.args)
         for argument in node.args:
             self.read(argument, depth + 1)
 
@@ -120,6 +124,19 @@ class _Reader:
             raise ConditionFault('Only a name can be `in inputs`, such as `"language" in inputs`')
         self._asked.add(left.value)
         return True
+
+
+def _check_arguments(name: str, given: list[ast.expr]) -> None:
+    takes = FUNCTIONS[name]
+    if takes is None and not given:
+        raise ConditionFault(f"`{name}` takes one value or more, and has none")
+    if takes is not None and len(given) != takes:
+        values = "one value" if takes == 1 else "a text and a regular expression"
+        raise ConditionFault(f"`{name}` takes {values}, and has {len(given)} in its parentheses")
+    if name == "matches" and isinstance(given[1], ast.Constant) and "\b" in str(given[1].value):
+        raise ConditionFault(
+            r"The pattern has a backspace, which `\b` means in a text: write `\\b` for the edge of a word"
+        )
 
 
 def _root(node: ast.AST) -> tuple[str, str] | None:
