@@ -1,6 +1,8 @@
 """Limits the faults of a body: naming each takes time, and a megabyte has room for a million."""
 
-from typing import Any
+from functools import cache
+from types import UnionType
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 from pydantic_core import PydanticCustomError
@@ -8,7 +10,9 @@ from pydantic_core import PydanticCustomError
 _SPARE = 20
 """Unknown fields that are reported one by one."""
 _ENTRIES = 250
-"""Entries of a list that are checked: more than any list of a body may have."""
+"""Entries of a list that are checked: more than any list of a body may have, unless it is any JSON."""
+TOO_MANY_ENTRIES = "too_many_entries"
+"""The type of the fault of a field, whose name is `name` in the fault's context."""
 
 
 def check_bounded(model: type[BaseModel], value: Any) -> None:
@@ -22,9 +26,25 @@ def check_bounded(model: type[BaseModel], value: Any) -> None:
             {"count": len(value), "most": len(model.model_fields)},
         )
     for name, held in value.items():
-        if isinstance(held, list) and len(held) > _ENTRIES and name in model.model_fields:
+        if isinstance(held, list) and len(held) > _ENTRIES and name in _checked_fields(model):
             raise PydanticCustomError(
-                "too_many_entries",
+                TOO_MANY_ENTRIES,
                 "{name} has {count} entries; no list may have more than {most}",
                 {"name": name, "count": len(held), "most": _ENTRIES},
             )
+
+
+@cache
+def _checked_fields(model: type[BaseModel]) -> frozenset[str]:
+    """Return the fields whose entries are checked: not those that take any JSON, where nothing can be wrong."""
+    fields = model.model_fields.items()
+    return frozenset(name for name, field in fields if not _takes_anything(field.annotation))
+
+
+def _takes_anything(annotation: Any) -> bool:
+    alternatives = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        return _takes_anything(alternatives[0])
+    if get_origin(annotation) in {Union, UnionType}:
+        return any(_takes_anything(one) for one in alternatives)
+    return annotation is Any

@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from common.contracts.alternatives import alternative_name
+from common.contracts.bodies import TOO_MANY_ENTRIES
 from common.contracts.ids import id_fault
 from common.errors import (
     DatabaseUnavailable,
@@ -202,6 +203,8 @@ def invalid_request(errors: Sequence[Any], body: Any = None) -> KasalError:
 
 def _path(error: Mapping[str, Any]) -> str:
     parts = [str(part) for part in error["loc"] if alternative_name(part) is None]
+    if error["type"] == TOO_MANY_ENTRIES:
+        parts.append(error["ctx"]["name"])
     if parts and parts[0] in {"body", "query", "path", "header", "cookie"}:
         place, parts = parts[0], parts[1:]
         if error["type"] == "json_invalid" or not parts:

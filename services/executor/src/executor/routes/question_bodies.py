@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import Query
 from msgspec import structs
-from pydantic import AfterValidator, Field, JsonValue
+from pydantic import AfterValidator, Field
 from pydantic_core import PydanticCustomError
 
 from common.contracts.events import AnsweredBy, Decision, QuestionKind
@@ -123,7 +123,7 @@ class InboxAnswer(AnswerModel):
     next: NextPage
 
 
-def _strip_text(value: JsonValue) -> JsonValue:
+def _strip_text(value: Any) -> Any:
     """Return a text without surrounding space, any other value as it is."""
     if not isinstance(value, str):
         return value
@@ -136,7 +136,8 @@ def _strip_text(value: JsonValue) -> JsonValue:
     return text
 
 
-_Said = Annotated[JsonValue, AfterValidator(_strip_text)]
+_Said = Annotated[Any, AfterValidator(_strip_text)]
+"""What a body of JSON holds is JSON: `JsonValue` would look at each of half a million values again."""
 
 
 class ExecutionInput(RequestModel):
