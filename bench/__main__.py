@@ -19,6 +19,7 @@ BENCHES = (
     "gateway",
     "first_event",
     "relay",
+    "deltas",
     "pages",
     "sockets",
     "backlog",
