@@ -55,7 +55,7 @@ class _Bindings:
     async def unbind(self, key: str) -> None:
         pass
 
-    async def want(self, job_ids: Any) -> None:
+    async def want(self, job_ids: Any, workspace_ids: Any) -> None:
         pass
 
 

@@ -31,6 +31,7 @@ class Bus:
     def __init__(self):
         self.bound = set()
         self.wanted = []
+        self.workspaces = []
         self.away = False
 
     def _check(self):
@@ -45,9 +46,10 @@ class Bus:
         self._check()
         self.bound.discard(key)
 
-    async def want(self, job_ids):
+    async def want(self, job_ids, workspace_ids):
         self._check()
         self.wanted += job_ids
+        self.workspaces += workspace_ids
 
 
 class Client:
@@ -163,3 +165,19 @@ async def test_a_job_that_has_ended_is_not_wished_for(scene):
     assert KEY not in scene.bus.bound
     assert scene.bus.wanted == []
     await asyncio.sleep(0)
+
+
+async def test_new_jobs_of_a_workspace_may_be_watched_for_a_while_after_one_was(scene):
+    now = [0.0]
+    scene.relay.live_text._clock = lambda: now[0]
+    client = await scene.join(deltas=True)
+    now[0] = 1_000.0
+    await scene.relay.live_text.renew()
+    await scene.leave(client)
+    assert scene.bus.workspaces == [WORKSPACE, WORKSPACE]
+    now[0] = 1_599.0
+    await scene.relay.live_text.renew()
+    assert scene.bus.workspaces == [WORKSPACE] * 3
+    now[0] = 1_601.0
+    await scene.relay.live_text.renew()
+    assert scene.bus.workspaces == [WORKSPACE] * 3

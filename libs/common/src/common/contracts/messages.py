@@ -77,12 +77,14 @@ class JobStop(BusMessage):
 class DeltasWanted(BusMessage):
     """Tells every worker that somebody wants to see the texts of these jobs while models write them.
 
-    It holds for `seconds`; whoever still wants them says so again before.
+    It holds for `seconds`; whoever still wants them says so again before. In the workspaces, somebody has lately
+    watched texts: what a new job writes first may be wanted before anybody can say so.
     """
 
     message_type: ClassVar[str] = "deltas.wanted.v1"
 
     job_ids: list[Annotated[str, JobId]] = Field(max_length=1_000)
+    workspace_ids: list[Annotated[str, WorkspaceId]] = Field(default=[], max_length=1_000)
     seconds: float = Field(gt=0, le=60)
 
 

@@ -1,7 +1,9 @@
 """Which jobs' texts are wanted while they are written: bound on the bus, and told to workers."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 
+from common.bounded_dict import BoundedDict
 from common.contracts.deltas import deltas_key
 from common.errors import KasalError
 from common.logs import get_logger
@@ -11,7 +13,9 @@ from events.domain.ports import Bindings, WishSender
 log = get_logger(__name__)
 
 _AT_ONCE = 1_000
-"""Jobs in one message to the workers."""
+"""Jobs, or workspaces, in one message to the workers."""
+_LATELY = 600.0
+"""Seconds for which new jobs of a workspace may be watched, after somebody has watched one."""
 
 
 class WatchedTexts:
@@ -20,19 +24,27 @@ class WatchedTexts:
     Workers write deltas only while they know of a wish, and forget it soon: it is renewed.
     """
 
-    def __init__(self, bindings: Bindings, wishes: WishSender) -> None:
+    def __init__(
+        self,
+        bindings: Bindings,
+        wishes: WishSender,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._bindings = bindings
         self._wishes = wishes
         self._wanted: dict[str, Feed] = {}
+        self._clock = clock
+        self._lately: BoundedDict[str, float] = BoundedDict(_AT_ONCE)
 
     async def begin(self, feed: Feed) -> None:
         """Get the job's deltas from now on, if somebody wants them."""
         async with feed.lock:
             if feed.delta_users:
                 self._wanted[feed.key] = feed
+                self._lately[feed.workspace_id] = self._clock()
                 await self._bind(feed)
         if feed.deltas_bound:
-            await self._tell([feed.job_id])
+            await self._tell([feed.job_id], [feed.workspace_id])
 
     async def end(self, feed: Feed) -> None:
         """Stop getting the job's deltas, unless somebody still wants them."""
@@ -55,7 +67,18 @@ class WatchedTexts:
                     break
         job_ids = [feed.job_id for feed in self._wanted.values()]
         for start in range(0, len(job_ids), _AT_ONCE):
-            await self._tell(job_ids[start : start + _AT_ONCE])
+            await self._tell(job_ids[start : start + _AT_ONCE], [])
+        workspace_ids = self._recent_workspaces()
+        if workspace_ids:
+            await self._tell([], workspace_ids)
+
+    def _recent_workspaces(self) -> list[str]:
+        now = self._clock()
+        for workspace_id in {feed.workspace_id for feed in self._wanted.values()}:
+            self._lately[workspace_id] = now
+        for workspace_id in [one for one, when in self._lately.items() if now - when > _LATELY]:
+            del self._lately[workspace_id]
+        return list(self._lately)
 
     async def _bind(self, feed: Feed) -> bool:
         if not feed.deltas_bound:
@@ -66,8 +89,8 @@ class WatchedTexts:
                 log.warning("a job could not be bound", job_id=feed.job_id, reason=fault.message)
         return feed.deltas_bound
 
-    async def _tell(self, job_ids: Sequence[str]) -> None:
+    async def _tell(self, job_ids: Sequence[str], workspace_ids: Sequence[str]) -> None:
         try:
-            await self._wishes.want(job_ids)
+            await self._wishes.want(job_ids, workspace_ids)
         except KasalError as fault:
             log.warning("workers could not be told what is watched", reason=fault.message)

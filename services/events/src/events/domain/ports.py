@@ -51,8 +51,11 @@ class Bindings(Protocol):
 class WishSender(Protocol):
     """Tells workers which jobs' texts somebody wants to see while they are written."""
 
-    async def want(self, job_ids: Sequence[str]) -> None:
-        """Tell all workers; it holds for a while. Raises `Unavailable`."""
+    async def want(self, job_ids: Sequence[str], workspace_ids: Sequence[str]) -> None:
+        """Tell all workers; it holds for a while. Raises `Unavailable`.
+
+        In the workspaces, texts of jobs that begin now may be wanted, too.
+        """
 
 
 class TooSlow(Exception):  # noqa: N818 - it says what the client is

@@ -61,9 +61,11 @@ class EventsSubscription:
         """Stop getting them."""
         await self._require_queue().unbind(key)
 
-    async def want(self, job_ids: Sequence[str]) -> None:
+    async def want(self, job_ids: Sequence[str], workspace_ids: Sequence[str]) -> None:
         """Tell all workers that the jobs' texts are wanted; fulfils `WishSender`."""
-        body = DeltasWanted(job_ids=list(job_ids), seconds=_WISH_HOLDS)
+        body = DeltasWanted(
+            job_ids=list(job_ids), workspace_ids=list(workspace_ids), seconds=_WISH_HOLDS
+        )
         await self._bus.publish(WATCHING, "", replace(encode(body), persistent=False))
 
     def _require_queue(self) -> Subscription:

@@ -1,6 +1,7 @@
 """The texts that models write in one run, on their way to those who watch them being written."""
 
 import asyncio
+import time
 from dataclasses import dataclass, field
 
 from common.contracts.deltas import TextDelta, utf16_length
@@ -16,6 +17,8 @@ _BETWEEN = 0.05
 """Seconds between two deltas of a job."""
 _LONGEST = 16_000
 """Characters of one delta; the rest goes with the next."""
+_JUST_BEGUN = 3.0
+"""Seconds after a run's beginning within which those who have started it come to watch."""
 _ON_A_THREAD = 20_000
 """Characters of a text that is read on a thread: the event loop serves other runs."""
 _SHARE = 20
@@ -33,14 +36,18 @@ class LiveText:
         self._job = job
         self._sink = sink
         self._turns = 0
+        self._began = time.monotonic()
         self._waiting: dict[LiveTurn, None] = {}
         self._publishing: asyncio.Task[None] | None = None
         self._next = 0.0
 
     @property
     def watched(self) -> bool:
-        """Whether somebody watches this job's texts."""
-        return self._sink.wanted(self._job.job_id)
+        """Whether a model is to show what it writes: somebody watches, or may before it is done."""
+        if self._sink.wanted(self._job.job_id):
+            return True
+        new = time.monotonic() - self._began < _JUST_BEGUN
+        return new and self._sink.expected(self._job.workspace_id)
 
     def turn(self, task_id: str, agent: str) -> "LiveTurn":
         """Return where the text of a model's next reply goes."""
@@ -52,7 +59,9 @@ class LiveText:
         return self._turns
 
     def wake(self, turn: "LiveTurn") -> None:
-        """Note that `turn` has news."""
+        """Note that `turn` has news. Until somebody watches, nobody is told."""
+        if not self._sink.wanted(self._job.job_id):
+            return
         self._waiting[turn] = None
         if self._publishing is None:
             self._publishing = asyncio.create_task(

@@ -58,6 +58,9 @@ class DeltaSink(Protocol):
     def wanted(self, job_id: str) -> bool:
         """Return whether somebody watches the texts of this job."""
 
+    def expected(self, workspace_id: str) -> bool:
+        """Return whether somebody may soon watch a job of this workspace that begins now."""
+
     async def publish(self, workspace_id: str, delta: TextDelta) -> None:
         """Send a delta to whoever watches. Raises `Unavailable`; it is then lost."""
 
@@ -66,6 +69,9 @@ class NoDeltas:
     """A `DeltaSink` that nobody watches."""
 
     def wanted(self, _: str) -> bool:
+        return False
+
+    def expected(self, _: str) -> bool:
         return False
 
     async def publish(self, workspace_id: str, delta: TextDelta) -> None:

@@ -66,7 +66,7 @@ class WorkerConsumers:
 
     async def _wish(self, message: Message) -> None:
         wanted = decode(message, DeltasWanted)
-        self._wishes.note(wanted.job_ids, wanted.seconds)
+        self._wishes.note(wanted.job_ids, wanted.seconds, wanted.workspace_ids)
 
     def _adapt(self) -> None:
         """Pause or resume the consumer as the free places require."""

@@ -16,6 +16,9 @@ class BusDeltas:
     def wanted(self, job_id: str) -> bool:
         return self._wishes.wanted(job_id)
 
+    def expected(self, workspace_id: str) -> bool:
+        return self._wishes.expected(workspace_id)
+
     async def publish(self, workspace_id: str, delta: TextDelta) -> None:
         message = Message(
             DELTA_MESSAGE_TYPE,

@@ -18,8 +18,9 @@ from executor.models.offline import OfflineModel
 class Watchers:
     """A sink that keeps what is published."""
 
-    def __init__(self, *, watched=True):
+    def __init__(self, *, watched=True, expected=False):
         self.watched = watched
+        self.expects = expected
         self.deltas = []
         self.away = False
         self.news = asyncio.Event()
@@ -27,6 +28,10 @@ class Watchers:
     def wanted(self, job_id):
         assert job_id == "job_1"
         return self.watched
+
+    def expected(self, workspace_id):
+        assert workspace_id == "ws_1"
+        return self.expects
 
     async def publish(self, workspace_id, delta):
         assert workspace_id == "ws_1"
@@ -239,3 +244,30 @@ async def test_the_offline_model_writes_slowly_for_watchers_and_says_the_same():
     shown = "".join(delta.text for delta in watchers.deltas)
     assert texts[True].startswith(shown)
     assert shown
+
+
+async def test_who_comes_while_the_first_text_is_written_gets_all_of_it(monkeypatch):
+    watchers = Watchers(watched=False, expected=True)
+    seen = []
+
+    async def script(listener):
+        seen.append(listener.watched)
+        if len(seen) > 1:
+            return "Later"
+        listener.on_request()
+        draft = Draft()
+        draft.add("One")
+        listener.on_text(draft)
+        await asyncio.sleep(0.01)
+        assert watchers.deltas == []
+        watchers.watched = True
+        draft.add(" two")
+        listener.on_text(draft)
+        await watchers.next()
+        watchers.watched = False
+        monkeypatch.setattr(module, "_JUST_BEGUN", 0.0)
+        return "One two"
+
+    await run(script, watchers, tasks=2)
+    assert [(delta.offset, delta.text) for delta in watchers.deltas] == [(0, "One two")]
+    assert seen == [True, False]

@@ -18,16 +18,28 @@ class Wishes:
         self._clock = clock
         self._until: BoundedDict[str, float] = BoundedDict(_MOST)
 
-    def note(self, job_ids: Sequence[str], seconds: float) -> None:
-        """Note that the texts of these jobs are wanted for so long."""
+    def note(
+        self, job_ids: Sequence[str], seconds: float, workspace_ids: Sequence[str] = ()
+    ) -> None:
+        """Note that the texts of these jobs are wanted for so long.
+
+        The texts of these workspaces' new jobs are expected to be.
+        """
         until = self._clock() + seconds
-        for job_id in job_ids:
-            self._until[job_id] = until
+        for name in (*job_ids, *workspace_ids):  # ids of both kinds differ in their prefixes
+            self._until[name] = until
         self._drop_expired()
 
     def wanted(self, job_id: str) -> bool:
         """Return whether somebody wants the texts of this job."""
-        until = self._until.get(job_id)
+        return self._holds(job_id)
+
+    def expected(self, workspace_id: str) -> bool:
+        """Return whether texts of the workspace's new jobs may be wanted before anybody says so."""
+        return self._holds(workspace_id)
+
+    def _holds(self, name: str) -> bool:
+        until = self._until.get(name)
         return until is not None and self._clock() < until
 
     def _drop_expired(self) -> None:

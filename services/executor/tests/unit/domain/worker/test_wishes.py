@@ -36,3 +36,13 @@ def test_what_has_run_out_is_forgotten_and_the_rest_is_bounded(monkeypatch):
     wishes.note([f"job_{n}" for n in range(100)], 10)
     assert len(wishes._until) == 50
     assert wishes.wanted("job_99")
+
+
+def test_new_jobs_of_a_workspace_are_expected_to_be_watched_for_a_while():
+    clock = Clock()
+    wishes = Wishes(clock)
+    wishes.note(["job_1"], 10, ["ws_1"])
+    assert wishes.expected("ws_1")
+    assert not wishes.expected("ws_2")
+    clock.now += 11
+    assert not wishes.expected("ws_1")
