@@ -120,7 +120,7 @@ async def _replies(endpoint: StreamingModel, live: LiveText | None, count: int) 
         await models.close()
 
 
-async def _watched(endpoint: StreamingModel) -> tuple[float, _Client]:
+async def _measure_watched(endpoint: StreamingModel) -> tuple[float, _Client]:
     telemetry, wishes, client = Telemetry("bench"), Wishes(), _Client()
     bus = InProcessBus(InProcessBroker(), telemetry)
     await bus.start()
@@ -147,7 +147,7 @@ def _job() -> Job:
     return Job(_JOB, _WORKSPACE, "crew_bench", 1, {}, snapshot, [])
 
 
-async def _proxied(endpoint: StreamingModel) -> tuple[float, _Client]:
+async def _measure_proxy(endpoint: StreamingModel) -> tuple[float, _Client]:
     client = _Client()
     async with httpx2.AsyncClient(timeout=30) as http:
 
@@ -165,7 +165,9 @@ async def _proxied(endpoint: StreamingModel) -> tuple[float, _Client]:
         return _cpu() - began, client
 
 
-async def _unwatched(endpoint: StreamingModel, *, with_live_text: bool) -> tuple[float, int, int]:
+async def _measure_unwatched(
+    endpoint: StreamingModel, *, with_live_text: bool
+) -> tuple[float, int, int]:
     """Return the CPU, the requests, and the messages on the bus of replies that nobody watches."""
     telemetry, client = Telemetry("bench"), _Client()
     bus = InProcessBus(InProcessBroker(), telemetry)
@@ -176,9 +178,9 @@ async def _unwatched(endpoint: StreamingModel, *, with_live_text: bool) -> tuple
 
     await (await bus.subscribe(EVENTS, handle)).bind("#")
     live = LiveText(_job(), BusDeltas(bus, Wishes())) if with_live_text else None
-    before = await endpoint.asked()
+    before = await endpoint.count()
     used = await _replies(endpoint, live, _UNWATCHED)
-    asked = await endpoint.asked() - before
+    asked = await endpoint.count() - before
     await bus.close()
     telemetry.close()
     return used, asked, client.messages
@@ -188,7 +190,7 @@ _Measure = Callable[[StreamingModel], Awaitable[tuple[float, _Client]]]
 
 
 async def _measure(report: Report, rounds: int) -> None:
-    sides: dict[str, _Measure] = {"Kasal": _watched, "a bare proxy": _proxied}
+    sides: dict[str, _Measure] = {"Kasal": _measure_watched, "a bare proxy": _measure_proxy}
     cpu: dict[str, list[float]] = {side: [] for side in sides}
     late: dict[str, list[float]] = {side: [] for side in sides}
     messages: dict[str, list[float]] = {side: [] for side in sides}
@@ -200,8 +202,8 @@ async def _measure(report: Report, rounds: int) -> None:
                 cpu[side].append(used / (_REPLIES * PIECES) * 1e6)
                 messages[side].append(client.messages / (_REPLIES + 1))
                 late[side].append(statistics.median(client.late) * 1e3)
-            without, asked, none = await _unwatched(endpoint, with_live_text=False)
-            beside, asked_too, sent = await _unwatched(endpoint, with_live_text=True)
+            without, asked, none = await _measure_unwatched(endpoint, with_live_text=False)
+            beside, asked_too, sent = await _measure_unwatched(endpoint, with_live_text=True)
             if (asked, none) != (asked_too, sent):
                 raise SystemExit("a job that nobody watches makes other requests or messages")
             ratios.append(beside / without)

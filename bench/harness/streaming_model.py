@@ -37,7 +37,7 @@ class StreamingModel:
         self._process.terminate()
         await self._process.wait()
 
-    async def asked(self) -> int:
+    async def count(self) -> int:
         """Return how many replies have been asked for."""
         async with ClientSession() as http, http.get(f"{self.url}/asked") as answer:
             return int(await answer.text())
@@ -64,23 +64,23 @@ async def _stream(request: web.Request) -> web.StreamResponse:
 
 
 async def _serve() -> None:
-    count = 0
+    asked = 0
 
     async def reply(request: web.Request) -> web.StreamResponse:
-        nonlocal count
-        count += 1
+        nonlocal asked
+        asked += 1
         if (await request.json()).get("stream"):
             return await _stream(request)
         message = {"role": "assistant", "content": "@0.0 " * PIECES}
         choice = {"message": message, "finish_reason": "stop"}
         return web.json_response(_body(choice, usage=_USAGE))
 
-    async def asked(_: web.Request) -> web.Response:
-        return web.Response(text=str(count))
+    async def tell_count(_: web.Request) -> web.Response:
+        return web.Response(text=str(asked))
 
     app = web.Application()
     app.router.add_post("/v1/chat/completions", reply)
-    app.router.add_get("/v1/asked", asked)
+    app.router.add_get("/v1/asked", tell_count)
     runner = web.AppRunner(app)
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
