@@ -1,6 +1,7 @@
 """A reply's text while its model writes it, as far as it may be shown."""
 
 import re
+from collections import deque
 
 from executor.models.thinking import without_thoughts
 
@@ -26,7 +27,7 @@ class Draft:
         self.written = 0
         """How many characters there are, thoughts included."""
         self._prompt = prompt
-        self._pieces: list[str] = []
+        self._pieces: deque[str] = deque()
         self._text = ""
         self._marked = False
 
@@ -36,9 +37,11 @@ class Draft:
         self._pieces.append(piece)
 
     def visible(self) -> str:
-        """Return the text that may be shown now; takes time in the length of the text."""
-        news = "".join(self._pieces)
-        self._pieces.clear()
+        """Return the text that may be shown now; takes time in the length of the text.
+
+        It may be called on a thread while pieces are added on another.
+        """
+        news = "".join(self._pieces.popleft() for _ in range(len(self._pieces)))
         self._text += news
         text = self._text
         if self._prompt is not None:

@@ -9,9 +9,15 @@ import json
 import pytest
 from aiohttp import web
 
+from executor.domain.meters import NoMeters
 from executor.models import client as client_module
+from executor.models.connections import Access
 from executor.models.dialogue import Finish
 from executor.models.model import ModelFault, SilentListener
+from executor.models.patience import ModelPatience
+from executor.models.providers import anthropic
+from executor.models.remote import RemoteModel
+from executor.tools.spec import ToolSpec
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
@@ -152,8 +158,6 @@ async def test_a_stream_that_does_not_end_is_cut_off(server, model, talk, monkey
     await runner.setup()
     await web.TCPSite(runner, "127.0.0.1", 0).start()
     from executor.models.catalogue import Models, ModelSettings
-    from executor.models.connections import Access
-    from executor.models.patience import ModelPatience
 
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     settings = ModelSettings(
@@ -167,3 +171,64 @@ async def test_a_stream_that_does_not_end_is_cut_off(server, model, talk, monkey
     finally:
         await models.close()
         await runner.cleanup()
+
+
+LOOK = ToolSpec("look", "Looks", {"type": "object", "properties": {"q": {"type": "integer"}}})
+
+
+def sse(*events):
+    lines = [f"event: {data['type']}\ndata: {json.dumps(data)}\n\n" for data in events]
+    return (200, "".join(lines).encode(), {"Content-Type": "text/event-stream"})
+
+
+def _anthropic_events():
+    message = {
+        "id": "m1", "type": "message", "role": "assistant", "model": "claude-haiku-4-5",
+        "stop_reason": None, "stop_sequence": None,
+    }  # fmt: skip
+    call = {"type": "tool_use", "id": "t1", "name": "look", "input": {"q": 1}}
+    whole = {
+        **message,
+        "content": [{"type": "text", "text": "Tea \U0001f375 first"}, call],
+        "stop_reason": "tool_use",
+        "usage": {"input_tokens": 11, "output_tokens": 7},
+    }
+    start = {**message, "content": [], "usage": {"input_tokens": 11, "output_tokens": 1}}
+
+    def block(index, begin, *deltas):
+        yield {"type": "content_block_start", "index": index, "content_block": begin}
+        for delta in deltas:
+            yield {"type": "content_block_delta", "index": index, "delta": delta}
+        yield {"type": "content_block_stop", "index": index}
+
+    texts = [{"type": "text_delta", "text": text} for text in ("Tea \U0001f375", " first")]
+    halves = [{"type": "input_json_delta", "partial_json": text} for text in ('{"q"', ": 1}")]
+    ended = {"stop_reason": "tool_use", "stop_sequence": None}
+    return whole, sse(
+        {"type": "message_start", "message": start},
+        *block(0, {"type": "text", "text": ""}, *texts),
+        *block(1, {**call, "input": {}}, *halves),
+        {"type": "message_delta", "delta": ended, "usage": {"output_tokens": 7}},
+        {"type": "message_stop"},
+    )
+
+
+async def test_anthropics_streams_give_the_same_reply(server, talk, monkeypatch):
+    whole, pieces = _anthropic_events()
+    # The library may stream by itself, even for those who want the whole.
+    server.answers = [lambda asked: pieces if asked.get("stream") else whole]
+    server.strict = False
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url.removesuffix("/v1"))
+    connection = anthropic.connect(Access(key="k"), 5)
+    native = connection.model("claude-haiku-4-5")
+    model = RemoteModel("claude", native, ModelPatience(tries=1), NoMeters(), connection.traits)
+    watcher = Watcher()
+    try:
+        plain = await model.request(talk(), [LOOK])
+        live = await model.request(talk(), [LOOK], watcher)
+    finally:
+        await connection.close()
+    assert live == plain
+    assert live.calls[0].arguments == {"q": 1}
+    assert (live.tokens.input, live.tokens.output) == (11, 7)
+    assert watcher.seen == ["Tea \U0001f375", "Tea \U0001f375 first"]

@@ -1,5 +1,7 @@
 """What may be shown of a text that is still being written."""
 
+import threading
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -50,3 +52,22 @@ def test_half_a_character_waits_for_its_other_half():
     assert shown(["Tea \ud83c", "\udf75!"]) == ["Tea ", "Tea \U0001f375!"]
     assert shown(["\ud83c", "x"]) == ["", "?x"]
     assert join_surrogates("\ud83c\udf75") == "\U0001f375"
+
+
+def test_no_piece_is_lost_that_is_added_while_the_text_is_read():
+    draft, seen = Draft(), []
+    done = threading.Event()
+
+    def read():
+        while not done.is_set():
+            seen.append(draft.visible())
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(20_000):
+        draft.add(chr(97 + number % 26))
+    done.set()
+    reader.join()
+    whole = "".join(chr(97 + number % 26) for number in range(20_000))
+    assert draft.visible() == whole
+    assert all(whole.startswith(text) for text in seen)
