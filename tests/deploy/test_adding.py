@@ -42,7 +42,7 @@ from executor.tools.toolbox import Toolbox
 async def main():
     toolbox = Toolbox(ToolSettings(Path(".")), None)
     tool = toolbox.tool(ToolSnapshot(name="length"))
-    print(BUILT_IN_TOOLS[-1].description, len(BUILT_IN_BY_NAME))
+    print(BUILT_IN_TOOLS[-1].description, BUILT_IN_BY_NAME["length"].name)
     print(await tool.call({"text": "four"}, Call("ws", "job", "task", 1)))
     await toolbox.close()
 
@@ -177,7 +177,7 @@ def copy(tmp_path: Path) -> Copy:
 def test_a_module_is_all_that_a_built_in_tool_needs(copy: Copy) -> None:
     copy.add("services/executor/src/executor/tools/built_in/length.py", TOOL)
     copy.run(str(ROOT / "tools/built_in.py"))
-    assert copy.run("-c", TOOL_TRIED).splitlines() == ["Count letters 5", "4"]
+    assert copy.run("-c", TOOL_TRIED).splitlines() == ["Count letters length", "4"]
 
 
 def test_a_module_is_all_that_a_model_provider_needs(copy: Copy) -> None:

@@ -79,10 +79,13 @@ class File:
             raise
 
     def close(self) -> None:
-        """Carry out what waits, in bounded time, and close. Calls after it get `AutoReconnect`."""
-        self.reads.close()
-        self.writes.close()
-        for thread in (self._writer, self._reader):
+        """Carry out what waits, in bounded time, and close. Calls after it get `AutoReconnect`.
+
+        The writer ends last: SQLite moves the log into the file when the last connection closes, and a
+        reader's connection may not write.
+        """
+        for line, thread in ((self.reads, self._reader), (self.writes, self._writer)):
+            line.close()
             if not thread.join(_CLOSING):
                 log.error("a file did not close in time", path=str(self.path), seconds=_CLOSING)
 
