@@ -96,7 +96,7 @@ async def user(
     settings = Settings(data_dir=tmp_path, demo=False)
     known = Secrets(secrets.token_hex(16), secrets.token_hex(16))
     async with (
-        Platform(settings, known, mongo_url, entry, None),
+        Platform(settings, known, entry, None, mongo_url=mongo_url),
         aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http,
     ):
         somebody = User(RunningPlatform("here", base, tmp_path, ScriptedModel()), http)

@@ -45,7 +45,8 @@ class Platform:
     """The running platform. `entry` is the bound socket the gateway answers on.
 
     `prepare` is called when all services but the gateway run, so that what it creates exists before the
-    platform is ready.
+    platform is ready. With `mongo_url` the databases are that server's; otherwise they are files in the data
+    folder.
     """
 
     def __init__(
@@ -55,8 +56,10 @@ class Platform:
         entry: socket.socket,
         metrics: socket.socket | None,
         prepare: Callable[["Platform"], Awaitable[None]] | None = None,
+        mongo_url: str | None = None,
     ) -> None:
         self._prepare = prepare
+        self._mongo_url = mongo_url
         self.backends = InProcessBackends(durable=settings.durable)
         self._settings = settings
         self._entry = entry
@@ -87,7 +90,7 @@ class Platform:
     def _shared_settings(self, secrets: Secrets) -> Mapping[str, Any]:
         urls = {f"{name}_url": f"unix://{self._sockets / name}.sock" for name in inner_services()}
         return {
-            "mongo_url": databases_url(self._settings.data_dir),
+            "mongo_url": self._mongo_url or databases_url(self._settings.data_dir),
             "amqp_url": "memory://",
             "redis_url": "memory://",
             "service_secret": secrets.service_secret,
@@ -101,7 +104,8 @@ class Platform:
         }
 
     async def _start(self) -> None:
-        await self._open_databases()
+        if self._mongo_url is None:
+            await self._open_files()
         executor_settings = load(executor.config.Settings, **self._given)
         self.apps = {name: self._build(name) for name in inner_services()}
         for name, app in self.apps.items():
@@ -122,7 +126,7 @@ class Platform:
         self._serve_metrics(door.state.telemetry, worker.telemetry)
         await self._wait_until_started()
 
-    async def _open_databases(self) -> None:
+    async def _open_files(self) -> None:
         """Open the file of each service, so that a faulty one refuses the start in one line."""
         settings = load(MongoSettings, **self._given)
         files = {one: database_file(self._settings.data_dir, one) for one in keeping_services()}
