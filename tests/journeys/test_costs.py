@@ -75,8 +75,9 @@ _LOOKS = {
     "executor: distinct executions(open, owner)",
     "executor: distinct executions(open, owner, status)",
     "executor: aggregate executions(open, owner, status)",
+    "executor: find questions(expires, expires_at)",
 }
-"""Looks for jobs that nobody looks after: so many a second, whatever is done."""
+"""Looks for jobs that nobody looks after, and for questions whose time is up: so many a second, whatever is done."""
 _NOT_A_JOBS = {"workers", "schema", "marks"}
 """Collections; of the jobs, one in 128 is marked."""
 
