@@ -9,6 +9,7 @@ from executor.domain.log.execution import Execution
 from executor.store import counters
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
+from executor.store.migrations import indexes
 
 
 def ending(job_id: str) -> Ending:
@@ -17,7 +18,9 @@ def ending(job_id: str) -> Ending:
 
 async def test_however_many_crews_there_are_few_are_remembered(store_database, monkeypatch):
     monkeypatch.setattr(counters, "_REMEMBERED", 3)
-    made = MongoCounters(store_database("executor"))
+    database = store_database("executor")
+    await indexes(database)
+    made = MongoCounters(database)
     for number in range(9):
         await made.count("ws_1", f"crew_{number}", [ending(f"job_{number}")])
     assert list(made._since_pruned) == ["ws_1:crew_6", "ws_1:crew_7", "ws_1:crew_8"]
@@ -27,7 +30,7 @@ async def test_however_many_crews_there_are_few_are_remembered(store_database, m
 
 async def test_closed_jobs_are_taken_off_the_list_now_and_then(store_database, monkeypatch):
     monkeypatch.setattr(counters, "_PRUNE_EVERY", 3)
-    monkeypatch.setattr(counters, "_KEPT", timedelta(0))
+    monkeypatch.setattr(counters, "_KEPT", timedelta(seconds=-1))  # all are old enough
     executions = MongoExecutions(store_database("executor"))
     made = MongoCounters(store_database("executor"))
     for number in range(5):
