@@ -1,11 +1,15 @@
 """A memory is stored whole, and read in part where a part is enough."""
 
+import itertools
 from datetime import timedelta
 from typing import Any
+
+import pytest
 
 from common.contracts.memory import shelf_of
 from common.times import utc_now
 from crews.domain.memory import Entry, Memory
+from crews.store import memories as memories_store
 from crews.store.memories import MongoMemories
 
 
@@ -26,7 +30,11 @@ async def test_the_newest_entries_make_the_same_snapshot(store_database: Any) ->
     assert await memories.newest("crew_none") is None
 
 
-async def test_a_crew_has_only_so_many_keys(store_database: Any) -> None:
+async def test_a_crew_has_only_so_many_keys(
+    store_database: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    began, seconds = utc_now(), itertools.count()
+    monkeypatch.setattr(memories_store, "utc_now", lambda: began + timedelta(seconds=next(seconds)))
     memories = MongoMemories(store_database("crews"), key_limit=2)
     places = [shelf_of("customer_id", one) for one in ("ann", "bob", "cem")]
     for place in places[:2]:
