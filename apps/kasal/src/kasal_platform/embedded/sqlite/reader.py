@@ -1,7 +1,6 @@
 """The thread that reads from a file: long queries take turns with short ones."""
 
 import sqlite3
-import threading
 from collections import deque
 from collections.abc import Callable
 from types import GeneratorType
@@ -9,12 +8,10 @@ from typing import Any, Protocol
 
 from pymongo.errors import OperationFailure, PyMongoError
 
-from common.logs import get_logger
-from kasal_platform.embedded.sqlite.calls import Answer, QueuedWork, WorkLine
+from kasal_platform.embedded.sqlite.calls import Answer, QueuedWork
 from kasal_platform.embedded.sqlite.errors import pymongo_error
 from kasal_platform.embedded.sqlite.reading import View
-
-log = get_logger(__name__)
+from kasal_platform.embedded.sqlite.thread import Connected, FileThread
 
 _MOST_TOGETHER = 64
 _PLAN_KILLED = 175
@@ -23,55 +20,23 @@ _PLAN_KILLED = 175
 _Turn = tuple[QueuedWork, "GeneratorType[Any, Any, Any] | None"]
 
 
-class Source(Protocol):
+class Source(Connected, Protocol):
     """Where a reader gets its views from."""
-
-    connection: sqlite3.Connection
 
     def view(self) -> View: ...
 
 
-class Reader:
+class Reader(FileThread[Source]):
     """Answers queries. A call's work takes a `View` and returns the answer, or a generator of its slices."""
 
     def __init__(self, open_source: Callable[[], Source], path: object) -> None:
-        self.line = WorkLine()
+        super().__init__("reader", path)
         self._open_source = open_source
-        self._path = path
-        self._thread = threading.Thread(target=self._run, name=f"reader of {path}", daemon=True)
-        self._opened = threading.Event()
-        self._fault: BaseException | None = None
 
-    def start(self) -> None:
-        """Open the file and begin. Raises what opening raises."""
-        self._thread.start()
-        self._opened.wait()
-        if self._fault is not None:
-            raise self._fault
+    def _open(self) -> Source:
+        return self._open_source()
 
-    def join(self, timeout: float) -> bool:
-        """Wait for the end of a closed line; say whether it came within `timeout` seconds."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            source = self._open_source()
-        except BaseException as fault:  # noqa: BLE001 - raised again in the thread that starts it
-            self._fault = fault
-            return
-        finally:
-            self._opened.set()
-        try:
-            self._work(source)
-        except Exception:
-            log.exception("a thread of a database has ended", path=str(self._path))
-        finally:
-            self.line.fail_rest()
-            source.connection.close()
-
-    def _work(self, source: Source) -> None:
+    def _work(self, opened: Source) -> None:
         turns: deque[_Turn] = deque()
         while True:
             if not turns:
@@ -86,7 +51,7 @@ class Reader:
                 if call.is_given_up:
                     answers.append((call, None, None))
                     continue
-                answer, going_on = self._turn(source, call, slices)
+                answer, going_on = self._turn(opened, call, slices)
                 if going_on is not None:
                     turns.append((call, going_on))
                 else:

@@ -1,16 +1,16 @@
 """The only thread that writes to a file: it commits together what arrived while it was at work."""
 
 import sqlite3
-import threading
 import time
 from collections.abc import Callable, Sequence
 from queue import Empty
 from typing import Any
 
 from common.logs import get_logger
-from kasal_platform.embedded.sqlite.calls import Answer, QueuedWork, WorkLine
+from kasal_platform.embedded.sqlite.calls import Answer, QueuedWork
 from kasal_platform.embedded.sqlite.errors import pymongo_error
 from kasal_platform.embedded.sqlite.session import WriteSession
+from kasal_platform.embedded.sqlite.thread import FileThread
 
 log = get_logger(__name__)
 
@@ -24,7 +24,7 @@ MORE = object()
 Work = Callable[[WriteSession], Any]
 
 
-class Writer:
+class Writer(FileThread[WriteSession]):
     """Runs operations in groups: each whole or not at all, and none answered before all are in the file."""
 
     def __init__(
@@ -35,49 +35,19 @@ class Writer:
         chore: Work,
         every: float,
     ) -> None:
-        self.line = WorkLine()
+        super().__init__("writer", path)
         self._open_session = open_session
-        self._path = path
         self._published = published
         self._chore = chore
         self._every = every
         self._going_on: list[QueuedWork] = []
-        self._thread = threading.Thread(target=self._run, name=f"writer of {path}", daemon=True)
-        self._opened = threading.Event()
-        self._fault: BaseException | None = None
         self.failing: BaseException | None = None
         """Why the last group could not be written, None if it was."""
 
-    def start(self) -> None:
-        """Open the file and begin. Raises what opening raises."""
-        self._thread.start()
-        self._opened.wait()
-        if self._fault is not None:
-            raise self._fault
+    def _open(self) -> WriteSession:
+        return self._open_session()
 
-    def join(self, timeout: float) -> bool:
-        """Wait for the end of a closed line; say whether it came within `timeout` seconds."""
-        if self._thread.ident is not None:
-            self._thread.join(timeout)
-        return not self._thread.is_alive()
-
-    def _run(self) -> None:
-        try:
-            session = self._open_session()
-        except BaseException as fault:  # noqa: BLE001 - raised again in the thread that starts it
-            self._fault = fault
-            return
-        finally:
-            self._opened.set()
-        try:
-            self._work(session)
-        except Exception:
-            log.exception("a thread of a database has ended", path=str(self._path))
-        finally:
-            self.line.fail_rest()
-            session.connection.close()
-
-    def _work(self, session: WriteSession) -> None:
+    def _work(self, opened: WriteSession) -> None:
         next_chore = time.monotonic() + self._every
         while True:
             if time.monotonic() >= next_chore:
@@ -94,7 +64,7 @@ class Writer:
                     return
                 group = [call]
             group += self.line.more(MOST_TOGETHER, MOST_BYTES)
-            self.line.answer(self._perform(session, group))
+            self.line.answer(self._perform(opened, group))
 
     def _perform(self, session: WriteSession, group: Sequence[QueuedWork]) -> list[Answer]:
         given_up: list[Answer] = [(call, None, None) for call in group if call.is_given_up]
