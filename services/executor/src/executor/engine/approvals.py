@@ -143,12 +143,15 @@ class Approvals:
         decided = self._record.decided.get(call.number)
         if decided is not None:
             return _answer_text(decided)
-        schema = arguments.get("response_schema")
+        schema, choices = arguments.get("response_schema"), arguments.get("choices")
+        if schema is not None and choices:
+            return FailedResult(
+                "Error: give `choices` for one of a few texts or `response_schema` for another value, not both."
+            )
         if schema is not None:
             fault = await beside_the_loop(partial(schema_fault, schema))
             if fault is not None:
                 return FailedResult(f"Error: this response_schema cannot be used: {fault}")
-        choices = arguments.get("choices")
         raise self._shared.asking.ask(
             QuestionDraft(
                 "question",

@@ -191,26 +191,47 @@ async def test_a_coworker_asks_too(stage, pays, kit):
 async def test_an_agent_asks_a_person_and_reads_the_answer(stage, kit):
     stage.drawer.tools = {"ask_person": None}
     schema = {"type": "object", "required": ["amount"]}
-    wanted = {"prompt": "How much?", "response_schema": schema, "choices": ["a", "b"]}
+    wanted = {"prompt": "How much?", "response_schema": schema}
     stage.script.say = lambda _model, dialogue, _tools: (
         dialogue.results()[-1].text if dialogue.turns else kit.calls(("ask_person", wanted))
     )
     crew = kit.crew(1, tools_1=["ask_person"])
     events = await stage.run(crew)
     asked = events[-1].body
-    assert (asked.kind, asked.prompt, asked.choices) == ("question", "How much?", ["a", "b"])
-    assert asked.response_schema == schema
+    assert (asked.kind, asked.prompt, asked.response_schema) == ("question", "How much?", schema)
     said = answered(events, asked, "answered", input={"amount": 5})
     assert (await stage.run(crew, said))[-1].body == ExecutionComplete(result='{"amount": 5}')
     said = answered(events, asked, "rejected", comment="Ask Ada")
     assert (await stage.run(crew, said))[-1].body.result.endswith("and said: Ask Ada")
 
 
-async def test_a_schema_that_cannot_be_used_is_told_to_the_agent(stage, kit):
+async def test_an_agent_asks_a_person_to_choose(stage, kit):
     stage.drawer.tools = {"ask_person": None}
-    wanted = {"prompt": "?", "response_schema": {"type": "nothing"}}
+    wanted = {"prompt": "Which?", "choices": ["a", "b"]}
+    stage.script.say = lambda _model, dialogue, _tools: (
+        dialogue.results()[-1].text if dialogue.turns else kit.calls(("ask_person", wanted))
+    )
+    crew = kit.crew(1, tools_1=["ask_person"])
+    events = await stage.run(crew)
+    asked = events[-1].body
+    assert (asked.kind, asked.choices) == ("question", ["a", "b"])
+    said = answered(events, asked, "answered", input="b")
+    assert (await stage.run(crew, said))[-1].body == ExecutionComplete(result="b")
+
+
+@pytest.mark.parametrize(
+    ("asked_for", "told"),
+    [
+        ({"response_schema": {"type": "nothing"}}, "response_schema cannot be used"),
+        ({"response_schema": {"type": "object"}, "choices": ["a", "b"]}, "not both"),
+        ({"response_schema": {}, "choices": ["a", "b"]}, "not both"),
+    ],
+)
+async def test_what_no_answer_could_meet_is_told_to_the_agent(stage, kit, asked_for, told):
+    stage.drawer.tools = {"ask_person": None}
+    wanted = {"prompt": "?", **asked_for}
     stage.script.say = lambda _model, dialogue, _tools: (
         dialogue.results()[-1].text if dialogue.turns else kit.calls(("ask_person", wanted))
     )
     events = await stage.run(kit.crew(1, tools_1=["ask_person"]))
-    assert "response_schema cannot be used" in events[-1].body.result
+    assert told in events[-1].body.result
