@@ -77,6 +77,8 @@ _KEPT = {
     "accept_invitation": {"member_id": "id"},
 }
 """What is kept of an answer, besides the id of what was made: variable and field."""
+_GIVEN = {"n": "3"}
+"""Variables that nothing makes, with their values."""
 _MAKES_LATER = {"add_member"}
 """Its answer has no id yet of what the path below it is about."""
 
@@ -85,8 +87,9 @@ _ALSO = {
     "stop_execution": [409],
     "answer_execution": [409],
     "update_plan": [403],
+    "get_call": [404],
 }
-"""Statuses that are right too: no letter with a token has been read, a quick job is over before it can be stopped, none of the demo's waits
+"""Statuses that are right too: no letter with a token has been read, a job may not have come to its first call, a quick job is over before it can be stopped, none of the demo's waits
 for an answer, and an operator may keep plans to himself."""
 
 
@@ -110,7 +113,7 @@ def collection(document: Json) -> Json:
             _pair("rootUrl", "http://localhost:8000"),
             _pair("email", "user@example.com"),
             _pair("password", "secure_password"),
-            *(_pair(name, "") for name in _variables(captures)),
+            *(_pair(name, _GIVEN.get(name, "")) for name in _variables(captures)),
         ],
         "item": [
             {"name": name, "item": [item for _, item in sorted(items, key=lambda i: i[0])]}
@@ -126,7 +129,7 @@ def _pair(key: str, value: str) -> Json:
 
 def _variables(captures: dict[str, Json]) -> list[str]:
     kept = {name: None for fields in captures.values() for name in fields}
-    return sorted(kept)
+    return sorted({**kept, **_GIVEN})
 
 
 def _order(path: str, method: str, name: str) -> tuple[int, ...]:

@@ -25,6 +25,7 @@ from common.storage.ports import Database, OpenDatabase
 from common.telemetry import Telemetry
 from common.web.http import create_app
 from executor.config import Settings
+from executor.domain.api.calls import Calls
 from executor.domain.api.census import EVERY, CensusTaker
 from executor.domain.api.control import Control
 from executor.domain.api.inbox import Inbox
@@ -48,7 +49,7 @@ from executor.peers.crews import CrewsOverHttp
 from executor.process.late_engine import LateEngine
 from executor.process.meters import OpenTelemetryMeters
 from executor.process.worker import WorkerProcess
-from executor.routes import analytics, executions, internal, questions
+from executor.routes import analytics, calls, executions, internal, questions
 from executor.routes.use_cases import ExecutorUseCases
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
@@ -127,7 +128,13 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app = create_app(
         SERVICE,
         telemetry=held.telemetry,
-        routers=[executions.router, questions.router, analytics.router, internal.router],
+        routers=[
+            executions.router,
+            calls.router,
+            questions.router,
+            analytics.router,
+            internal.router,
+        ],
         lifespan=lambda _: _api_running(settings, held, store, settlement, outbox, census),
         checks=held.checks(),
         needed=_NEEDED,
@@ -140,6 +147,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         Control(store, outbox, settlement, meters),
         Reading(store, MongoExecutionLists(held.database), counters),
         Inbox(MongoQuestions(held.database)),
+        Calls(store),
         IdempotencyKeys(),
     )
     return app

@@ -65,6 +65,7 @@ class Configuration(_Part):
     on_unknown_outcome: UnknownOutcome = "fail"
     max_items: int = Field(default=100, ge=1, le=1_000)
     items_at_once: int = Field(default=8, ge=1, le=50)
+    keep_prompts: bool = True
     verbose: bool = False
 
 

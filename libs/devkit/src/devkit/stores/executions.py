@@ -18,6 +18,18 @@ from executor.domain.log.execution import READS, Execution, JobStep
 from executor.domain.log.records import Record
 
 
+def _beginning(
+    traces: Mapping[int, Record], after: int, upto: int, most_bytes: int
+) -> list[Record]:
+    found: list[Record] = []
+    for seq in sorted(seq for seq in traces if after < seq <= upto):
+        most_bytes -= traces[seq].size
+        if found and most_bytes < 0:
+            break
+        found.append(traces[seq])
+    return found
+
+
 class MemoryExecutions(MemoryReceipts):
     """Fulfils `Executions` and `ExecutionLists`. `writes` counts the calls that change something."""
 
@@ -92,14 +104,13 @@ class MemoryExecutions(MemoryReceipts):
     async def traced_records(
         self, job_id: str, after: int, upto: int, most_bytes: int
     ) -> list[Record]:
-        traces = self.traces[job_id]
-        found: list[Record] = []
-        for seq in sorted(seq for seq in traces if after < seq <= upto):
-            most_bytes -= len(traces[seq].frame)
-            if found and most_bytes < 0:
-                break
-            found.append(traces[seq].public())
-        return found
+        traced = {seq: record.public() for seq, record in self.traces[job_id].items()}
+        return _beginning(traced, after, upto, most_bytes)
+
+    async def whole_records(
+        self, job_id: str, after: int, upto: int, most_bytes: int
+    ) -> list[Record]:
+        return _beginning(self.traces[job_id], after, upto, most_bytes)
 
     async def clear_tail(self, execution: Execution) -> None:
         self.writes += 1

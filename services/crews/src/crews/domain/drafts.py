@@ -139,6 +139,11 @@ class ConfigurationDraft(CatalogInput):
         description="How many entries of such a list are worked on at the same time",
         examples=[8],
     )
+    keep_prompts: bool = Field(
+        default=True,
+        description="Whether runs keep what they send to models and tools, for GET /executions/{job_id}/calls/{n}",
+        examples=[False],
+    )
     verbose: bool = False
 
 

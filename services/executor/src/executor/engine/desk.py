@@ -1,6 +1,7 @@
 """Works on one task: asks models and calls tools, or replays what the history holds."""
 
 import asyncio
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from executor.engine import spans
 from executor.engine.approvals import Approvals
 from executor.engine.faults import CallPlace, NeedsInput, QuestionDraft, RunFault
 from executor.engine.ports import Tool
+from executor.engine.requests import Request, addition, seconds
 from executor.engine.shared import Shared, as_run_fault
 from executor.engine.together import Together
 from executor.engine.trace import NumberedCall, shorten
@@ -76,10 +78,14 @@ class Desk:
             async with self.shared.reserve.set_aside(model, dialogue, specs, self.task.id) as need:
                 # Otherwise a crash could lose the previous reply, and both would be requested again.
                 await self.shared.trace.flush_replies()
+                begun = time.perf_counter()
                 with spans.chat(self.shared, model, speaker.model) as record:
                     reply = record(await model.request(dialogue, specs, wire))
                 live.restart()
-                usage = self._write_reply(speaker, model, turn, reply, wire)
+                request = Request(
+                    addition(self.shared.blocks, dialogue, specs, turn), seconds(begun)
+                )
+                usage = self._write_reply(speaker, model, turn, reply, wire, request)
                 self.shared.count(usage, model.label)
                 self.shared.reserve.learn(need, reply.tokens)
         except ModelFault as fault:
@@ -93,7 +99,13 @@ class Desk:
         return reply
 
     def _write_reply(
-        self, speaker: Speaker, model: Model, turn: int, reply: Reply, wire: Wire
+        self,
+        speaker: Speaker,
+        model: Model,
+        turn: int,
+        reply: Reply,
+        wire: Wire,
+        request: Request,
     ) -> ModelUsage:
         places = [CallPlace(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
         calls = [self._number(place, reply) for place in places]
@@ -101,7 +113,15 @@ class Desk:
         told = [call for call in calls if call.request.name not in speaker.approvals]
         self.record.made |= {call.number for call in told}
         self.shared.trace.write_reply(
-            self.task.id, speaker.agent, model.label, speaker.scope, reply, told, usage
+            self.task.id,
+            speaker.agent,
+            model.label,
+            speaker.scope,
+            reply,
+            told,
+            usage,
+            request.sent,
+            request.seconds,
         )
         if reply.left_out:
             message = f"The model {model.label} asked for {reply.left_out} more calls in one reply than are read."
@@ -155,11 +175,11 @@ class Desk:
             )
         return NumberedCall(known[0], place, request)
 
-    def _write_call(self, speaker: Speaker, call: NumberedCall) -> None:
+    def _write_call(self, speaker: Speaker, call: NumberedCall, *, decided: bool = False) -> None:
         """Write that a call is about to be made, unless that is in the log."""
         if call.number not in self.record.made:
             self.record.made.add(call.number)
-            self.shared.trace.write_tool_call(self.task.id, speaker.agent, call)
+            self.shared.trace.write_tool_call(self.task.id, speaker.agent, call, decided=decided)
 
     async def _in_turn(self, speaker: Speaker, calls: Sequence[NumberedCall]) -> list[str]:
         texts = []
@@ -208,8 +228,10 @@ class Desk:
         known = self.record.results.get(call.number)
         if known is not None:
             return known
+        begun = time.perf_counter()
         text = await self._run_tool(speaker, call)
-        self.shared.trace.write_tool_result(self.task.id, speaker.agent, call, text)
+        took = seconds(begun)
+        self.shared.trace.write_tool_result(self.task.id, speaker.agent, call, text, took)
         self.record.results[call.number] = text
         return text
 
@@ -240,7 +262,7 @@ class Desk:
         decision = await self._approvals.decision(speaker.agent, call, arguments)
         if isinstance(decision, FailedResult):
             return decision
-        self._write_call(speaker, decision.call)
+        self._write_call(speaker, decision.call, decided=True)
         await self.shared.trace.flush()
         text = await self._make(speaker, tool, decision.arguments, decision.call)
         return decision.result(text)

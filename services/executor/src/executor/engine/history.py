@@ -254,8 +254,8 @@ def _apply(progress: Progress, entry: LogEntry) -> None:  # noqa: C901, PLR0912 
             _add_reply(progress, call, _private_part(entry, ReplyKept))
         case ToolCall() as call:
             _add_call(_record(progress, call.task_id), call.action, _private_part(entry, CallKept))
-        case ToolResult(task_id=task_id):
-            _add_result(_record(progress, task_id), _private_part(entry, ResultKept))
+        case ToolResult(task_id=task_id, action=tool):
+            _add_result(_record(progress, task_id), tool, _private_part(entry, ResultKept))
         case TaskComplete(task_id=task_id, result=result):
             record = _record(progress, task_id)
             record.output = Output.of(result)
@@ -323,8 +323,12 @@ def _add_call(record: TaskRecord, tool: str, kept: CallKept) -> None:
     record.made.add(kept.call)
 
 
-def _add_result(record: TaskRecord, kept: ResultKept) -> None:
+def _add_result(record: TaskRecord, tool: str, kept: ResultKept) -> None:
     record.results[kept.call] = FailedResult(kept.text) if kept.failed is True else kept.text
+    if kept.scope is not UNSET and kept.turn is not UNSET and kept.entry is not UNSET:
+        # A call that needs a yes and was not fit to be made has neither an event nor a question.
+        record.calls.setdefault(CallPlace(kept.scope, kept.turn, kept.entry), (kept.call, tool))
+        record.last_call = max(record.last_call, kept.call)
 
 
 def _ask(progress: Progress, entry: LogEntry, asked: InputRequired) -> None:

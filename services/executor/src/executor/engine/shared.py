@@ -17,6 +17,7 @@ from common.contracts.crew import (
 from common.contracts.events import ModelUsage
 from executor.domain.inputs.lists import ITEM
 from executor.domain.log.journal import Job
+from executor.domain.log.sent import PromptBlocks
 from executor.domain.meters import Meters
 from executor.engine.asking import Asking
 from executor.engine.budget import Reserve
@@ -53,6 +54,8 @@ class Shared:
     reserve: Reserve = field(init=False)
     asking: Asking = field(init=False)
     live_text: LiveText = field(init=False)
+    blocks: PromptBlocks | None = field(init=False)
+    """Keeps what is sent to models, unless the crew does not want that."""
     _resolved: dict[str, Model] = field(default_factory=dict)
     _tools: dict[str, Tool | None] = field(default_factory=dict)
     _lost: dict[tuple[str, str, str], ModelUsage] = field(default_factory=dict)
@@ -60,6 +63,7 @@ class Shared:
     def __post_init__(self) -> None:
         self.reserve = Reserve(self.configuration.budget, self.progress.spent)
         self.live_text = LiveText(self.job, self.deltas)
+        self.blocks = PromptBlocks(self.job.attempt) if self.configuration.keep_prompts else None
         self.asking = Asking(self.job.job_id, self.progress, self.trace, self.clock)
 
     @property

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from msgspec import UNSET, UnsetType
+from msgspec.structs import replace
 
 from common.contracts.events import (
     AnswerRejected,
@@ -33,8 +34,9 @@ from executor.domain.log.events import (
     QuestionKept,
     ReplyKept,
     ResultKept,
+    Sent,
 )
-from executor.domain.log.journal import Journal
+from executor.domain.log.journal import Journal, TooLarge
 from executor.engine.faults import CallPlace, QuestionDraft, RunFault
 from executor.engine.history import Output
 from executor.models.dialogue import Reply, ToolRequest
@@ -137,8 +139,13 @@ class Trace:
         reply: Reply,
         calls: Sequence[NumberedCall],
         usage: ModelUsage,
+        sent: Sent | UnsetType = UNSET,
+        seconds: float | UnsetType = UNSET,
     ) -> None:
-        """Write a model's reply together with the tool calls it asks for."""
+        """Write a model's reply together with the tool calls it asks for, and what was sent for it.
+
+        What was sent is left out if both are too large for one event.
+        """
         body = LlmCall(
             task_id=task_id,
             agent=agent,
@@ -149,7 +156,13 @@ class Trace:
         )
         drafts = [_draft_call(task_id, agent, call) for call in calls]
         self._replied = True
-        self._journal.append(EventDraft(body, ReplyKept(scope=scope, reply=reply.dump())), *drafts)
+        kept = ReplyKept(scope=scope, reply=reply.dump(), sent=sent, seconds=seconds)
+        try:
+            self._journal.append(EventDraft(body, kept), *drafts)
+        except TooLarge:
+            if sent is UNSET:
+                raise
+            self._journal.append(EventDraft(body, replace(kept, sent=Sent(left_out=0))), *drafts)
 
     def write_cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
         """Write what requests used that got no reply."""
@@ -163,11 +176,20 @@ class Trace:
         )
         self._write(body, ReplyKept(cut_off=True))
 
-    def write_tool_call(self, task_id: str, agent: str, call: NumberedCall) -> None:
-        """Write a tool call before it is made."""
-        self._journal.append(_draft_call(task_id, agent, call))
+    def write_tool_call(
+        self, task_id: str, agent: str, call: NumberedCall, *, decided: bool = False
+    ) -> None:
+        """Write a tool call before it is made. `decided` says that a person did, and may have changed it."""
+        self._journal.append(_draft_call(task_id, agent, call, decided=decided))
 
-    def write_tool_result(self, task_id: str, agent: str, call: NumberedCall, text: str) -> None:
+    def write_tool_result(
+        self,
+        task_id: str,
+        agent: str,
+        call: NumberedCall,
+        text: str,
+        seconds: float | UnsetType = UNSET,
+    ) -> None:
         failed = True if isinstance(text, FailedResult) else UNSET
         body = ToolResult(
             task_id=task_id,
@@ -176,7 +198,17 @@ class Trace:
             result=shorten(text, _RESULT),
             failed=failed,
         )
-        self._write(body, ResultKept(call=call.number, text=text, failed=failed))
+        place = call.place
+        kept = ResultKept(
+            call=call.number,
+            text=text,
+            failed=failed,
+            scope=place.scope,
+            turn=place.turn,
+            entry=place.entry,
+            seconds=seconds,
+        )
+        self._write(body, kept)
 
     def write_question(
         self, question_id: str, draft: QuestionDraft, asked_at: datetime, *, goes_on: bool
@@ -236,15 +268,23 @@ def _private_part(draft: QuestionDraft) -> QuestionKept | None:
     return QuestionKept(call=draft.call, scope=place.scope, turn=place.turn, entry=place.entry)
 
 
-def _draft_call(task_id: str, agent: str, call: NumberedCall) -> EventDraft:
+def _draft_call(
+    task_id: str, agent: str, call: NumberedCall, *, decided: bool = False
+) -> EventDraft:
     body = ToolCall(
         task_id=task_id,
         agent=agent,
         action=call.request.name,
         result=shorten(_arguments_text(call.request), _ARGUMENTS),
     )
-    place = call.place
-    kept = CallKept(call=call.number, scope=place.scope, turn=place.turn, entry=place.entry)
+    place, arguments = call.place, call.request.arguments
+    kept = CallKept(
+        call=call.number,
+        scope=place.scope,
+        turn=place.turn,
+        entry=place.entry,
+        arguments=dict(arguments) if decided and arguments is not None else UNSET,
+    )
     return EventDraft(body, kept)
 
 

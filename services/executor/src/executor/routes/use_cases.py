@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from common.idempotency.keys import IdempotencyKeys
+from executor.domain.api.calls import Calls
 from executor.domain.api.control import Control
 from executor.domain.api.inbox import Inbox
 from executor.domain.api.reading import Reading
@@ -18,6 +19,7 @@ class ExecutorUseCases:
     control: Control
     reading: Reading
     inbox: Inbox
+    calls: Calls
     keys: IdempotencyKeys
 
 

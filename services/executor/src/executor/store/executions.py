@@ -193,12 +193,20 @@ class MongoExecutions:
     async def traced_records(
         self, job_id: str, after: int, upto: int, most_bytes: int
     ) -> list[Record]:
+        return await self._beginning(self._window(job_id, after, upto, "private"), most_bytes)
+
+    async def whole_records(
+        self, job_id: str, after: int, upto: int, most_bytes: int
+    ) -> list[Record]:
+        return await self._beginning(self._window(job_id, after, upto), most_bytes)
+
+    async def _beginning(self, window: Cursor, most_bytes: int) -> list[Record]:
         found: list[Record] = []
         with reaching():
-            async with self._window(job_id, after, upto, "private").sort("seq", 1) as rows:
+            async with window.sort("seq", 1) as rows:
                 async for row in rows:
                     record = documents.record(row)
-                    most_bytes -= len(record.frame)
+                    most_bytes -= record.size
                     if found and most_bytes < 0:
                         break
                     found.append(record)

@@ -130,6 +130,10 @@ async def test_events_are_read_from_traces_and_tail_alike(
     for most_bytes, wanted in [(two, [1, 2]), (two - 1, [1]), (0, [1])]:
         cut = await executions.traced_records(job.job_id, 0, 7, most_bytes)
         assert [r.seq for r in cut] == wanted
+    whole = await executions.whole_records(job.job_id, 0, 7, 2**20)
+    assert [r.private for r in whole] == [record.private for record in everything[:4]]
+    cut = await executions.whole_records(job.job_id, 0, 7, sum(r.size for r in whole[:2]))
+    assert [r.seq for r in cut] == [1, 2]
 
 
 async def test_who_may_claim_what(executions, new_job, claimed):

@@ -1,7 +1,7 @@
 """The events of a job's log: drafts before they are stored, entries after.
 
 What another worker needs to continue from an event is its private part, which is stored beside the
-event and never served. Each event type with a private part has a class for it here.
+event and never published. Each event type with a private part has a class for it here.
 """
 
 from collections.abc import Mapping
@@ -41,35 +41,68 @@ class StoredReply(Struct, frozen=True, kw_only=True):
     reason: str | UnsetType = UNSET
 
 
-class ReplyKept(Struct, frozen=True, kw_only=True):
-    """Of `llm_call`: the whole reply, and the scope of its dialogue.
+Pieces = list[str | int]
+"""A text in pieces; a number stands for a block that an event of the same job keeps."""
 
-    If `cut_off` is set, there was no reply and the other two are unset.
+
+class Sent(Struct, frozen=True, kw_only=True):
+    """What a request adds to its dialogue: see `domain/log/sent.py`.
+
+    `said` are our messages since the last reply. The first request of a dialogue also has its instructions, its
+    opening and its tools (JSON). `blocks` are texts that are kept here, numbered from `first`. If the texts were
+    too large to keep, only `left_out` is set: how many characters they have.
+    """
+
+    said: list[str] | UnsetType = UNSET
+    instructions: Pieces | UnsetType = UNSET
+    opening: Pieces | UnsetType = UNSET
+    tools: Pieces | UnsetType = UNSET
+    settings: dict[str, Any] | UnsetType = UNSET
+    blocks: list[str] | UnsetType = UNSET
+    first: int | UnsetType = UNSET
+    left_out: int | UnsetType = UNSET
+
+
+class ReplyKept(Struct, frozen=True, kw_only=True):
+    """Of `llm_call`: the whole reply, the scope of its dialogue, and what the request for it added to that.
+
+    `seconds` is how long the reply took. If `cut_off` is set, there was no reply and the others are unset.
     """
 
     scope: str | UnsetType = UNSET
     reply: StoredReply | UnsetType = UNSET
     cut_off: bool | UnsetType = UNSET
+    seconds: float | UnsetType = UNSET
+    sent: Sent | UnsetType = UNSET
 
 
 class CallKept(Struct, frozen=True, kw_only=True):
     """Of `tool_call`: the call's number in its task, and where the model asked for it.
 
-    That is the `entry`th call of the `turn`th reply in `scope`.
+    That is the `entry`th call of the `turn`th reply in `scope`. `arguments` are set where a person decided
+    about the call: they may have changed them.
     """
 
     call: int
     scope: str
     turn: int
     entry: int
+    arguments: dict[str, Any] | UnsetType = UNSET
 
 
 class ResultKept(Struct, frozen=True, kw_only=True):
-    """Of `tool_result`: the number of the call it belongs to, and the whole text."""
+    """Of `tool_result`: the number of the call it belongs to, its place as in `CallKept`, and the whole text.
+
+    `seconds` is how long the call took.
+    """
 
     call: int
     text: str
     failed: bool | UnsetType = UNSET
+    scope: str | UnsetType = UNSET
+    turn: int | UnsetType = UNSET
+    entry: int | UnsetType = UNSET
+    seconds: float | UnsetType = UNSET
 
 
 class ResumeKept(Struct, frozen=True, kw_only=True):

@@ -50,6 +50,11 @@ class Executions(Receipts, Protocol):
         no gaps up to there.
         """
 
+    async def whole_records(
+        self, job_id: str, after: int, upto: int, most_bytes: int
+    ) -> list[Record]:
+        """Return the same with their private parts, whose bytes count too."""
+
     async def clear_tail(self, execution: Execution) -> None:
         """Empty the tail of a job without a writer, once all events are copied and published.
 

@@ -24,7 +24,7 @@ _PRIVATE_DECODERS = {name: msgspec.json.Decoder(part) for name, part in PRIVATE_
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """A numbered event. `frame` is its public JSON; `private` (JSON) is never served.
+    """A numbered event. `frame` is its public JSON; `private` (JSON) is never published.
 
     `known` is the same event as a value, if the process that made the record has it.
     """
