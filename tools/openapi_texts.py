@@ -12,6 +12,7 @@ TAGS = {
     "Tasks": "What the agents do.",
     "Executions": "Running crews: start, watch, stop.",
     "Tools": "What agents can use: built-in tools and your own HTTP tools.",
+    "Models": "What agents think with: what can be named, and your workspace's own keys and endpoints.",
     "Memory": "What a crew remembers between runs.",
     "Analytics": "Usage and performance.",
     "Live events": "A run's events as they happen, over WebSocket or SSE.",

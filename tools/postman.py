@@ -38,6 +38,7 @@ _FOLDERS = (
     "Live events",
     "Memory",
     "Analytics",
+    "Models",
     _CLEAN_UP,
 )
 _NOT_RUN = {"live_events"}
@@ -77,7 +78,7 @@ _KEPT = {
     "accept_invitation": {"member_id": "id"},
 }
 """What is kept of an answer, besides the id of what was made: variable and field."""
-_GIVEN = {"n": "3"}
+_GIVEN = {"n": "3", "provider": "openai", "endpoint": "corp"}
 """Variables that nothing makes, with their values."""
 _MAKES_LATER = {"add_member"}
 """Its answer has no id yet of what the path below it is about."""
@@ -139,7 +140,7 @@ def _order(path: str, method: str, name: str) -> tuple[int, ...]:
         return (0, _FIRST.index(name), 0)
     depth = path.count("/")
     if method == "delete":  # what is inside goes before what it is in
-        inside = ("memory", "tasks", "agents", "tools", "workspace", "auth", "crews")
+        inside = ("memory", "tasks", "agents", "tools", "models", "workspace", "auth", "crews")
         return (1, inside.index(path.split("/")[1]), depth)
     action = method == "post" and bool(re.search(r"\}/", path))  # /crews/{id}/clear: needs the id
     return (1, 3 if action else _RANK[method], depth)

@@ -8,6 +8,7 @@ from typing import Self
 from bench.harness.workload import ANSWER
 from executor.models.dialogue import Dialogue, Reply, Tokens
 from executor.models.model import Listener, SilentListener
+from executor.models.own import Owner
 from executor.tools.spec import ToolSpec
 
 SILENT = SilentListener()
@@ -22,7 +23,7 @@ class LocalModel:
     provider: str = "local"
     stands_for: str | None = None
 
-    async def resolve(self, name: str) -> Self:
+    async def resolve(self, name: str, owner: Owner | None = None) -> Self:
         return self
 
     def price(self, tokens: Tokens) -> None:

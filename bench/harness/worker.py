@@ -48,6 +48,7 @@ from executor.domain.meters import NoMeters
 from executor.engine.ports import ModelSource, ToolSource
 from executor.engine.runner import Engine
 from executor.messaging.publishers import BusAnnouncements
+from executor.models.own import Owner
 from executor.models.patience import ModelPatience
 from executor.models.remote import RemoteModel
 from executor.models.traits import Traits
@@ -77,7 +78,7 @@ class LibraryModels:
             "local", native, ModelPatience(), NoMeters(), Traits(priced=False)
         )
 
-    async def resolve(self, name: str) -> RemoteModel:
+    async def resolve(self, name: str, owner: Owner | None = None) -> RemoteModel:
         return self._model
 
 

@@ -54,12 +54,12 @@ PROVIDER = '''
 """A provider that is not there yet."""
 
 from common.contracts.models import ProviderDeclaration
-from executor.models.connections import connect_compatible
+from executor.models.connections import Access, connect_compatible
 from executor.models.provider import ModelProvider, ProviderSetting
 
 PROVIDER = ModelProvider(
     ProviderDeclaration("toy", patterns=("(toy-.+)",), shown="toy-…", examples=("toy-large",)),
-    lambda access, timeout: connect_compatible("http://127.0.0.1:9/v1", access.key, timeout),
+    lambda access, timeout: connect_compatible(Access(access.key, "http://127.0.0.1:9/v1"), timeout),
     key=ProviderSetting("toy_api_key", "For `toy-*` models.", ("TOY_API_KEY",)),
 )
 '''

@@ -136,12 +136,16 @@ def tool_of(vault: Vault) -> dict[str, Any]:
 
 async def reseal_everything(stack: Stack) -> None:
     """Run each service's `reseal` twice: the second time there is nothing left to do."""
-    for service, what in (("auth", "signing keys"), ("crews", "credentials of tools")):
+    sealed = {"auth": ["signing keys"], "crews": ["credentials of tools", "keys of models"]}
+    for service, kinds in sealed.items():
         code, said, faults = await said_by(stack, service, "reseal")
         assert (code, faults) == (0, ""), faults
-        assert f"{what}: 1 sealed anew, 0 were under the current key" in said
+        assert [f"{what}: 1 sealed anew, 0 were under the current key" for what in kinds] == [
+            line.split(";")[0] for line in said.splitlines()
+        ]
         code, said, _ = await said_by(stack, service, "reseal")
-        assert (code, said) == (0, f"{what}: 0 sealed anew, 1 were under the current key\n")
+        lines = [f"{what}: 0 sealed anew, 1 were under the current key" for what in kinds]
+        assert (code, said.splitlines()) == (0, lines)
 
 
 @pytest.mark.timeout(300)
@@ -153,6 +157,7 @@ async def test_both_secrets_rotate_while_people_work(platform: Any, vault: Vault
         user = await registered(User(platform, http))
         first_token = user.token
         await user.call("POST", "/tools/custom", tool_of(vault), expect=201)
+        await user.call("PUT", "/models/providers/anthropic", {"api_key": "sk-ours"})
         crew_id = await user.crew("call:vault:{}", model="openai:fake", tools=["vault"])
         once = {"headers": {"Idempotency-Key": "made-under-the-old-secret"}}
         key = await user.call("POST", "/auth/api-keys", {"name": "mine"}, expect=201, **once)
@@ -179,6 +184,8 @@ async def test_both_secrets_rotate_while_people_work(platform: Any, vault: Vault
         assert (await user.call("GET", "/auth/me", expect=200))["email"] == user.email
         user.token = key["secret"] if "secret" in key else key["key"]
         assert (await user.call("GET", "/crews", expect=200))["total"] == 1
+        shown = await user.call("GET", "/models/providers/anthropic", expect=200)
+        assert shown["has_api_key"] is True
 
 
 async def test_a_key_that_was_dropped_too_early_stops_the_start_in_one_line(platform: Any) -> None:

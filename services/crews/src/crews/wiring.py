@@ -15,6 +15,7 @@ from common.idempotency.receipts import sweeping
 from common.process.reaching import wait_for_backend
 from common.security import resealing
 from common.security.keys import RemoteKeys
+from common.security.outgoing import OutgoingGuard
 from common.security.rotation import RotatingSecret
 from common.security.sealing import Sealer
 from common.security.tokens import TokenVerifier
@@ -29,23 +30,26 @@ from crews.domain.crew_editor import CrewEditor
 from crews.domain.demo_crew import DemoCrew
 from crews.domain.following import Following
 from crews.domain.model_names import ModelNames
+from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.remembering import Remembering
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
 from crews.domain.tool_catalog import ToolCatalog
 from crews.messaging.consumers import Consumers
 from crews.models.price_list import PriceList
-from crews.routes import agents, crews, internal, memory, tasks, tools
+from crews.routes import agents, crews, internal, memory, models, tasks, tools
 from crews.routes.use_cases import CrewsUseCases
 from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
 from crews.store.lists import MongoLists
 from crews.store.memories import MongoMemories
 from crews.store.migrations import SCHEMA
+from crews.store.own_models import MongoOwnModels
 from crews.store.tools import MongoCustomTools
 from crews.store.totals import MongoTotals
 
 SERVICE = "crews"
+_ROUTED = (crews, agents, tasks, tools, memory, models, internal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +59,7 @@ class _Stores:
     activities: MongoActivities
     memories: MongoMemories
     tools: MongoCustomTools
+    own_models: MongoOwnModels
 
 
 def _stores(crews_database: Database, settings: Settings) -> _Stores:
@@ -65,22 +70,25 @@ def _stores(crews_database: Database, settings: Settings) -> _Stores:
         activities=activities,
         memories=MongoMemories(crews_database, settings.memory_key_limit),
         tools=_custom_tools(crews_database, settings.secret_key, settings.tool_limit),
+        own_models=_own_models(crews_database, settings.secret_key, settings.endpoint_limit),
     )
 
 
 def _use_cases(stores: _Stores, remembering: Remembering, settings: Settings) -> CrewsUseCases:
     models = ModelNames(PriceList(), _own_servers(settings))
-    editor = CrewEditor(stores.crews, stores.tools, models)
+    editor = CrewEditor(stores.crews, stores.tools, models, stores.own_models)
+    guard = OutgoingGuard(settings.tool_allowed_hosts.split(","))
     return CrewsUseCases(
         crew_catalog=CrewCatalog(editor, stores.crews, stores.activities, stores.memories),
         agent_catalog=AgentCatalog(editor, stores.crews),
         task_catalog=TaskCatalog(editor, stores.crews),
-        snapshots=Snapshots(editor, stores.tools, stores.memories),
+        snapshots=Snapshots(editor, stores.tools, stores.memories, stores.own_models),
         crews=stores.crews,
         lists=stores.lists,
         activities=stores.activities,
         tools=stores.tools,
         tool_catalog=ToolCatalog(stores.tools, stores.crews),
+        own_models=OwnModelCatalog(stores.own_models, guard.fault),
         remembering=remembering,
         keys=IdempotencyKeys(settings.secret_key),
     )
@@ -102,19 +110,24 @@ def migrate() -> None:
 
 def reseal() -> None:
     """Run the verb `reseal`: what older secret keys sealed, the current one seals."""
-    resealing.run(SERVICE, _reseal_tools)
+    resealing.run(SERVICE, _reseal)
 
 
-async def _reseal_tools(
-    crews_database: Database, secret_key: RotatingSecret
-) -> list[resealing.Resealed]:
-    return [await _custom_tools(crews_database, secret_key).reseal()]
+async def _reseal(crews_database: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
+    tools = await _custom_tools(crews_database, secret_key).reseal()
+    return [tools, await _own_models(crews_database, secret_key).reseal()]
 
 
 def _custom_tools(
     crews_database: Database, secret_key: RotatingSecret, limit: int = 200
 ) -> MongoCustomTools:
     return MongoCustomTools(crews_database, Sealer(secret_key, "tool-credentials"), limit)
+
+
+def _own_models(
+    crews_database: Database, secret_key: RotatingSecret, limit: int = 50
+) -> MongoOwnModels:
+    return MongoOwnModels(crews_database, Sealer(secret_key, "model-access"), limit)
 
 
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
@@ -145,7 +158,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app = create_app(
         SERVICE,
         telemetry=telemetry,
-        routers=[module.router for module in (crews, agents, tasks, tools, memory, internal)],
+        routers=[module.router for module in _ROUTED],
         lifespan=lifespan,
         checks={"mongo": held.check, "bus": bus.ping},
         needed={"mongo"},  # what runs send waits on the bus; nobody's request does

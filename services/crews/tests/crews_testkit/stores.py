@@ -8,6 +8,7 @@ from common.idempotency.once import Receipt
 from crews.domain.activity import Activity
 from crews.domain.crew import Crew
 from crews.domain.memory import Memory
+from crews.domain.own_models import AccessSecrets, OwnModelAccess
 from crews.domain.tool_names import tool_names
 from crews.domain.tools import RegisteredTool
 from devkit.stores.receipts import MemoryReceipts
@@ -134,3 +135,31 @@ class ToolsInMemory(MemoryReceipts):
 
     async def all(self, workspace_id: str) -> Sequence[RegisteredTool]:
         return [tool for tool in self.held.values() if tool.workspace_id == workspace_id]
+
+
+class OwnModelsInMemory:
+    def __init__(self) -> None:
+        self.held: dict[str, tuple[OwnModelAccess, AccessSecrets]] = {}
+
+    async def find(self, workspace_id: str, kind: str, name: str) -> OwnModelAccess | None:
+        held = self.held.get(f"{workspace_id}:{kind}:{name}")
+        return None if held is None else held[0]
+
+    async def all(self, workspace_id: str) -> Sequence[OwnModelAccess]:
+        return [one for one, _ in self.held.values() if one.workspace_id == workspace_id]
+
+    async def secrets(self, access: OwnModelAccess) -> AccessSecrets | None:
+        held = self.held.get(access.id)
+        return AccessSecrets() if held is None else held[1]
+
+    async def put(
+        self, before: OwnModelAccess | None, after: OwnModelAccess, secrets: AccessSecrets
+    ) -> bool:
+        held = self.held.get(after.id)
+        if (None if held is None else held[0]) != before:
+            return False
+        self.held[after.id] = (after, secrets)
+        return True
+
+    async def remove(self, workspace_id: str, kind: str, name: str) -> bool:
+        return self.held.pop(f"{workspace_id}:{kind}:{name}", None) is not None

@@ -2,12 +2,19 @@
 
 from dataclasses import dataclass, field
 
-from crews_testkit.stores import ActivitiesInMemory, CrewsInMemory, MemoriesInMemory, ToolsInMemory
+from crews_testkit.stores import (
+    ActivitiesInMemory,
+    CrewsInMemory,
+    MemoriesInMemory,
+    OwnModelsInMemory,
+    ToolsInMemory,
+)
 
 from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import CrewEditor
 from crews.domain.model_names import ModelNames
+from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
 from crews.models.price_list import PriceList
@@ -21,10 +28,11 @@ class World:
     activities: ActivitiesInMemory = field(default_factory=ActivitiesInMemory)
     memories: MemoriesInMemory = field(default_factory=MemoriesInMemory)
     tools: ToolsInMemory = field(default_factory=ToolsInMemory)
+    own: OwnModelsInMemory = field(default_factory=OwnModelsInMemory)
 
     @property
     def editor(self) -> CrewEditor:
-        return CrewEditor(self.crews, self.tools, ModelNames(PriceList()))  # type: ignore[arg-type]
+        return CrewEditor(self.crews, self.tools, ModelNames(PriceList()), self.own)  # type: ignore[arg-type]
 
     @property
     def catalog(self) -> CrewCatalog:
@@ -40,4 +48,11 @@ class World:
 
     @property
     def snapshots(self) -> Snapshots:
-        return Snapshots(self.editor, self.tools, self.memories)  # type: ignore[arg-type]
+        return Snapshots(self.editor, self.tools, self.memories, self.own)  # type: ignore[arg-type]
+
+    @property
+    def own_models(self) -> OwnModelCatalog:
+        async def anywhere(_: str) -> None:
+            return None
+
+        return OwnModelCatalog(self.own, anywhere)

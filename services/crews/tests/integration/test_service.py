@@ -289,7 +289,7 @@ async def test_bad_tools_are_refused(service: Any, fault: Any) -> None:
 async def test_the_openapi_document_has_the_platforms_tags(service: Any) -> None:
     paths = service.app.openapi()["paths"].values()
     tags = {tag for path in paths for one in path.values() for tag in one.get("tags", ())}
-    assert tags == {"Crews", "Agents", "Tasks", "Tools", "Memory"}
+    assert tags == {"Crews", "Agents", "Tasks", "Tools", "Memory", "Models"}
 
 
 async def test_what_a_newer_version_wrote_is_answered_503_and_left_as_it_is(

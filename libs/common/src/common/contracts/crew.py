@@ -12,6 +12,7 @@ from common.contracts.crew_fields import AgentFields, TaskFields
 from common.contracts.events import AnsweredBy
 from common.contracts.fields import plain
 from common.contracts.memory import CREW, SCOPE, SHELF
+from common.contracts.model_access import OwnModels
 
 Process = Literal["sequential", "hierarchical"]
 UnknownOutcome = Literal["fail", "retry", "ask"]
@@ -157,15 +158,18 @@ def needs_newer_code(
     agents: Iterable[AgentSnapshot],
     tasks: Iterable[TaskSnapshot],
     tools: Iterable[ToolSnapshot] = (),
+    own_models: OwnModels | None = None,
 ) -> bool:
     """Say whether a crew has what earlier releases would pass over without a word.
 
-    Approvals are among it: an earlier worker would make the calls that a person has to approve.
+    Approvals are among it: an earlier worker would make the calls that a person has to approve. So are
+    a workspace's own keys: it would use the operator's.
     """
     return (
         any(has_newer_fields(task) or task.approvals for task in tasks)
         or any(agent.approvals for agent in agents)
         or any(tool.requires_approval for tool in tools)
+        or (own_models is not None and own_models.any)
     )
 
 
@@ -199,3 +203,4 @@ class CrewSnapshot(_Part):
     tools: list[ToolSnapshot] = []
     configuration: Configuration = Configuration()
     memory: MemorySnapshot = MemorySnapshot()
+    own_models: OwnModels = OwnModels()

@@ -95,11 +95,31 @@ PREFIXES = PROVIDERS_BY_NAME.keys() | frozenset(
 )
 """Prefixes of other names, `provider:model`. Only the provider knows whether the model exists."""
 
+KEYED = frozenset(
+    [
+        "cerebras",
+        "crusoe",
+        "deepseek",
+        "fireworks",
+        "moonshotai",
+        "nebius",
+        "openrouter",
+        "ovhcloud",
+        "sambanova",
+        "together",
+        "vercel",
+        "zai",
+    ]
+)
+"""Those of them that need nothing but a key, and for which a workspace may have its own."""
+
 _PREFIXED = re.compile(r"([a-z][a-z0-9-]*)(?:/[a-z0-9-]+)?:\S+")
 _SLASHED = re.compile(r"([a-z][a-z0-9-]*)/(\S+)")
 _ALIASES = {alias: provider.name for provider in PROVIDERS for alias in provider.aliases}
 _EXAMPLES = [example for provider in PROVIDERS for example in provider.examples] + [OFFLINE]
-_KNOWN = ", ".join([*(one.shown for one in PROVIDERS), OFFLINE, "and provider:model"])
+_KNOWN = ", ".join(
+    [*(one.shown for one in PROVIDERS), OFFLINE, "provider:model, and endpoint/model of your own"]
+)
 
 
 def provider_of(
@@ -123,13 +143,50 @@ def canonical(name: str) -> str:
     return f"{provider}:{slashed[2]}" if provider in PREFIXES else name
 
 
+def prefix_of(name: str) -> str:
+    """Return the prefix of `provider:model`, the provider that pydantic-ai knows by it."""
+    prefixed = _PREFIXED.fullmatch(name)
+    return prefixed[1] if prefixed is not None else ""
+
+
+def endpoint_of(name: str) -> str | None:
+    """Return the endpoint of a workspace that `endpoint/model` names, or None for any other name."""
+    slashed = _SLASHED.fullmatch(name)
+    if slashed is None or provider_of(name)[0] is not None or _taken(slashed[1]):
+        return None
+    return slashed[1]
+
+
+def _taken(name: str) -> bool:
+    return name == OFFLINE or name in PREFIXES or name in _ALIASES
+
+
+def endpoint_name_fault(name: str) -> str | None:
+    """Return why an endpoint cannot have this name: providers have it."""
+    owner = name if _taken(name) else provider_of(f"{name}/model")[0]
+    if owner is None:
+        return None
+    return (
+        f"{name}/… already means a model of {owner}: choose another name, or give the provider's key "
+        f"with PUT /models/providers/{owner}"
+    )
+
+
 def model_fault(name: str) -> str | None:
-    """Return why no provider can have a model of this name, and a suggestion."""
-    if name == OFFLINE or provider_of(name)[0] is not None:
+    """Return why no provider can have a model of this name, and a suggestion.
+
+    Whether a workspace has the endpoint that a name begins with is not looked at.
+    """
+    if name == OFFLINE or provider_of(name)[0] is not None or endpoint_of(name) is not None:
         return None
     prefixed = _PREFIXED.fullmatch(name)
     if prefixed is not None and prefixed[1] in PREFIXES:
         return None
+    return unknown_model(name)
+
+
+def unknown_model(name: str) -> str:
+    """Return the reason for refusing the model `name`, with what may be meant."""
     return f"The model {name[:100]} is not known{_suggestion(name)} Known are {_KNOWN}"
 
 
@@ -139,5 +196,9 @@ def _suggestion(name: str) -> str:
     if colon:
         close = difflib.get_close_matches(prefix, sorted(PREFIXES), 1, 0.6)
         return f"; did you mean {close[0]}:{rest[:80]}?" if close else "."
+    prefix, slash, rest = wanted.partition("/")
+    if slash:
+        close = difflib.get_close_matches(prefix, sorted(PREFIXES), 1, 0.6)
+        return f"; did you mean {close[0]}/{rest[:80]}?" if close else "."
     close = difflib.get_close_matches(wanted[:100], _EXAMPLES, 1, 0.6)
     return f"; did you mean {close[0]}?" if close else "."

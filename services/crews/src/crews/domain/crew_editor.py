@@ -7,9 +7,10 @@ from common.contracts.tools import BUILT_IN_BY_NAME
 from common.errors import Conflict, NotFound, PreconditionFailed
 from common.idempotency.once import Receipt
 from crews.domain.crew import Crew
+from crews.domain.endpoint_names import endpoint_faults, new_endpoint_models
 from crews.domain.faults import refuse
 from crews.domain.model_names import ModelNames
-from crews.domain.ports import CrewStore, CustomTools
+from crews.domain.ports import CrewStore, CustomTools, OwnModelStore
 from crews.domain.schemas import new_patterns, new_schemas, pattern_faults, schema_faults
 from crews.domain.tool_names import tool_faults
 
@@ -27,10 +28,13 @@ def anything(_: Crew) -> bool:
 class CrewEditor:
     """Finds crews, checks them as a whole and stores their changes."""
 
-    def __init__(self, crews: CrewStore, tools: CustomTools, models: ModelNames) -> None:
+    def __init__(
+        self, crews: CrewStore, tools: CustomTools, models: ModelNames, own: OwnModelStore
+    ) -> None:
         self._crews = crews
         self._tools = tools
         self._models = models
+        self._own = own
 
     async def find(self, workspace_id: str, crew_id: str) -> Crew:
         """Return the crew. Raises `NotFound`."""
@@ -49,11 +53,15 @@ class CrewEditor:
 
         What was accepted `before` is not checked again; `at` as in `crew_rules.check`.
         """
-        if self._models.concern(crew, before):
-            refuse(await asyncio.to_thread(self._models.faults, crew, before), at)
+        concerned = self._models.concern(crew, before)
+        if concerned or new_endpoint_models(crew, before):
+            own = await self._own.all(crew.workspace_id)
+            refuse(endpoint_faults(crew, before, own), at)
+            if concerned:
+                refuse(await asyncio.to_thread(self._models.faults, crew, before, own), at)
         if tool_faults(crew, BUILT_IN_BY_NAME):
-            own = {tool.name for tool in await self._tools.all(crew.workspace_id)}
-            refuse(tool_faults(crew, own | BUILT_IN_BY_NAME.keys()), at)
+            tools = {tool.name for tool in await self._tools.all(crew.workspace_id)}
+            refuse(tool_faults(crew, tools | BUILT_IN_BY_NAME.keys()), at)
         refuse(await schema_faults(new_schemas(crew, before)), at)
         refuse(await pattern_faults(new_patterns(crew, before)), at)
 

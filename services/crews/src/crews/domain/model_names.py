@@ -5,10 +5,18 @@ one and differs in its words, not in its numbers. `provider:model` is always acc
 """
 
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
-from common.contracts.models import OFFLINE, PROVIDERS, PROVIDERS_BY_NAME, provider_of
+from common.contracts.model_access import access_name
+from common.contracts.models import (
+    OFFLINE,
+    PROVIDERS,
+    PROVIDERS_BY_NAME,
+    endpoint_of,
+    provider_of,
+)
 from crews.domain.crew import Crew
+from crews.domain.own_models import OwnModelAccess
 from crews.domain.ports import PublishedModels
 
 _PREFIXED = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9-]+)?:")
@@ -30,18 +38,30 @@ class ModelNames:
     def concern(self, crew: Crew, before: Crew | None) -> bool:
         """Say whether `faults` has to look at what is published, which takes a while at first."""
         if _limited(crew) and crew != before:
-            return any(_paid(name) for name in _models(crew).values())
+            return any(_paid(name) for name in named_models(crew).values())
         held = _known_models(before)
-        return any(self._strange(name) for name in _models(crew).values() if name not in held)
+        return any(self._strange(name) for name in named_models(crew).values() if name not in held)
 
-    def faults(self, crew: Crew, before: Crew | None) -> list[dict[str, str]]:
-        """Return a fault for each model new in `crew` that is misspelt, or whose cost cannot be bounded."""
-        held = _known_models(before)
-        return [*self._spelling_faults(crew, held), *self._price_faults(crew, before, held)]
+    def faults(
+        self, crew: Crew, before: Crew | None, own: Sequence[OwnModelAccess] = ()
+    ) -> list[dict[str, str]]:
+        """Return a fault for each model new in `crew` that is misspelt, or whose cost cannot be bounded.
 
-    def _spelling_faults(self, crew: Crew, held: Collection[str]) -> Iterable[dict[str, str]]:
-        for field, name in _models(crew).items():
-            meant = None if name in held else self._likely_name(name)
+        `own` is what the crew's workspace has set.
+        """
+        held, by_name = _known_models(before), {one.name: one for one in own}
+        return [
+            *self._spelling_faults(crew, held, by_name),
+            *self._price_faults(crew, before, held, by_name),
+        ]
+
+    def _spelling_faults(
+        self, crew: Crew, held: Collection[str], own: Mapping[str, OwnModelAccess]
+    ) -> Iterable[dict[str, str]]:
+        for field, name in named_models(crew).items():
+            there = own.get(access_name(name))
+            served = there is not None and there.base_url is not None
+            meant = None if name in held or served else self._likely_name(name)
             if meant is not None:
                 insisted = f"{provider_of(name)[0]}:{name}"
                 reason = (
@@ -51,15 +71,19 @@ class ModelNames:
                 yield {"field": field, "reason": reason}
 
     def _price_faults(
-        self, crew: Crew, before: Crew | None, held: Collection[str]
+        self,
+        crew: Crew,
+        before: Crew | None,
+        held: Collection[str],
+        own: Mapping[str, OwnModelAccess],
     ) -> Iterable[dict[str, str]]:
         if not _limited(crew):
             return
         limited = before is not None and _limited(before)
-        for field, name in _models(crew).items():
+        for field, name in named_models(crew).items():
             if (limited and name in held) or not _paid(name):
                 continue
-            why = self._without_price(name)
+            why = self._without_price(name, own.get(access_name(name)))
             if why is not None:
                 reason = (
                     f"What the model {name} costs is not known ({why}), so max_cost_usd cannot bound a "
@@ -67,14 +91,19 @@ class ModelNames:
                 )
                 yield {"field": field if limited else _BUDGET, "reason": reason}
 
-    def _without_price(self, name: str) -> str | None:
+    def _without_price(self, name: str, own: OwnModelAccess | None) -> str | None:
+        if endpoint_of(name) is not None:
+            priced = own is not None and own.price is not None
+            return None if priced else f"PUT /models/endpoints/{endpoint_of(name)} sets its price"
         provider, model = provider_of(name)
+        if own is not None and own.base_url is not None:
+            return "its address is your own server's; an endpoint may have a price"
         if provider is None:
             return self._price_fault(re.split("[:/]", name, maxsplit=1)[0], name.partition(":")[2])
         declared = PROVIDERS_BY_NAME[provider]
         if not declared.priced:
             return "models that you host have no published price"
-        if provider in self._own_servers:
+        if provider in self._own_servers and own is None:
             return f"KASAL_{declared.own_server.upper()} points to your own server"
         return self._price_fault(provider, model)
 
@@ -149,7 +178,7 @@ def _distance(name: str, other: str, most: int) -> int:
     return min(row[-1], most + 1)
 
 
-def _models(crew: Crew) -> Mapping[str, str]:
+def named_models(crew: Crew) -> Mapping[str, str]:
     """Return the models that `crew` names, by the dotted paths of their fields."""
     found = {f"agents.{index}.model": agent.model for index, agent in enumerate(crew.agents)}
     if crew.configuration.manager_model is not None:
@@ -158,7 +187,7 @@ def _models(crew: Crew) -> Mapping[str, str]:
 
 
 def _known_models(before: Crew | None) -> Collection[str]:
-    return set(_models(before).values()) if before is not None else set()
+    return set(named_models(before).values()) if before is not None else set()
 
 
 def _limited(crew: Crew) -> bool:

@@ -9,6 +9,7 @@ from common.idempotency.once import Receipt, Receipts
 from crews.domain.activity import Activity, TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.memory import Memory, MemoryKind
+from crews.domain.own_models import AccessSecrets, Kind, OwnModelAccess
 from crews.domain.tools import RegisteredTool
 
 T = TypeVar("T")
@@ -160,6 +161,25 @@ class CustomTools(Receipts, Protocol):
         self, workspace_id: str, tool_id: str
     ) -> tuple[RegisteredTool, Mapping[str, str]]:
         """Return the tool as it is, with its opened credentials. Raises `NotFound`."""
+
+
+class OwnModelStore(Protocol):
+    """What workspaces have set to reach models. Secrets are sealed."""
+
+    async def find(self, workspace_id: str, kind: Kind, name: str) -> OwnModelAccess | None: ...
+
+    async def all(self, workspace_id: str) -> Sequence[OwnModelAccess]:
+        """Return what a workspace has set, by name."""
+
+    async def secrets(self, access: OwnModelAccess) -> AccessSecrets | None:
+        """Return what is sealed for `access` now, None if no key of KASAL_SECRET_KEY opens it."""
+
+    async def put(
+        self, before: OwnModelAccess | None, after: OwnModelAccess, secrets: AccessSecrets
+    ) -> bool:
+        """Store `after` if what is stored is still `before`. Raises `Conflict` beyond the limit."""
+
+    async def remove(self, workspace_id: str, kind: Kind, name: str) -> bool: ...
 
 
 class PublishedModels(Protocol):

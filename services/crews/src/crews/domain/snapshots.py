@@ -9,11 +9,14 @@ from common.contracts.crew import (
     ToolSnapshot,
 )
 from common.contracts.memory import key_input
+from common.contracts.model_access import OwnModels, access_name, own_models
 from common.contracts.tools import BUILT_IN_BY_NAME
 from crews.domain.crew import Crew
 from crews.domain.crew_editor import CrewEditor
+from crews.domain.endpoint_names import endpoint_faults, new_endpoint_models
 from crews.domain.memory import memory_id
-from crews.domain.ports import CustomTools, Memories
+from crews.domain.model_names import named_models
+from crews.domain.ports import CustomTools, Memories, OwnModelStore
 from crews.domain.tool_names import tool_faults, tool_names
 from crews.domain.tools import RegisteredTool
 
@@ -21,10 +24,13 @@ from crews.domain.tools import RegisteredTool
 class Snapshots:
     """Takes snapshots of crews for the executor."""
 
-    def __init__(self, editor: CrewEditor, tools: CustomTools, memories: Memories) -> None:
+    def __init__(
+        self, editor: CrewEditor, tools: CustomTools, memories: Memories, own: OwnModelStore
+    ) -> None:
         self._editor = editor
         self._tools = tools
         self._memories = memories
+        self._own = own
 
     async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
         """Return the crew as a run sees it. Raises `NotFound`."""
@@ -45,6 +51,7 @@ class Snapshots:
             tools=await self._tools_of(crew),
             configuration=crew.configuration,
             memory=memory,
+            own_models=await self._own_models(crew),
         )
 
     async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
@@ -56,9 +63,10 @@ class Snapshots:
 
     async def missing(self, crew: Crew) -> list[Lack]:
         """Return what the crew still needs: to be active, and for its tools to work."""
+        lacking = [*crew.lacks, *await self._missing_endpoints(crew)]
         own = tool_names(crew) - BUILT_IN_BY_NAME.keys()
         if not own:
-            return crew.lacks
+            return lacking
         there = {tool.name: tool for tool in await self._tools.all(crew.workspace_id)}
         gone = [
             Lack(field=fault["field"], reason=fault["reason"])
@@ -69,7 +77,22 @@ class Snapshots:
             for name in sorted(own & there.keys())
             if there[name].lacks_credentials
         ]
-        return [*crew.lacks, *gone, *unsigned]
+        return [*lacking, *gone, *unsigned]
+
+    async def _missing_endpoints(self, crew: Crew) -> list[Lack]:
+        if not new_endpoint_models(crew, None):
+            return []
+        faults = endpoint_faults(crew, None, await self._own.all(crew.workspace_id))
+        return [Lack(field=fault["field"], reason=fault["reason"]) for fault in faults]
+
+    async def _own_models(self, crew: Crew) -> OwnModels:
+        names = {name for name in named_models(crew).values() if access_name(name)}
+        there = await self._own.all(crew.workspace_id) if names else []
+        return own_models(
+            names,
+            [one.name for one in there if one.kind == "provider"],
+            [one.name for one in there if one.kind == "endpoint"],
+        )
 
     async def _tools_of(self, crew: Crew) -> list[ToolSnapshot]:
         named = tool_names(crew)

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 
 from common.contracts.crew import CrewSnapshot, MemorySnapshot
 from common.contracts.memory import SHELF
+from common.contracts.model_access import ModelAccess
 from common.web.access import PeerService
 from crews.routes.use_cases import Use
 
@@ -30,3 +31,8 @@ async def tool_credentials(
 ) -> dict[str, Any]:
     tool, credentials = await use.tool_catalog.credentials(caller.workspace_id, tool_id, endpoint)
     return {"tool_id": tool_id, "auth_type": tool.auth_type, "credentials": dict(credentials)}
+
+
+@router.get("/models")
+async def model_access(caller: PeerService, use: Use) -> ModelAccess:
+    return await use.own_models.access(caller.workspace_id)

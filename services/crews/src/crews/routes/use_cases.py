@@ -16,6 +16,7 @@ from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import Matches, anything
+from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.ports import Activities, CrewStore, CustomTools, Lists, Stretch
 from crews.domain.remembering import Remembering
 from crews.domain.snapshots import Snapshots
@@ -36,6 +37,7 @@ class CrewsUseCases:
     activities: Activities
     tools: CustomTools
     tool_catalog: ToolCatalog
+    own_models: OwnModelCatalog
     remembering: Remembering
     keys: IdempotencyKeys
 

@@ -26,6 +26,7 @@ async def indexes(database: Database) -> None:
         partialFilterExpression={"keyed": {"$exists": True}},
     )
     await ensure_index(database["tools"], [("workspace_id", 1), ("name", 1)], unique=True)
+    await ensure_index(database["model_access"], [("workspace_id", 1), ("kind", 1)])
     for created in (crews, database["tools"]):
         await ensure_index(created, "gone_until", expireAfterSeconds=0)
         await receipts.indexes(created)
@@ -52,5 +53,6 @@ SCHEMA = Schema(
         MigrationStep("hierarchical crews whose tasks need no agent", _managed_without_agents),
         MigrationStep("an index of the memories that are kept apart by a key"),
         MigrationStep("indexes of crews by status, and by the tools they use"),
+        MigrationStep("an index of workspaces' own keys and endpoints of models"),
     ),
 )

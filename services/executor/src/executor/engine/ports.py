@@ -7,6 +7,7 @@ from common.contracts.crew import ToolSnapshot
 from common.contracts.deltas import TextDelta
 from common.contracts.messages import MemoryRemembered
 from executor.models.model import Model
+from executor.models.own import Owner
 from executor.tools.call import Call
 from executor.tools.spec import ToolSpec
 
@@ -14,8 +15,11 @@ from executor.tools.spec import ToolSpec
 class ModelSource(Protocol):
     """The models there are. `executor.models.catalogue` implements it."""
 
-    async def resolve(self, name: str) -> Model:
-        """Return the model called `name`. Raises `ModelFault` (`MODEL_UNAVAILABLE`)."""
+    async def resolve(self, name: str, owner: Owner | None = None) -> Model:
+        """Return the model called `name`. Raises `ModelFault` (`MODEL_UNAVAILABLE`).
+
+        With an `owner`, what the workspace has set comes before what the operator has.
+        """
 
 
 class Tool(Protocol):

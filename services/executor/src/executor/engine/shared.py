@@ -29,6 +29,7 @@ from executor.engine.trace import Trace
 from executor.models.dialogue import Tokens
 from executor.models.masking import address
 from executor.models.model import Model, ModelFault
+from executor.models.own import Owner
 
 WAITING = "MODEL_WAITING"
 _WAITS = 50
@@ -90,8 +91,12 @@ class Shared:
     async def model(self, name: str) -> Model:
         """Return a model, resolved once per run; warn once per job about a stand-in.
 
-        Raises `ModelFault`.
+        One that the workspace reaches by a key of its own is resolved anew each time: the key may
+        change. Raises `ModelFault`.
         """
+        own = self.job.snapshot.own_models
+        if own.holds(name):
+            return await self.models.resolve(name, Owner(self.job.workspace_id, own))
         known = self._resolved.get(name)
         if known is not None:
             return known

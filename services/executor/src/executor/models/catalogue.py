@@ -8,10 +8,12 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from common.contracts.models import canonical, provider_of
+from common.contracts.models import canonical, endpoint_of, provider_of
 from common.logs import get_logger
+from common.security.outgoing import OutgoingGuard
 from executor.domain.meters import Meters, NoMeters
 from executor.models import offline
+from executor.models.access_cache import AccessCache, AccessSource
 from executor.models.connections import (
     Access,
     MissingKey,
@@ -20,6 +22,7 @@ from executor.models.connections import (
     connect_by_name,
 )
 from executor.models.model import Model, ModelFault
+from executor.models.own import Owner, OwnModelCatalogue
 from executor.models.patience import ModelPatience
 from executor.models.provider import ModelProvider, model_providers
 from executor.models.refusals import ModelAddress
@@ -37,12 +40,15 @@ _PREFIXED = re.compile(r"[a-z][a-z0-9-]*(?:/[a-z0-9-]+)?:\S+")
 class ModelSettings:
     """How models are reached. `fallback` answers for models without a key.
 
-    `access` has the key or address of each provider that can be used. `timeout` is the seconds for
+    `access` has the key or address of each provider that can be used; `own` knows what workspaces have
+    set for themselves, whose requests go where `guard` lets them. `timeout` is the seconds for
     one request; `patience` bounds its retries.
     """
 
     access: Mapping[str, Access] = field(default_factory=dict)
     fallback: Literal["offline"] | None = None
+    own: AccessSource | None = None
+    guard: OutgoingGuard = field(default_factory=OutgoingGuard)
     timeout: float = 300.0
     patience: ModelPatience = field(default_factory=ModelPatience)
 
@@ -63,6 +69,23 @@ class Models:
         self._connections: dict[str, ProviderConnection] = {}
         self._building = asyncio.Lock()
         self._open = AsyncExitStack()
+        self._own = None if settings.own is None else self._own_models(settings.own)
+
+    def _own_models(self, source: AccessSource) -> OwnModelCatalogue:
+        return OwnModelCatalogue(
+            AccessCache(source),
+            self._providers,
+            self._settings.guard,
+            self._meters,
+            timeout=self._settings.timeout,
+            patience=self._settings.patience,
+            hidden=self._keys,
+        )
+
+    def forget(self, workspace_id: str) -> None:
+        """Note that a workspace has changed how it reaches models."""
+        if self._own is not None:
+            self._own.forget(workspace_id)
 
     def warm_up(self) -> None:
         """Import what requests to the configured providers need; blocks for a second or two."""
@@ -77,15 +100,21 @@ class Models:
     async def close(self) -> None:
         """Close the connections to all providers."""
         await self._open.aclose()
+        if self._own is not None:
+            await self._own.close()
         self._resolved.clear()
         self._connections.clear()
 
-    async def resolve(self, name: str) -> Model:
-        """Return the model called `name`.
+    async def resolve(self, name: str, owner: Owner | None = None) -> Model:
+        """Return the model called `name`; the `owner` may reach it by what the workspace has set.
 
         Raises `ModelFault` (`MODEL_UNAVAILABLE`) if it is unknown, or its provider has no key and
         there is no fallback.
         """
+        if owner is not None and self._own is not None:
+            own = canonical(name.strip())
+            if owner.models.holds(own):
+                return await self._own.resolve(own, owner)
         model = self._resolved.get(name)
         if model is None:
             async with self._building:
@@ -97,6 +126,9 @@ class Models:
     async def _build(self, name: str) -> Model:
         if name == offline.NAME:
             return offline.OfflineModel()
+        if endpoint_of(name) is not None:
+            reason = f"its workspace has no endpoint {endpoint_of(name)}"
+            raise ModelFault(UNAVAILABLE, f"The model {name[:100]} is not known: {reason}.")
         declared = [provider.declaration for provider in self._providers.values()]
         provider_name, model = provider_of(name, declared)
         if provider_name is None and not _PREFIXED.fullmatch(name):
@@ -143,4 +175,5 @@ class Models:
     def _address(self, name: str, provider: ModelProvider | None, native: Any) -> ModelAddress:
         url = str(getattr(native, "base_url", "") or "")
         variable = provider.key_variable if provider is not None else ""
-        return ModelAddress(name, url, variable, self._keys)
+        remedy = f"set a valid one in {variable} and start the workers again" if variable else ""
+        return ModelAddress(name, url, remedy, self._keys)

@@ -6,6 +6,7 @@ Those libraries read an answer whole, whatever its size, and parse it on the eve
 import asyncio
 import zlib
 from collections.abc import AsyncIterator, Callable
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import httpx2
@@ -21,7 +22,7 @@ _PIECE = 16 * 1024
 """Bytes of a stream that are looked at before others run."""
 _AT_ONCE = 32 * 1024
 """Answers with more bytes are mended on a thread."""
-_CONNECTIONS = httpx2.Limits(max_connections=1_000, max_keepalive_connections=100)
+CONNECTIONS = httpx2.Limits(max_connections=1_000, max_keepalive_connections=100)
 _LONGEST = 4.0
 """How many times the timeout an answer may take in all, however slowly it arrives."""
 
@@ -34,16 +35,27 @@ class BoundedClient(httpx2.AsyncClient):
     """Reads answers of up to `LARGEST` bytes; a longer one becomes a 413 that says so.
 
     With `mends`, answers in OpenAI's chat protocol are mended. `timeout` is in seconds and limits
-    the wait for the next bytes.
+    the wait for the next bytes. With a `transport`, which says where requests may go, nothing of this
+    process gets into them: no proxy, no cookie of an earlier answer, and no redirect is followed.
     """
 
-    def __init__(self, timeout: float, *, mends: bool = False) -> None:
+    def __init__(
+        self,
+        timeout: float,
+        *,
+        mends: bool = False,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
         super().__init__(
             timeout=httpx2.Timeout(timeout, connect=min(timeout, 10.0)),
-            limits=_CONNECTIONS,
-            follow_redirects=True,
+            limits=CONNECTIONS,
+            follow_redirects=transport is None,
             headers={"Accept-Encoding": "identity"},
+            transport=transport,
+            trust_env=transport is None,
         )
+        if transport is not None:
+            self.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=[]))
         self._mends = mends
         self._longest = _LONGEST * timeout
 
@@ -103,6 +115,9 @@ class BoundedClient(httpx2.AsyncClient):
         """Return the answer with `body`, which is None if it is too large."""
         if body is None:
             return _rebuild(answer, MendedAnswer(413, _too_large(), json=True))
+        if 300 <= answer.status_code < 400:
+            told = error_body("Its address redirects to another one: set that one.")
+            return _rebuild(answer, MendedAnswer(400, told, json=True))
         if answer.status_code != 200:
             return _rebuild(answer, MendedAnswer(answer.status_code, body))
         if not self._mends:

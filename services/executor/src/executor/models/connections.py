@@ -6,9 +6,12 @@ Connecting imports a provider's library, which takes a second or so: do it on a 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from secrets import token_hex
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from executor.models.traits import Traits
+
+if TYPE_CHECKING:
+    from executor.models.client import BoundedClient
 
 
 class MissingKey(Exception):  # noqa: N818 - it says what is missing
@@ -21,10 +24,26 @@ class UnknownModel(Exception):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Access:
-    """How this process reaches a provider: its key, and the address if it is not the usual one."""
+    """How this process reaches a provider: its key, and the address if it is not the usual one.
+
+    A workspace's own access comes with the `client` that all such requests share; it takes whether it
+    mends answers. Nothing of the operator's may get into these requests.
+    """
 
     key: str | None = field(default=None, repr=False)
     url: str | None = None
+    client: "Callable[[bool], BoundedClient] | None" = field(default=None, repr=False)
+
+    @property
+    def own(self) -> bool:
+        """Whether a workspace has set it, and not the operator."""
+        return self.client is not None
+
+    def http(self, timeout: float, *, mends: bool = False) -> "BoundedClient":
+        """Return the client of requests to the provider."""
+        from executor.models.client import BoundedClient
+
+        return BoundedClient(timeout, mends=mends) if self.client is None else self.client(mends)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,18 +65,21 @@ The tag is one that no answer can contain: at each tag, pydantic-ai copies the r
 """
 
 
-def connect_compatible(url: str, key: str | None, timeout: float) -> ProviderConnection:
-    """Connect to a server that speaks OpenAI's chat completions."""
+def connect_compatible(access: Access, timeout: float) -> ProviderConnection:
+    """Connect to the server at `access.url`, which speaks OpenAI's chat completions."""
     from openai import AsyncOpenAI
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 
-    from executor.models.client import BoundedClient
-
-    http = BoundedClient(timeout, mends=True)
     client = AsyncOpenAI(
-        base_url=url, api_key=key or "none", max_retries=0, timeout=timeout, http_client=http
+        base_url=access.url,
+        api_key=access.key or "none",
+        max_retries=0,
+        timeout=timeout,
+        http_client=access.http(timeout, mends=True),
     )
+    if access.own:
+        forget_environment(client)
     provider = OpenAICompatibleProvider("openai-compatible", openai_client=client)
     traits = Traits(priced=False, tagged=True, beside_tools=False, one_shape=True, assembled=True)
 
@@ -66,6 +88,27 @@ def connect_compatible(url: str, key: str | None, timeout: float) -> ProviderCon
         return OpenAIChatModel(name, provider=provider, profile=traits_of_all)
 
     return ProviderConnection(model, client.close, traits)
+
+
+def forget_environment(client: Any) -> None:
+    """Remove from a provider's client what it took from this process's environment: that is the operator's."""
+    client._custom_headers = {}  # noqa: SLF001 - there is no argument for it
+    if hasattr(client, "organization"):
+        client.organization = client.project = None
+
+
+def connect_by_key(name: str, access: Access, timeout: float) -> ProviderConnection:
+    """Connect to a provider that pydantic-ai knows and that needs nothing but a key."""
+    from pydantic_ai.models import infer_model
+    from pydantic_ai.providers import infer_provider_class
+
+    made: Any = infer_provider_class(name)
+    provider = made(api_key=access.key or "none", http_client=access.http(timeout))
+    forget_environment(provider.client)
+    traits = Traits(tagged=True, shapes=False)
+    return ProviderConnection(
+        lambda full_name: infer_model(full_name, lambda _: provider), provider.client.close, traits
+    )
 
 
 def connect_by_name(name: str) -> ProviderConnection:

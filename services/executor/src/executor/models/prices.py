@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from common.contracts.model_access import TokenPrice
 from common.logs import get_logger
 from executor.models.dialogue import Tokens
 
@@ -25,3 +26,8 @@ def price(native: Any, tokens: Tokens) -> float | None:
             log.exception("tokens could not be priced", model=name)
             return None
     return None
+
+
+def cost(rate: TokenPrice, tokens: Tokens) -> float:
+    """Return what `tokens` cost in US dollars at a workspace's own price."""
+    return (tokens.input * rate.input + tokens.output * rate.output) / 1_000_000

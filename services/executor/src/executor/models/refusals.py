@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from common.security.outgoing import ADVICE
 from executor.models.masking import address, safe_text
 from executor.models.model import ModelFault
 from executor.models.patience import retry_after
@@ -33,11 +34,11 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class ModelAddress:
-    """Who is asked: a model, its provider's address, the setting of its key, and all keys to hide."""
+    """Who is asked: a model, its provider's address, how to set its key, and all keys to hide."""
 
     model: str
     url: str = ""
-    setting: str = ""
+    remedy: str = ""
     keys: tuple[str, ...] = ()
 
     @property
@@ -57,11 +58,7 @@ def refusal(fault: Any, asked: ModelAddress, now: datetime) -> Refusal:
         message = "its quota is used up. Raise it with the provider, or use another model"
         return Refusal(_fault("RATE_LIMIT", asked, f"{message}.{said}"))
     if status is None:
-        if isinstance(fault, known.ModelConnectionError):
-            reason = _connection_problem(fault)
-            message = f"cannot be reached ({reason}). Is it running, and is its address right?"
-            return Refusal(_fault("MODEL_UNAVAILABLE", asked, message, colon=False), passing=True)
-        return Refusal(_fault("MODEL_UNAVAILABLE", asked, f"no usable answer.{said}"), passing=True)
+        return _no_answer(fault, asked, said)
     pause = retry_after(getattr(fault, "headers", None) or {}, now) or _positive(fault.retry_after)
     if isinstance(fault, known.ModelRateLimitError) or status == 429:
         return Refusal(_fault("RATE_LIMIT", asked, f"rate limit exceeded.{said}"), True, pause)
@@ -70,6 +67,19 @@ def refusal(fault: Any, asked: ModelAddress, now: datetime) -> Refusal:
         fault_ = _fault("MODEL_UNAVAILABLE", asked, message, colon=False)
         return Refusal(fault_, True, pause, shape=status in _SHAPE)
     return Refusal(_lasting_fault(fault, status, asked, said), shape=status in _SHAPE)
+
+
+def _no_answer(fault: Any, asked: ModelAddress, said: str) -> Refusal:
+    from pydantic_ai import exceptions as known
+
+    if _is_refused(fault):
+        message = f"cannot be reached: {ADVICE}."
+        return Refusal(_fault("MODEL_UNAVAILABLE", asked, message, colon=False))
+    if isinstance(fault, known.ModelConnectionError):
+        reason = _connection_problem(fault)
+        message = f"cannot be reached ({reason}). Is it running, and is its address right?"
+        return Refusal(_fault("MODEL_UNAVAILABLE", asked, message, colon=False), passing=True)
+    return Refusal(_fault("MODEL_UNAVAILABLE", asked, f"no usable answer.{said}"), passing=True)
 
 
 def _lasting_fault(fault: Any, status: int, asked: ModelAddress, said: str) -> ModelFault:
@@ -84,9 +94,8 @@ def _meaning(fault: Any, status: int, asked: ModelAddress) -> str:
     from pydantic_ai import exceptions as known
 
     if status == 401 or isinstance(fault, known.ModelAuthenticationError):
-        where = f": set a valid one in {asked.setting}" if asked.setting else ""
         what = "does not accept the key" if status != 403 else "does not let this key use the model"
-        return f"its provider {what}{where} and start the workers again"
+        return f"its provider {what}{f': {asked.remedy}' if asked.remedy else ''}"
     if isinstance(fault, known.ModelContextWindowExceededError):
         return "the request is longer than the model can read. Give the task less context"
     if status == 404:
@@ -124,6 +133,19 @@ def _message(body: Any) -> str:
 
 def _plain(text: str) -> str:
     return "" if text.lstrip()[:1] == "<" else text  # an HTML page is of no use here
+
+
+def _is_refused(fault: BaseException | None) -> bool:
+    """Say whether the guard refused the address."""
+    from executor.models.guarded import NotPublic
+
+    for _ in range(10):
+        if fault is None:
+            return False
+        if isinstance(fault, NotPublic):
+            return True
+        fault = fault.__cause__ or fault.__context__
+    return False
 
 
 def _connection_problem(fault: Any) -> str:

@@ -3,10 +3,12 @@
 import asyncio
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orjson
 
+from common.contracts.model_access import TokenPrice
 from common.logs import get_logger
 from common.times import utc_now
 from executor.domain.meters import Meters
@@ -15,7 +17,7 @@ from executor.models.dialogue import Dialogue, Finish, Reply, Tokens
 from executor.models.draft import Draft
 from executor.models.model import Listener, ModelFault, SilentListener
 from executor.models.patience import ModelPatience
-from executor.models.prices import price
+from executor.models.prices import cost, price
 from executor.models.refusals import ModelAddress, Refusal, refusal
 from executor.models.streams import stream_to
 from executor.models.traits import Traits
@@ -32,6 +34,14 @@ _LARGE = 50_000
 """Replies with more characters are translated on a thread: the event loop serves other runs."""
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a workspace has set for a model of its own: the price, and headers for each request."""
+
+    price: TokenPrice | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+
 class RemoteModel:
     """Implements `Model`. `native` is pydantic-ai's model."""
 
@@ -45,6 +55,7 @@ class RemoteModel:
         meters: Meters,
         traits: Traits,
         address: ModelAddress | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self.label = label
         self.provider = str(native.system)
@@ -53,10 +64,13 @@ class RemoteModel:
         self._meters = meters
         self._traits = traits
         self._address = address or ModelAddress(label, str(getattr(native, "base_url", "") or ""))
+        self._terms = terms or Terms()
         self._refused: set[bytes] = set()
 
     def price(self, tokens: Tokens) -> float | None:
         """Return what `tokens` cost in US dollars, or None if no price is known."""
+        if self._terms.price is not None:
+            return cost(self._terms.price, tokens)
         return price(self._native, tokens) if self._traits.priced else None
 
     async def request(
@@ -169,10 +183,10 @@ class RemoteModel:
         """Return pydantic-ai's response; show the text while it is written to a listener who watches."""
         from pydantic_ai.direct import model_request
 
-        call = {
-            "model_settings": {"max_retries": 0},
-            "model_request_parameters": asked,
-        }
+        settings: dict[str, Any] = {"max_retries": 0}
+        if self._terms.headers:
+            settings["extra_headers"] = dict(self._terms.headers)
+        call = {"model_settings": settings, "model_request_parameters": asked}
         messages = translation.messages(dialogue)
         if not listener.watched:
             return await model_request(self._native, messages, **call)
@@ -192,7 +206,11 @@ class RemoteModel:
     ) -> Reply:
         def translate() -> Reply:
             tagged, priced = self._traits.tagged, self._traits.priced
-            return translation.reply(response, dialogue, tools, tagged=tagged, priced=priced)
+            reply = translation.reply(response, dialogue, tools, tagged=tagged, priced=priced)
+            if self._terms.price is None:
+                return reply
+            spent = replace(reply.tokens, cost_usd=cost(self._terms.price, reply.tokens))
+            return replace(reply, tokens=spent)
 
         size = sum(
             len(str(getattr(part, "content", None) or getattr(part, "args", None) or ""))

@@ -9,9 +9,12 @@ from pydantic import ValidationError
 
 from common.client import ServiceClient, ServiceTokens
 from common.contracts.crew import CrewSnapshot, MemorySnapshot
+from common.contracts.model_access import ModelAccess
 from common.errors import Unavailable
 from common.process.backoff import Backoff
 
+_MODELS_WAIT = 60.0
+"""Seconds that a model call waits for crews to answer."""
 _BACKOFF = Backoff.doubling(0.1, 1.0)
 
 
@@ -51,10 +54,20 @@ class CrewsOverHttp:
             raise _unreadable()
         return held
 
-    async def _get_patiently(self, workspace_id: str, path: str) -> Any:
-        """Retry for `patience` seconds: a restart of crews must not fail an agent's tool."""
+    async def model_access(self, workspace_id: str) -> ModelAccess:
+        answer = await self._get_patiently(workspace_id, "/internal/models", _MODELS_WAIT)
+        try:
+            return ModelAccess.model_validate(answer)
+        except ValidationError:
+            raise _unreadable() from None  # it would show the keys
+
+    async def _get_patiently(
+        self, workspace_id: str, path: str, patience: float | None = None
+    ) -> Any:
+        """Retry for `patience` seconds: a restart of crews must not fail an agent's tool or model."""
         loop = asyncio.get_running_loop()
-        until, failures = loop.time() + self._patience, 0
+        patience = self._patience if patience is None else patience
+        until, failures = loop.time() + patience, 0
         while True:
             try:
                 return await self._get(workspace_id, path)

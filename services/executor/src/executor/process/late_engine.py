@@ -3,10 +3,13 @@
 import asyncio
 import gc
 import threading
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
 
 from opentelemetry.trace import Tracer
 
+from common.contracts.model_access import ModelAccess
+from common.security.outgoing import OutgoingGuard
 from executor.config import Settings
 from executor.domain.log.journal import CrewRunner
 from executor.domain.meters import Meters
@@ -15,8 +18,17 @@ if TYPE_CHECKING:
     from executor.engine.ports import DeltaSink, MemorySink
     from executor.engine.runner import Engine
     from executor.models.catalogue import Models
-    from executor.tools.custom import Credentials
     from executor.tools.toolbox import Toolbox
+
+
+class CrewsSource(Protocol):
+    """The service that keeps what tools and models are called with."""
+
+    async def tool_credentials(
+        self, workspace_id: str, tool_id: str, endpoint: str
+    ) -> Mapping[str, Any]: ...
+
+    async def model_access(self, workspace_id: str) -> ModelAccess: ...
 
 
 class LateEngine:
@@ -25,14 +37,14 @@ class LateEngine:
     def __init__(
         self,
         settings: Settings,
-        credentials: "Credentials",
+        crews: "CrewsSource",
         memory: "MemorySink",
         tracer: Tracer,
         meters: Meters,
         deltas: "DeltaSink | None" = None,
     ) -> None:
         self._settings = settings
-        self._credentials = credentials
+        self._crews = crews
         self._memory = memory
         self._tracer = tracer
         self._meters = meters
@@ -79,6 +91,8 @@ class LateEngine:
         models = Models(
             ModelSettings(
                 given.model_access(),
+                own=self._crews,
+                guard=OutgoingGuard(given.allowed_hosts()),
                 patience=ModelPatience(longest=given.model_patience),
                 fallback="offline" if given.model_fallback == "offline" else None,
             ),
@@ -92,7 +106,7 @@ class LateEngine:
                 brave_api_key=given.brave_api_key,
                 secrets=_secrets(given),
             ),
-            self._credentials,
+            self._crews,
         )
         engine = Engine(
             models,

@@ -14,8 +14,8 @@ from typing import Any
 import aiohttp
 from yarl import URL
 
+from common.security.addresses import is_public
 from executor.tools import texts
-from executor.tools.addresses import is_public
 from executor.tools.tool import ToolFault
 
 _REDIRECTS = 5

@@ -21,7 +21,7 @@ class Script:
     price: float | None = 0.001
     listeners: list[Listener] = field(default_factory=list)
 
-    async def resolve(self, name: str) -> Any:
+    async def resolve(self, name: str, owner: Any = None) -> Any:
         if name == "unknown":
             raise ModelFault("MODEL_UNAVAILABLE", "The model unknown is not known.")
         if name == "keyless":

@@ -31,11 +31,13 @@ class Server:
     url: str = ""
     answers: list[Any] = field(default_factory=list)
     asked: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[Any] = field(default_factory=list)
     strict: bool = True
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         asked = await request.json()
         self.asked.append(asked)
+        self.headers.append(request.headers)
         wrong = _wrong(asked["messages"]) if self.strict else ""
         if wrong:
             return web.json_response({"error": {"message": wrong, "code": 400}}, status=400)

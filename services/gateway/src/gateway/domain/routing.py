@@ -15,7 +15,10 @@ _SERVICES = {
     "executions": "executor",
     "questions": "executor",
     "analytics": "executor",
+    "models": "executor",
 }
+_KEPT_BY_CREWS = ("/models/providers/", "/models/endpoints/")
+"""What a workspace sets to reach models; the executor answers for the models themselves."""
 _EITHER = frozenset({"/auth/invitations/accept"})
 """Open to those who have no login yet."""
 _OPEN = _EITHER | {
@@ -96,6 +99,8 @@ def route(method: str, path: str) -> Target | None:
         return None
     if first == "executions" and rest.endswith("/events") and _is_stream(method, rest):
         return Target("events", inner, streamed=True)
+    if inner.startswith(_KEPT_BY_CREWS):
+        service = "crews"
     return Target(service, inner, open=inner in _OPEN, token_checked=inner in _EITHER)
 
 

@@ -9,6 +9,7 @@ from common.conditions.grammar import ConditionFault, parse_condition
 from common.contracts.crew import CrewSnapshot, TaskSnapshot, lacks
 from common.contracts.graph import input_of_list
 from common.contracts.memory import CREW, key_fault, key_input, shelf
+from common.contracts.models import OFFLINE, endpoint_of
 from common.errors import InvalidRequest, several
 from executor.domain.inputs.expansion import agent_texts, oversize, task_texts
 from executor.domain.inputs.lists import ITEM, MOST_ITEMS, first_list_fault
@@ -77,6 +78,7 @@ def check_runnable(
             reason="The crew is not active",
             details={"missing": missing_parts},
         )
+    _check_endpoints(crew)
     asked = placeholders(crew)
     missing = [name for name in asked if name not in inputs]
     if missing:
@@ -91,6 +93,19 @@ def check_runnable(
     _check_memory_key(crew, inputs)
     _check_size(crew, inputs)
     _check_lists(crew, inputs, most_items)
+
+
+def _check_endpoints(crew: CrewSnapshot) -> None:
+    names = [agent.model for agent in crew.agents]
+    there = crew.own_models.endpoints
+    for name in [*names, crew.configuration.manager_model or OFFLINE]:
+        endpoint = endpoint_of(name)
+        if endpoint is not None and endpoint not in there:
+            reason = (
+                f"Its model {name} needs the endpoint {endpoint}, which this workspace does not have any more: "
+                f"an admin makes it with PUT /models/endpoints/{endpoint}"
+            )
+            raise InvalidRequest(f"The crew {crew.id} cannot run.", field="crew_id", reason=reason)
 
 
 def _check_lists(crew: CrewSnapshot, inputs: Mapping[str, Any], most_items: int) -> None:

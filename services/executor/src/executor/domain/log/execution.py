@@ -62,7 +62,9 @@ _REASON = 300
 
 def format_for(crew: CrewSnapshot) -> int:
     """Return the format of a new job of `crew`."""
-    return GRAPH if needs_newer_code(crew.agents, crew.tasks, crew.tools) else WRITES
+    return (
+        GRAPH if needs_newer_code(crew.agents, crew.tasks, crew.tools, crew.own_models) else WRITES
+    )
 
 
 class ForbiddenMove(Exception):  # noqa: N818 - it names the thing, as Superseded does

@@ -1,9 +1,11 @@
 """Anthropic."""
 
 from common.contracts.models import ProviderDeclaration
-from executor.models.connections import Access, ProviderConnection
+from executor.models.connections import Access, ProviderConnection, forget_environment
 from executor.models.provider import ModelProvider, ProviderSetting
 from executor.models.traits import Traits
+
+_ADDRESS = "https://api.anthropic.com"
 
 
 def connect(access: Access, timeout: float) -> ProviderConnection:
@@ -12,16 +14,17 @@ def connect(access: Access, timeout: float) -> ProviderConnection:
     from pydantic_ai.models.anthropic import AnthropicModel
     from pydantic_ai.providers.anthropic import AnthropicProvider
 
-    from executor.models.client import BoundedClient
-
     client = AsyncAnthropic(
         api_key=access.key or "",
+        base_url=access.url or (_ADDRESS if access.own else None),
         max_retries=0,
         timeout=timeout,
-        http_client=BoundedClient(timeout),
+        http_client=access.http(timeout),
     )
+    if access.own:
+        forget_environment(client)
     provider = AnthropicProvider(anthropic_client=client)
-    traits = Traits(beside_tools=False, closed=True)
+    traits = Traits(priced=access.url is None, beside_tools=False, closed=True)
     return ProviderConnection(
         lambda name: AnthropicModel(name, provider=provider), client.close, traits
     )

@@ -5,17 +5,19 @@ from executor.models.connections import Access, ProviderConnection
 from executor.models.provider import ModelProvider, ProviderSetting
 from executor.models.traits import Traits
 
+_ADDRESS = "https://generativelanguage.googleapis.com"
+
 
 def connect(access: Access, timeout: float) -> ProviderConnection:
     """Connect to the Gemini API."""
     from pydantic_ai.models.google import GoogleModel
     from pydantic_ai.providers.google import GoogleProvider
 
-    from executor.models.client import BoundedClient
-
-    http = BoundedClient(timeout)
-    provider = GoogleProvider(api_key=access.key or "", http_client=http)
-    traits = Traits(beside_tools=False)
+    http = access.http(timeout)
+    url = access.url or (_ADDRESS if access.own else None)
+    key = access.key or ("none" if access.own else "")
+    provider = GoogleProvider(api_key=key, http_client=http, base_url=url)
+    traits = Traits(priced=access.url is None, beside_tools=False)
     return ProviderConnection(
         lambda name: GoogleModel(name, provider=provider), http.aclose, traits
     )

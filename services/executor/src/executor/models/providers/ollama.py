@@ -1,5 +1,7 @@
 """Ollama, which runs models on your own machines."""
 
+from dataclasses import replace
+
 from common.contracts.models import ProviderDeclaration
 from executor.models.connections import Access, ProviderConnection, connect_compatible
 from executor.models.provider import ModelProvider, ProviderSetting
@@ -7,7 +9,7 @@ from executor.models.provider import ModelProvider, ProviderSetting
 
 def connect(access: Access, timeout: float) -> ProviderConnection:
     """Connect to Ollama, which requires a key but accepts any."""
-    return connect_compatible(access.url or "", "ollama", timeout)
+    return connect_compatible(replace(access, key=access.key or "ollama"), timeout)
 
 
 PROVIDER = ModelProvider(

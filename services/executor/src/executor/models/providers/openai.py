@@ -8,29 +8,33 @@ from executor.models.connections import (
     Access,
     ProviderConnection,
     connect_compatible,
+    forget_environment,
     profile,
 )
 from executor.models.provider import ModelProvider, ProviderSetting
 from executor.models.traits import Traits
 
+_ADDRESS = "https://api.openai.com/v1"
+
 
 def connect(access: Access, timeout: float) -> ProviderConnection:
     """Connect to OpenAI, or to the server configured in its place."""
     if access.url:
-        return connect_compatible(access.url, access.key, timeout)
+        return connect_compatible(access, timeout)
 
     from openai import AsyncOpenAI
     from pydantic_ai.models.openai import OpenAIResponsesModel
     from pydantic_ai.providers.openai import OpenAIProvider
 
-    from executor.models.client import BoundedClient
-
     client = AsyncOpenAI(
         api_key=access.key or "",
+        base_url=_ADDRESS if access.own else None,
         max_retries=0,
         timeout=timeout,
-        http_client=BoundedClient(timeout),
+        http_client=access.http(timeout),
     )
+    if access.own:
+        forget_environment(client)
     provider = OpenAIProvider(openai_client=client)
 
     def model(name: str) -> Any:

@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from executor.tools.addresses import is_public
+from common.security.addresses import is_public
+from common.security.outgoing import OutgoingGuard
 
 INSIDE = [
     "127.0.0.1", "127.255.255.254", "0.0.0.0", "10.0.0.1", "172.16.0.1", "172.31.255.255",
@@ -54,3 +55,12 @@ def test_no_form_of_a_private_address_is_public(network, offset):
     sixtofour = ipaddress.IPv6Address((0x2002 << 112) | (int(address) << 80))
     for form in (address, mapped, nat64, sixtofour):
         assert not is_public(str(form)), form
+
+
+async def test_a_guard_refuses_what_is_inside_unless_it_is_allowed():
+    guard = OutgoingGuard(["localhost:8080", "Box.Example"])
+    assert await guard.fault("http://localhost:8080/v1") is None
+    assert await guard.fault("http://box.example/v1") is None
+    assert "KASAL_TOOL_ALLOWED_HOSTS" in str(await guard.fault("http://localhost/v1"))
+    assert "KASAL_TOOL_ALLOWED_HOSTS" in str(await guard.fault("http://[::1]:8080/v1"))
+    assert await guard.fault("https://8.8.8.8/v1") is None

@@ -1,4 +1,4 @@
-"""Which network addresses a tool may connect to: public ones."""
+"""Which network addresses a request that users cause may go to: public ones, and what the operator allows."""
 
 import ipaddress
 
