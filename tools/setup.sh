@@ -44,5 +44,9 @@ if ! .venv/bin/python -m pip install --quiet --no-deps --no-build-isolation $mem
 	echo "The services could not be installed into .venv: see .venv/pip.log." >&2
 	exit 1
 fi
+# Pip compiles what it copies, but the members stay where they are. Otherwise each start would compile them, where
+# Python may not write beside the sources, and the first one everywhere.
+# shellcheck disable=SC2046 # one word per folder is meant
+.venv/bin/python -m compileall -q $(ls -d apps/*/src libs/*/src services/*/src)
 touch .venv/installed-run
 [ "$kind" != dev ] || touch .venv/installed-dev

@@ -41,6 +41,12 @@ class PlatformFailed(Exception):  # noqa: N818 - it says what happened
     """A service of the platform did not start or ended by itself; the text says which."""
 
 
+def import_services() -> None:
+    """Import what `Platform` runs; it would import each service when it starts it."""
+    for name in services():
+        importlib.import_module(f"{name}.wiring")
+
+
 class Platform:
     """The running platform. `entry` is the bound socket the gateway answers on.
 

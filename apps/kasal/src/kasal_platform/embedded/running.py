@@ -90,8 +90,9 @@ async def _serve(
     # time of the start.
     gc.disable()
     from kasal_platform.embedded import demo
-    from kasal_platform.embedded.platform import Platform, PlatformFailed
+    from kasal_platform.embedded.platform import Platform, PlatformFailed, import_services
 
+    import_services()
     gc.freeze()
     gc.enable()
 
