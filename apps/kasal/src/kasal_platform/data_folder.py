@@ -7,8 +7,11 @@ number of that process, for people and messages.
 import contextlib
 import fcntl
 import os
+import shutil
+import tempfile
 import time
 from collections.abc import Iterator
+from hashlib import sha256
 from pathlib import Path
 from typing import TextIO
 
@@ -40,6 +43,22 @@ def database_file(data_dir: Path, service: str) -> Path:
 def databases_url(data_dir: Path) -> str:
     """Return the URL (KASAL_MONGO_URL) of the databases in the folder, for services in one process."""
     return IN_FILES + databases_in(data_dir).resolve().as_uri().removeprefix("file://")
+
+
+def sockets_for(data_dir: Path) -> Path:
+    """Make an empty folder for the sockets of the process that has the data folder; only its user can open it.
+
+    It is in the system's temporary folder, since the path of a Unix socket has at most 104 bytes. Its name
+    follows from the data folder's, so that what a killed process left is replaced by the next one.
+    """
+    told = f"{os.getuid()} {data_dir.resolve()}".encode()
+    folder = Path(tempfile.gettempdir()) / f"kasal-{sha256(told).hexdigest()[:16]}"
+    try:
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+    except OSError:  # it is somebody else's, who may not even want us to have it
+        return Path(tempfile.mkdtemp(prefix="kasal-"))
+    return folder
 
 
 @contextlib.contextmanager

@@ -1,6 +1,7 @@
 """The data folder belongs to one process, which its lock names; data of earlier releases is not overlooked."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from kasal_platform.data_folder import (
     hold,
     holder,
     refuse_earlier_data,
+    sockets_for,
 )
 
 _HOLD = """
@@ -93,3 +95,27 @@ def test_data_of_an_earlier_release_is_refused_until_it_is_brought_over(tmp_path
 
 def test_the_url_of_the_databases_names_their_folder(tmp_path: Path) -> None:
     assert databases_url(tmp_path / "a b") == f"sqlite://{tmp_path}/a%20b/db"
+
+
+def test_the_sockets_that_a_killed_process_left_are_replaced_by_the_next(tmp_path: Path) -> None:
+    folder = sockets_for(tmp_path)
+    try:
+        (folder / "auth.sock").touch()
+        assert sockets_for(tmp_path) == folder
+        assert not any(folder.iterdir())
+        assert folder.stat().st_mode & 0o777 == 0o700
+    finally:
+        shutil.rmtree(folder)
+
+
+def test_sockets_never_lie_in_a_folder_that_somebody_else_has_made(tmp_path: Path) -> None:
+    taken = sockets_for(tmp_path)
+    taken.rmdir()
+    taken.symlink_to(tmp_path)
+    try:
+        folder = sockets_for(tmp_path)
+        assert folder != taken
+        assert folder.stat().st_mode & 0o777 == 0o700
+        folder.rmdir()
+    finally:
+        taken.unlink()

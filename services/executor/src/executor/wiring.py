@@ -194,12 +194,13 @@ def build_worker(
     backends: Backends,
     *,
     eager: bool = False,
+    alone: bool = False,
     runner: CrewRunner | None = None,
 ) -> WorkerProcess:
     """Return the process `worker`; call its `run`.
 
     An `eager` worker, which has a process of its own, imports the model libraries before it takes
-    jobs. `runner` replaces the engine.
+    jobs. Beside one that is `alone` no other can be alive. `runner` replaces the engine.
     """
     held = _connections(settings, backends, "worker")
     meters = OpenTelemetryMeters(held.telemetry)
@@ -207,7 +208,7 @@ def build_worker(
     wishes = Wishes()
     late = _late_engine(settings, held, memory, meters, wishes)
     engine = late if runner is None else _GivenRunner(runner)
-    worker = _worker(settings, held, meters, engine.get)
+    worker = _worker(settings, held, meters, engine.get, alone=alone)
 
     async def close() -> None:
         await engine.close()
@@ -262,6 +263,8 @@ def _worker(
     held: _Connections,
     meters: OpenTelemetryMeters,
     runner: Callable[[], Awaitable[CrewRunner]],
+    *,
+    alone: bool,
 ) -> Worker:
     worker_id, store = new_id("worker"), MongoExecutions(held.database)
     bus = BusAnnouncements(held.bus)
@@ -284,4 +287,5 @@ def _worker(
         meters,
         settings.lease_beat,
         settings.lease_silence,
+        alone=alone,
     )

@@ -4,9 +4,7 @@ import asyncio
 import importlib
 import shutil
 import socket
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, Self
 
 from fastapi import FastAPI
@@ -24,7 +22,7 @@ from common.telemetry import Telemetry
 from common.web.server import Server, bind_unix, metrics_app, server_for
 from executor.process.worker import WorkerProcess
 from kasal_platform.config import Secrets, Settings
-from kasal_platform.data_folder import database_file, databases_url
+from kasal_platform.data_folder import database_file, databases_url, sockets_for
 from kasal_platform.embedded.backends import InProcessBackends
 from kasal_platform.embedded.sqlite.checking import check_file, check_presence
 from kasal_platform.services import FRONT_DOOR, inner_services, keeping_services, services
@@ -70,8 +68,7 @@ class Platform:
         self._settings = settings
         self._entry = entry
         self._metrics = metrics
-        # In the system's temporary folder: the path of a Unix socket has at most 104 bytes.
-        self._sockets = Path(tempfile.mkdtemp(prefix="kasal-"))
+        self._sockets = sockets_for(settings.data_dir)
         self._given = self._shared_settings(secrets)
         self._servers: dict[str, Server] = {}
         self._running: dict[str, asyncio.Task[None]] = {}
@@ -125,7 +122,9 @@ class Platform:
             await self._prepare(self)
         door = self._build(FRONT_DOOR)
         self._serve("gateway", door, self._entry)
-        worker = executor.wiring.build_worker(executor_settings, self.backends)
+        # The lock on the data folder proves that no other process, and so no other worker, uses its files.
+        alone = self._mongo_url is None
+        worker = executor.wiring.build_worker(executor_settings, self.backends, alone=alone)
         worker.worker.runs.on_wait = lambda jobs: self.on_wait(jobs)
         self._worker, self._drain_seconds = worker, executor_settings.drain_seconds
         self._run("worker", worker.run(self._worker_stop))

@@ -72,6 +72,7 @@ class WorkerProcess:
         await self.worker.start()
         await wait_for_backend("bus", self.bus.start)
         await wait_for_backend("bus", self.consumers.start)
+        self.worker.look_at_once()
         log.info("the worker takes jobs", worker=self.worker.worker_id)
         if not self.eager:
             # Only now: importing the model libraries would delay the start of all services.

@@ -77,16 +77,15 @@ def store():
 async def make_worker(store):
     leases, workers = MemoryLeases(), []
 
-    def make(name, bus=None, runner=wait_for_ever, silence=5.0):
+    def make(name, bus=None, runner=wait_for_ever, silence=5.0, alone=False):
         bus = bus or Bus()
         settlement = Settlement(store, MemoryCounters(), bus)
         services = RunServices(store, bus, settlement, runner, NoOpTracer(), NoMeters())
         runs = Runs(services)
         intake = Intake(name, store, None, settlement)
         expiry = Expiry(MemoryQuestions(store), store, settlement, bus, NoMeters())
-        worker = Worker(
-            name, store, leases, intake, runs, settlement, expiry, NoMeters(), 0.01, silence
-        )
+        parts = (store, leases, intake, runs, settlement, expiry, NoMeters())
+        worker = Worker(name, *parts, 0.01, silence, alone=alone)
         worker.leases, worker.intake = leases, intake
         workers.append(worker)
         return worker

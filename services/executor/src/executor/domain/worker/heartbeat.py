@@ -51,6 +51,13 @@ class Heartbeat:
         await self.beat()  # after reading owners: a lease is older than anything its worker owns
         self._watch.accuse(owners - {self._worker_id})
 
+    async def inherit(self) -> None:
+        """Treat every other worker as dead, which is known to be so: remove its lease."""
+        for worker_id in await self._leases.counters():
+            if worker_id != self._worker_id:
+                await self._leases.leave(worker_id)
+        await self.find_leaseless()
+
     async def leave(self) -> None:
         """Give the lease up."""
         await self._leases.leave(self._worker_id)

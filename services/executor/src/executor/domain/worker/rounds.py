@@ -31,6 +31,10 @@ class Rounds:
         """Run `work`, which repeats itself, as a task."""
         self.tasks.append(self._background.start(work, name=name))
 
+    def once(self, call: Callable[[], Awaitable[None]], name: str) -> None:
+        """Call it now, in the background. A fault is logged."""
+        self.tasks.append(self._background.start(_attempt(call), name=name))
+
     async def stop(self) -> None:
         """Cancel all tasks and wait for them."""
         await self._background.close()

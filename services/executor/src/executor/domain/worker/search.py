@@ -45,15 +45,21 @@ class Search:
         self._heartbeat = heartbeat
         self._idle = idle
         self._looking, self._hungry = asyncio.Lock(), asyncio.Event()
+        self._taking_over, self._held_back = asyncio.Lock(), asyncio.Event()
 
     async def take_over(self) -> None:
         """Claim jobs whose worker is dead or missing, then queued ones, as far as there are places."""
         places = self._runs.places
-        shut_out = places.shut_out()  # they may have many jobs, which would hide those of others
-        dead = self._heartbeat.dead()
-        found = await self._executions.orphans(dead, places.room, shut_out)
-        heads = self._one_at_a_time(found)
-        await self._claims.claim_found([(head.job_id, head) for head in heads])
+        async with self._taking_over:
+            shut_out = (
+                places.shut_out()
+            )  # they may have many jobs, which would hide those of others
+            dead = self._heartbeat.dead()
+            found = await self._executions.orphans(dead, places.room, shut_out)
+            heads = self._one_at_a_time(found)
+            if len(heads) < len(found):
+                self._held_back.set()
+            await self._claims.claim_found([(head.job_id, head) for head in heads])
         if places.room > 0:
             await self._queued.find()
             await self._claim_queued()
@@ -65,7 +71,7 @@ class Search:
         at a time until each makes progress, only the culprit is given up.
         """
         on_last_claim = self._intake.on_last_claim
-        taken = any(map(on_last_claim, self._runs.lost_claims()))
+        taken = self._runs_one_on_last_claim()
         left: list[Execution] = []
         for head in heads:
             last = on_last_claim(head.lost_claims + (head.owner is not None))
@@ -73,6 +79,24 @@ class Search:
                 left.append(head)
             taken = taken or last
         return left
+
+    def _runs_one_on_last_claim(self) -> bool:
+        return any(map(self._intake.on_last_claim, self._runs.lost_claims()))
+
+    async def take_over_in_turn(self) -> None:
+        """Take over the next of the jobs on their last claim when the one before makes progress, until cancelled."""
+        while not told_to_stop():
+            await self._held_back.wait()
+            await asyncio.sleep(_PAUSE)
+            if self._runs_one_on_last_claim() or self._runs.places.room <= 0:
+                continue
+            self._held_back.clear()
+            try:
+                await self.take_over()
+            except Unavailable as fault:
+                log.warning("the worker waits for the store", reason=str(fault))
+            except Exception:
+                log.exception("a search for jobs of dead workers failed and will be repeated")
 
     async def _claim_queued(self) -> None:
         """Claim jobs that are queued in the store, in turn of their workspaces."""

@@ -30,7 +30,10 @@ _SLOW_SWEEP = 20.0
 
 
 class Worker:
-    """One worker process, apart from its bus. `on_free` is called when a place becomes free."""
+    """One worker process, apart from its bus. `on_free` is called when a place becomes free.
+
+    One that is `alone` knows that all workers before it are dead, and does not wait until their leases tell.
+    """
 
     def __init__(
         self,
@@ -44,8 +47,11 @@ class Worker:
         meters: Meters,
         beat_every: float = 0.5,
         silence: float = 2.0,
+        *,
+        alone: bool = False,
     ) -> None:
         self.worker_id = worker_id
+        self._alone = alone
         self.runs = runs
         self.on_free: Callable[[], None] = lambda: None
         self.rounds = Rounds()
@@ -68,11 +74,19 @@ class Worker:
         """Take the lease, which must exist before the first claim, and start the rounds."""
         self._settlement.start()
         await until_reached(self.heartbeat.beat)
+        if self._alone:
+            await until_reached(self.heartbeat.inherit)
         self.rounds.every(self._beat_every, self.heartbeat.beat, "beat")
         self.rounds.every(self._beat_every, self._care, "care")
         self.rounds.begin(self._search.fill_places(), "look")
+        self.rounds.begin(self._search.take_over_in_turn(), "take over")
         self.rounds.every(_SWEEP, self._sweep, "sweep")
         self.rounds.every(_SLOW_SWEEP, self._sweep_slowly, "slow sweep")
+
+    def look_at_once(self) -> None:
+        """Search for jobs that were left behind now, and not only with the next round."""
+        self.rounds.once(self._care, "first care")
+        self.rounds.once(self._sweep, "first sweep")
 
     async def stop(self, timeout: float = 8.0, patience: float = 0.0) -> None:
         """Hand all jobs back and leave, within about `timeout` seconds.

@@ -29,3 +29,21 @@ async def test_a_full_worker_says_so(make_worker, queue, until):
     await until(lambda: worker.runs.places.free == 0)
     told = worker.leases._full
     await until(lambda: told == {"worker_1"})
+
+
+async def test_a_worker_that_knows_to_be_alone_waits_for_no_lease_of_a_dead_one(
+    store, make_worker, queue, until
+):
+    """Two seconds of every start of the embedded form would pass before its jobs go on."""
+    await queue(3)
+    killed = make_worker("worker_killed")
+    await killed.start()
+    await until(lambda: all(job.seq > 1 for job in store.jobs.values()))
+    for task in killed.rounds.tasks:
+        task.cancel()
+    other = make_worker("worker_2", silence=3_600.0, alone=True)
+    await other.start()
+    other.look_at_once()
+    await until(lambda: {job.owner for job in store.jobs.values()} == {"worker_2"})
+    assert {job.attempt for job in store.jobs.values()} == {2}
+    assert set(await other.leases.counters()) == {"worker_2"}
