@@ -115,6 +115,10 @@ MEANINGS = {
         "The writes to the database in `path` were taken back; their callers got 503. Usually its disk is"
         " full. Writing goes on by itself once it is possible; until then this is not logged again."
     ),
+    "a database is damaged": (
+        "What could not be read or written in `path` was answered 500, and nothing was guessed. Stop the platform and"
+        " bring the last backup back, as `reason` says: see [backups](../how-to/backup.md). Logged once a thread."
+    ),
     "a failed group could not be taken back": (
         "SQLite did it by itself, or its file can neither be read nor written. See the reason of the"
         " failure before it."

@@ -112,6 +112,8 @@ class Catalog:
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self.tables: dict[str, Table] = {}
+        self.changes = 0
+        """Counts tables made and dropped."""
         self._connection = connection
         self.load()
 
@@ -160,6 +162,7 @@ class Catalog:
         return index_of(number, definition)
 
     def _add(self, name: str, definition: bytes | None) -> int:
+        self.changes += 1
         number = self._connection.execute(
             "INSERT INTO catalog (collection, definition) VALUES (?, ?)", (name, definition)
         ).lastrowid
@@ -179,12 +182,14 @@ class Catalog:
 
     def drop_index(self, table: Table, index: TableIndex) -> None:
         """Drop an index and its entries."""
+        self.changes += 1
         self._connection.execute("DELETE FROM catalog WHERE number = ?", (index.number,))
         self._connection.execute(f"DROP TABLE {index.table}")
         self._put(table, {name: one for name, one in table.indexes.items() if one is not index})
 
     def drop(self, table: Table) -> None:
         """Drop the collection and its indexes."""
+        self.changes += 1
         for index in table.indexes.values():
             self._connection.execute("DELETE FROM catalog WHERE number = ?", (index.number,))
             self._connection.execute(f"DROP TABLE {index.table}")

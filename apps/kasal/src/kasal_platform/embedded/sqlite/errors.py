@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Mapping
 from typing import Any
 
+from bson.errors import InvalidBSON
 from pymongo.errors import (
     DuplicateKeyError,
     NetworkTimeout,
@@ -36,12 +37,18 @@ _FOR_THE_MOMENT = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3
 _BROKEN = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 
 
+FileFault = (sqlite3.Error, InvalidBSON)
+"""What a file that fails raises: SQLite's own, and what stands where a document was."""
+
+
 class FileDamaged(OperationFailure):
     """The file of a database is damaged; the text says which and what to do."""
 
 
 def pymongo_error(fault: Exception, path: object) -> PyMongoError:
-    """Return PyMongo's exception for SQLite's, or for a bug, about the file `path`."""
+    """Return PyMongo's exception for a fault of the file `path`, or for a bug."""
+    if isinstance(fault, InvalidBSON):
+        return damage_error(path, f"a document cannot be read: {fault}")
     code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
     if code in _ROOM:
         return OperationFailure(
@@ -52,6 +59,17 @@ def pymongo_error(fault: Exception, path: object) -> PyMongoError:
     if code in _BROKEN:
         return damage_error(path, fault)
     return OperationFailure(f"{path}: {fault!r}", _UNKNOWN)
+
+
+def concerns_all(fault: Exception) -> bool:
+    """Say whether a fault of one operation would be that of any other too, as on a full disk."""
+    code = getattr(fault, "sqlite_errorcode", 0) & 0xFF
+    return code in _ROOM or code in _FOR_THE_MOMENT
+
+
+def taken_back(path: object) -> OperationFailure:
+    """Return what a caller gets whose write was taken back with another that failed: `is_away` recognises it."""
+    return OperationFailure(f"{path}: taken back with another write, which failed.", _BUSY)
 
 
 def damage_error(path: object, reason: object) -> FileDamaged:

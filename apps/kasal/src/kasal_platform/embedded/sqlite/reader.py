@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from pymongo.errors import OperationFailure, PyMongoError
 
 from kasal_platform.embedded.sqlite.calls import Answer, QueuedWork
-from kasal_platform.embedded.sqlite.errors import pymongo_error
+from kasal_platform.embedded.sqlite.errors import FileFault
 from kasal_platform.embedded.sqlite.reading import View
 from kasal_platform.embedded.sqlite.thread import Connected, FileThread
 
@@ -70,14 +70,13 @@ class Reader(FileThread[Source]):
             next(slices)
         except StopIteration as end:
             return (call, end.value, None), None
-        except sqlite3.Error as fault:
-            return (call, None, _read_error(fault, self._path)), None
+        except FileFault as fault:
+            return (call, None, self._read_error(fault)), None
         except Exception as fault:  # noqa: BLE001 - raised again in its caller
             return (call, None, fault), None
         return (call, None, None), slices
 
-
-def _read_error(fault: sqlite3.Error, path: object) -> PyMongoError:
-    if "no such table" in str(fault):
-        return OperationFailure("An index or a collection was dropped meanwhile.", _PLAN_KILLED)
-    return pymongo_error(fault, path)
+    def _read_error(self, fault: Exception) -> PyMongoError:
+        if isinstance(fault, sqlite3.Error) and "no such table" in str(fault):
+            return OperationFailure("An index or a collection was dropped meanwhile.", _PLAN_KILLED)
+        return self._error(fault)

@@ -5,8 +5,11 @@ import threading
 from abc import ABC, abstractmethod
 from typing import Generic, Protocol, TypeVar
 
+from pymongo.errors import PyMongoError
+
 from common.logs import get_logger
 from kasal_platform.embedded.sqlite.calls import WorkLine
+from kasal_platform.embedded.sqlite.errors import FileDamaged, pymongo_error
 
 log = get_logger(__name__)
 
@@ -30,6 +33,7 @@ class FileThread(ABC, Generic[ConnectedT]):
         self._thread = threading.Thread(target=self._run, name=f"{name} of {path}", daemon=True)
         self._opened = threading.Event()
         self._fault: BaseException | None = None
+        self._told_damage = False
 
     @abstractmethod
     def _open(self) -> ConnectedT:
@@ -51,6 +55,14 @@ class FileThread(ABC, Generic[ConnectedT]):
         if self._thread.ident is not None:
             self._thread.join(timeout)
         return not self._thread.is_alive()
+
+    def _error(self, fault: Exception) -> PyMongoError:
+        """Return PyMongo's exception for a fault of the file. The log tells the first damage."""
+        error = pymongo_error(fault, self._path)
+        if isinstance(error, FileDamaged) and not self._told_damage:
+            self._told_damage = True
+            log.error("a database is damaged", path=str(self._path), reason=str(error))
+        return error
 
     def _run(self) -> None:
         try:

@@ -8,7 +8,7 @@ from typing import Any
 
 from common.logs import get_logger
 from kasal_platform.embedded.sqlite.calls import Answer, QueuedWork
-from kasal_platform.embedded.sqlite.errors import pymongo_error
+from kasal_platform.embedded.sqlite.errors import FileFault, concerns_all, taken_back
 from kasal_platform.embedded.sqlite.session import WriteSession
 from kasal_platform.embedded.sqlite.thread import FileThread
 
@@ -17,6 +17,9 @@ log = get_logger(__name__)
 MOST_TOGETHER = 256
 MOST_BYTES = 8 * 1024 * 1024
 """A group ends after so many operations, or after the one with which it holds so many bytes."""
+
+_APART = 60.0
+"""Seconds for which each operation has a group of its own after one has failed its whole group."""
 
 MORE = object()
 """What an operation returns that has only done a part: it is called again in a later group."""
@@ -41,6 +44,7 @@ class Writer(FileThread[WriteSession]):
         self._chore = chore
         self._every = every
         self._going_on: list[QueuedWork] = []
+        self._apart_until = float("-inf")
         self.failing: BaseException | None = None
         """Why the last group could not be written, None if it was."""
 
@@ -63,7 +67,8 @@ class Writer(FileThread[WriteSession]):
                 if call is None:
                     return
                 group = [call]
-            group += self.line.more(MOST_TOGETHER, MOST_BYTES)
+            if time.monotonic() >= self._apart_until:
+                group += self.line.more(MOST_TOGETHER, MOST_BYTES)
             self.line.answer(self._perform(opened, group))
 
     def _perform(self, session: WriteSession, group: Sequence[QueuedWork]) -> list[Answer]:
@@ -73,6 +78,7 @@ class Writer(FileThread[WriteSession]):
         if not group:
             return answers
         going_on: list[QueuedWork] = []
+        call = group[0]
         try:
             session.begin()
             for call in group:
@@ -84,7 +90,7 @@ class Writer(FileThread[WriteSession]):
             session.commit()
         except Exception as fault:  # noqa: BLE001 - raised again in the callers
             self._fail(session, fault)
-            return [*given_up, *((call, None, pymongo_error(fault, self._path)) for call in group)]
+            return given_up + self._faults(fault, group, call)
         self.failing = None
         self._published(session)
         self._going_on = going_on
@@ -92,13 +98,30 @@ class Writer(FileThread[WriteSession]):
 
     def _one(self, session: WriteSession, call: QueuedWork) -> tuple[Any, BaseException | None]:
         session.begin_operation()
+        before = session.catalog.changes
         try:
             return call.work(session), None
-        except sqlite3.Error:
-            raise
+        except FileFault as fault:
+            # What it made or dropped is only taken back with the group.
+            whole = session.catalog.changes == before and session.connection.in_transaction
+            if not whole or concerns_all(fault):
+                raise
+            session.undo()
+            return None, self._error(fault)
         except Exception as fault:  # noqa: BLE001 - raised again in its caller
             session.undo()
             return None, fault
+
+    def _faults(
+        self, fault: Exception, group: Sequence[QueuedWork], last: QueuedWork
+    ) -> list[Answer]:
+        """Return what the callers of a group get, whose operation `last` came upon `fault`."""
+        if not isinstance(fault, FileFault) or concerns_all(fault):
+            return [(call, None, self._error(fault)) for call in group]
+        # The next try of each is in a group of its own, where it fails nobody else.
+        self._apart_until = time.monotonic() + _APART
+        error = self._error(fault)
+        return [(call, None, error if call is last else taken_back(self._path)) for call in group]
 
     def _fail(self, session: WriteSession, fault: Exception) -> None:
         if self.failing is None:

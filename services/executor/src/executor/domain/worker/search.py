@@ -96,7 +96,7 @@ class Search:
             except Unavailable as fault:
                 log.warning("the worker waits for the store", reason=str(fault))
             except Exception:
-                log.exception("a search for jobs of dead workers failed and will be repeated")
+                log.exception("a worker's round failed and will be repeated")
 
     async def _claim_queued(self) -> None:
         """Claim jobs that are queued in the store, in turn of their workspaces."""
