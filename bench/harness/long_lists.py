@@ -31,7 +31,6 @@ from executor.messaging.publishers import BusAnnouncements
 from executor.store.counters import MongoCounters
 from executor.store.documents import new_document
 from executor.store.executions import MongoExecutions
-from executor.store.marks import Marks
 from executor.store.migrations import SCHEMA as EXECUTOR_SCHEMA
 from kasal_platform.embedded.backends import InProcessBackends
 
@@ -114,7 +113,6 @@ async def jobs(settings: MongoSettings, count: int) -> None:
                 row = new_document(Execution(new_id("job"), WORKSPACE, crew, made, status))
                 del row["open"]
                 rows.append(row)
-            await Marks(store).add(rows)
             await store["executions"].insert_many(rows)
 
 

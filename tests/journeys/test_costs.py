@@ -78,7 +78,7 @@ _LOOKS = {
     "executor: find questions(expires, expires_at)",
 }
 """Looks for jobs that nobody looks after, and for questions whose time is up: so many a second, whatever is done."""
-_NOT_A_JOBS = {"workers", "schema", "marks"}
+_NOT_A_JOBS = {"workers", "schema"}
 """Collections; of the jobs, one in 128 is marked."""
 
 

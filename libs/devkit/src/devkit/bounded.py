@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 
 _WORKERS = "as many as there are workers"
-_SECANTUS = "SecantusDB only: a time window, which grows only while it holds few documents"
 _SKIPS = "an index is skipped through, from one value to the next"
 _EXPIRED = "what has expired since the last sweep, which removes it"
 _DAY = "what was revoked in the last day, read when a process starts"
@@ -13,7 +12,6 @@ BOUNDED: Mapping[str, str] = {
     "executor: find workers()": _WORKERS,
     "executor: distinct executions(open, owner)": _SKIPS,
     "executor: distinct executions(open, owner, status)": _SKIPS,
-    "executor: find executions(created_at, open, status, workspace_id)": _SECANTUS,
     "executor: find executions(idempotency.until)": "a step of a migration",
     "executor: delete receipts(until)": _EXPIRED,
     "auth: find signing_keys()": "as many as are in use in a rotation",

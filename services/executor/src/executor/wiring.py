@@ -197,10 +197,9 @@ def build_worker(
     alone: bool = False,
     runner: CrewRunner | None = None,
 ) -> WorkerProcess:
-    """Return the process `worker`; call its `run`.
+    """Return the process `worker`; call its `run`. `runner` replaces the engine.
 
-    An `eager` worker, which has a process of its own, imports the model libraries before it takes
-    jobs. Beside one that is `alone` no other can be alive. `runner` replaces the engine.
+    An `eager` one imports the model libraries before it takes jobs. Beside one that is `alone`, none is alive.
     """
     held = _connections(settings, backends, "worker")
     meters = OpenTelemetryMeters(held.telemetry)

@@ -120,11 +120,6 @@ def database(
     return client.get_database(settings.mongo_database_prefix + name, codec_options=options)
 
 
-async def is_secantus(database: Database) -> bool:
-    """Return whether the database is SecantusDB, which neither sorts nor limits by an index."""
-    return "secantusVersion" in await database.command("buildInfo")
-
-
 _CANNOT_NOW = frozenset(
     {
         *(1, 8, 8_000),  # InternalError (SecantusDB's panic), UnknownError, Atlas: over its quota

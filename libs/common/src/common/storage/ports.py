@@ -109,6 +109,8 @@ class Collection(Protocol):
 
     async def drop_index(self, name: str, /) -> None: ...
 
+    async def drop(self) -> None: ...
+
 
 class Database(Protocol):
     """The database of one service."""

@@ -1,4 +1,4 @@
-"""Executions and traces in MongoDB. Suits SecantusDB too: see the service's README."""
+"""Executions and traces in MongoDB."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -20,7 +20,6 @@ from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.records import Record
 from executor.store import documents
-from executor.store.marks import Marks
 from executor.store.questions import QuestionRows
 from executor.store.queues import QueuedExecutions
 from executor.store.reach import is_too_large, our_error, reaching, too_large
@@ -46,7 +45,6 @@ class MongoExecutions:
     def __init__(self, database: Database) -> None:
         self._executions = database["executions"]
         self._traces = database["traces"]
-        self._marks = Marks(database)
         self._inserting = Grouped(self._insert_all)
         self._applying = Grouped(self._apply_all)
         self._finding = Grouped(self._find_all)
@@ -82,7 +80,6 @@ class MongoExecutions:
     async def _insert_all(self, rows: Sequence[Document]) -> Sequence[bool | Exception]:
         answers: list[bool | Exception] = [True] * len(rows)
         with reaching():
-            await self._marks.add(rows)
             try:
                 await self._executions.insert_many(rows, ordered=False)
             except BulkWriteError as fault:

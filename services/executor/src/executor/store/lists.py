@@ -8,8 +8,7 @@ from common.storage.ports import Database, Document
 from executor.domain.api.ports import OpenJobs
 from executor.domain.log.execution import Execution
 from executor.store import documents
-from executor.store.marks import ORDER
-from executor.store.newest import Newest, just_after
+from executor.store.newest import ORDER, Newest, just_after
 from executor.store.reach import reaching
 
 _WITHOUT_TAIL = {**documents.HEAD, "tail": 0}

@@ -3,13 +3,10 @@
 from common.contracts.events import ExecutionStatus
 from common.storage.migrations import MigrationStep, Schema
 from common.storage.mongo import ensure_index
-from common.storage.ports import Database, Document
+from common.storage.ports import Database
 from executor.domain.log.questions import question_of
 from executor.store import documents, questions, receipts
 from executor.store.executions import MongoExecutions
-from executor.store.marks import is_marked, marks_of
-
-_AT_ONCE = 500
 
 
 async def indexes(database: Database) -> None:
@@ -31,9 +28,6 @@ async def indexes(database: Database) -> None:
         name="ended_of_crew",
         partialFilterExpression={"open": None},  # closed jobs have no such field
     )
-    await ensure_index(
-        database["marks"], [("workspace_id", 1), ("created_at", 1), ("_id", 1)], name="stretch"
-    )
     await ensure_index(database["traces"], [("job_id", 1), ("seq", 1)], name="log", unique=True)
     await ensure_index(database["counters"], [("workspace_id", 1)], name="workspace")
     await receipts.indexes(database)
@@ -50,17 +44,14 @@ async def _an_index_for_each_list(database: Database) -> None:
     await _without(database, "workspace", "care")
 
 
-async def _marks_apart(database: Database) -> None:
-    """Add marks for the existing jobs, and drop the index that marks had before."""
-    rows: list[Document] = []
-    async for row in database["executions"].find({}, {"workspace_id": 1, "created_at": 1}):
-        rows += [row] if is_marked(row["_id"]) else []
-        if len(rows) >= _AT_ONCE:
-            await database["marks"].bulk_write(marks_of(rows), ordered=False)
-            rows.clear()
-    if rows:
-        await database["marks"].bulk_write(marks_of(rows), ordered=False)
+async def _no_index_of_marks(database: Database) -> None:
+    """Drop the index that marks had: a sample of jobs, by which lists on SecantusDB were read in windows."""
     await _without(database, "marks")
+
+
+async def _no_marks(database: Database) -> None:
+    """Drop the collection that marks had after that. On a MongoDB no release has read it."""
+    await database["marks"].drop()
 
 
 async def _rows_of_questions(database: Database) -> None:
@@ -97,7 +88,8 @@ SCHEMA = Schema(
             "indexes for each list of executions, and for turns of workspaces",
             _an_index_for_each_list,
         ),
-        MigrationStep("marks of executions in a collection of their own", _marks_apart),
+        MigrationStep("marks of executions in a collection of their own", _no_index_of_marks),
         MigrationStep("open questions in a collection of their own", _rows_of_questions),
+        MigrationStep("no marks of executions any more", _no_marks),
     ),
 )

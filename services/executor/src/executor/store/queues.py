@@ -1,28 +1,20 @@
-"""The queued jobs in order of arrival, of all workspaces or of one.
-
-MongoDB reads them in order from an index. SecantusDB cannot: there they are found in short time windows
-(`windowed_queue`).
-"""
+"""The queued jobs in order of arrival, of all workspaces or of one."""
 
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from common.bounded_dict import BoundedDict
 from common.contracts.events import ExecutionStatus
 from common.storage.formats import FIELD as FORMAT
-from common.storage.mongo import is_secantus
 from common.storage.ports import Database, Document
 from executor.domain.log.execution import READS
 from executor.store.newest import just_after
-from executor.store.windowed_queue import WindowedQueue
 
 _QUEUED: Mapping[str, Any] = {"open": True, "status": ExecutionStatus.QUEUED.value}
 _UNOWNED = {**_QUEUED, "owner": None}
 _FIELDS = {"created_at": 1, FORMAT: 1}
 _PASSED_OVER = 200
 """At most this many jobs of a newer format are skipped in one search."""
-_REMEMBERED = 256
 _LOOKED_AT = 1_000
 
 
@@ -30,10 +22,7 @@ class QueuedExecutions:
     """Finds queued jobs."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
         self._executions = database["executions"]
-        self._by_windows: bool | None = None
-        self._windowed: BoundedDict[str, WindowedQueue] = BoundedDict(_REMEMBERED)
 
     async def oldest(self, before: datetime, limit: int) -> list[str]:
         """Return the oldest jobs made by `before`, of at most `_LOOKED_AT` workspaces."""
@@ -53,12 +42,7 @@ class QueuedExecutions:
     async def _oldest(
         self, workspace_id: str, before: datetime, limit: int
     ) -> list[tuple[datetime, str]]:
-        if self._by_windows is None:
-            self._by_windows = await is_secantus(self._database)
         query = {**_QUEUED, "workspace_id": workspace_id}
-        if self._by_windows:
-            rows = await self._windowed_queue(workspace_id, query).oldest(before, limit)
-            return [(row["created_at"], row["_id"]) for row in rows]
         made = {**query, "created_at": {"$lt": just_after(before)}}
         ordered = self._executions.find(made, _FIELDS).sort([("created_at", 1), ("_id", 1)])
         found: list[tuple[datetime, str]] = []
@@ -67,15 +51,6 @@ class QueuedExecutions:
                 found += [(row["created_at"], row["_id"])] if _readable(row) else []
                 if len(found) >= limit:
                     break
-        return found
-
-    def _windowed_queue(self, name: str, query: Document) -> WindowedQueue:
-        async def read(after: datetime, upto: datetime) -> list[Document]:
-            made = {**query, "created_at": {"$gte": just_after(after), "$lt": just_after(upto)}}
-            rows = await self._executions.find(made, _FIELDS).to_list()
-            return [row for row in rows if _readable(row)]
-
-        found = self._windowed[name] = self._windowed.get(name) or WindowedQueue(read)
         return found
 
 

@@ -146,5 +146,6 @@ async def test_jobs_that_wait_since_an_earlier_release_get_into_the_inbox(ask, i
         return
     await ask(draft("q1", "review"))
     await database["questions"].delete_many({})
-    await SCHEMA.steps[-1].change(database)
+    (step,) = [one for one in SCHEMA.steps if "open questions" in one.title]
+    await step.change(database)
     assert await names(inbox) == ["q1"]

@@ -15,7 +15,6 @@ from executor.store.counters import MongoCounters
 from executor.store.documents import new_document
 from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
-from executor.store.marks import Marks
 from executor.store.migrations import indexes
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
@@ -34,7 +33,6 @@ async def fill(database, size):
         del document["open"]
         rows.append(document)
     for first in range(0, size, 500):
-        await Marks(database).add(rows[first : first + 500])
         await database["executions"].insert_many(rows[first : first + 500])
 
 
