@@ -60,6 +60,7 @@ _BODIES: dict[str, Json] = {
     "accept_invitation": {"token": "{{invitation_token}}", "password": "a-long-password"},
     "change_password": {"current_password": "{{password}}", "new_password": "{{password}}"},
     "update_plan": {"tier": "pro"},
+    "fork_execution": {"after_seq": 0},
     "register_tool": {
         "name": "salesforce_{{$randomInt}}",
         "description": "Query Salesforce data",

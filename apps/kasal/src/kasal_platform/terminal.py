@@ -42,6 +42,7 @@ _MARKS = {
     "input_required": "[bold yellow]?[/]",
     "input_received": "[bold yellow]✎[/]",
     "execution_waiting": "[bold yellow]…[/]",
+    "execution_forked": "[bold cyan]⑂[/]",
     "warning": "[yellow]![/]",
     "error": "[bold red]✘[/]",
 }

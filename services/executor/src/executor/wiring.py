@@ -28,6 +28,7 @@ from executor.config import Settings
 from executor.domain.api.calls import Calls
 from executor.domain.api.census import EVERY, CensusTaker
 from executor.domain.api.control import Control
+from executor.domain.api.forks.forking import Forking
 from executor.domain.api.inbox import Inbox
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.reading import Reading
@@ -144,6 +145,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app.state.bus = held.bus
     app.state.use_cases = ExecutorUseCases(
         Submission(store, held.crews, counters, outbox, quotas, settings.for_each_limit),
+        Forking(store, held.crews, counters, outbox, quotas, settings.for_each_limit),
         Control(store, outbox, settlement, meters),
         Reading(store, MongoExecutionLists(held.database), counters),
         Inbox(MongoQuestions(held.database)),

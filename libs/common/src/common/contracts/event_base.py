@@ -14,6 +14,7 @@ class EventType(StrEnum):
     EXECUTION_START = "execution_start"
     EXECUTION_RESUMED = "execution_resumed"
     EXECUTION_WAITING = "execution_waiting"
+    EXECUTION_FORKED = "execution_forked"
     TASK_START = "task_start"
     LLM_CALL = "llm_call"
     TOOL_CALL = "tool_call"

@@ -24,6 +24,12 @@ from common.contracts.event_base import Header as Header
 from common.contracts.event_base import Outcome as Outcome
 from common.contracts.event_base import QuestionKind as QuestionKind
 from common.contracts.event_base import TerminalBody as TerminalBody
+from common.contracts.fork_events import ExecutionForked as ExecutionForked
+from common.contracts.fork_events import ForkedFrom as ForkedFrom
+from common.contracts.question_events import ExecutionWaiting as ExecutionWaiting
+from common.contracts.question_events import InputReceived as InputReceived
+from common.contracts.question_events import InputRequired as InputRequired
+from common.contracts.question_events import ProposedCall as ProposedCall
 from common.contracts.task_events import AnswerRejected as AnswerRejected
 from common.contracts.task_events import SkipReason as SkipReason
 from common.contracts.task_events import TaskComplete as TaskComplete
@@ -47,15 +53,9 @@ class ExecutionResumed(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_
         str,
         Meta(
             description="`worker_lost`: its worker died; `handed_over`: its worker was shut down; "
-            "`input_received`: a person has answered"
+            "`input_received`: a person has answered; `forked`: the job begins with another's history"
         ),
     ] = ""
-
-
-class ExecutionWaiting(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_WAITING.value):
-    """Nothing more can be done before a person answers one of the questions that are open."""
-
-    questions: Annotated[list[str], Meta(description="Ids of the open questions")] = []
 
 
 class ModelUsage(Struct, frozen=True, kw_only=True):
@@ -110,6 +110,16 @@ class LlmCall(Body, frozen=True, kw_only=True, tag=EventType.LLM_CALL.value):
         | UnsetType
     ) = UNSET
     usage: Annotated[ModelUsage, Meta(description="What the requests used")] | UnsetType = UNSET
+    recorded: (
+        Annotated[
+            bool,
+            Meta(
+                description="The reply was taken from another job, which has paid for it: its usage does not count "
+                "here"
+            ),
+        ]
+        | UnsetType
+    ) = UNSET
 
 
 class ToolCall(Body, frozen=True, kw_only=True, tag=EventType.TOOL_CALL.value):
@@ -133,6 +143,10 @@ class ToolResult(Body, frozen=True, kw_only=True, tag=EventType.TOOL_RESULT.valu
     failed: (
         Annotated[bool, Meta(description="The call failed, and `result` says why")] | UnsetType
     ) = UNSET
+    recorded: (
+        Annotated[bool, Meta(description="The result was taken from the job that this one replays")]
+        | UnsetType
+    ) = UNSET
 
 
 class ProgressUpdate(Body, frozen=True, kw_only=True, tag=EventType.PROGRESS.value):
@@ -144,126 +158,6 @@ class ProgressUpdate(Body, frozen=True, kw_only=True, tag=EventType.PROGRESS.val
             str | None,
             Meta(description="What is being worked on, cut to 160 characters; null between tasks"),
         ]
-        | UnsetType
-    ) = UNSET
-
-
-class ProposedCall(Struct, frozen=True, kw_only=True):
-    """A tool call that a person is asked to approve. An approval is for this call and no other."""
-
-    tool: Annotated[str, Meta(description="Name of the tool")]
-    arguments: Annotated[
-        dict[str, Any], Meta(description="All its arguments, exactly as the call will be made")
-    ]
-    call: Annotated[int, Meta(ge=1, description="Number of the call in its task")]
-    digest: Annotated[
-        str,
-        Meta(
-            description="SHA-256, in hex, of the canonical JSON (RFC 8785) of `{arguments, call, task_id, "
-            "tool}`: what an approval is bound to"
-        ),
-    ]
-
-
-class InputRequired(Body, frozen=True, kw_only=True, tag=EventType.INPUT_REQUIRED.value):
-    """A person is asked something: answer with `POST /executions/{job_id}/input`."""
-
-    question_id: Annotated[str, Meta(description="Names the question in the answer")] = ""
-    kind: (
-        Annotated[
-            QuestionKind,
-            Meta(
-                description="`review`: may this answer be used? `approval`: may this tool call be made? "
-                "`unknown_outcome`: a worker was lost during a tool call, and nobody knows whether the call "
-                "was made. `question`: an agent asks for something it needs to know"
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    task_id: TaskId | UnsetType = UNSET
-    agent: Agent = ""
-    prompt: Annotated[str, Meta(description="The question, as a person reads it")] = ""
-    answer: Annotated[
-        Any, Meta(description="In a review: the whole answer that will be used if approved")
-    ] = UNSET
-    tool_call: (
-        Annotated[ProposedCall, Meta(description="In an approval: the call that is asked about")]
-        | UnsetType
-    ) = UNSET
-    response_schema: (
-        Annotated[dict[str, Any], Meta(description="JSON Schema that `input` must meet")]
-        | UnsetType
-    ) = UNSET
-    choices: (
-        Annotated[list[str], Meta(description="The texts of which `input` must be one")] | UnsetType
-    ) = UNSET
-    expires_at: (
-        Annotated[
-            datetime, Meta(tz=True, description="When `on_expiry` takes the place of an answer")
-        ]
-        | UnsetType
-    ) = UNSET
-    on_expiry: (
-        Annotated[
-            str,
-            Meta(
-                description="What follows then: `fail`, `reject`, `approve`, or `answer:` and a value"
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    answered_by: (
-        Annotated[AnsweredBy, Meta(description="The lowest role that may answer")] | UnsetType
-    ) = UNSET
-    goes_on: (
-        Annotated[
-            bool,
-            Meta(
-                description="The job does not wait yet: other tasks go on beside the question. Without it, "
-                "the job waits from here on"
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-
-
-class InputReceived(Body, frozen=True, kw_only=True, tag=EventType.INPUT_RECEIVED.value):
-    """A person has answered, or the time for it has run out."""
-
-    question_id: Annotated[str, Meta(description="The question that this answers")] | UnsetType = (
-        UNSET
-    )
-    task_id: TaskId | UnsetType = UNSET
-    outcome: (
-        Annotated[
-            Outcome,
-            Meta(
-                description="`approved`: use the answer, or make the call; `rejected`: end the job, or do "
-                "not make the call; `answered`: `input` says what to change, what came of the call, or what "
-                "was asked for; `retry`: make the call again; `expired`: nobody answered in time, and the "
-                "job ends"
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    input: Annotated[
-        Any, Meta(description="The person's text, or the value that the question asked for")
-    ] = UNSET
-    arguments: (
-        Annotated[
-            dict[str, Any],
-            Meta(
-                description="What the call is made with, in place of the arguments that were shown"
-            ),
-        ]
-        | UnsetType
-    ) = UNSET
-    comment: Comment | UnsetType = UNSET
-    by: Annotated[str, Meta(description="Id of the user or API key that answered")] | UnsetType = (
-        UNSET
-    )
-    expired: (
-        Annotated[bool, Meta(description="Nobody answered in time: `on_expiry` decided")]
         | UnsetType
     ) = UNSET
 
@@ -321,6 +215,7 @@ KnownBody = (
     ExecutionStart
     | ExecutionResumed
     | ExecutionWaiting
+    | ExecutionForked
     | TaskStart
     | LlmCall
     | ToolCall

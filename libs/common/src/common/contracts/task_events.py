@@ -70,6 +70,9 @@ class TaskComplete(Body, frozen=True, kw_only=True, tag=EventType.TASK_COMPLETE.
         Any, Meta(description="The task's output: a text, or JSON if the task has a schema for it")
     ] = None
     item_of: ItemOf | UnsetType = UNSET
+    given: (
+        Annotated[bool, Meta(description="A person gave this output, with a fork")] | UnsetType
+    ) = UNSET
 
 
 class TaskSkipped(Body, frozen=True, kw_only=True, tag=EventType.TASK_SKIPPED.value):

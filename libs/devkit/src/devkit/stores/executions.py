@@ -15,6 +15,7 @@ from executor.domain.api.ports import OpenJobs
 from executor.domain.ending.tallies import CrewStats, Ending, sum_tallies, tally
 from executor.domain.leases import Signs
 from executor.domain.log.execution import READS, Execution, JobStep
+from executor.domain.log.ports import TakenId
 from executor.domain.log.records import Record
 
 
@@ -50,6 +51,17 @@ class MemoryExecutions(MemoryReceipts):
         self.jobs[execution.job_id] = execution
         self.keep(receipt)
         return True
+
+    async def take_id(self, receipt: Receipt, job_id: str, pinned: int) -> TakenId | None:
+        try:
+            self.check_free(receipt)
+        except KeyTaken:
+            return None
+        self.keep(receipt)
+        return TakenId(job_id, pinned, own=True)
+
+    async def give_id_back(self, receipt: Receipt, _: str) -> None:
+        self.drop(receipt)
 
     async def find(self, job_id: str) -> Execution | None:
         job = self._readable_job(job_id)

@@ -27,3 +27,7 @@ class MemoryReceipts:
         """Keep a receipt that passed `check_free`, with no await in between."""
         if receipt is not None:
             self._held[receipt.key] = receipt
+
+    def drop(self, receipt: Receipt) -> None:
+        """Forget a receipt again."""
+        self._held.pop(receipt.key, None)

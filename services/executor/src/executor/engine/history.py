@@ -7,10 +7,9 @@ to, `g1` that of the first guardrail check.
 """
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, TypeVar
 
 from msgspec import UNSET
@@ -18,6 +17,7 @@ from msgspec import UNSET
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import (
     AnswerRejected,
+    ExecutionForked,
     ExecutionResumed,
     ExecutionStart,
     InputReceived,
@@ -51,6 +51,7 @@ from executor.domain.log.questions import (
     question_id_of,
 )
 from executor.engine.faults import CallPlace, RunFault
+from executor.engine.waits import Waits
 from executor.models.dialogue import Reply
 from executor.tools.spec import FailedResult
 
@@ -123,58 +124,12 @@ class Spent:
 
 
 @dataclass(slots=True)
-class Waits:
-    """How long people were waited for: the time in which at least one question was open."""
-
-    over: timedelta = timedelta()
-    open: int = 0
-    since: datetime | None = None
-    _watchers: list[Callable[[bool], None]] = field(default_factory=list)
-
-    def begin(self, moment: datetime) -> None:
-        """Count a question that was asked at `moment`."""
-        self.open += 1
-        if self.since is None:
-            self.since = moment
-            self._tell(True)
-
-    def end(self, moment: datetime) -> None:
-        """Count an answer that was given at `moment`."""
-        self.open -= 1
-        if not self.open and self.since is not None:
-            # Never negative, even if the clocks of two machines disagree: it extends the time limits.
-            self.over += max(moment - self.since, timedelta())
-            self.since = None
-            self._tell(False)
-
-    @contextmanager
-    def watch(self, watcher: Callable[[bool], None]) -> Iterator[None]:
-        """Call `watcher` during the block whenever the waiting begins or ends; it begins with True."""
-        self._watchers.append(watcher)
-        try:
-            if self.since is not None:
-                watcher(True)
-            yield
-        finally:
-            self._watchers.remove(watcher)
-
-    def _tell(self, waiting: bool) -> None:
-        for watcher in self._watchers:
-            watcher(waiting)
-
-    def upto(self, now: datetime) -> timedelta:
-        """Return the time waited until `now`."""
-        return self.over + (
-            timedelta() if self.since is None else max(now - self.since, timedelta())
-        )
-
-
-@dataclass(slots=True)
 class TaskRecord:
     """What is known about one task. Its call numbers are never reused.
 
     `made` holds the calls that have an event, which is stored before they are made; `doubtful` those that
-    may or may not have been made. `items` is the length of the list that a task with `for_each` works through,
+    may or may not have been made; `origins` are the jobs that began those, or made the output (`source`), where that
+    was another. `items` is the length of the list that a task with `for_each` works through,
     `rejected` counts the answers that did not do.
     """
 
@@ -192,6 +147,8 @@ class TaskRecord:
     decided: dict[int, Decided] = field(default_factory=dict)
     made: set[int] = field(default_factory=set)
     doubtful: set[int] = field(default_factory=set)
+    origins: dict[int, str] = field(default_factory=dict)
+    source: str | None = None
     last_call: int = 0
     reviews: list[Review] = field(default_factory=list)
     waits: Waits = field(default_factory=Waits)
@@ -242,8 +199,11 @@ def _apply(progress: Progress, entry: LogEntry) -> None:  # noqa: C901, PLR0912 
     match entry.body:
         case ExecutionStart(tasks=tasks):
             _check_tasks(progress, tasks)
+            _begin(progress, entry.timestamp)
         case ExecutionResumed():
             _resume(progress, entry)
+        case ExecutionForked(forked_from=origin):
+            _fork(progress, origin.job_id)
         case TaskStart() as start:
             _start(progress, start, entry.timestamp)
         case AnswerRejected(task_id=task_id):
@@ -298,6 +258,7 @@ def _check_tasks(progress: Progress, tasks: Sequence[str]) -> None:
 
 
 def _resume(progress: Progress, entry: LogEntry) -> None:
+    _begin(progress, entry.timestamp)
     whole = isinstance(entry.private, ResumeKept) and entry.private.whole is True
     for record in progress.tasks.values():
         if whole:  # the last attempt lost nothing, so a person's word to it holds for this one
@@ -308,13 +269,34 @@ def _resume(progress: Progress, entry: LogEntry) -> None:
             record.doubtful |= record.made - record.results.keys()
 
 
+def _fork(progress: Progress, origin: str) -> None:
+    """Take what was done so far as done by the job `origin`, and begin to count the time at the next claim."""
+    progress.started_at, progress.waits = None, Waits()
+    for record in progress.tasks.values():
+        record.waits = Waits()
+        if record.output is not None:
+            record.source = record.source or origin
+        for number in record.made - record.results.keys():
+            record.origins.setdefault(number, origin)
+
+
+def _begin(progress: Progress, moment: datetime) -> None:
+    """Count the time from here, unless an earlier claim began to."""
+    if progress.started_at is None:
+        progress.started_at = moment
+        for record in progress.tasks.values():
+            if record.started_at is not None and record.output is None:
+                record.started_at = moment
+
+
 def _add_reply(progress: Progress, call: LlmCall, kept: ReplyKept) -> None:
     record = _record(progress, call.task_id)
     if kept.cut_off is not True:
         if kept.scope is UNSET or kept.reply is UNSET:
             raise ValueError("a reply without its text")
         record.replies.setdefault(kept.scope, []).append(Reply.load(kept.reply))
-    progress.spent.add(ModelUsage() if call.usage is UNSET else call.usage)
+    if call.recorded is not True:
+        progress.spent.add(ModelUsage() if call.usage is UNSET else call.usage)
 
 
 def _add_call(record: TaskRecord, tool: str, kept: CallKept) -> None:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 
 from executor.engine.faults import RunFault
-from executor.engine.history import Waits
+from executor.engine.waits import Waits
 
 
 @asynccontextmanager

@@ -26,8 +26,8 @@ _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 class Remembrance:
     """Sends what one run wants remembered, in the background; its faults never fail the run.
 
-    Ids derive from job and task, and times from the history. A resumed run may therefore send
-    everything again: each entry still counts once.
+    Ids derive from task and the job that did it, and times from the history. A resumed run, or a fork, may
+    therefore send everything again: each entry still counts once.
     """
 
     def __init__(self, job: Job, sink: MemorySink) -> None:
@@ -35,13 +35,18 @@ class Remembrance:
         self._sink = sink
         self._switches = job.snapshot.configuration.memory
         self._under_way = Background()
+        self._done_by: dict[str, str] = {}
 
-    def remember_task(self, task: TaskSnapshot, output: Output, moment: datetime) -> None:
-        """Send a task's output as a short-term entry."""
+    def remember_task(
+        self, task: TaskSnapshot, output: Output, moment: datetime, *, done_by: str | None = None
+    ) -> None:
+        """Send a task's output as a short-term entry. `done_by` is the job that made it, if it was another."""
+        if done_by is not None:
+            self._done_by[task.id] = done_by
         if self._switches.short_term:
             described = shorten(fill_placeholders(task.description, self._job.inputs), 120)
             content = shorten(f"{described}: {_flat(output.text[: _SHORT * 4])}", _SHORT)
-            self._send([self._entry(f"{task.id}:short", "short_term", "general", content, moment)])
+            self._send([self._entry(task, "short", "short_term", "general", content, moment)])
 
     async def remember_run(
         self, found: Sequence[tuple[TaskSnapshot, Output]], moment: datetime
@@ -59,15 +64,22 @@ class Remembrance:
         roles = [agent.role for agent in self._job.snapshot.agents if agent.id == task.agent_id]
         category = fill_placeholders(roles[0], self._job.inputs) if roles else "general"
         return self._entry(
-            f"{task.id}:long", "long_term", shorten(category, 100), _gist(output.text), moment
+            task, "long", "long_term", shorten(category, 100), _gist(output.text), moment
         )
 
     def _entry(
-        self, part: str, kind: str, category: str, content: str, moment: datetime
+        self,
+        task: TaskSnapshot,
+        part: str,
+        kind: str,
+        category: str,
+        content: str,
+        moment: datetime,
     ) -> MemoryRemembered:
+        done_by = self._done_by.get(task.id, self._job.job_id)
         return MemoryRemembered.model_validate(
             {
-                "memory_id": f"{self._job.job_id}:{part}",
+                "memory_id": f"{done_by}:{task.id}:{part}",
                 "workspace_id": self._job.workspace_id,
                 "crew_id": self._job.crew_id,
                 "shelf": self._job.snapshot.memory.shelf,

@@ -99,7 +99,7 @@ class Run:
         if known.output is not None:
             self._outputs[task.id] = known.output
             moment = known.finished_at or self._shared.clock()
-            self._remembrance.remember_task(task, known.output, moment)
+            self._remembrance.remember_task(task, known.output, moment, done_by=known.source)
         elif known.skipped:
             self._skipped.add(task.id)
         return known.output is not None or known.skipped

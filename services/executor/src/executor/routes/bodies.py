@@ -14,6 +14,7 @@ from executor.domain.api.submission import Accepted
 from executor.domain.ending.tallies import CrewStats, Tally
 from executor.domain.log.execution import Execution
 from executor.domain.log.questions import Question
+from executor.routes.fork_bodies import ForkOrigin, fork_origin
 from executor.routes.question_bodies import QuestionView, question_view
 from executor.routes.task_bodies import TaskProgress, tasks_progress
 
@@ -60,6 +61,9 @@ class ExecutionSummary(AnswerModel):
     started_at: Timestamp | None
     finished_at: Timestamp | None
     attempt: int
+    forked_from: Annotated[
+        ForkOrigin | None, Field(description="Where the job's history was copied from, if it was")
+    ] = None
 
 
 class ExecutionDetail(ExecutionSummary):
@@ -172,6 +176,7 @@ def _summary_fields(job: Execution) -> dict[str, Any]:
         "started_at": state.started_at,
         "finished_at": state.finished_at,
         "attempt": job.attempt,
+        "forked_from": fork_origin(job),
     }
 
 

@@ -25,6 +25,7 @@ from executor.routes.bodies import (
     execution_summary,
     trace_entry,
 )
+from executor.routes.fork_bodies import ForkAccepted, ForkExecution, accepted_fork
 from executor.routes.question_bodies import ExecutionInput
 from executor.routes.use_cases import Use
 
@@ -54,6 +55,29 @@ async def start_execution(
     )
     bind_job(accepted.job.job_id)
     return accepted_execution(accepted)
+
+
+@router.post(
+    "/executions/{job_id}/fork",
+    status_code=202,
+    responses=creating(202),
+    summary="Run a job again from somewhere in its history",
+)
+async def fork_execution(
+    job_id: JobPath, body: ForkExecution, caller: Editor, use: Use, key: IdempotencyKey
+) -> ForkAccepted:
+    carrier: dict[str, str] = {}
+    inject(carrier)
+    accepted = await use.forking.fork(
+        caller.workspace_id,
+        job_id,
+        body.as_wish(),
+        requested_by=caller.user_id,
+        traceparent=carrier.get("traceparent", ""),
+        once=use.keys.once(key, f"{caller.workspace_id} {job_id}", body, accepted_fork),
+    )
+    bind_job(accepted.job.job_id)
+    return accepted_fork(accepted)
 
 
 @router.get("/executions", summary="List executions, newest first")

@@ -8,6 +8,7 @@ from fastapi import Depends, Request
 from common.idempotency.keys import IdempotencyKeys
 from executor.domain.api.calls import Calls
 from executor.domain.api.control import Control
+from executor.domain.api.forks.forking import Forking
 from executor.domain.api.inbox import Inbox
 from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
@@ -16,6 +17,7 @@ from executor.domain.api.submission import Submission
 @dataclass(frozen=True, slots=True)
 class ExecutorUseCases:
     submission: Submission
+    forking: Forking
     control: Control
     reading: Reading
     inbox: Inbox

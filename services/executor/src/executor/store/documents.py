@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 
 from common.contracts.crew import CrewSnapshot
-from common.contracts.events import EventType, ExecutionStatus, ModelUsage
+from common.contracts.events import EventType, ExecutionStatus, ForkedFrom, ModelUsage
 from common.idempotency.receipts import WITHOUT
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
@@ -37,12 +37,14 @@ def new_document(job: Execution) -> Document:
         "traceparent": job.traceparent,
         "requested_by": job.requested_by,
         "inputs": json_bytes(job.inputs),
-        "tail": [],
+        "tail": [record_document(record) for record in job.tail],
         "state": state_document(job.state),
         **_head(job),
     }
     if job.ticket:
         document["ticket"] = job.ticket
+    if job.forked_from is not None:
+        document["forked_from"] = {"job_id": job.forked_from.job_id, "seq": job.forked_from.seq}
     if job.snapshot is not None:
         document["snapshot"] = snapshot_bytes(job.snapshot)
     return document
@@ -205,7 +207,7 @@ def _state(document: Mapping[str, Any]) -> State:
 def execution(document: Mapping[str, Any]) -> Execution:
     """Return the job of `document`. Raises `NewerFormat`."""
     known = check_format(document)
-    snapshot = document.get("snapshot")
+    snapshot, forked = document.get("snapshot"), document.get("forked_from")
     return Execution(
         job_id=document["_id"],
         workspace_id=document["workspace_id"],
@@ -226,6 +228,7 @@ def execution(document: Mapping[str, Any]) -> Execution:
         inputs=orjson.loads(document.get("inputs", b"{}")),
         snapshot=None if snapshot is None else CrewSnapshot.model_validate_json(snapshot),
         format=known,
+        forked_from=None if forked is None else ForkedFrom(**forked),
     )
 
 

@@ -18,6 +18,7 @@ from common.storage.grouping import Grouped
 from common.storage.ports import Cursor, Database, Document
 from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.journal import TooLarge
+from executor.domain.log.ports import TakenId
 from executor.domain.log.records import Record
 from executor.store import documents
 from executor.store.questions import QuestionRows
@@ -76,6 +77,15 @@ class MongoExecutions:
                 await self._receipts.withdraw(receipt, named.job_id)
             raise
         return stored and named.own
+
+    async def take_id(self, receipt: Receipt, job_id: str, pinned: int) -> TakenId | None:
+        with reaching():
+            named = await self._receipts.name(receipt, job_id, pinned)
+        return None if named is None else TakenId(named.job_id, named.pinned, named.own)
+
+    async def give_id_back(self, receipt: Receipt, job_id: str) -> None:
+        with reaching():
+            await self._receipts.withdraw(receipt, job_id)
 
     async def _insert_all(self, rows: Sequence[Document]) -> Sequence[bool | Exception]:
         answers: list[bool | Exception] = [True] * len(rows)

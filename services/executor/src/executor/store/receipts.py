@@ -23,10 +23,14 @@ _BACKOFF = Backoff((0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0))
 
 @dataclass(frozen=True, slots=True)
 class Named:
-    """The job of a request. `own` says that this request was the first to name it."""
+    """The job of a request. `own` says that this request was the first to name it.
+
+    `pinned` is how far the log goes that the job copies, for one that copies another's.
+    """
 
     job_id: str
     own: bool
+    pinned: int = 0
 
 
 class MongoReceiptBook:
@@ -52,21 +56,23 @@ class MongoReceiptBook:
         """Remove the expired entries."""
         await self._receipts.delete_many({"until": {"$lte": now}})
 
-    async def name(self, receipt: Receipt, job_id: str) -> Named | None:
+    async def name(self, receipt: Receipt, job_id: str, pinned: int = 0) -> Named | None:
         """Enter `receipt` for `job_id`, or return the job that an earlier request entered for the key.
 
         Returns None if that job exists, or if the key came with a different body.
         """
         while True:
-            entry = await self._enter(_entry(receipt, job_id))
+            entry = await self._enter(
+                _entry(receipt, job_id) | ({"pinned": pinned} if pinned else {})
+            )
             if entry is None:
-                return Named(job_id, own=True)
+                return Named(job_id, own=True, pinned=pinned)
             if entry["until"] > receipt.until - KEPT_FOR:
                 break
             await self._run_out(entry)
         if entry["body"] != receipt.body or await self._soon_stored(entry["job_id"]):
             return None
-        return Named(entry["job_id"], own=False)
+        return Named(entry["job_id"], own=False, pinned=entry.get("pinned", 0))
 
     async def withdraw(self, receipt: Receipt, job_id: str) -> None:
         """Remove the entry of a job that cannot be stored."""

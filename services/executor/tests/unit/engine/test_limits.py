@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from executor.engine.faults import RunFault
-from executor.engine.history import Waits
 from executor.engine.limits import time_limit
+from executor.engine.waits import Waits
 
 NOW = datetime(2026, 11, 27, tzinfo=UTC)
 FAULT = RunFault("TIMEOUT", "too long")

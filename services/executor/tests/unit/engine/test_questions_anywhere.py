@@ -1,6 +1,8 @@
 """Random answers, restarts, expiries, stops and late messages: no unapproved call, none twice, no question lost.
 
 A person answers while nothing runs, and also in the middle of a run, just before one of its writes.
+
+Covers: common.contracts.question_events
 """
 
 import asyncio

@@ -29,6 +29,16 @@ def placeholders(crew: CrewSnapshot) -> list[str]:
     return list(dict.fromkeys(found if key is None else [*found, key]))
 
 
+def names_of_inputs(crew: CrewSnapshot, task: TaskSnapshot) -> set[str]:
+    """Return the inputs that the work on `task` depends on."""
+    managed = crew.process == "hierarchical"
+    agents = [agent for agent in crew.agents if managed or agent.id == task.agent_id]
+    used = {name for agent in agents for text in agent_texts(agent) for name in names(text)}
+    used.update(name for text in task.context for name in names(text))
+    key = _memory_key(crew)
+    return used | {*_inputs_of_task(task)} | ({key} if key is not None else set())
+
+
 def _inputs_of_task(task: TaskSnapshot) -> list[str]:
     found = [name for text in task_texts(task) for name in names(text)]
     if task.for_each is not None:  # its own entries fill in `{item}`
@@ -55,6 +65,13 @@ async def runnable_crew(
     """
     crew = await crews.snapshot(workspace_id, crew_id)
     check_runnable(crew, inputs, most_items)
+    return await with_memory(crews, workspace_id, crew_id, crew, inputs)
+
+
+async def with_memory(
+    crews: Crews, workspace_id: str, crew_id: str, crew: CrewSnapshot, inputs: Mapping[str, Any]
+) -> CrewSnapshot:
+    """Return `crew` with the memory that a job with `inputs` may read. Raises `NotFound`."""
     switches = crew.configuration.memory
     place = shelf(switches.scope, inputs) if switches.used else CREW
     if place == crew.memory.shelf:

@@ -10,12 +10,12 @@ from datetime import datetime
 from typing import Any
 
 from common.contracts.crew import CrewSnapshot, needs_newer_code
-from common.contracts.events import FINAL_STATUSES, ExecutionStatus
+from common.contracts.events import FINAL_STATUSES, ExecutionStatus, ForkedFrom
 from executor.domain.log.projection import State
 from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record
 
-READS = 3
+READS = 4
 """The newest format of executions, events and private parts that this code can read."""
 WRITES = 1
 """The format in which it writes them. It is raised only after a release that can read the new one: see
@@ -29,6 +29,10 @@ would run its tasks without them."""
 QUESTIONS = 3
 """The format of a job that has asked what older code does not know: approvals, agents' own questions, several
 at once. Older code would take an approval for a review, and wait for the newest question only."""
+
+FORK = 4
+"""The format of a job that begins with a copy of another's history. Older code would repeat effects under keys of
+its own, and count the time of the other job."""
 
 _MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
     ExecutionStatus.QUEUED: frozenset(
@@ -104,6 +108,7 @@ class Execution:
     snapshot: CrewSnapshot | None = None
     ticket: str = ""
     format: int = WRITES
+    forked_from: ForkedFrom | None = None
 
     @property
     def final(self) -> bool:

@@ -77,6 +77,8 @@ def _start_draft(crew_id: str, crew: CrewSnapshot) -> EventDraft:
 def _resume_draft(job: Execution, *, lost: bool) -> EventDraft:
     if job.state.last == EventType.INPUT_RECEIVED:
         reason = "input_received"
+    elif job.state.last == EventType.EXECUTION_FORKED:
+        reason = "forked"
     else:
         reason = "worker_lost" if lost else "handed_over"
     whole = not lost and job.handed_over == job.attempt

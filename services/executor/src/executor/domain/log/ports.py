@@ -5,12 +5,22 @@ on skip such jobs.
 """
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from common.idempotency.once import Receipt, Receipts
 from executor.domain.log.execution import Execution, JobStep
 from executor.domain.log.records import Record
+
+
+@dataclass(frozen=True, slots=True)
+class TakenId:
+    """The id of a request's job, and the event up to which it copies another's log. `own`: nobody tried before."""
+
+    job_id: str
+    pinned: int
+    own: bool
 
 
 class Executions(Receipts, Protocol):
@@ -21,6 +31,16 @@ class Executions(Receipts, Protocol):
 
         Raises `TooLarge`.
         """
+
+    async def take_id(self, receipt: Receipt, job_id: str, pinned: int) -> TakenId | None:
+        """Note that the request of `receipt` is about to store a job as `job_id`, made of a log up to `pinned`.
+
+        If an earlier try noted others, they are returned. Returns None if the job exists, or the key came
+        with another body. The job is then stored by `insert`, without the receipt.
+        """
+
+    async def give_id_back(self, receipt: Receipt, job_id: str) -> None:
+        """Take the note back: the job cannot be stored."""
 
     async def find(self, job_id: str) -> Execution | None:
         """Return the whole document."""

@@ -11,6 +11,8 @@ from common.contracts.events import (
     EventBody,
     EventType,
     ExecutionComplete,
+    ExecutionForked,
+    ExecutionResumed,
     ExecutionStart,
     ExecutionStatus,
     ExecutionWaiting,
@@ -32,6 +34,7 @@ from executor.domain.log.questions import QuestionPlace, question_id_of
 _STATUS_AFTER = {
     EventType.EXECUTION_START: ExecutionStatus.RUNNING,
     EventType.EXECUTION_RESUMED: ExecutionStatus.RUNNING,
+    EventType.EXECUTION_FORKED: ExecutionStatus.QUEUED,
     EventType.INPUT_REQUIRED: ExecutionStatus.WAITING_FOR_INPUT,
     EventType.EXECUTION_WAITING: ExecutionStatus.WAITING_FOR_INPUT,
     EventType.INPUT_RECEIVED: ExecutionStatus.RUNNING,
@@ -39,7 +42,8 @@ _STATUS_AFTER = {
     EventType.ERROR: ExecutionStatus.FAILED,
     EventType.EXECUTION_STOPPED: ExecutionStatus.STOPPED,
 }
-_CLAIMS = {EventType.EXECUTION_START, EventType.EXECUTION_RESUMED}
+_CLAIMS = {EventType.EXECUTION_START, EventType.EXECUTION_RESUMED, EventType.EXECUTION_FORKED}
+"""After these, every answer has been read or will be."""
 _NOTHING_USED = ModelUsage(requests=0)
 
 
@@ -127,14 +131,18 @@ def fold(entries: Iterable[LogEntry]) -> State:
     return state
 
 
-def _apply(state: State, entry: LogEntry) -> State:
+def _apply(state: State, entry: LogEntry) -> State:  # noqa: C901 - a case for each type
     match entry.body:
         case ExecutionStart(tasks=tasks):
             known = tuple(TaskState(task_id) for task_id in tasks)
             state = replace(state, tasks=known or state.tasks, started_at=entry.timestamp)
+        case ExecutionForked():
+            state = replace(state, current_task=None, started_at=None)
+        case ExecutionResumed():
+            state = replace(state, started_at=state.started_at or entry.timestamp)
         case TaskStart() as start:
             state = _apply_task_start(state, start)
-        case LlmCall(usage=ModelUsage() as usage):
+        case LlmCall(usage=ModelUsage() as usage, recorded=recorded) if recorded is not True:
             state = replace(state, usage=state.usage.plus(usage))
         case ProgressUpdate() as update:
             state = _apply_progress(state, update)

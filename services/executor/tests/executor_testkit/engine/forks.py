@@ -1,0 +1,30 @@
+"""Forks of jobs in a world of the tests."""
+
+from dataclasses import replace
+
+from devkit.stores.executions import MemoryCounters
+from executor.domain.api.forks import forking
+from executor.domain.api.forks.forking import Forking
+from executor.domain.api.quotas import Quotas
+
+
+class Nobody:
+    """The bus and the crews' service: nobody is told, and nobody is asked."""
+
+    def send_submission(self, job):
+        pass
+
+
+async def fork_of(world, job_id, wish):
+    """Fork the world's job as `job_id`, which is then the world's job; return it as stored."""
+    counters = MemoryCounters()
+    quotas = Quotas(world.store, counters, queued=10, stored_mb=0)
+    asking = Forking(world.store, Nobody(), counters, Nobody(), quotas)
+    was = forking.new_id
+    forking.new_id = lambda _: job_id
+    try:
+        await asking.fork("ws_1", world.job_id, wish, requested_by="usr_1", traceparent="")
+    finally:
+        forking.new_id = was
+    world.job_id = job_id
+    return replace(world.store.jobs[job_id], tail=())
