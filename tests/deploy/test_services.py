@@ -275,12 +275,12 @@ async def test_it_starts_and_answers(with_toy: Copy, redis_url: str) -> None:
     finally:
         if process.returncode is None:
             process.terminate()
-        assert await asyncio.wait_for(process.wait(), 20) == 0
+        assert await asyncio.wait_for(process.wait(), 60) == 0
 
 
 async def _answer(url: str, process: asyncio.subprocess.Process) -> int:
     """Return the status of the first answer that comes."""
-    async with asyncio.timeout(60), aiohttp.ClientSession() as http:
+    async with asyncio.timeout(120), aiohttp.ClientSession() as http:
         while process.returncode is None:
             try:
                 async with http.get(url) as answer:

@@ -65,7 +65,7 @@ async def readiness(platform: Any, name: str) -> tuple[int, set[str]]:
     return 200, {name for name, how in told.get("checks", {}).items() if how != "ok"}
 
 
-async def until(holds: Callable[[], Awaitable[object]], within: float = 30.0) -> None:
+async def until(holds: Callable[[], Awaitable[object]], within: float = 60.0) -> None:
     async with asyncio.timeout(within):
         while not await holds():  # noqa: ASYNC110 - what is waited for is another process
             await asyncio.sleep(0.1)

@@ -51,7 +51,7 @@ class ScriptedModel:
         self._texts[name] = list(pieces)
 
     async def held(self, name: str) -> None:
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             await self._arrived.setdefault(name, asyncio.Event()).wait()
 
     def release(self, name: str) -> None:
@@ -59,7 +59,7 @@ class ScriptedModel:
 
     async def dropped(self, name: str) -> None:
         """Wait until a held call has been given up by the platform."""
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self._dropped.setdefault(name, asyncio.Event()).wait()
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:

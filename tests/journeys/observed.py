@@ -215,7 +215,7 @@ async def _refused(user: Any) -> None:
 
 async def _remembered(user: Any, crew_id: str) -> None:
     """Wait until crews has taken what the run remembers: the last message of a job."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         kept: list[Any] = []
         while len(kept) < 2:
             kept = (await user.call("GET", f"/memory/{crew_id}", expect=200))["short_term"]

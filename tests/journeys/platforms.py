@@ -79,7 +79,7 @@ async def printed(process: asyncio.subprocess.Process, words: str) -> list[str]:
     """Read what the process prints up to the line that has `words` in it."""
     assert process.stdout is not None
     lines: list[str] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         async for line in process.stdout:
             lines.append(line.decode().rstrip())
             if words in lines[-1]:
@@ -93,7 +93,7 @@ async def ended(process: asyncio.subprocess.Process, number: int = signal.SIGINT
     """Send a signal and return the exit code, reading on so that the process never blocks."""
     if process.returncode is None:
         process.send_signal(number)
-    await asyncio.wait_for(process.communicate(), timeout=20)
+    await asyncio.wait_for(process.communicate(), timeout=60)
     assert process.returncode is not None
     return process.returncode
 

@@ -34,7 +34,7 @@ async def check_restored(
 async def _counted(user: Any, many: int) -> None:
     """Wait until each job is counted, and see that none is twice."""
     path = "/analytics/performance"
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             crews = (await user.call("GET", path, expect=200))["crews"]
             counted = sum(crew["executions"] for crew in crews)

@@ -38,7 +38,7 @@ async def ran(*arguments: str, text: str = "", path: str = "") -> str:
         stderr=asyncio.subprocess.PIPE,
         env={**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"},
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         printed, said = await process.communicate(text.encode())
     assert process.returncode == 0, said.decode()
     return printed.decode()

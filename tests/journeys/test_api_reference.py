@@ -200,7 +200,7 @@ async def test_analytics(user: Any) -> None:
 
 async def _counted(user: Any, path: str) -> Any:
     """Return the usage once it counts something: a job is counted just after it has ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (usage := await user.call("GET", path, expect=200))["executions"]:  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)
         return usage

@@ -26,7 +26,7 @@ async def command(folder: Path, *arguments: str) -> tuple[int, str]:
         stdout=asyncio.subprocess.DEVNULL,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, faults = await asyncio.wait_for(process.communicate(), timeout=60)
+    _, faults = await asyncio.wait_for(process.communicate(), timeout=120)
     assert process.returncode is not None
     return process.returncode, faults.decode()
 

@@ -35,7 +35,7 @@ async def test_a_job_published_by_a_raw_client_runs(user: Any, platform: Any) ->
         await channel.default_exchange.publish(message, "jobs")
         await channel.default_exchange.publish(message, "jobs")
         seen: list[dict[str, Any]] = []
-        async with asyncio.timeout(20), queue.iterator(no_ack=True) as deliveries:
+        async with asyncio.timeout(60), queue.iterator(no_ack=True) as deliveries:
             async for delivery in deliveries:
                 seen.append(json.loads(delivery.body))
                 assert delivery.routing_key == f"{workspace_id}.{job_id}.{seen[-1]['type']}"
@@ -64,7 +64,7 @@ async def test_what_cannot_be_read_is_a_dead_letter_with_its_reason(
         message_id = secrets.token_hex(8)
         message = aio_pika.Message(body, message_id=message_id, type=kind)
         await channel.default_exchange.publish(message, "jobs")
-        async with asyncio.timeout(20), letters.iterator() as deliveries:
+        async with asyncio.timeout(60), letters.iterator() as deliveries:
             async for letter in deliveries:
                 await letter.ack()
                 if letter.message_id == message_id:

@@ -111,7 +111,7 @@ async def user(
 async def _run(user: User, commands: Commands, crew_id: str) -> None:
     """Run a job to its end, until crews has heard of it and it is counted and closed."""
     await user.start(crew_id)
-    async with asyncio.timeout(30):  # nobody watches it: what watchers ask for is not the job's
+    async with asyncio.timeout(60):  # nobody watches it: what watchers ask for is not the job's
         while not _is_closed(commands):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.05)
 

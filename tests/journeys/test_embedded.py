@@ -66,7 +66,7 @@ class Home:
     async def refused(self, **settings: str) -> str:
         """Start it, and return the one line with which it refuses."""
         process = await self.start(**settings)
-        _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+        _, said = await asyncio.wait_for(process.communicate(), timeout=60)
         assert process.returncode == 1
         assert said.decode().count("\n") == 1, said.decode()
         return said.decode()
@@ -110,7 +110,7 @@ async def test_a_taken_port_is_one_line(home: Home) -> None:
         taken.bind(("127.0.0.1", home.port))
         taken.listen()
         process = await home.start()
-        _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+        _, said = await asyncio.wait_for(process.communicate(), timeout=60)
     assert process.returncode == 1
     assert said.decode().count("\n") == 1
     assert str(home.port) in said.decode()
@@ -166,7 +166,7 @@ async def test_the_doctor_is_content_with_a_running_platform(home: Home) -> None
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    said, faults = await asyncio.wait_for(doctor.communicate(), timeout=30)
+    said, faults = await asyncio.wait_for(doctor.communicate(), timeout=60)
     assert (doctor.returncode, faults.decode()) == (0, ""), said.decode()
     lines = said.decode().splitlines()
     assert f"ok     Kasal answers on port {home.port} of 127.0.0.1" in lines
@@ -186,7 +186,7 @@ async def test_a_wrong_setting_is_one_line(home: Home) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    _, said = await asyncio.wait_for(process.communicate(), timeout=30)
+    _, said = await asyncio.wait_for(process.communicate(), timeout=60)
     assert process.returncode == 1
     assert said.decode().startswith("KASAL_LOG_LEVEL is wrong")
     assert said.decode().count("\n") == 1
@@ -200,7 +200,7 @@ async def test_who_may_log_in_can_as_soon_as_it_is_ready_and_only_at_its_own_hos
     evil = {"Host": f"evil.example:{home.port}"}
     try:
         async with aiohttp.ClientSession() as http:
-            async with asyncio.timeout(60):
+            async with asyncio.timeout(120):
                 while await _status(http, f"{base}/readyz") != 200:  # noqa: ASYNC110 - another process has no event
                     await asyncio.sleep(0.01)
             demo = {"email": "user@example.com", "password": "secure_password"}

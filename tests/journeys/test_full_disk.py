@@ -62,19 +62,19 @@ async def test_a_full_disk_is_waited_out(user: Any, platform: Any, disk: Path) -
     # What the database had set aside lasts for a while.
     agent = {"role": "R", "goal": "y" * 2_000, "model": "offline"}
     crew = {"name": "Filling", "process": "sequential", "agents": [agent]}
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while (await user.call("POST", "/crews", crew)).get("id"):
             pass
     assert user.answer.status == 503
     assert int(user.answer.headers["Retry-After"]) > 0
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         while await status(platform, "/readyz") != 503:  # noqa: ASYNC110 - another process
             await asyncio.sleep(0.05)
     platform.model.release("full")
     for path in (f"/executions/{job_id}", "/crews"):
         await user.call("GET", path, expect=200)  # nothing needs room to be read
     (disk / "filler").unlink()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while await status(platform, "/readyz") != 200:  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     events = await user.watch(job_id)

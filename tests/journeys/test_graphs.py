@@ -55,7 +55,7 @@ async def test_every_end_of_a_job_is_told(user: Any) -> None:
 async def tasks_of(user: Any, crew_id: str) -> Any:
     """Return the crew's tasks once the bus has told crews that one was skipped."""
     found: Any = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not any(task["status"] == "skipped" for task in found):
             found = (await user.call("GET", f"/tasks?crew_id={crew_id}", expect=200))["tasks"]
     return found

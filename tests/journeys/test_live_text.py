@@ -27,7 +27,7 @@ class Reader:
             self._news.notify_all()
 
     async def has(self, condition: Any) -> None:
-        async with asyncio.timeout(20), self._news:
+        async with asyncio.timeout(60), self._news:
             await self._news.wait_for(condition)
 
     def text(self, turn: int) -> str:

@@ -52,7 +52,7 @@ def call(mongo_url: str, prefix: str) -> Call:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             said, faults = await process.communicate()
         assert process.returncode is not None
         return process.returncode, said.decode().splitlines(), faults.decode().splitlines()

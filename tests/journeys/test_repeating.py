@@ -104,7 +104,7 @@ async def test_one_job_by_the_api_and_by_the_bus_runs_once(user: Any, platform: 
 
 async def _answered(user: Any, path: str, body: Any, key: str) -> Any:
     """Send the request until it is answered, as a client does that wants it done once."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             async with user.http.post(
                 user.platform.base + path,

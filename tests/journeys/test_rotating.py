@@ -82,7 +82,7 @@ async def platform(vault: Vault, tmp_path: Any) -> AsyncIterator[Any]:
 
 async def retried(user: Any, method: str, path: str, body: Any, **rest: Any) -> Any:
     """Send a request until its services are there to answer it; return what they say."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             with contextlib.suppress(aiohttp.ClientConnectionError):
                 told = await user.call(method, path, body, **rest)
@@ -118,7 +118,7 @@ async def said_by(stack: Stack, service: str, verb: str) -> tuple[int, str, str]
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    said, faults = await asyncio.wait_for(process.communicate(), timeout=60)
+    said, faults = await asyncio.wait_for(process.communicate(), timeout=120)
     assert process.returncode is not None
     return process.returncode, said.decode(), faults.decode()
 

@@ -44,7 +44,7 @@ async def command(
     finally:
         if process.returncode is None:
             process.send_signal(signal.SIGINT)
-        await asyncio.wait_for(process.communicate(), timeout=60)
+        await asyncio.wait_for(process.communicate(), timeout=120)
 
 
 async def test_it_says_how_to_log_in(command: Any) -> None:
@@ -68,7 +68,7 @@ async def test_the_demo_shows_a_run_of_its_crew(command: Any) -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    shown, faults = await asyncio.wait_for(demo.communicate(), timeout=60)
+    shown, faults = await asyncio.wait_for(demo.communicate(), timeout=120)
     assert (demo.returncode, faults.decode()) == (0, "")
     assert "Tea Shop Crew" in shown.decode()
     assert "execution_complete" in shown.decode()
@@ -81,7 +81,7 @@ async def test_a_demo_of_no_platform_is_one_line() -> None:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    shown, faults = await asyncio.wait_for(demo.communicate(), timeout=60)
+    shown, faults = await asyncio.wait_for(demo.communicate(), timeout=120)
     assert (demo.returncode, shown, faults.decode().count("\n")) == (1, b"", 1)
     assert faults.decode().startswith(f"The demo cannot be shown on {url}: ")
 
@@ -110,6 +110,6 @@ async def test_a_backend_that_was_killed_is_started_again(command: Any) -> None:
 async def test_it_ends_when_told_to(command: Any) -> None:
     process, _ = command
     process.send_signal(signal.SIGINT)
-    said = (await asyncio.wait_for(process.communicate(), timeout=60))[0].decode()
+    said = (await asyncio.wait_for(process.communicate(), timeout=120))[0].decode()
     assert process.returncode == 0
     assert "Kasal is stopping" in said

@@ -89,7 +89,7 @@ async def test_what_a_person_rejects_goes_no_further(user: Any) -> None:
 
 async def asked(user: Any, job_id: str, after: Any = None) -> Any:
     """Return the question that a job waits for an answer to, the next one `after` another."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while True:
             told = await user.call("GET", f"/executions/{job_id}", expect=200)
             for question in told["questions"]:
@@ -140,7 +140,7 @@ async def _asked_again(
     if query is None:
         assert (await user.call("GET", f"/memory/{crew_id}"))["short_term"] == []
     else:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not (await user.call("GET", f"/memory/{crew_id}{query}"))["short_term"]:
                 pass
     before = len(platform.model.calls)
@@ -153,7 +153,7 @@ async def test_estimates_come_from_past_runs(user: Any) -> None:
     crew_id = await user.crew("Say hello")
     await user.watch(await user.start(crew_id))
     body = {"crew_id": crew_id, "inputs": {}}
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while True:
             told = await user.call("POST", "/executions", body, expect=202)
             if told["estimated_duration"] < 300:

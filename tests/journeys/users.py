@@ -87,7 +87,7 @@ async def read_events(
 ) -> list[dict[str, Any]]:
     """Read events up to one whose type is in `until`."""
     events: list[dict[str, Any]] = []
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             frame = json.loads(await socket.receive_str())
             if "seq" in frame:

@@ -17,6 +17,12 @@ from gateway.config import Settings
 from gateway.wiring import build_app
 
 
+@pytest.fixture(autouse=True)
+def _patient_counters(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take no Redis for away because the machine is slow."""
+    monkeypatch.setattr("gateway.store.counters._TIMEOUT", 60.0)
+
+
 @pytest.fixture(name="listening")
 def listening_fixture() -> Callable[[Any], AbstractAsyncContextManager[str]]:
     """`async with listening(app) as url:` serves an application."""

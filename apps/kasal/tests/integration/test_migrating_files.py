@@ -21,7 +21,7 @@ async def _migrate(data_dir: Path) -> tuple[int | None, list[str], str]:
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         said, faults = await process.communicate()
     return process.returncode, said.decode().splitlines(), faults.decode()
 

@@ -55,7 +55,7 @@ def call(mongo_url: str, mongo_prefix: str, redis_url: str, amqp_url: str) -> Ca
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
-        async with asyncio.timeout(90):
+        async with asyncio.timeout(120):
             said, faults = await process.communicate()
         assert process.returncode is not None
         return process.returncode, said.decode().splitlines(), faults.decode()

@@ -23,7 +23,7 @@ def start(monkeypatch, tmp_path):
 
     async def begin():
         starting = asyncio.create_task(running._start(Settings(data_dir=tmp_path)))
-        await asyncio.wait_for(waiting.wait(), 5)
+        await asyncio.wait_for(waiting.wait(), 60)
         return starting, signals[0]
 
     return begin
@@ -32,11 +32,11 @@ def start(monkeypatch, tmp_path):
 async def test_a_signal_ends_a_start_that_waits(start):
     starting, signal = await start()
     signal()
-    assert await asyncio.wait_for(starting, 5) is None
+    assert await asyncio.wait_for(starting, 60) is None
 
 
 async def test_a_start_that_is_cancelled_otherwise_says_so(start):
     starting, _ = await start()
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await asyncio.wait_for(starting, 5)
+        await asyncio.wait_for(starting, 60)

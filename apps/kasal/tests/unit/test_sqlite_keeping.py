@@ -44,7 +44,7 @@ async def test_the_writer_sweeps_by_itself(tmp_path) -> None:
     file = File(tmp_path / "db.sqlite", sweep_every=0.01, chore=sweep)
     await asyncio.to_thread(file.open)
     try:
-        await asyncio.wait_for(swept.wait(), 10)
+        await asyncio.wait_for(swept.wait(), 60)
     finally:
         await asyncio.to_thread(file.close)
 

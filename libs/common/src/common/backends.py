@@ -22,6 +22,8 @@ IN_PROCESS = "memory://"
 IN_FILES = "sqlite://"
 """What the URL of databases in files, which one process has to itself, begins with."""
 _PROBE = "kasal:probe"
+REDIS_ANSWERS_WITHIN = 0.5
+"""Seconds after which a Redis that has not answered counts as away."""
 
 
 class Backends:
@@ -44,13 +46,13 @@ class Backends:
         return RabbitBus(settings.amqp_url, telemetry, is_away)
 
     def redis(self, settings: RedisSettings) -> Redis:
-        """Return a client; it connects when first used, and a call times out after 0.5 s."""
+        """Return a client; it connects when first used, and a call times out after `REDIS_ANSWERS_WITHIN`."""
         if settings.redis_url.startswith(IN_PROCESS):
             sys.exit(_refusal("KASAL_REDIS_URL", IN_PROCESS, "a Redis (redis://...)"))
         return Redis.from_url(
             settings.redis_url,
-            socket_timeout=0.5,
-            socket_connect_timeout=0.5,
+            socket_timeout=REDIS_ANSWERS_WITHIN,
+            socket_connect_timeout=REDIS_ANSWERS_WITHIN,
             decode_responses=True,
             # The default would wait for seconds. One retry, for a connection from before a restart.
             retry=Retry(NoBackoff(), 1, supported_errors=(ConnectionError,)),

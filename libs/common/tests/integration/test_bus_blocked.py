@@ -1,7 +1,6 @@
 """A RabbitMQ that is short of memory: it stays connected, and takes nothing."""
 
 import asyncio
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,14 +33,12 @@ async def alarm(folder: Path, *, on: bool) -> None:
 
 
 async def refused_at_once(bus: RabbitBus, sent: Message) -> None:
-    began = time.monotonic()
     with pytest.raises(BusUnavailable, match="short of memory or disk"):
         await bus.publish(JOBS, sent.type, sent)
-    assert time.monotonic() - began < 0.5
 
 
 async def test_a_blocked_broker_is_said_to_be_at_once_and_all_goes_on_when_it_takes_messages_again(
-    broker: str, tmp_path: Path, telemetry: Telemetry
+    broker: str, tmp_path: Path, telemetry: Telemetry, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     heard: asyncio.Queue[Message] = asyncio.Queue()
 
@@ -55,18 +52,21 @@ async def test_a_blocked_broker_is_said_to_be_at_once_and_all_goes_on_when_it_ta
     first, late = (Message("job.submitted.v1", f'{{"n": {n}}}'.encode()) for n in (1, 2))
     await alarm(tmp_path, on=True)
     with capture_logs() as lines:
-        with pytest.raises(BusUnavailable):  # the one that the broker stops reading at
-            await bus.publish(JOBS, first.type, first)
-        for _ in range(50):
-            await refused_at_once(bus, late)
+        with monkeypatch.context() as patience:
+            patience.setattr("common.bus.rabbitmq.ANSWER_WITHIN", 1.0)
+            with pytest.raises(BusUnavailable):  # the one that the broker stops reading at
+                await bus.publish(JOBS, first.type, first)
+            patience.setattr("common.bus.rabbitmq.ANSWER_WITHIN", 600.0)  # nothing waits for that
+            for _ in range(50):
+                await refused_at_once(bus, late)
         with pytest.raises(BusUnavailable, match="short of memory or disk"):
             await bus.ping()
         await alarm(tmp_path, on=False)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert (await heard.get()).body == first.body, "what it had taken in is not lost"
         await bus.ping()
         await bus.publish(JOBS, late.type, late)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert (await heard.get()).body == late.body
     assert [line["event"] for line in lines if line["event"].startswith("the message broker")] == [
         "the message broker accepts nothing: it is short of memory or disk",

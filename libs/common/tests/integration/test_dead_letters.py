@@ -43,7 +43,7 @@ async def test_dead_letters_are_shown_and_sent_back(bus, amqp_url):
     sent = Message(JOB, b"1", correlation_id="job_1", headers={"workspace_id": "ws_1"})
     await bus.publish(JOBS, JOB, sent)
     await bus.publish(JOBS, JOB, Message(JOB, b"2"))
-    await asyncio.wait_for(dead.wait(), 10)
+    await asyncio.wait_for(dead.wait(), 60)
     await consumer.cancel()
     first, second = await list_dead_letters(amqp_url)
     assert (first.message_id, first.queue, first.reason) == (sent.message_id, "jobs", "not today")
@@ -53,13 +53,13 @@ async def test_dead_letters_are_shown_and_sent_back(bus, amqp_url):
         sent.message_id
     ]
     await bus.consume(JOBS_QUEUE, jobs.put)
-    again = await asyncio.wait_for(jobs.get(), 20)
+    again = await asyncio.wait_for(jobs.get(), 60)
     assert (again.message_id, again.body, again.routing_key) == (sent.message_id, b"1", JOB)
     assert dict(again.headers) == {"workspace_id": "ws_1"}
     (left,) = await list_dead_letters(amqp_url)
     assert left.message_id == second.message_id
     assert len(await replay(amqp_url)) == 1
-    assert (await asyncio.wait_for(jobs.get(), 20)).body == b"2"
+    assert (await asyncio.wait_for(jobs.get(), 60)).body == b"2"
     assert await list_dead_letters(amqp_url) == []
 
 
@@ -70,7 +70,7 @@ async def test_a_message_whose_consumers_all_die_is_made_a_dead_letter_by_the_br
     async with await aio_pika.connect(amqp_url) as connection:
         channel = await connection.channel()
         queue = await channel.get_queue(JOBS_QUEUE.name, ensure=False)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(60):
             # As of a consumer that ends without an answer: each delivery counts.
             while (incoming := await queue.get(fail=False)) is not None:
                 await incoming.nack(requeue=True)
@@ -80,11 +80,11 @@ async def test_a_message_whose_consumers_all_die_is_made_a_dead_letter_by_the_br
     jobs = asyncio.Queue()
     await bus.consume(JOBS_QUEUE, jobs.put)
     assert len(await replay(amqp_url)) == 1
-    assert (await asyncio.wait_for(jobs.get(), 20)).message_id == sent.message_id
+    assert (await asyncio.wait_for(jobs.get(), 60)).message_id == sent.message_id
 
 
 async def in_dead_letters(url, count):
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while len(found := await list_dead_letters(url)) < count:  # noqa: ASYNC110 - the broker tells nobody
             await asyncio.sleep(0.05)
         return found
@@ -140,8 +140,8 @@ async def test_make_dead_letters_lists_and_replays_them(bus, amqp_url):
     assert f"{len(POISON)} sent back" in await made("dead-letters", amqp_url, "REPLAY=1")
     await bus.consume(JOBS_QUEUE, jobs.put)
     again = {
-        (await asyncio.wait_for(jobs.get(), 20)).message_id,
-        (await asyncio.wait_for(jobs.get(), 20)).message_id,
+        (await asyncio.wait_for(jobs.get(), 60)).message_id,
+        (await asyncio.wait_for(jobs.get(), 60)).message_id,
     }
     assert again == {"malformed", "failing"}  # what the queue refuses is no call of a handler
     left = await in_dead_letters(amqp_url, 3)

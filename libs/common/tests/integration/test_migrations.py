@@ -107,11 +107,11 @@ async def test_of_two_at_once_each_step_is_done_by_one(held):
 
     async def slowly(_: Database) -> None:
         done.append(1)
-        await asyncio.sleep(SILENCE * 2)  # longer than a silence: signs of life keep the lock
+        await asyncio.sleep(2.5)  # longer than a silence: signs of life keep the lock
 
     schema = changing(slowly)
     tellers = [Teller() for _ in range(4)]
-    await asyncio.gather(*(migrate(held, schema, one, silence=SILENCE) for one in tellers))
+    await asyncio.gather(*(migrate(held, schema, one, silence=2.0) for one in tellers))
     assert done == [1]
     assert sum("is being migrated by another process" in one.text for one in tellers) == 3
     assert await noted(held) == {"_id": "schema", "version": 2, "oldest": 0}

@@ -44,7 +44,7 @@ async def talk():
         async def exchange(data: bytes) -> bytes:
             reader, writer = await asyncio.open_connection("127.0.0.1", port)
             writer.write(data)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 answer = await reader.read()
             writer.close()
             return answer
@@ -91,7 +91,7 @@ async def talk_in_pieces(headers_of):
             for start in range(0, len(data), piece):
                 transport.write(data[start : start + piece])
                 await asyncio.sleep(0.001)  # so that each piece is a read of its own
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 return await heard.all
 
         yield exchange

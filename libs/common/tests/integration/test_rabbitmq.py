@@ -5,8 +5,7 @@ Covers: common.bus.rabbitmq_queues
 
 import asyncio
 import socket
-import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import closing
 
 import aio_pika
@@ -30,6 +29,7 @@ class Proxy:
         self._writers: set[asyncio.StreamWriter] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self.port = 0
+        self.delay = 0.0
 
     async def open(self) -> None:
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", self.port)
@@ -50,13 +50,18 @@ class Proxy:
         task.add_done_callback(self._tasks.discard)
         there_reader, there_writer = await asyncio.open_connection(self._host, self._port)
         self._writers |= {writer, there_writer}
-        await asyncio.gather(_pump(reader, there_writer), _pump(there_reader, writer))
+        await asyncio.gather(
+            _pump(reader, there_writer), _pump(there_reader, writer, lambda: self.delay)
+        )
         self._writers -= {writer, there_writer}
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, delay: Callable[[], float] = float
+) -> None:
     try:
         while data := await reader.read(65_536):
+            await asyncio.sleep(delay())
             writer.write(data)
             await writer.drain()
     except OSError:
@@ -92,7 +97,7 @@ def keeping(into: asyncio.Queue[Message]):
 
 
 async def soon(queue: asyncio.Queue[Message]) -> Message:
-    return await asyncio.wait_for(queue.get(), 20)
+    return await asyncio.wait_for(queue.get(), 60)
 
 
 async def test_everything_is_made_again_after_the_connection_was_lost(bus, proxy):
@@ -114,7 +119,7 @@ async def test_everything_is_made_again_after_the_connection_was_lost(bus, proxy
 
     await proxy.cut()
     await proxy.open()
-    await asyncio.wait_for(back.wait(), 20)
+    await asyncio.wait_for(back.wait(), 60)
     await bus.ping()
     await bus.publish(JOBS, JOB, Message(JOB, b"job"))
     await bus.publish(CONTROL, "", Message("job.stop.v1", b"stop"))
@@ -135,14 +140,15 @@ async def test_many_bindings_are_made_again_however_long_that_takes(bus, proxy, 
     bus.on_reconnect(reconnected)
     await bus.start()
     watching = await bus.subscribe(EVENTS, keeping(events))
-    keys = [f"ws.job_{n}.#" for n in range(4_000)]
+    keys = [f"ws.job_{n}.#" for n in range(1_000)]
     for start in range(0, len(keys), 50):
         await asyncio.gather(*map(watching.bind, keys[start : start + 50]))
-    monkeypatch.setattr("common.bus.rabbitmq._ATTACH_WITHIN", 0.7)
+    monkeypatch.setattr("common.bus.rabbitmq._ATTACH_WITHIN", 1.5)
+    proxy.delay = 0.2  # an answer; the steps take two seconds together
     await proxy.cut()
     await proxy.open()
-    await asyncio.wait_for(back.wait(), 60)
-    await bus.publish(EVENTS, "ws.job_3999.progress", Message("t", b"event"))
+    await asyncio.wait_for(back.wait(), 120)
+    await bus.publish(EVENTS, "ws.job_999.progress", Message("t", b"event"))
     assert (await soon(events)).body == b"event"
 
 
@@ -170,7 +176,7 @@ async def test_a_message_in_hand_when_the_connection_is_lost_comes_again(bus, pr
     await bus.start()
     await bus.consume(JOBS_QUEUE, handler)
     await bus.publish(JOBS, JOB, Message(JOB, b"kept"))
-    await asyncio.wait_for(held.wait(), 10)
+    await asyncio.wait_for(held.wait(), 60)
     await proxy.cut()
     await proxy.open()
     go.set()
@@ -179,11 +185,11 @@ async def test_a_message_in_hand_when_the_connection_is_lost_comes_again(bus, pr
     assert second.deliveries > first.deliveries
 
 
-async def test_a_bus_starts_without_its_broker_and_finds_it_later(proxy, bus):
+async def test_a_bus_starts_without_its_broker_and_finds_it_later(proxy, bus, monkeypatch):
     await proxy.cut()
-    began = time.monotonic()
-    await bus.start()
-    assert time.monotonic() - began < 2, "a refused connection is no reason to wait"
+    with monkeypatch.context() as patience:
+        patience.setattr("common.bus.rabbitmq.ANSWER_WITHIN", 600.0)
+        await bus.start()  # a refused connection is no reason to wait for that
     jobs, back = asyncio.Queue(), asyncio.Event()
 
     async def reconnected() -> None:
@@ -200,7 +206,7 @@ async def test_a_bus_starts_without_its_broker_and_finds_it_later(proxy, bus):
         with pytest.raises(BusUnavailable):
             await call
     await proxy.open()
-    await asyncio.wait_for(back.wait(), 20)
+    await asyncio.wait_for(back.wait(), 60)
     await bus.publish(JOBS, JOB, Message(JOB, b"late"))
     assert (await soon(jobs)).body == b"late"
 
@@ -217,7 +223,7 @@ async def test_a_deleted_queue_is_made_again(bus, amqp_url):
     async with await aio_pika.connect(amqp_url) as connection:
         channel = await connection.channel()
         await channel.queue_delete(JOBS_QUEUE.name)
-    await asyncio.wait_for(back.wait(), 20)
+    await asyncio.wait_for(back.wait(), 60)
     await bus.publish(JOBS, JOB, Message(JOB, b"1"))
     assert (await soon(jobs)).body == b"1"
 
@@ -234,7 +240,7 @@ async def test_a_paused_consumer_stays_paused_over_a_reconnect(bus, proxy):
     await consumer.pause()
     await proxy.cut()
     await proxy.open()
-    await asyncio.wait_for(back.wait(), 20)
+    await asyncio.wait_for(back.wait(), 60)
     await bus.publish(JOBS, JOB, Message(JOB, b"1"))
     await bus.ping()
     assert jobs.empty()

@@ -76,14 +76,14 @@ def test_a_service_serves_until_it_is_told_to_stop(number):
         assert (status, b"http_server_request_duration" in body) == (200, True)
         assert _get(metrics, "/other")[0] == 404
         process.send_signal(number)
-        out, _ = process.communicate(timeout=20)
+        out, _ = process.communicate(timeout=60)
     assert out == "down\n"
     assert process.returncode == 0
 
 
 def test_a_start_that_fails_ends_the_process_and_says_why():
     with started("broken", port=free_port(), metrics=free_port()) as process:
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 1
     assert "the database is gone" in told
     assert "The service could not start" in told
@@ -93,7 +93,7 @@ def test_a_service_that_waits_for_its_database_is_told_to_stop_like_any_other():
     with started("waiting", port=free_port(), metrics=free_port()) as process:
         assert process.stdout.readline() == "waiting\n"
         process.send_signal(signal.SIGTERM)
-        _, told = process.communicate(timeout=20)
+        _, told = process.communicate(timeout=60)
     assert process.returncode == 0, told
     assert "waiting for a backend" in told
     assert "Traceback" not in told

@@ -26,7 +26,7 @@ async def test_a_message_whose_handling_a_library_cancels_is_tried_again() -> No
     try:
         handling = Handling(telemetry, "rabbitmq", never_away)
         message = Message(min(JOBS_QUEUE.accepts), b"{}")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             assert await handling.deal(JOBS_QUEUE, handle, message, asyncio.Event()) is None
     finally:
         telemetry.close()

@@ -95,7 +95,7 @@ async def bus(broker: Broker, telemetry: Telemetry) -> AsyncIterator[RabbitBus]:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.001)
 
@@ -139,7 +139,7 @@ async def test_a_bus_is_closed_although_a_try_to_connect_makes_another_fault_of_
     bus = RabbitBus("amqp://broker", telemetry)
     started = asyncio.create_task(bus.start())
     await trying.wait()
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(60):
         await bus.close()
     started.cancel()
 
@@ -204,9 +204,11 @@ async def test_connections_that_are_lost_at_once_are_not_made_again_and_again_wi
         return link
 
     monkeypatch.setattr(module.Link, "open", doomed)
+    loop = asyncio.get_running_loop()
+    began = loop.time()
     await bus.start()
-    await asyncio.sleep(0.3)
-    assert 2 <= len(broker.links) <= 6
+    await until(lambda: len(broker.links) >= 4)
+    assert loop.time() - began > 0.2
 
 
 @pytest.mark.parametrize("fault", [asyncio.CancelledError(), ValueError("a bug")])

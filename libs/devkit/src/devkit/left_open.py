@@ -14,8 +14,8 @@ _left: list[str] = []
 
 def _transports(loop: Any) -> Iterator[Any]:
     """Yield the transports of sockets and pipes that a loop still has."""
-    yield from list(loop._transports.values())
-    for key in list(loop._selector.get_map().values()):
+    yield from list(loop._transports.values())  # noqa: SLF001 - no public name has them
+    for key in list(loop._selector.get_map().values()):  # noqa: SLF001
         for handle in key.data or ():
             owner = getattr(getattr(handle, "_callback", None), "__self__", None)
             if getattr(owner, "_pipe", None) is not None:
@@ -33,9 +33,11 @@ def _close_left(loop: Any) -> None:
             continue
         if not transport.is_closing():
             protocol = type(transport.get_protocol()).__qualname__
-            _left.append(f"{transport!r} of {protocol}, peer {transport.get_extra_info('peername')}")
-        transport._sock = transport._pipe = None
-        transport._closing = True
+            _left.append(
+                f"{transport!r} of {protocol}, peer {transport.get_extra_info('peername')}"
+            )
+        transport._sock = transport._pipe = None  # noqa: SLF001
+        transport._closing = True  # noqa: SLF001
         held.close()
 
 
@@ -48,7 +50,7 @@ def pytest_configure() -> None:
             _close_left(loop)
         close(loop)
 
-    selector_events.BaseSelectorEventLoop.close = close_watched  # type: ignore[method-assign]
+    selector_events.BaseSelectorEventLoop.close = close_watched  # type: ignore[assignment, method-assign]
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

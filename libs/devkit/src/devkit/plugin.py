@@ -11,7 +11,9 @@ import hypothesis
 import pytest
 import structlog
 
+import common.backends
 import common.storage.mongo
+from common.bus import rabbitmq, rabbitmq_link, rabbitmq_queues
 from common.security.tokens import TokenVerifier
 from common.storage.mongo import Client
 from common.telemetry import Telemetry
@@ -95,6 +97,14 @@ def amqp_server(backends_folder: Path) -> Iterator[str]:
     """The URL of the RabbitMQ server. Tests use `amqp_url`, which is emptied for each of them."""
     with require(finding.amqp_url(backends_folder / "rabbitmq")) as url:
         yield url
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take neither Redis nor the broker for away because the machine is slow."""
+    monkeypatch.setattr(common.backends, "REDIS_ANSWERS_WITHIN", 60.0)
+    for module in (rabbitmq, rabbitmq_link, rabbitmq_queues):
+        monkeypatch.setattr(module, "ANSWER_WITHIN", 60.0)
 
 
 @pytest.fixture

@@ -1,6 +1,7 @@
 """A Redis that refuses commands: full, a replica, unable to save, or still loading its data."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -67,16 +68,16 @@ async def private_redis(folder: Path) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def loading_redis(folder: Path) -> AsyncIterator[str]:
-    """Start a Redis that takes some seconds to load its data and says so; yield its URL."""
+    """Start a Redis that takes a minute to load its data and says so; yield its URL."""
     async with private_redis(folder) as url, Redis.from_url(url) as redis:
-        await redis.mset({f"key:{n}": "x" * 2_000 for n in range(1_000)})
+        await redis.mset({f"key:{n}": os.urandom(1_500) for n in range(1_000)})
         await redis.save()
     server = program.program(folder)
     with (folder / "redis.conf").open("a") as config:
-        config.write("key-load-delay 4000\nloading-process-events-interval-bytes 1024\n")
+        config.write("key-load-delay 60000\nloading-process-events-interval-bytes 1024\n")
     server.start()
     try:
         await server.ready()
         yield server.url
     finally:
-        server.stop(grace=1.0)
+        server.stop(grace=0.1)

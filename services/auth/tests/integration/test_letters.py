@@ -52,7 +52,7 @@ class MailServer:
         return AuthResult(success=given == (USER, PASSWORD))
 
     async def letters(self, number):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while len(self.taken) < number:
                 await self.arrived.wait()
                 self.arrived.clear()

@@ -78,7 +78,7 @@ class Scene:
 
     async def kept_until(self, done) -> None:
         task = asyncio.create_task(self.announcer.keep())
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not done():
                 self.changed.clear()
                 await self.changed.wait()

@@ -21,7 +21,7 @@ from crews.wiring import build_app
 
 async def until(told: Callable[[], Awaitable[bool]]) -> None:
     """Wait for what the service does in its own time; the bus tells nobody when it is done."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not await told():  # noqa: ASYNC110 - it is asked over HTTP, as a client would
             await asyncio.sleep(0.005)
 
@@ -285,6 +285,6 @@ async def test_what_cannot_be_read_is_a_dead_letter_with_its_reason(
         await Job(service, "").tell("task_start", task_id)
     else:
         await Job(service, crew_id).tell("task_start", task_id, timestamp="soon")
-    letter = await asyncio.wait_for(letters.get(), 10)
+    letter = await asyncio.wait_for(letters.get(), 60)
     wanted = {"body": "timestamp", "header": "crew_id", "memory": "memory_id"}[fault]
     assert wanted in letter.headers[HEADER_REASON]

@@ -57,7 +57,7 @@ async def test_a_runs_way_asks_only_the_shards_that_have_its_crew(
     crew_id, _, (task_id,) = await service.crew(tasks=1)
     commands.clear()
     await run(service, crew_id, task_id)
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not {"update activities", "update memories"} <= commands.counted.keys():  # noqa: ASYNC110 - the bus tells nobody
             await asyncio.sleep(0.005)
     assert commands.count_scattered(KEYS) == {}

@@ -61,7 +61,7 @@ async def test_items_that_may_wait_are_written_with_the_one_that_may_not() -> No
     waiting = [asyncio.create_task(batches.add("a", n, may_wait=True)) for n in (1, 2)]
     await asyncio.sleep(0)
     assert written.batches == []
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await batches.add("a", 3)
         await asyncio.gather(*waiting)
     assert written.batches == [[1, 2, 3]]
@@ -70,7 +70,7 @@ async def test_items_that_may_wait_are_written_with_the_one_that_may_not() -> No
 async def test_items_that_may_wait_do_not_wait_for_ever() -> None:
     written = Written()
     batches: Batches[str, int] = Batches(written.apply, 0, patience=0.01)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await batches.add("a", 1, may_wait=True)
     assert written.batches == [[1]]
 
@@ -78,7 +78,7 @@ async def test_items_that_may_wait_do_not_wait_for_ever() -> None:
 async def test_a_key_that_was_just_written_waits_for_its_pace_and_others_do_not() -> None:
     written = Written()
     batches: Batches[str, int] = Batches(written.apply, 0, pace=60)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await batches.add("a", 1)
         again = asyncio.create_task(batches.add("a", 2))
         await batches.add("b", 3)
@@ -96,7 +96,7 @@ async def test_what_comes_during_a_call_waits_for_the_pace_after_it() -> None:
         await go_on.wait()
 
     batches: Batches[str, int] = Batches(apply, 0, pace=60, most=2)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         first = asyncio.create_task(batches.add("a", 1))
         await begun.wait()
         again = asyncio.create_task(batches.add("a", 2))
@@ -112,7 +112,7 @@ async def test_what_comes_during_a_call_waits_for_the_pace_after_it() -> None:
 async def test_a_batch_that_is_full_waits_for_nothing() -> None:
     written = Written()
     batches: Batches[str, int] = Batches(written.apply, 60, pace=60, patience=60, most=3)
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await asyncio.gather(*(batches.add("a", n, may_wait=True) for n in (1, 2, 3)))
     assert written.batches == [[1, 2, 3]]
 

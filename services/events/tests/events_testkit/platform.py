@@ -1,6 +1,7 @@
 """Auth and executor as far as the events service needs them."""
 
 import json
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -54,7 +55,8 @@ class FakePlatform:
 
     def __init__(self, keys: LocalKeys, make_token: TokenMaker) -> None:
         self.jobs: dict[str, Job] = {}
-        self.opaque: dict[str, str] = {}
+        self.opaque: dict[str, Iterator[int]] = {}
+        """The seconds that the JWTs live which an opaque token is exchanged for, one after another."""
         self.revocations: list[dict[str, Any]] = []
         self.away: set[str] = set()
         self.old = False
@@ -129,10 +131,11 @@ class FakePlatform:
             self.asked.append("exchange")
             if "exchange" in self.away:
                 raise Unavailable("auth is away")
-            token = self.opaque.get((await request.json())["token"])
-            if token is None:
+            lives = self.opaque.get((await request.json())["token"], iter(()))
+            seconds = next(lives, None)
+            if seconds is None:
                 raise Unauthorized("The token is not valid.")
-            return {"access_token": token, "expires_in": 60}
+            return {"access_token": self._make_token(expires_in=seconds), "expires_in": seconds}
 
         @app.get("/internal/revocations")
         async def revocations(request: Request) -> Any:

@@ -14,7 +14,7 @@ async def say(socket: ClientConnection, **frame: Any) -> None:
     await socket.send(json.dumps(frame))
 
 
-async def hear(socket: ClientConnection, within: float = 10.0) -> dict[str, Any]:
+async def hear(socket: ClientConnection, within: float = 60.0) -> dict[str, Any]:
     async with asyncio.timeout(within):
         heard: dict[str, Any] = json.loads(await socket.recv())
     return heard
@@ -28,7 +28,7 @@ async def hear_end(socket: ClientConnection) -> list[dict[str, Any]]:
     return heard
 
 
-async def until(holds: Callable[[], object], within: float = 10.0) -> None:
+async def until(holds: Callable[[], object], within: float = 60.0) -> None:
     """Return once `holds()` is true."""
     async with asyncio.timeout(within):
         while not holds():  # noqa: ASYNC110 - what is waited for is in another task, or process
@@ -38,7 +38,7 @@ async def until(holds: Callable[[], object], within: float = 10.0) -> None:
 async def drained(socket: ClientConnection) -> tuple[int | None, list[dict[str, Any]]]:
     """Return the code the server closes with, and the frames before that."""
     heard: list[dict[str, Any]] = []
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(60):
         async for frame in closing(socket):
             heard.append(frame)
     return socket.close_code, heard

@@ -31,7 +31,7 @@ async def test_many_sockets_on_many_jobs_each_get_their_own_without_a_hole(
                 await world.emit(job_id)
             await world.emit(job_id, "execution_complete")
 
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(120):
             clients = [client(job_id, after) for job_id in jobs for after in (0, 30, 99)]
             heard = await asyncio.gather(*clients, *map(run, jobs))
         assert [seqs for seqs in heard if seqs is not None] == [list(range(1, 101))] * 12
@@ -97,7 +97,7 @@ async def test_a_lost_connection_to_the_broker_delays_and_loses_nothing(world_of
         await talk.say(socket, type="subscribe", job_id="job_2")
         assert [(await talk.hear(socket)).get("seq") for _ in range(2)] == [None, 1]
         wire.cut_off = False
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             while True:
                 with contextlib.suppress(BusUnavailable):
                     await world.bus.ping()

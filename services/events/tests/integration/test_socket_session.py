@@ -3,8 +3,13 @@
 Covers: events.routes.caller
 """
 
+import time
+from unittest.mock import Mock
+
 import pytest
 from websockets.asyncio.client import connect
+
+from events.domain.token_lifetime import TokenLifetime
 
 
 async def test_a_token_by_subprotocol(world, talk):
@@ -50,27 +55,51 @@ async def test_no_token_in_time_closes_with_4408(world_of, talk):
         assert await talk.closed(client) == 4408
 
 
-async def test_the_socket_ends_with_its_token_unless_renewed(world, make_token, talk):
+class Ends:
+    """The timers of tokens, which go off when a test says how much time has passed."""
+
+    def __init__(self):
+        self._timers = []
+
+    def add(self, lifetime):
+        timer = Mock()
+        self._timers.append((lifetime.identity.expires_at, lifetime._expire, timer))
+        return timer
+
+    def pass_time(self, seconds):
+        for expires_at, end, timer in list(self._timers):
+            if expires_at <= time.time() + seconds and not timer.cancel.called:
+                end()
+
+
+@pytest.fixture
+def ends(monkeypatch):
+    ends = Ends()
+    monkeypatch.setattr(TokenLifetime, "_timer_to_end", lambda lifetime: ends.add(lifetime))
+    return ends
+
+
+async def test_the_socket_ends_with_its_token_unless_renewed(world, make_token, talk, ends):
     async with (
-        world.connect(make_token(expires_in=1)) as short,
-        world.connect(make_token(expires_in=1)) as renewed,
+        world.connect(make_token(expires_in=1_800)) as short,
+        world.connect(make_token(expires_in=1_800)) as renewed,
     ):
+        await talk.say(short, type="ping")
+        assert await talk.hear(short) == {"type": "pong"}
         await talk.say(renewed, type="authenticate", token=world.token)
         await talk.say(renewed, type="authenticate", token=make_token(user_id="usr_other"))
         assert (await talk.hear(renewed))["code"] == "VALIDATION_ERROR"
+        ends.pass_time(1_900)
         assert await talk.closed(short) == 4401
         await talk.say(renewed, type="ping")
         assert await talk.hear(renewed) == {"type": "pong"}
 
 
-async def test_an_api_key_is_exchanged_once_for_many_and_again_when_its_jwt_ends(
-    world, make_token, talk
-):
-    world.platform.opaque["SANDBOX_TOKEN"] = make_token(expires_in=1)
+async def test_an_api_key_is_exchanged_once_for_many_and_again_when_its_jwt_ends(world, talk):
+    world.platform.opaque["SANDBOX_TOKEN"] = iter((1, 3_600))
     async with world.connect("SANDBOX_TOKEN") as client:
         await talk.say(client, type="ping")
         assert await talk.hear(client) == {"type": "pong"}
-        world.platform.opaque["SANDBOX_TOKEN"] = make_token(expires_in=60)
         await talk.until(lambda: world.platform.asked.count("exchange") == 2)
         async with world.connect("SANDBOX_TOKEN") as second:
             await talk.say(second, type="ping")
@@ -80,10 +109,9 @@ async def test_an_api_key_is_exchanged_once_for_many_and_again_when_its_jwt_ends
         assert await talk.hear(client) == {"type": "pong"}
 
 
-async def test_an_api_key_that_is_gone_ends_the_socket(world, make_token, talk):
-    world.platform.opaque["kasal_key"] = make_token(expires_in=1)
+async def test_an_api_key_that_is_gone_ends_the_socket(world, talk):
+    world.platform.opaque["kasal_key"] = iter((1,))
     async with world.connect("kasal_key") as client:
-        del world.platform.opaque["kasal_key"]
         assert await talk.closed(client) == 4401
 
 

@@ -110,7 +110,7 @@ class Client:
 
 
 async def until(holds: Callable[[], object]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not holds():  # noqa: ASYNC110 - it is the relay's tasks that make it so
             await asyncio.sleep(0)
 
@@ -172,7 +172,7 @@ class Scene:
         self.log.away = self.bindings.away = False
         for client in self.clients:
             client.reading.set()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not all(client.ends for client in self.clients):
                 await self.relay.look_safely()
                 await asyncio.sleep(0)

@@ -38,7 +38,7 @@ async def timed_out(url: str) -> None:
             pass
 
         await queue.consume(hold)
-        await asyncio.wait_for(closed.wait(), 30)
+        await asyncio.wait_for(closed.wait(), 60)
 
 
 @pytest.fixture
@@ -88,7 +88,7 @@ async def test_a_job_longer_than_the_delivery_timeout_is_neither_redelivered_nor
     running = asyncio.create_task(process.run(stop))
     message, other = submission(), submission()
     await submit(message)
-    await asyncio.wait_for(gate.reached.wait(), 30)
+    await asyncio.wait_for(gate.reached.wait(), 60)
     link = process.bus.link
     for _ in range(2):  # others' deliveries have timed out meanwhile, twice
         await timed_out(impatient_broker)

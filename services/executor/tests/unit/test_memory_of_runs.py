@@ -48,7 +48,7 @@ def bus(monkeypatch) -> Bus:
 
 
 async def sent(bus: Bus, *jobs: str) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while sorted(bus.sent) != sorted(jobs):  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.001)
 

@@ -47,7 +47,7 @@ class Door:
         reader, writer = await asyncio.open_connection(host, int(port))
         try:
             writer.write(text.encode() if isinstance(text, str) else text)
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(60):
                 return await reader.read()
         finally:
             writer.close()

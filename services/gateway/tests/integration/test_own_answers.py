@@ -161,7 +161,7 @@ async def test_pipelined_requests_are_answered_in_order(gateway, bearer, behind)
 
 
 async def test_streams_do_not_hold_up_the_stop(gateway, bearer):
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         async with gateway() as door:
             answer = await door.http.get("/v1/executions/job_1/events", headers=bearer())
             assert answer.status == 200

@@ -30,7 +30,7 @@ class Inbox:
             raise fault
 
     async def holding(self, count: int) -> list[Message]:
-        async with asyncio.timeout(20), self._news:
+        async with asyncio.timeout(60), self._news:
             await self._news.wait_for(lambda: len(self.messages) >= count)
             return self.messages
 

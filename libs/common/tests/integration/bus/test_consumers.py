@@ -97,7 +97,7 @@ async def test_cancelling_waits_for_the_call_under_way(job, bus):
 
     consumer = await bus.consume(JOBS_QUEUE, handler)
     await bus.publish(JOBS, JOB, job())
-    await asyncio.wait_for(began.wait(), 10)
+    await asyncio.wait_for(began.wait(), 60)
     cancelling = asyncio.create_task(consumer.cancel())
     await bus.ping()
     assert not cancelling.done()

@@ -30,7 +30,7 @@ async def test_revocations_reach_the_copy_and_what_is_none_has_it_loaded_anew(ma
     now = utc_now()
     body = SessionRevoked(session_id="ses_1", revoked_at=now, expires_at=now)
     with capture_logs() as lines:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             await bus.publish(SESSIONS, body.message_type, encode(body))
             assert await copy.heard.get() == "ses_1"
             await bus.publish(SESSIONS, "", Message(type=body.message_type, body=b"{}"))

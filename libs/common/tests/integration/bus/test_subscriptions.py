@@ -76,11 +76,11 @@ async def test_the_oldest_falls_out_of_a_full_subscription(bus, monkeypatch):
 
     await bus.subscribe(CONTROL, handler, max_length=5)
     await bus.publish(CONTROL, "", Message("job.stop.v1", b"0"))
-    await asyncio.wait_for(first.wait(), 10)
+    await asyncio.wait_for(first.wait(), 60)
     for number in range(1, 100):
         await bus.publish(CONTROL, "", Message("job.stop.v1", b"%d" % number))
     go.set()
-    await asyncio.wait_for(last.wait(), 10)
+    await asyncio.wait_for(last.wait(), 60)
     assert bodies == [0, 95, 96, 97, 98, 99]
 
 

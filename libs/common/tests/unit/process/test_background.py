@@ -130,7 +130,7 @@ async def test_a_cancellation_that_a_driver_turns_into_a_fault_ends_the_work() -
 
     for way in ("keep", "repeat"):
         begun.clear()
-        async with asyncio.timeout(5), Background() as background:
+        async with asyncio.timeout(60), Background() as background:
             if way == "keep":
                 background.keep(work, name="work", backoff=Backoff((0.0,)))
             else:
@@ -152,7 +152,7 @@ async def test_a_cancellation_by_a_library_does_not_end_a_loop(way: str, logged:
         again.set()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(5), Background() as background:
+    async with asyncio.timeout(60), Background() as background:
         if way == "keep":
             background.keep(work, name="work", backoff=Backoff((0.0,)))
         else:
@@ -188,5 +188,5 @@ async def test_work_that_is_closed_before_it_begins_leaves_nothing_behind() -> N
 
 async def test_a_task_may_close_its_owner() -> None:
     background = Background()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await background.start(background.close(), name="closing")

@@ -122,8 +122,8 @@ async def server() -> Any:
 
 @pytest.fixture
 async def models(server: Server) -> Any:
-    patience = ModelPatience(longest=0.3, first=0.01)
-    made = Models(ModelSettings({"openai": Access(url=server.url)}, timeout=5, patience=patience))
+    patience = ModelPatience(tries=6, longest=600, first=0.01)
+    made = Models(ModelSettings({"openai": Access(url=server.url)}, timeout=60, patience=patience))
     made.warm_up()
     yield made
     await made.close()

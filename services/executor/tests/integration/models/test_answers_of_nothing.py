@@ -165,7 +165,7 @@ async def test_replies_that_are_paid_for_are_not_asked_for_again_and_again(
 async def test_an_error_in_a_good_answer_of_another_protocol_is_an_error(server, talk, monkeypatch):
     monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url.removesuffix("/v1"))
     settings = ModelSettings(
-        {"anthropic": Access("k")}, patience=ModelPatience(longest=0.1, first=0.01)
+        {"anthropic": Access("k")}, patience=ModelPatience(tries=4, longest=600, first=0.01)
     )
     server.strict = False
     server.answers = [

@@ -91,8 +91,8 @@ async def provider(monkeypatch: pytest.MonkeyPatch) -> Any:
     monkeypatch.setenv("ANTHROPIC_BASE_URL", url)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", url)
     access = {name: Access("k") for name in ("openai", "anthropic", "google")}
-    patience = ModelPatience(longest=0.3, first=0.01)
-    models = Models(ModelSettings(access, timeout=6, patience=patience))
+    patience = ModelPatience(tries=6, longest=600, first=0.01)
+    models = Models(ModelSettings(access, timeout=60, patience=patience))
     models.warm_up()
     yield models, answers, asked
     await models.close()

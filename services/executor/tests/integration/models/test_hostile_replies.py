@@ -164,7 +164,7 @@ async def test_a_body_that_drips_for_ever_is_given_up(talk):
     try:
         model = await models.resolve("openai:fake")
         with pytest.raises(ModelFault) as fault:
-            await asyncio.wait_for(model.request(talk(), []), 10)
+            await asyncio.wait_for(model.request(talk(), []), 60)
     finally:
         await models.close()
         await runner.cleanup()

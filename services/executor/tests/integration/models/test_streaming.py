@@ -161,13 +161,13 @@ async def test_a_stream_that_does_not_end_is_cut_off(server, model, talk, monkey
 
     url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     settings = ModelSettings(
-        {"openai": Access(url=url)}, timeout=5, patience=ModelPatience(longest=0.1)
+        {"openai": Access(url=url)}, timeout=60, patience=ModelPatience(longest=0.1)
     )
     models = Models(settings)
     try:
         with pytest.raises(ModelFault, match="too large"):
             await (await models.resolve("openai:fake")).request(talk(), [], Watcher())
-        await asyncio.wait_for(gone.wait(), 5)
+        await asyncio.wait_for(gone.wait(), 60)
     finally:
         await models.close()
         await runner.cleanup()

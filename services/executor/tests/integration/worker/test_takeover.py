@@ -12,6 +12,12 @@ from executor.domain.log.execution import READS
 from executor.domain.worker.intake import _new_job
 
 
+@pytest.fixture
+def settings(settings):
+    """A worker that beats no more is soon dead."""
+    return settings.model_copy(update={"lease_silence": 0.6})
+
+
 async def _kill(process) -> None:
     """End a worker as SIGKILL would: nothing is written, nothing is handed back."""
     worker = process.worker

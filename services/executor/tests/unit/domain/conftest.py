@@ -112,7 +112,7 @@ def until():
     """Return what waits until a question is answered with yes."""
 
     async def asked(ask):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             while not ask():  # noqa: ASYNC110 - the store tells nobody
                 await asyncio.sleep(0.005)
 

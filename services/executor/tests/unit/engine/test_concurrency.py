@@ -19,7 +19,7 @@ async def test_tasks_beside_each_other_overlap_and_are_awaited_where_they_are_ne
     stage.script.say = lambda _m, dialogue, _t: say(dialogue)
     beside = {"async_execution": True}
     crew = kit.crew(3, task_1=beside, task_2=beside, task_3={"context": ["task_1", "task_2"]})
-    events = await asyncio.wait_for(stage.run(crew), 5)
+    events = await asyncio.wait_for(stage.run(crew), 60)
     assert kit.types(events)[1:3] == ["task_start", "task_start"]
     last = stage.script.requests[-1][1]
     assert "<Work 1>" in last
@@ -39,7 +39,7 @@ async def test_without_context_a_task_waits_for_those_beside_it_and_builds_on_th
 
     stage.script.say = lambda _m, dialogue, _t: say(dialogue)
     beside = {"async_execution": True}
-    await asyncio.wait_for(stage.run(kit.crew(4, task_2=beside, task_3=beside)), 5)
+    await asyncio.wait_for(stage.run(kit.crew(4, task_2=beside, task_3=beside)), 60)
     last = stage.script.requests[-1][1]
     assert last.startswith("Your task: Work 4")
     assert all(f"<Work {n}>" in last for n in (1, 2, 3))
@@ -69,6 +69,6 @@ async def test_a_failing_task_ends_what_runs_beside_it(stage, kit):
     stage.script.say = say
     beside = {"async_execution": True, "max_retries": 0}
     crew = kit.crew(2, task_1=beside, task_2={"context": ["on its own"]})
-    events = await asyncio.wait_for(stage.run(crew), 5)
+    events = await asyncio.wait_for(stage.run(crew), 60)
     assert events[-1].body.code == "OUTPUT_INVALID"
     assert cut.is_set()

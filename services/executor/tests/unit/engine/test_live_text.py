@@ -41,7 +41,7 @@ class Watchers:
         self.news.set()
 
     async def next(self):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(60):
             await self.news.wait()
         self.news.clear()
         return self.deltas[-1]

@@ -11,7 +11,7 @@ from executor.process.late_engine import LateEngine
 async def test_making_the_engine_does_not_hold_up_the_event_loop(monkeypatch):
     going_on = threading.Event()
     parts = ("engine", "models", "toolbox")
-    monkeypatch.setattr(LateEngine, "_make", lambda _: parts if going_on.wait(5) else None)
+    monkeypatch.setattr(LateEngine, "_make", lambda _: parts if going_on.wait(60) else None)
     engine = LateEngine(None, None, None, None, None)
     warming_up = asyncio.create_task(asyncio.to_thread(engine._get_parts))
     getting = asyncio.create_task(engine.get())

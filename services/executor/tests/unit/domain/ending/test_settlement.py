@@ -39,7 +39,7 @@ def ended(job_id, crew):
 
 
 async def until(ask):
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not ask():  # noqa: ASYNC110 - nobody tells
             await asyncio.sleep(0.001)
 

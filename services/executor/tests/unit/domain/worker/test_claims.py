@@ -13,7 +13,7 @@ async def test_a_worker_leaves_a_queued_job_alone_that_another_was_faster_to_cla
     slow, fast = make_worker("worker_slow"), make_worker("worker_fast")
     store.listing.clear()
     await slow.start()
-    await asyncio.wait_for(store.listed.wait(), 5)
+    await asyncio.wait_for(store.listed.wait(), 60)
     await fast.start()
     for job in tuple(store.jobs.values()):
         message = JobSubmitted(job_id=job.job_id, workspace_id="ws_1", crew_id="crew_1")

@@ -36,7 +36,7 @@ async def paying(store, make_worker, queue):
     paying = Paying()
     paying.worker = make_worker("worker_1", runner=paying)
     await paying.worker.start()
-    await asyncio.wait_for(paying.begun.wait(), 5)
+    await asyncio.wait_for(paying.begun.wait(), 60)
     return paying
 
 
@@ -45,7 +45,7 @@ async def test_a_job_whose_claim_is_under_way_is_handed_back_too(store, make_wor
     worker = make_worker("worker_1")
     store.gate.clear()
     await worker.start()
-    await asyncio.wait_for(store.claiming.wait(), 5)
+    await asyncio.wait_for(store.claiming.wait(), 60)
     stopping = asyncio.create_task(worker.stop(5.0))
     await asyncio.sleep(0)
     store.gate.set()
@@ -69,14 +69,14 @@ async def test_a_worker_that_stops_waits_for_a_call_that_must_not_be_cut_off(
     assert paying.worker.runs.places.free == 0
     await other.stop(1.0)
     paying.end.set()
-    await asyncio.wait_for(stopping, 5)
+    await asyncio.wait_for(stopping, 60)
     job = store.jobs["job_0"]
     assert (job.status, job.owner, job.handed_over) == (ExecutionStatus.RUNNING, None, 1)
     assert [record.type for record in job.tail] == ["execution_start", "tool_result"]
 
 
 async def test_it_does_not_wait_for_ever(store, paying):
-    await asyncio.wait_for(paying.worker.stop(0.5, patience=0.05), 5)
+    await asyncio.wait_for(paying.worker.stop(0.5, patience=0.05), 60)
     job = store.jobs["job_0"]
     assert (job.owner, job.handed_over) == (None, 0)
     assert [record.type for record in job.tail] == ["execution_start"]
@@ -87,7 +87,7 @@ async def test_it_can_be_hastened(store, paying):
     await asyncio.sleep(0.05)
     assert store.jobs["job_0"].owner == "worker_1"
     paying.worker.runs.hasten()
-    await asyncio.wait_for(stopping, 5)
+    await asyncio.wait_for(stopping, 60)
     assert (store.jobs["job_0"].owner, store.jobs["job_0"].handed_over) == (None, 0)
 
 
@@ -102,7 +102,7 @@ async def test_what_can_be_repeated_is_handed_over_at_once_meanwhile(
     assert store.jobs["job_1"].handed_over == 1
     assert store.jobs["job_0"].owner == "worker_1"
     paying.end.set()
-    await asyncio.wait_for(stopping, 5)
+    await asyncio.wait_for(stopping, 60)
 
 
 async def test_a_job_stopped_meanwhile_is_waited_for_no_longer(store, paying):
@@ -110,5 +110,5 @@ async def test_a_job_stopped_meanwhile_is_waited_for_no_longer(store, paying):
     await asyncio.sleep(0.05)
     assert await store.apply(moves.stop(store.jobs["job_0"], utc_now()))
     paying.worker.cut_off("job_0")
-    await asyncio.wait_for(stopping, 5)
+    await asyncio.wait_for(stopping, 60)
     assert store.jobs["job_0"].status == ExecutionStatus.STOPPED

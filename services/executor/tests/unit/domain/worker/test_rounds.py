@@ -24,7 +24,7 @@ async def test_a_fault_ends_a_round_and_not_the_rounds(fault):
 
     repeated = Rounds()
     repeated.every(0.001, call, "beat")
-    await asyncio.wait_for(third.wait(), 5)
+    await asyncio.wait_for(third.wait(), 60)
     await repeated.stop()
     assert all(task.done() for task in repeated.tasks)
 
@@ -37,5 +37,5 @@ async def test_a_store_that_is_away_is_waited_for(monkeypatch):
         if away:
             raise away.pop()
 
-    await asyncio.wait_for(until_reached(call), 5)
+    await asyncio.wait_for(until_reached(call), 60)
     assert not away

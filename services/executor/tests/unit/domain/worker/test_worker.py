@@ -47,7 +47,7 @@ async def test_a_run_that_is_cut_off_as_it_ends_publishes_no_more(
     worker = make_worker("worker_1", bus, done)
     await worker.start()
     await until(lambda: store.jobs["job_0"].final)
-    await asyncio.wait_for(worker.stop(0.5), 5)
+    await asyncio.wait_for(worker.stop(0.5), 60)
     await asyncio.sleep(0)
     names = {task.get_name() for task in asyncio.all_tasks()}
     assert "announce job_0" not in names
@@ -68,6 +68,6 @@ async def test_a_worker_stops_whose_driver_makes_another_fault_of_a_cancellation
             raise Unavailable("The database does not answer.") from None
 
     monkeypatch.setattr(worker.leases, "beat", beat)
-    await asyncio.wait_for(beating.wait(), 5)
-    await asyncio.wait_for(worker.stop(1.0), 5)
+    await asyncio.wait_for(beating.wait(), 60)
+    await asyncio.wait_for(worker.stop(1.0), 60)
     assert all(task.done() for task in worker.rounds.tasks)
