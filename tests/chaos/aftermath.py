@@ -11,7 +11,7 @@ from chaos.report import Report
 from chaos.script import CrewScript, done_twice, left_out
 from common.contracts.events import TERMINAL_EVENTS
 
-_CAUGHT_UP_WITHIN = 30.0
+_CAUGHT_UP_WITHIN = 300
 """Seconds within which what follows the jobs' events must have caught up with them."""
 _STATUS = {
     "execution_complete": "completed",

@@ -42,6 +42,8 @@ class Options:
     faults: Sequence[Fault]
     latency: float = 0.6
     embedded: bool = False
+    patience: float = 90.0
+    """Seconds for which a request is repeated while the platform does not answer it."""
 
 
 async def run(options: Options, folder: Path) -> Report:
@@ -56,7 +58,7 @@ async def run(options: Options, folder: Path) -> Report:
             cookie_jar=aiohttp.DummyCookieJar(), connector=aiohttp.TCPConnector(limit=0)
         ) as http,
     ):
-        client = PatientClient(platform.base, http)
+        client = PatientClient(platform.base, http, options.patience)
         journey = Journey(options, folder, platform, client, outside)
         await journey.prepare()
         await journey.travel()
@@ -153,6 +155,7 @@ class Journey:
         """Send and watch the jobs while the faults happen; return when all have ended."""
         options = self._options
         within = options.seconds * 1.5 + _SETTLED_WITHIN + _RESTARTED_WITHIN * len(options.faults)
+        within = max(within, options.patience)
         try:
             async with asyncio.timeout(within), asyncio.TaskGroup() as group:
                 group.create_task(self._platform.carry_out(options.faults, options.seconds))

@@ -22,6 +22,17 @@ collect_ignore = [] if ELSEWHERE else ["test_containers.py"]  # those of `make j
 
 
 @pytest.hookimpl(tryfirst=True)
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Run a test in which nothing depends on the form on one form, the one that is started sooner."""
+    test = metafunc.definition
+    chosen = any("form" in mark.args[0] for mark in test.iter_markers("parametrize"))
+    alike = test.get_closest_marker("alike_in_every_form") is not None
+    if alike and not chosen and not ELSEWHERE and "form" in metafunc.fixturenames:
+        one = pytest.mark.parametrize("form", ["embedded"], indirect=True, scope="session")
+        test.add_marker(one)
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark tests that ask for one form by its name: that form is started for them."""
     for item in items:
@@ -49,6 +60,7 @@ async def platform(
         "KASAL_OPENAI_BASE_URL": model.url,
         "OPENAI_API_KEY": "",
         "KASAL_LOG_FORMAT": "json",
+        "KASAL_LEASE_SILENCE": "8",  # no worker is taken for dead because the machine is slow
     }
     try:
         if form == "elsewhere":

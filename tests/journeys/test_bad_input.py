@@ -43,7 +43,7 @@ def _document(user: Any, examples: int, phases: set[str], **ids: str) -> Any:
         "base-url": user.platform.base,
         "headers": user.headers,
         "continue-on-failure": True,
-        "request-timeout": 20,
+        "request-timeout": 300,
         "parameters": {f"path.{name}": value for name, value in ids.items()},
         "auth": {"auto-signup": False},
         "checks": {"enabled": False} | {name: {"enabled": True} for name in CHECKS},
@@ -94,10 +94,10 @@ def _tried(document: Any) -> tuple[Counter[int], list[str]]:
 
 def _examples(user: Any, embedded: int) -> int:
     """How many examples of each route: the long run is over the embedded form alone."""
-    return embedded if user.platform.form == "embedded" else 3
+    return embedded if user.platform.form == "embedded" else 2
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1_800)
 async def test_every_answer_is_a_documented_one(user: Any) -> None:
     await user.crew("Say hello")
     phases = {"examples", "fuzzing", "stateful"}
@@ -105,7 +105,7 @@ async def test_every_answer_is_a_documented_one(user: Any) -> None:
     if user.platform.form == "embedded":  # the short run deletes nothing that is there
         phases.add("coverage")
         wanted.add(204)
-    document = _document(user, _examples(user, 5), phases).exclude(operation_id=ENDS_THE_RUN)
+    document = _document(user, _examples(user, 3), phases).exclude(operation_id=ENDS_THE_RUN)
     statuses, faults = await asyncio.to_thread(_tried, document)
     assert not faults, "\n\n".join(faults)
     # The run reached what it was to try: things were made, found, refused and missing.
@@ -113,7 +113,7 @@ async def test_every_answer_is_a_documented_one(user: Any) -> None:
     assert 429 not in statuses
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1_800)
 async def test_every_answer_about_something_that_exists_is_a_documented_one(user: Any) -> None:
     crew_id = await user.crew("Say hello")
     job_id = await user.start(crew_id)
@@ -127,7 +127,7 @@ async def test_every_answer_about_something_that_exists_is_a_documented_one(user
         "job_id": job_id,
         "tool_id": made["tool_id"],
     }
-    document = _document(user, _examples(user, 15), {"fuzzing"}, **ids)
+    document = _document(user, _examples(user, 8), {"fuzzing"}, **ids)
     document = document.exclude(path_regex=WITHOUT_AN_ID).exclude(method="DELETE")
     document = document.exclude(operation_id="update_member")  # it ends the member's sessions
     statuses, faults = await asyncio.to_thread(_tried, document)

@@ -14,10 +14,10 @@ _JOBS, _FAULTS = 20, 4
 
 
 @pytest.mark.own_platform
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1_800)
 async def test_nothing_is_lost_when_the_only_process_is_killed(tmp_path: Path) -> None:
     faults = embedded_plan(_SEED, _FAULTS)
-    report = await run(Options(_JOBS, _SEED, 8.0, faults, embedded=True), tmp_path)
+    report = await run(Options(_JOBS, _SEED, 8.0, faults, embedded=True, patience=900.0), tmp_path)
     assert report.kept, report.text()
     assert sum(report.ended.values()) == _JOBS
     assert len(report.faults) == len(faults)

@@ -10,7 +10,7 @@ import jwt
 import pytest
 from journeys.shell import CURL, ran
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.alike_in_every_form]
 
 _ROOT = Path(__file__).parents[2]
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.alike_in_every_form]
 
 
 async def test_a_provider_that_refuses_ends_the_job(user: Any) -> None:

@@ -59,6 +59,7 @@ def script(page: str, user: Any) -> str:
     return "\n".join([helpers, *(f"{step}\necho '{_MARK}'" for step in steps)])
 
 
+@pytest.mark.alike_in_every_form
 @pytest.mark.asyncio(loop_scope="session")
 @pytest.mark.parametrize("page", pages())
 async def test_the_examples_of_a_page_run_and_answer_what_it_says(

@@ -21,7 +21,7 @@ _KILLS = 3
 _AT_ONCE = 12
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(1_800)
 async def test_no_acknowledged_job_is_lost_when_the_platform_is_killed(tmp_path: Path) -> None:
     model: Any = ScriptedModel()
     await model.start()

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from journeys.users import User
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.alike_in_every_form]
 
 # What a link's route may answer besides success: the thing is there, and not in the right state for it.
 KNOWN_BUT_NOT_NOW = {400, 409}

@@ -25,7 +25,7 @@ from common.schemas.canonical import digest
 from kasal_platform.api_client import subscribe
 from kasal_platform.local.program import free_port
 
-pytestmark = pytest.mark.asyncio(loop_scope="session")
+pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.alike_in_every_form]
 
 
 class Till:

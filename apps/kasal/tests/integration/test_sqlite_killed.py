@@ -57,7 +57,7 @@ asyncio.run(main(sys.argv[1], int(sys.argv[2])))
 """
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(1_800)
 async def test_nothing_acknowledged_is_lost_and_nothing_is_half_written(tmp_path: Path) -> None:
     chance = random.Random(59)
     acknowledged: dict[str, str] = {}

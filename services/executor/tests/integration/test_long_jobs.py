@@ -70,7 +70,7 @@ async def ended(store_database, job_id: str):
     return job if job is not None and job.final else None
 
 
-@pytest.mark.timeout(180)
+@pytest.mark.timeout(1_800)
 async def test_a_job_longer_than_the_delivery_timeout_is_neither_redelivered_nor_killed(
     *,
     impatient_broker,
