@@ -148,7 +148,7 @@ class Aftermath:
     async def _caught_up(self, what: str, lacking: Callable[[], Awaitable[str]]) -> None:
         """Wait until nothing is lacking; what still is in the end is a problem."""
         told = ""
-        for _ in range(round(_CAUGHT_UP_WITHIN)):
+        for _ in range(_CAUGHT_UP_WITHIN):
             told = await lacking()
             if not told:
                 return
