@@ -79,12 +79,14 @@ _KEPT = {
     "accept_invitation": {"member_id": "id"},
 }
 """What is kept of an answer, besides the id of what was made: variable and field."""
-_GIVEN = {"n": "3", "provider": "openai", "endpoint": "corp"}
+_GIVEN = {"n": "3", "provider": "openai", "endpoint": "corp", "version": "1", "other": "1"}
 """Variables that nothing makes, with their values."""
 _MAKES_LATER = {"add_member"}
 """Its answer has no id yet of what the path below it is about."""
 
 _ALSO = {
+    "publish_version": [409],
+    "unpublish_version": [409],
     "reset_password": [400],
     "stop_execution": [409],
     "answer_execution": [409],
@@ -92,7 +94,7 @@ _ALSO = {
     "get_call": [404],
 }
 """Statuses that are right too: no letter with a token has been read, a job may not have come to its first call, a quick job is over before it can be stopped, none of the demo's waits
-for an answer, and an operator may keep plans to himself."""
+for an answer, the crew that was made cannot run in its first version, and an operator may keep plans to himself."""
 
 
 def collection(document: Json) -> Json:

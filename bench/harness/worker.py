@@ -100,7 +100,9 @@ class OneCrew:
 
     tool: str | None = None
 
-    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
+    async def snapshot(
+        self, workspace_id: str, crew_id: str, version: int | None = None
+    ) -> CrewSnapshot:
         numbered = list(enumerate(PARTS))
         agents = [
             AgentSnapshot(

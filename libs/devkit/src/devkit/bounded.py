@@ -41,6 +41,7 @@ OWNED: Mapping[str, str] = {
     "auth: api_keys": "workspace_id",
     "auth: workspaces": "members.user_id",
     "crews: memories": "keyed",  # KASAL_MEMORY_KEY_LIMIT
+    "crews: crew_versions": "crew",  # versions.MOST_KEPT and MOST_PUBLISHED
 }
 """Collections of which a person, workspace or crew has few enough documents to read them all."""
 

@@ -35,9 +35,10 @@ from crews.domain.remembering import Remembering
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
 from crews.domain.tool_catalog import ToolCatalog
+from crews.domain.version_catalog import VersionCatalog
 from crews.messaging.consumers import Consumers
 from crews.models.price_list import PriceList
-from crews.routes import agents, crews, internal, memory, models, tasks, tools
+from crews.routes import agents, crews, internal, memory, models, tasks, tools, versions
 from crews.routes.use_cases import CrewsUseCases
 from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
@@ -47,14 +48,16 @@ from crews.store.migrations import SCHEMA
 from crews.store.own_models import MongoOwnModels
 from crews.store.tools import MongoCustomTools
 from crews.store.totals import MongoTotals
+from crews.store.versions import MongoVersions
 
 SERVICE = "crews"
-_ROUTED = (crews, agents, tasks, tools, memory, models, internal)
+_ROUTED = (crews, versions, agents, tasks, tools, memory, models, internal)
 
 
 @dataclass(frozen=True, slots=True)
 class _Stores:
     crews: MongoCrews
+    versions: MongoVersions
     lists: MongoLists
     activities: MongoActivities
     memories: MongoMemories
@@ -64,8 +67,10 @@ class _Stores:
 
 def _stores(crews_database: Database, settings: Settings) -> _Stores:
     totals, activities = MongoTotals(crews_database), MongoActivities(crews_database)
+    versions = MongoVersions(crews_database)
     return _Stores(
-        crews=MongoCrews(crews_database, totals, settings.crew_limit),
+        crews=MongoCrews(crews_database, totals, versions, settings.crew_limit),
+        versions=versions,
         lists=MongoLists(crews_database, totals, activities),
         activities=activities,
         memories=MongoMemories(crews_database, settings.memory_key_limit),
@@ -77,12 +82,18 @@ def _stores(crews_database: Database, settings: Settings) -> _Stores:
 def _use_cases(stores: _Stores, remembering: Remembering, settings: Settings) -> CrewsUseCases:
     models = ModelNames(PriceList(), _own_servers(settings))
     editor = CrewEditor(stores.crews, stores.tools, models, stores.own_models)
+    version_catalog = VersionCatalog(editor, stores.crews, stores.versions)
     guard = OutgoingGuard(settings.tool_allowed_hosts.split(","))
     return CrewsUseCases(
-        crew_catalog=CrewCatalog(editor, stores.crews, stores.activities, stores.memories),
+        crew_catalog=CrewCatalog(
+            editor, stores.crews, stores.activities, stores.memories, stores.versions
+        ),
+        version_catalog=version_catalog,
         agent_catalog=AgentCatalog(editor, stores.crews),
         task_catalog=TaskCatalog(editor, stores.crews),
-        snapshots=Snapshots(editor, stores.tools, stores.memories, stores.own_models),
+        snapshots=Snapshots(
+            editor, version_catalog, stores.tools, stores.memories, stores.own_models
+        ),
         crews=stores.crews,
         lists=stores.lists,
         activities=stores.activities,

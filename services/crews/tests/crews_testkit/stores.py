@@ -1,6 +1,7 @@
 """Crews' stores in memory."""
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from common.errors import Conflict
@@ -11,12 +12,39 @@ from crews.domain.memory import Memory
 from crews.domain.own_models import AccessSecrets, OwnModelAccess
 from crews.domain.tool_names import tool_names
 from crews.domain.tools import RegisteredTool
+from crews.domain.versions import VersionRow, row_of
 from devkit.stores.receipts import MemoryReceipts
 
 
-class CrewsInMemory(MemoryReceipts):
+class VersionsInMemory:
     def __init__(self) -> None:
+        self.held: dict[tuple[str, int], tuple[Crew, datetime | None]] = {}
+
+    async def keep(self, crew: Crew) -> None:
+        self.held.setdefault((crew.id, crew.version), (crew, None))
+
+    async def find(self, crew: Crew, number: int) -> Crew | None:
+        found = self.held.get((crew.id, number))
+        return found and found[0]
+
+    async def of(self, crew: Crew) -> Sequence[VersionRow]:
+        rows = [row_of(old, at) for old, at in self.held.values() if old.id == crew.id]
+        return sorted(rows, key=lambda row: -row.number)
+
+    async def mark_published(self, crew: Crew, now: datetime) -> bool:
+        key = (crew.id, crew.version)
+        if key in self.held:
+            self.held[key] = (self.held[key][0], now)
+        return key in self.held
+
+    async def remove(self, crew: Crew) -> None:
+        self.held = {key: one for key, one in self.held.items() if key[0] != crew.id}
+
+
+class CrewsInMemory(MemoryReceipts):
+    def __init__(self, versions: VersionsInMemory | None = None) -> None:
         super().__init__()
+        self.versions = versions or VersionsInMemory()
         self.held: dict[str, Crew] = {}
 
     async def add(self, crew: Crew, receipt: Receipt | None = None) -> None:
@@ -44,9 +72,17 @@ class CrewsInMemory(MemoryReceipts):
         self.check_free(receipt)
         if self.held.get(before.id) != before:
             return False
+        await self.versions.keep(before)
         self.held[after.id] = after
         self.keep(receipt)
         return True
+
+    async def publish(self, crew: Crew, published: Crew | None) -> bool:
+        held = self.held.get(crew.id)
+        if held is not None:
+            number = published and published.version
+            self.held[crew.id] = held.model_copy(update={"published_version": number})
+        return held is not None
 
     async def remove(self, crew: Crew) -> bool:
         return self.held.pop(crew.id, None) is not None

@@ -8,6 +8,7 @@ from crews_testkit.stores import (
     MemoriesInMemory,
     OwnModelsInMemory,
     ToolsInMemory,
+    VersionsInMemory,
 )
 
 from crews.domain.agent_catalog import AgentCatalog
@@ -17,6 +18,7 @@ from crews.domain.model_names import ModelNames
 from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
+from crews.domain.version_catalog import VersionCatalog
 from crews.models.price_list import PriceList
 
 
@@ -24,11 +26,15 @@ from crews.models.price_list import PriceList
 class World:
     """The use cases over stores in memory."""
 
-    crews: CrewsInMemory = field(default_factory=CrewsInMemory)
+    versions: VersionsInMemory = field(default_factory=VersionsInMemory)
+    crews: CrewsInMemory = field(init=False)
     activities: ActivitiesInMemory = field(default_factory=ActivitiesInMemory)
     memories: MemoriesInMemory = field(default_factory=MemoriesInMemory)
     tools: ToolsInMemory = field(default_factory=ToolsInMemory)
     own: OwnModelsInMemory = field(default_factory=OwnModelsInMemory)
+
+    def __post_init__(self) -> None:
+        self.crews = CrewsInMemory(self.versions)
 
     @property
     def editor(self) -> CrewEditor:
@@ -36,7 +42,17 @@ class World:
 
     @property
     def catalog(self) -> CrewCatalog:
-        return CrewCatalog(self.editor, self.crews, self.activities, self.memories)  # type: ignore[arg-type]
+        return CrewCatalog(
+            self.editor,
+            self.crews,
+            self.activities,
+            self.memories,
+            self.versions,  # type: ignore[arg-type]
+        )
+
+    @property
+    def history(self) -> VersionCatalog:
+        return VersionCatalog(self.editor, self.crews, self.versions)
 
     @property
     def agents(self) -> AgentCatalog:
@@ -48,7 +64,7 @@ class World:
 
     @property
     def snapshots(self) -> Snapshots:
-        return Snapshots(self.editor, self.tools, self.memories, self.own)  # type: ignore[arg-type]
+        return Snapshots(self.editor, self.history, self.tools, self.memories, self.own)  # type: ignore[arg-type]
 
     @property
     def own_models(self) -> OwnModelCatalog:

@@ -22,6 +22,7 @@ from crews.store.crews import MongoCrews
 from crews.store.lists import MongoLists
 from crews.store.migrations import indexes
 from crews.store.totals import MongoTotals
+from crews.store.versions import MongoVersions
 from devkit.events import make_event
 
 Made = tuple[str, int, bool]
@@ -55,7 +56,7 @@ class World:
 
     def __post_init__(self) -> None:
         totals, self.activities = MongoTotals(self.held), MongoActivities(self.held)
-        self.crews = MongoCrews(self.held, totals, 1_000)
+        self.crews = MongoCrews(self.held, totals, MongoVersions(self.held), 1_000)
         self.lists = MongoLists(self.held, totals, self.activities)
 
     async def empty(self) -> None:

@@ -19,13 +19,14 @@ from crews.store.crews import MongoCrews
 from crews.store.lists import MongoLists
 from crews.store.migrations import indexes
 from crews.store.totals import BLOCK, MongoTotals
+from crews.store.versions import MongoVersions
 
 
 class Stores:
     def __init__(self, database: Any, crew_body: Any, limit: int = 100) -> None:
         self.database = database
         self.totals = MongoTotals(database)
-        self.crews = MongoCrews(database, self.totals, limit)
+        self.crews = MongoCrews(database, self.totals, MongoVersions(database), limit)
         self.lists = MongoLists(database, self.totals, MongoActivities(database))
         self.body = crew_body
 

@@ -20,6 +20,7 @@ from crews.store.lists import MongoLists
 from crews.store.memories import MongoMemories
 from crews.store.tools import MongoCustomTools
 from crews.store.totals import MongoTotals
+from crews.store.versions import MongoVersions
 from devkit.failing_driver import FailingDriver, call_with, public_methods
 
 NOW = utc_now()
@@ -68,7 +69,8 @@ EXAMPLES: dict[str, Any] = {
     ),
 }
 OWN: dict[type, dict[str, Any]] = {
-    MongoCrews: {"before": CREW, "after": CREW},
+    MongoCrews: {"before": CREW, "after": CREW, "published": CREW},
+    MongoVersions: {"crew": CREW.model_copy(update={"version": 16}), "number": 1},
     MongoActivities: {"before": ACTIVITY, "after": ACTIVITY},
     MongoCustomTools: {"before": TOOL, "after": TOOL, "tool": TOOL},
 }
@@ -78,10 +80,11 @@ def stores(fault: Exception) -> list[Any]:
     driver: Any = FailingDriver(fault)
     totals, activities = MongoTotals(driver), MongoActivities(driver)
     return [
-        MongoCrews(driver, totals, 10),
+        MongoCrews(driver, totals, MongoVersions(driver), 10),
         MongoLists(driver, totals, activities),
         activities,
         MongoMemories(driver),
+        MongoVersions(driver),
         MongoCustomTools(driver, SEALER),
     ]
 

@@ -190,7 +190,10 @@ class MemorySnapshot(_Part):
 
 
 class CrewSnapshot(_Part):
-    """A whole crew as it was when the job was accepted. The answer of `GET /internal/crews/{id}/snapshot`."""
+    """A whole crew as it was when the job was accepted. The answer of `GET /internal/crews/{id}/snapshot`.
+
+    `version` is the crew's version that this is; snapshots of older releases have none.
+    """
 
     id: str
     workspace_id: str
@@ -198,6 +201,7 @@ class CrewSnapshot(_Part):
     description: str = ""
     process: Process
     status: Literal["configuring", "active"]
+    version: int | None = None
     agents: list[AgentSnapshot]
     tasks: list[TaskSnapshot]
     tools: list[ToolSnapshot] = []

@@ -52,7 +52,8 @@ class StoredJob(BaseModel):
 class JobSubmitted(BusMessage):
     """A job to run. Any internal service may publish it straight to the queue `jobs`.
 
-    `stored` is the executor's own: other publishers leave it out.
+    Without `version` it runs the crew's published version, or else its newest. `stored` is the executor's own:
+    other publishers leave it out.
     """
 
     message_type: ClassVar[str] = "job.submitted.v1"
@@ -60,6 +61,7 @@ class JobSubmitted(BusMessage):
     job_id: str = JobId
     workspace_id: str = WorkspaceId
     crew_id: str = CrewId
+    version: int | None = Field(default=None, ge=1)
     inputs: dict[str, Any] = {}
     requested_by: str = Field(default="", max_length=200)
     stored: StoredJob | None = None

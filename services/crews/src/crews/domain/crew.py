@@ -34,7 +34,10 @@ Entry = TypeVar("Entry", Agent, Task)
 
 
 class Crew(BaseModel):
-    """A crew with its agents and tasks: one document. Every change raises `version`."""
+    """A crew with its agents and tasks: one document. Every change raises `version`.
+
+    `published_version` is set by publishing alone; changes of the crew leave it as it is stored.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -49,6 +52,7 @@ class Crew(BaseModel):
     created_at: datetime
     updated_at: datetime
     version: int = 1
+    published_version: int | None = None
     number: int = 0
 
     @property

@@ -10,19 +10,25 @@ from crews.domain.crew import Crew
 from crews.domain.crew_editor import CrewEditor, Matches, anything
 from crews.domain.drafts import CrewChanges, CrewDraft
 from crews.domain.memory import Memory
-from crews.domain.ports import Activities, CrewStore, Memories
+from crews.domain.ports import Activities, CrewStore, Memories, Versions
 
 
 class CrewCatalog:
     """Makes, changes and removes crews."""
 
     def __init__(
-        self, editor: CrewEditor, crews: CrewStore, activities: Activities, memories: Memories
+        self,
+        editor: CrewEditor,
+        crews: CrewStore,
+        activities: Activities,
+        memories: Memories,
+        versions: Versions,
     ) -> None:
         self._editor = editor
         self._crews = crews
         self._activities = activities
         self._memories = memories
+        self._versions = versions
 
     async def find(self, workspace_id: str, crew_id: str) -> Crew:
         """Return the crew. Raises `NotFound`."""
@@ -63,7 +69,8 @@ class CrewCatalog:
         )
 
     async def delete(self, workspace_id: str, crew_id: str, matches: Matches = anything) -> None:
-        """Remove the crew with its agents and tasks, what runs did to them, and its memory."""
-        await self._editor.remove(workspace_id, crew_id, matches)
+        """Remove the crew with its agents, tasks and versions, what runs did to them, and its memory."""
+        gone = await self._editor.remove(workspace_id, crew_id, matches)
+        await self._versions.remove(gone)
         await self._memories.remove(crew_id)
         await self._activities.remove(crew_id)

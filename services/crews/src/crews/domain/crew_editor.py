@@ -8,11 +8,12 @@ from common.errors import Conflict, NotFound, PreconditionFailed
 from common.idempotency.once import Receipt
 from crews.domain.crew import Crew
 from crews.domain.endpoint_names import endpoint_faults, new_endpoint_models
-from crews.domain.faults import refuse
+from crews.domain.faults import Fault, refuse
 from crews.domain.model_names import ModelNames
 from crews.domain.ports import CrewStore, CustomTools, OwnModelStore
 from crews.domain.schemas import new_patterns, new_schemas, pattern_faults, schema_faults
 from crews.domain.tool_names import tool_faults
+from crews.domain.versions import same_content
 
 _RACES = 5
 Matches = Callable[[Crew], bool]
@@ -59,11 +60,16 @@ class CrewEditor:
             refuse(endpoint_faults(crew, before, own), at)
             if concerned:
                 refuse(await asyncio.to_thread(self._models.faults, crew, before, own), at)
-        if tool_faults(crew, BUILT_IN_BY_NAME):
-            tools = {tool.name for tool in await self._tools.all(crew.workspace_id)}
-            refuse(tool_faults(crew, tools | BUILT_IN_BY_NAME.keys()), at)
+        refuse(await self.tool_faults(crew), at)
         refuse(await schema_faults(new_schemas(crew, before)), at)
         refuse(await pattern_faults(new_patterns(crew, before)), at)
+
+    async def tool_faults(self, crew: Crew) -> list[Fault]:
+        """Return a fault for each tool that `crew` names and that is not there."""
+        if not tool_faults(crew, BUILT_IN_BY_NAME):
+            return []
+        own = {tool.name for tool in await self._tools.all(crew.workspace_id)}
+        return tool_faults(crew, own | BUILT_IN_BY_NAME.keys())
 
     async def edit(
         self,
@@ -75,24 +81,26 @@ class CrewEditor:
     ) -> Crew:
         """Store what `change` makes of the crew that `find` returns, again after each lost race.
 
-        Raises `PreconditionFailed` unless it `matches`, and `Conflict` after too many races.
+        If it makes the same, nothing is stored, and the crew keeps its version. Raises `PreconditionFailed` unless it `matches`, and `Conflict` after too many races.
         """
         for _ in range(_RACES):
             crew = await find()
             require(crew, matches)
             changed = change(crew)
+            if receipt is None and same_content(crew, changed):
+                return crew
             await self.check(changed, crew, at(crew))
             if await self._crews.replace(crew, changed, receipt):
                 return changed
         raise Conflict("The crew is being changed from several places at once.")
 
-    async def remove(self, workspace_id: str, crew_id: str, matches: Matches) -> None:
-        """Remove the crew. Raises `NotFound`, and as `edit` does."""
+    async def remove(self, workspace_id: str, crew_id: str, matches: Matches) -> Crew:
+        """Remove the crew and return it. Raises `NotFound`, and as `edit` does."""
         for _ in range(_RACES):
             crew = await self.find(workspace_id, crew_id)
             require(crew, matches)
             if await self._crews.remove(crew):
-                return
+                return crew
         raise Conflict(f"The crew {crew_id} is being changed from several places at once.")
 
 

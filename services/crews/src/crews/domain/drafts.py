@@ -55,6 +55,7 @@ class CatalogInput(BaseModel):
 
 _OF_CREWS = frozenset(
     {"id", "status", "missing", "agents_count", "tasks_count", "created_at", "updated_at"}
+    | {"version", "published_version"}
 )
 
 

@@ -11,6 +11,7 @@ from crews.domain.crew import Agent, Crew, CrewStatus, Task
 from crews.domain.memory import Memory, MemoryKind
 from crews.domain.own_models import AccessSecrets, Kind, OwnModelAccess
 from crews.domain.tools import RegisteredTool
+from crews.domain.versions import VersionRow
 
 T = TypeVar("T")
 
@@ -28,9 +29,15 @@ class CrewStore(Receipts, Protocol):
     async def with_task(self, workspace_id: str, task_id: str) -> Crew | None: ...
 
     async def replace(self, before: Crew, after: Crew, receipt: Receipt | None = None) -> bool:
-        """Store a changed crew if its stored version still is that of `before`.
+        """Store a changed crew if its stored version still is that of `before`, which is kept beside it.
 
         Raises `KeyTaken` when there is a receipt of the same key.
+        """
+
+    async def publish(self, crew: Crew, published: Crew | None) -> bool:
+        """Have the crew run as `published`, one of its versions, or as its newest with None.
+
+        Returns False if the crew is gone.
         """
 
     async def remove(self, crew: Crew) -> bool:
@@ -79,6 +86,25 @@ class Lists(Protocol):
         limit: int,
         before: int | None = None,
     ) -> Stretch[tuple[Crew, Task]]: ...
+
+
+class Versions(Protocol):
+    """The versions of crews but for the newest, which the crew itself is."""
+
+    async def keep(self, crew: Crew) -> None:
+        """Keep the version that `crew` is; one that is kept stays as it is."""
+
+    async def find(self, crew: Crew, number: int) -> Crew | None:
+        """Return an older version of the crew."""
+
+    async def of(self, crew: Crew) -> Sequence[VersionRow]:
+        """Return the rows of all that are kept of the crew, newest first."""
+
+    async def mark_published(self, crew: Crew, now: datetime) -> bool:
+        """Note that the kept version that `crew` is was published; False if it is not kept any more."""
+
+    async def remove(self, crew: Crew) -> None:
+        """Remove all of the crew's."""
 
 
 class Activities(Protocol):

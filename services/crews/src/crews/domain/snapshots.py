@@ -19,22 +19,32 @@ from crews.domain.model_names import named_models
 from crews.domain.ports import CustomTools, Memories, OwnModelStore
 from crews.domain.tool_names import tool_faults, tool_names
 from crews.domain.tools import RegisteredTool
+from crews.domain.version_catalog import VersionCatalog
 
 
 class Snapshots:
     """Takes snapshots of crews for the executor."""
 
     def __init__(
-        self, editor: CrewEditor, tools: CustomTools, memories: Memories, own: OwnModelStore
+        self,
+        editor: CrewEditor,
+        versions: VersionCatalog,
+        tools: CustomTools,
+        memories: Memories,
+        own: OwnModelStore,
     ) -> None:
         self._editor = editor
+        self._versions = versions
         self._tools = tools
         self._memories = memories
         self._own = own
 
-    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
-        """Return the crew as a run sees it. Raises `NotFound`."""
-        crew = await self._editor.find(workspace_id, crew_id)
+    async def snapshot(
+        self, workspace_id: str, crew_id: str, version: int | None = None
+    ) -> CrewSnapshot:
+        """Return the crew as a run sees it. Raises as `VersionCatalog.to_run`."""
+        newest = await self._editor.find(workspace_id, crew_id)
+        crew = await self._versions.to_run(newest, version)
         switches = crew.configuration.memory
         memory = MemorySnapshot()
         if switches.used and key_input(switches.scope) is None:
@@ -46,6 +56,7 @@ class Snapshots:
             description=crew.description,
             process=crew.process,
             status=crew.status,
+            version=crew.version,
             agents=[AgentSnapshot.model_validate(agent.model_dump()) for agent in crew.agents],
             tasks=[TaskSnapshot.model_validate(task.model_dump()) for task in crew.tasks],
             tools=await self._tools_of(crew),

@@ -1,6 +1,6 @@
 """Answer bodies of the routes of crews (what callers send is in `domain.drafts`)."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -54,12 +54,21 @@ class CrewCreated(AnswerModel):
     )
 
 
+VERSION: Any = Field(description="Every change of the crew makes the next one", examples=[3])
+PUBLISHED: Any = Field(
+    description="The version that a job runs which names none; without it, that is the newest",
+    examples=[2],
+)
+
+
 class CrewSummary(AnswerModel):
     id: str
     name: str
     description: str
     process: str
     status: CrewState
+    version: int = VERSION
+    published_version: int | None = PUBLISHED
     agents_count: int
     tasks_count: int
     created_at: Timestamp
@@ -72,6 +81,8 @@ class CrewView(AnswerModel):
     description: str
     process: str
     status: CrewState
+    version: int = VERSION
+    published_version: int | None = PUBLISHED
     agents: list[AgentView]
     tasks: list[TaskView]
     configuration: Configuration
@@ -273,6 +284,8 @@ def crew_summary(crew: Crew) -> CrewSummary:
         description=crew.description,
         process=crew.process,
         status=crew.status,
+        version=crew.version,
+        published_version=crew.published_version,
         agents_count=len(crew.agents),
         tasks_count=len(crew.tasks),
         created_at=crew.created_at,
@@ -287,6 +300,8 @@ def crew_view(crew: Crew, statuses: dict[str, TaskStatus], missing: list[Lack]) 
         description=crew.description,
         process=crew.process,
         status=crew.status,
+        version=crew.version,
+        published_version=crew.published_version,
         agents=[agent_view(crew, agent, statuses) for agent in crew.agents],
         tasks=[task_view(crew, task, statuses) for task in crew.tasks],
         configuration=crew.configuration,

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path
+from fastapi import APIRouter, Path, Query
 
 from common.contracts.crew import CrewSnapshot, MemorySnapshot
 from common.contracts.memory import SHELF
@@ -14,8 +14,13 @@ router = APIRouter(prefix="/internal", include_in_schema=False)
 
 
 @router.get("/crews/{crew_id}/snapshot")
-async def crew_snapshot(crew_id: str, caller: PeerService, use: Use) -> CrewSnapshot:
-    return await use.snapshots.snapshot(caller.workspace_id, crew_id)
+async def crew_snapshot(
+    crew_id: str,
+    caller: PeerService,
+    use: Use,
+    version: Annotated[int | None, Query(ge=1)] = None,
+) -> CrewSnapshot:
+    return await use.snapshots.snapshot(caller.workspace_id, crew_id, version)
 
 
 @router.get("/crews/{crew_id}/memory/{shelf}")

@@ -22,6 +22,7 @@ from crews.domain.remembering import Remembering
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
 from crews.domain.tool_catalog import ToolCatalog
+from crews.domain.version_catalog import VersionCatalog
 
 T = TypeVar("T")
 
@@ -31,6 +32,7 @@ class CrewsUseCases:
     crew_catalog: CrewCatalog
     agent_catalog: AgentCatalog
     task_catalog: TaskCatalog
+    version_catalog: VersionCatalog
     snapshots: Snapshots
     crews: CrewStore
     lists: Lists

@@ -12,8 +12,10 @@ from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 from common.times import utc_now
 from crews.domain.crew import Crew, Entry
+from crews.domain.tool_names import tool_names
 from crews.store.documents import crew_changes, crew_document, crew_of
 from crews.store.totals import Announcement, MongoTotals, counts_of
+from crews.store.versions import MongoVersions
 
 
 @mongo_store
@@ -23,8 +25,11 @@ class MongoCrews:
     A deleted crew that has idempotency receipts leaves them there, until the newest has run out.
     """
 
-    def __init__(self, database: Database, totals: MongoTotals, crew_limit: int) -> None:
+    def __init__(
+        self, database: Database, totals: MongoTotals, versions: MongoVersions, crew_limit: int
+    ) -> None:
         self._crews = database["crews"]
+        self._versions = versions
         self._receipts = receipts.MongoReceipts(self._crews)
         self._totals = totals
         self._limit = crew_limit
@@ -80,6 +85,16 @@ class MongoCrews:
         return crew_of(document)
 
     async def replace(self, before: Crew, after: Crew, receipt: Receipt | None = None) -> bool:
+        # Kept first: whatever happens in between, no version is lost. Every writer keeps the same.
+        await self._versions.keep(before)
+        done = await self._replace_counted(before, after, receipt)
+        if done:
+            await self._versions.make_room(after)
+        elif not await self._crews.find_one({"_id": before.id, "version": {"$exists": True}}):
+            await self._versions.remove(before)  # deleted meanwhile
+        return done
+
+    async def _replace_counted(self, before: Crew, after: Crew, receipt: Receipt | None) -> bool:
         fresh = {"agents": _fresh(after.agents), "tasks": _fresh(after.tasks)}
         wanted = {kind: many for kind, many in fresh.items() if many}
         if not wanted and counts_of(before) == counts_of(after):
@@ -113,6 +128,14 @@ class MongoCrews:
         if await self._crews.find_one({"_id": crew_id, "idempotency.key": receipt.key}, {"_id": 1}):
             raise KeyTaken
 
+    async def publish(self, crew: Crew, published: Crew | None) -> bool:
+        changes: Document = {"$unset": {"published_version": "", "published_tools": ""}}
+        if published is not None:
+            tools = sorted(tool_names(published))
+            changes = {"$set": {"published_version": published.version, "published_tools": tools}}
+        there = {"_id": crew.id, "workspace_id": crew.workspace_id}
+        return (await self._crews.update_one(there, changes)).matched_count == 1
+
     async def remove(self, crew: Crew) -> bool:
         announced = await self._totals.announce(crew.workspace_id, {})
         done = await self._remove(crew)
@@ -130,7 +153,7 @@ class MongoCrews:
 
     async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
         found: dict[str, None] = {}
-        for field in ("agents.tools", "tasks.tools"):
+        for field in ("agents.tools", "tasks.tools", "published_tools"):
             query = {"workspace_id": workspace_id, field: tool}
             rows = self._crews.find(query, {"_id": 1}).limit(most)
             found |= {row["_id"]: None async for row in rows}

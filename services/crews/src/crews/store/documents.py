@@ -26,15 +26,22 @@ _OR_TEXT = frozenset(
 
 
 def crew_document(crew: Crew) -> Document:
-    """Return the document of `crew`; lists read `status` and `task_ids` from it."""
-    fields = crew.model_dump()
+    """Return the document of `crew`; lists read `status` and `task_ids` from it.
+
+    What is published is not in it: only publishing writes that.
+    """
+    fields = crew.model_dump(exclude={"published_version"})
     fields["_id"] = fields.pop("id")
     for task in fields["tasks"]:
         task.update({name: _pack(name, task[name]) for name in _AS_TEXT})
     if crew.tasks:  # left out when there are none: the index on it is unique, and sparse
         fields["task_ids"] = [task.id for task in crew.tasks]
-    known = NEWEST if needs_newer_code(crew.agents, crew.tasks) else WRITES
-    return {**fields, "status": crew.status, FORMAT: known}
+    return {**fields, "status": crew.status, FORMAT: crew_format(crew)}
+
+
+def crew_format(crew: Crew) -> int:
+    """Return the format in which `crew` is written."""
+    return NEWEST if needs_newer_code(crew.agents, crew.tasks) else WRITES
 
 
 def crew_changes(crew: Crew) -> Document:

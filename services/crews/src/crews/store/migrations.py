@@ -15,10 +15,12 @@ async def indexes(database: Database) -> None:
     await ensure_index(crews, [("workspace_id", 1), ("status", 1), ("number", 1)])
     await ensure_index(crews, [("workspace_id", 1), ("agents.tools", 1)])
     await ensure_index(crews, [("workspace_id", 1), ("tasks.tools", 1)])
+    await ensure_index(crews, [("workspace_id", 1), ("published_tools", 1)])
     await ensure_index(crews, [("workspace_id", 1), ("agents.number", 1)])
     await ensure_index(crews, [("workspace_id", 1), ("tasks.number", 1)])
     await ensure_index(crews, "agents.id", unique=True)
     await ensure_index(crews, "task_ids", unique=True, sparse=True)
+    await ensure_index(database["crew_versions"], [("crew", 1), ("number", 1)])
     await ensure_index(database["activities"], [("workspace_id", 1), ("shows", 1)])
     await ensure_index(
         database["memories"],
@@ -54,5 +56,6 @@ SCHEMA = Schema(
         MigrationStep("an index of the memories that are kept apart by a key"),
         MigrationStep("indexes of crews by status, and by the tools they use"),
         MigrationStep("an index of workspaces' own keys and endpoints of models"),
+        MigrationStep("indexes of crews' versions, and of the tools that published ones use"),
     ),
 )

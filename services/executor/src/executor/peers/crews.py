@@ -26,9 +26,12 @@ class CrewsOverHttp:
         self._tokens = tokens
         self._patience = patience
 
-    async def snapshot(self, workspace_id: str, crew_id: str) -> CrewSnapshot:
+    async def snapshot(
+        self, workspace_id: str, crew_id: str, version: int | None = None
+    ) -> CrewSnapshot:
+        path = f"/internal/crews/{quote(crew_id, safe='')}/snapshot"
         answer = await self._get(
-            workspace_id, f"/internal/crews/{quote(crew_id, safe='')}/snapshot"
+            workspace_id, path if version is None else f"{path}?version={version}"
         )
         try:
             return CrewSnapshot.model_validate(answer)

@@ -28,6 +28,13 @@ _SECONDS = Field(ge=0, description="Seconds from start to end")
 
 class StartExecution(RequestModel):
     crew_id: _CrewId
+    version: int | None = Field(
+        default=None,
+        ge=1,
+        le=2**53,
+        description="Which version of the crew runs: by default the published one, or else the newest",
+        examples=[2],
+    )
     inputs: dict[str, Any] = Field(
         default={}, description="What fills in the placeholders `{name}` of the crew's texts"
     )
@@ -54,6 +61,14 @@ class UsageAnswer(AnswerModel):
 class ExecutionSummary(AnswerModel):
     job_id: str
     crew_id: str
+    version: Annotated[
+        int | None,
+        Field(
+            description="The version of the crew that runs; null until a worker has taken a job that came over "
+            "the bus, and for jobs of older releases",
+            examples=[2],
+        ),
+    ]
     status: ExecutionStatus
     progress: Annotated[int, Field(ge=0, le=100)]
     current_task: str | None
@@ -169,6 +184,7 @@ def _summary_fields(job: Execution) -> dict[str, Any]:
     return {
         "job_id": job.job_id,
         "crew_id": job.crew_id,
+        "version": job.crew_version,
         "status": job.status,
         "progress": state.progress,
         "current_task": state.current_task,

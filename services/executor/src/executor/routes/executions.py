@@ -51,6 +51,7 @@ async def start_execution(
         body.inputs,
         requested_by=caller.user_id,
         traceparent=carrier.get("traceparent", ""),
+        version=body.version,
         once=use.keys.once(key, caller.workspace_id, body, accepted_execution),
     )
     bind_job(accepted.job.job_id)

@@ -41,6 +41,8 @@ def new_document(job: Execution) -> Document:
         "state": state_document(job.state),
         **_head(job),
     }
+    if job.crew_version is not None:
+        document["crew_version"] = job.crew_version
     if job.ticket:
         document["ticket"] = job.ticket
     if job.forked_from is not None:
@@ -100,6 +102,8 @@ def update(step: JobStep) -> Document:
     changed |= _state_changes(step.before.state, step.after.state)
     if step.before.snapshot is None and step.after.snapshot is not None:
         changed["snapshot"] = snapshot_bytes(step.after.snapshot)
+    if step.after.crew_version != step.before.crew_version:
+        changed["crew_version"] = step.after.crew_version
     written: Document = {}
     records = [record_document(record) for record in step.records]
     if len(step.after.tail) != len(step.before.tail) + len(step.records):
@@ -212,6 +216,7 @@ def execution(document: Mapping[str, Any]) -> Execution:
         job_id=document["_id"],
         workspace_id=document["workspace_id"],
         crew_id=document["crew_id"],
+        crew_version=document.get("crew_version"),
         created_at=document["created_at"],
         status=ExecutionStatus(document["status"]),
         attempt=document["attempt"],

@@ -74,7 +74,7 @@ async def test_a_job_waits_for_its_crew_where_that_may_yet_be_told(fault, status
     asked = 0
 
     class Crews:
-        async def snapshot(self, workspace_id, crew_id):
+        async def snapshot(self, workspace_id, crew_id, version=None):
             nonlocal asked
             asked += 1
             raise fault

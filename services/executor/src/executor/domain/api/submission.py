@@ -8,6 +8,7 @@ from typing import Any
 
 import orjson
 
+from common.contracts.crew import CrewSnapshot
 from common.errors import InvalidRequest
 from common.idempotency.once import KeyTaken, Once, at_most_once, receipt_of
 from common.ids import new_id
@@ -60,19 +61,20 @@ class Submission:
         *,
         requested_by: str,
         traceparent: str,
+        version: int | None = None,
         job_id: str | None = None,
         once: Once[Accepted] | None = None,
     ) -> Accepted:
-        """Store a job of the crew, under `job_id` if given, and wake a worker for it.
+        """Store a job of the crew, or of one of its versions, under `job_id` if given, and wake a worker.
 
-        Raises `NotFound` for a crew of another workspace, `InvalidRequest` for one that is
-        not active or lacks an input, `Unavailable`, as `Quotas.check`, and as `at_most_once`.
+        Raises as `runnable_crew`, `Quotas.check` and `at_most_once` do.
         """
         check_storable(inputs)
 
         async def make() -> Accepted:
+            most = self._most_items
             snapshot, seconds = await asyncio.gather(
-                runnable_crew(self._crews, workspace_id, crew_id, inputs, self._most_items),
+                runnable_crew(self._crews, workspace_id, crew_id, inputs, most, version),
                 self._estimates.of(workspace_id, crew_id),
             )
             await self._quotas.check(workspace_id)
@@ -84,9 +86,7 @@ class Submission:
                 requested_by=requested_by,
                 traceparent=traceparent,
                 inputs=inputs,
-                snapshot=snapshot,
-                ticket=secrets.token_hex(8),
-                format=format_for(snapshot),
+                **_parts_of(snapshot),
             )
             return await self._store(Accepted(job, seconds), once)
 
@@ -106,6 +106,16 @@ class Submission:
         self._outbox.send_submission(accepted.job)
         await let_messages_leave()
         return accepted
+
+
+def _parts_of(snapshot: CrewSnapshot) -> dict[str, Any]:
+    """Return what a new job takes from its crew, and the ticket that proves it."""
+    return {
+        "snapshot": snapshot,
+        "crew_version": snapshot.version,
+        "format": format_for(snapshot),
+        "ticket": secrets.token_hex(8),
+    }
 
 
 def check_storable(inputs: Mapping[str, Any]) -> None:

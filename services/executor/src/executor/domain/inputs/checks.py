@@ -58,12 +58,14 @@ async def runnable_crew(
     crew_id: str,
     inputs: Mapping[str, Any],
     most_items: int = MOST_ITEMS,
+    version: int | None = None,
 ) -> CrewSnapshot:
     """Return the crew that a job with `inputs` runs, with the memory that this job may read.
 
-    `most_items` is the operator's limit for lists that tasks are done for. Raises `InvalidRequest` as `check_runnable` does, and `NotFound`.
+    `most_items` is the operator's limit for lists that tasks are done for. Raises `InvalidRequest` as
+    `check_runnable` does, and as `Crews.snapshot`.
     """
-    crew = await crews.snapshot(workspace_id, crew_id)
+    crew = await crews.snapshot(workspace_id, crew_id, version)
     check_runnable(crew, inputs, most_items)
     return await with_memory(crews, workspace_id, crew_id, crew, inputs)
 

@@ -85,7 +85,8 @@ class Execution:
     whose worker released the job with no effect cut off. `open` turns false once an ended job is
     settled: events copied and published, job counted. `ticket` is set on a job that was made here or
     came over the bus, not on one read from the store; it proves that the job is as first stored.
-    `format` is that of the newest part; code that cannot read it leaves the job alone.
+    `format` is that of the newest part; code that cannot read it leaves the job alone. `crew_version` is the
+    version of the crew that was asked for and, once there is a snapshot, the one that runs.
     """
 
     job_id: str
@@ -109,6 +110,7 @@ class Execution:
     ticket: str = ""
     format: int = WRITES
     forked_from: ForkedFrom | None = None
+    crew_version: int | None = None
 
     @property
     def final(self) -> bool:

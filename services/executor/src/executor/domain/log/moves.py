@@ -64,7 +64,10 @@ def claim(
     attempt = job.attempt + 1
     records = number([draft], job.job_id, job.seq, attempt, now)
     claimed = {"owner": owner, "attempt": attempt, "lost_claims": lost_claims}
-    return step(job, records, snapshot=crew, format=format_for(crew), **claimed)
+    version = crew.version or job.crew_version
+    return step(
+        job, records, snapshot=crew, crew_version=version, format=format_for(crew), **claimed
+    )
 
 
 def _start_draft(crew_id: str, crew: CrewSnapshot) -> EventDraft:

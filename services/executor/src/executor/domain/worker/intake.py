@@ -86,6 +86,7 @@ class Intake:
             job_id=message.job_id,
             workspace_id=message.workspace_id,
             crew_id=message.crew_id,
+            crew_version=told.snapshot.version,
             created_at=told.created_at,
             traceparent=told.traceparent,
             requested_by=message.requested_by,
@@ -156,7 +157,9 @@ class Intake:
         if delay is not None and now < delay.until:
             return None
         try:
-            snapshot = await runnable_crew(self._crews, job.workspace_id, job.crew_id, job.inputs)
+            snapshot = await runnable_crew(
+                self._crews, job.workspace_id, job.crew_id, job.inputs, version=job.crew_version
+            )
         except (NotFound, InvalidRequest) as fault:
             self._delays.pop(job.job_id, None)
             await self._end(
@@ -180,6 +183,7 @@ def _new_job(message: JobSubmitted, traceparent: str, now: datetime) -> Executio
         job_id=message.job_id,
         workspace_id=message.workspace_id,
         crew_id=message.crew_id,
+        crew_version=message.version,
         created_at=now,
         status=ExecutionStatus.QUEUED,
         traceparent=traceparent,

@@ -39,7 +39,7 @@ class _Crews:
     def __init__(self, crew):
         self.crew, self.asked = crew, []
 
-    async def snapshot(self, _workspace_id, _crew_id):
+    async def snapshot(self, _workspace_id, _crew_id, _version=None):
         return self.crew
 
     async def memory(self, workspace_id, crew_id, shelf):

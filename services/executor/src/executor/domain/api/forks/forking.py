@@ -251,6 +251,7 @@ def _blank(prepared: _Prepared, requested_by: str, traceparent: str) -> Executio
         traceparent=traceparent,
         inputs=prepared.inputs,
         snapshot=prepared.crew,
+        crew_version=prepared.crew.version,
         format=max(FORK, source.format, format_for(prepared.crew)),
         forked_from=ForkedFrom(job_id=source.job_id, seq=prepared.plan.after),
     )
