@@ -29,7 +29,7 @@ FROM ${PYTHON_IMAGE}
 # which a root file system that is read only would have each start do again.
 RUN groupadd --gid 10001 kasal \
 	&& useradd --uid 10001 --gid kasal --home-dir /var/lib/kasal --no-create-home kasal \
-	&& install -d -o kasal -g kasal /var/lib/kasal/files \
+	&& install -d -o kasal -g kasal /var/lib/kasal \
 	&& find / -xdev -path '*/python3*' -type d \( -name pip -o -name 'pip-*' -o -name ensurepip \
 	-o -name setuptools -o -name 'setuptools-*' -o -name wheel -o -name 'wheel-*' -o -name idlelib \
 	-o -name turtledemo -o -name tkinter \) -prune -exec rm -rf '{}' + \
@@ -45,8 +45,7 @@ ENV PATH=/opt/kasal/bin:$PATH \
 	KASAL_HOST=0.0.0.0 \
 	KASAL_PORT=8000 \
 	KASAL_METRICS_PORT=9100 \
-	KASAL_LOG_FORMAT=json \
-	KASAL_FILES_DIR=/var/lib/kasal/files
+	KASAL_LOG_FORMAT=json
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Kasal" \

@@ -12,6 +12,7 @@ MEANINGS = {
     "the database does not answer": "A request was answered 503. Runs wait and write later.",
     "a database call failed": "MongoDB refused a command: a bug or a broken index; answered 500.",
     "a blob is damaged": "Its pieces are not what was stored: restore a backup. The reader got an error.",
+    "an upload is left to the sweep": "An upload broke off while the database did not answer; a sweep removes what it left within a day.",
     "a blob's pieces are left to the sweep": (
         "Storing it failed and so did removing the rest. Nobody sees it; a sweep removes it a day later."
     ),

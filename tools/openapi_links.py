@@ -11,6 +11,7 @@ CREATORS = {
     "create_task": ("id", "task_id"),
     "start_execution": ("job_id", "job_id"),
     "register_tool": ("tool_id", "tool_id"),
+    "upload_file": ("file_id", "file_id"),
     "create_api_key": ("id", "key_id"),
     "add_member": ("id", "invitation_id"),
     "invite": ("id", "invitation_id"),

@@ -35,6 +35,7 @@ _FOLDERS = (
     "Tasks",
     "Tools",
     "Executions",
+    "Files",
     "Live events",
     "Memory",
     "Analytics",
@@ -72,6 +73,10 @@ _BODIES: dict[str, Json] = {
 """Bodies that an example cannot stand in for: they name variables, must differ in every run, or would not
 be right for the demo's workspace."""
 
+_UPLOAD = "upload_file"
+"""The request whose body is a file."""
+_FILE = "name,n\ntea,1\n"
+
 _KEPT = {
     "login": {"token": "access_token", "refresh_token": "refresh_token"},
     "refresh": {"token": "access_token", "refresh_token": "refresh_token"},
@@ -89,12 +94,13 @@ _ALSO = {
     "unpublish_version": [409],
     "reset_password": [400],
     "stop_execution": [409],
+    "get_artifact_content": [404],
     "answer_execution": [409],
     "update_plan": [403],
     "get_call": [404],
 }
 """Statuses that are right too: no letter with a token has been read, a job may not have come to its first call, a quick job is over before it can be stopped, none of the demo's waits
-for an answer, the crew that was made cannot run in its first version, and an operator may keep plans to himself."""
+for an answer or makes a file, the crew that was made cannot run in its first version, and an operator may keep plans to himself."""
 
 
 def collection(document: Json) -> Json:
@@ -143,7 +149,17 @@ def _order(path: str, method: str, name: str) -> tuple[int, ...]:
         return (0, _FIRST.index(name), 0)
     depth = path.count("/")
     if method == "delete":  # what is inside goes before what it is in
-        inside = ("memory", "tasks", "agents", "tools", "models", "workspace", "auth", "crews")
+        inside = (
+            "memory",
+            "tasks",
+            "agents",
+            "tools",
+            "models",
+            "files",
+            "workspace",
+            "auth",
+            "crews",
+        )
         return (1, inside.index(path.split("/")[1]), depth)
     action = method == "post" and bool(re.search(r"\}/", path))  # /crews/{id}/clear: needs the id
     return (1, 3 if action else _RANK[method], depth)
@@ -200,7 +216,11 @@ def _item(
         request["header"].append({**key, "disabled": True})
     if not operation["security"]:
         request["auth"] = {"type": "noauth"}
-    body = _body(operation, known)
+    if name == _UPLOAD:
+        disposition = _pair("Content-Disposition", 'attachment; filename="sales.csv"')
+        request["header"] += [_pair("Content-Type", "text/csv"), disposition]
+        request["body"] = {"mode": "raw", "raw": _FILE}
+    body = None if name == _UPLOAD else _body(operation, known)
     if body is not None:
         request["header"].append(_pair("Content-Type", "application/json"))
         text = json.dumps(body, indent=2, ensure_ascii=False)

@@ -56,7 +56,7 @@ _TOPICS = {
         "refused_token_limit handshake_limit upstream_timeout upstream_connections"
     ),
     "Running jobs": (
-        "crew_limit tool_limit endpoint_limit memory_key_limit queue_limit workspace_storage_mb worker_slots worker_reserve workers batch_linger for_each_limit max_lost_claims lease_beat lease_silence store_patience drain_seconds shutdown_grace"
+        "max_file_mb workspace_files_mb workspace_files crew_limit tool_limit endpoint_limit memory_key_limit queue_limit workspace_storage_mb worker_slots worker_reserve workers batch_linger for_each_limit max_lost_claims lease_beat lease_silence store_patience drain_seconds shutdown_grace"
     ),
     "Live events": (
         "allowed_origins socket_limit workspace_socket_limit subscription_limit client_frame_bytes "

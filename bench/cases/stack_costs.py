@@ -17,7 +17,7 @@ import orjson
 
 from bench.harness.client import User
 from bench.harness.processes import cpu_seconds, scratch, tree
-from bench.harness.replies import REPLY, RESULT, TOOL, ReportServer, write_file
+from bench.harness.replies import FILE, REPLY, RESULT, TOOL, ReportServer, file_content
 from bench.harness.report import Report
 from kasal_platform.config import Settings
 from kasal_platform.stack import Stack, stack_in
@@ -134,7 +134,7 @@ async def _measure(folder: Path, report: Report) -> None:
         ) as http:
             user = User(base, http)
             await user.register(stack.urls["KASAL_AUTH_URL"])
-            write_file(folder / "files", (await user.call("GET", "/auth/me"))["workspace"]["id"])
+            await user.upload(FILE, file_content())
             crews = [await user.crew("gpt-4", [TOOL]) for _ in range(3)]
             await _jobs(user, crews[0])  # warms up
             await _take(Costs(stack, report), user, crews)

@@ -25,12 +25,15 @@ import common.storage.mongo
 from bench.harness.databases import BenchDatabase, bench_database
 from bench.harness.local_model import LocalModel
 from bench.harness.processes import cpu_seconds, scratch
-from bench.harness.replies import REPLY, REPORT, RESULT, TOOL, ReportModel, write_file
+from bench.harness.replies import FILE, REPLY, REPORT, RESULT, TOOL, ReportModel, file_content
 from bench.harness.report import Report
 from bench.harness.worker import WORKSPACE, OneCrew, Side, side
 from common.identity import Identity, Role
 from common.logs import configure_logging
+from common.times import utc_now
 from devkit.commands import Commands
+from devkit.stores.files import memory_files
+from executor.domain.files.file import NewFile
 from executor.tools.built_in_tool import ToolSettings
 from executor.tools.toolbox import Toolbox
 from gateway.domain.windows import RateLimits
@@ -69,7 +72,7 @@ async def _side(*, real: bool) -> AsyncIterator[Side]:
         tempfile.TemporaryDirectory() as name,
         bench_database("secantus", Path(name)) as held,  # its commands are what is counted
     ):
-        async with _real(held, Path(name)) if real else _short(held) as found:
+        async with _real(held) if real else _short(held) as found:
             yield found
 
 
@@ -78,9 +81,10 @@ def _short(held: BenchDatabase) -> contextlib.AbstractAsyncContextManager[Side]:
 
 
 @contextlib.asynccontextmanager
-async def _real(held: BenchDatabase, folder: Path) -> AsyncIterator[Side]:
-    write_file(folder / "files", WORKSPACE)
-    tools = Toolbox(ToolSettings(folder / "files"), OneCrew())
+async def _real(held: BenchDatabase) -> AsyncIterator[Side]:
+    files = memory_files()
+    await files.put(NewFile("file_1", WORKSPACE, FILE, utc_now(), "bench"), _whole(file_content()))
+    tools = Toolbox(ToolSettings(files), OneCrew())
     try:
         async with side(
             ReportModel(_LATENCY),
@@ -92,6 +96,10 @@ async def _real(held: BenchDatabase, folder: Path) -> AsyncIterator[Side]:
             yield found
     finally:
         await tools.close()
+
+
+async def _whole(content: bytes) -> AsyncIterator[bytes]:
+    yield content
 
 
 async def _jobs(report: Report, *, real: bool) -> None:

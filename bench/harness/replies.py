@@ -7,7 +7,6 @@ The same model is one in this process (`ReportModel`) and a server of OpenAI's c
 import asyncio
 import random
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any, Self
 
 from aiohttp import web
@@ -38,11 +37,9 @@ def prose(characters: int, seed: int = 0) -> str:
 REPORT = prose(REPLY)
 
 
-def write_file(files: Path, workspace_id: str) -> None:
-    """Put the file that each task reads into the workspace's folder."""
-    folder = files / workspace_id
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / FILE).write_text(prose(RESULT, seed=1))
+def file_content() -> bytes:
+    """Return the content of the file that each task reads."""
+    return prose(RESULT, seed=1).encode()
 
 
 class ReportModel(LocalModel):

@@ -40,7 +40,7 @@ from executor.tools.toolbox import Toolbox
 
 
 async def main():
-    toolbox = Toolbox(ToolSettings(Path(".")), None)
+    toolbox = Toolbox(ToolSettings(None), None)
     tool = toolbox.tool(ToolSnapshot(name="length"))
     print(BUILT_IN_TOOLS[-1].description, BUILT_IN_BY_NAME["length"].name)
     print(await tool.call({"text": "four"}, Call("ws", "job", "task", 1)))

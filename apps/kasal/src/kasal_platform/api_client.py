@@ -3,10 +3,11 @@
 The demo uses it, and so do tests and benches.
 """
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import orjson
@@ -77,6 +78,22 @@ class ApiClient:
         if response.status >= 400:
             raise ApiError(f"{method} {path}", response)
         return response.json()
+
+    async def upload(
+        self, name: str, content: bytes | AsyncIterable[bytes], *, media_type: str = ""
+    ) -> dict[str, Any]:
+        """Upload a file, and return what is known about it. Raises `ApiError`."""
+        headers = {
+            **self.headers,
+            "Content-Type": media_type or "application/octet-stream",
+            "Content-Disposition": f"attachment; filename*=UTF-8''{quote(name, safe='')}",
+        }
+        async with self.http.post(f"{self.base}/files", data=content, headers=headers) as response:
+            answer = ApiResponse(response.status, response.headers, await response.read())
+        if answer.status >= 400:
+            raise ApiError(f"POST /files ({name})", answer)
+        known: dict[str, Any] = answer.json()
+        return known
 
     async def log_in(self, email: str, password: str) -> dict[str, Any]:
         """Log in, use the access token from now on, and return the answer. Raises `ApiError`."""

@@ -104,7 +104,6 @@ class Stack:
             **self.urls,
             "KASAL_SERVICE_SECRET": held.service_secret,
             "KASAL_SECRET_KEY": held.secret_key,
-            "KASAL_FILES_DIR": str(self._folder / "files"),
             **self._extra,
         }
         planned = [

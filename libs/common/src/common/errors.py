@@ -98,6 +98,12 @@ class UnsupportedMediaType(KasalError):
     status, code, title = 415, "UNSUPPORTED_MEDIA_TYPE", "Unsupported Media Type"
 
 
+class RangeNotSatisfiable(KasalError):
+    """`Range` asks for bytes beyond the end; `Content-Range` has the length."""
+
+    status, code, title = 416, "RANGE_NOT_SATISFIABLE", "Range Not Satisfiable"
+
+
 class IdempotencyKeyReused(KasalError):
     """The same Idempotency-Key came with another body."""
 
@@ -149,6 +155,7 @@ ALL_ERRORS: tuple[type[KasalError], ...] = (
     PreconditionFailed,
     PayloadTooLarge,
     UnsupportedMediaType,
+    RangeNotSatisfiable,
     IdempotencyKeyReused,
     RateLimited,
     InternalError,

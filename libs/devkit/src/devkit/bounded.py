@@ -30,6 +30,7 @@ BOUNDED: Mapping[str, str] = {
             ("auth", "api_keys"),
             ("crews", "crews"),
             ("crews", "tools"),
+            ("executor", "files"),
         )
         for fields in ("idempotency, idempotency.until", "idempotency.until")
     },

@@ -69,10 +69,19 @@ def recorded_indexes() -> Mapping[str, Mapping[str, Sequence[Index]]]:
         for place, options in schema["indexes"].items():
             fields = [part.rsplit(" ", 1)[0] for part in options["key"].split(", ")]
             always = options.get("partialFilterExpression", {})
-            collection, _, name = place.partition(".")
+            collection, name = _parts(place)
             index = Index(name, fields, options.get("unique", False), always)
             found.setdefault(service, {}).setdefault(collection, []).append(index)
     return found
+
+
+def _parts(place: str) -> tuple[str, str]:
+    """Return the collection and the name of an index; either may contain a dot."""
+    collection, _, name = place.partition(".")
+    if collection == "blobs":  # GridFS has two: `blobs.files` and `blobs.chunks`
+        inner, _, name = name.partition(".")
+        return f"{collection}.{inner}", name
+    return collection, name
 
 
 def queries(name: str, command: Mapping[str, Any]) -> Iterator[SentQuery]:

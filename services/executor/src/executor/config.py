@@ -1,14 +1,24 @@
 """Settings of the executor, for its `api` and its `worker` processes."""
 
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, create_model
+from pydantic import AfterValidator, AliasChoices, Field, create_model
+from pydantic_core import PydanticCustomError
 
 from common.settings import BusSettings, MongoSettings, PeerSettings
 from executor.models.connections import Access
 from executor.models.provider import ProviderSetting, model_providers
+
+
+def _refuse_folder(folder: str) -> str:
+    if folder:
+        raise PydanticCustomError(
+            "folder",
+            "files are kept in the database now. Bring those of the folder over with `kasal-platform import-files "
+            "FOLDER`, then unset KASAL_FILES_DIR",
+        )
+    return folder
 
 
 class ExecutorSettings(MongoSettings, BusSettings, PeerSettings):
@@ -55,9 +65,15 @@ class ExecutorSettings(MongoSettings, BusSettings, PeerSettings):
         default=None, validation_alias=AliasChoices("BRAVE_API_KEY", "brave_api_key")
     )
     """Makes `web_search` use Brave."""
-    files_dir: Path = Path(".kasal/files")
-    """The files of `file_reader`, with a folder for each workspace. `make run` and `make stack` use `files` in
-    their data folder."""
+    max_file_mb: int = Field(default=1_000, ge=1, le=1_000_000)
+    """The largest file that can be uploaded or kept, in millions of bytes."""
+    workspace_files_mb: int = Field(default=10_000, ge=0)
+    """How much the files of one workspace may take, artifacts included, in millions of bytes; 0 is no limit."""
+    workspace_files: int = Field(default=10_000, ge=0)
+    """How many files one workspace may keep, artifacts included; 0 is no limit."""
+    files_dir: Annotated[str, AfterValidator(_refuse_folder)] = ""
+    """Gone: files are kept in the database. While it is set, no process starts; `kasal-platform import-files` brings the
+    files of its folder over."""
     tool_allowed_hosts: str = ""
     """Hosts, separated by commas, that tools may call even though their addresses are private."""
 

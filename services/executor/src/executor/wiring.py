@@ -11,6 +11,7 @@ from fastapi import FastAPI
 from common.backends import Backends
 from common.bus import Bus
 from common.client import ServiceClient, ServiceTokens
+from common.contracts.uploads import FILES, MB, longest_upload
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.ids import new_id
@@ -20,6 +21,7 @@ from common.process.reaching import wait_for_backend
 from common.process.watching import BackendWatch
 from common.security.keys import RemoteKeys
 from common.security.tokens import TokenVerifier
+from common.storage.blobs import Blobs
 from common.storage.migrations import prepare, run
 from common.storage.ports import Database, OpenDatabase
 from common.telemetry import Telemetry
@@ -35,6 +37,7 @@ from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
 from executor.domain.ending.expiry import Expiry
 from executor.domain.ending.settlement import Settlement
+from executor.domain.files.files import SWEPT_EVERY, FileLimits, WorkspaceFiles
 from executor.domain.log.journal import CrewRunner
 from executor.domain.log.outbox import Outbox
 from executor.domain.worker.intake import Intake
@@ -51,9 +54,12 @@ from executor.process.late_engine import LateEngine
 from executor.process.meters import OpenTelemetryMeters
 from executor.process.worker import WorkerProcess
 from executor.routes import analytics, calls, executions, internal, questions
+from executor.routes import files as files_routes
 from executor.routes.use_cases import ExecutorUseCases
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
+from executor.store.file_accounts import MongoFileAccounts
+from executor.store.files import MongoFileRecords
 from executor.store.lists import MongoExecutionLists
 from executor.store.migrations import SCHEMA
 from executor.store.questions import MongoQuestions
@@ -63,6 +69,15 @@ SERVICE = "executor"
 
 _NEEDED = frozenset({"mongo"})
 """The bus is not needed: without it the api accepts jobs, and workers find them in the store."""
+_ROUTERS = (
+    executions.router,
+    calls.router,
+    files_routes.artifacts,
+    questions.router,
+    files_routes.router,
+    analytics.router,
+    internal.router,
+)
 _BUS_WITHIN = 2.0
 """Seconds that the api waits for the bus at its start."""
 
@@ -126,20 +141,16 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     meters = OpenTelemetryMeters(held.telemetry)
     meters.observe_outbox(settlement.outbox_size)
     census = CensusTaker(store, MongoLeases(held.database), BusQueues(held.bus), meters)
+    files = _files(settings, held)
     app = create_app(
         SERVICE,
         telemetry=held.telemetry,
-        routers=[
-            executions.router,
-            calls.router,
-            questions.router,
-            analytics.router,
-            internal.router,
-        ],
-        lifespan=lambda _: _api_running(settings, held, store, settlement, outbox, census),
+        routers=_ROUTERS,
+        lifespan=lambda _: _api_running(settings, held, store, files, settlement, outbox, census),
         checks=held.checks(),
         needed=_NEEDED,
         verifier=TokenVerifier(RemoteKeys(held.auth)),
+        uploads={FILES: longest_upload(settings.max_file_mb)},
     )
     app.state.telemetry = held.telemetry
     app.state.bus = held.bus
@@ -150,6 +161,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         Reading(store, MongoExecutionLists(held.database), counters),
         Inbox(MongoQuestions(held.database)),
         Calls(store),
+        files,
         IdempotencyKeys(),
     )
     return app
@@ -160,6 +172,7 @@ async def _api_running(
     settings: Settings,
     held: _Connections,
     store: MongoExecutions,
+    files: WorkspaceFiles,
     settlement: Settlement,
     outbox: Outbox,
     census: CensusTaker,
@@ -167,8 +180,9 @@ async def _api_running(
     """Connect, and do the api's work in the background, until the end of the block."""
     async with AsyncExitStack() as opened:
         opened.push_async_callback(held.close)
+        opened.push_async_callback(files.close)
         await wait_for_backend("mongo", lambda: held.prepare(settings))
-        await opened.enter_async_context(sweeping(store))
+        await opened.enter_async_context(sweeping(store, files.receipts))
         opened.push_async_callback(held.bus.close)
         await opened.enter_async_context(_bus_running(held.bus))
         settlement.start()
@@ -176,6 +190,7 @@ async def _api_running(
         opened.push_async_callback(outbox.close)
         background = await opened.enter_async_context(Background())
         background.repeat(census.report, every=EVERY, name="census")
+        background.repeat(files.sweep, every=SWEPT_EVERY, name="sweep files")
         yield
 
 
@@ -240,7 +255,15 @@ def _late_engine(
     wishes: Wishes,
 ) -> LateEngine:
     deltas = BusDeltas(held.bus, wishes)
-    return LateEngine(settings, held.crews, memory, held.telemetry.tracer, meters, deltas)
+    files, tracer = _files(settings, held), held.telemetry.tracer
+    return LateEngine(settings, held.crews, memory, files, tracer, meters, deltas)
+
+
+def _files(settings: Settings, held: _Connections) -> WorkspaceFiles:
+    limits = FileLimits(settings.max_file_mb, settings.workspace_files_mb, settings.workspace_files)
+    most = limits.total_mb * MB
+    accounts = MongoFileAccounts(held.database, most_bytes=most, most_files=limits.count)
+    return WorkspaceFiles(MongoFileRecords(held.database), Blobs(held.database), accounts, limits)
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,8 @@ class Settings(DoorSettings):
     """Connections to each service, and so the requests that it gets at a time."""
     max_body: int = Field(default=1_048_576, ge=0)
     """The longest body that a client may send, in bytes."""
+    max_file_mb: int = Field(default=1_000, ge=1, le=1_000_000)
+    """The largest file that can be uploaded or kept, in millions of bytes."""
     open_route_limit: int = Field(default=60, ge=1)
     """Requests per minute that one address may send to login, refresh, register and the JWKS."""
     handshake_limit: int = Field(default=3_000, ge=1)

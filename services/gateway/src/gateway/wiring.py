@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from common.backends import Backends
 from common.bus import Bus
 from common.client import ServiceClient, ServiceTokens
+from common.contracts.uploads import longest_upload
 from common.door.credentials import CredentialCheck
 from common.door.doorkeeper import Doorkeeper
 from common.door.messaging import follow_sessions
@@ -125,7 +126,12 @@ def _use_cases(parts: _Parts) -> UseCases:
     documents = Documents()
     return UseCases(
         admissions=parts.admissions,
-        forwarder=Forwarder(parts.upstreams, parts.settings.max_body, documents.methods),
+        forwarder=Forwarder(
+            parts.upstreams,
+            parts.settings.max_body,
+            documents.methods,
+            longest_upload(parts.settings.max_file_mb),
+        ),
         events=parts.upstreams["events"],
         documents=documents,
         records=Records(parts.telemetry, parts.access_log),

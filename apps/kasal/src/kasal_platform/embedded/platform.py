@@ -102,7 +102,6 @@ class Platform:
             "allowed_hosts": self._settings.hosts,
             "model_fallback": "offline",
             "migrate_on_start": self._settings.migrate_on_start,
-            "files_dir": self._settings.data_dir / "files",
             **urls,
         }
 

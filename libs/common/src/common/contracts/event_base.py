@@ -71,6 +71,17 @@ class Header(Struct, frozen=True):
     ]
 
 
+class Artifact(Struct, frozen=True, kw_only=True):
+    """A file that a tool call has made."""
+
+    file_id: Annotated[
+        str, Meta(description="Its id: `GET /files/{file_id}/content` has its bytes")
+    ]
+    name: Annotated[str, Meta(description="Its name")]
+    size: Annotated[int, Meta(ge=0, description="Its bytes")] = 0
+    media_type: Annotated[str, Meta(description="What kind of content it is")] = ""
+
+
 class Body(Struct, frozen=True, kw_only=True, tag_field="type"):
     """Base of the event types: the fields that an event has besides its header."""
 

@@ -18,6 +18,7 @@ from msgspec.structs import asdict
 
 from common.contracts.event_base import Agent, Body, Code, Comment, TaskId
 from common.contracts.event_base import AnsweredBy as AnsweredBy
+from common.contracts.event_base import Artifact as Artifact
 from common.contracts.event_base import Decision as Decision
 from common.contracts.event_base import EventType as EventType
 from common.contracts.event_base import Header as Header
@@ -146,6 +147,9 @@ class ToolResult(Body, frozen=True, kw_only=True, tag=EventType.TOOL_RESULT.valu
     recorded: (
         Annotated[bool, Meta(description="The result was taken from the job that this one replays")]
         | UnsetType
+    ) = UNSET
+    artifacts: (
+        Annotated[list[Artifact], Meta(description="The files that the call has made")] | UnsetType
     ) = UNSET
 
 

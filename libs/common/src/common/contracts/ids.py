@@ -15,6 +15,7 @@ _KINDS: Mapping[str, tuple[str, str, str]] = {
     "task_id": ("task id", "task_", "GET /tasks?crew_id=…"),
     "tool_id": ("id of a custom tool", "tool_", "GET /tools"),
     "job_id": ("job id", "job_", "GET /executions"),
+    "file_id": ("file id", "file_", "GET /files"),
     "key_id": ("id of an API key", "key_", "GET /auth/api-keys"),
     "member_id": ("id of a member", "usr_", "GET /workspace/members"),
     "invitation_id": ("id of an invitation", "inv_", "GET /workspace/invitations"),

@@ -58,11 +58,12 @@ def create_app(
     needed: Collection[str] | None = None,
     verifier: TokenVerifier | None = None,
     max_body: int = 1_048_576,
+    uploads: Mapping[str, int] | None = None,
 ) -> FastAPI:
     """Return the application of `service` with everything that every route has in common.
 
     `checks` are the backends that `/readyz` asks, by name; `needed` are those without which the service
-    can answer nothing (by default all). `max_body` is in bytes.
+    can answer nothing (by default all). `max_body` is in bytes; `uploads` is as in `RequestLimits`.
     """
     app = FastAPI(
         title=f"Kasal {service}",
@@ -83,7 +84,7 @@ def create_app(
     for router in routers:
         app.include_router(router)
     add_error_handlers(app)
-    app.add_middleware(RequestLimits, max_body=max_body)
+    app.add_middleware(RequestLimits, max_body=max_body, uploads=uploads or {})
     app.add_middleware(RequestRecorder, service=service, telemetry=telemetry)
     return app
 

@@ -1,8 +1,8 @@
 """HTTP/1.1 by uvicorn, hardened against hostile clients.
 
 Invalid and ambiguous requests are answered with the envelope like everything else. The size of a request's
-head is limited, however it is split. Trailers are dropped. A request must arrive within a minute. Only a
-handshake that the WebSocket protocol can read is passed to it; the application refuses any other.
+head is limited, however it is split. Trailers are dropped. A request must arrive within a minute, or bring
+a mebibyte of its body in each, as large files do. Only a handshake that the WebSocket protocol can read is passed to it; the application refuses any other.
 """
 
 import asyncio
@@ -28,6 +28,8 @@ _AROUND = 4
 """Bytes of a header line besides its name and value: colon, space, line break."""
 _WITHIN = 60.0
 """Seconds from a request's first byte (for the first request, from the connection's start) to its last."""
+_BRINGS = 1_048_576
+"""Bytes of its body that a request which takes longer must bring in each such time."""
 _HANDSHAKE_LINE = 8_000
 _HANDSHAKE_LINES = 120
 """The parser of websockets accepts a little more; beyond that it fails without an answer."""
@@ -45,6 +47,7 @@ class Protocol(Flow, HttpToolsProtocol):
         self._in_head = False
         self._arriving = False
         self._head = 0
+        self._brought = 0  # bytes of the body since the deadline was set
         self._silent = 0  # bytes since the parser last completed an element
         self._fault: tuple[int, KasalError] | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -68,7 +71,7 @@ class Protocol(Flow, HttpToolsProtocol):
         if not self._arriving:
             self._on_time()
         elif self._deadline is None and not self.transport.is_closing():
-            self._deadline = self.loop.call_later(_WITHIN, self._too_slow)
+            self._set_deadline()
 
     def on_message_begin(self) -> None:
         """A request begins."""
@@ -120,6 +123,7 @@ class Protocol(Flow, HttpToolsProtocol):
     def on_body(self, body: bytes) -> None:
         """A part of the body has arrived."""
         self._silent = 0
+        self._brought += len(body)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -145,9 +149,15 @@ class Protocol(Flow, HttpToolsProtocol):
             self._deadline.cancel()
             self._deadline = None
 
+    def _set_deadline(self) -> None:
+        self._brought = 0
+        self._deadline = self.loop.call_later(_WITHIN, self._too_slow)
+
     def _too_slow(self) -> None:
         self._deadline = None
-        if not self.transport.is_closing():
+        if self._brought >= _BRINGS or self.flow.read_paused:  # it is large, or we are slow
+            self._set_deadline()
+        elif not self.transport.is_closing():
             self._refuse(408, UpstreamTimeout(f"The request took longer than {_WITHIN:.0f} s."))
 
     def _refuse(self, status: int, error: KasalError) -> None:

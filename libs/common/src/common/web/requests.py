@@ -5,7 +5,7 @@ Plain ASGI, since Starlette's `BaseHTTPMiddleware` costs a task per request and 
 
 import contextlib
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any
 
@@ -188,17 +188,23 @@ class _BodyTooLarge(Exception):  # noqa: N818 - it says what happened
 
 
 class RequestLimits:
-    """Refuses bodies that are too large or not JSON before anything reads them."""
+    """Refuses bodies that are too large or not JSON before anything reads them.
 
-    def __init__(self, app: ASGIApp, max_body: int) -> None:
+    `uploads` are the paths that take a body of any media type by POST, each with its most bytes.
+    """
+
+    def __init__(self, app: ASGIApp, max_body: int, uploads: Mapping[str, int]) -> None:
         self._app = app
         self._max = max_body
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        fault = self._fault(scope)
+        upload = self._uploads.get(scope["path"]) if scope["method"] == "POST" else None
+        most = self._max if upload is None else upload
+        fault = _length_fault(scope, most) or (_kind_fault(scope) if upload is None else None)
         if fault is not None:
             await send_error(send, fault, current_request_id())
             return
@@ -208,38 +214,43 @@ class RequestLimits:
             nonlocal taken
             message = await receive()
             taken += len(message.get("body", b""))
-            if taken > self._max:
+            if taken > most:
                 raise _BodyTooLarge
             return message
 
         async def send_unless_refused(message: Message) -> None:
             # A framework may turn what `receive_within_limit` raises into an answer of its own.
             nonlocal answered
-            if taken <= self._max or answered:
+            if taken <= most or answered:
                 answered = True
                 await send(message)
 
         with contextlib.suppress(_BodyTooLarge):
             await self._app(scope, receive_within_limit, send_unless_refused)
-        if taken > self._max and not answered:
-            await send_error(send, self._too_large(), current_request_id())
+        if taken > most and not answered:
+            await send_error(send, _too_large(most), current_request_id())
 
-    def _too_large(self) -> PayloadTooLarge:
-        return PayloadTooLarge(f"The body is larger than {self._max} bytes.")
 
-    def _fault(self, scope: Scope) -> KasalError | None:
-        length = header(scope, b"content-length")
-        if length.isdigit() and int(length) > self._max:
-            return self._too_large()
-        kind = header(scope, b"content-type").partition(";")[0].strip().lower()
-        has_body = bool(length and length != "0") or bool(header(scope, b"transfer-encoding"))
-        if scope["method"] not in _WITH_BODY or not has_body:
-            return None
-        if kind == "application/json" or kind.endswith("+json"):
-            return None
-        if not kind and not length:  # may be an empty body of unknown length
-            return None
-        return UnsupportedMediaType(
-            f"The body must be application/json; its Content-Type is {kind or 'missing'}.",
-            field="Content-Type",
-        )
+def _too_large(most: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {most} bytes.")
+
+
+def _length_fault(scope: Scope, most: int) -> KasalError | None:
+    length = header(scope, b"content-length")
+    return _too_large(most) if length.isdigit() and int(length) > most else None
+
+
+def _kind_fault(scope: Scope) -> KasalError | None:
+    length = header(scope, b"content-length")
+    kind = header(scope, b"content-type").partition(";")[0].strip().lower()
+    has_body = bool(length and length != "0") or bool(header(scope, b"transfer-encoding"))
+    if scope["method"] not in _WITH_BODY or not has_body:
+        return None
+    if kind == "application/json" or kind.endswith("+json"):
+        return None
+    if not kind and not length:  # may be an empty body of unknown length
+        return None
+    return UnsupportedMediaType(
+        f"The body must be application/json; its Content-Type is {kind or 'missing'}.",
+        field="Content-Type",
+    )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from common.contracts.crew import TaskSnapshot
-from common.contracts.events import ModelUsage
+from common.contracts.events import Artifact, ModelUsage
 from executor.domain.inputs.placeholders import as_text
 from executor.domain.log.events import MISMATCH
 from executor.engine import spans
@@ -55,6 +55,7 @@ class Desk:
         self.task = task
         self.record = shared.progress.tasks[task.id]
         self._approvals = Approvals(shared, task, self.record)
+        self._kept: dict[int, Sequence[Artifact]] = {}
 
     async def ask(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
         """Return the `turn`th reply in the speaker's scope.
@@ -231,7 +232,8 @@ class Desk:
         begun = time.perf_counter()
         text = await self._run_tool(speaker, call)
         took = seconds(begun)
-        self.shared.trace.write_tool_result(self.task.id, speaker.agent, call, text, took)
+        kept = self._kept.pop(call.number, ())
+        self.shared.trace.write_tool_result(self.task.id, speaker.agent, call, text, took, kept)
         self.record.results[call.number] = text
         return text
 
@@ -285,7 +287,15 @@ class Desk:
 
     async def _call_tool(self, tool: Tool, arguments: Mapping[str, Any], call: NumberedCall) -> str:
         with spans.tool(self.shared, call) as record:
-            return record(await tool.call(arguments, self._key(call)))
+            key = self._key(call)
+            text = await tool.call(arguments, key)
+            self._kept[call.number] = [
+                Artifact(
+                    file_id=file.file_id, name=file.name, size=file.size, media_type=file.media_type
+                )
+                for file in key.kept
+            ]
+            return record(text)
 
     def _key(self, call: NumberedCall) -> Call:
         job = self.shared.job

@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from common.contracts.events import (
     AnswerRejected,
+    Artifact,
     ExecutionComplete,
     ExecutionWaiting,
     InputRequired,
@@ -189,6 +190,7 @@ class Trace:
         call: NumberedCall,
         text: str,
         seconds: float | UnsetType = UNSET,
+        artifacts: Sequence[Artifact] = (),
     ) -> None:
         failed = True if isinstance(text, FailedResult) else UNSET
         body = ToolResult(
@@ -197,6 +199,7 @@ class Trace:
             action=call.request.name,
             result=shorten(text, _RESULT),
             failed=failed,
+            artifacts=list(artifacts) if artifacts else UNSET,
         )
         place = call.place
         kept = ResultKept(

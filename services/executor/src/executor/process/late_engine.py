@@ -11,6 +11,7 @@ from opentelemetry.trace import Tracer
 from common.contracts.model_access import ModelAccess
 from common.security.outgoing import OutgoingGuard
 from executor.config import Settings
+from executor.domain.files.files import WorkspaceFiles
 from executor.domain.log.journal import CrewRunner
 from executor.domain.meters import Meters
 
@@ -39,6 +40,7 @@ class LateEngine:
         settings: Settings,
         crews: "CrewsSource",
         memory: "MemorySink",
+        files: WorkspaceFiles,
         tracer: Tracer,
         meters: Meters,
         deltas: "DeltaSink | None" = None,
@@ -46,6 +48,7 @@ class LateEngine:
         self._settings = settings
         self._crews = crews
         self._memory = memory
+        self._files = files
         self._tracer = tracer
         self._meters = meters
         self._deltas = deltas
@@ -100,7 +103,7 @@ class LateEngine:
         )
         toolbox = Toolbox(
             ToolSettings(
-                files_folder=given.files_dir,
+                files=self._files,
                 allowed_hosts=given.allowed_hosts(),
                 tavily_api_key=given.tavily_api_key,
                 brave_api_key=given.brave_api_key,

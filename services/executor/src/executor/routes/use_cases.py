@@ -12,6 +12,7 @@ from executor.domain.api.forks.forking import Forking
 from executor.domain.api.inbox import Inbox
 from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
+from executor.domain.files.files import WorkspaceFiles
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,7 @@ class ExecutorUseCases:
     reading: Reading
     inbox: Inbox
     calls: Calls
+    files: WorkspaceFiles
     keys: IdempotencyKeys
 
 

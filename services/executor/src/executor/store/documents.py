@@ -9,9 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 import orjson
+from msgspec import convert, to_builtins
 
 from common.contracts.crew import CrewSnapshot
-from common.contracts.events import EventType, ExecutionStatus, ForkedFrom, ModelUsage
+from common.contracts.events import Artifact, EventType, ExecutionStatus, ForkedFrom, ModelUsage
 from common.idempotency.receipts import WITHOUT
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
@@ -145,6 +146,7 @@ def state_document(state: State) -> Document:
         "questions": [_question(place) for place in state.questions],
         "unread": state.unread,
         **({"ends": list(state.ends)} if state.ends else {}),
+        **({"artifacts": json_bytes(to_builtins(state.artifacts))} if state.artifacts else {}),
     }
 
 
@@ -205,7 +207,12 @@ def _state(document: Mapping[str, Any]) -> State:
         questions=tuple(QuestionPlace(**place) for place in document.get("questions", ())),
         unread=document.get("unread", False),
         ends=tuple(document.get("ends", ())),
+        artifacts=_artifacts(document.get("artifacts")),
     )
+
+
+def _artifacts(packed: bytes | None) -> tuple[Artifact, ...]:
+    return () if packed is None else convert(orjson.loads(packed), tuple[Artifact, ...])
 
 
 def execution(document: Mapping[str, Any]) -> Execution:

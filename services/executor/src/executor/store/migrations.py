@@ -1,11 +1,12 @@
 """The schema of the executor's database; see docs/reference/schema.md before you change it."""
 
 from common.contracts.events import ExecutionStatus
+from common.storage import blobs
 from common.storage.migrations import MigrationStep, Schema
 from common.storage.mongo import ensure_index
 from common.storage.ports import Database
 from executor.domain.log.questions import question_of
-from executor.store import documents, questions, receipts
+from executor.store import documents, files, questions, receipts
 from executor.store.executions import MongoExecutions
 
 
@@ -32,6 +33,8 @@ async def indexes(database: Database) -> None:
     await ensure_index(database["counters"], [("workspace_id", 1)], name="workspace")
     await receipts.indexes(database)
     await questions.indexes(database)
+    await files.indexes(database)
+    await blobs.indexes(database)
 
 
 async def _one_index_for_lists(database: Database) -> None:
@@ -91,5 +94,6 @@ SCHEMA = Schema(
         MigrationStep("marks of executions in a collection of their own", _no_index_of_marks),
         MigrationStep("open questions in a collection of their own", _rows_of_questions),
         MigrationStep("no marks of executions any more", _no_marks),
+        MigrationStep("files of workspaces"),
     ),
 )

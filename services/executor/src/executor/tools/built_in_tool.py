@@ -2,12 +2,12 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 from common.contracts.tools import ToolDeclaration
 from common.registry import values_in
+from executor.domain.files.files import WorkspaceFiles
 from executor.tools import built_in
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient
@@ -17,9 +17,9 @@ ToolFunction = Callable[[Mapping[str, Any], Call], Awaitable[str]]
 
 @dataclass(frozen=True, slots=True)
 class ToolSettings:
-    """What tools need. `files_folder` has a folder per workspace; a host is `host` or `host:port`."""
+    """What tools need. A host is `host` or `host:port`."""
 
-    files_folder: Path
+    files: WorkspaceFiles
     allowed_hosts: Iterable[str] = ()
     tavily_api_key: str | None = field(default=None, repr=False)
     brave_api_key: str | None = field(default=None, repr=False)

@@ -1,6 +1,9 @@
 """The identity of one tool call, distinct from every other for good."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from executor.domain.files.file import StoredFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +14,10 @@ class Call:
     job_id: str
     task_id: str
     number: int
+    kept: list[StoredFile] = field(default_factory=list, compare=False)
+    """The artifacts that the call has made so far."""
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The files that the job was given: their ids by their names."""
 
     @property
     def key(self) -> str:

@@ -4,6 +4,7 @@ import pytest
 from aiohttp import web
 from executor_testkit.sites import Site, Vault
 
+from devkit.stores.files import memory_files
 from executor.tools.built_in_tool import ToolSettings
 from executor.tools.network import GuardedClient
 from executor.tools.toolbox import Toolbox
@@ -48,8 +49,8 @@ async def guarded():
 
 
 @pytest.fixture
-async def toolbox(tmp_path, site):
-    settings = ToolSettings(tmp_path, allowed_hosts=[f"127.0.0.1:{site.port}"], timeout=5)
+async def toolbox(site):
+    settings = ToolSettings(memory_files(), allowed_hosts=[f"127.0.0.1:{site.port}"], timeout=5)
     made = Toolbox(settings, Vault({"token": "hush"}))
     yield made
     await made.close()

@@ -6,6 +6,7 @@ import pytest
 from executor_testkit.sites import Vault
 
 from common.contracts.crew import ToolSnapshot
+from devkit.stores.files import memory_files
 from executor.tools.built_in_tool import ToolSettings
 from executor.tools.call import Call
 from executor.tools.toolbox import Toolbox
@@ -74,22 +75,22 @@ async def test_an_answer_that_is_no_text_is_named(toolbox, site):
     assert await called(toolbox, site, "/nothing") == "Done (200): the answer is empty."
 
 
-async def test_a_tool_without_its_credentials_says_what_to_do(tmp_path, site):
-    toolbox = Toolbox(ToolSettings(tmp_path), Vault({}))
+async def test_a_tool_without_its_credentials_says_what_to_do(site):
+    toolbox = Toolbox(ToolSettings(memory_files()), Vault({}))
     told = await called(toolbox, site, "/echo")
     assert "has no token; an admin of the workspace sets it with PUT /tools/custom/tool_1" in told
     await toolbox.close()
 
 
-async def test_a_refused_host_names_the_setting(tmp_path, site):
-    toolbox = Toolbox(ToolSettings(tmp_path), Vault({"token": "hush"}))
+async def test_a_refused_host_names_the_setting(site):
+    toolbox = Toolbox(ToolSettings(memory_files()), Vault({"token": "hush"}))
     assert "KASAL_TOOL_ALLOWED_HOSTS" in await called(toolbox, site, "/echo")
     await toolbox.close()
 
 
-async def test_the_process_own_secrets_are_in_no_result(tmp_path, site):
+async def test_the_process_own_secrets_are_in_no_result(site):
     settings = ToolSettings(
-        tmp_path, allowed_hosts=[f"127.0.0.1:{site.port}"], secrets=["sk-provider-key"]
+        memory_files(), allowed_hosts=[f"127.0.0.1:{site.port}"], secrets=["sk-provider-key"]
     )
     toolbox = Toolbox(settings, Vault())
     told = await called(

@@ -5,6 +5,7 @@ from aiohttp import web
 from executor_testkit.sites import Vault
 
 from common.contracts.crew import ToolSnapshot
+from devkit.stores.files import memory_files
 from executor.tools.built_in import web_search as search
 from executor.tools.built_in_tool import ToolSettings
 from executor.tools.call import Call
@@ -33,7 +34,7 @@ async def test_search_providers_are_asked_with_their_key(
     assert "key" in str(site.asked[0]["headers"])
 
 
-async def test_a_search_without_a_network_is_a_result_in_time(tmp_path, monkeypatch):
+async def test_a_search_without_a_network_is_a_result_in_time(monkeypatch):
     def hang(_query, _most):
         import time
 
@@ -42,7 +43,7 @@ async def test_a_search_without_a_network_is_a_result_in_time(tmp_path, monkeypa
 
     monkeypatch.setattr(search, "_ask_ddgs", hang)
     monkeypatch.setattr(search, "_PATIENCE", 0.05)
-    toolbox = Toolbox(ToolSettings(tmp_path), Vault())
+    toolbox = Toolbox(ToolSettings(memory_files()), Vault())
     text = await toolbox.tool(ToolSnapshot(name="web_search")).call({"query": "tea"}, CALL)
     assert text.startswith("Error: no search engine answered within 0.05 s")
     await toolbox.close()

@@ -12,7 +12,7 @@ async def test_making_the_engine_does_not_hold_up_the_event_loop(monkeypatch):
     going_on = threading.Event()
     parts = ("engine", "models", "toolbox")
     monkeypatch.setattr(LateEngine, "_make", lambda _: parts if going_on.wait(60) else None)
-    engine = LateEngine(None, None, None, None, None)
+    engine = LateEngine(None, None, None, None, None, None)
     warming_up = asyncio.create_task(asyncio.to_thread(engine._get_parts))
     getting = asyncio.create_task(engine.get())
     await asyncio.sleep(0.05)
@@ -26,7 +26,7 @@ def test_what_is_imported_is_no_longer_looked_through_for_garbage(monkeypatch):
     monkeypatch.setattr(LateEngine, "_make", lambda _: parts)
     gc.unfreeze()
     try:
-        LateEngine(None, None, None, None, None).warm_up()
+        LateEngine(None, None, None, None, None, None).warm_up()
         assert gc.get_freeze_count() > 10_000
     finally:
         gc.unfreeze()

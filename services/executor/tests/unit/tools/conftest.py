@@ -1,4 +1,4 @@
-"""Tools without a network: a toolbox over a temporary folder."""
+"""Tools without a network: a toolbox over files in memory."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from devkit.stores.files import memory_files
 from executor.tools.built_in_tool import ToolSettings
 from executor.tools.call import Call
 from executor.tools.toolbox import Toolbox
@@ -35,19 +36,17 @@ def vault() -> Vault:
 
 
 @pytest.fixture
-def folder(tmp_path):
-    (tmp_path / "ws_1").mkdir()
-    (tmp_path / "ws_2").mkdir()
-    return tmp_path
+def files():
+    return memory_files()
 
 
 @pytest.fixture
-async def shop(folder, vault):
+async def shop(files, vault):
     """Return a maker of toolboxes that closes them at the end."""
     made = []
 
     def make(**settings):
-        made.append(Toolbox(ToolSettings(folder, **settings), vault))
+        made.append(Toolbox(ToolSettings(files, **settings), vault))
         return made[-1]
 
     yield SimpleNamespace(toolbox=make)

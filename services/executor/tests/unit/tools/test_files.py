@@ -1,18 +1,22 @@
-"""The file reader: what is in the workspace's folder, and nothing else."""
+"""The file reader and the file writer: what is in the workspace's files, and nothing else.
+
+Covers: executor.tools.artifacts, executor.tools.built_in.file_reader, executor.tools.built_in.file_writer
+"""
 
 import contextlib
 import io
-import os
-import stat
 import struct
 import time
 import zlib
-from pathlib import Path
 
 import pytest
+from executor_testkit.files import kept
 
+from common.contracts.crew import ToolSnapshot
+from executor.tools import texts
 from executor.tools.built_in.file_reader import FileReader
 from executor.tools.call import Call
+from executor.tools.documents import document_text
 from executor.tools.pdf import pdf_text
 from executor.tools.tool import ToolFault
 
@@ -38,87 +42,20 @@ from executor.tools.tool import ToolFault
         ("sub/deep/x.md", b"# x", "# x"),
         ("wide.txt", "Gr\u00f6\u00dfe".encode("utf-32"), "Gr\u00f6\u00dfe"),
         ("mail.txt", "日本語です".encode("iso2022_jp"), "日本語です"),
-        ("empty.txt", b"", "empty.txt is empty."),
     ],
 )
-def test_it_reads_text(folder, name, content, text):
-    file = folder / "ws_1" / name
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(content)
-    assert FileReader(folder).read("ws_1", name) == text
+def test_it_reads_text(name, content, text):
+    assert read(name, content) == text
 
 
-def test_it_reads_pdf(folder):
-    (folder / "ws_1" / "p.pdf").write_bytes(pdf("Tea sells"))
-    assert "Tea sells" in FileReader(folder).read("ws_1", "p.pdf")
+def test_it_reads_pdf():
+    assert "Tea sells" in read("p.pdf", pdf("Tea sells"))
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "../ws_2/secret.txt",
-        "..",
-        ".",
-        "",
-        "/etc/passwd",
-        "a/../../ws_2/secret.txt",
-        "..\\ws_2\\secret.txt",
-        "link.txt",
-        "linked/secret.txt",
-        "linked",
-        "pipe",
-        "missing.txt",
-        "a.txt/x",
-        "nul\0.txt",
-        "x" * 900,
-        "binary.bin",
-        "broken.pdf",
-        "large.txt",
-    ],
-)
-def test_it_reads_nothing_else(folder, path):
-    mine, other = folder / "ws_1", folder / "ws_2"
-    (other / "secret.txt").write_text("SECRET")
-    (mine / "a.txt").write_text("a")
-    (mine / "link.txt").symlink_to(other / "secret.txt")
-    (mine / "linked").symlink_to(other)
-    os.mkfifo(mine / "pipe")
-    (mine / "binary.bin").write_bytes(b"a\0b")
-    (mine / "broken.pdf").write_bytes(b"%PDF-1.4 broken")
-    with (mine / "large.txt").open("wb") as large:
-        large.truncate(11 * 1024 * 1024)
-    with pytest.raises(ToolFault):
-        FileReader(folder).read("ws_1", path)
-
-
-@pytest.mark.parametrize(
-    ("path", "reason"),
-    [
-        ("d", "d is a folder"),
-        ("d/..", "inside the workspace"),
-        ("pipe", "pipe is not a file"),
-        ("socket", "cannot be opened"),
-        ("link", "cannot be opened"),
-        ("a.txt/x", "cannot be opened"),
-        ("d/missing", "no file"),
-        ("large.txt", "larger than"),
-        ("a.txt", None),
-    ],
-)
-def test_no_way_of_reading_keeps_a_descriptor(folder, path, reason):
-    mine = folder / "ws_1"
-    (mine / "d").mkdir()
-    (mine / "a.txt").write_text("a")
-    (mine / "link").symlink_to("/dev/zero")
-    os.mkfifo(mine / "pipe")
-    os.mknod(mine / "socket", 0o600 | stat.S_IFSOCK)
-    with (mine / "large.txt").open("wb") as large:
-        large.truncate(11 * 1024 * 1024)
-    before = descriptors()
-    for _ in range(20):
-        with pytest.raises(ToolFault, match=reason) if reason else contextlib.nullcontext():
-            FileReader(folder).read("ws_1", path)
-    assert descriptors() == before
+def read(name, raw, offset=0):
+    """Return what the tool says of a file with these bytes."""
+    found = document_text(name, raw)
+    return texts.window(found.text, offset, found.note)
 
 
 @pytest.mark.parametrize(
@@ -142,11 +79,8 @@ def test_no_way_of_reading_keeps_a_descriptor(folder, path, reason):
         ),
     ],
 )
-def test_an_encoding_is_guessed_and_the_guess_said(folder, codec, name, text):
-    (folder / "ws_1" / "old.txt").write_bytes(text.encode(codec))
-    assert (
-        FileReader(folder).read("ws_1", "old.txt") == f"{text}\n… (its encoding is a guess: {name})"
-    )
+def test_an_encoding_is_guessed_and_the_guess_said(codec, name, text):
+    assert read("old.txt", text.encode(codec)) == f"{text}\n… (its encoding is a guess: {name})"
 
 
 @pytest.mark.parametrize("codec", ["utf-16-le", "utf-16-be"])
@@ -161,9 +95,8 @@ def test_an_encoding_is_guessed_and_the_guess_said(folder, codec, name, text):
         "Αυτό είναι ένα κείμενο.",
     ],
 )
-def test_utf_16_needs_no_mark(folder, codec, text):
-    (folder / "ws_1" / "bare.txt").write_bytes(text.encode(codec))
-    assert FileReader(folder).read("ws_1", "bare.txt").startswith(text)
+def test_utf_16_needs_no_mark(codec, text):
+    assert read("bare.txt", text.encode(codec)).startswith(text)
 
 
 @pytest.mark.parametrize(
@@ -178,31 +111,31 @@ def test_utf_16_needs_no_mark(folder, codec, text):
         ("cp949", "이것은 한국어 문장입니다. 시험입니다."),
     ],
 )
-def test_guesses_are_right(folder, codec, text):
-    (folder / "ws_1" / "old.txt").write_bytes((text * 3).encode(codec))
-    assert FileReader(folder).read("ws_1", "old.txt").startswith(text * 3)
+def test_guesses_are_right(codec, text):
+    assert read("old.txt", (text * 3).encode(codec)).startswith(text * 3)
 
 
 @pytest.mark.parametrize("pattern", ["<500H", "<500h", "<500I", ">500H"])
-def test_numbers_are_no_text(folder, pattern):
+def test_numbers_are_no_text(pattern):
     numbers = [(n * 7919) % (300 if "I" in pattern else 3000) for n in range(500)]
-    (folder / "ws_1" / "n.bin").write_bytes(struct.pack(pattern, *numbers))
     with pytest.raises(ToolFault, match="binary data"):
-        FileReader(folder).read("ws_1", "n.bin")
+        read("n.bin", struct.pack(pattern, *numbers))
 
 
-def test_a_long_file_is_read_on(folder):
+async def test_a_long_file_is_read_on(files, call):
     text = "".join(f"line {n}\n" for n in range(40_000))
-    (folder / "ws_1" / "long.txt").write_text(text)
-    read, offset = "", 0
+    await kept(files, "long.txt", text.encode())
+    reader, read, offset = FileReader(files), "", 0
     while True:
-        part, _, told = FileReader(folder).read("ws_1", "long.txt", offset).rpartition("\n… (")
+        found = await reader.run({"path": "long.txt", "offset": offset}, call)
+        part, _, told = found.rpartition("\n… (")
         read, offset = read + part, offset + len(part)
         if "read on" not in told:
             break
         assert f"of {len(text)}; call again with offset {offset} to read on" in told
     assert read == text
-    assert "nothing after" in FileReader(folder).read("ws_1", "long.txt", len(text) + 1)
+    beyond = await reader.run({"path": "long.txt", "offset": len(text) + 1}, call)
+    assert "nothing after" in beyond
 
 
 @pytest.mark.parametrize(
@@ -214,34 +147,61 @@ def test_a_long_file_is_read_on(folder):
         (bytes(range(256)), "binary data"),
     ],
 )
-def test_what_is_no_text_is_named(folder, raw, what):
-    (folder / "ws_1" / "b").write_bytes(raw)
+def test_what_is_no_text_is_named(raw, what):
     with pytest.raises(ToolFault, match=what):
-        FileReader(folder).read("ws_1", "b")
+        read("b", raw)
 
 
-def descriptors() -> int:
-    """Return how many files this process has open."""
-    places = [Path("/proc/self/fd"), Path("/dev/fd")]
-    return len(list(next(place for place in places if place.is_dir()).iterdir()))
-
-
-@pytest.mark.parametrize("workspace", ["../ws_2", "..", "", "ws_9", "ws_2/..", "/etc"])
-def test_a_workspace_is_one_folder(folder, workspace):
-    (folder / "ws_2" / "secret.txt").write_text("SECRET")
-    with pytest.raises(ToolFault):
-        FileReader(folder).read(workspace, "secret.txt")
-
-
-async def test_the_tool_reads_for_the_calls_workspace(folder, shop):
-    from common.contracts.crew import ToolSnapshot
-
-    (folder / "ws_1" / "a.txt").write_text("mine")
-    (folder / "ws_2" / "a.txt").write_text("theirs")
+async def test_the_tool_reads_the_files_of_the_calls_workspace(files, shop):
+    mine = await kept(files, "a.txt", b"mine")
+    await kept(files, "a.txt", b"theirs", "ws_2")
     tool = shop.toolbox().tool(ToolSnapshot(name="file_reader"))
-    assert await tool.call({"path": "a.txt"}, Call("ws_2", "job_1", "task_1", 1)) == "theirs"
-    missing = await tool.call({"path": "b.txt"}, Call("ws_1", "job_1", "task_1", 1))
-    assert missing == "Error: there is no file b.txt in the workspace's folder."
+    other = Call("ws_2", "job_1", "task_1", 1)
+    assert await tool.call({"path": "a.txt"}, other) == "theirs"
+    for path in ("b.txt", "../ws_1/a.txt", "/etc/passwd", mine.file_id, "nul\0.txt"):
+        told = await tool.call({"path": path}, other)
+        assert told == f"Error: there is no file {path} in the workspace."
+
+
+async def test_a_file_that_the_job_was_given_comes_before_others_of_its_name(files, call):
+    given = await kept(files, "a.txt", b"given")
+    await kept(files, "a.txt", b"newer")
+    call.files["a.txt"] = given.file_id
+    assert await FileReader(files).run({"path": "a.txt"}, call) == "given"
+    with pytest.raises(ToolFault, match="was given: a"):
+        await FileReader(files).run({"path": "b.txt"}, call)
+    await files.delete("ws_1", given.file_id)
+    with pytest.raises(ToolFault, match="no file"):
+        await FileReader(files).run({"path": "a.txt"}, call)
+
+
+async def test_what_is_too_large_or_empty_is_said(files, call):
+    await kept(files, "empty.txt", b"")
+    assert await FileReader(files).run({"path": "empty.txt"}, call) == "empty.txt is empty."
+    await kept(files, "large.txt", b"x" * 20_000_001)
+    with pytest.raises(ToolFault, match="larger than 20 MB"):
+        await FileReader(files).run({"path": "large.txt"}, call)
+
+
+async def test_what_is_written_is_an_artifact_of_the_job_once(files, shop, call):
+    tool = shop.toolbox().tool(ToolSnapshot(name="file_writer"))
+    told = await tool.call({"name": "out/r.md", "content": "# Tea"}, call)
+    (file,) = call.kept
+    assert told == f"Wrote out/r.md (5 bytes); its id is {file.file_id}."
+    assert (file.kind, file.media_type, file.origin.job_id) == (
+        "artifact",
+        "text/markdown",
+        "job_1",
+    )
+    again = Call("ws_1", "job_1", "task_1", 3)
+    assert await tool.call({"name": "out/r.md", "content": "# Tea"}, again) == told
+    assert again.kept == [file]
+    assert (await files.page("ws_1", limit=9)).total == 1
+    assert await FileReader(files).run({"path": "out/r.md"}, call) == "# Tea"
+    other = Call("ws_1", "job_2", "task_1", 3)
+    with pytest.raises(ToolFault, match="no file"):
+        await FileReader(files).run({"path": "out/r.md"}, other)
+    assert "cannot be called" in await tool.call({"name": "../r.md", "content": "x"}, other)
 
 
 @pytest.mark.parametrize("megabytes", [0.5, 20])

@@ -1,6 +1,6 @@
 """Whatever is said to a tool or about one, no event loop is held over it.
 
-To add a place: put an `async` function of the toolbox, the folder and the call into `PLACES`.
+To add a place: put an `async` function of the toolbox, the files and the call into `PLACES`.
 
 Covers: executor.tools.texts, executor.tools.wide
 """
@@ -10,6 +10,7 @@ import math
 import zlib
 
 import pytest
+from executor_testkit.files import kept
 
 from common.contracts.crew import ToolSnapshot
 from common.schemas.checking import schema_fault
@@ -20,7 +21,6 @@ from executor.tools.arguments import fit_arguments
 from executor.tools.built_in.web_fetch import WebFetch
 from executor.tools.custom import CustomTool
 from executor.tools.network import Incoming
-from executor.tools.spec import FailedResult
 from executor.tools.tool import ToolFault
 
 D1 = {
@@ -32,7 +32,7 @@ BIG = 400_000
 
 
 def calculating(expression):
-    async def place(box, _folder, call):
+    async def place(box, _files, call):
         tool = box.tool(ToolSnapshot(name="calculator"))
         await tool.call({"expression": expression}, call)
 
@@ -40,8 +40,8 @@ def calculating(expression):
 
 
 def reading(raw, path="x"):
-    async def place(box, folder, call):
-        (folder / "ws_1" / "x").write_bytes(raw)
+    async def place(box, files, call):
+        await kept(files, "x", raw)
         tool = box.tool(ToolSnapshot(name="file_reader"))
         told = await tool.call({"path": path, "offset": 7}, call)
         assert len(told) < 30_000
@@ -61,7 +61,7 @@ def calling(raw):
         headers={f"X-Key-{number}": f'%"<{number}>' + "%00" * 60 for number in range(30)},
     )
 
-    async def place(_box, _folder, call):
+    async def place(_box, _files, call):
         await CustomTool(snapshot, Client(), None).run({}, call)
 
     return place
@@ -72,7 +72,7 @@ def fetching(raw, kind="text/html", charset=""):
         async def send(self, _request):
             return Incoming(200, kind, charset, raw, cut=False)
 
-    async def place(_box, _folder, call):
+    async def place(_box, _files, call):
         with contextlib.suppress(ToolFault):
             await WebFetch(Client()).run({"url": "https://h"}, call)
 
@@ -80,14 +80,14 @@ def fetching(raw, kind="text/html", charset=""):
 
 
 def fitting(schema, arguments):
-    async def place(_box, _folder, _call):
+    async def place(_box, _files, _call):
         await fit_arguments(schema, arguments)
 
     return place
 
 
 def saving(schema):
-    async def place(_box, _folder, _call):
+    async def place(_box, _files, _call):
         await beside_the_loop(lambda: schema_fault(schema))
 
     return place
@@ -100,7 +100,7 @@ PLACES = {
     "many signs": calculating("-" * 498 + "1"),
     "long products": calculating("*".join(["9" * 40] * 12)),
     "many functions": calculating("max(" * 80 + "1" + ")" * 80),
-    "a folder": reading(b"", path="."),
+    "no file": reading(b"", path="."),
     "zeros": reading(bytes(BIG)),
     "an unknown encoding": reading(bytes(range(128, 256)) * (BIG // 128)),
     "russian": reading("Привет всем. ".encode("cp1251") * (BIG // 13)),
@@ -128,19 +128,12 @@ PLACES = {
 
 
 @pytest.mark.parametrize("place", PLACES.values(), ids=PLACES)
-async def test_no_value_holds_the_loop(shop, folder, call, place):
+async def test_no_value_holds_the_loop(shop, files, call, place):
     box = shop.toolbox()
     box.warm_up()
-    await calculating("1+1")(box, folder, call)
-    await reading(b"tea")(box, folder, call)
+    await calculating("1+1")(box, files, call)
+    await reading(b"tea")(box, files, call)
     await schema_complaint({"pattern": "a"}, "a")
     # What else runs on this machine may keep a thread from handing the interpreter back in time.
     async with loop_lag(starved=math.inf):
-        await place(box, folder, call)
-
-
-async def test_a_folder_is_said_to_be_one(shop, folder, call):
-    (folder / "ws_1" / "d").mkdir()
-    told = await shop.toolbox().tool(ToolSnapshot(name="file_reader")).call({"path": "d"}, call)
-    assert isinstance(told, FailedResult)
-    assert "d is a folder" in told
+        await place(box, files, call)

@@ -3,6 +3,8 @@
 import re
 from dataclasses import dataclass
 
+from common.contracts.uploads import FILES
+
 _PREFIXES = ("/api/v1/", "/v1/")
 _SERVICES = {
     "auth": "auth",
@@ -13,6 +15,7 @@ _SERVICES = {
     "tools": "crews",
     "memory": "crews",
     "executions": "executor",
+    "files": "executor",
     "questions": "executor",
     "analytics": "executor",
     "models": "executor",
@@ -51,6 +54,8 @@ class Target:
     """If there is a token, it is checked all the same."""
     streamed: bool = False
     """The answer has no end of its own (server-sent events)."""
+    upload: bool = False
+    """The body is a file, which may be large."""
 
 
 def clean(raw_path: bytes) -> str | None:
@@ -101,6 +106,8 @@ def route(method: str, path: str) -> Target | None:
         return Target("events", inner, streamed=True)
     if inner.startswith(_KEPT_BY_CREWS):
         service = "crews"
+    if inner == FILES and method == "POST":
+        return Target(service, inner, upload=True)
     return Target(service, inner, open=inner in _OPEN, token_checked=inner in _EITHER)
 
 

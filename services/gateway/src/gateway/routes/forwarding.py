@@ -21,16 +21,21 @@ _WHOLE = 65_536
 
 
 class Forwarder:
-    """Forwards requests to services. `methods` returns the methods that the API has for a path."""
+    """Forwards requests to services. `methods` returns the methods that the API has for a path.
+
+    A body has at most `max_body` bytes, one with a file `max_upload`.
+    """
 
     def __init__(
         self,
         upstreams: Mapping[str, Upstream],
         max_body: int,
         methods: Callable[[str], Sequence[str]],
+        max_upload: int | None = None,
     ) -> None:
         self._upstreams = upstreams
         self._max_body = max_body
+        self._max_upload = max_body if max_upload is None else max_upload
         self._methods = methods
 
     async def forward(self, visit: Visit, target: Target, receive: Receive, send: Send) -> None:
@@ -38,7 +43,8 @@ class Forwarder:
 
         Raises a `KasalError` while nothing has been answered, and `ClientGone`.
         """
-        body = self._body(visit, receive)
+        most = self._max_upload if target.upload else self._max_body
+        body = _body(visit, receive, most)
         data: bytes | AsyncIterator[bytes] | None = None
         if body is not None:
             length = visit.header(b"content-length")
@@ -71,7 +77,7 @@ class Forwarder:
         if body is not None and body.gone:
             return ClientGone()
         if body is not None and body.too_large:
-            return self._too_large()
+            return _too_large(body.largest)
         log.warning(
             "a service cannot be reached",
             upstream=target.service,
@@ -80,17 +86,6 @@ class Forwarder:
             reason=cause_text(fault.__cause__),
         )
         return fault
-
-    def _body(self, visit: Visit, receive: Receive) -> RequestBody | None:
-        length = visit.header(b"content-length")
-        if length:
-            if int(length) > self._max_body:
-                raise self._too_large()
-            return RequestBody(receive, self._max_body) if length != "0" else None
-        return RequestBody(receive, self._max_body) if visit.header(b"transfer-encoding") else None
-
-    def _too_large(self) -> PayloadTooLarge:
-        return PayloadTooLarge(f"The body is larger than {self._max_body} bytes.")
 
     async def _send_on(
         self,
@@ -136,3 +131,16 @@ class Forwarder:
             while part := await answer.read_part():
                 await send({"type": "http.response.body", "body": part, "more_body": True})
             await send({"type": "http.response.body"})
+
+
+def _body(visit: Visit, receive: Receive, most: int) -> RequestBody | None:
+    length = visit.header(b"content-length")
+    if length:
+        if int(length) > most:
+            raise _too_large(most)
+        return RequestBody(receive, most) if length != "0" else None
+    return RequestBody(receive, most) if visit.header(b"transfer-encoding") else None
+
+
+def _too_large(most: int) -> PayloadTooLarge:
+    return PayloadTooLarge(f"The body is larger than {most} bytes.")

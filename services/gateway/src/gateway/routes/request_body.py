@@ -20,7 +20,7 @@ class RequestBody:
 
     def __init__(self, receive: Receive, largest: int) -> None:
         self._receive = receive
-        self._largest = largest
+        self.largest = largest
         self.taken = 0
         self.complete = False
         self.gone = False
@@ -34,9 +34,9 @@ class RequestBody:
         part: bytes = message.get("body", b"")
         self.complete = not message.get("more_body", False)
         self.taken += len(part)
-        if self.taken > self._largest:
+        if self.taken > self.largest:
             self.too_large = True
-            raise PayloadTooLarge(f"The body is larger than {self._largest} bytes.")
+            raise PayloadTooLarge(f"The body is larger than {self.largest} bytes.")
         return part
 
     async def whole(self) -> bytes:

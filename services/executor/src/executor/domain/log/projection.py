@@ -1,13 +1,14 @@
 """The state of a job: a fold over its events and nothing else."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET
+from msgspec import UNSET, UnsetType
 
 from common.contracts.events import (
+    Artifact,
     EventBody,
     EventType,
     ExecutionComplete,
@@ -26,6 +27,7 @@ from common.contracts.events import (
     TaskSkipped,
     TaskStart,
     TerminalBody,
+    ToolResult,
 )
 from common.contracts.ids import item_id
 from executor.domain.log.events import LogEntry
@@ -45,6 +47,8 @@ _STATUS_AFTER = {
 _CLAIMS = {EventType.EXECUTION_START, EventType.EXECUTION_RESUMED, EventType.EXECUTION_FORKED}
 """After these, every answer has been read or will be."""
 _NOTHING_USED = ModelUsage(requests=0)
+MOST_ARTIFACTS = 100
+"""How many artifacts a job shows by itself; a list of its own has all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,7 @@ class State:
 
     `questions` are those that people were asked, oldest first. `unread` says that one was answered and
     no run has begun since: the job then does not wait, whatever else it asks. `ends` are the tasks whose outputs
-    no other has read; empty if it is only the last one.
+    no other has read; empty if it is only the last one. `artifacts` are the first files that its calls have made.
     """
 
     progress: int = 0
@@ -81,6 +85,7 @@ class State:
     questions: tuple[QuestionPlace, ...] = ()
     unread: bool = False
     ends: tuple[str, ...] = ()
+    artifacts: tuple[Artifact, ...] = ()
 
     @property
     def outputs(self) -> dict[str, Any]:
@@ -157,9 +162,16 @@ def _apply(state: State, entry: LogEntry) -> State:  # noqa: C901 - a case for e
             state = _apply_answer(state, answer, entry.seq)
         case TerminalBody() as ending:
             state = _apply_end(state, ending, entry.timestamp)
-        case _:  # matters only to a run's history, or was written by a newer version
-            pass
+        case other:  # matters only to a run's history, or was written by a newer version
+            made = other.artifacts if isinstance(other, ToolResult) else UNSET
+            state = state if isinstance(made, UnsetType) else _apply_artifacts(state, made)
     return state
+
+
+def _apply_artifacts(state: State, made: Sequence[Artifact]) -> State:
+    known = {one.file_id for one in state.artifacts}
+    new = [one for one in made if one.file_id not in known]
+    return replace(state, artifacts=(*state.artifacts, *new)[:MOST_ARTIFACTS])
 
 
 def _apply_progress(state: State, update: ProgressUpdate) -> State:

@@ -1,0 +1,135 @@
+"""An upload as it arrives: the bytes of a file, raw or as the one part of a form, never held as a whole."""
+
+from collections.abc import AsyncIterator
+from email.message import Message
+from typing import Any
+
+from starlette.requests import Request
+
+from common.errors import InvalidRequest
+from executor.domain.files.file import clean_name
+from executor.routes.forms import FormReader
+
+_ADVICE = (
+    'send the file as the one part of a multipart/form-data body (curl -F "file=@sales.csv"), or its bytes '
+    'as the body, with the header Content-Disposition: attachment; filename="sales.csv"'
+)
+_NO_FILE = "there is no file in the body"
+
+
+class Upload:
+    """The file in a request: its name and media type, as far as they are known, and its bytes."""
+
+    def __init__(self, request: Request) -> None:
+        self._request = request
+        self._kind = request.headers.get("content-type", "")
+        self._form: FormReader | None = None
+        if self._kind.partition(";")[0].strip().lower() == "multipart/form-data":
+            self._form = FormReader(_parameter(self._kind, "boundary"))
+        self.media_type = "" if self._form else self._kind
+        self.name = ""
+
+    @property
+    def expected(self) -> int | None:
+        """The bytes of the body; those of a file in a form are somewhat fewer."""
+        length = self._request.headers.get("content-length", "")
+        return int(length) if length.isdigit() else None
+
+    async def open(self) -> AsyncIterator[bytes]:
+        """Read up to the file's name, and return the file's bytes. Raises `InvalidRequest`."""
+        if self._form is None:
+            self.name = _name_in(self._request.headers.get("content-disposition", ""))
+            return self._request.stream()
+        parts = self._file_in(self._form)
+        await anext(parts, b"")  # the part's head, which has the name
+        return parts
+
+    async def _file_in(self, form: FormReader) -> AsyncIterator[bytes]:
+        async for chunk in self._request.stream():
+            for piece in form.feed(chunk):
+                if piece.head is not None:
+                    self._take_head(piece.head)
+                yield piece.data
+        form.end()
+        if not self.name:
+            raise _refusal(_NO_FILE)
+
+    def _take_head(self, head: dict[str, str]) -> None:
+        disposition = head.get("content-disposition", "")
+        if self.name:
+            raise _refusal("the form has more than one part")
+        if _file_name(disposition) is None:
+            raise _refusal("a part of the form is not a file")
+        self.name = _name_in(disposition)
+        self.media_type = head.get("content-type", "")
+
+
+def _name_in(disposition: str) -> str:
+    name = _file_name(disposition)
+    if name is None:
+        raise _refusal("the file has no name" if disposition else _NO_FILE, "Content-Disposition")
+    return clean_name(name, "filename")
+
+
+def _file_name(disposition: str) -> str | None:
+    """Return the `filename` of a Content-Disposition, `filename*` first (RFC 6266, RFC 7578)."""
+    name = _message(disposition, "Content-Disposition").get_filename()
+    return _as_utf8(name) if name else None
+
+
+def _parameter(value: str, name: str) -> str:
+    found = _message(value, "Content-Type").get_param(name)
+    return found if isinstance(found, str) else ""
+
+
+def _message(value: str, name: str) -> Message:
+    message = Message()
+    message[name] = value.replace("\r", " ").replace("\n", " ")
+    return message
+
+
+def _as_utf8(name: str) -> str:
+    """Return a name whose header was read as Latin-1, but is written in UTF-8, as browsers do."""
+    try:
+        return name.encode("latin-1").decode()
+    except UnicodeError:
+        return name
+
+
+def _refusal(reason: str, field: str = "body") -> InvalidRequest:
+    return InvalidRequest(
+        f"No file was kept, since {reason}: {_ADVICE}.", field=field, reason=reason
+    )
+
+
+_EXAMPLE = "name,n\ntea,1\n"
+DOCUMENTED: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "multipart/form-data": {
+                "example": {"file": _EXAMPLE},
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {
+                            "type": "string",
+                            "format": "binary",
+                            "description": "The file, with its name; the form has no other part",
+                        }
+                    },
+                },
+            },
+            "application/octet-stream": {
+                "example": _EXAMPLE,
+                "schema": {
+                    "type": "string",
+                    "format": "binary",
+                    "description": "The file's bytes, of any media type; `Content-Disposition` has the name",
+                },
+            },
+        },
+    },
+}
+"""The body of an upload, for the API's document."""
