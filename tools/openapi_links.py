@@ -12,6 +12,7 @@ CREATORS = {
     "start_execution": ("job_id", "job_id"),
     "register_tool": ("tool_id", "tool_id"),
     "upload_file": ("file_id", "file_id"),
+    "register_server": ("server_id", "server_id"),
     "create_api_key": ("id", "key_id"),
     "add_member": ("id", "invitation_id"),
     "invite": ("id", "invitation_id"),

@@ -44,7 +44,7 @@ _TOPICS = {
     "Models and tools": " ".join(
         [
             *(one.name for provider in model_providers().values() for one in provider.settings),
-            "model_fallback model_patience tavily_api_key brave_api_key tool_allowed_hosts",
+            "model_fallback model_patience tavily_api_key brave_api_key tool_allowed_hosts mcp_stdio",
         ]
     ),
     "Users and tokens": (
@@ -56,7 +56,7 @@ _TOPICS = {
         "refused_token_limit handshake_limit upstream_timeout upstream_connections"
     ),
     "Running jobs": (
-        "max_file_mb workspace_files_mb workspace_files crew_limit tool_limit endpoint_limit memory_key_limit queue_limit workspace_storage_mb worker_slots worker_reserve workers batch_linger for_each_limit max_lost_claims lease_beat lease_silence store_patience drain_seconds shutdown_grace"
+        "max_file_mb workspace_files_mb workspace_files crew_limit tool_limit endpoint_limit mcp_server_limit memory_key_limit queue_limit workspace_storage_mb worker_slots worker_reserve workers batch_linger for_each_limit max_lost_claims lease_beat lease_silence store_patience drain_seconds shutdown_grace"
     ),
     "Live events": (
         "allowed_origins socket_limit workspace_socket_limit subscription_limit client_frame_bytes "

@@ -144,6 +144,11 @@ class OneCrew:
     ) -> Mapping[str, Any]:
         return {}
 
+    async def server_credentials(
+        self, workspace_id: str, server_id: str, target: str
+    ) -> Mapping[str, Any]:
+        return {}
+
 
 class Ends:
     """Learns from the bus when jobs end, with `answer` in their results."""

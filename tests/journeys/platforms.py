@@ -16,10 +16,15 @@ from kasal_platform.config import Settings
 from kasal_platform.local.program import free_port
 from kasal_platform.stack import Stack, stack_in
 
+MCP_PORT = free_port()
+"""Where the journeys have a server for MCP."""
 SETTINGS = {
     "KASAL_OPEN_ROUTE_LIMIT": "100000",
     "KASAL_PLAN_CHANGES": "true",
     "KASAL_SANDBOX_TOKEN": "SANDBOX_TOKEN",
+    "KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{MCP_PORT}",
+    "KASAL_MCP_STDIO": "mcp-server-time *",
+    "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
 }
 
 

@@ -100,6 +100,21 @@ class BusSettings(CommonSettings):
     """RabbitMQ."""
 
 
+class ToolHostSettings(CommonSettings):
+    """What tools may reach: the same for crews, which asks MCP servers for their tools, and the executor."""
+
+    tool_allowed_hosts: str = ""
+    """Hosts, separated by commas, at which tools, MCP servers and workspaces' own models may be though they are
+    private."""
+    mcp_stdio: str = ""
+    """Command lines, separated by semicolons, that workspaces may have started as MCP servers; one that ends in
+    ` *` allows any further arguments. By default there are none."""
+
+    def allowed_hosts(self) -> list[str]:
+        """Return `tool_allowed_hosts` one by one."""
+        return [host.strip() for host in self.tool_allowed_hosts.split(",") if host.strip()]
+
+
 class RedisSettings(CommonSettings):
     redis_url: BackendUrl = Field(pattern=r"^(rediss?|unix|memory)://")
     """Redis."""

@@ -22,6 +22,8 @@ BOUNDED: Mapping[str, str] = {
     "auth: find api_keys(revoked_at, workspace_id)": "key_cabinet.MOST_KEYS, and those revoked in a day",
     "crews: find crews(workspace_id)": _COUNTED,
     "crews: find tools(workspace_id)": "KASAL_TOOL_LIMIT",
+    "crews: find mcp_servers(workspace_id)": "KASAL_MCP_SERVER_LIMIT",
+    "crews: find mcp_servers(name, workspace_id)": "KASAL_MCP_SERVER_LIMIT",
     **{
         f"{service}: update {collection}({fields})": _EXPIRED
         for service, collection in (
@@ -31,6 +33,7 @@ BOUNDED: Mapping[str, str] = {
             ("crews", "crews"),
             ("crews", "tools"),
             ("executor", "files"),
+            ("crews", "mcp_servers"),
         )
         for fields in ("idempotency, idempotency.until", "idempotency.until")
     },

@@ -12,6 +12,7 @@ from common.client import ServiceClient
 from common.contracts.models import PROVIDERS
 from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
+from common.mcp.server import AllowedCommands
 from common.process.reaching import wait_for_backend
 from common.security import resealing
 from common.security.keys import RemoteKeys
@@ -29,20 +30,25 @@ from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import CrewEditor
 from crews.domain.demo_crew import DemoCrew
 from crews.domain.following import Following
+from crews.domain.mcp_catalog import McpCatalog
 from crews.domain.model_names import ModelNames
 from crews.domain.own_model_catalog import OwnModelCatalog
+from crews.domain.ports import ServerAsker
 from crews.domain.remembering import Remembering
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
 from crews.domain.tool_catalog import ToolCatalog
 from crews.domain.version_catalog import VersionCatalog
+from crews.domain.workspace_tools import WorkspaceTools
 from crews.messaging.consumers import Consumers
 from crews.models.price_list import PriceList
-from crews.routes import agents, crews, internal, memory, models, tasks, tools, versions
+from crews.peers.mcp_servers import McpServersOverTheNetwork
+from crews.routes import agents, crews, internal, mcp, memory, models, tasks, tools, versions
 from crews.routes.use_cases import CrewsUseCases
 from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
 from crews.store.lists import MongoLists
+from crews.store.mcp_servers import MongoMcpServers
 from crews.store.memories import MongoMemories
 from crews.store.migrations import SCHEMA
 from crews.store.own_models import MongoOwnModels
@@ -51,7 +57,7 @@ from crews.store.totals import MongoTotals
 from crews.store.versions import MongoVersions
 
 SERVICE = "crews"
-_ROUTED = (crews, versions, agents, tasks, tools, memory, models, internal)
+_ROUTED = (crews, versions, agents, tasks, mcp, tools, memory, models, internal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class _Stores:
     memories: MongoMemories
     tools: MongoCustomTools
     own_models: MongoOwnModels
+    servers: MongoMcpServers
 
 
 def _stores(crews_database: Database, settings: Settings) -> _Stores:
@@ -76,14 +83,19 @@ def _stores(crews_database: Database, settings: Settings) -> _Stores:
         memories=MongoMemories(crews_database, settings.memory_key_limit),
         tools=_custom_tools(crews_database, settings.secret_key, settings.tool_limit),
         own_models=_own_models(crews_database, settings.secret_key, settings.endpoint_limit),
+        servers=_mcp_servers(crews_database, settings.secret_key, settings.mcp_server_limit),
     )
 
 
-def _use_cases(stores: _Stores, remembering: Remembering, settings: Settings) -> CrewsUseCases:
+def _use_cases(
+    stores: _Stores, remembering: Remembering, settings: Settings, asker: ServerAsker
+) -> CrewsUseCases:
     models = ModelNames(PriceList(), _own_servers(settings))
-    editor = CrewEditor(stores.crews, stores.tools, models, stores.own_models)
+    named = WorkspaceTools(stores.tools, stores.servers)
+    editor = CrewEditor(stores.crews, named, models, stores.own_models)
     version_catalog = VersionCatalog(editor, stores.crews, stores.versions)
-    guard = OutgoingGuard(settings.tool_allowed_hosts.split(","))
+    guard = OutgoingGuard(settings.allowed_hosts())
+    commands = AllowedCommands.of(settings.mcp_stdio)
     return CrewsUseCases(
         crew_catalog=CrewCatalog(
             editor, stores.crews, stores.activities, stores.memories, stores.versions
@@ -91,14 +103,14 @@ def _use_cases(stores: _Stores, remembering: Remembering, settings: Settings) ->
         version_catalog=version_catalog,
         agent_catalog=AgentCatalog(editor, stores.crews),
         task_catalog=TaskCatalog(editor, stores.crews),
-        snapshots=Snapshots(
-            editor, version_catalog, stores.tools, stores.memories, stores.own_models
-        ),
+        snapshots=Snapshots(editor, version_catalog, named, stores.memories, stores.own_models),
         crews=stores.crews,
         lists=stores.lists,
         activities=stores.activities,
         tools=stores.tools,
-        tool_catalog=ToolCatalog(stores.tools, stores.crews),
+        tool_catalog=ToolCatalog(stores.tools, stores.crews, stores.servers),
+        mcp_servers=stores.servers,
+        mcp_catalog=McpCatalog(stores.servers, stores.tools, stores.crews, asker, commands),
         own_models=OwnModelCatalog(stores.own_models, guard.fault),
         remembering=remembering,
         keys=IdempotencyKeys(settings.secret_key),
@@ -126,7 +138,8 @@ def reseal() -> None:
 
 async def _reseal(crews_database: Database, secret_key: RotatingSecret) -> list[resealing.Resealed]:
     tools = await _custom_tools(crews_database, secret_key).reseal()
-    return [tools, await _own_models(crews_database, secret_key).reseal()]
+    servers = await _mcp_servers(crews_database, secret_key).reseal()
+    return [tools, servers, await _own_models(crews_database, secret_key).reseal()]
 
 
 def _custom_tools(
@@ -141,6 +154,17 @@ def _own_models(
     return MongoOwnModels(crews_database, Sealer(secret_key, "model-access"), limit)
 
 
+def _mcp_servers(
+    crews_database: Database, secret_key: RotatingSecret, limit: int = 50
+) -> MongoMcpServers:
+    return MongoMcpServers(crews_database, Sealer(secret_key, "mcp-credentials"), limit)
+
+
+def _asker(settings: Settings) -> McpServersOverTheNetwork:
+    guard = OutgoingGuard(settings.allowed_hosts())
+    return McpServersOverTheNetwork(guard, AllowedCommands.of(settings.mcp_stdio))
+
+
 def build_app(settings: Settings, backends: Backends) -> FastAPI:
     """Return the crews service; its connections open and close with its lifespan."""
     telemetry = Telemetry(SERVICE, settings.otlp_endpoint)
@@ -149,7 +173,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     bus = backends.bus(settings, telemetry)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     stores = _stores(crews_database, settings)
-    remembering = Remembering(stores.memories)
+    asker, remembering = _asker(settings), Remembering(stores.memories)
     consumers = Consumers(bus, Following(stores.activities), remembering, settings.batch_linger)
     begin = partial(prepare, crews_database, SCHEMA, migrating=settings.migrate_on_start)
 
@@ -159,8 +183,9 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
             opened.callback(telemetry.close)
             opened.push_async_callback(held.close)
             opened.push_async_callback(auth.close)
+            opened.push_async_callback(asker.close)
             await wait_for_backend("mongo", begin)
-            await opened.enter_async_context(sweeping(stores.crews, stores.tools))
+            await opened.enter_async_context(sweeping(stores.crews, stores.tools, stores.servers))
             opened.push_async_callback(bus.close)
             await bus.start()
             await consumers.start()
@@ -175,7 +200,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         needed={"mongo"},  # what runs send waits on the bus; nobody's request does
         verifier=TokenVerifier(RemoteKeys(auth)),
     )
-    app.state.use_cases = _use_cases(stores, remembering, settings)
+    app.state.use_cases = _use_cases(stores, remembering, settings, asker)
     app.state.demo = DemoCrew(app.state.use_cases.crew_catalog, stores.crews)
     app.state.telemetry = telemetry
     return app

@@ -4,10 +4,11 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from common.errors import Conflict
+from common.errors import Conflict, NotFound
 from common.idempotency.once import Receipt
 from crews.domain.activity import Activity
 from crews.domain.crew import Crew
+from crews.domain.mcp_servers import RegisteredServer
 from crews.domain.memory import Memory
 from crews.domain.own_models import AccessSecrets, OwnModelAccess
 from crews.domain.tool_names import tool_names
@@ -88,8 +89,11 @@ class CrewsInMemory(MemoryReceipts):
         return self.held.pop(crew.id, None) is not None
 
     async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
+        return await self.using_any(workspace_id, [tool], most)
+
+    async def using_any(self, workspace_id: str, tools: Sequence[str], most: int) -> Sequence[str]:
         mine = [crew for crew in self.held.values() if crew.workspace_id == workspace_id]
-        return [crew.id for crew in mine if tool in tool_names(crew)][:most]
+        return [crew.id for crew in mine if not tool_names(crew).isdisjoint(tools)][:most]
 
 
 class ActivitiesInMemory:
@@ -199,3 +203,61 @@ class OwnModelsInMemory:
 
     async def remove(self, workspace_id: str, kind: str, name: str) -> bool:
         return self.held.pop(f"{workspace_id}:{kind}:{name}", None) is not None
+
+
+class ServersInMemory(MemoryReceipts):
+    def __init__(self) -> None:
+        super().__init__()
+        self.held: dict[str, RegisteredServer] = {}
+        self.secrets: dict[str, Mapping[str, str]] = {}
+        self.races = 0
+        """So many replaces are still to find that another was faster."""
+
+    async def add(
+        self,
+        server: RegisteredServer,
+        credentials: Mapping[str, str] | None,
+        receipt: Receipt | None = None,
+    ) -> None:
+        self.check_free(receipt)
+        if await self.by_names(server.workspace_id, [server.name]):
+            raise Conflict("The name is taken.")
+        self.held[server.id] = server
+        self.secrets[server.id] = credentials or {}
+        self.keep(receipt)
+
+    async def find(self, workspace_id: str, server_id: str) -> RegisteredServer | None:
+        return next((s for s in await self.all(workspace_id) if s.id == server_id), None)
+
+    async def all(self, workspace_id: str) -> Sequence[RegisteredServer]:
+        return [server for server in self.held.values() if server.workspace_id == workspace_id]
+
+    async def by_names(self, workspace_id: str, names: Any) -> Sequence[RegisteredServer]:
+        return [server for server in await self.all(workspace_id) if server.name in names]
+
+    async def replace(
+        self,
+        before: RegisteredServer,
+        after: RegisteredServer,
+        credentials: Mapping[str, str] | None,
+        *,
+        keep: bool,
+    ) -> bool:
+        self.races -= 1
+        if self.races >= 0 or self.held[before.id].version != before.version:
+            return False
+        self.held[after.id] = after
+        if not keep:
+            self.secrets[after.id] = credentials or {}
+        return True
+
+    async def remove(self, workspace_id: str, server_id: str) -> bool:
+        return self.held.pop(server_id, None) is not None
+
+    async def credentials(
+        self, workspace_id: str, server_id: str
+    ) -> tuple[RegisteredServer, Mapping[str, str]]:
+        found = await self.find(workspace_id, server_id)
+        if found is None:
+            raise NotFound("There is no such server.")
+        return found, self.secrets[server_id]

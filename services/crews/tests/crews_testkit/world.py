@@ -7,6 +7,7 @@ from crews_testkit.stores import (
     CrewsInMemory,
     MemoriesInMemory,
     OwnModelsInMemory,
+    ServersInMemory,
     ToolsInMemory,
     VersionsInMemory,
 )
@@ -19,6 +20,7 @@ from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
 from crews.domain.version_catalog import VersionCatalog
+from crews.domain.workspace_tools import WorkspaceTools
 from crews.models.price_list import PriceList
 
 
@@ -31,14 +33,19 @@ class World:
     activities: ActivitiesInMemory = field(default_factory=ActivitiesInMemory)
     memories: MemoriesInMemory = field(default_factory=MemoriesInMemory)
     tools: ToolsInMemory = field(default_factory=ToolsInMemory)
+    servers: ServersInMemory = field(default_factory=ServersInMemory)
     own: OwnModelsInMemory = field(default_factory=OwnModelsInMemory)
 
     def __post_init__(self) -> None:
         self.crews = CrewsInMemory(self.versions)
 
     @property
+    def named(self) -> WorkspaceTools:
+        return WorkspaceTools(self.tools, self.servers)  # type: ignore[arg-type]
+
+    @property
     def editor(self) -> CrewEditor:
-        return CrewEditor(self.crews, self.tools, ModelNames(PriceList()), self.own)  # type: ignore[arg-type]
+        return CrewEditor(self.crews, self.named, ModelNames(PriceList()), self.own)  # type: ignore[arg-type]
 
     @property
     def catalog(self) -> CrewCatalog:
@@ -64,7 +71,7 @@ class World:
 
     @property
     def snapshots(self) -> Snapshots:
-        return Snapshots(self.editor, self.history, self.tools, self.memories, self.own)  # type: ignore[arg-type]
+        return Snapshots(self.editor, self.history, self.named, self.memories, self.own)  # type: ignore[arg-type]
 
     @property
     def own_models(self) -> OwnModelCatalog:

@@ -12,11 +12,13 @@ from common.security.sealing import Sealer
 from common.times import utc_now
 from crews.domain.activity import Activity
 from crews.domain.crew import Agent, Crew
+from crews.domain.mcp_servers import Inventory, RegisteredServer
 from crews.domain.memory import Memory
 from crews.domain.tools import RegisteredTool
 from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
 from crews.store.lists import MongoLists
+from crews.store.mcp_servers import MongoMcpServers
 from crews.store.memories import MongoMemories
 from crews.store.tools import MongoCustomTools
 from crews.store.totals import MongoTotals
@@ -48,12 +50,22 @@ TOOL = RegisteredTool(
     idempotent=False,
     created_at=NOW,
 )
+SERVER = RegisteredServer(
+    id="mcp_1",
+    workspace_id="ws_1",
+    name="desk",
+    url="https://example.com/mcp",
+    created_at=NOW,
+    inventory=Inventory(asked_at=NOW, fresh_until=NOW),
+)
 ACTIVITY = Activity(crew_id="crew_1", workspace_id="ws_1")
 EXAMPLES: dict[str, Any] = {
     "crew": CREW,
     "activity": ACTIVITY,
     "memory": Memory("crew_1", "ws_1"),
     "tool": "calculator",
+    "tools": ["calculator"],
+    "names": ["desk"],
     "key": "a key",
     "credentials": None,
     "crew_ids": ["crew_1"],
@@ -65,7 +77,7 @@ EXAMPLES: dict[str, Any] = {
     "skip": 0,
     "limit": 1,
     **dict.fromkeys(
-        ("workspace_id", "crew_id", "agent_id", "task_id", "tool_id", "memory_id"), "i"
+        ("workspace_id", "crew_id", "agent_id", "task_id", "tool_id", "server_id", "memory_id"), "i"
     ),
 }
 OWN: dict[type, dict[str, Any]] = {
@@ -73,6 +85,7 @@ OWN: dict[type, dict[str, Any]] = {
     MongoVersions: {"crew": CREW.model_copy(update={"version": 16}), "number": 1},
     MongoActivities: {"before": ACTIVITY, "after": ACTIVITY},
     MongoCustomTools: {"before": TOOL, "after": TOOL, "tool": TOOL},
+    MongoMcpServers: {"before": SERVER, "after": SERVER, "server": SERVER},
 }
 
 
@@ -86,6 +99,7 @@ def stores(fault: Exception) -> list[Any]:
         MongoMemories(driver),
         MongoVersions(driver),
         MongoCustomTools(driver, SEALER),
+        MongoMcpServers(driver, SEALER),
     ]
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AfterValidator, AliasChoices, Field, create_model
 from pydantic_core import PydanticCustomError
 
-from common.settings import BusSettings, MongoSettings, PeerSettings
+from common.settings import BusSettings, MongoSettings, PeerSettings, ToolHostSettings
 from executor.models.connections import Access
 from executor.models.provider import ProviderSetting, model_providers
 
@@ -21,7 +21,7 @@ def _refuse_folder(folder: str) -> str:
     return folder
 
 
-class ExecutorSettings(MongoSettings, BusSettings, PeerSettings):
+class ExecutorSettings(MongoSettings, BusSettings, PeerSettings, ToolHostSettings):
     """What the executor reads from the environment, except what model providers declare.
 
     Times are seconds.
@@ -74,12 +74,6 @@ class ExecutorSettings(MongoSettings, BusSettings, PeerSettings):
     files_dir: Annotated[str, AfterValidator(_refuse_folder)] = ""
     """Gone: files are kept in the database. While it is set, no process starts; `kasal-platform import-files` brings the
     files of its folder over."""
-    tool_allowed_hosts: str = ""
-    """Hosts, separated by commas, that tools may call even though their addresses are private."""
-
-    def allowed_hosts(self) -> list[str]:
-        """Return `tool_allowed_hosts` one by one."""
-        return [host.strip() for host in self.tool_allowed_hosts.split(",") if host.strip()]
 
     def model_access(self) -> Mapping[str, Access]:
         """Return the keys and addresses of model providers, by the providers' names."""

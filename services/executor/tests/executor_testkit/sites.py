@@ -74,3 +74,8 @@ class Vault:
         self, _workspace_id: str, _tool_id: str, _endpoint: str
     ) -> dict[str, Any]:
         return self.held
+
+    async def server_credentials(
+        self, _workspace_id: str, _server_id: str, _target: str
+    ) -> dict[str, Any]:
+        return self.held

@@ -70,10 +70,25 @@ class Configuration(_Part):
     verbose: bool = False
 
 
-class ToolSnapshot(_Part):
-    """One tool an agent or a task may call: built in (`tool_id` is None) or the workspace's own.
+class McpTool(_Part):
+    """Where a tool of an MCP server is: its server, its name there, and how it is reached.
 
-    A custom tool's credentials are not part of it; they are fetched when the tool is called.
+    `target` is a URL, or a command line with the transport `stdio`. `timeout` is in seconds.
+    """
+
+    server_id: str
+    name: str
+    transport: Literal["streamable_http", "sse", "stdio"]
+    target: str
+    timeout: float = 30.0
+    reads: bool = False
+
+
+class ToolSnapshot(_Part):
+    """One tool an agent or a task may call: built in (`tool_id` is None), the workspace's own, or an MCP server's.
+
+    Credentials are not part of it; they are fetched when the tool is called. `left_out` says why a tool
+    that is named cannot be called.
     """
 
     name: str
@@ -89,6 +104,8 @@ class ToolSnapshot(_Part):
     expires_in: float | None = None
     on_expiry: str | None = None
     answered_by: AnsweredBy | None = None
+    mcp: McpTool | None = None
+    left_out: str | None = None
 
 
 class Lack(BaseModel):
@@ -168,7 +185,7 @@ def needs_newer_code(
     return (
         any(has_newer_fields(task) or task.approvals for task in tasks)
         or any(agent.approvals for agent in agents)
-        or any(tool.requires_approval for tool in tools)
+        or any(tool.requires_approval or tool.mcp is not None for tool in tools)
         or (own_models is not None and own_models.any)
     )
 

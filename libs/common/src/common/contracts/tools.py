@@ -4,8 +4,10 @@ The executor declares each in one module, `executor/tools/built_in/<name>.py`; `
 declarations to `built_in_tools.json`, since services know nothing of each other's code.
 """
 
+import base64
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -49,3 +51,15 @@ def is_key_header(name: str) -> bool:
 def is_harmless_header(name: str) -> bool:
     """Return whether a header is known to hold no key, however long its value is."""
     return bool(_HARMLESS_HEADER.fullmatch(name)) and not is_key_header(name)
+
+
+def auth_headers(kind: str, held: Mapping[str, Any]) -> dict[str, str]:
+    """Return the headers that carry credentials of this kind. Raises `KeyError` for a missing part."""
+    if kind == "none":
+        return {}
+    if kind == "bearer":
+        return {"Authorization": f"Bearer {held['token']}"}
+    if kind == "api_key":
+        return {str(held.get("header") or "X-API-Key"): str(held["key"])}
+    pair = f"{held['username']}:{held['password']}".encode()
+    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}

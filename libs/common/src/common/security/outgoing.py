@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Iterable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 from common.security.addresses import is_public
@@ -43,3 +44,11 @@ class OutgoingGuard:
         except (OSError, UnicodeError, TimeoutError):
             return None
         return f"A request cannot go there: {ADVICE}" if inside else None
+
+
+def public_socket(address: tuple[Any, ...]) -> socket.socket:
+    """Make the socket for a connection. Raises `OSError` if the address is not public."""
+    family, kind, protocol, _, place = address
+    if not is_public(str(place[0])):
+        raise OSError(f"{place[0]} is {REFUSED}")
+    return socket.socket(family, kind, protocol)

@@ -10,10 +10,11 @@ from crews.domain.crew import Crew
 from crews.domain.endpoint_names import endpoint_faults, new_endpoint_models
 from crews.domain.faults import Fault, refuse
 from crews.domain.model_names import ModelNames
-from crews.domain.ports import CrewStore, CustomTools, OwnModelStore
+from crews.domain.ports import CrewStore, OwnModelStore
 from crews.domain.schemas import new_patterns, new_schemas, pattern_faults, schema_faults
-from crews.domain.tool_names import tool_faults
+from crews.domain.tool_names import every_name, tool_faults
 from crews.domain.versions import same_content
+from crews.domain.workspace_tools import WorkspaceTools
 
 _RACES = 5
 Matches = Callable[[Crew], bool]
@@ -30,7 +31,7 @@ class CrewEditor:
     """Finds crews, checks them as a whole and stores their changes."""
 
     def __init__(
-        self, crews: CrewStore, tools: CustomTools, models: ModelNames, own: OwnModelStore
+        self, crews: CrewStore, tools: WorkspaceTools, models: ModelNames, own: OwnModelStore
     ) -> None:
         self._crews = crews
         self._tools = tools
@@ -68,8 +69,8 @@ class CrewEditor:
         """Return a fault for each tool that `crew` names and that is not there."""
         if not tool_faults(crew, BUILT_IN_BY_NAME):
             return []
-        own = {tool.name for tool in await self._tools.all(crew.workspace_id)}
-        return tool_faults(crew, own | BUILT_IN_BY_NAME.keys())
+        own = await self._tools.find(crew.workspace_id, every_name(crew))
+        return tool_faults(crew, own.names | BUILT_IN_BY_NAME.keys())
 
     async def edit(
         self,

@@ -6,8 +6,10 @@ from datetime import datetime
 from typing import Generic, Protocol, TypeVar
 
 from common.idempotency.once import Receipt, Receipts
+from common.mcp.server import Listing, McpAddress
 from crews.domain.activity import Activity, TaskStatus
 from crews.domain.crew import Agent, Crew, CrewStatus, Task
+from crews.domain.mcp_servers import RegisteredServer
 from crews.domain.memory import Memory, MemoryKind
 from crews.domain.own_models import AccessSecrets, Kind, OwnModelAccess
 from crews.domain.tools import RegisteredTool
@@ -45,6 +47,9 @@ class CrewStore(Receipts, Protocol):
 
     async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
         """Return the ids of at most `most` crews with an agent or a task that may call the tool."""
+
+    async def using_any(self, workspace_id: str, tools: Sequence[str], most: int) -> Sequence[str]:
+        """Return the ids of at most `most` crews with an agent or a task that may call one of `tools`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,6 +211,53 @@ class OwnModelStore(Protocol):
         """Store `after` if what is stored is still `before`. Raises `Conflict` beyond the limit."""
 
     async def remove(self, workspace_id: str, kind: Kind, name: str) -> bool: ...
+
+
+class McpServers(Receipts, Protocol):
+    """The servers that workspaces have registered, with what they said about their tools."""
+
+    async def add(
+        self,
+        server: RegisteredServer,
+        credentials: Mapping[str, str] | None,
+        receipt: Receipt | None = None,
+    ) -> None:
+        """Store a server and its credentials, sealed. Raises `Conflict` for a taken name or key."""
+
+    async def find(self, workspace_id: str, server_id: str) -> RegisteredServer | None: ...
+
+    async def all(self, workspace_id: str) -> Sequence[RegisteredServer]:
+        """Return the workspace's servers, oldest first."""
+
+    async def by_names(
+        self, workspace_id: str, names: Collection[str]
+    ) -> Sequence[RegisteredServer]:
+        """Return the workspace's servers of these names, oldest first."""
+
+    async def replace(
+        self,
+        before: RegisteredServer,
+        after: RegisteredServer,
+        credentials: Mapping[str, str] | None,
+        *,
+        keep: bool,
+    ) -> bool:
+        """Store a changed server if its stored version is that of `before`. `keep` leaves its credentials.
+
+        Raises `Conflict` for a taken name.
+        """
+
+    async def remove(self, workspace_id: str, server_id: str) -> bool: ...
+
+    async def credentials(
+        self, workspace_id: str, server_id: str
+    ) -> tuple[RegisteredServer, Mapping[str, str]]:
+        """Return the server as it is, with its opened credentials. Raises `NotFound`."""
+
+
+class ServerAsker(Protocol):
+    async def listing(self, workspace_id: str, address: McpAddress) -> Listing:
+        """Ask a server for its tools. Raises `McpFault`."""
 
 
 class PublishedModels(Protocol):

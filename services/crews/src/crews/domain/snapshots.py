@@ -16,10 +16,11 @@ from crews.domain.crew_editor import CrewEditor
 from crews.domain.endpoint_names import endpoint_faults, new_endpoint_models
 from crews.domain.memory import memory_id
 from crews.domain.model_names import named_models
-from crews.domain.ports import CustomTools, Memories, OwnModelStore
-from crews.domain.tool_names import tool_faults, tool_names
+from crews.domain.ports import Memories, OwnModelStore
+from crews.domain.tool_names import every_name, tool_faults, tool_names
 from crews.domain.tools import RegisteredTool
 from crews.domain.version_catalog import VersionCatalog
+from crews.domain.workspace_tools import NamedTools, WorkspaceTools
 
 
 class Snapshots:
@@ -29,7 +30,7 @@ class Snapshots:
         self,
         editor: CrewEditor,
         versions: VersionCatalog,
-        tools: CustomTools,
+        tools: WorkspaceTools,
         memories: Memories,
         own: OwnModelStore,
     ) -> None:
@@ -49,6 +50,7 @@ class Snapshots:
         memory = MemorySnapshot()
         if switches.used and key_input(switches.scope) is None:
             memory = await self.memory(workspace_id, crew_id, switches.scope)
+        own = await self._tools.find(workspace_id, every_name(crew))
         return CrewSnapshot(
             id=crew.id,
             workspace_id=crew.workspace_id,
@@ -57,9 +59,11 @@ class Snapshots:
             process=crew.process,
             status=crew.status,
             version=crew.version,
-            agents=[AgentSnapshot.model_validate(agent.model_dump()) for agent in crew.agents],
-            tasks=[TaskSnapshot.model_validate(task.model_dump()) for task in crew.tasks],
-            tools=await self._tools_of(crew),
+            agents=[
+                own.agent(AgentSnapshot.model_validate(agent.model_dump())) for agent in crew.agents
+            ],
+            tasks=[own.task(TaskSnapshot.model_validate(task.model_dump())) for task in crew.tasks],
+            tools=_tools_of(crew, own),
             configuration=crew.configuration,
             memory=memory,
             own_models=await self._own_models(crew),
@@ -78,10 +82,11 @@ class Snapshots:
         own = tool_names(crew) - BUILT_IN_BY_NAME.keys()
         if not own:
             return lacking
-        there = {tool.name: tool for tool in await self._tools.all(crew.workspace_id)}
+        held = await self._tools.find(crew.workspace_id, every_name(crew))
+        there = {tool.name: tool for tool in held.custom}
         gone = [
             Lack(field=fault["field"], reason=fault["reason"])
-            for fault in tool_faults(crew, there.keys() | BUILT_IN_BY_NAME.keys())
+            for fault in tool_faults(crew, held.names | BUILT_IN_BY_NAME.keys())
         ]
         unsigned = [
             _missing_credentials(there[name])
@@ -105,21 +110,20 @@ class Snapshots:
             [one.name for one in there if one.kind == "endpoint"],
         )
 
-    async def _tools_of(self, crew: Crew) -> list[ToolSnapshot]:
-        named = tool_names(crew)
-        own = named - BUILT_IN_BY_NAME.keys()
-        built_in = [
-            ToolSnapshot(
-                name=tool.name,
-                description=tool.description,
-                parameters=tool.parameters,
-                idempotent=tool.idempotent,
-            )
-            for name, tool in BUILT_IN_BY_NAME.items()
-            if name in named
-        ]
-        custom = await self._tools.all(crew.workspace_id) if own else []
-        return built_in + [tool.snapshot() for tool in custom if tool.name in own]
+
+def _tools_of(crew: Crew, own: NamedTools) -> list[ToolSnapshot]:
+    named = tool_names(crew)
+    built_in = [
+        ToolSnapshot(
+            name=tool.name,
+            description=tool.description,
+            parameters=tool.parameters,
+            idempotent=tool.idempotent,
+        )
+        for name, tool in BUILT_IN_BY_NAME.items()
+        if name in named
+    ]
+    return built_in + own.snapshots(named)
 
 
 def _missing_credentials(tool: RegisteredTool) -> Lack:

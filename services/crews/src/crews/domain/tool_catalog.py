@@ -10,8 +10,9 @@ from common.errors import Conflict, InvalidRequest, NotFound, several
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
+from crews.domain.mcp_servers import SEPARATOR
 from crews.domain.origins import Fate, harmless_headers, origin, unmask_headers
-from crews.domain.ports import CrewStore, CustomTools
+from crews.domain.ports import CrewStore, CustomTools, McpServers
 from crews.domain.schemas import schema_faults
 from crews.domain.tools import RegisteredTool, ToolChanges, ToolDraft, check_credentials
 
@@ -32,15 +33,16 @@ class Changed:
 class ToolCatalog:
     """Registers, changes and removes a workspace's own tools."""
 
-    def __init__(self, tools: CustomTools, crews: CrewStore) -> None:
+    def __init__(self, tools: CustomTools, crews: CrewStore, servers: McpServers) -> None:
         self._tools = tools
         self._crews = crews
+        self._servers = servers
 
     async def register(
         self, workspace_id: str, draft: ToolDraft, once: Once[RegisteredTool] | None = None
     ) -> RegisteredTool:
         """Store a new tool. Raises `Conflict` for a name that is taken, and as `at_most_once`."""
-        _check_name(draft.name)
+        await self._check_name(workspace_id, draft.name)
         await _check_parameters(draft.parameters)
         tool = RegisteredTool(
             id=new_id("tool_custom"),
@@ -77,7 +79,7 @@ class ToolCatalog:
             if changed.tool.parameters != tool.parameters:
                 await _check_parameters(changed.tool.parameters)
             if changed.tool.name != tool.name:
-                _check_name(changed.tool.name)
+                await self._check_name(workspace_id, changed.tool.name)
                 await self._check_unused(tool)
             keep = changed.credentials in {"kept", "none"}
             if await self._tools.replace(tool, changed.tool, changes.credentials, keep=keep):
@@ -104,6 +106,16 @@ class ToolCatalog:
         await self._check_unused(await self.find(workspace_id, tool_id))
         if not await self._tools.remove(workspace_id, tool_id):
             raise NotFound(f"There is no tool {tool_id}.")
+
+    async def _check_name(self, workspace_id: str, name: str) -> None:
+        if name in BUILT_IN_BY_NAME:
+            raise Conflict(f"{name} is the name of a built-in tool.", field="name")
+        server, separator, _ = name.partition(SEPARATOR)
+        if separator and await self._servers.by_names(workspace_id, [server]):
+            raise Conflict(
+                f"Names that begin with {server}{SEPARATOR} are for the tools of the MCP server {server}.",
+                field="name",
+            )
 
     async def _check_unused(self, tool: RegisteredTool) -> None:
         users = await self._crews.using(tool.workspace_id, tool.name, _USERS_NAMED)
@@ -141,11 +153,6 @@ def _fate(
         return "none"
     taken_off = "credentials" in changes.model_fields_set
     return "dropped" if taken_off or moved or changed.auth_type != tool.auth_type else "kept"
-
-
-def _check_name(name: str) -> None:
-    if name in BUILT_IN_BY_NAME:
-        raise Conflict(f"{name} is the name of a built-in tool.", field="name")
 
 
 async def _check_parameters(schema: Mapping[str, Any] | None) -> None:

@@ -43,3 +43,9 @@ def tool_names(crew: Crew) -> set[str]:
     """Return the names of all tools that the crew's agents and tasks may call."""
     by_agents = {name for agent in crew.agents for name in agent.tools}
     return by_agents | {name for task in crew.tasks for name in task.tools}
+
+
+def every_name(crew: Crew) -> set[str]:
+    """Return the names of all tools that the crew may call or asks about."""
+    by_agents = {name for agent in crew.agents for name in agent.approvals}
+    return tool_names(crew) | by_agents | {n for task in crew.tasks for n in task.approvals}

@@ -146,8 +146,14 @@ class ToolSummary(AnswerModel):
     name: str
     description: str
     category: str
+    source: str = Field(
+        description="Where it comes from: `built_in`, `custom` or `mcp`", examples=["mcp"]
+    )
     tool_id: str | None = None
     """Of a workspace's own tool; a built-in one has none."""
+    server_id: str | None = Field(
+        default=None, description="The MCP server that has it", examples=["mcp_01jd3a"]
+    )
 
 
 class ToolList(_List):

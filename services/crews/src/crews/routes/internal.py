@@ -41,3 +41,15 @@ async def tool_credentials(
 @router.get("/models")
 async def model_access(caller: PeerService, use: Use) -> ModelAccess:
     return await use.own_models.access(caller.workspace_id)
+
+
+@router.get("/mcp/{server_id}/credentials")
+async def mcp_credentials(
+    server_id: str, caller: PeerService, use: Use, target: str | None = None
+) -> dict[str, Any]:
+    server, credentials = await use.mcp_catalog.credentials(caller.workspace_id, server_id, target)
+    return {
+        "server_id": server_id,
+        "auth_type": server.auth_type,
+        "credentials": dict(credentials),
+    }

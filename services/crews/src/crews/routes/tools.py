@@ -26,25 +26,66 @@ router = APIRouter(tags=["Tools"])
 _OWN = 1_000
 """Where custom tools begin in a list, however many built-in ones a later release has."""
 
+_REMOTE = 2_000
+
+
+def _spot(tool: ToolSummary) -> tuple[int, str]:
+    return (_OWN, tool.tool_id) if tool.tool_id else _remote_spot(tool)
+
+
+def _remote_spot(tool: ToolSummary) -> tuple[int, str]:
+    return _REMOTE, f"{tool.server_id} {tool.name}"
+
+
+def _built_in_tools() -> list[ToolSummary]:
+    return [
+        ToolSummary(
+            name=tool.name, description=tool.description, category=tool.category, source="built_in"
+        )
+        for tool in BUILT_IN_TOOLS
+    ]
+
+
+async def _own_tools(caller: Viewer, use: Use) -> list[ToolSummary]:
+    return [
+        ToolSummary(
+            name=tool.name,
+            description=tool.description,
+            category="custom",
+            source="custom",
+            tool_id=tool.id,
+        )
+        for tool in await use.tools.all(caller.workspace_id)
+    ]
+
+
+async def _remote_tools(caller: Viewer, use: Use) -> list[ToolSummary]:
+    return [
+        ToolSummary(
+            name=tool.name,
+            description=tool.description,
+            category="mcp",
+            source="mcp",
+            server_id=server.id,
+        )
+        for server in await use.mcp_servers.all(caller.workspace_id)
+        for tool in server.tools()
+    ]
+
 
 @router.get("/tools", summary="List available tools")
 async def list_tools(
     caller: Viewer, page: Annotated[CursorPageQuery, Query()], use: Use
 ) -> ToolList:
-    built_in = [
-        ToolSummary(name=tool.name, description=tool.description, category=tool.category)
-        for tool in BUILT_IN_TOOLS
-    ]
-    own = [
-        ToolSummary(
-            name=tool.name, description=tool.description, category="custom", tool_id=tool.id
-        )
-        for tool in await use.tools.all(caller.workspace_id)
-    ]
+    built_in, own, remote = (
+        _built_in_tools(),
+        await _own_tools(caller, use),
+        await _remote_tools(caller, use),
+    )
     spots = {tool.name: (place, "") for place, tool in enumerate(built_in)}
     part = page.part(
-        built_in + own,
-        lambda tool: (_OWN, tool.tool_id) if tool.tool_id else spots[tool.name],
+        built_in + own + sorted(remote, key=_remote_spot),
+        lambda tool: spots.get(tool.name) or _spot(tool),
         ("tools", caller.workspace_id),
         descending=False,
     )

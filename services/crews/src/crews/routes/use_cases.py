@@ -16,8 +16,9 @@ from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import Matches, anything
+from crews.domain.mcp_catalog import McpCatalog
 from crews.domain.own_model_catalog import OwnModelCatalog
-from crews.domain.ports import Activities, CrewStore, CustomTools, Lists, Stretch
+from crews.domain.ports import Activities, CrewStore, CustomTools, Lists, McpServers, Stretch
 from crews.domain.remembering import Remembering
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
@@ -40,6 +41,8 @@ class CrewsUseCases:
     tools: CustomTools
     tool_catalog: ToolCatalog
     own_models: OwnModelCatalog
+    mcp_servers: McpServers
+    mcp_catalog: McpCatalog
     remembering: Remembering
     keys: IdempotencyKeys
 

@@ -152,9 +152,13 @@ class MongoCrews:
         return (await self._crews.replace_one(read_with, gone)).matched_count == 1
 
     async def using(self, workspace_id: str, tool: str, most: int) -> Sequence[str]:
+        return await self.using_any(workspace_id, [tool], most)
+
+    async def using_any(self, workspace_id: str, tools: Sequence[str], most: int) -> Sequence[str]:
         found: dict[str, None] = {}
+        named = tools[0] if len(tools) == 1 else {"$in": list(tools)}
         for field in ("agents.tools", "tasks.tools", "published_tools"):
-            query = {"workspace_id": workspace_id, field: tool}
+            query = {"workspace_id": workspace_id, field: named}
             rows = self._crews.find(query, {"_id": 1}).limit(most)
             found |= {row["_id"]: None async for row in rows}
         return list(found)[:most]

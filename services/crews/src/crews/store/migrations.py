@@ -29,7 +29,9 @@ async def indexes(database: Database) -> None:
     )
     await ensure_index(database["tools"], [("workspace_id", 1), ("name", 1)], unique=True)
     await ensure_index(database["model_access"], [("workspace_id", 1), ("kind", 1)])
-    for created in (crews, database["tools"]):
+    servers = database["mcp_servers"]
+    await ensure_index(servers, [("workspace_id", 1), ("name", 1)], unique=True)
+    for created in (crews, database["tools"], servers):
         await ensure_index(created, "gone_until", expireAfterSeconds=0)
         await receipts.indexes(created)
 
@@ -57,5 +59,6 @@ SCHEMA = Schema(
         MigrationStep("indexes of crews by status, and by the tools they use"),
         MigrationStep("an index of workspaces' own keys and endpoints of models"),
         MigrationStep("indexes of crews' versions, and of the tools that published ones use"),
+        MigrationStep("indexes of MCP servers"),
     ),
 )

@@ -116,7 +116,11 @@ class Shared:
         names = dict.fromkeys([*agent.tools, *task.tools])
         found = {name: self._tool(name) for name in names}
         for name in (name for name, tool in found.items() if tool is None):
-            self.warn("TOOL_UNKNOWN", f"The tool {name} does not exist and is left out.")
+            why = self._snapshot_of(name).left_out
+            if why is None:
+                self.warn("TOOL_UNKNOWN", f"The tool {name} does not exist and is left out.")
+            else:
+                self.warn("TOOL_LEFT_OUT", f"The tool {name} is left out: {why}.")
         return {tool.spec.name: tool for tool in found.values() if tool is not None}
 
     def approvals(self, agent: AgentSnapshot, task: TaskSnapshot) -> frozenset[str]:
@@ -145,8 +149,10 @@ class Shared:
         return known[0] if known else ToolSnapshot(name=name)
 
     def known_as(self, name: str) -> str:
-        """Return a tool's name and, for a custom tool, the host it calls."""
-        where = address(self._snapshot_of(name).endpoint or "")
+        """Return a tool's name and, for one that is called over HTTP, the host."""
+        tool = self._snapshot_of(name)
+        target = tool.endpoint if tool.mcp is None else tool.mcp.target
+        where = address(target or "")
         return f"{name} ({where})" if where else name
 
     def warn(self, code: str, message: str) -> None:

@@ -50,7 +50,15 @@ class CrewsOverHttp:
         self, workspace_id: str, tool_id: str, endpoint: str
     ) -> Mapping[str, Any]:
         path = f"/internal/tools/{quote(tool_id, safe='')}/credentials"
-        path += f"?{urlencode({'endpoint': endpoint})}"
+        return await self._credentials(workspace_id, f"{path}?{urlencode({'endpoint': endpoint})}")
+
+    async def server_credentials(
+        self, workspace_id: str, server_id: str, target: str
+    ) -> Mapping[str, Any]:
+        path = f"/internal/mcp/{quote(server_id, safe='')}/credentials"
+        return await self._credentials(workspace_id, f"{path}?{urlencode({'target': target})}")
+
+    async def _credentials(self, workspace_id: str, path: str) -> Mapping[str, Any]:
         answer = await self._get_patiently(workspace_id, path)
         held = answer.get("credentials") if isinstance(answer, dict) else None
         if not isinstance(held, dict):

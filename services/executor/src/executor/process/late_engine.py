@@ -29,6 +29,10 @@ class CrewsSource(Protocol):
         self, workspace_id: str, tool_id: str, endpoint: str
     ) -> Mapping[str, Any]: ...
 
+    async def server_credentials(
+        self, workspace_id: str, server_id: str, target: str
+    ) -> Mapping[str, Any]: ...
+
     async def model_access(self, workspace_id: str) -> ModelAccess: ...
 
 
@@ -105,6 +109,7 @@ class LateEngine:
             ToolSettings(
                 files=self._files,
                 allowed_hosts=given.allowed_hosts(),
+                mcp_stdio=given.mcp_stdio,
                 tavily_api_key=given.tavily_api_key,
                 brave_api_key=given.brave_api_key,
                 secrets=_secrets(given),

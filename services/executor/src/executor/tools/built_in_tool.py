@@ -21,6 +21,8 @@ class ToolSettings:
 
     files: WorkspaceFiles
     allowed_hosts: Iterable[str] = ()
+    mcp_stdio: str = ""
+    """The commands that may be started as MCP servers, as the setting has them."""
     tavily_api_key: str | None = field(default=None, repr=False)
     brave_api_key: str | None = field(default=None, repr=False)
     timeout: float = 20.0

@@ -11,7 +11,7 @@ import orjson
 
 from common.contracts import query_keys
 from common.contracts.crew import ToolSnapshot
-from common.contracts.tools import is_harmless_header, is_key_header
+from common.contracts.tools import auth_headers, is_harmless_header, is_key_header
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient, Incoming, Outgoing
 from executor.tools.secrets import Mask
@@ -52,15 +52,7 @@ class CustomTool:
     async def run(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Call the endpoint once and return its answer. Raises `ToolFault` or `KasalError`."""
         held = await self._fetch_credentials(call)
-        in_query = [value for _, value in query_keys.keys(self._snapshot.endpoint or "")]
-        mask = Mask(
-            [
-                *_credential_secrets(held),
-                *_header_secrets(self._snapshot.headers),
-                *_credential_forms(held),
-                *in_query,
-            ]
-        )
+        mask = credential_mask(held, self._snapshot.headers, self._snapshot.endpoint or "")
         try:
             request = self._request(arguments, call, self._auth_headers(held))
             answer = await self._client.send(request)
@@ -125,6 +117,13 @@ def _answer_text(answer: Incoming) -> str:
     return f"{text}\n… (the answer is longer; only its beginning was read)" if answer.cut else text
 
 
+def credential_mask(held: Mapping[str, Any], headers: Mapping[str, str], url: str) -> Mask:
+    """Return what hides the credentials, and the keys in headers and address, that a call is made with."""
+    in_query = [value for _, value in query_keys.keys(url)]
+    forms, secrets = _credential_forms(held), _credential_secrets(held)
+    return Mask([*secrets, *_header_secrets(headers), *forms, *in_query])
+
+
 def _credential_forms(held: Mapping[str, Any]) -> list[str]:
     """Return the forms in which credentials are sent."""
     sent = [f"Bearer {held['token']}"] if "token" in held else []
@@ -146,16 +145,6 @@ def _header_secrets(headers: Mapping[str, str]) -> list[str]:
         for name, text in headers.items()
         if is_key_header(name) or (len(text) >= _KEYS_LENGTH and not is_harmless_header(name))
     ]
-
-
-def auth_headers(kind: str, held: Mapping[str, Any]) -> dict[str, str]:
-    """Return the headers that carry credentials of this kind. Raises `KeyError`."""
-    if kind == "bearer":
-        return {"Authorization": f"Bearer {held['token']}"}
-    if kind == "api_key":
-        return {str(held.get("header") or "X-API-Key"): str(held["key"])}
-    pair = f"{held['username']}:{held['password']}".encode()
-    return {"Authorization": f"Basic {base64.b64encode(pair).decode()}"}
 
 
 def fill_path(endpoint: str, arguments: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:

@@ -6,24 +6,18 @@ neither a name that changes its address nor a redirect leads inside. Hosts that 
 """
 
 import asyncio
-import socket
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 import aiohttp
 from yarl import URL
 
-from common.security.addresses import is_public
+from common.security.outgoing import ADVICE, REFUSED, OutgoingGuard, public_socket
 from executor.tools import texts
 from executor.tools.tool import ToolFault
 
 _REDIRECTS = 5
 _MOVED = frozenset({301, 302, 303, 307, 308})
-_REFUSED = "not a public address"
-_INSIDE = (
-    f"its host is {_REFUSED}; the platform's operator may allow it by KASAL_TOOL_ALLOWED_HOSTS"
-)
 _AGENT = "Kasal (tool)"
 
 
@@ -63,7 +57,7 @@ class GuardedClient:
     def __init__(
         self, allowed_hosts: Iterable[str] = (), timeout: float = 20.0, size: int = 1024 * 1024
     ) -> None:
-        self._allowed = frozenset(host.strip().lower() for host in allowed_hosts if host.strip())
+        self._guard = OutgoingGuard(allowed_hosts)
         self._timeout = timeout
         self._size = size
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
@@ -85,8 +79,8 @@ class GuardedClient:
         except aiohttp.ClientConnectorDNSError:
             raise ToolFault(f"the host of {_without_query(request.url)} cannot be found.") from None
         except aiohttp.ClientConnectorError as fault:
-            refused = _REFUSED in str(fault.os_error)
-            reason = _INSIDE if refused else "its host cannot be reached"
+            refused = REFUSED in str(fault.os_error)
+            reason = ADVICE if refused else "its host cannot be reached"
             raise ToolFault(f"{_without_query(request.url)}: {reason}.") from None
         except (aiohttp.ClientError, OSError, ValueError) as fault:
             raise ToolFault(f"{_without_query(request.url)}: {_reason(fault)}.") from None
@@ -94,7 +88,7 @@ class GuardedClient:
     async def _follow(self, request: Outgoing) -> Incoming:
         for _ in range(_REDIRECTS + 1):
             url = self._parse_url(request.url)
-            async with self._session(self._is_allowed(url)).request(
+            async with self._session(self._guard.allows(str(url.host), url.port or 0)).request(
                 request.method,
                 url,
                 headers={**request.headers, **request.secrets},
@@ -118,15 +112,11 @@ class GuardedClient:
             raise ToolFault("a URL must not carry a name or password.")
         return url
 
-    def _is_allowed(self, url: URL) -> bool:
-        host = str(url.host).lower()
-        return not self._allowed.isdisjoint({host, f"{host}:{url.port}", f"[{host}]:{url.port}"})
-
     def _session(self, allowed: bool) -> aiohttp.ClientSession:
         if allowed not in self._sessions:
             self._sessions[allowed] = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(
-                    limit=100, socket_factory=None if allowed else _public_socket
+                    limit=100, socket_factory=None if allowed else public_socket
                 ),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 headers={"User-Agent": _AGENT, "Accept-Encoding": "gzip, deflate"},
@@ -151,14 +141,6 @@ class GuardedClient:
             bytes(body[: self._size]),
             cut,
         )
-
-
-def _public_socket(address: tuple[Any, ...]) -> socket.socket:
-    """Make the socket for a connection. Raises `OSError` if the address is not public."""
-    family, kind, protocol, _, place = address
-    if not is_public(str(place[0])):
-        raise OSError(f"{place[0]} is {_REFUSED}")
-    return socket.socket(family, kind, protocol)
 
 
 def _redirect(request: Outgoing, url: URL, status: int, place: str) -> Outgoing:

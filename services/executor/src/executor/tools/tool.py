@@ -68,6 +68,11 @@ def hide_secrets(mask: Mask, text: str) -> str:
     return mask.hide(text[: 2 * RESULT_LIMIT]) + "." * max(len(text) - 2 * RESULT_LIMIT, 0)
 
 
+async def hide_secrets_beside(mask: Mask, read: Callable[[], str]) -> str:
+    """Return the text that `read` returns, without secrets; works on a thread."""
+    return await asyncio.to_thread(lambda: hide_secrets(mask, read()))
+
+
 def cut_result(text: str) -> str:
     """Return `text`, cut to what a model sees of a result, with a note that it was cut."""
     if len(text) <= RESULT_LIMIT:

@@ -2,11 +2,15 @@
 
 import importlib
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
-from common.contracts.crew import ToolSnapshot
+from common.contracts.crew import McpTool, ToolSnapshot
+from common.mcp.pool import McpPool
+from common.mcp.server import AllowedCommands
+from common.security.outgoing import OutgoingGuard
 from executor.tools.built_in_tool import ToolSettings, built_in_tools
 from executor.tools.custom import READING, Credentials, CustomTool
+from executor.tools.mcp import McpServerTool, ServerCredentials
 from executor.tools.network import GuardedClient
 from executor.tools.secrets import Mask
 from executor.tools.spec import ToolSpec
@@ -15,17 +19,26 @@ from executor.tools.tool import SimpleTool
 _ANYTHING: Mapping[str, Any] = {"type": "object"}
 _CHECKING = ("jsonschema", "jsonschema_rs", "referencing")
 """The libraries that check arguments."""
+_CONNECTING = 25.0
+"""Seconds beside a call's own time limit, for a connection that has to be opened."""
+
+
+class AllCredentials(Credentials, ServerCredentials, Protocol):
+    """The source of the credentials of custom tools and of MCP servers."""
 
 
 class Toolbox:
     """Makes tools. Holds the connections they share; `close` it at the end."""
 
-    def __init__(self, settings: ToolSettings, credentials: Credentials) -> None:
+    def __init__(self, settings: ToolSettings, credentials: AllCredentials) -> None:
         self._credentials = credentials
         own = (settings.tavily_api_key or "", settings.brave_api_key or "")
         self._mask = Mask([*settings.secrets, *own])
         self._timeout = settings.timeout
         self._client = GuardedClient(settings.allowed_hosts, settings.timeout, settings.max_bytes)
+        self._mcp = McpPool(
+            OutgoingGuard(settings.allowed_hosts), AllowedCommands.of(settings.mcp_stdio)
+        )
         self._built_in = built_in_tools()
         self._functions = {
             name: tool.make(settings, self._client) for name, tool in self._built_in.items()
@@ -33,6 +46,10 @@ class Toolbox:
 
     def tool(self, snapshot: ToolSnapshot) -> SimpleTool | None:
         """Return the tool that `snapshot` describes, or None for an unknown built-in one."""
+        if snapshot.left_out is not None:
+            return None
+        if snapshot.mcp is not None:
+            return self._remote_tool(snapshot, snapshot.mcp)
         if snapshot.endpoint is not None:
             return self._custom_tool(snapshot)
         tool = self._built_in.get(snapshot.name)
@@ -50,6 +67,12 @@ class Toolbox:
         run = CustomTool(snapshot, self._client, self._credentials).run
         return SimpleTool(spec, run, safe, reads, self._timeout + 10, mask=self._mask)
 
+    def _remote_tool(self, snapshot: ToolSnapshot, place: McpTool) -> SimpleTool:
+        spec = ToolSpec(snapshot.name, snapshot.description, snapshot.parameters or _ANYTHING)
+        run = McpServerTool(snapshot, place, self._mcp, self._credentials).run
+        limit = place.timeout + _CONNECTING
+        return SimpleTool(spec, run, snapshot.idempotent, place.reads, limit, mask=self._mask)
+
     def warm_up(self) -> None:
         """Import what the first call of a tool would otherwise wait for; blocks."""
         libraries = (library for tool in self._built_in.values() for library in tool.libraries)
@@ -57,5 +80,6 @@ class Toolbox:
             importlib.import_module(library)
 
     async def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, and end the programs behind them."""
+        await self._mcp.close()
         await self._client.close()

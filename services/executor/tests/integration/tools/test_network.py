@@ -6,7 +6,7 @@ import socket
 import pytest
 from aiohttp import web
 
-from executor.tools import network
+from common.security.outgoing import public_socket
 from executor.tools.call import Call
 from executor.tools.network import Outgoing
 from executor.tools.tool import ToolFault
@@ -145,4 +145,4 @@ async def test_what_never_comes_back_is_given_up(guarded):
 
 def test_the_guard_is_on_the_socket_itself():
     with pytest.raises(OSError, match="not a public address"):
-        network._public_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 80)))
+        public_socket((socket.AF_INET, socket.SOCK_STREAM, 6, "", ("10.0.0.1", 80)))

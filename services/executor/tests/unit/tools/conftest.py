@@ -24,6 +24,12 @@ class Vault:
         self.asked.append((workspace_id, tool_id))
         return self.held
 
+    async def server_credentials(
+        self, workspace_id: str, server_id: str, target: str = ""
+    ) -> Mapping[str, Any]:
+        self.asked.append((workspace_id, server_id))
+        return self.held
+
 
 @pytest.fixture
 def call() -> Call:

@@ -1,0 +1,28 @@
+"""Asks MCP servers for their tools."""
+
+import asyncio
+
+from common.mcp.pool import McpPool
+from common.mcp.server import AllowedCommands, Listing, McpAddress
+from common.security.outgoing import OutgoingGuard
+
+_IDLE = 2.0
+"""Seconds for which a connection is kept: a server is asked once, and then rarely."""
+_AT_ONCE = 4
+"""Servers that one process asks at the same time."""
+
+
+class McpServersOverTheNetwork:
+    """Implements `ServerAsker`."""
+
+    def __init__(self, hosts: OutgoingGuard, commands: AllowedCommands) -> None:
+        self._pool = McpPool(hosts, commands, _IDLE)
+        self._places = asyncio.Semaphore(_AT_ONCE)
+
+    async def listing(self, workspace_id: str, address: McpAddress) -> Listing:
+        async with self._places, self._pool.connection(workspace_id, address) as connection:
+            return await connection.listing()
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._pool.close()

@@ -1,0 +1,236 @@
+"""Registering, changing and using MCP servers.
+
+Covers: crews.routes.mcp_bodies, crews.domain.mcp_catalog, crews.domain.mcp_servers, crews.domain.workspace_tools
+"""
+
+import pytest
+from crews_testkit.world import World
+from pydantic import ValidationError
+
+from common.errors import Conflict, InvalidRequest, NotFound
+from common.mcp.server import AllowedCommands, Listing, McpAddress, McpFault, RemoteTool
+from crews.domain.drafts import CrewDraft
+from crews.domain.mcp_catalog import McpCatalog
+from crews.domain.mcp_servers import ServerChanges, ServerDraft
+from crews.domain.tool_catalog import ToolCatalog
+from crews.domain.tools import ToolDraft
+
+WS = "ws_1"
+OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
+READ, WRITE = RemoteTool("read", "Reads.", OBJECT, True, True), RemoteTool("write", "W.", OBJECT)
+URL = "https://desk.example.com/mcp"
+
+
+class Desk:
+    """Servers that answer as the test says."""
+
+    def __init__(self) -> None:
+        self.tools = [READ, WRITE]
+        self.fault: str | None = None
+        self.asked: list[McpAddress] = []
+
+    async def listing(self, workspace_id: str, address: McpAddress) -> Listing:
+        self.asked.append(address)
+        if self.fault is not None:
+            raise McpFault(self.fault)
+        return Listing(self.tools, None, "2026-07-28", "Desk")
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def desk():
+    return Desk()
+
+
+@pytest.fixture
+def catalog(world, desk):
+    allowed = AllowedCommands.of("mcp-time *")
+    return McpCatalog(world.servers, world.tools, world.crews, desk, allowed)
+
+
+def draft(**given):
+    return ServerDraft(**{"name": "desk", "url": URL, **given})
+
+
+def crew(*tools, approvals=()):
+    agent = {"role": "A", "goal": "G", "model": "offline", "tools": tools, "approvals": approvals}
+    return CrewDraft(name="C", agents=[agent])
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"name": "a__b"}, {"name": "a_"}, {"name": "1a"}, {"name": "a b"}, {"name": "x" * 33},
+        {"url": None}, {"url": "ftp://x/"}, {"url": "https://u:p@x/"}, {"command": "mcp-time"},
+        {"transport": "stdio"}, {"transport": "stdio", "url": None}, {"timeout": 0}, {"timeout": 301},
+        {"transport": "stdio", "url": None, "command": "a 'b"}, {"approval": "sometimes"},
+        {"auth_type": "bearer", "credentials": {"key": "k"}}, {"headers": {"Authorization": "x"}},
+        {"allow": ["x" * 129]}, {"more": 1},
+    ],
+)  # fmt: skip
+def test_what_cannot_be_a_server_is_refused(given):
+    with pytest.raises(ValidationError):
+        draft(**given)
+
+
+async def test_a_server_is_asked_with_its_credentials_before_it_is_kept(catalog, desk, world):
+    server = await catalog.register(
+        WS, draft(auth_type="bearer", credentials={"token": "hush"}, headers={"X-Team": "a"})
+    )
+    assert desk.asked[0].headers == {"X-Team": "a", "Authorization": "Bearer hush"}
+    assert [tool.name for tool in server.tools()] == ["desk__read", "desk__write"]
+    assert world.servers.secrets[server.id] == {"token": "hush"}
+    assert "hush" not in repr(server) + repr(desk.asked)
+
+
+async def test_one_that_cannot_be_asked_is_refused_with_the_reason(catalog, desk, world):
+    desk.fault = "its host cannot be reached"
+    with pytest.raises(InvalidRequest) as refused:
+        await catalog.register(WS, draft())
+    assert refused.value.details["field"] == "url"
+    assert "its host cannot be reached" in refused.value.details["reason"]
+    assert world.servers.held == {}
+
+
+async def test_only_commands_that_the_operator_allows_are_started(catalog, desk):
+    given = {"transport": "stdio", "url": None}
+    await catalog.register(WS, draft(command="mcp-time --zone UTC", **given))
+    with pytest.raises(InvalidRequest, match="MCP") as refused:
+        await catalog.register(WS, draft(name="sh", command="sh -c id", **given))
+    assert "KASAL_MCP_STDIO" in refused.value.details["reason"]
+    assert len(desk.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("allow", "deny", "left"),
+    [
+        ([], [], {"read", "write"}),
+        (["read"], [], {"read"}),
+        (["*e*"], ["w*"], {"read"}),
+        ([], ["*"], set()),
+        (["READ"], [], set()),
+    ],
+)
+async def test_allow_and_deny_say_which_tools_are_taken(catalog, allow, deny, left):
+    server = await catalog.register(WS, draft(allow=allow, deny=deny))
+    assert {tool.remote for tool in server.tools()} == left
+
+
+@pytest.mark.parametrize(
+    ("approval", "asks"),
+    [("never", set()), ("destructive", {"write"}), ("always", {"read", "write"})],
+)
+async def test_approval_says_which_calls_wait_for_a_person(catalog, world, approval, asks):
+    await catalog.register(WS, draft(approval=approval, answered_by="admin"))
+    made = await world.catalog.create(WS, crew("desk__*"))
+    tools = (await world.snapshots.snapshot(WS, made.id)).tools
+    assert {tool.mcp.name for tool in tools if tool.requires_approval} == asks
+    assert {tool.answered_by for tool in tools} == {"admin"}
+    assert {tool.mcp.name: (tool.idempotent, tool.mcp.reads) for tool in tools} == {
+        "read": (True, True),
+        "write": (False, False),
+    }
+
+
+async def test_all_tools_of_a_server_are_named_one_by_one_in_a_runs_snapshot(catalog, desk, world):
+    desk.tools.append(RemoteTool("bad", "", {"type": "array"}))
+    await catalog.register(WS, draft())
+    made = await world.catalog.create(WS, crew("desk__*", "calculator", approvals=["desk__*"]))
+    snapshot = await world.snapshots.snapshot(WS, made.id)
+    named = ["desk__read", "desk__write", "desk__bad", "calculator"]
+    assert snapshot.agents[0].tools == named
+    assert snapshot.agents[0].approvals == named[:3]
+    bad = next(tool for tool in snapshot.tools if tool.name == "desk__bad")
+    assert (bad.mcp, "object" in str(bad.left_out)) == (None, True)
+    assert await world.snapshots.missing(made) == made.lacks
+
+
+async def test_a_tool_that_no_server_has_is_refused_by_its_place(catalog, world):
+    await catalog.register(WS, draft(deny=["write"]))
+    for name in ("desk__write", "desk__nothing", "other__*"):
+        with pytest.raises(InvalidRequest) as refused:
+            await world.catalog.create(WS, crew("calculator", name))
+        assert "agents.0.tools.1" in str(refused.value.details)
+        assert "desk__read" in str(refused.value.details) or name == "other__*"
+
+
+async def test_a_change_of_where_it_is_asks_again_and_drops_its_keys(catalog, desk):
+    server = await catalog.register(WS, draft(auth_type="bearer", credentials={"token": "hush"}))
+    same = await catalog.update(WS, server.id, ServerChanges(deny=["write"]))
+    assert (len(desk.asked), same.credentials) == (1, "kept")
+    desk.tools = [READ]
+    path = await catalog.update(WS, server.id, ServerChanges(url=f"{URL}/v2"))
+    assert (path.credentials, desk.asked[-1].headers) == ("kept", {"Authorization": "Bearer hush"})
+    moved = await catalog.update(WS, server.id, ServerChanges(url="https://other.example/mcp"))
+    assert (moved.credentials, dict(desk.asked[-1].headers)) == ("dropped", {})
+    assert [tool.name for tool in moved.server.tools()] == ["desk__read"]
+
+
+async def test_a_refused_change_changes_nothing(catalog, desk):
+    server = await catalog.register(WS, draft())
+    for wrong in ({"transport": "stdio"}, {"command": "mcp-time"}, {"credentials": {"x": "\n"}}):
+        with pytest.raises(InvalidRequest):
+            await catalog.update(WS, server.id, ServerChanges(**wrong))
+    desk.fault = "it is away"
+    with pytest.raises(InvalidRequest):
+        await catalog.update(WS, server.id, ServerChanges(url="https://other.example/mcp"))
+    assert await catalog.find(WS, server.id) == server
+
+
+async def test_a_server_may_move_to_a_program_and_back(catalog):
+    server = await catalog.register(WS, draft())
+    there = ServerChanges(transport="stdio", command="mcp-time")
+    assert (await catalog.update(WS, server.id, there)).server.target == "mcp-time"
+    back = ServerChanges(transport="streamable_http", url=URL)
+    assert (await catalog.update(WS, server.id, back)).server.command is None
+
+
+async def test_what_crews_use_is_neither_removed_nor_renamed(catalog, world):
+    server = await catalog.register(WS, draft())
+    for tools in (["desk__*"], ["desk__read"]):
+        made = await world.catalog.create(WS, crew(*tools))
+        for act in (
+            lambda: catalog.remove(WS, server.id),
+            lambda: catalog.update(WS, server.id, ServerChanges(name="table")),
+        ):
+            with pytest.raises(Conflict) as refused:
+                await act()
+            assert refused.value.details["crews"] == [made.id]
+        await world.crews.remove(made)
+    renamed = await catalog.update(WS, server.id, ServerChanges(name="table"))
+    assert renamed.server.tools()[0].name == "table__read"
+    await catalog.remove(WS, server.id)
+    with pytest.raises(NotFound):
+        await catalog.find(WS, server.id)
+
+
+async def test_a_refresh_shows_what_has_changed(catalog, desk, world):
+    server = await catalog.register(WS, draft())
+    world.servers.races = 1
+    desk.tools = [WRITE, RemoteTool("new", "", OBJECT)]
+    after = await catalog.refresh(WS, server.id)
+    assert [tool.remote for tool in after.tools()] == ["write", "new"]
+
+
+async def test_names_of_its_tools_are_its_own(catalog, world):
+    tools = ToolCatalog(world.tools, world.crews, world.servers)
+    own = ToolDraft(name="desk__own", description="d", endpoint="https://x.example/")
+    await tools.register(WS, own)
+    with pytest.raises(Conflict):
+        await catalog.register(WS, draft())
+    await catalog.register("ws_2", draft())
+    with pytest.raises(Conflict):
+        await tools.register("ws_2", own)
+
+
+async def test_credentials_are_for_the_host_that_the_run_began_with(catalog):
+    server = await catalog.register(WS, draft(auth_type="bearer", credentials={"token": "hush"}))
+    assert (await catalog.credentials(WS, server.id, f"{URL}/x"))[1] == {"token": "hush"}
+    with pytest.raises(Conflict):
+        await catalog.credentials(WS, server.id, "https://other.example/")
+    with pytest.raises(NotFound):
+        await catalog.credentials("ws_2", server.id, URL)

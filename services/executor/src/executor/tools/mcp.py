@@ -1,0 +1,97 @@
+"""Tools of MCP servers."""
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from common.contracts.crew import McpTool, ToolSnapshot
+from common.contracts.tools import auth_headers
+from common.mcp.pool import McpPool
+from common.mcp.server import McpAddress, McpFault
+from executor.tools.call import Call
+from executor.tools.custom import credential_mask
+from executor.tools.tool import ToolFault, hide_secrets_beside
+
+if TYPE_CHECKING:
+    from mcp_types import CallToolResult, InputRequiredResult
+
+KEY = "idempotency-key"
+"""The name under which a server finds a call's key, which stays the same if the call is repeated."""
+
+
+class ServerCredentials(Protocol):
+    """The source of servers' credentials."""
+
+    async def server_credentials(
+        self, workspace_id: str, server_id: str, target: str
+    ) -> Mapping[str, Any]:
+        """Return `{token}`, `{key, header}` or `{username, password}`.
+
+        Raises `NotFound` or `Unavailable`.
+        """
+
+
+class McpServerTool:
+    """Calls one tool of a server."""
+
+    def __init__(
+        self, snapshot: ToolSnapshot, place: McpTool, pool: McpPool, credentials: ServerCredentials
+    ) -> None:
+        self._snapshot = snapshot
+        self._place = place
+        self._pool = pool
+        self._credentials = credentials
+
+    async def run(self, arguments: Mapping[str, Any], call: Call) -> str:
+        """Call the tool once and return its result. Raises `ToolFault` or `KasalError`."""
+        held = await self._fetch_credentials(call)
+        mask = credential_mask(held, self._snapshot.headers, self._place.target)
+        try:
+            result = await self._call(arguments, call, held)
+        except McpFault as fault:
+            raise ToolFault(mask.hide(f"{self._snapshot.name}: {fault}.")) from None
+        text = await hide_secrets_beside(mask, lambda: result_text(result))
+        if getattr(result, "is_error", False):
+            raise ToolFault(text)
+        return text
+
+    async def _fetch_credentials(self, call: Call) -> Mapping[str, Any]:
+        if self._snapshot.auth_type == "none":
+            return {}
+        place = self._place
+        return await self._credentials.server_credentials(
+            call.workspace_id, place.server_id, place.target
+        )
+
+    async def _call(
+        self, arguments: Mapping[str, Any], call: Call, held: Mapping[str, Any]
+    ) -> "CallToolResult | InputRequiredResult":
+        try:
+            return await self._once(arguments, call, held)
+        except McpFault as fault:
+            if not (fault.unmade or self._snapshot.idempotent):
+                raise
+        # A server that was restarted forgets its sessions: the call goes on over a new connection.
+        return await self._once(arguments, call, held)
+
+    async def _once(
+        self, arguments: Mapping[str, Any], call: Call, held: Mapping[str, Any]
+    ) -> "CallToolResult | InputRequiredResult":
+        place, name = self._place, self._snapshot.name
+        try:
+            headers = auth_headers(self._snapshot.auth_type, held)
+        except KeyError as missing:
+            raise ToolFault(
+                f"the server of {name} has no {missing.args[0]}; an admin of the workspace sets it with "
+                f"PUT /tools/mcp/{place.server_id} and `credentials`."
+            ) from None
+        address = McpAddress(place.transport, place.target, {**self._snapshot.headers, **headers})
+        key = (call.workspace_id, place.server_id)
+        async with self._pool.connection(key, address) as connection:
+            return await connection.call(place.name, arguments, place.timeout, {KEY: call.key})
+
+
+def result_text(result: "CallToolResult | InputRequiredResult") -> str:
+    """Return what a model is told about a result."""
+    from executor.tools.mcp_results import text_of
+
+    return text_of(result)

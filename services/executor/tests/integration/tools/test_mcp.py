@@ -1,0 +1,173 @@
+"""Calls of MCP servers' tools, and what a server can do to a worker: nothing beyond its own call.
+
+Covers: executor.tools.mcp, executor.tools.mcp_results, common.mcp.connection, common.mcp.http, common.mcp.pool
+"""
+
+import asyncio
+import base64
+from dataclasses import replace
+
+import pytest
+from aiohttp import web
+from executor_testkit.mcp_sites import McpSite
+from executor_testkit.sites import Vault
+
+from devkit.stores.files import memory_files
+from executor.tools.built_in_tool import ToolSettings
+from executor.tools.call import Call
+from executor.tools.spec import FailedResult
+from executor.tools.toolbox import Toolbox
+
+CALL = Call("ws_1", "job_1", "task_1", 3)
+
+
+@pytest.fixture
+async def desk():
+    site = McpSite()
+    app = web.Application()
+    app.router.add_route("*", "/mcp", site.handle)
+    runner = web.AppRunner(app, shutdown_timeout=0.1)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    site.port = runner.addresses[0][1]
+    yield site
+    await runner.cleanup()
+
+
+@pytest.fixture
+async def box(desk):
+    settings = ToolSettings(memory_files(), allowed_hosts=[f"127.0.0.1:{desk.port}"])
+    made = Toolbox(settings, Vault({"token": "hush-hush"}))
+    yield made
+    await made.close()
+
+
+async def called(box, desk, tool, arguments=None, **given):
+    return await box.tool(desk.snapshot(tool, **given)).call(arguments or {}, CALL)
+
+
+async def test_a_call_carries_arguments_key_and_credentials(box, desk):
+    given = {"auth_type": "bearer", "headers": {"X-Team": "a"}}
+    assert await called(box, desk, "close", {"n": 1}, **given) == "close is done"
+    (params,) = desk.calls
+    assert (params["arguments"], params["_meta"]["idempotency-key"]) == ({"n": 1}, CALL.key)
+    sent = desk.headers[-1]
+    assert (sent["authorization"], sent["x-team"]) == ("Bearer hush-hush", "a")
+
+
+async def test_one_connection_serves_many_calls(box, desk):
+    tools = [box.tool(desk.snapshot(f"t{n}")) for n in range(40)]
+    assert len({await one for one in asyncio.as_completed([t.call({}, CALL) for t in tools])}) == 40
+    assert [method for method, _ in desk.asked].count("server/discover") == 1
+
+
+@pytest.mark.parametrize(
+    ("tool", "told"),
+    [
+        ("nonsense", "content type"),
+        ("half", "parse"),
+        ("huge", "longer than"),
+        ("elsewhere", "Redirect"),
+        ("refused", "no such ticket"),
+    ],
+)
+async def test_a_bad_answer_is_a_result_and_touches_no_other_call(box, desk, tool, told):
+    beside = asyncio.create_task(called(box, desk, "late"))
+    await desk.came.wait()
+    text = await called(box, desk, tool)
+    assert isinstance(text, FailedResult)
+    assert told in text
+    desk.go_on.set()
+    assert (await called(box, desk, "close"), await beside) == ("close is done", "late is done")
+
+
+async def test_an_answer_after_the_time_limit_is_nobodys(box, desk):
+    slow = asyncio.create_task(called(box, desk, "late", timeout=1.0))
+    await desk.came.wait()
+    assert "did not answer in time" in await slow
+    desk.go_on.set()
+    assert await called(box, desk, "close") == "close is done"
+
+
+async def test_a_cancelled_call_leaves_the_connection_to_others(box, desk):
+    slow = asyncio.create_task(called(box, desk, "late"))
+    await desk.came.wait()
+    slow.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await slow
+    assert await called(box, desk, "close") == "close is done"
+
+
+@pytest.mark.parametrize(("idempotent", "times"), [(True, 2), (False, 1)])
+async def test_only_what_may_be_repeated_is_sent_again_after_a_lost_answer(
+    box, desk, idempotent, times
+):
+    desk.refusals = 1
+    text = await called(box, desk, "close", idempotent=idempotent)
+    assert (text == "close is done") is idempotent
+    assert len(desk.calls) == times
+
+
+async def test_another_workspace_has_another_connection(box, desk):
+    await called(box, desk, "close")
+    other = box.tool(desk.snapshot("close"))
+    await other.call({}, replace(CALL, workspace_id="ws_2"))
+    assert [method for method, _ in desk.asked].count("server/discover") == 2
+
+
+async def test_a_server_inside_is_not_reached(desk):
+    box = Toolbox(ToolSettings(memory_files()), Vault())
+    assert "KASAL_TOOL_ALLOWED_HOSTS" in await called(box, desk, "close")
+    assert desk.asked == []
+    await box.close()
+
+
+async def test_a_program_that_the_operator_does_not_allow_is_not_started(box, desk):
+    snapshot = desk.snapshot("close")
+    stdio = snapshot.mcp.model_copy(update={"transport": "stdio", "target": "sh -c id"})
+    text = await box.tool(snapshot.model_copy(update={"mcp": stdio})).call({}, CALL)
+    assert "KASAL_MCP_STDIO" in text
+
+
+async def test_every_kind_of_content_is_told_of(box, desk):
+    picture = base64.b64encode(b"\x89PNG" + b"0" * 2_000).decode()
+    desk.results["all"] = {
+        "resultType": "complete",
+        "structuredContent": {"n": 1},
+        "content": [
+            {"type": "text", "text": "Seen."},
+            {"type": "image", "data": picture, "mimeType": "image/png"},
+            {"type": "audio", "data": picture, "mimeType": "audio/wav"},
+            {"type": "resource", "resource": {"uri": "file:///a", "text": "inside"}},
+            {"type": "resource", "resource": {"uri": "file:///b", "blob": picture}},
+            {"type": "resource_link", "uri": "https://e.example/x", "name": "x"},
+        ],
+    }
+    lines = (await called(box, desk, "all")).splitlines()
+    assert (lines[0], lines[3], lines[-1]) == ("Seen.", "inside", '{"n":1}')
+    assert "image/png" in lines[1]
+    assert all("not shown" in line for line in (lines[1], lines[2], lines[4]))
+
+
+async def test_structured_content_that_a_text_repeats_is_told_once(box, desk):
+    desk.results["twice"] = {
+        "resultType": "complete",
+        "structuredContent": {"result": [1]},
+        "content": [{"type": "text", "text": "[1]"}],
+    }
+    assert await called(box, desk, "twice") == "[1]"
+
+
+async def test_an_error_of_the_tool_itself_is_a_failed_result_without_keys(box, desk):
+    desk.results["fail"] = {
+        "resultType": "complete",
+        "isError": True,
+        "content": [{"type": "text", "text": "hush-hush is wrong"}],
+    }
+    text = await called(box, desk, "fail", auth_type="bearer")
+    assert isinstance(text, FailedResult)
+    assert text == "Error: [secret] is wrong"
+
+
+async def test_a_tool_that_was_left_out_is_none(box, desk):
+    assert box.tool(desk.snapshot("close", left_out="its schema is bad")) is None
