@@ -31,9 +31,9 @@ from crews.domain.crew_editor import CrewEditor
 from crews.domain.demo_crew import DemoCrew
 from crews.domain.following import Following
 from crews.domain.mcp_catalog import McpCatalog
+from crews.domain.mcp_renewal import Renewal
 from crews.domain.model_names import ModelNames
 from crews.domain.own_model_catalog import OwnModelCatalog
-from crews.domain.ports import ServerAsker
 from crews.domain.remembering import Remembering
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
@@ -88,14 +88,20 @@ def _stores(crews_database: Database, settings: Settings) -> _Stores:
 
 
 def _use_cases(
-    stores: _Stores, remembering: Remembering, settings: Settings, asker: ServerAsker
+    stores: _Stores,
+    remembering: Remembering,
+    settings: Settings,
+    asker: McpServersOverTheNetwork,
 ) -> CrewsUseCases:
     models = ModelNames(PriceList(), _own_servers(settings))
-    named = WorkspaceTools(stores.tools, stores.servers)
+    commands = AllowedCommands.of(settings.mcp_stdio)
+    mcp_catalog = McpCatalog(stores.servers, stores.tools, stores.crews, asker, commands)
+    named = WorkspaceTools(
+        stores.tools, stores.servers, Renewal(mcp_catalog, asker.background).look
+    )
     editor = CrewEditor(stores.crews, named, models, stores.own_models)
     version_catalog = VersionCatalog(editor, stores.crews, stores.versions)
     guard = OutgoingGuard(settings.allowed_hosts())
-    commands = AllowedCommands.of(settings.mcp_stdio)
     return CrewsUseCases(
         crew_catalog=CrewCatalog(
             editor, stores.crews, stores.activities, stores.memories, stores.versions
@@ -110,7 +116,7 @@ def _use_cases(
         tools=stores.tools,
         tool_catalog=ToolCatalog(stores.tools, stores.crews, stores.servers),
         mcp_servers=stores.servers,
-        mcp_catalog=McpCatalog(stores.servers, stores.tools, stores.crews, asker, commands),
+        mcp_catalog=mcp_catalog,
         own_models=OwnModelCatalog(stores.own_models, guard.fault),
         remembering=remembering,
         keys=IdempotencyKeys(settings.secret_key),

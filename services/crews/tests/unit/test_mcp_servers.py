@@ -1,6 +1,6 @@
 """Registering, changing and using MCP servers.
 
-Covers: crews.routes.mcp_bodies, crews.domain.mcp_catalog, crews.domain.mcp_servers, crews.domain.workspace_tools
+Covers: crews.domain.mcp_renewal, crews.routes.mcp_bodies, crews.domain.mcp_catalog, crews.domain.mcp_servers, crews.domain.workspace_tools
 """
 
 import pytest
@@ -9,11 +9,15 @@ from pydantic import ValidationError
 
 from common.errors import Conflict, InvalidRequest, NotFound
 from common.mcp.server import AllowedCommands, Listing, McpAddress, McpFault, RemoteTool
+from common.process.background import Background
+from common.times import utc_now
 from crews.domain.drafts import CrewDraft
 from crews.domain.mcp_catalog import McpCatalog
+from crews.domain.mcp_renewal import Renewal
 from crews.domain.mcp_servers import ServerChanges, ServerDraft
 from crews.domain.tool_catalog import ToolCatalog
 from crews.domain.tools import ToolDraft
+from crews.domain.workspace_tools import WorkspaceTools
 
 WS = "ws_1"
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -234,3 +238,30 @@ async def test_credentials_are_for_the_host_that_the_run_began_with(catalog):
         await catalog.credentials(WS, server.id, "https://other.example/")
     with pytest.raises(NotFound):
         await catalog.credentials("ws_2", server.id, URL)
+
+
+async def test_a_list_that_is_out_of_date_is_renewed_beside_who_looks(catalog, desk, world):
+    server = await catalog.register(WS, draft())
+    async with Background() as background:
+        tools = WorkspaceTools(world.tools, world.servers, Renewal(catalog, background).look)
+        await tools.find(WS, ["desk__*"])
+        assert len(background) == 0
+        old = server.inventory.model_copy(update={"fresh_until": utc_now()})
+        world.servers.held[server.id] = server.model_copy(update={"inventory": old})
+        desk.tools = [READ]
+        seen = [await tools.find(WS, ["desk__*"]) for _ in range(2)]
+        assert {len(found.servers[0].tools()) for found in seen} == {2}
+        await background.finish()
+    assert len(desk.asked) == 2
+    assert [tool.remote for tool in (await catalog.find(WS, server.id)).tools()] == ["read"]
+
+
+async def test_a_list_that_cannot_be_renewed_stays_and_says_why(catalog, desk):
+    server = await catalog.register(WS, draft())
+    desk.fault = "its host cannot be reached"
+    await catalog.renew(server)
+    after = await catalog.find(WS, server.id)
+    assert (after.status, len(after.tools())) == ("failing", 2)
+    assert "its host cannot be reached" in str(after.inventory.fault)
+    desk.fault = None
+    assert (await catalog.refresh(WS, server.id)).status == "ready"

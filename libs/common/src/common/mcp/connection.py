@@ -22,7 +22,6 @@ from mcp_types import (
     CallToolRequest,
     CallToolRequestParams,
     CallToolResult,
-    ElicitResult,
     Implementation,
     InputRequiredResult,
     ListToolsResult,
@@ -121,7 +120,6 @@ class Connection:
             cache=None,
             client_info=_US,
             read_timeout_seconds=_ANSWER,
-            elicitation_callback=_decline,
         )
 
     def _http_client(
@@ -232,11 +230,6 @@ class Connection:
         if not isinstance(fault, MCPError | ValidationError | ValueError) or _over(fault):
             self.broken = True
         return told
-
-
-async def _decline(context: Any, params: Any) -> ElicitResult:  # noqa: ARG001 - the library names them
-    """Answer a server that asks a person in the middle of a call, which the versions of 2025 do: none is there."""
-    return ElicitResult(action="cancel")
 
 
 def _over(fault: Exception) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 from common.contracts import query_keys
@@ -26,6 +27,7 @@ from crews.domain.tools import check_credentials
 
 _RACES = 5
 _USERS_NAMED = 20
+_AFTER_A_FAULT = timedelta(seconds=60)
 _ASKED = ("name", "url", "command", "transport", "headers", "auth_type")
 """Fields after whose change a server is asked again."""
 
@@ -126,6 +128,21 @@ class McpCatalog:
             if await self._servers.replace(server, after, None, keep=True):
                 return after
         raise Conflict(f"The MCP server {server_id} is being changed from several places at once.")
+
+    async def renew(self, before: RegisteredServer) -> None:
+        """Ask a server again whose list is out of date. If it cannot be asked, note why and keep its tools."""
+        try:
+            await self.refresh(before.workspace_id, before.id)
+        except InvalidRequest as fault:
+            server = await self.find(before.workspace_id, before.id)
+            held = server.inventory.model_copy(
+                update={
+                    "fault": str(fault.details.get("reason", fault.message)),
+                    "fresh_until": utc_now() + _AFTER_A_FAULT,
+                }
+            )
+            after = server.model_copy(update={"inventory": held, "version": server.version + 1})
+            await self._servers.replace(server, after, None, keep=True)
 
     async def credentials(
         self, workspace_id: str, server_id: str, target: str | None

@@ -1,6 +1,6 @@
 """All tools that a workspace's crews may name: built in, its own, and those of its MCP servers."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from common.contracts.crew import AgentSnapshot, TaskSnapshot, ToolSnapshot
@@ -64,11 +64,17 @@ class NamedTools:
 
 
 class WorkspaceTools:
-    """Finds the tools that crews name."""
+    """Finds the tools that crews name. `look` is told of the servers that are looked at."""
 
-    def __init__(self, custom: CustomTools, servers: McpServers) -> None:
+    def __init__(
+        self,
+        custom: CustomTools,
+        servers: McpServers,
+        look: Callable[[Sequence[RegisteredServer]], None] | None = None,
+    ) -> None:
         self._custom = custom
         self._servers = servers
+        self._look = look
 
     async def find(self, workspace_id: str, names: Collection[str]) -> NamedTools:
         """Return the workspace's tools, as far as `names` may be among them."""
@@ -77,7 +83,10 @@ class WorkspaceTools:
             return NamedTools()
         custom = await self._custom.all(workspace_id)
         servers = {name.split(SEPARATOR, 1)[0] for name in own if SEPARATOR in name}
-        return NamedTools(custom, await self._servers.by_names(workspace_id, servers))
+        found = await self._servers.by_names(workspace_id, servers)
+        if self._look is not None:
+            self._look(found)
+        return NamedTools(custom, found)
 
 
 def _any_wildcard(*lists: Sequence[str]) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 
 from common.mcp.pool import McpPool
 from common.mcp.server import AllowedCommands, Listing, McpAddress
+from common.process.background import Background
 from common.security.outgoing import OutgoingGuard
 
 _IDLE = 2.0
@@ -18,6 +19,8 @@ class McpServersOverTheNetwork:
     def __init__(self, hosts: OutgoingGuard, commands: AllowedCommands) -> None:
         self._pool = McpPool(hosts, commands, _IDLE)
         self._places = asyncio.Semaphore(_AT_ONCE)
+        self.background = Background()
+        """What asks servers beside requests; ends when the connections are closed."""
 
     async def listing(self, workspace_id: str, address: McpAddress) -> Listing:
         async with self._places, self._pool.connection(workspace_id, address) as connection:
@@ -25,4 +28,5 @@ class McpServersOverTheNetwork:
 
     async def close(self) -> None:
         """Close the connections."""
+        await self.background.close()
         await self._pool.close()

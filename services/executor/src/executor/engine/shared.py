@@ -34,6 +34,8 @@ from executor.models.own import Owner
 WAITING = "MODEL_WAITING"
 _WAITS = 50
 """How many waits for models one job reports."""
+_TOOLS = 120
+"""How many tools a model is told of; providers take 128 at most (OpenAI), and managers have one more."""
 _SOME = Tokens(1_000, 1_000)
 
 
@@ -121,7 +123,15 @@ class Shared:
                 self.warn("TOOL_UNKNOWN", f"The tool {name} does not exist and is left out.")
             else:
                 self.warn("TOOL_LEFT_OUT", f"The tool {name} is left out: {why}.")
-        return {tool.spec.name: tool for tool in found.values() if tool is not None}
+        there = {tool.spec.name: tool for tool in found.values() if tool is not None}
+        if len(there) <= _TOOLS:
+            return there
+        message = (
+            f"The agent {agent.name} has {len(there)} tools for the task {task.id}, and models are told of "
+            f"{_TOOLS}: the others are left out. Name those that it needs."
+        )
+        self.warn("TOOLS_LEFT_OUT", message)
+        return dict(list(there.items())[:_TOOLS])
 
     def approvals(self, agent: AgentSnapshot, task: TaskSnapshot) -> frozenset[str]:
         """Return the names of the tools whose calls by `agent` for `task` a person must approve."""

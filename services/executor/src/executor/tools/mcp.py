@@ -1,18 +1,23 @@
 """Tools of MCP servers."""
 
+import asyncio
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from common.contracts.crew import McpTool, ToolSnapshot
 from common.contracts.tools import auth_headers
+from common.errors import KasalError
 from common.mcp.pool import McpPool
 from common.mcp.server import McpAddress, McpFault
+from executor.tools.artifacts import Artifacts
 from executor.tools.call import Call
 from executor.tools.custom import credential_mask
 from executor.tools.tool import ToolFault, hide_secrets_beside
 
 if TYPE_CHECKING:
     from mcp_types import CallToolResult, InputRequiredResult
+
+    from executor.tools.mcp_results import ReadResult
 
 KEY = "idempotency-key"
 """The name under which a server finds a call's key, which stays the same if the call is repeated."""
@@ -34,12 +39,18 @@ class McpServerTool:
     """Calls one tool of a server."""
 
     def __init__(
-        self, snapshot: ToolSnapshot, place: McpTool, pool: McpPool, credentials: ServerCredentials
+        self,
+        snapshot: ToolSnapshot,
+        place: McpTool,
+        pool: McpPool,
+        credentials: ServerCredentials,
+        artifacts: Artifacts,
     ) -> None:
         self._snapshot = snapshot
         self._place = place
         self._pool = pool
         self._credentials = credentials
+        self._artifacts = artifacts
 
     async def run(self, arguments: Mapping[str, Any], call: Call) -> str:
         """Call the tool once and return its result. Raises `ToolFault` or `KasalError`."""
@@ -49,10 +60,24 @@ class McpServerTool:
             result = await self._call(arguments, call, held)
         except McpFault as fault:
             raise ToolFault(mask.hide(f"{self._snapshot.name}: {fault}.")) from None
-        text = await hide_secrets_beside(mask, lambda: result_text(result))
+        read = await asyncio.to_thread(_read, result)
+        await self._keep_files(read, call)
+        text = await hide_secrets_beside(mask, read.text)
         if getattr(result, "is_error", False):
             raise ToolFault(text)
         return text
+
+    async def _keep_files(self, read: "ReadResult", call: Call) -> None:
+        """Keep the files in a result as artifacts of the job, and tell the model of each."""
+        for part, file in enumerate(read.files):
+            try:
+                kept = await self._artifacts.keep(
+                    call, file.name, file.content, media_type=file.media_type, part=part
+                )
+                told = f"kept as {kept.name}; its id is {kept.file_id}"
+            except KasalError as fault:
+                told = f"not kept: {fault.message}"
+            read.lines[file.line] = f"{read.lines[file.line][:-1]}: {told}]"
 
     async def _fetch_credentials(self, call: Call) -> Mapping[str, Any]:
         if self._snapshot.auth_type == "none":
@@ -90,8 +115,7 @@ class McpServerTool:
             return await connection.call(place.name, arguments, place.timeout, {KEY: call.key})
 
 
-def result_text(result: "CallToolResult | InputRequiredResult") -> str:
-    """Return what a model is told about a result."""
-    from executor.tools.mcp_results import text_of
+def _read(result: "CallToolResult | InputRequiredResult") -> "ReadResult":
+    from executor.tools.mcp_results import read_result
 
-    return text_of(result)
+    return read_result(result)

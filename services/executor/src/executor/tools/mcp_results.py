@@ -1,6 +1,10 @@
-"""Turns what an MCP server returns into the text that a model reads."""
+"""Turns what an MCP server returns into the text that a model reads, and files for people."""
 
+import base64
+import binascii
+import mimetypes
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
@@ -17,50 +21,91 @@ from mcp_types import (
 )
 
 _EMPTY = "Done: the result is empty."
+_MOST_FILES = 20
+"""How many files of one result are kept."""
 
 
-def text_of(result: CallToolResult | InputRequiredResult) -> str:
-    """Return a result as text: what models cannot read is named, with its size."""
+@dataclass(frozen=True, slots=True)
+class ReturnedFile:
+    """An image, a sound or a file in a result. `line` is its place in the text."""
+
+    line: int
+    name: str
+    media_type: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ReadResult:
+    """A result as lines of text, in which each file has one."""
+
+    lines: list[str]
+    files: list[ReturnedFile] = field(default_factory=list)
+
+    def text(self) -> str:
+        return "\n".join(line for line in self.lines if line) or _EMPTY
+
+
+def read_result(result: CallToolResult | InputRequiredResult) -> ReadResult:
+    """Return what a result says, and the files in it; blocks."""
     if isinstance(result, InputRequiredResult):
-        return "Error: the server wants to ask a person something that is not supported here."
-    parts = [_block(block) for block in result.content]
+        asked = ", ".join(sorted(result.input_requests or {}))[:200]
+        told = f"Not done: the server first wants answers that it cannot be given ({asked})."
+        return ReadResult([told])
+    read = ReadResult([])
+    for block in result.content:
+        _add(read, block)
     structured = result.structured_content
-    if structured is not None and not _repeats(parts, structured):
-        parts.append(orjson.dumps(structured).decode())
-    return "\n".join(part for part in parts if part) or _EMPTY
+    if structured is not None and not _repeats(read.lines, structured):
+        read.lines.append(orjson.dumps(structured).decode())
+    return read
 
 
-def _block(block: Any) -> str:
+def _add(read: ReadResult, block: Any) -> None:
     match block:
         case TextContent(text=text) | EmbeddedResource(resource=TextResourceContents(text=text)):
-            told = text
+            read.lines.append(text)
         case ImageContent(data=data, mime_type=kind):
-            told = _note_of("image", kind, data)
+            _add_file(read, "image", kind, data)
         case AudioContent(data=data, mime_type=kind):
-            told = _note_of("sound", kind, data)
+            _add_file(read, "sound", kind, data)
         case EmbeddedResource(resource=BlobResourceContents(blob=data, mime_type=kind, uri=uri)):
-            told = _note_of(f"file {uri}", kind or "", data)
+            _add_file(read, str(uri).rpartition("/")[2] or "file", kind or "", data)
         case ResourceLink(uri=uri, name=name):
-            told = f"[link to {name}: {uri}]"
+            read.lines.append(f"[link to {name}: {uri}]")
         case _:
-            told = "[something that is not shown]"
-    return told
+            read.lines.append("[something that is not shown]")
 
 
-def _note_of(what: str, kind: str, data: str) -> str:
-    size = len(data) * 3 // 4
-    return f"[{what}, {kind}, {size:,} bytes: not shown]".replace(", ,", ",")
+def _add_file(read: ReadResult, name: str, kind: str, data: str) -> None:
+    try:
+        content = base64.b64decode(data, validate=True)
+    except (binascii.Error, ValueError):
+        read.lines.append(f"[{name}, {kind}: it is not base64 and is left out]")
+        return
+    if len(read.files) >= _MOST_FILES:
+        read.lines.append(f"[{name}, {kind}: only {_MOST_FILES} files of a result are kept]")
+        return
+    place = len(read.files) + 1
+    if "." not in name:
+        name = f"{name}-{place}{mimetypes.guess_extension(kind) or ''}"
+    read.files.append(ReturnedFile(len(read.lines), name[:200], kind[:100], content))
+    read.lines.append(f"[{name}, {kind}, {len(content):,} bytes]")
 
 
-def _repeats(parts: Sequence[str], structured: Any) -> bool:
-    """Return whether a text block holds the structured content, as servers do for older clients."""
-    for part in parts:
-        try:
-            if orjson.loads(part) == structured:
-                return True
-            if isinstance(structured, dict) and structured == {"result": orjson.loads(part)}:
-                return True
-        except orjson.JSONDecodeError:
-            if isinstance(structured, dict) and structured == {"result": part}:
-                return True
-    return False
+def _repeats(lines: Sequence[str], structured: Any) -> bool:
+    """Return whether a text holds the structured content, as servers do for older clients."""
+    return any(_value(line) in (structured, _inner(structured)) for line in lines)
+
+
+def _value(line: str) -> Any:
+    try:
+        return orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return line
+
+
+def _inner(structured: Any) -> Any:
+    """Return the value that a server wraps because structured content was to be an object."""
+    wrapped = isinstance(structured, dict) and structured.keys() == {"result"}
+    return structured["result"] if wrapped else structured

@@ -8,6 +8,7 @@ from common.contracts.crew import McpTool, ToolSnapshot
 from common.mcp.pool import McpPool
 from common.mcp.server import AllowedCommands
 from common.security.outgoing import OutgoingGuard
+from executor.tools.artifacts import Artifacts
 from executor.tools.built_in_tool import ToolSettings, built_in_tools
 from executor.tools.custom import READING, Credentials, CustomTool
 from executor.tools.mcp import McpServerTool, ServerCredentials
@@ -36,6 +37,7 @@ class Toolbox:
         self._mask = Mask([*settings.secrets, *own])
         self._timeout = settings.timeout
         self._client = GuardedClient(settings.allowed_hosts, settings.timeout, settings.max_bytes)
+        self._artifacts = Artifacts(settings.files)
         self._mcp = McpPool(
             OutgoingGuard(settings.allowed_hosts), AllowedCommands.of(settings.mcp_stdio)
         )
@@ -69,7 +71,7 @@ class Toolbox:
 
     def _remote_tool(self, snapshot: ToolSnapshot, place: McpTool) -> SimpleTool:
         spec = ToolSpec(snapshot.name, snapshot.description, snapshot.parameters or _ANYTHING)
-        run = McpServerTool(snapshot, place, self._mcp, self._credentials).run
+        run = McpServerTool(snapshot, place, self._mcp, self._credentials, self._artifacts).run
         limit = place.timeout + _CONNECTING
         return SimpleTool(spec, run, snapshot.idempotent, place.reads, limit, mask=self._mask)
 

@@ -137,16 +137,37 @@ async def test_every_kind_of_content_is_told_of(box, desk):
         "content": [
             {"type": "text", "text": "Seen."},
             {"type": "image", "data": picture, "mimeType": "image/png"},
-            {"type": "audio", "data": picture, "mimeType": "audio/wav"},
+            {"type": "audio", "data": picture, "mimeType": "audio/mpeg"},
             {"type": "resource", "resource": {"uri": "file:///a", "text": "inside"}},
             {"type": "resource", "resource": {"uri": "file:///b", "blob": picture}},
             {"type": "resource_link", "uri": "https://e.example/x", "name": "x"},
         ],
     }
-    lines = (await called(box, desk, "all")).splitlines()
+    call = replace(CALL, kept=[])
+    told = await box.tool(desk.snapshot("all")).call({}, call)
+    lines = told.splitlines()
     assert (lines[0], lines[3], lines[-1]) == ("Seen.", "inside", '{"n":1}')
-    assert "image/png" in lines[1]
-    assert all("not shown" in line for line in (lines[1], lines[2], lines[4]))
+    assert [file.name for file in call.kept] == ["image-1.png", "sound-2.mp3", "b-3"]
+    assert [file.size for file in call.kept] == [2_004] * 3
+    for line, file in zip((lines[1], lines[2], lines[4]), call.kept, strict=True):
+        assert file.file_id in line
+
+
+async def test_a_file_that_is_none_is_told_of(box, desk):
+    image = {"type": "image", "data": "%%%", "mimeType": "image/png"}
+    desk.results["bad"] = {"resultType": "complete", "content": [image]}
+    assert "not base64" in await called(box, desk, "bad")
+
+
+async def test_a_server_that_wants_to_ask_somebody_is_told_of(box, desk):
+    asks = {
+        "name": {
+            "method": "elicitation/create",
+            "params": {"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}},
+        }
+    }
+    desk.results["asks"] = {"resultType": "input_required", "inputRequests": asks}
+    assert "Not done" in await called(box, desk, "asks")
 
 
 async def test_structured_content_that_a_text_repeats_is_told_once(box, desk):
