@@ -18,9 +18,11 @@ from common.logs import configure_logging
 from common.settings import load
 from common.storage.mongo import connect, database
 from common.telemetry import Telemetry
+from devkit.stores.files import memory_files
 from executor.config import Settings
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.submission import Submission
+from executor.domain.files.given import GivenFiles
 from executor.domain.log.events import EventDraft
 from executor.domain.log.journal import Job, Journal
 from executor.domain.log.outbox import Outbox
@@ -81,7 +83,12 @@ async def main() -> None:
             MongoExecutions(store), MongoCounters(store), queued=1_000_000, stored_mb=10_000
         )
         submission = Submission(
-            MongoExecutions(store), OneCrew(), MongoCounters(store), outbox, quotas
+            MongoExecutions(store),
+            OneCrew(),
+            MongoCounters(store),
+            outbox,
+            quotas,
+            GivenFiles(memory_files()),
         )
         running = asyncio.create_task(build_worker(settings, backends, runner=talker).run(stop))
         accepted = await submission.submit(

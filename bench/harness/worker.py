@@ -40,9 +40,11 @@ from common.contracts.topology import EVENTS
 from common.errors import Unavailable
 from common.logs import configure_logging
 from common.telemetry import Telemetry
+from devkit.stores.files import memory_files
 from executor.config import Settings
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.submission import Submission
+from executor.domain.files.given import GivenFiles
 from executor.domain.log.outbox import Outbox
 from executor.domain.meters import NoMeters
 from executor.engine.ports import ModelSource, ToolSource
@@ -241,7 +243,8 @@ async def side(
     await ends.listen(bus)
     executions = MongoExecutions(store)
     quotas = Quotas(executions, MongoCounters(store), queued=1_000_000, stored_mb=10_000)
-    submission = Submission(executions, OneCrew(tool), MongoCounters(store), outbox, quotas)
+    given = GivenFiles(memory_files())
+    submission = Submission(executions, OneCrew(tool), MongoCounters(store), outbox, quotas, given)
     running = asyncio.create_task(worker.run(stop))
     try:
         yield Side(submission, ends, store["executions"], store["traces"], held)

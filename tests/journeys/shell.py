@@ -11,10 +11,17 @@ parser.add_argument("-N", action="store_true")
 parser.add_argument("-X")
 parser.add_argument("-H", action="append", default=[])
 parser.add_argument("-d")
+parser.add_argument("-F")
 parser.add_argument("url")
 given = parser.parse_args()
 headers = dict(line.split(": ", 1) for line in given.H)
 body = given.d.encode() if given.d else None
+if given.F:
+    field, _, path = given.F.partition("=@")
+    head = f'--b\\r\\nContent-Disposition: form-data; name="{field}"; filename="{path.rpartition("/")[2]}"\\r\\n\\r\\n'
+    with open(path, "rb") as file:
+        body = head.encode() + file.read() + b"\\r\\n--b--\\r\\n"
+    headers["Content-Type"] = "multipart/form-data; boundary=b"
 request = urllib.request.Request(given.url, body, headers, method=given.X)
 try:
     answer = urllib.request.urlopen(request)

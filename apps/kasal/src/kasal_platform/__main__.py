@@ -13,6 +13,7 @@ COMMANDS: Mapping[str, str] = {
     "backup": "save the databases in a folder",
     "restore": "restore the databases from a folder",
     "import-data": "bring the data of a release before SQLite over, from the folder of `run`",
+    "import-files": "bring files of a release that read them from KASAL_FILES_DIR over",
     "dead-letters": "list the dead letters of the broker, or send them back",
     "doctor": "check what the platform needs to run",
 }

@@ -19,19 +19,20 @@ SCHEMAS: Mapping[str, Schema] = {
 async def migrate_all(settings: MongoSettings, tell: Tell) -> None:
     """Migrate every database to the schema of this code. Raises `SchemaMismatch`."""
     for service, schema in SCHEMAS.items():
-        async with _database(settings, service) as database:
+        async with open_database(settings, service) as database:
             await migrations.migrate(database, schema, tell)
 
 
 async def check_all(settings: MongoSettings) -> None:
     """Raise `SchemaMismatch` for the first database that this code cannot work with as it is."""
     for service, schema in SCHEMAS.items():
-        async with _database(settings, service) as database:
+        async with open_database(settings, service) as database:
             await migrations.check(database, schema)
 
 
 @asynccontextmanager
-async def _database(settings: MongoSettings, service: str) -> AsyncIterator[Database]:
+async def open_database(settings: MongoSettings, service: str) -> AsyncIterator[Database]:
+    """Have the database of a service for the block."""
     opened = InProcessBackends().database(settings, service)
     try:
         yield opened.database

@@ -25,6 +25,7 @@ from common.storage.blobs import Blobs
 from common.storage.migrations import prepare, run
 from common.storage.ports import Database, OpenDatabase
 from common.telemetry import Telemetry
+from common.times import utc_now
 from common.web.http import create_app
 from executor.config import Settings
 from executor.domain.api.calls import Calls
@@ -37,7 +38,9 @@ from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
 from executor.domain.ending.expiry import Expiry
 from executor.domain.ending.settlement import Settlement
+from executor.domain.files.file import NewFile, clean_name
 from executor.domain.files.files import SWEPT_EVERY, FileLimits, WorkspaceFiles
+from executor.domain.files.given import GivenFiles
 from executor.domain.log.journal import CrewRunner
 from executor.domain.log.outbox import Outbox
 from executor.domain.worker.intake import Intake
@@ -142,6 +145,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     meters.observe_outbox(settlement.outbox_size)
     census = CensusTaker(store, MongoLeases(held.database), BusQueues(held.bus), meters)
     files = _files(settings, held)
+    given = GivenFiles(files)
     app = create_app(
         SERVICE,
         telemetry=held.telemetry,
@@ -155,8 +159,8 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     app.state.telemetry = held.telemetry
     app.state.bus = held.bus
     app.state.use_cases = ExecutorUseCases(
-        Submission(store, held.crews, counters, outbox, quotas, settings.for_each_limit),
-        Forking(store, held.crews, counters, outbox, quotas, settings.for_each_limit),
+        Submission(store, held.crews, counters, outbox, quotas, given, settings.for_each_limit),
+        Forking(store, held.crews, counters, outbox, quotas, given, settings.for_each_limit),
         Control(store, outbox, settlement, meters),
         Reading(store, MongoExecutionLists(held.database), counters),
         Inbox(MongoQuestions(held.database)),
@@ -257,6 +261,25 @@ def _late_engine(
     deltas = BusDeltas(held.bus, wishes)
     files, tracer = _files(settings, held), held.telemetry.tracer
     return LateEngine(settings, held.crews, memory, files, tracer, meters, deltas)
+
+
+Keeping = Callable[[str, str, str, AsyncIterator[bytes]], Awaitable[object]]
+"""Keeps a file: its id, its workspace, its name and its content."""
+
+
+def keeping_files(database: Database) -> Keeping:
+    """Return what keeps files in `database` for an operator, without limits."""
+    accounts = MongoFileAccounts(database, most_bytes=0, most_files=0)
+    limits = FileLimits(1_000_000, 0, 0)
+    files = WorkspaceFiles(MongoFileRecords(database), Blobs(database), accounts, limits)
+
+    async def keep(
+        file_id: str, workspace_id: str, name: str, source: AsyncIterator[bytes]
+    ) -> None:
+        new = NewFile(file_id, workspace_id, clean_name(name), utc_now(), "import")
+        await files.put(new, source)
+
+    return keep
 
 
 def _files(settings: Settings, held: _Connections) -> WorkspaceFiles:

@@ -300,7 +300,8 @@ class Desk:
     def _key(self, call: NumberedCall) -> Call:
         job = self.shared.job
         begun_by = self.record.origins.get(call.number, job.job_id)
-        return Call(job.workspace_id, begun_by, self.task.id, call.number)
+        files = self.shared.given_files
+        return Call(job.workspace_id, begun_by, self.task.id, call.number, files=files)
 
     def _known_outcome(self, agent: str, call: NumberedCall) -> str | None:
         """Return the result a person gave for a call of unknown outcome, or None to repeat it."""

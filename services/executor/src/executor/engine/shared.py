@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from typing import Any
 
 from opentelemetry.trace import Tracer
@@ -15,6 +16,7 @@ from common.contracts.crew import (
     ToolSnapshot,
 )
 from common.contracts.events import ModelUsage
+from executor.domain.files.given import given_files
 from executor.domain.inputs.lists import ITEM
 from executor.domain.log.journal import Job
 from executor.domain.log.sent import PromptBlocks
@@ -22,6 +24,7 @@ from executor.domain.meters import Meters
 from executor.engine.asking import Asking
 from executor.engine.budget import Reserve
 from executor.engine.faults import RunFault
+from executor.engine.given_reader import READER, GivenReader
 from executor.engine.history import Progress
 from executor.engine.live_text import LiveText
 from executor.engine.ports import DeltaSink, ModelSource, NoDeltas, Tool, ToolSource
@@ -39,7 +42,7 @@ _TOOLS = 120
 _SOME = Tokens(1_000, 1_000)
 
 
-@dataclass(slots=True)
+@dataclass
 class Shared:
     """The context of one run."""
 
@@ -76,6 +79,11 @@ class Shared:
     @property
     def inputs(self) -> Mapping[str, Any]:
         return self.job.inputs
+
+    @cached_property
+    def given_files(self) -> Mapping[str, str]:
+        """The files in the job's inputs: their ids by their names and ids."""
+        return given_files(self.inputs)
 
     def inputs_of(self, task: TaskSnapshot) -> Mapping[str, Any]:
         """Return what fills in the texts of `task`: the job's inputs and, for work on an entry, `item`."""
@@ -117,6 +125,8 @@ class Shared:
         """Return the tools that `agent` may call for `task`, by name; warn about unknown names."""
         names = dict.fromkeys([*agent.tools, *task.tools])
         found = {name: self._tool(name) for name in names}
+        if self.given_files and READER not in found:
+            found[READER] = self._given_reader()
         for name in (name for name, tool in found.items() if tool is None):
             why = self._snapshot_of(name).left_out
             if why is None:
@@ -132,6 +142,10 @@ class Shared:
         )
         self.warn("TOOLS_LEFT_OUT", message)
         return dict(list(there.items())[:_TOOLS])
+
+    def _given_reader(self) -> Tool | None:
+        reader = self._tool(READER)
+        return None if reader is None else GivenReader(reader)
 
     def approvals(self, agent: AgentSnapshot, task: TaskSnapshot) -> frozenset[str]:
         """Return the names of the tools whose calls by `agent` for `task` a person must approve."""

@@ -66,6 +66,12 @@ def _file_reader(topic: Topic) -> dict[str, Any] | None:
     return None if found is None else {"path": found[0]}
 
 
+def _file_writer(topic: Topic) -> dict[str, Any] | None:
+    found = _FILE.findall(_ADDRESS.sub(" ", topic.description))
+    content = f"# {_subject(topic)}\n\nWritten by the offline model.\n"
+    return {"name": found[-1], "content": content} if found else None
+
+
 def _web_fetch(topic: Topic) -> dict[str, Any] | None:
     found = _ADDRESS.search(_task_text(topic))
     return None if found is None else {"url": found[0].rstrip(".,;:!?")}
@@ -119,6 +125,7 @@ def _subject(topic: Topic) -> str:
 _FINDERS: Mapping[str, Callable[[Topic], dict[str, Any] | None]] = {
     "calculator": _calculator,
     "file_reader": _file_reader,
+    "file_writer": _file_writer,
     "web_search": _web_search,
     "web_fetch": _web_fetch,
     "delegate_work": _delegate,

@@ -14,6 +14,7 @@ from executor.domain.api.submission import Accepted
 from executor.domain.ending.tallies import CrewStats, Tally
 from executor.domain.log.execution import Execution
 from executor.domain.log.questions import Question
+from executor.routes.file_bodies import ArtifactBrief, artifact_briefs
 from executor.routes.fork_bodies import ForkOrigin, fork_origin
 from executor.routes.question_bodies import QuestionView, question_view
 from executor.routes.task_bodies import TaskProgress, tasks_progress
@@ -36,7 +37,9 @@ class StartExecution(RequestModel):
         examples=[2],
     )
     inputs: dict[str, Any] = Field(
-        default={}, description="What fills in the placeholders `{name}` of the crew's texts"
+        default={},
+        description='What fills in the placeholders `{name}` of the crew\'s texts. `{"file": "file_…"}`, alone or in a '
+        "list, gives the agents that file to read",
     )
 
 
@@ -93,6 +96,12 @@ class ExecutionDetail(ExecutionSummary):
             description="Once the job is completed: what each end of its graph made, by task id. An end is a task "
             "whose output no other task has read",
             examples=[{"task_01jd3a": "The report …"}],
+        ),
+    ]
+    artifacts: Annotated[
+        list[ArtifactBrief],
+        Field(
+            description="The first 100 files that the job has made; `GET /executions/{job_id}/artifacts` has all"
         ),
     ]
     error: ExecutionError | None
@@ -205,6 +214,7 @@ def execution_detail(job: Execution, questions: Sequence[Question]) -> Execution
         questions=[question_view(question) for question in questions],
         result=state.result,
         outputs=state.outputs,
+        artifacts=artifact_briefs(state.artifacts),
         error=None if state.error is None else ExecutionError(**state.error),
         tasks=tasks_progress(state),
         usage=UsageAnswer(

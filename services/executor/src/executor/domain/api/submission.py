@@ -17,6 +17,7 @@ from common.times import utc_now
 from executor.domain.api.estimates import Estimates
 from executor.domain.api.quotas import Quotas
 from executor.domain.ending.ports import Counters
+from executor.domain.files.given import GivenFiles
 from executor.domain.inputs.checks import runnable_crew
 from executor.domain.inputs.lists import MOST_ITEMS
 from executor.domain.inputs.ports import Crews
@@ -44,6 +45,7 @@ class Submission:
         counters: Counters,
         outbox: Outbox,
         quotas: Quotas,
+        files: GivenFiles,
         most_items: int = MOST_ITEMS,
     ) -> None:
         self._executions = executions
@@ -51,6 +53,7 @@ class Submission:
         self._estimates = Estimates(counters)
         self._outbox = outbox
         self._quotas = quotas
+        self._files = files
         self._most_items = most_items
 
     async def submit(
@@ -67,14 +70,15 @@ class Submission:
     ) -> Accepted:
         """Store a job of the crew, or of one of its versions, under `job_id` if given, and wake a worker.
 
-        Raises as `runnable_crew`, `Quotas.check` and `at_most_once` do.
+        Raises as `runnable_crew`, `GivenFiles.resolve`, `Quotas.check` and `at_most_once` do.
         """
         check_storable(inputs)
 
         async def make() -> Accepted:
             most = self._most_items
+            given = await self._files.resolve(workspace_id, inputs)
             snapshot, seconds = await asyncio.gather(
-                runnable_crew(self._crews, workspace_id, crew_id, inputs, most, version),
+                runnable_crew(self._crews, workspace_id, crew_id, given, most, version),
                 self._estimates.of(workspace_id, crew_id),
             )
             await self._quotas.check(workspace_id)
@@ -85,7 +89,7 @@ class Submission:
                 created_at=utc_now(),
                 requested_by=requested_by,
                 traceparent=traceparent,
-                inputs=inputs,
+                inputs=given,
                 **_parts_of(snapshot),
             )
             return await self._store(Accepted(job, seconds), once)

@@ -9,13 +9,17 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+_FILE = {"file", "name", "media_type", "size"}
+"""What is known of a file that the job was given (`executor.domain.files.given`)."""
 _NAME = r"[A-Za-z_][A-Za-z0-9_-]*"
 _PLACEHOLDER = re.compile(r"\{(" + _NAME + r")\}")
 _PART = re.compile(r"(?P<escape>\{\{)|\{(?P<name>" + _NAME + r")\}|(?P<brace>[{}])")
 
 
 def as_text(value: Any) -> str:
-    """Return an input as text: strings unchanged, everything else as JSON."""
+    """Return an input as text: strings unchanged, a file as its name and id, everything else as JSON."""
+    if isinstance(value, dict) and value.keys() == _FILE:
+        return "{name} (the file {file}, {media_type}, {size:,} bytes)".format(**value)
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 

@@ -22,6 +22,7 @@ from executor.domain.api.forks.wish import ForkWish
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.submission import Accepted, check_storable
 from executor.domain.ending.ports import Counters
+from executor.domain.files.given import GivenFiles
 from executor.domain.inputs.checks import check_runnable, placeholders, with_memory
 from executor.domain.inputs.lists import MOST_ITEMS
 from executor.domain.inputs.ports import Crews
@@ -63,6 +64,7 @@ class Forking:
         counters: Counters,
         outbox: Outbox,
         quotas: Quotas,
+        files: GivenFiles,
         most_items: int = MOST_ITEMS,
     ) -> None:
         self._executions = executions
@@ -70,6 +72,7 @@ class Forking:
         self._estimates = Estimates(counters)
         self._outbox = outbox
         self._quotas = quotas
+        self._files = files
         self._most_items = most_items
 
     async def fork(
@@ -92,14 +95,16 @@ class Forking:
 
         async def make() -> Accepted:
             head = await job_of_workspace(self._executions, workspace_id, job_id)
-            prepared = await self._prepare(head.job_id, wish, head.seq)
+            given = await self._files.resolve(workspace_id, wish.inputs)
+            wanted = replace(wish, inputs=given)
+            prepared = await self._prepare(head.job_id, wanted, head.seq)
             seconds = await self._estimates.of(workspace_id, head.crew_id)
             await self._quotas.check(workspace_id)
             blank = _blank(prepared, requested_by, traceparent)
             accepted = Accepted(blank, seconds)
             if once is None:
                 return await self._store(accepted, prepared)
-            return await self._store_once(accepted, prepared, wish, once)
+            return await self._store_once(accepted, prepared, wanted, once)
 
         return await at_most_once(once, self._executions, make)
 
