@@ -77,6 +77,8 @@ class McpSite:
             return _answer("another", {"content": []})
         if name == "huge":
             return _answer(call_id, _text("x" * 5_000_000))
+        if name == "many":
+            return _answer(call_id, {"content": [{"type": "text", "text": ""}] * 60_000})
         if name == "elsewhere":
             return web.Response(status=307, headers={"Location": "http://169.254.169.254/"})
         if name == "refused":

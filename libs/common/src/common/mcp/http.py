@@ -30,6 +30,10 @@ class HttpLimits:
     answer: int = 2 * 1024 * 1024
     stream: int = 64 * 1024 * 1024
     """Bytes of the one answer that carries all others, with the transport `sse`."""
+    result: int = 4_000
+    """Objects and lists in the answer to a call: the library makes a model of each on the event loop, at 10 µs."""
+    objects: int = 20_000
+    """Objects and lists in any other answer, such as a list of tools."""
 
 
 class AiohttpTransport(httpx2.AsyncBaseTransport):
@@ -60,7 +64,9 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as fault:
             reason = f"it closed the connection without an answer ({type(fault).__name__})"
             return self._failure(request, LOST, reason)
-        most = self._limits.stream if listening else self._limits.answer
+        limits = self._limits
+        most = limits.stream if listening else limits.answer
+        objects = limits.result if b'"tools/call"' in await request.aread() else limits.objects
         return httpx2.Response(
             answer.status,
             headers=[
@@ -68,7 +74,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 for name, value in answer.headers.items()
                 if name.lower() not in _DECODED
             ],
-            stream=_Body(answer, most),
+            stream=_Body(answer, most, most if listening else objects),
             request=request,
         )
 
@@ -115,19 +121,23 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    """The body of an answer, up to `most` bytes."""
+    """The body of an answer, up to `most` bytes and `objects` objects and lists."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, most: int) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, most: int, objects: int) -> None:
         self._answer = answer
         self._most = most
+        self._objects = objects
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        read = 0
+        read = objects = 0
         try:
             async for piece in self._answer.content.iter_any():
                 read += len(piece)
                 if read > self._most:
                     raise httpx2.StreamError(f"it is longer than {self._most} bytes")
+                objects += piece.count(b"{") + piece.count(b"[")
+                if objects > self._objects:
+                    raise httpx2.StreamError(f"it has more than {self._objects} objects and lists")
                 for start in range(0, len(piece), _PIECE):
                     yield piece[start : start + _PIECE]
         except (aiohttp.ClientError, OSError, ValueError):

@@ -67,6 +67,7 @@ async def test_one_connection_serves_many_calls(box, desk):
         ("nonsense", "content type"),
         ("half", "parse"),
         ("huge", "longer than"),
+        ("many", "more than 4000 objects"),
         ("elsewhere", "Redirect"),
         ("refused", "no such ticket"),
     ],
