@@ -20,6 +20,7 @@ from common.contracts.messages import (
     JobStop,
     JobSubmitted,
     MemoryRemembered,
+    ModelsChanged,
     SessionRevoked,
 )
 
@@ -38,7 +39,11 @@ HEADERS = {
 }
 CHANNELS: dict[str, tuple[topology.Exchange, str, list[type[BusMessage]]]] = {
     "jobs": (topology.JOBS, "Jobs to run; may be published to the queue itself.", [JobSubmitted]),
-    "control": (topology.CONTROL, "Tells every worker that a job was stopped.", [JobStop]),
+    "control": (
+        topology.CONTROL,
+        "Tells every worker that a job was stopped, or that a workspace has other keys of models.",
+        [JobStop, ModelsChanged],
+    ),
     "watching": (
         topology.WATCHING,
         "Tells every worker whose texts somebody watches while they are written. Not persistent.",

@@ -170,6 +170,8 @@ MEANINGS = {
     ),
     "an entry of memory cannot be sent": "A bug: the entry is left out, and those after it are sent. Report it.",
     "counting failed and will be repeated": "A bug: meanwhile, gauges over all jobs and workers do not change.",
+    "workers were not told of changed keys": "The bus is down. Workers use a workspace's earlier keys of models for up to "
+    "five seconds more.",
     "no key opens a secret": "`reseal` found one that no key in KASAL_SECRET_KEY decrypts.",
     # Models and tools
     "a model's library failed": "The call failed with `MODEL_ERROR`; the traceback says where.",

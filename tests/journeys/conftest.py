@@ -61,6 +61,7 @@ async def platform(
         "OPENAI_API_KEY": "",
         "KASAL_LOG_FORMAT": "json",
         "KASAL_LEASE_SILENCE": "8",  # no worker is taken for dead because the machine is slow
+        "KASAL_TOOL_ALLOWED_HOSTS": model.url.split("/")[2],
     }
     try:
         if form == "elsewhere":

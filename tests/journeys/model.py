@@ -10,6 +10,8 @@ from aiohttp import web
 
 from kasal_platform.local.program import free_port
 
+REFUSED = "sk-a-key-that-is-refused"
+
 
 class ScriptedModel:
     """A server that speaks OpenAI's chat protocol and answers as a test tells it to.
@@ -19,12 +21,15 @@ class ScriptedModel:
     first. One with `fail:<status>` is refused with that status, one with `flaky:<name>` once. One with
     `finish:<reason>` gets half an answer that ends for that reason, and the rest when it asks on.
 
+    The key `REFUSED` is refused.
+
     One that asks for a stream gets one if it contains `stream:<name>`: a first word, then, when the test
     calls `release(name)`, the rest of the text that `say(name, text)` gave.
     """
 
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
+        self.keys: list[str] = []
         self._arrived: dict[str, asyncio.Event] = {}
         self._released: dict[str, asyncio.Event] = {}
         self._dropped: dict[str, asyncio.Event] = {}
@@ -65,6 +70,10 @@ class ScriptedModel:
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()
         self.calls.append(body)
+        self.keys.append(request.headers.get("Authorization", "").removeprefix("Bearer "))
+        if self.keys[-1] == REFUSED:
+            said = f"Incorrect API key provided: {REFUSED}."
+            return web.json_response({"error": {"message": said}}, status=401)
         said = json.dumps(body["messages"])
         refused = re.search(r"fail:(\d{3})", said)
         if refused:

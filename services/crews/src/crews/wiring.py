@@ -41,6 +41,7 @@ from crews.domain.tool_catalog import ToolCatalog
 from crews.domain.version_catalog import VersionCatalog
 from crews.domain.workspace_tools import WorkspaceTools
 from crews.messaging.consumers import Consumers
+from crews.messaging.publishers import BusModelNews
 from crews.models.price_list import PriceList
 from crews.peers.mcp_servers import McpServersOverTheNetwork
 from crews.routes import agents, crews, internal, mcp, memory, models, tasks, tools, versions
@@ -92,6 +93,7 @@ def _use_cases(
     remembering: Remembering,
     settings: Settings,
     asker: McpServersOverTheNetwork,
+    news: BusModelNews,
 ) -> CrewsUseCases:
     models = ModelNames(PriceList(), _own_servers(settings))
     commands = AllowedCommands.of(settings.mcp_stdio)
@@ -117,7 +119,7 @@ def _use_cases(
         tool_catalog=ToolCatalog(stores.tools, stores.crews, stores.servers),
         mcp_servers=stores.servers,
         mcp_catalog=mcp_catalog,
-        own_models=OwnModelCatalog(stores.own_models, guard.fault),
+        own_models=OwnModelCatalog(stores.own_models, guard.fault, news),
         remembering=remembering,
         keys=IdempotencyKeys(settings.secret_key),
     )
@@ -179,7 +181,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     bus = backends.bus(settings, telemetry)
     auth = ServiceClient("auth", settings.auth_url, settings.peer_timeout, telemetry)
     stores = _stores(crews_database, settings)
-    asker, remembering = _asker(settings), Remembering(stores.memories)
+    asker, remembering, news = _asker(settings), Remembering(stores.memories), BusModelNews(bus)
     consumers = Consumers(bus, Following(stores.activities), remembering, settings.batch_linger)
     begin = partial(prepare, crews_database, SCHEMA, migrating=settings.migrate_on_start)
 
@@ -206,7 +208,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         needed={"mongo"},  # what runs send waits on the bus; nobody's request does
         verifier=TokenVerifier(RemoteKeys(auth)),
     )
-    app.state.use_cases = _use_cases(stores, remembering, settings, asker)
+    app.state.use_cases = _use_cases(stores, remembering, settings, asker, news)
     app.state.demo = DemoCrew(app.state.use_cases.crew_catalog, stores.crews)
     app.state.telemetry = telemetry
     return app

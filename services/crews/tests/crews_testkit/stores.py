@@ -261,3 +261,11 @@ class ServersInMemory(MemoryReceipts):
         if found is None:
             raise NotFound("There is no such server.")
         return found, self.secrets[server_id]
+
+
+class NewsInMemory:
+    def __init__(self) -> None:
+        self.told: list[str] = []
+
+    async def tell(self, workspace_id: str) -> None:
+        self.told.append(workspace_id)

@@ -6,6 +6,7 @@ from crews_testkit.stores import (
     ActivitiesInMemory,
     CrewsInMemory,
     MemoriesInMemory,
+    NewsInMemory,
     OwnModelsInMemory,
     ServersInMemory,
     ToolsInMemory,
@@ -34,6 +35,7 @@ class World:
     memories: MemoriesInMemory = field(default_factory=MemoriesInMemory)
     tools: ToolsInMemory = field(default_factory=ToolsInMemory)
     servers: ServersInMemory = field(default_factory=ServersInMemory)
+    news: NewsInMemory = field(default_factory=NewsInMemory)
     own: OwnModelsInMemory = field(default_factory=OwnModelsInMemory)
 
     def __post_init__(self) -> None:
@@ -78,4 +80,4 @@ class World:
         async def anywhere(_: str) -> None:
             return None
 
-        return OwnModelCatalog(self.own, anywhere)
+        return OwnModelCatalog(self.own, anywhere, self.news)

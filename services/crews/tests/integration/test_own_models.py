@@ -1,15 +1,19 @@
 """A workspace's own keys and endpoints of models.
 
-Covers: common.security.outgoing, crews.domain.endpoint_names, crews.domain.own_model_catalog,
-    crews.domain.own_models, crews.routes.models
+Covers: common.contracts.model_settings, common.security.outgoing, crews.domain.endpoint_names, crews.domain.own_model_catalog,
+    crews.domain.own_models, crews.messaging.publishers, crews.routes.models
 """
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from common.bus import decode
 from common.contracts.crew import CrewSnapshot
+from common.contracts.messages import ModelsChanged
 from common.contracts.model_access import OwnModels
+from common.contracts.topology import CONTROL
 
 pytestmark = pytest.mark.parametrize("store_kind", ["sqlite"], indirect=True)
 
@@ -139,3 +143,65 @@ async def test_a_budget_needs_the_price_of_an_endpoint_or_of_ones_own_address(se
     await service.call("POST", "/crews", mine, expect=400)
     named = {**CREW, "agents": [{**AGENT, "model": "gpt-4oo"}]}
     await service.call("POST", "/crews", named, expect=201)
+
+
+async def test_workers_are_told_of_each_change(service: Any) -> None:
+    told: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def note(message: Any) -> None:
+        await told.put(decode(message, ModelsChanged).workspace_id)
+
+    subscription = await service.bus.subscribe(CONTROL, note)
+    await _put(service, "providers/openai", api_key="sk-ours")
+    assert await told.get() == service.workspace_id
+    await service.call("DELETE", "/models/providers/openai", expect=204)
+    assert await told.get() == service.workspace_id
+    await subscription.cancel()
+
+
+@pytest.mark.parametrize(
+    ("given", "field"),
+    [
+        ({"temperature": 2.1}, "agents.0.model_settings.temperature"),
+        ({"top_p": 0}, "agents.0.model_settings.top_p"),
+        ({"stop": []}, "agents.0.model_settings.stop"),
+        ({"reasoning_effort": "huge"}, "agents.0.model_settings.reasoning_effort"),
+        ({"warmth": 1}, "agents.0.model_settings.warmth"),
+    ],
+)
+async def test_settings_are_checked_when_a_crew_is_saved(
+    service: Any, given: dict[str, Any], field: str
+) -> None:
+    agent = {**AGENT, "model": "gpt-4o", "model_settings": given}
+    refused = await service.call("POST", "/crews", {**CREW, "agents": [agent]}, expect=400)
+    assert refused["error"]["details"]["field"] == field
+
+
+async def test_settings_and_fallbacks_are_kept_changed_and_in_the_snapshot(service: Any) -> None:
+    agent = {
+        **AGENT,
+        "model": "gpt-4o",
+        "model_settings": {"temperature": 0.2, "stop": "END"},
+        "fallback_models": ["anthropic/claude-3-opus"],
+    }
+    crew_id = (await service.call("POST", "/crews", {**CREW, "agents": [agent]}, expect=201))["id"]
+    (stored,) = (await _snapshot(service, crew_id)).agents
+    assert stored.model_settings == {"temperature": 0.2, "stop": ["END"]}
+    assert stored.fallback_models == ["anthropic:claude-3-opus"]
+    path = f"/agents/{stored.id}"
+    hot = {"model_settings": {"temperature": 1.5}}
+    refused = await service.call("PUT", path, hot, expect=400)
+    assert "at most 1" in refused["error"]["details"]["reason"]
+    await service.call("PUT", path, {**hot, "fallback_models": []}, expect=200)
+    (stored,) = (await _snapshot(service, crew_id)).agents
+    assert (stored.model_settings, stored.fallback_models) == ({"temperature": 1.5}, [])
+    await service.call("PUT", path, {"model_settings": None}, expect=200)
+    unknown = {"fallback_models": ["corp/llama-3"]}
+    refused = await service.call("PUT", path, unknown, expect=400)
+    assert refused["error"]["details"]["field"] == "fallback_models.0"
+
+
+async def test_a_setting_beside_the_agents_fields_is_told_where_it_belongs(service: Any) -> None:
+    agent = {**AGENT, "model": "gpt-4o", "temperature": 0.2}
+    refused = await service.call("POST", "/crews", {**CREW, "agents": [agent]}, expect=400)
+    assert "model_settings.temperature" in refused["error"]["details"]["reason"]

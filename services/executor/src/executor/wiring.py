@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from math import ceil
 
 from fastapi import FastAPI
@@ -55,8 +55,9 @@ from executor.messaging.queues import BusQueues
 from executor.peers.crews import CrewsOverHttp
 from executor.process.late_engine import LateEngine
 from executor.process.meters import OpenTelemetryMeters
+from executor.process.model_desk import ModelDesk
 from executor.process.worker import WorkerProcess
-from executor.routes import analytics, calls, executions, internal, questions
+from executor.routes import analytics, calls, executions, internal, models, questions
 from executor.routes import files as files_routes
 from executor.routes.use_cases import ExecutorUseCases
 from executor.store.counters import MongoCounters
@@ -78,6 +79,7 @@ _ROUTERS = (
     files_routes.artifacts,
     questions.router,
     files_routes.router,
+    models.router,
     analytics.router,
     internal.router,
 )
@@ -95,6 +97,8 @@ class _Connections:
     crews_client: ServiceClient
     crews: CrewsOverHttp
     telemetry: Telemetry
+    also: AsyncExitStack = field(default_factory=AsyncExitStack)
+    """What is closed with them."""
 
     @property
     def database(self) -> Database:
@@ -107,6 +111,7 @@ class _Connections:
         await prepare(self.database, SCHEMA, migrating=settings.migrate_on_start)
 
     async def close(self) -> None:
+        await self.also.aclose()
         await self.crews_client.close()
         await self.auth.close()
         await self.opened.close()
@@ -156,6 +161,8 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         verifier=TokenVerifier(RemoteKeys(held.auth)),
         uploads={FILES: longest_upload(settings.max_file_mb)},
     )
+    desk = ModelDesk(settings, held.crews)
+    held.also.push_async_callback(desk.close)
     app.state.telemetry = held.telemetry
     app.state.bus = held.bus
     app.state.use_cases = ExecutorUseCases(
@@ -167,6 +174,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         Calls(store),
         files,
         IdempotencyKeys(),
+        desk,
     )
     return app
 
@@ -237,7 +245,7 @@ def build_worker(
     return WorkerProcess(
         worker=worker,
         bus=held.bus,
-        consumers=WorkerConsumers(held.bus, worker, wishes),
+        consumers=WorkerConsumers(held.bus, worker, wishes, engine.forget),
         memory=memory,
         telemetry=held.telemetry,
         checks=held.checks(),
@@ -299,6 +307,9 @@ class _GivenRunner:
         return self.runner
 
     def warm_up(self) -> None:
+        pass
+
+    def forget(self, workspace_id: str) -> None:
         pass
 
     async def close(self) -> None:

@@ -154,6 +154,7 @@ class AgentSnapshot(AgentFields, _Identified):
     """An agent as it is stored and run."""
 
     name: str
+    model_settings: dict[str, Any] | None = None  # type: ignore[assignment]  # the given ones only
 
 
 @plain
@@ -184,7 +185,7 @@ def needs_newer_code(
     """
     return (
         any(has_newer_fields(task) or task.approvals for task in tasks)
-        or any(agent.approvals for agent in agents)
+        or any(one.approvals or one.model_settings or one.fallback_models for one in agents)
         or any(tool.requires_approval or tool.mcp is not None for tool in tools)
         or (own_models is not None and own_models.any)
     )

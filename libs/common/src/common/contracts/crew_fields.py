@@ -13,6 +13,7 @@ from common.contracts.events import AnsweredBy
 from common.contracts.fields import Fields
 from common.contracts.guardrails import Guardrail
 from common.contracts.ids import id_of
+from common.contracts.model_settings import ModelSettingsDraft
 from common.contracts.models import canonical, model_fault
 from common.contracts.texts import line
 from common.schemas.checking import form_fault
@@ -49,6 +50,7 @@ TaskName = Annotated[str, text(100), AfterValidator(line)]
 Goal = Annotated[str, text(4_000)]
 Backstory = Annotated[str, text(10_000, shortest=0)]
 Model = Annotated[str, text(200), AfterValidator(_model_name)]
+Fallbacks = Annotated[list[Model], Field(max_length=5, fail_fast=True)]
 Words = Annotated[str, text(20_000)]
 ExpectedOutput = Annotated[str, text(20_000, shortest=0)]
 Tools = Annotated[list[Annotated[str, text(100)]], Field(max_length=50, fail_fast=True)]
@@ -84,6 +86,16 @@ class AgentFields(Fields):
     model: Model
     tools: Tools = Field(default=[])
     approvals: Tools = Field(default=[], description=APPROVALS, examples=[["send_email"]])
+    model_settings: ModelSettingsDraft | None = Field(
+        default=None,
+        description="Settings for its model and the fallbacks; a provider that does not have one ignores it",
+        examples=[{"temperature": 0.2, "max_tokens": 2_000}],
+    )
+    fallback_models: Fallbacks = Field(
+        default=[],
+        description="Models that are asked in this order when `model` is unavailable or over its limit",
+        examples=[["claude-3-5-haiku-latest"]],
+    )
 
 
 class TaskFields(Fields):

@@ -76,6 +76,17 @@ class JobStop(BusMessage):
     workspace_id: str = WorkspaceId
 
 
+class ModelsChanged(BusMessage):
+    """Tells every worker that a workspace has changed its keys or endpoints of models.
+
+    A worker that does not hear of it uses what it knew for some seconds more.
+    """
+
+    message_type: ClassVar[str] = "models.changed.v1"
+
+    workspace_id: str = WorkspaceId
+
+
 class DeltasWanted(BusMessage):
     """Tells every worker that somebody wants to see the texts of these jobs while models write them.
 

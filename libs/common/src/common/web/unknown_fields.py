@@ -31,8 +31,14 @@ _ELSEWHERE = {
     "human_review": "it is called human_input",
     "guardrails": "it is called guardrail, one rule or a list of them",
     "guardrail_max_retries": "it is called max_retries",
-    "temperature": "settings of models cannot be given; the provider's own defaults hold",
-    "max_tokens": "it is configuration.budget.max_tokens of the crew, for a whole run",
+    **{
+        name: f"it is model_settings.{name} of an agent"
+        for name in ("temperature", "top_p", "top_k", "seed", "stop", "reasoning_effort")
+    },
+    "llm_config": "it is called model_settings, of an agent",
+    "fallbacks": "it is called fallback_models, a list of models",
+    "max_tokens": "it is model_settings.max_tokens of an agent, for one reply, or "
+    "configuration.budget.max_tokens of the crew, for a whole run",
     "max_rpm": "providers' own limits are waited for; there is no setting",
     "crew_id": "the path says which crew is meant",
     "url": "it is called endpoint",

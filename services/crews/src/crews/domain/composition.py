@@ -221,8 +221,9 @@ def _merge(held: Configuration, draft: ConfigurationDraft) -> Configuration:
 
 def changed_values(changes: CatalogInput, kept: type[BaseModel]) -> dict[str, Any]:
     """Return the fields that `changes` sets. Null counts only where the stored model, `kept`, allows it."""
+    values = {name: getattr(changes, name) for name in changes.model_fields_set}
     return {
-        name: getattr(changes, name)
-        for name in changes.model_fields_set
-        if getattr(changes, name) is not None or allows_none(kept.model_fields[name])
+        name: value.model_dump() if isinstance(value, BaseModel) else value
+        for name, value in values.items()
+        if value is not None or allows_none(kept.model_fields[name])
     }

@@ -2,9 +2,10 @@
 
 from collections.abc import Iterable, Sequence
 
+from common.contracts.models import provider_of
 from common.contracts.texts import look
 from crews.domain.context import is_task_id
-from crews.domain.crew import Crew, Task
+from crews.domain.crew import Agent, Crew, Task
 from crews.domain.faults import Fault, refuse
 from crews.domain.graph_rules import graph_faults
 
@@ -40,6 +41,8 @@ def _faults(crew: Crew) -> Iterable[Fault]:
     yield from _name_clashes("tasks", [task.name for task in crew.tasks])
     if crew.process == "hierarchical":  # its manager hands out work by name
         yield from _name_clashes("agents", [agent.name for agent in crew.agents])
+    for index, agent in enumerate(crew.agents):
+        yield from _settings_faults(index, agent)
     known = {agent.id for agent in crew.agents}
     earlier: set[str] = set()
     for index, task in enumerate(crew.tasks):
@@ -49,6 +52,17 @@ def _faults(crew: Crew) -> Iterable[Fault]:
         yield from _context_faults(index, task, earlier)
         earlier.add(task.id)
     yield from graph_faults(crew.tasks)
+
+
+def _settings_faults(index: int, agent: Agent) -> Iterable[Fault]:
+    temperature = (agent.model_settings or {}).get("temperature", 0)
+    for name in (agent.model, *agent.fallback_models):
+        if temperature > 1 and provider_of(name)[0] == "anthropic":
+            yield {
+                "field": f"agents.{index}.model_settings.temperature",
+                "reason": f"The model {name} takes a temperature of at most 1",
+            }
+            return
 
 
 def repeated_ids(field: str, ids: Sequence[str]) -> Iterable[Fault]:

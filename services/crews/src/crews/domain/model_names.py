@@ -181,6 +181,9 @@ def _distance(name: str, other: str, most: int) -> int:
 def named_models(crew: Crew) -> Mapping[str, str]:
     """Return the models that `crew` names, by the dotted paths of their fields."""
     found = {f"agents.{index}.model": agent.model for index, agent in enumerate(crew.agents)}
+    for index, agent in enumerate(crew.agents):
+        for place, name in enumerate(agent.fallback_models):
+            found[f"agents.{index}.fallback_models.{place}"] = name
     if crew.configuration.manager_model is not None:
         found["configuration.manager_model"] = crew.configuration.manager_model
     return found

@@ -16,7 +16,7 @@ from crews.domain.own_models import (
     ProviderSettings,
     name_fault,
 )
-from crews.domain.ports import OwnModelStore
+from crews.domain.ports import ModelNews, OwnModelStore
 
 _RACES = 5
 AddressFault = Callable[[str], Awaitable[str | None]]
@@ -35,8 +35,9 @@ class AccessSet:
 class OwnModelCatalog:
     """Sets, shows and removes what a workspace reaches models by."""
 
-    def __init__(self, store: OwnModelStore, address_fault: AddressFault) -> None:
+    def __init__(self, store: OwnModelStore, address_fault: AddressFault, news: ModelNews) -> None:
         self._store = store
+        self._news = news
         self._address_fault = address_fault
 
     async def find(self, workspace_id: str, kind: Kind, name: str) -> OwnModelAccess:
@@ -74,6 +75,7 @@ class OwnModelCatalog:
                     "api_key", "Give the workspace's key, or the base_url of its own server"
                 )
             if await self._store.put(before, made.access, secrets):
+                await self._news.tell(workspace_id)
                 return made
         raise Conflict(f"{name} is being changed from several places at once.")
 
@@ -81,6 +83,7 @@ class OwnModelCatalog:
         """Remove what is set. Raises `NotFound`."""
         if not await self._store.remove(workspace_id, kind, name):
             await self.find(workspace_id, kind, name)
+        await self._news.tell(workspace_id)
 
     async def access(self, workspace_id: str) -> ModelAccess:
         """Return all that a workspace has set, with its keys: for the executor alone."""

@@ -260,6 +260,12 @@ class ServerAsker(Protocol):
         """Ask a server for its tools. Raises `McpFault`."""
 
 
+class ModelNews(Protocol):
+    """Tells workers that a workspace has changed how it reaches models. It never fails."""
+
+    async def tell(self, workspace_id: str) -> None: ...
+
+
 class PublishedModels(Protocol):
     """What providers publish about their models: names and prices. It makes no request."""
 

@@ -36,7 +36,7 @@ class Answers:
         self._desk = desk
         self._conversation = conversation
         self._agent = speaker.agent
-        self._model = speaker.model
+        self._model, self._fallbacks = speaker.model, speaker.fallbacks
         self._judged = self._rejected = 0
         self._rules = rules_of(desk.task.guardrail)
 
@@ -140,7 +140,8 @@ class Answers:
     async def _judgement(self, rule: str, output: Output) -> Verdict:
         """Return the judge's verdict. Raises `RunFault` if it gives no clear one: that is no pass."""
         self._judged += 1
-        speaker = Speaker(f"g{self._judged}", "Guardrail", self._model, {})
+        scope, others = f"g{self._judged}", self._fallbacks
+        speaker = Speaker(scope, "Guardrail", self._model, {}, fallbacks=others)
         topic = Topic("Guardrail", rule, purpose="judge", output_schema=verdicts.SCHEMA)
         dialogue = Dialogue(prompts.JUDGE, prompts.judge_question(rule, output.text), topic)
         conversation = Conversation(self._desk, speaker, dialogue)

@@ -3,7 +3,8 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Any
 
 from common.contracts.crew import TaskSnapshot
@@ -12,6 +13,7 @@ from executor.domain.inputs.placeholders import as_text
 from executor.domain.log.events import MISMATCH
 from executor.engine import spans
 from executor.engine.approvals import Approvals
+from executor.engine.fallbacks import PATIENCE
 from executor.engine.faults import CallPlace, NeedsInput, QuestionDraft, RunFault
 from executor.engine.ports import Tool
 from executor.engine.requests import Request, addition, seconds
@@ -45,6 +47,8 @@ class Speaker:
     most_calls: int = _CALLS
     approvals: frozenset[str] = frozenset()
     """Names of the tools whose calls a person must approve."""
+    fallbacks: tuple[str, ...] = ()
+    """The models that are asked when `model` cannot answer, in order."""
 
 
 class Desk:
@@ -71,8 +75,28 @@ class Desk:
         return reply
 
     async def _request(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
+        """Return a new reply of the speaker's model, or of the first fallback that can give one."""
+        fallbacks = self.shared.fallbacks
+        names = fallbacks.order((speaker.model, *speaker.fallbacks))
+        for name, following in pairwise(names):
+            try:
+                return await self._request_from(
+                    replace(speaker, model=name), dialogue, turn, patience=PATIENCE
+                )
+            except ModelFault as fault:
+                if not fault.another_may_answer:
+                    raise as_run_fault(fault, self.task.id) from fault
+                fallbacks.pass_over(name, following, fault)
+        try:
+            return await self._request_from(replace(speaker, model=names[-1]), dialogue, turn)
+        except ModelFault as fault:
+            raise as_run_fault(fault, self.task.id) from fault
+
+    async def _request_from(
+        self, speaker: Speaker, dialogue: Dialogue, turn: int, patience: float | None = None
+    ) -> Reply:
         live = self.shared.live_text.turn(self.task.id, speaker.agent)
-        wire = Wire(self.shared, live)
+        wire = Wire(self.shared, live, patience)
         specs = [tool.spec for tool in speaker.tools.values()]
         try:
             model = await self.shared.model(speaker.model)
@@ -89,10 +113,10 @@ class Desk:
                 usage = self._write_reply(speaker, model, turn, reply, wire, request)
                 self.shared.count(usage, model.label)
                 self.shared.reserve.learn(need, reply.tokens)
-        except ModelFault as fault:
+        except ModelFault:
             wire.end_request()
             self._count_cut_off(speaker, wire, dialogue, specs)
-            raise as_run_fault(fault, self.task.id) from fault
+            raise
         except asyncio.CancelledError:
             self._count_cut_off(speaker, wire, dialogue, specs)
             raise

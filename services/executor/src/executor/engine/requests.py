@@ -40,7 +40,7 @@ def addition(
         for tool in tools
     ]
     told = json_bytes(listed).decode() if listed else ""
-    return blocks.begin(dialogue.instructions, dialogue.opening, told, said)
+    return blocks.begin(dialogue.instructions, dialogue.opening, told, said, dialogue.settings)
 
 
 def _newest_messages(dialogue: Dialogue) -> list[str]:

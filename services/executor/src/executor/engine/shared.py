@@ -23,6 +23,7 @@ from executor.domain.log.sent import PromptBlocks
 from executor.domain.meters import Meters
 from executor.engine.asking import Asking
 from executor.engine.budget import Reserve
+from executor.engine.fallbacks import Fallbacks
 from executor.engine.faults import RunFault
 from executor.engine.given_reader import READER, GivenReader
 from executor.engine.history import Progress
@@ -60,6 +61,7 @@ class Shared:
     reserve: Reserve = field(init=False)
     asking: Asking = field(init=False)
     live_text: LiveText = field(init=False)
+    fallbacks: Fallbacks = field(init=False)
     blocks: PromptBlocks | None = field(init=False)
     """Keeps what is sent to models, unless the crew does not want that."""
     _resolved: dict[str, Model] = field(default_factory=dict)
@@ -68,6 +70,7 @@ class Shared:
 
     def __post_init__(self) -> None:
         self.reserve = Reserve(self.configuration.budget, self.progress.spent)
+        self.fallbacks = Fallbacks(self.clock, self.warn)
         self.live_text = LiveText(self.job, self.deltas)
         self.blocks = PromptBlocks(self.job.attempt) if self.configuration.keep_prompts else None
         self.asking = Asking(self.job.job_id, self.progress, self.trace, self.clock)

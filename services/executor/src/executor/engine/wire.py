@@ -17,6 +17,7 @@ class Wire:
 
     shared: Shared
     turn: LiveTurn
+    patience: float | None = None
     requests: int = 0
     under_way: bool = False
     used: Tokens = field(default_factory=Tokens)

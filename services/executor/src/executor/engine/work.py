@@ -49,9 +49,21 @@ def _agent_dialogue(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialog
     agent = shared.agent(task)
     topic = _topic(desk, agent.name, context)
     standing = prompts.instructions(agent, shared.inputs)
-    dialogue = Dialogue(standing, _opening(desk, context), topic)
-    tools, approvals = shared.tools(agent, task), shared.approvals(agent, task)
-    return Speaker("", agent.name, agent.model, tools, approvals=approvals), dialogue
+    settings = agent.model_settings or {}
+    dialogue = Dialogue(standing, _opening(desk, context), topic, settings=settings)
+    return _agent_speaker(desk, "", agent), dialogue
+
+
+def _agent_speaker(desk: Desk, scope: str, agent: AgentSnapshot) -> Speaker:
+    shared, task = desk.shared, desk.task
+    return Speaker(
+        scope,
+        agent.name,
+        agent.model,
+        shared.tools(agent, task),
+        approvals=shared.approvals(agent, task),
+        fallbacks=tuple(agent.fallback_models),
+    )
 
 
 def _manager_dialogue(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dialogue]:
@@ -169,8 +181,6 @@ class Delegation:
             context=(context,) if context else (),
         )
         standing = prompts.instructions(agent, shared.inputs)
-        dialogue = Dialogue(standing, prompts.delegation(work, context), topic)
-        task = self._desk.task
-        tools, approvals = shared.tools(agent, task), shared.approvals(agent, task)
-        speaker = Speaker(f"d{number}", agent.name, agent.model, tools, approvals=approvals)
-        return Conversation(self._desk, speaker, dialogue)
+        opening, settings = prompts.delegation(work, context), agent.model_settings or {}
+        dialogue = Dialogue(standing, opening, topic, settings=settings)
+        return Conversation(self._desk, _agent_speaker(self._desk, f"d{number}", agent), dialogue)

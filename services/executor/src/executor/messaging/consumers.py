@@ -1,9 +1,10 @@
 """Consumes submitted jobs, stops, and wishes to see texts, for a worker."""
 
 import asyncio
+from collections.abc import Callable
 
 from common.bus import Bus, Consumer, DeadLetter, Message, Subscription, context_headers, decode
-from common.contracts.messages import DeltasWanted, JobStop, JobSubmitted
+from common.contracts.messages import DeltasWanted, JobStop, JobSubmitted, ModelsChanged
 from common.contracts.topology import CONTROL, JOBS_QUEUE, WATCHING
 from common.process.background import Background
 from executor.domain.worker.intake import ForeignJob
@@ -17,11 +18,19 @@ class WorkerConsumers:
     """Hands jobs and stops to a worker; pauses while the worker has no place for any job.
 
     It continues when only the slots are taken: after the jobs of one workspace there may be one of
-    another, for which there is the reserve.
+    another, for which there is the reserve. `forget` is told which workspaces have changed how they
+    reach models.
     """
 
-    def __init__(self, bus: Bus, worker: Worker, wishes: Wishes) -> None:
+    def __init__(
+        self,
+        bus: Bus,
+        worker: Worker,
+        wishes: Wishes,
+        forget: Callable[[str], None] = lambda _: None,
+    ) -> None:
         self._bus = bus
+        self._forget = forget
         self._worker = worker
         self._wishes = wishes
         self._jobs: Consumer | None = None
@@ -62,6 +71,9 @@ class WorkerConsumers:
         self._adapt()
 
     async def _stop(self, message: Message) -> None:
+        if message.type == ModelsChanged.message_type:
+            self._forget(decode(message, ModelsChanged).workspace_id)
+            return
         self._worker.cut_off(decode(message, JobStop).job_id)
 
     async def _wish(self, message: Message) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
+from common.contracts.models import provider_of
 from executor.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -84,7 +85,12 @@ def connect_compatible(access: Access, timeout: float) -> ProviderConnection:
     traits = Traits(priced=False, tagged=True, beside_tools=False, one_shape=True, assembled=True)
 
     def model(name: str) -> Any:
-        traits_of_all = profile(AS_REGISTERED | _NO_TAGS | {"supports_json_schema_output": True})
+        known = {
+            "supports_json_schema_output": True,
+            # Only OpenAI's own models, behind whatever server, want the newer name of `max_tokens`.
+            "openai_chat_supports_max_completion_tokens": provider_of(name)[0] == "openai",
+        }
+        traits_of_all = profile(AS_REGISTERED | _NO_TAGS | known)
         return OpenAIChatModel(name, provider=provider, profile=traits_of_all)
 
     return ProviderConnection(model, client.close, traits)

@@ -154,12 +154,16 @@ class Topic:
 
 @dataclass(slots=True)
 class Dialogue:
-    """A conversation with a model: standing instructions, the opening prompt, then turns."""
+    """A conversation with a model: standing instructions, the opening prompt, then turns.
+
+    `settings` are those that an agent has for its model, in the names of the API.
+    """
 
     instructions: str
     opening: str
     topic: Topic
     turns: list[Turn] = field(default_factory=list)
+    settings: Mapping[str, Any] = field(default_factory=dict)
 
     def results(self) -> Sequence[ToolReturn]:
         """Return all tool results so far."""

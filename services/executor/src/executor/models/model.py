@@ -13,17 +13,33 @@ class ModelFault(Exception):  # noqa: N818 - it becomes an `error` event, not a 
 
     `code` is `RATE_LIMIT` (its provider refuses for now), `MODEL_ERROR` (it refuses this request),
     `MODEL_UNAVAILABLE` (the model is unknown, has no key, or cannot be reached), or
-    `CONTENT_FILTERED` (its provider filters this request).
+    `CONTENT_FILTERED` (its provider filters this request). `unusable`: it refuses every request, as it
+    does not accept the key or does not know the model.
     """
 
-    def __init__(self, code: str, message: str) -> None:
+    def __init__(self, code: str, message: str, *, unusable: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
+        self._unusable = unusable
+
+    def with_words(self, words: str) -> "ModelFault":
+        """Return the same fault with some `words` behind its message."""
+        message = f"{self.message} {words}".strip()
+        return ModelFault(self.code, message, unusable=self._unusable)
+
+    @property
+    def another_may_answer(self) -> bool:
+        """Whether it is about the model, so that another one may answer the same request."""
+        return self._unusable or self.code in {"MODEL_UNAVAILABLE", "RATE_LIMIT"}
 
 
 class Listener(Protocol):
     """Is told about the requests that a model's reply takes, and shown the text as it is written."""
+
+    @property
+    def patience(self) -> float | None:
+        """For how many seconds at most a failed request is made again; None for as long as usual."""
 
     @property
     def watched(self) -> bool:
@@ -46,6 +62,7 @@ class SilentListener:
     """A `Listener` that does nothing."""
 
     watched = False
+    patience: float | None = None
 
     def on_text(self, draft: Draft) -> None:
         pass

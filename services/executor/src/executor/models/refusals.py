@@ -13,6 +13,8 @@ from executor.models.patience import retry_after
 _PASSING = frozenset({408, 409, 425, 429})
 _LASTING = frozenset({501, 505})
 """The 5xx that a retry does not change."""
+_UNUSABLE = frozenset({401, 403, 404})
+"""How providers refuse a key, or a model's name."""
 _FILTERS = ("content_filter", "content_policy", "responsibleai", "moderation", "safety")
 _SHAPE = frozenset({400, 404, 415, 422, 500, 501})
 """How servers refuse a `response_format` that they do not support."""
@@ -83,11 +85,15 @@ def _no_answer(fault: Any, asked: ModelAddress, said: str) -> Refusal:
 
 
 def _lasting_fault(fault: Any, status: int, asked: ModelAddress, said: str) -> ModelFault:
+    from pydantic_ai.exceptions import ModelAuthenticationError
+
     words = f"{fault.provider_error_code} {fault.provider_error_type}".casefold()
     if any(word in words for word in _FILTERS):
         message = f"its provider's content filter blocks this request.{said}"
         return _fault("CONTENT_FILTERED", asked, message)
-    return _fault("MODEL_ERROR", asked, f"{_meaning(fault, status, asked)}.{said}")
+    message = f"{_meaning(fault, status, asked)}.{said}"
+    unusable = status in _UNUSABLE or isinstance(fault, ModelAuthenticationError)
+    return _fault("MODEL_ERROR", asked, message, unusable=unusable)
 
 
 def _meaning(fault: Any, status: int, asked: ModelAddress) -> str:
@@ -105,8 +111,10 @@ def _meaning(fault: Any, status: int, asked: ModelAddress) -> str:
     return f"its provider refused the request with {status}"
 
 
-def _fault(code: str, asked: ModelAddress, message: str, *, colon: bool = True) -> ModelFault:
-    return ModelFault(code, f"{asked.name}{':' if colon else ''} {message}")
+def _fault(
+    code: str, asked: ModelAddress, message: str, *, colon: bool = True, unusable: bool = False
+) -> ModelFault:
+    return ModelFault(code, f"{asked.name}{':' if colon else ''} {message}", unusable=unusable)
 
 
 def _provider_words(fault: Any, asked: ModelAddress) -> str:

@@ -19,6 +19,7 @@ from executor.models.model import Listener, ModelFault, SilentListener
 from executor.models.patience import ModelPatience
 from executor.models.prices import cost, price
 from executor.models.refusals import ModelAddress, Refusal, refusal
+from executor.models.sent_settings import sent_settings
 from executor.models.streams import stream_to
 from executor.models.traits import Traits
 from executor.models.writing import Writing, streamed_response
@@ -81,6 +82,7 @@ class RemoteModel:
         Temporary failures are retried first: rate limits, 5xx, lost connections, empty answers.
         """
         listener = listener or SilentListener()
+        longest = min(self._patience.longest, listener.patience or self._patience.longest)
         loop = asyncio.get_running_loop()
         tries, useless, until = 0, 0, 0.0
         while True:
@@ -95,31 +97,48 @@ class RemoteModel:
             except _RequestFailed as fault:
                 failed = fault.refusal
             tries += 1
-            until = until or loop.time() + self._patience.longest
+            until = until or loop.time() + longest
             pause = self._patience.pause(tries, until - loop.time(), failed.retry_after)
             if pause is None or not failed.passing:
-                raise self._last_fault(failed, tries)
+                raise _last_fault(failed, tries, longest)
             listener.on_wait(failed.fault.message, pause)
             log.info("a model is asked again", model=self.label, code=failed.fault.code)
             self._meters.count_retry(self.provider, failed.fault.code)
             await asyncio.sleep(pause)
+
+    async def check(self) -> None:
+        """Ask for one token, once. Raises `ModelFault` unless the model answers, with whatever."""
+        from pydantic_ai.direct import model_request
+        from pydantic_ai.exceptions import ModelAPIError, UnexpectedModelBehavior, UserError
+        from pydantic_ai.messages import ModelRequest
+
+        settings = self._settings({})
+        # OpenAI's Responses API takes no fewer than 16.
+        least = 16 if type(self._native).__name__ == "OpenAIResponsesModel" else 1
+        prompt = ModelRequest.user_text_prompt("Say yes.")
+        try:
+            await model_request(
+                self._native, [prompt], model_settings=settings | {"max_tokens": least}
+            )
+        except ModelAPIError as fault:
+            raise refusal(fault, self._address, utc_now()).fault from fault
+        except UnexpectedModelBehavior as fault:
+            if "token limit" not in str(fault):  # one token may not be enough for any text
+                raise self._protocol_refusal(fault).fault from fault
+        except UserError as fault:
+            raise self._protocol_refusal(fault).fault from fault
+
+    def _settings(self, given: Mapping[str, Any]) -> Any:
+        settings = sent_settings(given, self._native)
+        if self._terms.headers:
+            settings["extra_headers"] = dict(self._terms.headers)
+        return settings
 
     def _empty_reply_fault(self, reply: Reply) -> ModelFault:
         reason = f" ({reply.reason})" if reply.reason else ""
         return ModelFault(
             "MODEL_UNAVAILABLE", f"{self._address.name} answered with nothing{reason}."
         )
-
-    def _last_fault(self, failed: Refusal, tries: int) -> ModelFault:
-        fault, longest = failed.fault, self._patience.longest
-        if failed.retry_after is not None and failed.retry_after > longest:
-            message = (
-                f"It asks to wait {failed.retry_after:.0f} s, which is longer than the workers' "
-                f"KASAL_MODEL_PATIENCE of {longest:g} s."
-            )
-        else:
-            message = f"It was asked {tries} times." if tries > 1 else ""
-        return ModelFault(fault.code, f"{fault.message} {message}".strip())
 
     async def _ask_with_shape(
         self, dialogue: Dialogue, tools: Sequence[ToolSpec], listener: Listener
@@ -183,9 +202,7 @@ class RemoteModel:
         """Return pydantic-ai's response; show the text while it is written to a listener who watches."""
         from pydantic_ai.direct import model_request
 
-        settings: dict[str, Any] = {"max_retries": 0}
-        if self._terms.headers:
-            settings["extra_headers"] = dict(self._terms.headers)
+        settings = self._settings(dialogue.settings)
         call = {"model_settings": settings, "model_request_parameters": asked}
         messages = translation.messages(dialogue)
         if not listener.watched:
@@ -217,6 +234,17 @@ class RemoteModel:
             for part in response.parts
         )
         return await asyncio.to_thread(translate) if size > _LARGE else translate()
+
+
+def _last_fault(failed: Refusal, tries: int, longest: float) -> ModelFault:
+    if failed.retry_after is not None and failed.retry_after > longest:
+        message = (
+            f"It asks to wait {failed.retry_after:.0f} s, which is longer than the workers' "
+            f"KASAL_MODEL_PATIENCE of {longest:g} s."
+        )
+    else:
+        message = f"It was asked {tries} times." if tries > 1 else ""
+    return failed.fault.with_words(message)
 
 
 class _RequestFailed(Exception):  # noqa: N818 - never leaves this module

@@ -13,6 +13,7 @@ from common.contracts.model_access import ModelAccess
 from common.errors import Unavailable
 from common.process.backoff import Backoff
 
+_MODELS = "/internal/models"
 _MODELS_WAIT = 60.0
 """Seconds that a model call waits for crews to answer."""
 _BACKOFF = Backoff.doubling(0.1, 1.0)
@@ -66,11 +67,11 @@ class CrewsOverHttp:
         return held
 
     async def model_access(self, workspace_id: str) -> ModelAccess:
-        answer = await self._get_patiently(workspace_id, "/internal/models", _MODELS_WAIT)
-        try:
-            return ModelAccess.model_validate(answer)
-        except ValidationError:
-            raise _unreadable() from None  # it would show the keys
+        return _access(await self._get_patiently(workspace_id, _MODELS, _MODELS_WAIT))
+
+    async def model_access_now(self, workspace_id: str) -> ModelAccess:
+        """Return what `model_access` does, but do not wait for a service that is away."""
+        return _access(await self._get(workspace_id, _MODELS))
 
     async def _get_patiently(
         self, workspace_id: str, path: str, patience: float | None = None
@@ -91,6 +92,13 @@ class CrewsOverHttp:
     async def _get(self, workspace_id: str, path: str) -> Any:
         token = await self._tokens.token(workspace_id)
         return await self._crews.request("GET", path, token=token)
+
+
+def _access(answer: Any) -> ModelAccess:
+    try:
+        return ModelAccess.model_validate(answer)
+    except ValidationError:
+        raise _unreadable() from None  # it would show the keys
 
 
 def _unreadable() -> Unavailable:

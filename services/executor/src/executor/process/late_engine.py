@@ -73,6 +73,11 @@ class LateEngine:
         # Imports are never garbage, and searching them for garbage stops every thread.
         gc.freeze()
 
+    def forget(self, workspace_id: str) -> None:
+        """Note that a workspace has changed its keys or endpoints of models."""
+        if self._parts is not None:
+            self._parts[1].forget(workspace_id)
+
     async def close(self) -> None:
         """Close the connections of models and tools, if the engine was made."""
         if self._parts is not None:

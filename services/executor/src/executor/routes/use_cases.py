@@ -1,7 +1,7 @@
 """The use cases that the routes call; `wiring` puts them on the application."""
 
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Protocol
 
 from fastapi import Depends, Request
 
@@ -13,6 +13,16 @@ from executor.domain.api.inbox import Inbox
 from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
 from executor.domain.files.files import WorkspaceFiles
+from executor.models.published import ModelListing
+from executor.models.trial import Trial
+
+
+class ModelAnswers(Protocol):
+    """What is known of models, and whether they answer."""
+
+    async def listing(self, workspace_id: str, only: str | None) -> ModelListing: ...
+
+    async def check(self, workspace_id: str, model: str) -> Trial: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +35,7 @@ class ExecutorUseCases:
     calls: Calls
     files: WorkspaceFiles
     keys: IdempotencyKeys
+    models: ModelAnswers
 
 
 async def use_cases(request: Request) -> ExecutorUseCases:

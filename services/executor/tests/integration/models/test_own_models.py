@@ -1,6 +1,7 @@
 """Models that a workspace reaches by keys and endpoints of its own.
 
-Covers: executor.models.access_cache, executor.models.guarded, executor.models.own
+Covers: executor.models.access_cache, executor.models.guarded, executor.models.own,
+    executor.models.sent_settings, executor.models.trial, executor.models.trying
 """
 
 import asyncio
@@ -19,6 +20,7 @@ from executor.models.dialogue import Tokens
 from executor.models.model import ModelFault
 from executor.models.own import Owner
 from executor.models.patience import ModelPatience
+from executor.models.trying import Trials
 
 
 class Keeper:
@@ -212,6 +214,59 @@ async def test_a_provider_that_needs_only_a_key_gets_the_workspaces(
     name = "deepseek:deepseek-chat"
     model: Any = await own().resolve(name, owner(name))
     assert model._native.client.api_key == "ours"
+
+
+async def test_a_trial_asks_one_token(own: Any, server: Any, endpoint: OwnAccess) -> None:
+    trial = await Trials(own("127.0.0.1")).of("corp/llama-3", owner("corp/llama-3"))
+    assert (trial.code, trial.model, trial.provider) == (None, "corp/llama-3", "openai-compatible")
+    assert (server.asked[0]["model"], server.asked[0]["max_tokens"]) == ("llama-3", 1)
+
+
+@pytest.mark.parametrize(
+    ("answer", "code", "told"),
+    [
+        ((401, {"error": {"message": "bad key"}}, {}), "MODEL_ERROR", "does not accept the key"),
+        ((404, {"error": {"message": "none"}}, {}), "MODEL_ERROR", "does not know it"),
+        ((503, {"error": {"message": "busy"}}, {}), "MODEL_UNAVAILABLE", "503"),
+        (b"nonsense", "MODEL_UNAVAILABLE", "corp/llama-3"),
+    ],
+)
+async def test_a_trial_says_what_is_wrong_after_one_request(
+    own: Any, server: Any, endpoint: OwnAccess, answer: Any, code: str, told: str
+) -> None:
+    server.answers = [answer]
+    trial = await Trials(own("127.0.0.1")).of("corp/llama-3", owner("corp/llama-3"))
+    assert trial.code == code
+    assert told in str(trial.message)
+    assert len(server.asked) == 1
+
+
+async def test_a_trial_that_gets_no_text_for_its_one_token_is_good(
+    own: Any, server: Any, endpoint: OwnAccess, kit: SimpleNamespace
+) -> None:
+    server.answers = [kit.said("", finish="length")]
+    trial = await Trials(own("127.0.0.1")).of("corp/llama-3", owner("corp/llama-3"))
+    assert trial.code is None
+
+
+async def test_settings_are_sent_in_the_providers_own_names(
+    own: Any, server: Any, endpoint: OwnAccess, talk: Any
+) -> None:
+    model = await own("127.0.0.1").resolve("corp/llama-3", owner("corp/llama-3"))
+    dialogue = talk()
+    dialogue.settings = {
+        "temperature": 0.2,
+        "max_tokens": 50,
+        "top_p": 0.9,
+        "seed": 7,
+        "stop": ["END"],
+        "reasoning_effort": "low",
+    }
+    await model.request(dialogue, [])
+    sent = server.asked[0]
+    assert (sent["temperature"], sent["top_p"], sent["seed"]) == (0.2, 0.9, 7)
+    assert (sent["stop"], sent["reasoning_effort"]) == (["END"], "low")
+    assert 50 in {sent.get("max_tokens"), sent.get("max_completion_tokens")}
 
 
 async def test_keys_are_asked_for_once_in_a_while_and_after_a_change(keeper: Keeper) -> None:

@@ -115,7 +115,7 @@ def check_runnable(
 
 
 def _check_endpoints(crew: CrewSnapshot) -> None:
-    names = [agent.model for agent in crew.agents]
+    names = [name for one in crew.agents for name in (one.model, *one.fallback_models)]
     there = crew.own_models.endpoints
     for name in [*names, crew.configuration.manager_model or OFFLINE]:
         endpoint = endpoint_of(name)
