@@ -86,6 +86,8 @@ _KEPT = {
 """What is kept of an answer, besides the id of what was made: variable and field."""
 _GIVEN = {"n": "3", "provider": "openai", "endpoint": "corp", "version": "1", "other": "1"}
 """Variables that nothing makes, with their values."""
+_DRY = "dry_run"
+"""The parameter that is sent: nothing below would delete what such a request makes."""
 _MAKES_LATER = {"add_member"}
 """Its answer has no id yet of what the path below it is about."""
 
@@ -254,19 +256,20 @@ def _url(document: Json, path: str, operation: Json, known: set[str]) -> Json:
         shown.append(f"{{{{{parameter[1]}}}}}" if parameter else segment)
     host = "{{rootUrl}}" if outside else "{{baseUrl}}"
     query = [
-        {"key": p["name"], "value": str(_example(document, p)), "disabled": True}
+        {"key": p["name"], "value": _example(document, p), "disabled": p["name"] != _DRY}
         for p in (_resolve(document, p) for p in operation.get("parameters", ()))
         if p["in"] == "query"
     ]
     return {"raw": "/".join([host, *shown]), "host": [host], "path": shown, "query": query}
 
 
-def _example(document: Json, parameter: Json) -> Any:
+def _example(document: Json, parameter: Json) -> str:
     """Return the parameter's example, or the first of the values that it may have."""
     schema = _resolve(document, parameter["schema"])
     choices = [_resolve(document, one) for one in schema.get("anyOf", (schema,))]
     listed = [value for one in choices for value in one.get("enum", ())]
-    return parameter["example"] if "example" in parameter else listed[0]
+    told = parameter["example"] if "example" in parameter else listed[0]
+    return str(told).lower() if isinstance(told, bool) else str(told)
 
 
 def _body(operation: Json, known: set[str]) -> Any:

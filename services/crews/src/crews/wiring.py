@@ -30,6 +30,7 @@ from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import CrewEditor
 from crews.domain.demo_crew import DemoCrew
 from crews.domain.following import Following
+from crews.domain.importing import Importing
 from crews.domain.mcp_catalog import McpCatalog
 from crews.domain.mcp_renewal import Renewal
 from crews.domain.model_names import ModelNames
@@ -44,7 +45,18 @@ from crews.messaging.consumers import Consumers
 from crews.messaging.publishers import BusModelNews
 from crews.models.price_list import PriceList
 from crews.peers.mcp_servers import McpServersOverTheNetwork
-from crews.routes import agents, crews, internal, mcp, memory, models, tasks, tools, versions
+from crews.routes import (
+    agents,
+    crews,
+    imports,
+    internal,
+    mcp,
+    memory,
+    models,
+    tasks,
+    tools,
+    versions,
+)
 from crews.routes.use_cases import CrewsUseCases
 from crews.store.activities import MongoActivities
 from crews.store.crews import MongoCrews
@@ -58,7 +70,7 @@ from crews.store.totals import MongoTotals
 from crews.store.versions import MongoVersions
 
 SERVICE = "crews"
-_ROUTED = (crews, versions, agents, tasks, mcp, tools, memory, models, internal)
+_ROUTED = (imports, crews, versions, agents, tasks, mcp, tools, memory, models, internal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +116,12 @@ def _use_cases(
     editor = CrewEditor(stores.crews, named, models, stores.own_models)
     version_catalog = VersionCatalog(editor, stores.crews, stores.versions)
     guard = OutgoingGuard(settings.allowed_hosts())
+    crew_catalog = CrewCatalog(
+        editor, stores.crews, stores.activities, stores.memories, stores.versions
+    )
     return CrewsUseCases(
-        crew_catalog=CrewCatalog(
-            editor, stores.crews, stores.activities, stores.memories, stores.versions
-        ),
+        crew_catalog=crew_catalog,
+        importing=Importing(crew_catalog, editor, named),
         version_catalog=version_catalog,
         agent_catalog=AgentCatalog(editor, stores.crews),
         task_catalog=TaskCatalog(editor, stores.crews),
@@ -189,9 +203,8 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         async with AsyncExitStack() as opened:
             opened.callback(telemetry.close)
-            opened.push_async_callback(held.close)
-            opened.push_async_callback(auth.close)
-            opened.push_async_callback(asker.close)
+            for closing in (held, auth, asker):
+                opened.push_async_callback(closing.close)
             await wait_for_backend("mongo", begin)
             await opened.enter_async_context(sweeping(stores.crews, stores.tools, stores.servers))
             opened.push_async_callback(bus.close)
@@ -207,6 +220,7 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         checks={"mongo": held.check, "bus": bus.ping},
         needed={"mongo"},  # what runs send waits on the bus; nobody's request does
         verifier=TokenVerifier(RemoteKeys(auth)),
+        uploads={"/crews/import": imports.MOST_BYTES},
     )
     app.state.use_cases = _use_cases(stores, remembering, settings, asker, news)
     app.state.demo = DemoCrew(app.state.use_cases.crew_catalog, stores.crews)

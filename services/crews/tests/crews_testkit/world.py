@@ -16,6 +16,7 @@ from crews_testkit.stores import (
 from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import CrewEditor
+from crews.domain.importing import Importing
 from crews.domain.model_names import ModelNames
 from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.snapshots import Snapshots
@@ -58,6 +59,10 @@ class World:
             self.memories,
             self.versions,  # type: ignore[arg-type]
         )
+
+    @property
+    def importing(self) -> Importing:
+        return Importing(self.catalog, self.editor, self.named)  # type: ignore[arg-type]
 
     @property
     def history(self) -> VersionCatalog:

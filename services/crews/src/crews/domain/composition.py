@@ -19,14 +19,21 @@ from crews.domain.drafts import (
     ConfigurationDraft,
     CrewChanges,
     CrewDraft,
+    LiteralText,
     TaskDraft,
 )
 from crews.domain.faults import refuse
+from crews.domain.identities import identified_agents, identified_tasks
 from crews.domain.references import resolved_list, resolved_tasks, with_other_ids
 
 
-def new_crew(draft: CrewDraft, workspace_id: str, now: datetime) -> Crew:
-    """Return the crew that `draft` describes. Raises `InvalidRequest`."""
+def new_crew(
+    draft: CrewDraft, workspace_id: str, now: datetime, nobody: Collection[int] = ()
+) -> Crew:
+    """Return the crew that `draft` describes. Raises `InvalidRequest`.
+
+    The tasks at the places in `nobody` get no agent, even of a crew with a single one.
+    """
     draft = _with_ids_of_its_own(draft)
     agents = agents_of(draft.agents, None)
     crew = Crew(
@@ -36,7 +43,7 @@ def new_crew(draft: CrewDraft, workspace_id: str, now: datetime) -> Crew:
         description=draft.description,
         process=draft.process,
         agents=agents,
-        tasks=tasks_of(draft.tasks, agents, None),
+        tasks=tasks_of(draft.tasks, agents, None, nobody),
         configuration=_configuration(draft.configuration),
         created_at=now,
         updated_at=now,
@@ -79,6 +86,25 @@ def _with_ids_of_its_own(draft: CrewDraft) -> CrewDraft:
     )
 
 
+def applied_crew(crew: Crew, draft: CrewDraft, now: datetime, nobody: Collection[int] = ()) -> Crew:
+    """Return `crew` as `draft` describes it as a whole. Raises as `new_crew`.
+
+    Agents and tasks keep their ids by their names.
+    """
+    agents = agents_of(identified_agents(draft.agents, crew.agents), crew.agents)
+    tasks = identified_tasks(draft.tasks, crew.tasks)
+    return change(
+        crew,
+        now,
+        name=draft.name,
+        description=draft.description,
+        process=draft.process,
+        agents=agents,
+        tasks=tasks_of(tasks, agents, crew.tasks, nobody),
+        configuration=_configuration(draft.configuration),
+    )
+
+
 def changed_crew(crew: Crew, changes: CrewChanges, now: datetime) -> Crew:
     """Return `crew` with `changes`. Raises `InvalidRequest`."""
     sent = changes.model_fields_set
@@ -89,9 +115,11 @@ def changed_crew(crew: Crew, changes: CrewChanges, now: datetime) -> Crew:
     }
     agents = crew.agents
     if changes.agents is not None:
-        values["agents"] = agents = agents_of(changes.agents, crew.agents)
+        drafts = identified_agents(changes.agents, crew.agents)
+        values["agents"] = agents = agents_of(drafts, crew.agents)
     if changes.tasks is not None:
-        values["tasks"] = tasks_of(changes.tasks, agents, crew.tasks)
+        drafted = identified_tasks(changes.tasks, crew.tasks)
+        values["tasks"] = tasks_of(drafted, agents, crew.tasks)
     if changes.configuration is not None:
         values["configuration"] = _merge(crew.configuration, changes.configuration)
     return change(crew, now, **values)
@@ -117,7 +145,10 @@ def agents_of(drafts: Sequence[AgentDraft], before: Sequence[Agent] | None) -> t
 
 
 def tasks_of(
-    drafts: Sequence[TaskDraft], agents: Sequence[Agent], before: Sequence[Task] | None
+    drafts: Sequence[TaskDraft],
+    agents: Sequence[Agent],
+    before: Sequence[Task] | None,
+    nobody: Collection[int] = (),
 ) -> tuple[Task, ...]:
     """Return the tasks that `drafts` describe, each given to the agent it names."""
     known = {task.id: task.number for task in before or ()}
@@ -129,7 +160,7 @@ def tasks_of(
     return tuple(
         Task(
             id=ids[index],
-            agent_id=_agent_id(index, draft, agents),
+            agent_id=None if index in nobody else _agent_id(index, draft, agents),
             context=_context(index, drafts, ids, held.get(ids[index], ())),
             depends_on=_depends_on(index, draft, ids, named),
             for_each=resolved_list(draft.for_each, named, f"tasks.{index}.for_each"),
@@ -201,10 +232,18 @@ def _context(
         if isinstance(entry, int) and not 0 <= entry < index:
             reason = f"{entry} is not the index of an earlier task"
             refuse([{"field": f"tasks.{index}.context.{place}", "reason": reason}])
-    texts = [ids[entry] if isinstance(entry, int) else entry for entry in entries]
+    literal = {place for place, entry in enumerate(entries) if isinstance(entry, LiteralText)}
+    texts = [
+        ids[entry]
+        if isinstance(entry, int)
+        else entry.text
+        if isinstance(entry, LiteralText)
+        else entry
+        for entry in entries
+    ]
     names = {draft.name: ids[n] for n, draft in enumerate(drafts[:index]) if draft.name is not None}
     there = [draft.name for draft in drafts if draft.name is not None]
-    return resolved_context(texts, names, {*ids, *held}, f"tasks.{index}.context", there)
+    return resolved_context(texts, names, {*ids, *held}, f"tasks.{index}.context", there, literal)
 
 
 def _configuration(draft: ConfigurationDraft) -> Configuration:

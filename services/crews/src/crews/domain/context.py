@@ -19,8 +19,11 @@ def resolved_context(
     taken: Collection[str],
     field: str,
     there: Collection[str],
+    literal: Collection[int] = (),
 ) -> list[str]:
     """Return `context` with ids in place of the `names` of earlier tasks; entries in `taken` stay.
+
+    So do those at the `literal` places, which are texts whatever they look like.
 
     A word that looks like a task's name, or nearly is one of those `there`, but names no earlier
     task is a mistake and not a text. Raises `InvalidRequest`.
@@ -28,13 +31,22 @@ def resolved_context(
     faults = [
         {"field": f"{field}.{place}", "reason": _no_task(entry, names)}
         for place, entry in enumerate(context)
-        if entry not in names
+        if place not in literal
+        and entry not in names
         and entry not in taken
         and not is_task_id(entry)
         and _may_be_name(entry, there)
     ]
     refuse(faults)
-    return [names.get(entry, entry) for entry in context]
+    return [
+        entry if place in literal else names.get(entry, entry)
+        for place, entry in enumerate(context)
+    ]
+
+
+def reads_as_text(entry: str, names: Collection[str], there: Collection[str]) -> bool:
+    """Say whether `resolved_context` would take an entry for a text."""
+    return entry not in names and not is_task_id(entry) and not _may_be_name(entry, there)
 
 
 def _may_be_name(entry: str, names: Iterable[str]) -> bool:

@@ -1,6 +1,7 @@
 """The use cases of crews."""
 
 import asyncio
+from collections.abc import Collection
 
 from common.idempotency.once import Once, Receipt, at_most_once, receipt_of
 from common.times import utc_now
@@ -35,12 +36,19 @@ class CrewCatalog:
         return await self._editor.find(workspace_id, crew_id)
 
     async def create(
-        self, workspace_id: str, draft: CrewDraft, once: Once[Crew] | None = None
+        self,
+        workspace_id: str,
+        draft: CrewDraft,
+        once: Once[Crew] | None = None,
+        nobody: Collection[int] = (),
     ) -> Crew:
-        """Store the crew that `draft` describes. Raises `InvalidRequest`, and as `at_most_once`."""
+        """Store the crew that `draft` describes, as `new_crew` makes it.
+
+        Raises `InvalidRequest`, and as `at_most_once`.
+        """
 
         async def make() -> Crew:
-            crew = new_crew(draft, workspace_id, utc_now())
+            crew = new_crew(draft, workspace_id, utc_now(), nobody)
             await self._editor.check(crew)
             await self.keep(crew, receipt_of(once, crew))
             return crew

@@ -82,7 +82,8 @@ class CrewEditor:
     ) -> Crew:
         """Store what `change` makes of the crew that `find` returns, again after each lost race.
 
-        If it makes the same, nothing is stored, and the crew keeps its version. Raises `PreconditionFailed` unless it `matches`, and `Conflict` after too many races.
+        If it makes the same, nothing is stored, and the crew keeps its version. Raises
+        `PreconditionFailed` unless it `matches`, and `Conflict` after too many races.
         """
         for _ in range(_RACES):
             crew = await find()

@@ -28,8 +28,6 @@ from common.contracts.fields import partial
 from common.contracts.ids import id_of
 from common.contracts.memory import CREW, SCOPE
 
-TaskContext = Annotated[list[Words | StrictInt], Field(max_length=50, fail_fast=True)]
-"""Besides texts and ids, indexes of earlier tasks of the same list, which have no ids yet."""
 TaskReferences = Annotated[list[TaskName | StrictInt], Field(max_length=50, fail_fast=True)]
 CrewId: Any = id_of("crew_id")
 TaskId: Any = id_of("task_id")
@@ -52,6 +50,15 @@ class CatalogInput(BaseModel):
             return value
         return {name: sent for name, sent in value.items() if name not in cls.READ_ONLY}
 
+
+class LiteralText(CatalogInput):
+    """A text of a context that looks like the name of a task, and is none."""
+
+    text: Words
+
+
+TaskContext = Annotated[list[Words | StrictInt | LiteralText], Field(max_length=50, fail_fast=True)]
+"""Besides texts and ids, indexes of earlier tasks of the same list, which have no ids yet."""
 
 _OF_CREWS = frozenset(
     {"id", "status", "missing", "agents_count", "tasks_count", "created_at", "updated_at"}

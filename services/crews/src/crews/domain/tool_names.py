@@ -14,9 +14,14 @@ _SAME_TOOLS = {
 """Names that other platforms give to our built-in tools."""
 
 
+def same_tool(name: str) -> str | None:
+    """Return our built-in tool that another platform calls `name`."""
+    return _SAME_TOOLS.get(name.lower())
+
+
 def _unknown_tool(name: str, there: Collection[str]) -> str:
     close = difflib.get_close_matches(name, list(there), 1, 0.6)
-    meant = _SAME_TOOLS.get(name.lower()) or (close[0] if close else None)
+    meant = same_tool(name) or (close[0] if close else None)
     hint = f"; did you mean {meant}?" if meant else ""
     return f"There is no tool {name}{hint}. There are {', '.join(sorted(there))[:500]}"
 

@@ -17,7 +17,13 @@ MOST_PUBLISHED = 100
 """How many are kept that were; the oldest go, but never the one that is published now."""
 MOST_KEPT_BYTES = 10_000_000
 """What the versions of either sort may take together, as they are stored."""
-_OF_THE_CREW = {"id", "workspace_id", "created_at", "updated_at", "version", "number"}
+_LEFT_OUT: Any = {
+    **dict.fromkeys(("id", "workspace_id", "created_at", "updated_at", "version", "number"), True),
+    "published_version": True,
+    "agents": {"__all__": {"number"}},
+    "tasks": {"__all__": {"number"}},
+}
+"""What is of the crew, or of the store, and not of a version."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,24 +56,12 @@ def row_of(crew: Crew, published_at: datetime | None = None, size: int = 0) -> V
 
 def content_of(crew: Crew) -> dict[str, Any]:
     """Return what a version is made of, as JSON: what two versions are compared by."""
-    entries = {"__all__": {"number"}}
-    left_out: Any = {
-        **dict.fromkeys(_OF_THE_CREW, True),
-        "published_version": True,
-        "agents": entries,
-        "tasks": entries,
-    }
-    return crew.model_dump(mode="json", exclude=left_out)
+    return crew.model_dump(mode="json", exclude=_LEFT_OUT)
 
 
 def same_content(one: Crew, other: Crew) -> bool:
     """Say whether two states of a crew are made of the same."""
-    return content_of(one) == content_of(other) and _text(one) == _text(other)
-
-
-def _text(crew: Crew) -> str:
-    """Return what `==` cannot tell apart: `1`, `1.0` and `true` in a JSON Schema."""
-    return crew.model_dump_json(include={"tasks", "agents"})
+    return one.model_dump_json(exclude=_LEFT_OUT) == other.model_dump_json(exclude=_LEFT_OUT)
 
 
 def with_content(crew: Crew, old: Crew) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from crews.domain.agent_catalog import AgentCatalog
 from crews.domain.crew import Agent, Crew, Task
 from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import Matches, anything
+from crews.domain.importing import Importing
 from crews.domain.mcp_catalog import McpCatalog
 from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.ports import Activities, CrewStore, CustomTools, Lists, McpServers, Stretch
@@ -34,6 +35,7 @@ class CrewsUseCases:
     agent_catalog: AgentCatalog
     task_catalog: TaskCatalog
     version_catalog: VersionCatalog
+    importing: Importing
     snapshots: Snapshots
     crews: CrewStore
     lists: Lists
