@@ -51,7 +51,7 @@ async def collector() -> AsyncIterator[Collector]:
     await runner.cleanup()
 
 
-@pytest.fixture(scope="module", params=["embedded", "stack"])
+@pytest.fixture(scope="module", params=["embedded", "stack"], ids=["one process", "many"])
 def shape(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 

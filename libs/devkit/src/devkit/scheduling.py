@@ -10,9 +10,9 @@ from xdist.workermanage import WorkerController
 
 from kasal_platform.local import finding
 
-_PROCESSES = 3
+_PROCESSES = 4
 """Tests mostly wait for programs to start and leases to expire, so there can be more than cores."""
-_ON_A_FORM = re.compile(r"(.+)/[^/]+::.*[\[-](embedded|stack)\]")
+_ON_A_FORM = re.compile(r"(.+)/[^/]+::.*[\[-](embedded|stack)[\]-].*")
 
 
 class Scheduling(LoadScopeScheduling):

@@ -15,6 +15,7 @@ from kasal_platform.local import finding
             "tests/journeys/test_api_reference.py::test_crews[embedded]",
             "tests/journeys on embedded",
         ),
+        ("tests/journeys/test_guide.py::test_it[stack-a.md]", "tests/journeys on stack"),
         ("tests/journeys/test_losing.py::test_it", "tests/journeys/test_losing.py"),
         ("libs/common/tests/test_a.py::Test::test_it[a::stack b]", "libs/common/tests/test_a.py"),
         ("libs/common/tests/test_a.py::test_it[haystack]", "libs/common/tests/test_a.py"),
