@@ -6,6 +6,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from events_testkit.ends import Ends
 from events_testkit.platform import SECRET, FakePlatform, event
 from events_testkit.sockets import closed, drained, hear, hear_end, say, until
 from events_testkit.world import World, Worlds
@@ -13,6 +14,7 @@ from events_testkit.world import World, Worlds
 from common.telemetry import Telemetry
 from devkit.identity import LocalKeys, TokenMaker
 from devkit.serving import serve
+from events.domain.token_lifetime import TokenLifetime
 from kasal_platform.embedded.backends import InProcessBackends
 
 
@@ -52,6 +54,14 @@ def world_of(platform: FakePlatform, make_token: TokenMaker) -> Worlds:
             yield World(platform, running, bus, app, make_token())
 
     return made
+
+
+@pytest.fixture
+def ends(monkeypatch: pytest.MonkeyPatch) -> Ends:
+    """Has tokens expire with `pass_time(seconds)`, and not by themselves."""
+    ends = Ends()
+    monkeypatch.setattr(TokenLifetime, "_timer_to_end", lambda lifetime: ends.add(lifetime))
+    return ends
 
 
 @pytest.fixture

@@ -3,13 +3,8 @@
 Covers: events.routes.caller
 """
 
-import time
-from unittest.mock import Mock
-
 import pytest
 from websockets.asyncio.client import connect
-
-from events.domain.token_lifetime import TokenLifetime
 
 
 async def test_a_token_by_subprotocol(world, talk):
@@ -53,30 +48,6 @@ async def test_service_tokens_and_expired_ones_are_refused(world, make_token, ta
 async def test_no_token_in_time_closes_with_4408(world_of, talk):
     async with world_of(authenticate_seconds=0.05) as world, connect(world.url) as client:
         assert await talk.closed(client) == 4408
-
-
-class Ends:
-    """The timers of tokens, which go off when a test says how much time has passed."""
-
-    def __init__(self):
-        self._timers = []
-
-    def add(self, lifetime):
-        timer = Mock()
-        self._timers.append((lifetime.identity.expires_at, lifetime._expire, timer))
-        return timer
-
-    def pass_time(self, seconds):
-        for expires_at, end, timer in list(self._timers):
-            if expires_at <= time.time() + seconds and not timer.cancel.called:
-                end()
-
-
-@pytest.fixture
-def ends(monkeypatch):
-    ends = Ends()
-    monkeypatch.setattr(TokenLifetime, "_timer_to_end", lambda lifetime: ends.add(lifetime))
-    return ends
 
 
 async def test_the_socket_ends_with_its_token_unless_renewed(world, make_token, talk, ends):

@@ -122,13 +122,16 @@ async def test_too_many_streams(world_of):
                 assert "retry-after" in second.headers
 
 
-async def test_a_stream_ends_with_its_token_and_with_the_process(world_of, make_token):
+async def test_a_stream_ends_with_its_token_and_with_the_process(world_of, make_token, ends):
     async with world_of() as world:
         world.platform.job("job_1", events=1)
-        short = {"Authorization": f"Bearer {make_token(expires_in=1)}"}
+        short = {"Authorization": f"Bearer {make_token(expires_in=1_800)}"}
         async with world.running.http.get("/executions/job_1/events", headers=short) as answer:
             async with asyncio.timeout(60):
-                assert len(parsed(await answer.read())) == 1
+                await answer.content.readuntil(b"\n\n")  # how long to wait before coming back
+                assert len(parsed(await answer.content.readuntil(b"\n\n"))) == 1
+                ends.pass_time(1_900)
+                assert parsed(await answer.read()) == []
         headers = {"Authorization": f"Bearer {world.token}"}
         answer = await world.running.http.get("/executions/job_1/events", headers=headers)
         await answer.content.readuntil(b"data: ")

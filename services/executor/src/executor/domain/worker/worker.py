@@ -58,7 +58,8 @@ class Worker:
         self._beat_every = beat_every
         self._settlement = settlement
         self._expiry = expiry
-        watch = LeaseWatch(silence, longest_gap=max(1.0, 2 * beat_every))
+        gap = min(max(1.0, 2 * beat_every), silence / 2)  # one late look alone declares nobody dead
+        watch = LeaseWatch(silence, longest_gap=gap)
         self.heartbeat = Heartbeat(worker_id, executions, leases, self._is_full, watch)
         self._sweeper = Sweeper(executions, leases, settlement, runs.places.held_jobs)
         self.own_jobs = OwnJobs(worker_id, executions, runs, meters)
