@@ -1,8 +1,11 @@
 """Fails a test that leaves a connection open when its event loop closes.
 
-Otherwise the garbage collector would find the connection while another test runs, and fail that one.
+Otherwise the garbage collector would find the connection while another test runs, and fail that one. What it finds
+before a loop that several tests share closes is told with the name of the test that made it.
 """
 
+import os
+import warnings
 from asyncio import selector_events
 from collections.abc import Iterator
 from typing import Any
@@ -41,8 +44,30 @@ def _close_left(loop: Any) -> None:
         held.close()
 
 
+def _note_makers() -> None:
+    """Have each transport know its test, for when nobody refers to it any more and it is open."""
+    base: Any = selector_events._SelectorTransport  # type: ignore[attr-defined]  # noqa: SLF001
+    make = base.__init__
+
+    def make_noted(self: Any, *args: Any, **options: Any) -> None:
+        self._maker = os.environ.get("PYTEST_CURRENT_TEST", "no test")
+        make(self, *args, **options)
+
+    def forget(self: Any) -> None:
+        held, self._sock = getattr(self, "_sock", None), None
+        if held is None:
+            return
+        held.close()
+        if not self._closing:
+            told = f"{self._maker} has left {self!r} open"
+            warnings.warn(told, ResourceWarning, source=self, stacklevel=2)
+
+    base.__init__, base.__del__ = make_noted, forget
+
+
 def pytest_configure() -> None:
-    """Look at each event loop that closes."""
+    """Look at each event loop that closes, and at each transport."""
+    _note_makers()
     close = selector_events.BaseSelectorEventLoop.close
 
     def close_watched(loop: Any) -> None:
