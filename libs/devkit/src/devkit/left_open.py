@@ -49,7 +49,7 @@ def _note_makers() -> None:
     base: Any = selector_events._SelectorTransport  # type: ignore[attr-defined]  # noqa: SLF001
     make = base.__init__
 
-    def make_noted(self: Any, *args: Any, **options: Any) -> None:
+    def remember_maker(self: Any, *args: Any, **options: Any) -> None:
         self._maker = os.environ.get("PYTEST_CURRENT_TEST", "no test")
         make(self, *args, **options)
 
@@ -62,7 +62,7 @@ def _note_makers() -> None:
             told = f"{self._maker} has left {self!r} open"
             warnings.warn(told, ResourceWarning, source=self, stacklevel=2)
 
-    base.__init__, base.__del__ = make_noted, forget
+    base.__init__, base.__del__ = remember_maker, forget
 
 
 def pytest_configure() -> None:
