@@ -4,8 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 
 from executor.domain.files.file import StoredFile
-from executor.tools import texts
-from executor.tools.pdf import pdf_text
+from executor.tools import parsing, texts
 from executor.tools.texts import DecodedText
 from executor.tools.tool import ToolFault
 
@@ -15,7 +14,7 @@ _READABLE = "text, CSV, JSON, HTML, PDF, DOCX and XLSX can be read"
 
 
 class DocumentReader:
-    """Reads documents, a few at a time."""
+    """Reads files, a few at a time: texts on a thread, documents in a process of their own."""
 
     def __init__(self) -> None:
         self._places = asyncio.Semaphore(_AT_ONCE)
@@ -26,12 +25,24 @@ class DocumentReader:
             raise ToolFault(f"{file.name} is larger than {_LARGEST // 1_000_000} MB.")
         async with self._places:
             raw = b"".join([piece async for piece in pieces])
-            return await asyncio.to_thread(document_text, file.name, raw)
+            kind = _kind_of(file, raw)
+            if kind is None:
+                return await asyncio.to_thread(plain_text, file.name, raw)
+            text = await parsing.parse(kind, raw)
+            return DecodedText(text if text.strip() else f"{file.name} has no text in it.", "")
 
 
-def document_text(name: str, raw: bytes) -> DecodedText:
+def _kind_of(file: StoredFile, raw: bytes) -> str | None:
     if raw.startswith(b"%PDF-"):
-        return DecodedText(pdf_text(raw), "")
+        return "pdf"
+    if raw.startswith(b"PK\x03\x04"):
+        return "zip"
+    is_page = file.media_type in {"text/html", "application/xhtml+xml"}
+    return "html" if is_page and texts.describe_binary(raw) is None else None
+
+
+def plain_text(name: str, raw: bytes) -> DecodedText:
+    """Return the text of a file that is nothing but text; blocks. Raises `ToolFault`."""
     what = texts.describe_binary(raw)
     if what is not None:
         raise ToolFault(f"{name} is {what}; {_READABLE}.")

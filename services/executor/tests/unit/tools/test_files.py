@@ -16,7 +16,8 @@ from common.contracts.crew import ToolSnapshot
 from executor.tools import texts
 from executor.tools.built_in.file_reader import FileReader
 from executor.tools.call import Call
-from executor.tools.documents import document_text
+from executor.tools.documents import plain_text
+from executor.tools.parsing import text_of
 from executor.tools.pdf import pdf_text
 from executor.tools.tool import ToolFault
 
@@ -49,12 +50,12 @@ def test_it_reads_text(name, content, text):
 
 
 def test_it_reads_pdf():
-    assert "Tea sells" in read("p.pdf", pdf("Tea sells"))
+    assert "Tea sells" in text_of("pdf", pdf("Tea sells"))
 
 
 def read(name, raw, offset=0):
     """Return what the tool says of a file with these bytes."""
-    found = document_text(name, raw)
+    found = plain_text(name, raw)
     return texts.window(found.text, offset, found.note)
 
 
