@@ -48,6 +48,11 @@ MEANINGS = {
     "a job with an expired question waits to be found": (
         "The message broker is away: a worker finds the job in the store within seconds."
     ),
+    # Tools
+    "a Python tool cannot be used": (
+        "A function that an entry point of `kasal.tools` names: `reason` says what to change. It is left out."
+    ),
+    "a Python tool raised": "The operator's function failed with this traceback; its agent was told the error.",
     # Requests
     "a request failed with a bug": "Answered 500. The traceback is in the line: report it.",
     "the gateway failed": "It could not start or stop; the process exits.",

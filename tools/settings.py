@@ -44,7 +44,7 @@ _TOPICS = {
     "Models and tools": " ".join(
         [
             *(one.name for provider in model_providers().values() for one in provider.settings),
-            "model_fallback model_patience tavily_api_key brave_api_key tool_allowed_hosts mcp_stdio",
+            "model_fallback model_patience tavily_api_key brave_api_key code_runner tool_allowed_hosts mcp_stdio",
         ]
     ),
     "Users and tokens": (

@@ -32,8 +32,8 @@ import asyncio
 from pathlib import Path
 
 from common.contracts.crew import ToolSnapshot
-from crews.domain.snapshots import BUILT_IN_BY_NAME
-from crews.routes.tools import BUILT_IN_TOOLS
+from crews.domain.offered_tools import OfferedTools
+from common.contracts.tools import BUILT_IN_TOOLS
 from executor.tools.built_in_tool import ToolSettings
 from executor.tools.call import Call
 from executor.tools.toolbox import Toolbox
@@ -42,7 +42,7 @@ from executor.tools.toolbox import Toolbox
 async def main():
     toolbox = Toolbox(ToolSettings(None), None)
     tool = toolbox.tool(ToolSnapshot(name="length"))
-    print(BUILT_IN_TOOLS[-1].description, BUILT_IN_BY_NAME["length"].name)
+    print(BUILT_IN_TOOLS[-1].description, OfferedTools()["length"].name)
     print(await tool.call({"text": "four"}, Call("ws", "job", "task", 1)))
     await toolbox.close()
 

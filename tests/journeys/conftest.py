@@ -6,11 +6,13 @@ marked `own_platform` can't be run on it: `make journeys-compose` deselects them
 """
 
 import os
+import sys
 from collections.abc import AsyncIterator
 
 import aiohttp
 import pytest
 import pytest_asyncio
+from journeys import shop
 from journeys.model import ScriptedModel
 from journeys.platforms import SETTINGS, Platform, embedded_platform, stack_platform
 from journeys.users import User, registered
@@ -62,6 +64,8 @@ async def platform(
         "KASAL_LOG_FORMAT": "json",
         "KASAL_LEASE_SILENCE": "8",  # no worker is taken for dead because the machine is slow
         "KASAL_TOOL_ALLOWED_HOSTS": model.url.split("/")[2],
+        "KASAL_CODE_RUNNER": f"{sys.executable} -",
+        "PYTHONPATH": str(shop.installed(folder / "packages")),
     }
     try:
         if form == "elsewhere":

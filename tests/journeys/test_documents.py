@@ -51,11 +51,12 @@ async def test_health_tells_what_is_ready(visitor: Any) -> None:
         await text_of(visitor, path, "application/json")
 
 
-async def test_the_tour_of_the_readme_can_be_pasted(user: Any, tmp_path: Path) -> None:
-    curl = tmp_path / "curl"
+async def pasted(user: Any, folder: Path, *steps: str) -> str:
+    """Run steps of the README's tour as this user; return what they print."""
+    curl = folder / "curl"
     curl.write_text(f"#!{sys.executable}\n{CURL}")
     curl.chmod(0o755)
-    tour = code("README.md", "sh", "API=")
+    tour = "".join(steps)
     for told, ours in (
         ("http://localhost:8000/api/v1", user.platform.base),
         ("user@example.com", user.email),
@@ -63,8 +64,11 @@ async def test_the_tour_of_the_readme_can_be_pasted(user: Any, tmp_path: Path) -
     ):
         assert told in tour
         tour = tour.replace(told, ours)
+    return await ran("bash", "-eu", text=tour, path=str(folder))
 
-    answers = await ran("bash", "-eu", text=tour, path=str(tmp_path))
+
+async def test_the_tour_of_the_readme_can_be_pasted(user: Any, tmp_path: Path) -> None:
+    answers = await pasted(user, tmp_path, code("README.md", "sh", "API="))
 
     stream, rest = answers.split("event: execution_complete")
     assert stream.count("event: task_start") == 1
@@ -73,6 +77,22 @@ async def test_the_tour_of_the_readme_can_be_pasted(user: Any, tmp_path: Path) -
     assert execution["status"] == "completed"
     assert len(traces["traces"]) == execution["last_seq"]
     assert stop["error"]["code"] == "CONFLICT", "as the tour says of a run that has ended"
+
+
+async def test_the_crew_of_the_readme_asks_a_person(user: Any, tmp_path: Path) -> None:
+    login = code("README.md", "sh", "API=").split("# A crew")[0]
+    asking = code("README.md", "sh", "CREW=").replace('"gpt-4"', '"offline"')
+
+    answers = await pasted(user, tmp_path, login, asking)
+
+    question, *_ = (json.loads(line) for line in answers.splitlines() if line.startswith("{"))
+    [asked] = question["questions"]
+    assert asked["tool_call"]["tool"] == "calculator"
+    assert asked["tool_call"]["arguments"] == {"expression": "20 - 12 * 0.21"}
+    called, ended = answers.split("event: tool_result")
+    assert "event: input_received" in called
+    assert "17.48" in ended
+    assert "event: execution_complete" in ended
 
 
 async def test_the_python_client_of_the_readme_watches_a_run(user: Any) -> None:

@@ -103,6 +103,7 @@ def amqp_server(backends_folder: Path) -> Iterator[str]:
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Take neither Redis nor the broker for away because the machine is slow."""
     monkeypatch.setattr(common.backends, "REDIS_ANSWERS_WITHIN", 60.0)
+    monkeypatch.setattr(common.storage.mongo, "_CLOSING", 60.0)
     for module in (rabbitmq, rabbitmq_link, rabbitmq_queues):
         monkeypatch.setattr(module, "ANSWER_WITHIN", 60.0)
 

@@ -24,5 +24,7 @@ class Settings(MongoSettings, BusSettings, PeerSettings, ToolHostSettings):
     """Memories that one crew may keep by an input's value; the least recently used makes room."""
     openai_base_url: str | None = None
     """The same as for the executor: with it, any name of the OpenAI family is accepted, without a price."""
+    code_runner: str = ""
+    """The same as for the executor: with it, crews may name the tool `code_runner`."""
     batch_linger: float = Field(default=0.02, ge=0, le=5)
     """Seconds for which a crew's events are gathered before one write stores them."""

@@ -14,6 +14,7 @@ from common.idempotency.keys import IdempotencyKeys
 from common.idempotency.receipts import sweeping
 from common.mcp.server import AllowedCommands
 from common.process.reaching import wait_for_backend
+from common.python_tools.installed import installed_tools
 from common.security import resealing
 from common.security.keys import RemoteKeys
 from common.security.outgoing import OutgoingGuard
@@ -34,6 +35,7 @@ from crews.domain.importing import Importing
 from crews.domain.mcp_catalog import McpCatalog
 from crews.domain.mcp_renewal import Renewal
 from crews.domain.model_names import ModelNames
+from crews.domain.offered_tools import OfferedTools
 from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.remembering import Remembering
 from crews.domain.snapshots import Snapshots
@@ -108,11 +110,11 @@ def _use_cases(
     news: BusModelNews,
 ) -> CrewsUseCases:
     models = ModelNames(PriceList(), _own_servers(settings))
+    offered = _offered_tools(settings)
     commands = AllowedCommands.of(settings.mcp_stdio)
     mcp_catalog = McpCatalog(stores.servers, stores.tools, stores.crews, asker, commands)
-    named = WorkspaceTools(
-        stores.tools, stores.servers, Renewal(mcp_catalog, asker.background).look
-    )
+    renewal = Renewal(mcp_catalog, asker.background)
+    named = WorkspaceTools(stores.tools, stores.servers, offered, renewal.look)
     editor = CrewEditor(stores.crews, named, models, stores.own_models)
     version_catalog = VersionCatalog(editor, stores.crews, stores.versions)
     guard = OutgoingGuard(settings.allowed_hosts())
@@ -130,13 +132,19 @@ def _use_cases(
         lists=stores.lists,
         activities=stores.activities,
         tools=stores.tools,
-        tool_catalog=ToolCatalog(stores.tools, stores.crews, stores.servers),
+        offered_tools=offered,
+        tool_catalog=ToolCatalog(stores.tools, stores.crews, stores.servers, offered),
         mcp_servers=stores.servers,
         mcp_catalog=mcp_catalog,
         own_models=OwnModelCatalog(stores.own_models, guard.fault, news),
         remembering=remembering,
         keys=IdempotencyKeys(settings.secret_key),
     )
+
+
+def _offered_tools(settings: Settings) -> OfferedTools:
+    switched_on = {"code_runner"} if settings.code_runner else set()
+    return OfferedTools(switched_on, installed_tools().values())
 
 
 def _own_servers(settings: Settings) -> frozenset[str]:

@@ -18,6 +18,7 @@ from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import CrewEditor
 from crews.domain.importing import Importing
 from crews.domain.model_names import ModelNames
+from crews.domain.offered_tools import OfferedTools
 from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.snapshots import Snapshots
 from crews.domain.task_catalog import TaskCatalog
@@ -37,6 +38,7 @@ class World:
     tools: ToolsInMemory = field(default_factory=ToolsInMemory)
     servers: ServersInMemory = field(default_factory=ServersInMemory)
     news: NewsInMemory = field(default_factory=NewsInMemory)
+    offered: OfferedTools = field(default_factory=OfferedTools)
     own: OwnModelsInMemory = field(default_factory=OwnModelsInMemory)
 
     def __post_init__(self) -> None:
@@ -44,7 +46,7 @@ class World:
 
     @property
     def named(self) -> WorkspaceTools:
-        return WorkspaceTools(self.tools, self.servers)  # type: ignore[arg-type]
+        return WorkspaceTools(self.tools, self.servers, self.offered)  # type: ignore[arg-type]
 
     @property
     def editor(self) -> CrewEditor:

@@ -163,7 +163,7 @@ async def test_an_unknown_tool_is_told_what_there_is(
     draft = ToolDraft(
         name="crm_api", description="d", endpoint="https://a.example", auth_type="bearer"
     )
-    await ToolCatalog(world.tools, world.crews, world.servers).register(WS, draft)
+    await ToolCatalog(world.tools, world.crews, world.servers, world.offered).register(WS, draft)
     body["agents"][0]["tools"] = [tool]
     told = await refused(world.catalog.create(WS, CrewDraft(**body)))
     assert told["field"] == "agents.0.tools.0"
@@ -173,7 +173,7 @@ async def test_an_unknown_tool_is_told_what_there_is(
 
 
 async def test_a_crew_says_what_it_lacks(world: Any, body: Any) -> None:
-    tool_catalog = ToolCatalog(world.tools, world.crews, world.servers)
+    tool_catalog = ToolCatalog(world.tools, world.crews, world.servers, world.offered)
     draft = ToolDraft(
         name="crm_api", description="d", endpoint="https://a.example", auth_type="bearer"
     )

@@ -221,7 +221,7 @@ async def test_a_refresh_shows_what_has_changed(catalog, desk, world):
 
 
 async def test_names_of_its_tools_are_its_own(catalog, world):
-    tools = ToolCatalog(world.tools, world.crews, world.servers)
+    tools = ToolCatalog(world.tools, world.crews, world.servers, world.offered)
     own = ToolDraft(name="desk__own", description="d", endpoint="https://x.example/")
     await tools.register(WS, own)
     with pytest.raises(Conflict):
@@ -243,7 +243,9 @@ async def test_credentials_are_for_the_host_that_the_run_began_with(catalog):
 async def test_a_list_that_is_out_of_date_is_renewed_beside_who_looks(catalog, desk, world):
     server = await catalog.register(WS, draft())
     async with Background() as background:
-        tools = WorkspaceTools(world.tools, world.servers, Renewal(catalog, background).look)
+        tools = WorkspaceTools(
+            world.tools, world.servers, world.offered, Renewal(catalog, background).look
+        )
         await tools.find(WS, ["desk__*"])
         assert len(background) == 0
         old = server.inventory.model_copy(update={"fresh_until": utc_now()})

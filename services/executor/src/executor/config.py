@@ -1,5 +1,6 @@
 """Settings of the executor, for its `api` and its `worker` processes."""
 
+import shlex
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -74,6 +75,13 @@ class ExecutorSettings(MongoSettings, BusSettings, PeerSettings, ToolHostSetting
     files_dir: Annotated[str, AfterValidator(_refuse_folder)] = ""
     """Gone: files are kept in the database. While it is set, no process starts; `kasal-platform import-files` brings the
     files of its folder over."""
+    code_runner: str = ""
+    """The command of your sandbox for the tool `code_runner`: it gets Python code on its standard input. Without
+    it there is no such tool."""
+
+    def code_runner_command(self) -> list[str]:
+        """Return `code_runner` as a command and its arguments. Raises `ValueError` for open quotes."""
+        return shlex.split(self.code_runner)
 
     def model_access(self) -> Mapping[str, Access]:
         """Return the keys and addresses of model providers, by the providers' names."""

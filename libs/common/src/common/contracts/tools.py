@@ -18,7 +18,7 @@ class ToolDeclaration:
     """A tool every agent may be given. `parameters` is a JSON Schema of type object.
 
     `idempotent` says that a call whose outcome is unknown may be made again; `reads`, that a call
-    changes nothing.
+    changes nothing; `setting`, without which of the operator's settings the tool is not there.
     """
 
     name: str
@@ -27,6 +27,7 @@ class ToolDeclaration:
     parameters: dict[str, Any]
     idempotent: bool = False
     reads: bool = False
+    setting: str | None = None
 
 
 DOCUMENT = Path(__file__).with_name("built_in_tools.json")

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
-from common.contracts.tools import BUILT_IN_BY_NAME
 from common.errors import Conflict, NotFound, PreconditionFailed
 from common.idempotency.once import Receipt
 from crews.domain.crew import Crew
@@ -67,10 +66,10 @@ class CrewEditor:
 
     async def tool_faults(self, crew: Crew) -> list[Fault]:
         """Return a fault for each tool that `crew` names and that is not there."""
-        if not tool_faults(crew, BUILT_IN_BY_NAME):
+        if not tool_faults(crew, self._tools.offered):
             return []
         own = await self._tools.find(crew.workspace_id, every_name(crew))
-        return tool_faults(crew, own.names | BUILT_IN_BY_NAME.keys())
+        return tool_faults(crew, own.names | self._tools.offered.keys())
 
     async def edit(
         self,

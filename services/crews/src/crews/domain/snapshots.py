@@ -10,7 +10,6 @@ from common.contracts.crew import (
 )
 from common.contracts.memory import key_input
 from common.contracts.model_access import OwnModels, access_name, own_models
-from common.contracts.tools import BUILT_IN_BY_NAME
 from crews.domain.crew import Crew
 from crews.domain.crew_editor import CrewEditor
 from crews.domain.endpoint_names import endpoint_faults, new_endpoint_models
@@ -63,7 +62,7 @@ class Snapshots:
                 own.agent(AgentSnapshot.model_validate(agent.model_dump())) for agent in crew.agents
             ],
             tasks=[own.task(TaskSnapshot.model_validate(task.model_dump())) for task in crew.tasks],
-            tools=_tools_of(crew, own),
+            tools=self._tools_of(crew, own),
             configuration=crew.configuration,
             memory=memory,
             own_models=await self._own_models(crew),
@@ -79,14 +78,14 @@ class Snapshots:
     async def missing(self, crew: Crew) -> list[Lack]:
         """Return what the crew still needs: to be active, and for its tools to work."""
         lacking = [*crew.lacks, *await self._missing_endpoints(crew)]
-        own = tool_names(crew) - BUILT_IN_BY_NAME.keys()
+        own = tool_names(crew) - self._tools.offered.keys()
         if not own:
             return lacking
         held = await self._tools.find(crew.workspace_id, every_name(crew))
         there = {tool.name: tool for tool in held.custom}
         gone = [
             Lack(field=fault["field"], reason=fault["reason"])
-            for fault in tool_faults(crew, held.names | BUILT_IN_BY_NAME.keys())
+            for fault in tool_faults(crew, held.names | self._tools.offered.keys())
         ]
         unsigned = [
             _missing_credentials(there[name])
@@ -94,6 +93,10 @@ class Snapshots:
             if there[name].lacks_credentials
         ]
         return [*lacking, *gone, *unsigned]
+
+    def _tools_of(self, crew: Crew, own: NamedTools) -> list[ToolSnapshot]:
+        named = tool_names(crew)
+        return self._tools.offered.snapshots(named) + own.snapshots(named)
 
     async def _missing_endpoints(self, crew: Crew) -> list[Lack]:
         if not new_endpoint_models(crew, None):
@@ -109,21 +112,6 @@ class Snapshots:
             [one.name for one in there if one.kind == "provider"],
             [one.name for one in there if one.kind == "endpoint"],
         )
-
-
-def _tools_of(crew: Crew, own: NamedTools) -> list[ToolSnapshot]:
-    named = tool_names(crew)
-    built_in = [
-        ToolSnapshot(
-            name=tool.name,
-            description=tool.description,
-            parameters=tool.parameters,
-            idempotent=tool.idempotent,
-        )
-        for name, tool in BUILT_IN_BY_NAME.items()
-        if name in named
-    ]
-    return built_in + own.snapshots(named)
 
 
 def _missing_credentials(tool: RegisteredTool) -> Lack:

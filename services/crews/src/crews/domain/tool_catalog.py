@@ -11,6 +11,7 @@ from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
 from crews.domain.mcp_servers import SEPARATOR
+from crews.domain.offered_tools import OfferedTools
 from crews.domain.origins import Fate, harmless_headers, origin, unmask_headers
 from crews.domain.ports import CrewStore, CustomTools, McpServers
 from crews.domain.schemas import schema_faults
@@ -33,8 +34,11 @@ class Changed:
 class ToolCatalog:
     """Registers, changes and removes a workspace's own tools."""
 
-    def __init__(self, tools: CustomTools, crews: CrewStore, servers: McpServers) -> None:
+    def __init__(
+        self, tools: CustomTools, crews: CrewStore, servers: McpServers, offered: OfferedTools
+    ) -> None:
         self._tools = tools
+        self._offered = offered
         self._crews = crews
         self._servers = servers
 
@@ -108,8 +112,8 @@ class ToolCatalog:
             raise NotFound(f"There is no tool {tool_id}.")
 
     async def _check_name(self, workspace_id: str, name: str) -> None:
-        if name in BUILT_IN_BY_NAME:
-            raise Conflict(f"{name} is the name of a built-in tool.", field="name")
+        if name in self._offered or name in BUILT_IN_BY_NAME:
+            raise Conflict(f"{name} is the name of a tool that every workspace has.", field="name")
         server, separator, _ = name.partition(SEPARATOR)
         if separator and await self._servers.by_names(workspace_id, [server]):
             raise Conflict(

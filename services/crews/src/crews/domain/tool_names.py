@@ -3,6 +3,7 @@
 import difflib
 from collections.abc import Collection
 
+from common.contracts.tools import BUILT_IN_BY_NAME
 from crews.domain.crew import Crew
 from crews.domain.faults import Fault
 
@@ -20,6 +21,12 @@ def same_tool(name: str) -> str | None:
 
 
 def _unknown_tool(name: str, there: Collection[str]) -> str:
+    switched_off = BUILT_IN_BY_NAME.get(name)
+    if switched_off is not None and switched_off.setting is not None:
+        return (
+            f"The tool {name} is switched off: the platform's operator has not set "
+            f"KASAL_{switched_off.setting.upper()}"
+        )
     close = difflib.get_close_matches(name, list(there), 1, 0.6)
     meant = same_tool(name) or (close[0] if close else None)
     hint = f"; did you mean {meant}?" if meant else ""

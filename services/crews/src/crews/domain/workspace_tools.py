@@ -4,8 +4,8 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 from common.contracts.crew import AgentSnapshot, TaskSnapshot, ToolSnapshot
-from common.contracts.tools import BUILT_IN_BY_NAME
 from crews.domain.mcp_servers import ALL, SEPARATOR, RegisteredServer
+from crews.domain.offered_tools import OfferedTools
 from crews.domain.ports import CustomTools, McpServers
 from crews.domain.tools import RegisteredTool
 
@@ -64,21 +64,26 @@ class NamedTools:
 
 
 class WorkspaceTools:
-    """Finds the tools that crews name. `look` is told of the servers that are looked at."""
+    """Finds the tools that crews name.
+
+    `offered` are those that every workspace has; `look` is told of the servers that are looked at.
+    """
 
     def __init__(
         self,
         custom: CustomTools,
         servers: McpServers,
+        offered: OfferedTools,
         look: Callable[[Sequence[RegisteredServer]], None] | None = None,
     ) -> None:
+        self.offered = offered
         self._custom = custom
         self._servers = servers
         self._look = look
 
     async def find(self, workspace_id: str, names: Collection[str]) -> NamedTools:
         """Return the workspace's tools, as far as `names` may be among them."""
-        own = set(names) - BUILT_IN_BY_NAME.keys()
+        own = set(names) - self.offered.keys()
         if not own:
             return NamedTools()
         custom = await self._custom.all(workspace_id)

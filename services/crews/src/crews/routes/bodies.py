@@ -147,10 +147,11 @@ class ToolSummary(AnswerModel):
     description: str
     category: str
     source: str = Field(
-        description="Where it comes from: `built_in`, `custom` or `mcp`", examples=["mcp"]
+        description="Where it comes from: `built_in`, `python` (the operator's own), `custom` or `mcp`",
+        examples=["mcp"],
     )
     tool_id: str | None = None
-    """Of a workspace's own tool; a built-in one has none."""
+    """Of a workspace's own tool; others have none."""
     server_id: str | None = Field(
         default=None, description="The MCP server that has it", examples=["mcp_01jd3a"]
     )

@@ -5,7 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query
 
-from common.contracts.tools import BUILT_IN_TOOLS
 from common.idempotency.header import IdempotencyKey, creating
 from common.web.access import Admin, Viewer
 from common.web.models import CursorPageQuery, failures
@@ -37,12 +36,15 @@ def _remote_spot(tool: ToolSummary) -> tuple[int, str]:
     return _REMOTE, f"{tool.server_id} {tool.name}"
 
 
-def _built_in_tools() -> list[ToolSummary]:
+def _offered_tools(use: Use) -> list[ToolSummary]:
     return [
         ToolSummary(
-            name=tool.name, description=tool.description, category=tool.category, source="built_in"
+            name=tool.name,
+            description=tool.description,
+            category=tool.category,
+            source=use.offered_tools.source(tool.name),
         )
-        for tool in BUILT_IN_TOOLS
+        for tool in use.offered_tools.values()
     ]
 
 
@@ -77,14 +79,14 @@ async def _remote_tools(caller: Viewer, use: Use) -> list[ToolSummary]:
 async def list_tools(
     caller: Viewer, page: Annotated[CursorPageQuery, Query()], use: Use
 ) -> ToolList:
-    built_in, own, remote = (
-        _built_in_tools(),
+    offered, own, remote = (
+        _offered_tools(use),
         await _own_tools(caller, use),
         await _remote_tools(caller, use),
     )
-    spots = {tool.name: (place, "") for place, tool in enumerate(built_in)}
+    spots = {tool.name: (place, "") for place, tool in enumerate(offered)}
     part = page.part(
-        built_in + own + sorted(remote, key=_remote_spot),
+        offered + own + sorted(remote, key=_remote_spot),
         lambda tool: spots.get(tool.name) or _spot(tool),
         ("tools", caller.workspace_id),
         descending=False,

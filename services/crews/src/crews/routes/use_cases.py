@@ -18,6 +18,7 @@ from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import Matches, anything
 from crews.domain.importing import Importing
 from crews.domain.mcp_catalog import McpCatalog
+from crews.domain.offered_tools import OfferedTools
 from crews.domain.own_model_catalog import OwnModelCatalog
 from crews.domain.ports import Activities, CrewStore, CustomTools, Lists, McpServers, Stretch
 from crews.domain.remembering import Remembering
@@ -42,6 +43,7 @@ class CrewsUseCases:
     activities: Activities
     tools: CustomTools
     tool_catalog: ToolCatalog
+    offered_tools: OfferedTools
     own_models: OwnModelCatalog
     mcp_servers: McpServers
     mcp_catalog: McpCatalog

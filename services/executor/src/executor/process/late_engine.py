@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from executor.engine.ports import DeltaSink, MemorySink
     from executor.engine.runner import Engine
     from executor.models.catalogue import Models
+    from executor.tools.built_in_tool import ToolSettings
     from executor.tools.toolbox import Toolbox
 
 
@@ -96,7 +97,6 @@ class LateEngine:
         from executor.engine.runner import Engine
         from executor.models.catalogue import Models, ModelSettings
         from executor.models.patience import ModelPatience
-        from executor.tools.built_in_tool import ToolSettings
         from executor.tools.toolbox import Toolbox
 
         given = self._settings
@@ -110,17 +110,7 @@ class LateEngine:
             ),
             self._meters,
         )
-        toolbox = Toolbox(
-            ToolSettings(
-                files=self._files,
-                allowed_hosts=given.allowed_hosts(),
-                mcp_stdio=given.mcp_stdio,
-                tavily_api_key=given.tavily_api_key,
-                brave_api_key=given.brave_api_key,
-                secrets=_secrets(given),
-            ),
-            self._crews,
-        )
+        toolbox = Toolbox(self._tool_settings(), self._crews)
         engine = Engine(
             models,
             toolbox,
@@ -131,6 +121,20 @@ class LateEngine:
             deltas=self._deltas,
         )
         return engine, models, toolbox
+
+    def _tool_settings(self) -> "ToolSettings":
+        from executor.tools.built_in_tool import ToolSettings
+
+        given = self._settings
+        return ToolSettings(
+            files=self._files,
+            allowed_hosts=given.allowed_hosts(),
+            mcp_stdio=given.mcp_stdio,
+            tavily_api_key=given.tavily_api_key,
+            brave_api_key=given.brave_api_key,
+            code_runner=given.code_runner_command(),
+            secrets=_secrets(given),
+        )
 
 
 def _secrets(given: Settings) -> list[str]:

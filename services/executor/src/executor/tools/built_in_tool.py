@@ -1,6 +1,6 @@
 """What a module in `built_in` declares: how people and models see a tool, and how it is made."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
@@ -25,6 +25,8 @@ class ToolSettings:
     """The commands that may be started as MCP servers, as the setting has them."""
     tavily_api_key: str | None = field(default=None, repr=False)
     brave_api_key: str | None = field(default=None, repr=False)
+    code_runner: Sequence[str] = ()
+    """The command that runs code in the operator's sandbox, if there is one."""
     timeout: float = 20.0
     """Seconds an outgoing request may take, redirects included."""
     max_bytes: int = 1024 * 1024
@@ -43,6 +45,8 @@ class BuiltInTool:
     declaration: ToolDeclaration
     make: Callable[[ToolSettings, GuardedClient], ToolFunction]
     libraries: tuple[str, ...] = ()
+    timeout: float = 30.0
+    """Seconds that a call may take."""
     asks: bool = False
     """Whether a person answers it; the engine asks, and the function is never called."""
 

@@ -15,9 +15,10 @@ from executor.tools.tool import RESULT_LIMIT, SimpleTool, ToolFault
 
 @pytest.mark.parametrize("told", BUILT_IN_TOOLS, ids=lambda told: told.name)
 async def test_every_built_in_tool_that_crews_offers_exists(shop, told):
-    tool = shop.toolbox().tool(ToolSnapshot(name=told.name))
+    settings = {} if told.setting is None else {told.setting: ("true",)}
+    tool = shop.toolbox(**settings).tool(ToolSnapshot(name=told.name))
     assert tool is not None
-    assert tool.safe
+    assert tool.safe is told.idempotent
     assert tool.spec.parameters == told.parameters
 
 
