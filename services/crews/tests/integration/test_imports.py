@@ -47,11 +47,9 @@ async def test_a_project_comes_over_and_goes_back(service: Any) -> None:
     assert (await sent(service, text, "application/yaml", path=apply, expect=200))["version"] == 1
     other = text.replace("Research {topic}", "Look into {topic}")
     told = await sent(service, other, "application/yaml", path=f"{apply}&dry_run=true", expect=200)
-    assert (
-        told["changes"]
-        == [{"op": "replace", "path": "/tasks/0/description", "value": "Look into {topic}"}]
-        or told["changes"][0].items() >= {"op": "replace", "path": "/tasks/0/description"}.items()
-    )
+    assert told["changes"] == [
+        {"op": "replace", "path": "/tasks/0/description", "value": "Look into {topic}"}
+    ]
     assert (await service.call("GET", f"/crews/{made['id']}", expect=200))["version"] == 1
     assert (await sent(service, other, "application/yaml", path=apply, expect=200))["version"] == 2
     assert await exported(service, f"/crews/{made['id']}/export") == other

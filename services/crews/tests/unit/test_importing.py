@@ -47,7 +47,13 @@ SCHEMAS = st.sampled_from(
 AGENTS = st.lists(
     st.fixed_dictionaries(
         {"role": NAMES, "goal": TEXTS, "model": st.just("offline")},
-        optional={"name": NAMES, "backstory": TEXTS, "tools": st.just(["calculator"])},
+        optional={
+            "name": NAMES,
+            "backstory": TEXTS,
+            "tools": st.just(["calculator"]),
+            "model_settings": st.just({"temperature": 0.5, "stop": ["no"]}),
+            "fallback_models": st.just(["gpt-4o"]),
+        },
     ),
     min_size=1,
     max_size=3,
@@ -268,7 +274,8 @@ async def test_projects_of_many_shapes(world: Any, shape: str) -> None:
         assert crew.tasks[1].context == [crew.tasks[0].id]
     elif shape == "a model as an object":
         assert crew.agents[0].model == "openai:gpt-4o"
-        assert paths == {"agents.a.llm.temperature"} or hasattr(crew.agents[0], "model_settings")
+        assert crew.agents[0].model_settings == {"temperature": 0.2}
+        assert paths == set()
     elif shape == "a schema":
         assert crew.tasks[0].output_schema == {"type": "object"}
     elif shape == "merge keys":
