@@ -134,3 +134,17 @@ async def test_the_same_key_is_the_same_fork_and_nobody_else_sees_it(ask, job):
     assert (await ask("POST", path, body, workspace_id="ws_other"))[0] == 404
     assert (await ask("POST", path, body, role="viewer"))[0] == 403
     assert (await ask("POST", path, {"from_task": "task_2"}, key='"a"'))[0] == 422
+
+
+async def test_another_version_of_the_crew_goes_on(ask, job, finished, peers):
+    """What both have and is done stays done; what is new is done, what is gone is gone."""
+    crew = peers.crews["crew_abc123"]
+    second, third = crew.tasks[1], crew.tasks[2]
+    added = third.model_copy(update={"id": "task_4"})
+    tasks = [second, third, added]
+    peers.crews["crew_abc123"] = crew.model_copy(update={"tasks": tasks, "version": 2})
+    _, told = await ask("POST", f"/executions/{job['job_id']}/fork", {"version": 2})
+    fork = await finished(told["job_id"])
+    assert (fork["status"], fork["version"]) == ("completed", 2)
+    assert [task["task_id"] for task in fork["tasks"]] == ["task_2", "task_3", "task_4"]
+    assert fork["usage"]["requests"] == 1

@@ -30,7 +30,11 @@ async def post(executor_app, served, make_token):
             headers = {"Authorization": f"Bearer {make_token(**token)}"}
             headers |= {"Idempotency-Key": key} if key else {}
             async with running.http.post("/executions", json=body, headers=headers) as answer:
-                return answer.status, await answer.json(), "Idempotency-Replayed" in answer.headers
+                return (
+                    answer.status,
+                    await answer.json(),
+                    "Idempotency-Replayed" in answer.headers,
+                )
 
         yield send
 

@@ -14,6 +14,7 @@ from common.schemas.validation import (
     quick_complaint,
 )
 from executor.domain.inputs.placeholders import fill_placeholders
+from executor.domain.log.questions import answer_in
 from executor.engine import prompts, rules, values, verdicts
 from executor.engine.continuing import OUTPUT_CUT
 from executor.engine.conversation import Conversation
@@ -53,13 +54,26 @@ class Answers:
         output = await self._valid_output()
         if not self._desk.task.human_input:
             return output
-        for number, review in enumerate(reviews):
+        number = 0
+        while True:
+            if number == len(reviews):
+                self._ask(output)
+            review = reviews[number]
             if review.outcome == "approved":
                 return output
             self._go_on_after(number, review)
             self._conversation.begin_anew(prompts.review_reply(review.text))
             output = await self._valid_output()
-        raise self._desk.shared.asking.ask(self._question(output))
+            number += 1
+
+    def _ask(self, output: Output) -> None:
+        """Add the review that a replay has recorded; raise `NeedsInput` if there is none."""
+        draft, reviews = self._question(output), self._desk.record.reviews
+        found = self._desk.shared.asking.recorded_answer(draft, len(reviews))
+        if found is None:
+            raise self._desk.shared.asking.ask(draft)
+        said = answer_in(found.said)
+        reviews.append(Review(said.outcome, str(said.input or ""), output))
 
     def _go_on_after(self, number: int, review: Review) -> None:
         """Raise `RunFault` if the `number`th `review` (from 0) allows no further answer."""

@@ -15,8 +15,9 @@ from common.schemas.checking import schema_fault
 from common.schemas.validation import beside_the_loop
 from executor.domain.inputs.placeholders import as_text
 from executor.domain.log.events import MISMATCH
+from executor.domain.log.questions import answer_in
 from executor.domain.log.records import json_bytes
-from executor.engine.faults import NeedsInput, QuestionDraft, RunFault
+from executor.engine.faults import QuestionDraft, RunFault
 from executor.engine.history import Decided, TaskRecord
 from executor.engine.shared import Shared
 from executor.engine.trace import NumberedCall, shorten
@@ -67,7 +68,10 @@ class Approvals:
         """
         decided = self._record.decided.get(call.number)
         if decided is None:
-            raise await self._ask(agent, call, arguments)
+            draft = await self._draft(agent, call, arguments)
+            decided = self._recorded_decision(draft)
+            if decided is None:
+                raise self._shared.asking.ask(draft)
         await self._check_bound(call, decided)
         shown, said = decided.shown, decided.said
         if said.outcome != "approved" or shown is None:
@@ -79,25 +83,34 @@ class Approvals:
     async def ask_ahead(self, agent: str, call: NumberedCall, arguments: Mapping[str, Any]) -> None:
         """Ask about a later call of the same reply too, unless that is decided."""
         if call.number not in self._record.decided:
-            await self._ask(agent, call, arguments)
+            self._shared.asking.ask(await self._draft(agent, call, arguments))
 
-    async def _ask(
+    async def _draft(
         self, agent: str, call: NumberedCall, arguments: Mapping[str, Any]
-    ) -> NeedsInput:
+    ) -> QuestionDraft:
         proposed = await self._propose(call, arguments)
-        return self._shared.asking.ask(
-            QuestionDraft(
-                "approval",
-                self._task.id,
-                agent,
-                self._prompt(agent, call, proposed),
-                subject=str(call.number),
-                rules=self._shared.question_rules(self._task, call.request.name),
-                call=call.number,
-                place=call.place,
-                tool_call=proposed,
-            )
+        return QuestionDraft(
+            "approval",
+            self._task.id,
+            agent,
+            self._prompt(agent, call, proposed),
+            subject=str(call.number),
+            rules=self._shared.question_rules(self._task, call.request.name),
+            call=call.number,
+            place=call.place,
+            tool_call=proposed,
         )
+
+    def _recorded_decision(self, draft: QuestionDraft) -> Decided | None:
+        """Return what a person decided in the recorded run, for a replay."""
+        found = self._shared.asking.recorded_answer(draft, draft.call or 0)
+        if found is None:
+            return None
+        shown = None if found.asked.tool_call is UNSET else found.asked.tool_call
+        decided = Decided(answer_in(found.said), shown, found.said.expired is True)
+        if draft.call is not None:
+            self._record.decided[draft.call] = decided
+        return decided
 
     async def _propose(self, call: NumberedCall, arguments: Mapping[str, Any]) -> ProposedCall:
         """Return the call with its arguments as they are stored, shown and later executed."""
@@ -152,20 +165,22 @@ class Approvals:
             fault = await beside_the_loop(partial(schema_fault, schema))
             if fault is not None:
                 return FailedResult(f"Error: this response_schema cannot be used: {fault}")
-        raise self._shared.asking.ask(
-            QuestionDraft(
-                "question",
-                self._task.id,
-                agent,
-                str(arguments["prompt"]),
-                subject=str(call.number),
-                rules=self._shared.question_rules(self._task, call.request.name),
-                call=call.number,
-                place=call.place,
-                response_schema=UNSET if schema is None else _clean_copy(schema),
-                choices=UNSET if not choices else _clean_copy(choices),
-            )
+        draft = QuestionDraft(
+            "question",
+            self._task.id,
+            agent,
+            str(arguments["prompt"]),
+            subject=str(call.number),
+            rules=self._shared.question_rules(self._task, call.request.name),
+            call=call.number,
+            place=call.place,
+            response_schema=UNSET if schema is None else _clean_copy(schema),
+            choices=UNSET if not choices else _clean_copy(choices),
         )
+        decided = self._recorded_decision(draft)
+        if decided is None:
+            raise self._shared.asking.ask(draft)
+        return _answer_text(decided)
 
 
 def _clean_copy(value: Any) -> Any:

@@ -7,6 +7,8 @@ from datetime import datetime
 from executor.domain.log.journal import TooLarge
 from executor.engine.faults import NeedsInput, QuestionDraft, RunFault
 from executor.engine.history import Progress
+from executor.engine.recording import RecordedAnswer
+from executor.engine.tape import Tape
 from executor.engine.trace import Trace
 
 _TOGETHER = 0.05
@@ -25,12 +27,18 @@ class Asking:
     """
 
     def __init__(
-        self, job_id: str, progress: Progress, trace: Trace, clock: Callable[[], datetime]
+        self,
+        job_id: str,
+        progress: Progress,
+        trace: Trace,
+        clock: Callable[[], datetime],
+        tape: Tape | None = None,
     ) -> None:
         self._job_id = job_id
         self._progress = progress
         self._trace = trace
         self._clock = clock
+        self._tape = tape
         self._due: dict[str, QuestionDraft] = {}
         self._open = dict.fromkeys(progress.open)
         self._timer: asyncio.TimerHandle | None = None
@@ -44,6 +52,24 @@ class Asking:
         if question_id not in self._open and len(self._open) < _OPEN:
             self._hand_in(question_id, draft)
         return NeedsInput(draft.task_id)
+
+    def recorded_answer(self, draft: QuestionDraft, number: int) -> RecordedAnswer | None:
+        """Return what a replay has recorded as the answer, having written both; None to ask a person.
+
+        Raises the error with which the answer ended the recorded run.
+        """
+        found = None if self._tape is None else self._tape.answer(draft, number)
+        if self._tape is None or found is None:
+            return None
+        question_id = draft.question_id(self._job_id)
+        if question_id not in self._open:
+            self._trace.write_question(question_id, draft, self._clock(), goes_on=True)
+        self._trace.write_answer(question_id, found.said)
+        end = self._tape.end_by(found)
+        if end is not None:
+            self._trace.write_error(end)  # with the answer, as when a person gave it
+            raise end
+        return found
 
     def _hand_in(self, question_id: str, draft: QuestionDraft) -> None:
         self._progress.asked += 1

@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
+from msgspec import UNSET
+
 from common.contracts.crew import TaskSnapshot
 from common.contracts.events import Artifact, ModelUsage
 from executor.domain.inputs.placeholders import as_text
 from executor.domain.log.events import MISMATCH
-from executor.engine import spans
+from executor.engine import playing, spans
 from executor.engine.approvals import Approvals
 from executor.engine.fallbacks import PATIENCE
 from executor.engine.faults import CallPlace, NeedsInput, QuestionDraft, RunFault
@@ -70,9 +72,16 @@ class Desk:
         if turn < len(known):
             reply = known[turn]
         else:
-            reply = await self._request(speaker, dialogue, turn)
+            reply = await self._next_reply(speaker, dialogue, turn)
         self.shared.reserve.check(self.task.id)
         return reply
+
+    async def _next_reply(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
+        if self.shared.tape is not None:
+            played = playing.reply(self, speaker, dialogue, turn)
+            if played is not None:
+                return played
+        return await self._request(speaker, dialogue, turn)
 
     async def _request(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
         """Return a new reply of the speaker's model, or of the first fallback that can give one."""
@@ -132,11 +141,8 @@ class Desk:
         wire: Wire,
         request: Request,
     ) -> ModelUsage:
-        places = [CallPlace(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
-        calls = [self._number(place, reply) for place in places]
         usage = wire.usage(reply)
-        told = [call for call in calls if call.request.name not in speaker.approvals]
-        self.record.made |= {call.number for call in told}
+        told = self.number_calls(speaker, turn, reply)
         self.shared.trace.write_reply(
             self.task.id,
             speaker.agent,
@@ -152,6 +158,14 @@ class Desk:
             message = f"The model {model.label} asked for {reply.left_out} more calls in one reply than are read."
             self.shared.warn("CALLS_LEFT_OUT", message)
         return usage
+
+    def number_calls(self, speaker: Speaker, turn: int, reply: Reply) -> list[NumberedCall]:
+        """Number the calls of a reply; return those that are written with it, as about to be made."""
+        places = [CallPlace(speaker.scope, turn, entry) for entry in range(len(reply.calls))]
+        calls = [self._number(place, reply) for place in places]
+        told = [call for call in calls if call.request.name not in speaker.approvals]
+        self.record.made |= {call.number for call in told}
+        return told
 
     def _count_cut_off(
         self, speaker: Speaker, wire: Wire, dialogue: Dialogue, specs: Sequence[ToolSpec]
@@ -234,7 +248,8 @@ class Desk:
         return speaker.tools.get(call.request.name) if needed else None
 
     async def _at_once(self, speaker: Speaker, calls: Sequence[NumberedCall]) -> list[str]:
-        together, places = Together(), asyncio.Semaphore(_AT_ONCE)
+        at_once = _AT_ONCE if self.shared.tape is None else 1
+        together, places = Together(), asyncio.Semaphore(at_once)
         made = [together.start(self._make_beside(speaker, call, places)) for call in calls]
         await together.wait()
         return [_unwrap(task.result()) for task in made]
@@ -256,8 +271,11 @@ class Desk:
         begun = time.perf_counter()
         text = await self._run_tool(speaker, call)
         took = seconds(begun)
-        kept = self._kept.pop(call.number, ())
-        self.shared.trace.write_tool_result(self.task.id, speaker.agent, call, text, took, kept)
+        kept, tape = self._kept.pop(call.number, ()), self.shared.tape
+        recorded = tape is not None and (self.task.id, call.place) in tape.served
+        self.shared.trace.write_tool_result(
+            self.task.id, speaker.agent, call, text, took, kept, recorded=recorded or UNSET
+        )
         self.record.results[call.number] = text
         return text
 
@@ -296,6 +314,11 @@ class Desk:
     async def _make(
         self, speaker: Speaker, tool: Tool, arguments: Mapping[str, Any], call: NumberedCall
     ) -> str:
+        if self.shared.tape is not None:
+            played = playing.result(self, call)
+            if played is not None:
+                self._kept[call.number] = self.shared.tape.artifacts(self.task.id, call.place)
+                return played
         if tool.safe:
             if not tool.reads:
                 # Otherwise a crash could lose the reply that asks for this call, and the next

@@ -11,13 +11,16 @@ from common.contracts.events import ProposedCall, QuestionKind
 
 
 class RunFault(Exception):  # noqa: N818 - it becomes an event, not a bug
-    """A task or the whole run cannot go on. Users see `code` and `message`."""
+    """A task or the whole run cannot go on. Users see `code` and `message`, and what a person said of it."""
 
-    def __init__(self, code: str, message: str, task_id: str | None = None) -> None:
+    def __init__(
+        self, code: str, message: str, task_id: str | None = None, *, comment: str | None = None
+    ) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.task_id = task_id
+        self.comment = comment
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,3 +87,10 @@ class MemorySink(Protocol):
 
     async def remember(self, entries: Sequence[MemoryRemembered]) -> None:
         """Send `entries` now, or as soon as that is possible; sent twice, they count once."""
+
+
+class NoMemory:
+    """A `MemorySink` that keeps nothing."""
+
+    async def remember(self, entries: Sequence[MemoryRemembered]) -> None:
+        pass

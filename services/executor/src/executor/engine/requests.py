@@ -32,18 +32,24 @@ def addition(
     """Return what the `turn`th request of `dialogue` added to it, or nothing if that is not kept."""
     if blocks is None:
         return UNSET
-    said = _newest_messages(dialogue)
+    said = newest_messages(dialogue)
     if turn:
         return blocks.go_on(said) if said else UNSET
+    return blocks.begin(
+        dialogue.instructions, dialogue.opening, listed_tools(tools), said, dialogue.settings
+    )
+
+
+def listed_tools(tools: Sequence[ToolSpec]) -> str:
+    """Return the tools that a request names, as JSON; an empty text for none."""
     listed = [
         {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
         for tool in tools
     ]
-    told = json_bytes(listed).decode() if listed else ""
-    return blocks.begin(dialogue.instructions, dialogue.opening, told, said, dialogue.settings)
+    return json_bytes(listed).decode() if listed else ""
 
 
-def _newest_messages(dialogue: Dialogue) -> list[str]:
+def newest_messages(dialogue: Dialogue) -> list[str]:
     """Return our messages since the last reply."""
     found: list[str] = []
     for turn in reversed(dialogue.turns):

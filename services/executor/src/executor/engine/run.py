@@ -81,9 +81,10 @@ class Run:
             wanted = await self._join(self._plan.sources(task))
             if wanted is not None:
                 return wanted
-            if await self._skip(task):
-                continue
-            self._start(task)
+            async with self._shared.one_by_one:
+                if await self._skip(task):
+                    continue
+                self._start(task)
             if task.async_execution:
                 self._beside[task.id] = together.start(self._work_beside(task))
             else:
@@ -199,7 +200,8 @@ class Run:
 
     async def _counted_output(self, task: TaskSnapshot, context: list[str]) -> Output:
         try:
-            output = await self._output(task, context)
+            async with self._shared.one_by_one:
+                output = await self._output(task, context)
         except RunFault:
             self._count(task, failed=True)
             raise

@@ -12,9 +12,17 @@ from executor.domain.meters import Meters, NoMeters
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.history import fold
 from executor.engine.memory import Remembrance
-from executor.engine.ports import DeltaSink, MemorySink, ModelSource, NoDeltas, ToolSource
+from executor.engine.ports import (
+    DeltaSink,
+    MemorySink,
+    ModelSource,
+    NoDeltas,
+    NoMemory,
+    ToolSource,
+)
 from executor.engine.run import Run
 from executor.engine.shared import Shared
+from executor.engine.tape import Tape
 from executor.engine.trace import Trace
 
 
@@ -48,10 +56,12 @@ class Engine:
     async def run(self, job: Job, journal: Journal) -> None:
         """Run `job` from the first step that its history lacks; see `CrewRunner.run`."""
         trace = Trace(journal)
-        remembrance = Remembrance(job, self._memory)
+        # What a replay makes is in the crew's memory since the recorded run.
+        remembrance = Remembrance(job, NoMemory() if job.replayed else self._memory)
         shared: Shared | None = None
         try:
             progress = fold(job.history, job.snapshot)
+            tape = None if job.replayed is None else Tape(job.replayed)
             shared = Shared(
                 job,
                 progress,
@@ -62,6 +72,7 @@ class Engine:
                 self._clock,
                 self._meters,
                 self._deltas,
+                tape,
             )
             await Run(shared, remembrance, self._most_items).to_end()
         except RunFault as fault:
@@ -69,7 +80,9 @@ class Engine:
                 shared.write_cut_off()
             trace.write_error(fault)
         except NeedsInput:
-            if shared is not None:
+            if shared is not None and shared.tape is not None and shared.tape.stopped is not None:
+                trace.write_error(shared.tape.stopped)
+            elif shared is not None:
                 shared.asking.park()
         finally:
             if shared is not None:

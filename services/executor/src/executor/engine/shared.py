@@ -1,6 +1,8 @@
 """What all tasks of one run share: the job, its progress, models, tools, and the budget."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -29,6 +31,7 @@ from executor.engine.given_reader import READER, GivenReader
 from executor.engine.history import Progress
 from executor.engine.live_text import LiveText
 from executor.engine.ports import DeltaSink, ModelSource, NoDeltas, Tool, ToolSource
+from executor.engine.tape import Tape
 from executor.engine.trace import Trace
 from executor.models.dialogue import Tokens
 from executor.models.masking import address
@@ -56,12 +59,16 @@ class Shared:
     clock: Callable[[], datetime]
     meters: Meters
     deltas: DeltaSink = field(default_factory=NoDeltas)
+    tape: Tape | None = None
+    """What a replay is played from."""
     items: dict[str, Any] = field(default_factory=dict)
     """The entries of lists that tasks are done for, by the ids of the tasks that work on one."""
     reserve: Reserve = field(init=False)
     asking: Asking = field(init=False)
     live_text: LiveText = field(init=False)
     fallbacks: Fallbacks = field(init=False)
+    one_by_one: AbstractAsyncContextManager[None] = field(init=False)
+    """Held by a task at work, and while one begins: the steps of a replay come in the same order each time."""
     blocks: PromptBlocks | None = field(init=False)
     """Keeps what is sent to models, unless the crew does not want that."""
     _resolved: dict[str, Model] = field(default_factory=dict)
@@ -73,7 +80,8 @@ class Shared:
         self.fallbacks = Fallbacks(self.clock, self.warn)
         self.live_text = LiveText(self.job, self.deltas)
         self.blocks = PromptBlocks(self.job.attempt) if self.configuration.keep_prompts else None
-        self.asking = Asking(self.job.job_id, self.progress, self.trace, self.clock)
+        self.asking = Asking(self.job.job_id, self.progress, self.trace, self.clock, self.tape)
+        self.one_by_one = asyncio.Lock() if self.tape is not None else nullcontext()
 
     @property
     def configuration(self) -> Configuration:

@@ -13,6 +13,7 @@ from common.contracts.events import (
     Artifact,
     ExecutionComplete,
     ExecutionWaiting,
+    InputReceived,
     InputRequired,
     KnownBody,
     LlmCall,
@@ -142,10 +143,11 @@ class Trace:
         usage: ModelUsage,
         sent: Sent | UnsetType = UNSET,
         seconds: float | UnsetType = UNSET,
+        recorded: bool | UnsetType = UNSET,
     ) -> None:
         """Write a model's reply together with the tool calls it asks for, and what was sent for it.
 
-        What was sent is left out if both are too large for one event.
+        `recorded` says that it comes from another job. What was sent is left out if both are too large for one event.
         """
         body = LlmCall(
             task_id=task_id,
@@ -154,6 +156,7 @@ class Trace:
             result=_summary(reply),
             finish_reason=reply.finish.value,
             usage=usage,
+            recorded=recorded,
         )
         drafts = [_draft_call(task_id, agent, call) for call in calls]
         self._replied = True
@@ -191,6 +194,8 @@ class Trace:
         text: str,
         seconds: float | UnsetType = UNSET,
         artifacts: Sequence[Artifact] = (),
+        *,
+        recorded: bool | UnsetType = UNSET,
     ) -> None:
         failed = True if isinstance(text, FailedResult) else UNSET
         body = ToolResult(
@@ -200,6 +205,7 @@ class Trace:
             result=shorten(text, _RESULT),
             failed=failed,
             artifacts=list(artifacts) if artifacts else UNSET,
+            recorded=recorded,
         )
         place = call.place
         kept = ResultKept(
@@ -238,6 +244,10 @@ class Trace:
         )
         self._write(body, _private_part(draft))
 
+    def write_answer(self, question_id: str, said: InputReceived) -> None:
+        """Write an answer that is recorded in another job."""
+        self._write(replace(said, question_id=question_id, recorded=True))
+
     def write_waiting(self, question_ids: Sequence[str]) -> None:
         """Write that the run can do nothing more before one of these questions is answered."""
         self._write(ExecutionWaiting(questions=list(question_ids)))
@@ -247,7 +257,10 @@ class Trace:
 
     def write_error(self, fault: RunFault) -> None:
         task_id = UNSET if fault.task_id is None else fault.task_id
-        self._write(RunError(message=fault.message, code=fault.code, task_id=task_id))
+        comment = UNSET if fault.comment is None else fault.comment
+        self._write(
+            RunError(message=fault.message, code=fault.code, task_id=task_id, comment=comment)
+        )
 
     def write_result(self, output: Output | None, ends: Sequence[str] | None = None) -> None:
         """Write the end of a run; `ends` if they are others than the task that made `output`."""

@@ -12,6 +12,7 @@ from executor.engine.coworkers import Coworkers, UnclearName
 from executor.engine.desk import Desk, Speaker
 from executor.engine.faults import RunFault
 from executor.engine.history import Output
+from executor.engine.playing import DELEGATE
 from executor.engine.shared import Shared
 from executor.models.dialogue import Coworker, Dialogue, Topic
 from executor.tools.arguments import fit_arguments
@@ -19,7 +20,6 @@ from executor.tools.call import Call
 from executor.tools.spec import FailedResult, ToolSpec
 
 MANAGER = "Manager"
-DELEGATE = "delegate_work"
 _DELEGATIONS = 8
 """How many pieces of work a manager may delegate in one reply: each is a whole conversation."""
 _DELEGATED = 60_000

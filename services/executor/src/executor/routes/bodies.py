@@ -8,11 +8,14 @@ from pydantic import Field
 
 from common.contracts.events import ExecutionStatus
 from common.contracts.ids import id_of
+from common.errors import InvalidRequest
 from common.web.models import AnswerModel, CursorPageQuery, NextPage, RequestModel, Timestamp, text
 from executor.domain.api.reading import TraceRow
+from executor.domain.api.replays import CrewChoice, ReplayWish
 from executor.domain.api.submission import Accepted
 from executor.domain.ending.tallies import CrewStats, Tally
 from executor.domain.log.execution import Execution
+from executor.domain.log.journal import OnMiss, PlayMode
 from executor.domain.log.questions import Question
 from executor.routes.file_bodies import ArtifactBrief, artifact_briefs
 from executor.routes.fork_bodies import ForkOrigin, fork_origin
@@ -23,8 +26,41 @@ _WORDS = 50_000
 _Remark: Any = text(4_000)
 _QuestionId: Any = text(100)
 _CrewId: Any = id_of("crew_id")
+_JobId: Any = id_of("job_id")
 _SHARE = Field(ge=0, le=1, description="Completed runs among all that have ended")
 _SECONDS = Field(ge=0, description="Seconds from start to end")
+
+
+class ReplaySettings(RequestModel):
+    models: Annotated[
+        PlayMode,
+        Field(
+            description="`recorded`: replies come from the recorded job; `live`: from the models",
+            examples=["recorded"],
+        ),
+    ] = "recorded"
+    tools: Annotated[
+        PlayMode,
+        Field(
+            description="`recorded`: results come from the recorded job; `live`: tools are called again",
+            examples=["recorded"],
+        ),
+    ] = "recorded"
+    on_miss: Annotated[
+        OnMiss,
+        Field(
+            description="What happens where nothing the same is recorded. `fail`: the job ends with `REPLAY_MISS` and "
+            "the difference; `live`: the model or tool is asked, with a warning",
+            examples=["fail"],
+        ),
+    ] = "fail"
+    crew: Annotated[
+        CrewChoice,
+        Field(
+            description="`recorded`: the crew as the recorded job had it; `current`: as it is now",
+            examples=["recorded"],
+        ),
+    ] = "recorded"
 
 
 class StartExecution(RequestModel):
@@ -41,6 +77,28 @@ class StartExecution(RequestModel):
         description='What fills in the placeholders `{name}` of the crew\'s texts. `{"file": "file_…"}`, alone or in a '
         "list, gives the agents that file to read",
     )
+    replay_of: Annotated[
+        _JobId | None,
+        Field(
+            description="Replay this ended job: replies and results come from it where the same is asked. Its inputs "
+            "are used if none are sent",
+            examples=["job_qwerty123"],
+        ),
+    ] = None
+    replay: Annotated[
+        ReplaySettings | None,
+        Field(description="How `replay_of` is replayed: by default everything comes from it"),
+    ] = None
+
+    def replay_wish(self) -> ReplayWish | None:
+        """Return what is to be replayed. Raises `InvalidRequest` for settings without a job."""
+        if self.replay_of is None:
+            if self.replay is not None:
+                reason = "It says how replay_of is replayed: name a job there"
+                raise InvalidRequest("Invalid field replay", field="replay", reason=reason)
+            return None
+        how = self.replay or ReplaySettings()
+        return ReplayWish(self.replay_of, how.models, how.tools, how.on_miss, how.crew)
 
 
 class ExecutionAccepted(AnswerModel):
@@ -81,6 +139,10 @@ class ExecutionSummary(AnswerModel):
     attempt: int
     forked_from: Annotated[
         ForkOrigin | None, Field(description="Where the job's history was copied from, if it was")
+    ] = None
+    replay_of: Annotated[
+        str | None,
+        Field(description="The job that this one replays, if it does", examples=["job_qwerty123"]),
     ] = None
 
 
@@ -202,6 +264,7 @@ def _summary_fields(job: Execution) -> dict[str, Any]:
         "finished_at": state.finished_at,
         "attempt": job.attempt,
         "forked_from": fork_origin(job),
+        "replay_of": None if job.replay is None else job.replay.job_id,
     }
 
 

@@ -48,10 +48,11 @@ async def start_execution(
     accepted = await use.submission.submit(
         caller.workspace_id,
         body.crew_id,
-        body.inputs,
+        body.inputs if "inputs" in body.model_fields_set else None,
         requested_by=caller.user_id,
         traceparent=carrier.get("traceparent", ""),
         version=body.version,
+        replay=body.replay_wish(),
         once=use.keys.once(key, caller.workspace_id, body, accepted_execution),
     )
     bind_job(accepted.job.job_id)

@@ -46,6 +46,16 @@ class ForkExecution(RequestModel):
             examples=["task_7hq2kd90s1"],
         ),
     ] = None
+    version: Annotated[
+        int | None,
+        Field(
+            ge=1,
+            le=2**53,
+            description="Which version of the crew goes on: by default the one that ran. An unfinished task that "
+            "differs in it begins anew",
+            examples=[2],
+        ),
+    ] = None
     inputs: Annotated[
         dict[str, Any],
         Field(
@@ -91,6 +101,7 @@ class ForkExecution(RequestModel):
             inputs=self.inputs,
             outputs=self.outputs,
             replies={int(seq): said for seq, said in self.replies.items()},
+            version=self.version,
         )
 
 

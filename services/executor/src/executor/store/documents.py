@@ -5,7 +5,7 @@ or key.
 """
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
 from common.storage.ports import Document
 from executor.domain.log.execution import READS, Execution, JobStep
+from executor.domain.log.journal import Replay
 from executor.domain.log.projection import State, TaskState
 from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record, json_bytes
@@ -48,6 +49,8 @@ def new_document(job: Execution) -> Document:
         document["ticket"] = job.ticket
     if job.forked_from is not None:
         document["forked_from"] = {"job_id": job.forked_from.job_id, "seq": job.forked_from.seq}
+    if job.replay is not None:
+        document["replay"] = asdict(job.replay)
     if job.snapshot is not None:
         document["snapshot"] = snapshot_bytes(job.snapshot)
     return document
@@ -219,6 +222,7 @@ def execution(document: Mapping[str, Any]) -> Execution:
     """Return the job of `document`. Raises `NewerFormat`."""
     known = check_format(document)
     snapshot, forked = document.get("snapshot"), document.get("forked_from")
+    replay = document.get("replay")
     return Execution(
         job_id=document["_id"],
         workspace_id=document["workspace_id"],
@@ -241,6 +245,7 @@ def execution(document: Mapping[str, Any]) -> Execution:
         snapshot=None if snapshot is None else CrewSnapshot.model_validate_json(snapshot),
         format=known,
         forked_from=None if forked is None else ForkedFrom(**forked),
+        replay=None if replay is None else Replay(**replay),
     )
 
 

@@ -132,10 +132,13 @@ class QuestionRows:
         self._removing = Grouped(self._remove_all)
 
     async def before(self, step: JobStep) -> None:
-        """Add the rows of what `step` asks."""
+        """Add the rows of what `step` asks and does not answer itself, as a replay does."""
         asked = [record for record in step.records if record.type == EventType.INPUT_REQUIRED]
-        if asked:
-            questions = [(record.seq, question_of(record.entry())) for record in asked]
+        if not asked:
+            return
+        left = {place.asked for place in step.after.open_questions}
+        questions = [(one.seq, question_of(one.entry())) for one in asked if one.seq in left]
+        if questions:
             await self._adding(rows_of(step.before, questions))
 
     async def after(self, step: JobStep) -> None:

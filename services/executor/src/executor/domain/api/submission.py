@@ -16,12 +16,13 @@ from common.process.turns import let_messages_leave
 from common.times import utc_now
 from executor.domain.api.estimates import Estimates
 from executor.domain.api.quotas import Quotas
+from executor.domain.api.replays import Recordings, ReplayWish
 from executor.domain.ending.ports import Counters
 from executor.domain.files.given import GivenFiles
 from executor.domain.inputs.checks import runnable_crew
 from executor.domain.inputs.lists import MOST_ITEMS
 from executor.domain.inputs.ports import Crews
-from executor.domain.log.execution import Execution, format_for
+from executor.domain.log.execution import FORK, Execution, format_for
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.outbox import Outbox
 from executor.domain.log.ports import Executions
@@ -60,41 +61,59 @@ class Submission:
         self,
         workspace_id: str,
         crew_id: str,
-        inputs: Mapping[str, Any],
+        inputs: Mapping[str, Any] | None,
         *,
         requested_by: str,
         traceparent: str,
         version: int | None = None,
         job_id: str | None = None,
+        replay: ReplayWish | None = None,
         once: Once[Accepted] | None = None,
     ) -> Accepted:
         """Store a job of the crew, or of one of its versions, under `job_id` if given, and wake a worker.
 
-        Raises as `runnable_crew`, `GivenFiles.resolve`, `Quotas.check` and `at_most_once` do.
+        Without `inputs`, a `replay` has those of its recorded job. Raises as `runnable_crew`, `GivenFiles.resolve`,
+        `Recordings.crew_and_inputs`, `Quotas.check` and `at_most_once` do.
         """
-        check_storable(inputs)
+        check_storable(inputs or {})
 
         async def make() -> Accepted:
-            most = self._most_items
-            given = await self._files.resolve(workspace_id, inputs)
-            snapshot, seconds = await asyncio.gather(
-                runnable_crew(self._crews, workspace_id, crew_id, given, most, version),
+            (snapshot, wanted), seconds = await asyncio.gather(
+                self._crew(workspace_id, crew_id, inputs, version, replay),
                 self._estimates.of(workspace_id, crew_id),
             )
             await self._quotas.check(workspace_id)
-            job = Execution(
-                job_id=job_id or new_id("job"),
+            job = _new_job(
+                snapshot,
+                wanted,
+                replay,
                 workspace_id=workspace_id,
                 crew_id=crew_id,
-                created_at=utc_now(),
+                job_id=job_id or new_id("job"),
                 requested_by=requested_by,
                 traceparent=traceparent,
-                inputs=given,
-                **_parts_of(snapshot),
             )
             return await self._store(Accepted(job, seconds), once)
 
         return await at_most_once(once, self._executions, make)
+
+    async def _crew(
+        self,
+        workspace_id: str,
+        crew_id: str,
+        inputs: Mapping[str, Any] | None,
+        version: int | None,
+        replay: ReplayWish | None,
+    ) -> tuple[CrewSnapshot, Mapping[str, Any]]:
+        if inputs is not None:
+            inputs = await self._files.resolve(workspace_id, inputs)
+        if replay is not None:
+            recordings = Recordings(self._executions, self._crews, self._most_items)
+            return await recordings.crew_and_inputs(workspace_id, crew_id, inputs, replay, version)
+        given = inputs or {}
+        most = self._most_items
+        crew = await runnable_crew(self._crews, workspace_id, crew_id, given, most, version)
+        return crew, given
 
     async def _store(self, accepted: Accepted, once: Once[Accepted] | None) -> Accepted:
         try:
@@ -112,14 +131,22 @@ class Submission:
         return accepted
 
 
-def _parts_of(snapshot: CrewSnapshot) -> dict[str, Any]:
-    """Return what a new job takes from its crew, and the ticket that proves it."""
-    return {
-        "snapshot": snapshot,
-        "crew_version": snapshot.version,
-        "format": format_for(snapshot),
-        "ticket": secrets.token_hex(8),
-    }
+def _new_job(
+    crew: CrewSnapshot, inputs: Mapping[str, Any], replay: ReplayWish | None, **given: Any
+) -> Execution:
+    """Return a job of `crew`; `given` are its other fields."""
+    needed = format_for(crew)
+    return Execution(
+        created_at=utc_now(),
+        inputs=inputs,
+        snapshot=crew,
+        crew_version=crew.version,
+        # A replay has none: what it replays is not in the message that carries a ticket.
+        ticket="" if replay else secrets.token_hex(8),
+        format=max(FORK, needed) if replay else needed,
+        replay=None if replay is None else replay.modes,
+        **given,
+    )
 
 
 def check_storable(inputs: Mapping[str, Any]) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from common.contracts.crew import CrewSnapshot, needs_newer_code
 from common.contracts.events import FINAL_STATUSES, ExecutionStatus, ForkedFrom
+from executor.domain.log.journal import Replay
 from executor.domain.log.projection import State
 from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record
@@ -32,7 +33,7 @@ at once. Older code would take an approval for a review, and wait for the newest
 
 FORK = 4
 """The format of a job that begins with a copy of another's history. Older code would repeat effects under keys of
-its own, and count the time of the other job."""
+its own, and count the time of the other job. A replay has it too: older code would run it for real."""
 
 _MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
     ExecutionStatus.QUEUED: frozenset(
@@ -111,6 +112,7 @@ class Execution:
     format: int = WRITES
     forked_from: ForkedFrom | None = None
     crew_version: int | None = None
+    replay: Replay | None = None
 
     @property
     def final(self) -> bool:

@@ -3,10 +3,13 @@
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 from common.contracts.crew import CrewSnapshot
 from executor.domain.log.events import EventDraft, LogEntry
+
+PlayMode = Literal["recorded", "live"]
+OnMiss = Literal["fail", "live"]
 
 
 class Superseded(Exception):  # noqa: N818 - it says what happened to the writer
@@ -47,11 +50,35 @@ class Journal(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
+class Replay:
+    """What a replay takes from the recorded job `job_id`, and what it does where nothing the same is recorded."""
+
+    job_id: str
+    models: PlayMode = "recorded"
+    tools: PlayMode = "recorded"
+    on_miss: OnMiss = "fail"
+
+    @property
+    def strict(self) -> bool:
+        """Whether everything has to come from the recording."""
+        return (self.models, self.tools, self.on_miss) == ("recorded", "recorded", "fail")
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedJob:
+    """The recorded job of a replay: its crew and its whole log."""
+
+    modes: Replay
+    snapshot: CrewSnapshot
+    history: Sequence[LogEntry]
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """What a run works on.
 
     `history` is every event of the job so far, from `seq` 1 to the claim's `execution_start` or
-    `execution_resumed`. Folding it shows what is already done.
+    `execution_resumed`. Folding it shows what is already done. `replayed` is set in a replay.
     """
 
     job_id: str
@@ -61,6 +88,7 @@ class Job:
     inputs: Mapping[str, Any]
     snapshot: CrewSnapshot
     history: Sequence[LogEntry]
+    replayed: RecordedJob | None = None
 
 
 class CrewRunner(Protocol):

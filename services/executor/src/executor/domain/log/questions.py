@@ -112,9 +112,13 @@ def kind_of(entry: LogEntry, asked: InputRequired) -> QuestionKind:
 
 def answer_of(entry: LogEntry) -> Answer:
     """Return the answer in the `input_received` event `entry`. Old events have only a text."""
-    said = entry.body
-    if not isinstance(said, InputReceived):
+    if not isinstance(entry.body, InputReceived):
         raise TypeError(f"The event {entry.seq} answers nothing.")
+    return answer_in(entry.body)
+
+
+def answer_in(said: InputReceived) -> Answer:
+    """Return the answer without its author."""
     outcome = "answered" if said.outcome is UNSET else said.outcome
     return Answer(outcome, _or_none(said.input), _or_none(said.comment), _or_none(said.arguments))
 

@@ -17,8 +17,16 @@ from executor.domain.ending.settlement import Settlement
 from executor.domain.log.appender import Appender
 from executor.domain.log.events import MISMATCH, LogEntry, UnreadableEvent
 from executor.domain.log.execution import Execution
-from executor.domain.log.journal import CrewRunner, Job, Superseded, TooLarge
+from executor.domain.log.journal import (
+    CrewRunner,
+    Job,
+    RecordedJob,
+    Replay,
+    Superseded,
+    TooLarge,
+)
 from executor.domain.log.ports import Announcements, Executions
+from executor.domain.log.reading import JobLog
 from executor.domain.meters import Meters
 
 log = get_logger(__name__)
@@ -132,7 +140,17 @@ class JobRun:
             inputs=job.inputs,
             snapshot=_snapshot(job),
             history=await self._history(),
+            replayed=None if job.replay is None else await self._recorded_job(job.replay),
         )
+
+    async def _recorded_job(self, modes: Replay) -> RecordedJob:
+        """Return the job that this one replays. Raises `UnreadableEvent`."""
+        executions = self._services.executions
+        found = await executions.find(modes.job_id)
+        if found is None or found.snapshot is None:
+            raise UnreadableEvent(f"The recorded job {modes.job_id} is not there any more.")
+        records = [record async for record in JobLog(executions, found).forwards(0)]
+        return RecordedJob(modes, found.snapshot, [record.entry() for record in records])
 
     async def _history(self) -> Sequence[LogEntry]:
         job = self.claimed

@@ -7,7 +7,14 @@ from typing import Any
 from msgspec import UNSET
 from msgspec.structs import replace
 
-from common.contracts.events import ExecutionForked, ForkedFrom, LlmCall, TaskComplete
+from common.contracts.crew import CrewSnapshot
+from common.contracts.events import (
+    ExecutionForked,
+    ExecutionStart,
+    ForkedFrom,
+    LlmCall,
+    TaskComplete,
+)
 from executor.domain.log.events import EventDraft, Private, ReplyKept, Sent, StoredReply
 from executor.domain.log.projection import State
 from executor.domain.log.records import Record, number, seal
@@ -22,10 +29,11 @@ class Copier:
     `state` and `attempt` are those after the events so far; `copied` counts them.
     """
 
-    def __init__(self, job_id: str, replies: Mapping[int, str]) -> None:
+    def __init__(self, job_id: str, crew: CrewSnapshot, replies: Mapping[int, str]) -> None:
         self.state = State()
         self.attempt = self.copied = 0
         self._job_id = job_id
+        self._crew = crew
         self._replies = replies
         self._blocks: dict[int, str] = {}
 
@@ -35,6 +43,9 @@ class Copier:
         body, private = entry.body, entry.private
         if isinstance(body, LlmCall):
             body, private = self._reply(entry.seq, body, private)
+        elif isinstance(body, ExecutionStart):  # the crew may be another version
+            tasks = [task.id for task in self._crew.tasks]
+            body = replace(body, crew=self._crew.name, tasks_count=len(tasks), tasks=tasks)
         self.copied += 1
         self.attempt = max(self.attempt, entry.attempt)
         draft: Any = EventDraft(body, private)  # type: ignore[arg-type] # surveyed: its type is known

@@ -117,12 +117,14 @@ class Forking:
                 details={"status": "queued"},
             )
         inputs = {**source.inputs, **wish.inputs}
-        self._check_inputs(source.snapshot, source.inputs, wish, inputs)
-        crew = await with_memory(
-            self._crews, source.workspace_id, source.crew_id, source.snapshot, inputs
-        )
+        crew = source.snapshot
+        if wish.version is not None:
+            now = await self._crews.snapshot(source.workspace_id, source.crew_id, wish.version)
+            crew = now.model_copy(update={"memory": crew.memory})
+        self._check_inputs(crew, source.inputs, wish, inputs)
+        crew = await with_memory(self._crews, source.workspace_id, source.crew_id, crew, inputs)
         survey = await self._survey(source, seq)
-        plan = plan_of(ForkSource(crew, source.inputs, seq, survey), wish)
+        plan = plan_of(ForkSource(source.snapshot, crew, source.inputs, seq, survey), wish)
         await check_outputs(crew, plan.given)
         return _Prepared(source, seq, crew, inputs, plan, survey.size)
 
@@ -212,7 +214,7 @@ class Forking:
     async def _copy_history(self, job: Execution, prepared: _Prepared) -> Execution:
         """Return `job` with the copied events; those of a long copy go to the traces."""
         plan = prepared.plan
-        copier = Copier(job.job_id, plan.replies)
+        copier = Copier(job.job_id, prepared.crew, plan.replies)
         wanted = {*plan.seqs}
         short = len(wanted) <= _SHORT and prepared.size <= _SHORT_BYTES
         tail: list[Record] = []

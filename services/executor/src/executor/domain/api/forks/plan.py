@@ -18,8 +18,12 @@ _DONE = (EventType.TASK_COMPLETE, EventType.TASK_SKIPPED)
 
 @dataclass(frozen=True, slots=True)
 class ForkSource:
-    """The job that is forked: its crew, its inputs, and its log up to the event `seq`."""
+    """The job that is forked: its crew, its inputs, and its log up to the event `seq`.
 
+    `crew` is the crew that goes on, which may be another version.
+    """
+
+    recorded: CrewSnapshot
     crew: CrewSnapshot
     inputs: Mapping[str, Any]
     seq: int
@@ -61,6 +65,7 @@ class _Planner:
         self.anew |= _followers(edges_, given, outputs_only=True)
         self.anew -= given.keys()
         self._drop_for_inputs(after, given)
+        self._drop_for_version(after, given)
         cut = Cut(
             after,
             self.anew | given.keys(),
@@ -162,6 +167,22 @@ class _Planner:
                 old, new = (before[named], now[named]) if named in changed else ((), ())
                 self.anew |= self._items_anew(task.id, begun, uses, old, new)
 
+    def _drop_for_version(self, after: int, given: Collection[str]) -> None:
+        """Leave out tasks that are gone, and have those that have begun and are other ones now begin anew."""
+        survey, now = self.source.survey, {task.id: task for task in self.source.crew.tasks}
+        done = survey.tasks_with(*_DONE, upto=after) - self.unfinished
+        begun = survey.tasks_with(EventType.TASK_START, upto=after)
+        for task in self.source.recorded.tasks:
+            if task.id not in now or (
+                task.id in begun - done and task.id not in given and self._is_other(task.id)
+            ):
+                self.anew.add(task.id)
+
+    def _is_other(self, task_id: str) -> bool:
+        """Say whether the work on a task is other work for the crew that goes on."""
+        crews = (self.source.recorded, self.source.crew)
+        return len({_work_of(crew, task_id) for crew in crews}) > 1
+
     def _same_length(self, task_id: str, entries: Any) -> bool:
         return isinstance(entries, list) and len(entries) == self.source.survey.lists.get(task_id)
 
@@ -191,6 +212,14 @@ class _Planner:
                 "give other outputs"
             )
             raise _refusal("from_task", reason)
+
+
+def _work_of(crew: CrewSnapshot, task_id: str) -> str:
+    """Return all that decides how a crew does one of its tasks, as text."""
+    (task,) = [task for task in crew.tasks if task.id == task_id]
+    managed = crew.process == "hierarchical"
+    agents = [agent for agent in crew.agents if managed or agent.id == task.agent_id]
+    return f"{crew.process} {task!r} {agents!r} {crew.tools!r}"
 
 
 def _followers(

@@ -12,7 +12,7 @@ class ForkWish:
     `after_seq` copies the events up to there; `from_task` does that task, and all that follows it, anew.
     Without either, everything that is done is kept. `inputs` take the place of those of the same names.
     `outputs`, by task, are taken instead of having the tasks done. `replies`, by the `seq` of a model's reply,
-    take its place; what followed it in its task is done anew.
+    take its place; what followed it in its task is done anew. `version` is that of the crew that goes on.
     """
 
     after_seq: int | None = None
@@ -20,3 +20,4 @@ class ForkWish:
     inputs: Mapping[str, Any] = field(default_factory=dict)
     outputs: Mapping[str, Any] = field(default_factory=dict)
     replies: Mapping[int, str] = field(default_factory=dict)
+    version: int | None = None

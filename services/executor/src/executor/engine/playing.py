@@ -1,0 +1,62 @@
+"""A task's steps in a replay: what is recorded is written as if it had just come."""
+
+from typing import TYPE_CHECKING
+
+from common.contracts.events import ModelUsage
+from executor.engine.requests import addition
+from executor.engine.shared import Shared
+from executor.engine.tape import REPLAY_MISS
+from executor.engine.trace import NumberedCall
+from executor.models.dialogue import Dialogue, Reply
+
+if TYPE_CHECKING:
+    from executor.engine.desk import Desk, Speaker
+
+DELEGATE = "delegate_work"
+"""The tool by which a manager hands work to coworkers: that is played itself."""
+
+
+def reply(desk: "Desk", speaker: "Speaker", dialogue: Dialogue, turn: int) -> Reply | None:
+    """Return the recorded reply, having written it; None to ask the model. Raises as `Tape.reply` does."""
+    shared, task_id = desk.shared, desk.task.id
+    if shared.tape is None:
+        return None
+    specs = [tool.spec for tool in speaker.tools.values()]
+    place = task_id, speaker.scope, turn
+    found = shared.tape.reply(place, speaker.agent, speaker.model, dialogue, specs)
+    _warn_of_misses(shared)
+    if found is None:
+        return None
+    for warning in found.before:
+        shared.warn(warning.code, warning.message)
+    shared.trace.write_reply(
+        task_id,
+        speaker.agent,
+        found.body.action,
+        speaker.scope,
+        found.reply,
+        desk.number_calls(speaker, turn, found.reply),
+        found.body.usage if isinstance(found.body.usage, ModelUsage) else ModelUsage(requests=0),
+        addition(shared.blocks, dialogue, specs, turn),
+        recorded=True,
+    )
+    for warning in found.after:
+        shared.warn(warning.code, warning.message)
+    desk.record.replies.setdefault(speaker.scope, []).append(found.reply)
+    return found.reply
+
+
+def result(desk: "Desk", call: NumberedCall) -> str | None:
+    """Return the recorded result of a call, or None to make it. Raises as `Tape.result` does."""
+    tape, managed = desk.shared.tape, desk.shared.job.snapshot.process == "hierarchical"
+    delegates = managed and call.place.scope == "" and call.request.name == DELEGATE
+    if tape is None or delegates:
+        return None
+    found = tape.result(desk.task.id, call.place, call.request)
+    _warn_of_misses(desk.shared)
+    return found
+
+
+def _warn_of_misses(shared: Shared) -> None:
+    while shared.tape is not None and shared.tape.misses:
+        shared.warn(REPLAY_MISS, f"{shared.tape.misses.pop()} It is asked for real.")

@@ -1,0 +1,160 @@
+"""What a replay takes from its recording, what it misses, and what it asks for real."""
+
+from dataclasses import replace
+
+import pytest
+
+from common.contracts.events import InputReceived
+from executor.domain.log.events import LogEntry
+from executor.domain.log.journal import RecordedJob, Replay
+
+
+def refuse(*_):
+    raise AssertionError("a replay asks nobody")
+
+
+@pytest.fixture
+def recorded(stage, kit):
+    """Return a crew and the events of its run: two tasks, one call of a tool."""
+
+    async def run(**crew):
+        made = kit.crew(2, tools_1=["read"], **crew)
+        stage.drawer.tools = {"read": lambda arguments: f"saw {arguments['x']}"}
+
+        def say(_model, dialogue, _tools):
+            if "1" in dialogue.topic.description and not dialogue.turns:
+                return kit.calls(("read", {"x": 7}))
+            return f"{dialogue.topic.description} done"
+
+        stage.script.say = say
+        return made, await stage.run(made)
+
+    return run
+
+
+@pytest.fixture
+def play(stage):
+    """Replay `events` with a crew; return the events of the replay."""
+
+    async def run(crew, events, source=None, **modes):
+        job = replace(
+            stage.job(crew), replayed=RecordedJob(Replay("job_0", **modes), source or crew, events)
+        )
+        ledger = stage.ledger_of(job)
+        await stage.engine().run(job, ledger)
+        return ledger.events
+
+    return run
+
+
+def told(events):
+    return [
+        (e.type, getattr(e.body, "result", None), getattr(e.body, "usage", None)) for e in events
+    ]
+
+
+async def test_nobody_is_asked_and_nothing_is_remembered(stage, recorded, play):
+    crew, events = await recorded(configuration={"memory": {"short_term": True}})
+    kept = len(stage.sink.entries)
+    stage.script.say, stage.drawer.tools = refuse, {"read": refuse}
+    found = await play(crew, events)
+    assert told(found) == told(events)
+    assert {e.body.recorded for e in found if e.type in {"llm_call", "tool_result"}} == {True}
+    assert len(stage.sink.entries) == kept
+
+
+async def test_another_prompt_is_a_miss_with_the_difference(stage, kit, recorded, play):
+    crew, events = await recorded()
+    changed = kit.crew(2, tools_1=["read"], task_2={"description": "Do 2 otherwise"})
+    stage.script.say = refuse
+    *_, end = await play(changed, events, source=crew)
+    assert (end.body.code, end.body.task_id) == ("REPLAY_MISS", "task_2")
+    assert "its opening prompt differs from character" in end.body.message
+    assert "Work 2" in end.body.message
+    assert "Do 2 otherwise" in end.body.message
+
+
+@pytest.mark.parametrize("part", ["model", "tools"])
+async def test_other_settings_are_a_miss_too(stage, kit, recorded, play, part):
+    crew, events = await recorded()
+    agents = list(crew.agents)
+    agents[0] = agents[0].model_copy(update={"model": "n"} if part == "model" else {"tools": []})
+    *_, end = await play(crew.model_copy(update={"agents": agents}), events, source=crew)
+    assert end.body.code == "REPLAY_MISS"
+    assert f"its {part} differs" in end.body.message
+
+
+async def test_on_a_miss_the_model_may_be_asked(stage, kit, recorded, play):
+    crew, events = await recorded()
+    changed = kit.crew(2, tools_1=["read"], task_2={"description": "Do 2 otherwise"})
+    asked = len(stage.script.requests)
+    found = await play(changed, events, source=crew, on_miss="live")
+    assert found[-1].body.result == "Do 2 otherwise done"
+    assert len(stage.script.requests) == asked + 1
+    warned = [e.body for e in found if e.type == "warning"]
+    assert [one.code for one in warned] == ["REPLAY_MISS"]
+    assert [e.body.recorded for e in found if e.type == "llm_call"][:2] == [True, True]
+
+
+async def test_tools_may_be_called_again(stage, recorded, play):
+    crew, events = await recorded()
+    stage.script.say = refuse
+    made = len(stage.drawer.calls)
+    found = await play(crew, events, tools="live")
+    assert told(found) == told(events)
+    assert len(stage.drawer.calls) == made + 1
+
+
+async def test_another_result_of_a_tool_is_a_miss_of_the_next_reply(stage, recorded, play):
+    crew, events = await recorded()
+    stage.drawer.tools = {"read": lambda _: "something else"}
+    *_, end = await play(crew, events, tools="live")
+    assert end.body.code == "REPLAY_MISS"
+    assert "results after reply 1" in end.body.message
+
+
+async def test_live_models_get_recorded_results_where_they_ask_for_the_same(
+    stage, kit, recorded, play
+):
+    crew, events = await recorded()
+    stage.drawer.tools = {"read": refuse}
+    found = await play(crew, events, models="live")
+    assert told(found) == told(events)
+    stage.script.say = lambda _m, dialogue, _t: (
+        "done" if dialogue.turns else kit.calls(("read", {"x": 8}))
+    )
+    *_, end = await play(crew, events, models="live")
+    assert end.body.code == "REPLAY_MISS"
+    assert "its arguments differs" in end.body.message
+
+
+async def test_a_run_that_failed_fails_in_the_same_way(stage, kit, play):
+    crew = kit.crew(2)
+    agents = [crew.agents[0], crew.agents[1].model_copy(update={"model": "unknown"})]
+    crew = crew.model_copy(update={"agents": agents})
+    events = await stage.run(crew)
+    assert events[-1].body.code == "MODEL_UNAVAILABLE"
+    stage.script.say = refuse
+    assert (await play(crew, events))[-1].body == events[-1].body
+
+
+async def test_an_old_yes_makes_no_call(stage, kit, play):
+    """A call that a person approved then is made again only if a person approves it now."""
+    crew = kit.crew(1, tools_1=["pay"], task_1={"approvals": ["pay"]})
+    stage.drawer.tools, stage.drawer.unsafe = {"pay": lambda _: "paid"}, frozenset({"pay"})
+    stage.script.say = lambda _m, dialogue, _t: (
+        "done" if dialogue.turns else kit.calls(("pay", {"x": 1}))
+    )
+    asked = await stage.run(crew)
+    said = InputReceived(
+        question_id=asked[-1].body.question_id, task_id="task_1", outcome="approved", by="usr_1"
+    )
+    answered = [*asked, LogEntry(len(asked) + 1, asked[-1].timestamp, 1, said)]
+    events = await stage.run(crew, answered)
+    assert [name for name, _ in stage.drawer.calls] == ["pay"]
+    played = await play(crew, events)
+    assert played[-1].body == events[-1].body
+    assert [e.body.recorded for e in played if e.type == "input_received"] == [True]
+    again = await play(crew, events, tools="live")
+    assert again[-1].type == "input_required"
+    assert [name for name, _ in stage.drawer.calls] == ["pay"]
