@@ -93,7 +93,7 @@ def test_only_the_gateway_is_published_unless_one_asks_for_more():
 def test_the_network_of_the_backends_leads_nowhere():
     assert COMPOSE["networks"]["inside"] == {"internal": True}
     outside = {n for n, t in COMPOSE["services"].items() if "outside" in t.get("networks", ())}
-    assert outside & set(SERVICES) == {"gateway", "worker"}
+    assert outside & set(SERVICES) == {"gateway", "worker", "executor", "crews"}
     assert not outside & {"mongo", "rabbitmq", "redis", "mongo-init"}
 
 

@@ -72,7 +72,7 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def test_nothing_that_is_installed_imports_what_does_not_ship(installed: Path) -> None:
     packages = {path.name for path in installed.iterdir() if (path / "__init__.py").exists()}
-    assert packages == {"common", *SERVICES}
+    assert packages == {"common", "kasal_tools", *SERVICES}
     sources = list(installed.rglob("*.py"))
     assert len(sources) > 100
     found = {(path.name, name) for path in sources for name in _imported(path)}

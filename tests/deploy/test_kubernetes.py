@@ -237,9 +237,11 @@ def _selects(selector: Manifest, labels: dict[str, str]) -> bool:
     )
 
 
-def test_workers_reach_the_internet_but_nothing_private():
-    rules = named("NetworkPolicy", "executor-worker")["spec"]["egress"]
-    (outside,) = [rule for rule in rules if "ipBlock" in rule["to"][0]]
+def test_what_calls_models_and_tools_reaches_the_internet_but_nothing_private():
+    spec = named("NetworkPolicy", "internet")["spec"]
+    (expression,) = spec["podSelector"]["matchExpressions"]
+    assert expression["values"] == ["crews", "executor-api", "executor-worker"]
+    (outside,) = spec["egress"]
     blocks = {
         one["ipBlock"]["cidr"]: set(one["ipBlock"].get("except", [])) for one in outside["to"]
     }
@@ -249,7 +251,7 @@ def test_workers_reach_the_internet_but_nothing_private():
     }  # fmt: skip
     assert set(blocks) == {"0.0.0.0/0", "2000::/3"}
     others = [one for one in BASE if one["kind"] == "NetworkPolicy" and "ipBlock" in str(one)]
-    assert [one["metadata"]["name"] for one in others] == ["executor-worker"]
+    assert [one["metadata"]["name"] for one in others] == ["internet"]
 
 
 def test_the_ingress_leads_to_the_door_and_sockets_to_events():
