@@ -140,12 +140,12 @@ async def reseal_everything(stack: Stack) -> None:
     for service, kinds in sealed.items():
         code, said, faults = await said_by(stack, service, "reseal")
         assert (code, faults) == (0, ""), faults
-        assert [f"{what}: 1 sealed anew, 0 were under the current key" for what in kinds] == [
-            line.split(";")[0] for line in said.splitlines()
-        ]
+        for what in kinds:
+            assert f"{what}: 1 sealed anew, 0 were under the current key" in said
         code, said, _ = await said_by(stack, service, "reseal")
-        lines = [f"{what}: 0 sealed anew, 1 were under the current key" for what in kinds]
-        assert (code, said.splitlines()) == (0, lines)
+        assert code == 0
+        for what in kinds:
+            assert f"{what}: 0 sealed anew, 1 were under the current key" in said
 
 
 @pytest.mark.timeout(1_800)

@@ -3,6 +3,7 @@
 import asyncio
 import time
 
+from common.contracts.model_access import access_name
 from executor.models.catalogue import Models
 from executor.models.model import Model, ModelFault
 from executor.models.own import Owner
@@ -40,9 +41,10 @@ class Trials:
 
 async def _try(model: Model) -> None:
     if model.stands_for is not None:
+        provider = access_name(model.stands_for)
         message = (
             f"The model {model.stands_for} has no key here: in a run, the offline model answers instead. An admin "
-            "gives this workspace's key with PUT /models/providers/{provider}."
+            f"gives this workspace's key with PUT /models/providers/{provider}."
         )
         raise ModelFault("MODEL_UNAVAILABLE", message)
     if isinstance(model, RemoteModel):
