@@ -161,6 +161,9 @@ MEANINGS = {
         "The worker stops, but could not remove its lease; its jobs continue elsewhere after 2 "
         "seconds."
     ),
+    "a budget waits for the store": (
+        "What was spent of a workspace's budget could not be written down; it is written when MongoDB answers."
+    ),
     "a tail stays long": "Events could not be copied to the traces; the next batch retries.",
     "a waiting job's tail stays": "The same, for a job that waits for a person; a sweep copies it.",
     "ended jobs wait to be settled": "MongoDB does not answer; retried every 2 seconds.",

@@ -38,6 +38,7 @@ body, it creates nothing and is answered with the first answer and `Idempotency-
 TITLES = {
     400: "Bad Request",
     401: "Unauthorized",
+    402: "Budget Exceeded",
     403: "Forbidden",
     404: "Not Found",
     409: "Conflict",
@@ -54,6 +55,7 @@ TITLES = {
 CODES = {
     400: "VALIDATION_ERROR",
     401: "UNAUTHORIZED",
+    402: "BUDGET_EXCEEDED",
     403: "FORBIDDEN",
     404: "NOT_FOUND",
     409: "CONFLICT",

@@ -108,6 +108,7 @@ def test_an_error_s_example_is_of_its_status():
 CODES = {
     400: "VALIDATION_ERROR",
     401: "UNAUTHORIZED",
+    402: "BUDGET_EXCEEDED",
     403: "FORBIDDEN",
     404: "NOT_FOUND",
     409: "CONFLICT",

@@ -50,6 +50,12 @@ class Unauthorized(KasalError):
     status, code, title = 401, "UNAUTHORIZED", "Unauthorized"
 
 
+class BudgetExceeded(KasalError):
+    """The workspace has used what it may use in this month."""
+
+    status, code, title = 402, "BUDGET_EXCEEDED", "Budget Exceeded"
+
+
 class Forbidden(KasalError):
     """The caller's role is too low."""
 
@@ -147,6 +153,7 @@ class UpstreamTimeout(KasalError):
 ALL_ERRORS: tuple[type[KasalError], ...] = (
     InvalidRequest,
     Unauthorized,
+    BudgetExceeded,
     Forbidden,
     NotFound,
     MethodNotAllowed,

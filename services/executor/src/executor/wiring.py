@@ -28,6 +28,7 @@ from common.telemetry import Telemetry
 from common.times import utc_now
 from common.web.http import create_app
 from executor.config import Settings
+from executor.domain.api.budgeting import Budgeting
 from executor.domain.api.calls import Calls
 from executor.domain.api.census import EVERY, CensusTaker
 from executor.domain.api.control import Control
@@ -36,6 +37,9 @@ from executor.domain.api.inbox import Inbox
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
+from executor.domain.api.usage import UsageTables
+from executor.domain.budgets.audit import BudgetAudit
+from executor.domain.budgets.ledger import Ledger
 from executor.domain.ending.expiry import Expiry
 from executor.domain.ending.settlement import Settlement
 from executor.domain.files.file import NewFile, clean_name
@@ -57,9 +61,10 @@ from executor.process.late_engine import LateEngine
 from executor.process.meters import OpenTelemetryMeters
 from executor.process.model_desk import ModelDesk
 from executor.process.worker import WorkerProcess
-from executor.routes import analytics, calls, executions, internal, models, questions
+from executor.routes import analytics, budgets, calls, executions, internal, models, questions
 from executor.routes import files as files_routes
 from executor.routes.use_cases import ExecutorUseCases
+from executor.store.budgets import MongoBudgets
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.file_accounts import MongoFileAccounts
@@ -78,6 +83,7 @@ _ROUTERS = (
     calls.router,
     files_routes.artifacts,
     questions.router,
+    budgets.router,
     files_routes.router,
     models.router,
     analytics.router,
@@ -144,13 +150,13 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     store, counters = MongoExecutions(held.database), MongoCounters(held.database)
     announcements = BusAnnouncements(held.bus)
     outbox, settlement = Outbox(announcements), Settlement(store, counters, announcements)
-    stored_mb = settings.workspace_storage_mb
-    quotas = Quotas(store, counters, queued=settings.queue_limit, stored_mb=stored_mb)
+    quotas = _quotas(settings, store, counters)
+    budgeting = Budgeting(MongoBudgets(held.database), counters, held.crews)
     meters = OpenTelemetryMeters(held.telemetry)
     meters.observe_outbox(settlement.outbox_size)
     census = CensusTaker(store, MongoLeases(held.database), BusQueues(held.bus), meters)
     files = _files(settings, held)
-    given = GivenFiles(files)
+    given, most = GivenFiles(files), settings.for_each_limit
     app = create_app(
         SERVICE,
         telemetry=held.telemetry,
@@ -161,22 +167,33 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         verifier=TokenVerifier(RemoteKeys(held.auth)),
         uploads={FILES: longest_upload(settings.max_file_mb)},
     )
-    desk = ModelDesk(settings, held.crews)
-    held.also.push_async_callback(desk.close)
     app.state.telemetry = held.telemetry
     app.state.bus = held.bus
     app.state.use_cases = ExecutorUseCases(
-        Submission(store, held.crews, counters, outbox, quotas, given, settings.for_each_limit),
-        Forking(store, held.crews, counters, outbox, quotas, given, settings.for_each_limit),
+        Submission(store, held.crews, counters, outbox, quotas, given, most, budgeting),
+        Forking(store, held.crews, counters, outbox, quotas, given, most, budgeting),
         Control(store, outbox, settlement, meters),
         Reading(store, MongoExecutionLists(held.database), counters),
         Inbox(MongoQuestions(held.database)),
         Calls(store),
         files,
+        budgeting,
+        UsageTables(counters, MongoExecutionLists(held.database)),
         IdempotencyKeys(),
-        desk,
+        _model_desk(settings, held),
     )
     return app
+
+
+def _quotas(settings: Settings, store: MongoExecutions, counters: MongoCounters) -> Quotas:
+    stored_mb = settings.workspace_storage_mb
+    return Quotas(store, counters, queued=settings.queue_limit, stored_mb=stored_mb)
+
+
+def _model_desk(settings: Settings, held: _Connections) -> ModelDesk:
+    desk = ModelDesk(settings, held.crews)
+    held.also.push_async_callback(desk.close)
+    return desk
 
 
 @asynccontextmanager
@@ -234,13 +251,10 @@ def build_worker(
     meters = OpenTelemetryMeters(held.telemetry)
     memory = BusMemory(held.bus)
     wishes = Wishes()
-    late = _late_engine(settings, held, memory, meters, wishes)
+    ledger = Ledger(MongoBudgets(held.database))
+    late = _late_engine(settings, held, memory, meters, wishes, ledger)
     engine = late if runner is None else _GivenRunner(runner)
     worker = _worker(settings, held, meters, engine.get, alone=alone)
-
-    async def close() -> None:
-        await engine.close()
-        await held.close()
 
     return WorkerProcess(
         worker=worker,
@@ -253,10 +267,22 @@ def build_worker(
         needed=_NEEDED,
         prepare=lambda: held.prepare(settings),
         warm_up=engine.warm_up,
-        close=close,
+        close=lambda: _close(ledger, engine, held),
         eager=eager,
         drain_seconds=settings.drain_seconds,
+        audit=_audit(held),
     )
+
+
+async def _close(ledger: Ledger, engine: "LateEngine | _GivenRunner", held: _Connections) -> None:
+    await ledger.close(0.5)
+    await engine.close()
+    await held.close()
+
+
+def _audit(held: _Connections) -> Callable[[], Awaitable[None]]:
+    audit = BudgetAudit(MongoBudgets(held.database), MongoExecutions(held.database))
+    return lambda: audit.look(utc_now())
 
 
 def _late_engine(
@@ -265,10 +291,11 @@ def _late_engine(
     memory: BusMemory,
     meters: OpenTelemetryMeters,
     wishes: Wishes,
+    ledger: Ledger,
 ) -> LateEngine:
     deltas = BusDeltas(held.bus, wishes)
     files, tracer = _files(settings, held), held.telemetry.tracer
-    return LateEngine(settings, held.crews, memory, files, tracer, meters, deltas)
+    return LateEngine(settings, held.crews, memory, files, tracer, meters, deltas, ledger)
 
 
 Keeping = Callable[[str, str, str, AsyncIterator[bytes]], Awaitable[object]]

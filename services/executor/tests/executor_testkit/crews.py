@@ -37,12 +37,17 @@ class Peers:
         self.crews: dict[str, CrewSnapshot] = {"crew_abc123": crew_snapshot()}
         self.away = False
         self.asked = 0
+        self.unpriced: list[dict[str, str]] = []
         self.app = FastAPI()
         self.app.post("/internal/tokens/service")(self.token)
         self.app.get("/internal/crews/{crew_id}/snapshot")(self.snapshot)
+        self.app.get("/internal/crews/{crew_id}/unpriced")(self.models)
 
     async def token(self) -> dict[str, Any]:
         return {"access_token": "t", "expires_in": 300}
+
+    async def models(self, crew_id: str) -> dict[str, Any]:
+        return {"faults": self.unpriced}
 
     async def snapshot(self, crew_id: str) -> Any:
         from fastapi.responses import JSONResponse

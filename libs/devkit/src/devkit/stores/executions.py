@@ -1,5 +1,6 @@
 """The executor's stores in memory, with the same promises, for tests of the rules."""
 
+import functools
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -12,7 +13,15 @@ from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
 from devkit.stores.receipts import MemoryReceipts
 from executor.domain.api.ports import OpenJobs
-from executor.domain.ending.tallies import CrewStats, Ending, sum_tallies, tally
+from executor.domain.ending.tallies import (
+    CrewStats,
+    DayUse,
+    Ending,
+    ModelUse,
+    sum_tallies,
+    tally,
+    use_of,
+)
 from executor.domain.leases import Signs
 from executor.domain.log.execution import READS, Execution, JobStep
 from executor.domain.log.ports import TakenId
@@ -267,6 +276,16 @@ class MemoryCounters:
         endings = self._endings.get((workspace_id, crew_id))
         return None if endings is None else _stats(crew_id, endings, recent=recent)
 
+    async def days(self, workspace_id: str, since: str, until: str) -> list[DayUse]:
+        found: dict[tuple[str, str], list[Ending]] = defaultdict(list)
+        for (workspace, crew_id), endings in self._endings.items():
+            for ending in endings.values():
+                if workspace == workspace_id and since <= ending.day <= until:
+                    found[crew_id, ending.day].append(ending)
+        return [
+            DayUse(crew_id, day, tally(some), _uses(some)) for (crew_id, day), some in found.items()
+        ]
+
     async def stored_size(self, workspace_id: str) -> int:
         return sum(
             ending.stored
@@ -283,12 +302,26 @@ class MemoryCounters:
         ]
 
 
+def _uses(endings: Sequence[Ending]) -> dict[str, ModelUse]:
+    uses: dict[str, ModelUse] = defaultdict(ModelUse)
+    for ending in endings:
+        for model, usage in ending.models.items():
+            uses[model] = uses[model].plus(use_of(usage))
+    return dict(uses)
+
+
 def _stats(crew_id: str, endings: Mapping[str, Ending], *, recent: bool) -> CrewStats:
     months: dict[str, list[Ending]] = defaultdict(list)
     for ending in endings.values():
         months[ending.month].append(ending)
     tallies = {month: sum_tallies([tally(some)]) for month, some in months.items()}
-    return CrewStats(crew_id, tallies, frozenset(endings) if recent else frozenset())
+    uses = {
+        month: functools.reduce(
+            ModelUse.plus, _uses([one for one in some if one.day]).values(), ModelUse()
+        )
+        for month, some in months.items()
+    }
+    return CrewStats(crew_id, tallies, frozenset(endings) if recent else frozenset(), uses)
 
 
 class MemoryLeases:

@@ -71,6 +71,12 @@ class CrewEditor:
         own = await self._tools.find(crew.workspace_id, every_name(crew))
         return tool_faults(crew, own.names | self._tools.offered.keys())
 
+    async def unknown_prices(self, workspace_id: str, crew_id: str) -> list[dict[str, str]]:
+        """Return a fault for each model of a crew whose price is not known. Raises `NotFound`."""
+        crew = await self.find(workspace_id, crew_id)
+        own = await self._own.all(workspace_id)
+        return await asyncio.to_thread(self._models.unknown_prices, crew, own)
+
     async def edit(
         self,
         find: Finder,

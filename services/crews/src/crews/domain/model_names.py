@@ -55,6 +55,19 @@ class ModelNames:
             *self._price_faults(crew, before, held, by_name),
         ]
 
+    def unknown_prices(
+        self, crew: Crew, own: Sequence[OwnModelAccess] = ()
+    ) -> list[dict[str, str]]:
+        """Return a fault for each model of `crew` whose price is not known. It may take a while at first."""
+        by_name = {one.name: one for one in own}
+        found = []
+        for field, name in named_models(crew).items():
+            why = self._without_price(name, by_name.get(access_name(name))) if _paid(name) else None
+            if why is not None:
+                reason = f"What the model {name} costs is not known ({why})"
+                found.append({"field": field, "reason": reason})
+        return found
+
     def _spelling_faults(
         self, crew: Crew, held: Collection[str], own: Mapping[str, OwnModelAccess]
     ) -> Iterable[dict[str, str]]:

@@ -68,6 +68,10 @@ class Snapshots:
             own_models=await self._own_models(crew),
         )
 
+    async def unknown_prices(self, workspace_id: str, crew_id: str) -> list[dict[str, str]]:
+        """Return a fault for each model of a crew whose price is not known. Raises `NotFound`."""
+        return await self._editor.unknown_prices(workspace_id, crew_id)
+
     async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
         """Return what a run gets from one of the crew's memories."""
         memory = await self._memories.newest(memory_id(workspace_id, crew_id, shelf))

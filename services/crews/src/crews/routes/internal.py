@@ -23,6 +23,13 @@ async def crew_snapshot(
     return await use.snapshots.snapshot(caller.workspace_id, crew_id, version)
 
 
+@router.get("/crews/{crew_id}/unpriced")
+async def unpriced_models(
+    crew_id: str, caller: PeerService, use: Use
+) -> dict[str, list[dict[str, str]]]:
+    return {"faults": await use.snapshots.unknown_prices(caller.workspace_id, crew_id)}
+
+
 @router.get("/crews/{crew_id}/memory/{shelf}")
 async def crew_memory(
     crew_id: str, shelf: Annotated[str, Path(pattern=SHELF)], caller: PeerService, use: Use

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 
 from common.contracts.crew import Budget
 from executor.engine.faults import RunFault
 from executor.engine.history import Spent
+from executor.engine.month import MonthShare, Need
+from executor.engine.ports import NoPurses
 from executor.models import counting
 from executor.models.dialogue import Dialogue, Tokens
 from executor.models.model import Model
@@ -19,15 +20,6 @@ _LEAST, _MOST = 0.02, 20.0
 """Bounds for the ratio of a provider's token counts to our estimates."""
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
-    """What one request is likely to use. `read` is our own estimate of its prompt's tokens."""
-
-    tokens: float = 0.0
-    cost_usd: float = 0.0
-    read: int = 0
-
-
 class Reserve:
     """Keeps all requests of one job within `limits`, concurrent ones included.
 
@@ -35,8 +27,9 @@ class Reserve:
     first request always goes out: until then nobody knows how its provider counts.
     """
 
-    def __init__(self, limits: Budget, spent: Spent) -> None:
+    def __init__(self, limits: Budget, spent: Spent, month: MonthShare | None = None) -> None:
         self._limits = limits
+        self._month = month or MonthShare(NoPurses(), spent)
         self._spent = spent
         self._held: list[Need] = []
         self._settled = asyncio.Event()
@@ -50,14 +43,26 @@ class Reserve:
     async def set_aside(
         self, model: Model, dialogue: Dialogue, tools: Sequence[ToolSpec], task_id: str
     ) -> AsyncIterator[Need]:
-        """Set aside what the next request needs for as long as the block runs.
+        """Set aside what the next request needs for as long as the block runs, also of the workspace's budget.
 
         The caller adds what was really used inside the block. Raises `RunFault` (`BUDGET_EXCEEDED`).
         """
-        if not self.limited:
+        monthly = await self._month.limited(model, task_id)
+        if not self.limited and not monthly:
             yield Need()
             return
         read = counting.prompt_tokens(dialogue, tools)
+        async with self._own_share(model, read, task_id) as need:
+            if not monthly:
+                yield need
+                return
+            limit = dialogue.settings.get("max_tokens")
+            async with self._month.set_aside(model, need, task_id, limit):
+                yield need
+
+    @asynccontextmanager
+    async def _own_share(self, model: Model, read: int, task_id: str) -> AsyncIterator[Need]:
+        """Set aside what the next request needs of the job's own budget."""
         while True:
             alone = self._need(model, read)
             # Next to others, no request is assumed to use less than the average one.
@@ -81,6 +86,10 @@ class Reserve:
         self._read += tokens.input
         self._wrote += tokens.output
         self._replies += 1
+
+    def close(self) -> None:
+        """Give back what is set aside of the workspace's budget: the run is over."""
+        self._month.close()
 
     def check(self, task_id: str) -> None:
         """Raise `RunFault` (`BUDGET_EXCEEDED`) if the job has used more than its budget."""

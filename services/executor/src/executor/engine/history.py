@@ -34,6 +34,7 @@ from common.contracts.events import (
     ToolResult,
 )
 from common.contracts.ids import item_id
+from executor.domain.budgets.amounts import Amount, nano_of
 from executor.domain.log.events import (
     MISMATCH,
     CallKept,
@@ -121,6 +122,10 @@ class Spent:
         self.requests += usage.requests
         self.tokens += usage.input_tokens + usage.output_tokens
         self.cost_usd += usage.cost_usd or 0.0
+
+    @property
+    def amount(self) -> Amount:
+        return Amount(nano_of(self.cost_usd), self.tokens)
 
 
 @dataclass(slots=True)

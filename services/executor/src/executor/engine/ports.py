@@ -6,6 +6,8 @@ from typing import Any, Protocol
 from common.contracts.crew import ToolSnapshot
 from common.contracts.deltas import TextDelta
 from common.contracts.messages import MemoryRemembered
+from executor.domain.budgets.amounts import Amount
+from executor.domain.budgets.budget import Wanted, WorkspaceBudget
 from executor.models.model import Model
 from executor.models.own import Owner
 from executor.tools.call import Call
@@ -79,6 +81,51 @@ class NoDeltas:
         return False
 
     async def publish(self, workspace_id: str, delta: TextDelta) -> None:
+        pass
+
+
+class Purse(Protocol):
+    """What a run may spend of its workspace's budget of the month."""
+
+    async def budget(self) -> WorkspaceBudget | None:
+        """Return the budget as it was a second ago at most, None if there is none. Raises `Unavailable`."""
+
+    async def hold(self, wanted: Wanted) -> Amount | None:
+        """Set aside what a call needs, or wait until it can be; None if there is no budget.
+
+        Raises `BudgetRefused`, and `Unavailable`.
+        """
+
+    def spend(self, held: Amount | None, used: Amount, model: str = "") -> None:
+        """End a call for which `held` was set aside; the job has now used `used` in all."""
+
+    def close(self, used: Amount) -> None:
+        """Give back what is left: the run is over."""
+
+
+class Purses(Protocol):
+    """Where purses come from. `executor.domain.budgets.ledger` implements it."""
+
+    def open(self, workspace_id: str, job_id: str, attempt: int, used: Amount) -> Purse:
+        """Return the purse of a run that begins; its job has used `used` so far."""
+
+
+class NoPurses:
+    """Purses without any budget."""
+
+    def open(self, _w: str, _j: str, _a: int, _u: Amount) -> "NoPurses":
+        return self
+
+    async def budget(self) -> WorkspaceBudget | None:
+        return None
+
+    async def hold(self, _: Wanted) -> Amount | None:
+        return None
+
+    def spend(self, _h: Amount | None, _u: Amount, _m: str = "") -> None:
+        pass
+
+    def close(self, _: Amount) -> None:
         pass
 
 

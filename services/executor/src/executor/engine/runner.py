@@ -18,6 +18,8 @@ from executor.engine.ports import (
     ModelSource,
     NoDeltas,
     NoMemory,
+    NoPurses,
+    Purses,
     ToolSource,
 )
 from executor.engine.run import Run
@@ -43,6 +45,7 @@ class Engine:
         meters: Meters | None = None,
         most_items: int = MOST_ITEMS,
         deltas: DeltaSink | None = None,
+        purses: Purses | None = None,
     ) -> None:
         self._models = models
         self._toolbox = toolbox
@@ -52,6 +55,7 @@ class Engine:
         self._meters = meters or NoMeters()
         self._most_items = most_items
         self._deltas = deltas or NoDeltas()
+        self._purses = purses or NoPurses()
 
     async def run(self, job: Job, journal: Journal) -> None:
         """Run `job` from the first step that its history lacks; see `CrewRunner.run`."""
@@ -72,6 +76,7 @@ class Engine:
                 self._clock,
                 self._meters,
                 self._deltas,
+                self._purses,
                 tape,
             )
             await Run(shared, remembrance, self._most_items).to_end()
@@ -88,5 +93,6 @@ class Engine:
             if shared is not None:
                 shared.asking.close()
                 shared.live_text.close()
+                shared.reserve.close()
             remembrance.give_up()
         await trace.flush()

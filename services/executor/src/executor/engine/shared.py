@@ -30,7 +30,16 @@ from executor.engine.faults import RunFault
 from executor.engine.given_reader import READER, GivenReader
 from executor.engine.history import Progress
 from executor.engine.live_text import LiveText
-from executor.engine.ports import DeltaSink, ModelSource, NoDeltas, Tool, ToolSource
+from executor.engine.month import MonthShare
+from executor.engine.ports import (
+    DeltaSink,
+    ModelSource,
+    NoDeltas,
+    NoPurses,
+    Purses,
+    Tool,
+    ToolSource,
+)
 from executor.engine.tape import Tape
 from executor.engine.trace import Trace
 from executor.models.dialogue import Tokens
@@ -59,6 +68,7 @@ class Shared:
     clock: Callable[[], datetime]
     meters: Meters
     deltas: DeltaSink = field(default_factory=NoDeltas)
+    purses: Purses = field(default_factory=NoPurses)
     tape: Tape | None = None
     """What a replay is played from."""
     items: dict[str, Any] = field(default_factory=dict)
@@ -76,7 +86,9 @@ class Shared:
     _lost: dict[tuple[str, str, str], ModelUsage] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.reserve = Reserve(self.configuration.budget, self.progress.spent)
+        spent, job = self.progress.spent, self.job
+        purse = self.purses.open(job.workspace_id, job.job_id, job.attempt, spent.amount)
+        self.reserve = Reserve(self.configuration.budget, spent, MonthShare(purse, spent))
         self.fallbacks = Fallbacks(self.clock, self.warn)
         self.live_text = LiveText(self.job, self.deltas)
         self.blocks = PromptBlocks(self.job.attempt) if self.configuration.keep_prompts else None

@@ -1,7 +1,7 @@
 """A client of the crews service: snapshots of crews, their memory, credentials of tools."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -38,6 +38,15 @@ class CrewsOverHttp:
             return CrewSnapshot.model_validate(answer)
         except ValidationError as fault:
             raise _unreadable() from fault
+
+    async def unknown_prices(self, workspace_id: str, crew_id: str) -> Sequence[Mapping[str, str]]:
+        """Return a fault for each model of a crew whose price is not known. Raises `NotFound`."""
+        path = f"/internal/crews/{quote(crew_id, safe='')}/unpriced"
+        answer = await self._get(workspace_id, path)
+        found = answer.get("faults") if isinstance(answer, dict) else None
+        if not isinstance(found, list):
+            raise _unreadable()
+        return found
 
     async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
         path = f"/internal/crews/{quote(crew_id, safe='')}/memory/{quote(shelf, safe='')}"

@@ -16,7 +16,7 @@ from executor.domain.log.journal import CrewRunner
 from executor.domain.meters import Meters
 
 if TYPE_CHECKING:
-    from executor.engine.ports import DeltaSink, MemorySink
+    from executor.engine.ports import DeltaSink, MemorySink, Purses
     from executor.engine.runner import Engine
     from executor.models.catalogue import Models
     from executor.tools.built_in_tool import ToolSettings
@@ -49,6 +49,7 @@ class LateEngine:
         tracer: Tracer,
         meters: Meters,
         deltas: "DeltaSink | None" = None,
+        purses: "Purses | None" = None,
     ) -> None:
         self._settings = settings
         self._crews = crews
@@ -57,6 +58,7 @@ class LateEngine:
         self._tracer = tracer
         self._meters = meters
         self._deltas = deltas
+        self._purses = purses
         self._parts: tuple[Engine, Models, Toolbox] | None = None
         self._making = threading.Lock()
 
@@ -94,7 +96,6 @@ class LateEngine:
             return self._parts
 
     def _make(self) -> "tuple[Engine, Models, Toolbox]":
-        from executor.engine.runner import Engine
         from executor.models.catalogue import Models, ModelSettings
         from executor.models.patience import ModelPatience
         from executor.tools.toolbox import Toolbox
@@ -111,16 +112,21 @@ class LateEngine:
             self._meters,
         )
         toolbox = Toolbox(self._tool_settings(), self._crews)
-        engine = Engine(
+        return self._engine(models, toolbox), models, toolbox
+
+    def _engine(self, models: "Models", toolbox: "Toolbox") -> "Engine":
+        from executor.engine.runner import Engine
+
+        return Engine(
             models,
             toolbox,
             self._memory,
             tracer=self._tracer,
             meters=self._meters,
-            most_items=given.for_each_limit,
+            most_items=self._settings.for_each_limit,
             deltas=self._deltas,
+            purses=self._purses,
         )
-        return engine, models, toolbox
 
     def _tool_settings(self) -> "ToolSettings":
         from executor.tools.built_in_tool import ToolSettings

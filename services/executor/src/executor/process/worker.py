@@ -17,6 +17,8 @@ from executor.messaging.publishers import BusMemory
 
 log = get_logger(__name__)
 
+_AUDIT = 20.0
+"""Seconds between two looks at what dead workers have left of budgets."""
 _SHUT_DOWN, _CLOSING = 7.0, 1.0
 """Seconds for handing jobs back, and for each of two steps of closing. In all, a worker promises to stop
 within ten seconds plus the time for calls that must not be made twice."""
@@ -39,6 +41,7 @@ class WorkerProcess:
     close: Callable[[], Awaitable[None]]
     eager: bool
     drain_seconds: float = 0.0
+    audit: Callable[[], Awaitable[None]] | None = None
 
     async def run(self, stop: asyncio.Event) -> None:
         """Work until `stop` is set, then hand all jobs back and return.
@@ -70,6 +73,8 @@ class WorkerProcess:
             await asyncio.to_thread(self.warm_up)
         await wait_for_backend("mongo", self.prepare)
         await self.worker.start()
+        if self.audit is not None:
+            self.worker.rounds.every(_AUDIT, self.audit, "budgets")
         await wait_for_backend("bus", self.bus.start)
         await wait_for_backend("bus", self.consumers.start)
         self.worker.look_at_once()

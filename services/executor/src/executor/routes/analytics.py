@@ -6,24 +6,25 @@ from typing import Annotated
 from fastapi import APIRouter, Query
 
 from common.web.access import Viewer
-from executor.routes.bodies import PerformanceFigures, UsageFigures, crew_figures, usage_figures
+from executor.routes.bodies import PerformanceFigures, crew_figures
+from executor.routes.usage_bodies import UsageFigures, UsageQuery, usage_figures, usage_table
 from executor.routes.use_cases import Use
 
 router = APIRouter(tags=["Analytics"])
 
 
-@router.get("/analytics/usage", summary="Usage of a month")
+@router.get("/analytics/usage", summary="Usage of a month, or by job, crew, model and day")
 async def get_usage(
-    caller: Viewer,
-    use: Use,
-    period: Annotated[
-        str | None,
-        Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="A month; this one by default"),
-    ] = None,
+    asked: Annotated[UsageQuery, Query()], caller: Viewer, use: Use
 ) -> UsageFigures:
-    month = period or datetime.now(UTC).strftime("%Y-%m")
-    tally = await use.reading.usage(caller.workspace_id, month)
-    return usage_figures(month, tally)
+    today = datetime.now(UTC).date()
+    if not asked.table:
+        month = asked.period or today.strftime("%Y-%m")
+        return usage_figures(month, await use.usage.month(caller.workspace_id, month))
+    table = await use.usage.table(
+        caller.workspace_id, asked.span(today), asked.groups, limit=asked.limit, after=asked.after
+    )
+    return usage_table(table)
 
 
 @router.get("/analytics/performance", summary="Figures of each crew")

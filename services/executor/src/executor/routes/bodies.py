@@ -13,7 +13,7 @@ from common.web.models import AnswerModel, CursorPageQuery, NextPage, RequestMod
 from executor.domain.api.reading import TraceRow
 from executor.domain.api.replays import CrewChoice, ReplayWish
 from executor.domain.api.submission import Accepted
-from executor.domain.ending.tallies import CrewStats, Tally
+from executor.domain.ending.tallies import CrewStats
 from executor.domain.log.execution import Execution
 from executor.domain.log.journal import OnMiss, PlayMode
 from executor.domain.log.questions import Question
@@ -217,14 +217,6 @@ class ListTraces(RequestModel):
     limit: Annotated[int, Query(ge=1, le=500)] = 100
 
 
-class UsageFigures(AnswerModel):
-    period: str
-    executions: Annotated[int, Field(description="Runs that ended in the period")]
-    tokens_used: int
-    success_rate: Annotated[float, _SHARE]
-    avg_duration: Annotated[float, _SECONDS]
-
-
 class CrewFigures(AnswerModel):
     crew_id: str
     executions: int
@@ -299,17 +291,6 @@ def trace_entry(row: TraceRow) -> TraceEntry:
         seq=row.entry.seq,
         type=row.entry.type,
         task_id=row.task_id,
-    )
-
-
-def usage_figures(period: str, tally: Tally) -> UsageFigures:
-    """Return the figures of a period."""
-    return UsageFigures(
-        period=period,
-        executions=tally.executions,
-        tokens_used=tally.tokens,
-        success_rate=tally.success_rate,
-        avg_duration=tally.avg_duration,
     )
 
 

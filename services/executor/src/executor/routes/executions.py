@@ -8,7 +8,7 @@ from common.idempotency.header import IdempotencyKey, creating
 from common.logs import bind_job
 from common.telemetry import inject
 from common.web.access import Editor, Viewer
-from common.web.models import ErrorEnvelope
+from common.web.models import ErrorEnvelope, failures
 from executor.domain.api.reading import trace_row
 from executor.routes.bodies import (
     ExecutionAccepted,
@@ -38,7 +38,10 @@ _CONFLICT: dict[int | str, dict[str, Any]] = {
 
 
 @router.post(
-    "/executions", status_code=202, responses=creating(202), summary="Start crew execution"
+    "/executions",
+    status_code=202,
+    responses={**creating(202), **failures(402)},
+    summary="Start crew execution",
 )
 async def start_execution(
     body: StartExecution, caller: Editor, use: Use, key: IdempotencyKey

@@ -6,12 +6,14 @@ from typing import Annotated, Protocol
 from fastapi import Depends, Request
 
 from common.idempotency.keys import IdempotencyKeys
+from executor.domain.api.budgeting import Budgeting
 from executor.domain.api.calls import Calls
 from executor.domain.api.control import Control
 from executor.domain.api.forks.forking import Forking
 from executor.domain.api.inbox import Inbox
 from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
+from executor.domain.api.usage import UsageTables
 from executor.domain.files.files import WorkspaceFiles
 from executor.models.published import ModelListing
 from executor.models.trial import Trial
@@ -34,6 +36,8 @@ class ExecutorUseCases:
     inbox: Inbox
     calls: Calls
     files: WorkspaceFiles
+    budgeting: Budgeting
+    usage: UsageTables
     keys: IdempotencyKeys
     models: ModelAnswers
 

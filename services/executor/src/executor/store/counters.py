@@ -16,8 +16,18 @@ from common.bounded_dict import BoundedDict
 from common.storage.grouping import Grouped
 from common.storage.ports import Database, Document
 from common.times import utc_now
-from executor.domain.ending.tallies import CrewStats, Ending, Tally, tally
+from executor.domain.ending.tallies import (
+    CrewStats,
+    DayUse,
+    Ending,
+    ModelUse,
+    Tally,
+    tally,
+    use_of,
+)
+from executor.domain.log.projection import OTHER_MODELS
 from executor.store.reach import reaching
+from executor.store.usage import UsageArchive, counted_day, days_of, written_name
 
 _PRUNE_EVERY = 64
 _REMEMBERED = 10_000
@@ -25,6 +35,8 @@ _REMEMBERED = 10_000
 _CREWS = 20_000
 """Crews whose figures are summed up: twice as many as a workspace may have by default."""
 _KEPT = timedelta(seconds=30)
+_MODELS = 32
+"""Models whose use is told apart, by crew, day and process."""
 
 
 class MongoCounters:
@@ -33,6 +45,8 @@ class MongoCounters:
     def __init__(self, database: Database) -> None:
         self._counters = database["counters"]
         self._executions = database["executions"]
+        self._usage = UsageArchive(database)
+        self._models: BoundedDict[str, set[str]] = BoundedDict(_REMEMBERED)
         self._since_pruned: BoundedDict[str, int] = BoundedDict(_REMEMBERED)
         self._reading = Grouped(self._read)
 
@@ -55,12 +69,13 @@ class MongoCounters:
         self, key: str, workspace_id: str, crew_id: str, endings: Sequence[Ending]
     ) -> bool:
         job_ids = [ending.job_id for ending in endings]
+        changes = {**_increments(endings), **self._day_increments(key, endings)}
         entries = [{"job": job_id, "at": utc_now()} for job_id in job_ids]
         try:
             await self._counters.update_one(
                 {"_id": key, "counted.job": {"$nin": job_ids}},
                 {
-                    "$inc": _increments(endings),
+                    "$inc": changes,
                     "$push": {"counted": {"$each": entries}},
                     "$setOnInsert": {"workspace_id": workspace_id, "crew_id": crew_id},
                 },
@@ -70,8 +85,37 @@ class MongoCounters:
             return False
         return True
 
+    def _day_increments(self, key: str, endings: Sequence[Ending]) -> Document:
+        """Return the sums by day and model. Of the models of a day, only some are told apart."""
+        sums: dict[str, float] = defaultdict(int)
+        for ending in endings:
+            if not ending.day:
+                continue
+            day = counted_day(ending.day, utc_now())
+            known = self._models.get(f"{key}:{day}")
+            if known is None:
+                known = self._models[f"{key}:{day}"] = set()
+            for model, usage in ending.models.items():
+                name = model if model in known or len(known) < _MODELS else OTHER_MODELS
+                known.add(name)
+                for field, value in asdict(use_of(usage)).items():
+                    sums[f"days.{day}.models.{written_name(name)}.{field}"] += value
+                    sums[f"uses.{ending.month}.{field}"] += value
+            for field, value in asdict(tally([ending])).items():
+                sums[f"days.{day}.jobs.{field}"] += value
+        return {name: value for name, value in sums.items() if value}
+
+    async def days(self, workspace_id: str, since: str, until: str) -> list[DayUse]:
+        found = await self._usage.days(workspace_id, since, until)
+        query = {"workspace_id": workspace_id}
+        with reaching():
+            async for row in self._counters.find(query, {"crew_id": 1, "days": 1}).limit(_CREWS):
+                found.update(days_of(row["crew_id"], row.get("days", {}), since, until))
+        return list(found.values())
+
     async def _prune(self, key: str) -> None:
-        found = await self._counters.find_one({"_id": key}, {"counted": 1}) or {}
+        found = await self._counters.find_one({"_id": key}, {"counted": 1, "days": 1}) or {}
+        await self._usage.move(key, found.get("days", {}))
         before = utc_now() - _KEPT
         old = [entry["job"] for entry in found.get("counted", ()) if entry["at"] < before]
         cursor = self._executions.find({"_id": {"$in": old}}, {"open": 1})
@@ -124,11 +168,12 @@ def _increments(endings: Sequence[Ending]) -> Document:
 
 
 def _fields(*, recent: bool) -> Document:
-    fields: Document = {"crew_id": 1, "months": 1}
+    fields: Document = {"crew_id": 1, "months": 1, "uses": 1}
     return {**fields, "counted.job": 1} if recent else fields
 
 
 def _stats(document: Mapping[str, Any]) -> CrewStats:
     months = {month: Tally(**sums) for month, sums in document.get("months", {}).items()}
     recent = frozenset(entry["job"] for entry in document.get("counted", ()))
-    return CrewStats(document["crew_id"], months, recent)
+    uses = {month: ModelUse(**sums) for month, sums in document.get("uses", {}).items()}
+    return CrewStats(document["crew_id"], months, recent, uses)

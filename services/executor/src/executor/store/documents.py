@@ -135,12 +135,8 @@ def state_document(state: State) -> Document:
         "progress": state.progress,
         "current_task": _plain(state.current_task),
         "tasks": [_task(task) for task in state.tasks],
-        "usage": {
-            "requests": state.usage.requests,
-            "input_tokens": state.usage.input_tokens,
-            "output_tokens": state.usage.output_tokens,
-            "cost_usd": state.usage.cost_usd,
-        },
+        "usage": _usage(state.usage),
+        **({"models": _models(state)} if state.models else {}),
         "result": _pack(state.result),
         "error": None if state.error is None else json_bytes(state.error),
         "started_at": state.started_at,
@@ -151,6 +147,22 @@ def state_document(state: State) -> Document:
         **({"ends": list(state.ends)} if state.ends else {}),
         **({"artifacts": json_bytes(to_builtins(state.artifacts))} if state.artifacts else {}),
     }
+
+
+def _usage(usage: ModelUsage) -> Document:
+    return {
+        "requests": usage.requests,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "cost_usd": usage.cost_usd,
+    }
+
+
+def _models(state: State) -> list[Document]:
+    """Return what each model used; of the only one just the name: it used all."""
+    if len(state.models) == 1:
+        return [{"model": _plain(name)} for name in state.models]
+    return [{"model": _plain(name), **_usage(usage)} for name, usage in state.models.items()]
 
 
 def _state_changes(before: State, after: State) -> Document:
@@ -193,7 +205,7 @@ def _plain(text: str | None) -> str | None:
 
 
 def _state(document: Mapping[str, Any]) -> State:
-    last = document["last"]
+    last, usage = document["last"], ModelUsage(**document["usage"])
     return State(
         progress=document["progress"],
         current_task=document["current_task"],
@@ -201,7 +213,13 @@ def _state(document: Mapping[str, Any]) -> State:
             TaskState(task["task_id"], task["status"], _unpack(task["output"]), task.get("item_of"))
             for task in document["tasks"]
         ),
-        usage=ModelUsage(**document["usage"]),
+        usage=usage,
+        models={
+            one["model"]: ModelUsage(**{n: v for n, v in one.items() if n != "model"})
+            if len(one) > 1
+            else usage
+            for one in document.get("models", ())
+        },
         result=_unpack(document["result"]),
         error=_unpack(document["error"]),
         started_at=document["started_at"],

@@ -6,7 +6,7 @@ from common.storage.migrations import MigrationStep, Schema
 from common.storage.mongo import ensure_index
 from common.storage.ports import Database
 from executor.domain.log.questions import question_of
-from executor.store import documents, files, questions, receipts
+from executor.store import budgets, documents, files, questions, receipts, usage
 from executor.store.executions import MongoExecutions
 
 
@@ -35,6 +35,8 @@ async def indexes(database: Database) -> None:
     await questions.indexes(database)
     await files.indexes(database)
     await blobs.indexes(database)
+    await budgets.indexes(database)
+    await usage.indexes(database)
 
 
 async def _one_index_for_lists(database: Database) -> None:
@@ -95,5 +97,7 @@ SCHEMA = Schema(
         MigrationStep("open questions in a collection of their own", _rows_of_questions),
         MigrationStep("no marks of executions any more", _no_marks),
         MigrationStep("files of workspaces"),
+        MigrationStep("the index of budgets with leases"),
+        MigrationStep("the index of usage by month"),
     ),
 )

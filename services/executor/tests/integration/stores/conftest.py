@@ -7,11 +7,13 @@ import pytest
 from common.contracts.events import ToolCall
 from common.ids import new_id
 from common.times import utc_now
+from devkit.stores.budgets import MemoryBudgets
 from devkit.stores.executions import MemoryCounters, MemoryExecutions, MemoryLeases
 from executor.domain.log import moves
 from executor.domain.log.events import CallKept, EventDraft
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import number
+from executor.store.budgets import MongoBudgets
 from executor.store.counters import MongoCounters
 from executor.store.executions import MongoExecutions
 from executor.store.lists import MongoExecutionLists
@@ -41,6 +43,11 @@ def lists(database, executions):
 @pytest.fixture
 def counters(database):
     return MemoryCounters() if database is None else MongoCounters(database)
+
+
+@pytest.fixture
+def budgets(database):
+    return MemoryBudgets() if database is None else MongoBudgets(database)
 
 
 @pytest.fixture

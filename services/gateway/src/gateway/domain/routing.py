@@ -31,6 +31,8 @@ _OPEN = _EITHER | {
     "/auth/refresh",
     "/auth/register",
 }
+_BUDGET = "/workspace/budget"
+"""Of the workspace's paths, the one that the executor answers: it keeps to the budget."""
 _JWKS = "/.well-known/jwks.json"
 _LONGEST = 2_048
 
@@ -106,6 +108,8 @@ def route(method: str, path: str) -> Target | None:
         return Target("events", inner, streamed=True)
     if inner.startswith(_KEPT_BY_CREWS):
         service = "crews"
+    if inner == _BUDGET:
+        service = "executor"
     if inner == FILES and method == "POST":
         return Target(service, inner, upload=True)
     return Target(service, inner, open=inner in _OPEN, token_checked=inner in _EITHER)

@@ -52,6 +52,13 @@ class ExecutionLists(Protocol):
         """Return the status and last `seq` of each job that exists."""
 
 
+class PricedCrews(Protocol):
+    """The service that knows what models cost."""
+
+    async def unknown_prices(self, workspace_id: str, crew_id: str) -> Sequence[Mapping[str, str]]:
+        """Return a fault for each model of a crew whose price is not known. Raises `NotFound`."""
+
+
 class BrokerQueues(Protocol):
     """The broker's queues."""
 

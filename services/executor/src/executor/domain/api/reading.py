@@ -18,7 +18,7 @@ from executor.domain.api import answering
 from executor.domain.api.control import job_of_workspace
 from executor.domain.api.ports import ExecutionLists, OpenJobs
 from executor.domain.ending.ports import Counters
-from executor.domain.ending.tallies import CrewStats, Tally, sum_tallies
+from executor.domain.ending.tallies import CrewStats, sum_tallies
 from executor.domain.log.events import LogEntry
 from executor.domain.log.execution import Execution
 from executor.domain.log.ports import Executions
@@ -143,11 +143,6 @@ class Reading:
     async def heads(self, job_ids: Sequence[str]) -> Mapping[str, tuple[str, int]]:
         """Return the status and last `seq` of each job that exists, in any workspace."""
         return await self._lists.heads(job_ids)
-
-    async def usage(self, workspace_id: str, period: str) -> Tally:
-        """Return the totals of the runs that ended in the month `period` (`YYYY-MM`)."""
-        stats = await self._counters.of_workspace(workspace_id)
-        return sum_tallies(crew.months.get(period, Tally()) for crew in stats)
 
     async def performance(self, workspace_id: str) -> list[CrewStats]:
         """Return each crew's figures, the busiest first."""

@@ -14,6 +14,7 @@ from common.idempotency.once import KeyTaken, Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.process.turns import let_messages_leave
 from common.times import utc_now
+from executor.domain.api.budgeting import Budgeting
 from executor.domain.api.estimates import Estimates
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.replays import Recordings, ReplayWish
@@ -48,7 +49,9 @@ class Submission:
         quotas: Quotas,
         files: GivenFiles,
         most_items: int = MOST_ITEMS,
+        budgeting: Budgeting | None = None,
     ) -> None:
+        self._budgeting = budgeting
         self._executions = executions
         self._crews = crews
         self._estimates = Estimates(counters)
@@ -73,7 +76,7 @@ class Submission:
         """Store a job of the crew, or of one of its versions, under `job_id` if given, and wake a worker.
 
         Without `inputs`, a `replay` has those of its recorded job. Raises as `runnable_crew`, `GivenFiles.resolve`,
-        `Recordings.crew_and_inputs`, `Quotas.check` and `at_most_once` do.
+        `Recordings.crew_and_inputs`, `Quotas.check`, `Budgeting.check` and `at_most_once` do.
         """
         check_storable(inputs or {})
 
@@ -82,7 +85,7 @@ class Submission:
                 self._crew(workspace_id, crew_id, inputs, version, replay),
                 self._estimates.of(workspace_id, crew_id),
             )
-            await self._quotas.check(workspace_id)
+            await self._check_room(workspace_id, crew_id)
             job = _new_job(
                 snapshot,
                 wanted,
@@ -96,6 +99,11 @@ class Submission:
             return await self._store(Accepted(job, seconds), once)
 
         return await at_most_once(once, self._executions, make)
+
+    async def _check_room(self, workspace_id: str, crew_id: str) -> None:
+        await self._quotas.check(workspace_id)
+        if self._budgeting is not None:
+            await self._budgeting.check(workspace_id, crew_id)
 
     async def _crew(
         self,

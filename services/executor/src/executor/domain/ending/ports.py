@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Protocol
 
-from executor.domain.ending.tallies import CrewStats, Ending
+from executor.domain.ending.tallies import CrewStats, DayUse, Ending
 
 
 class Counters(Protocol):
@@ -19,6 +19,9 @@ class Counters(Protocol):
 
     async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
         """Return the counters of all crews that have run, with `recent` as in `of_crew`."""
+
+    async def days(self, workspace_id: str, since: str, until: str) -> list[DayUse]:
+        """Return what jobs used that ended on days from `since` to `until` (`YYYY-MM-DD`), by crew and day."""
 
     async def stored_size(self, workspace_id: str) -> int:
         """Return roughly how many bytes the counted jobs of a workspace take."""

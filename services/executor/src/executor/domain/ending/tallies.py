@@ -3,19 +3,22 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from common.contracts.events import ExecutionStatus
+from common.contracts.events import ExecutionStatus, ModelUsage
+from executor.domain.budgets.amounts import amount_of
 from executor.domain.log.execution import Execution
 from executor.domain.log.records import json_bytes
 
+UNKNOWN_MODEL = "unknown"
+"""Stands for the models of jobs that ended before that was counted."""
 DEFAULT_ESTIMATE = 300
 """Estimated seconds of a run whose crew has never completed one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Ending:
-    """One ended job, as counted. `month` is `YYYY-MM` of its end, in UTC.
+    """One ended job, as counted. `month` is `YYYY-MM` of its end, in UTC; `day` is `YYYY-MM-DD`.
 
-    `stored` is roughly how many bytes it takes in the store.
+    `stored` is roughly how many bytes it takes in the store, `models` what it used by the model.
     """
 
     job_id: str
@@ -24,6 +27,8 @@ class Ending:
     tokens: int
     seconds: float
     stored: int = 0
+    day: str = ""
+    models: Mapping[str, ModelUsage] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +76,40 @@ class Tally:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelUse:
+    """What requests to models used, summed up. `nano` is in billionths of a US dollar."""
+
+    requests: int = 0
+    input: int = 0
+    output: int = 0
+    nano: int = 0
+
+    def plus(self, other: "ModelUse") -> "ModelUse":
+        return ModelUse(
+            self.requests + other.requests,
+            self.input + other.input,
+            self.output + other.output,
+            self.nano + other.nano,
+        )
+
+
+def use_of(usage: ModelUsage) -> ModelUse:
+    """Return `usage` as it is summed up. A cost that is not known counts as none."""
+    nano = amount_of(usage).nano
+    return ModelUse(usage.requests, usage.input_tokens, usage.output_tokens, nano)
+
+
+@dataclass(frozen=True, slots=True)
+class DayUse:
+    """What a crew's jobs that ended on one day have used, by the model."""
+
+    crew_id: str
+    day: str
+    tally: Tally
+    models: Mapping[str, ModelUse]
+
+
+@dataclass(frozen=True, slots=True)
 class CrewStats:
     """One crew's tallies by month.
 
@@ -80,6 +119,8 @@ class CrewStats:
     crew_id: str
     months: Mapping[str, Tally] = field(default_factory=dict)
     recent: frozenset[str] = frozenset()
+    uses: Mapping[str, ModelUse] = field(default_factory=dict)
+    """What its jobs used, by month."""
 
     @property
     def total(self) -> Tally:
@@ -122,6 +163,8 @@ def ending_of(job: Execution) -> Ending:
         state.usage.input_tokens + state.usage.output_tokens,
         max(seconds, 0.001) if state.started_at else 0.0,
         stored_bytes(job),
+        ended.strftime("%Y-%m-%d"),
+        job.state.models or ({UNKNOWN_MODEL: state.usage} if state.usage.requests else {}),
     )
 
 

@@ -1,7 +1,7 @@
 """The state of a job: a fold over its events and nothing else."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,10 @@ _CLAIMS = {EventType.EXECUTION_START, EventType.EXECUTION_RESUMED, EventType.EXE
 _NOTHING_USED = ModelUsage(requests=0)
 MOST_ARTIFACTS = 100
 """How many artifacts a job shows by itself; a list of its own has all."""
+OTHER_MODELS = "other"
+"""Stands for the models of a job that has used too many to tell them apart."""
+_MODELS, _NAME = 20, 200
+"""Models of a job whose use is told apart, and the characters of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +74,15 @@ class State:
 
     `questions` are those that people were asked, oldest first. `unread` says that one was answered and
     no run has begun since: the job then does not wait, whatever else it asks. `ends` are the tasks whose outputs
-    no other has read; empty if it is only the last one. `artifacts` are the first files that its calls have made.
+    no other has read; empty if it is only the last one. `artifacts` are the first files that its calls have made,
+    `models` is `usage` by the model.
     """
 
     progress: int = 0
     current_task: str | None = None
     tasks: tuple[TaskState, ...] = ()
     usage: ModelUsage = _NOTHING_USED
+    models: Mapping[str, ModelUsage] = field(default_factory=dict)
     result: Any = None
     error: Mapping[str, str] | None = None
     started_at: datetime | None = None
@@ -148,7 +154,7 @@ def _apply(state: State, entry: LogEntry) -> State:  # noqa: C901 - a case for e
         case TaskStart() as start:
             state = _apply_task_start(state, start)
         case LlmCall(usage=ModelUsage() as usage, recorded=recorded) if recorded is not True:
-            state = replace(state, usage=state.usage.plus(usage))
+            state = _apply_usage(state, entry.body.action, usage)
         case ProgressUpdate() as update:
             state = _apply_progress(state, update)
         case TaskComplete(task_id=task_id, result=result):
@@ -178,6 +184,15 @@ def _apply_progress(state: State, update: ProgressUpdate) -> State:
     progress = min(100, max(state.progress, update.progress))
     current = state.current_task if update.current_task is UNSET else update.current_task
     return replace(state, progress=progress, current_task=current)
+
+
+def _apply_usage(state: State, model: str, usage: ModelUsage) -> State:
+    total, models = state.usage.plus(usage), state.models
+    name = model[:_NAME] if model in models or len(models) < _MODELS else OTHER_MODELS
+    if not models or [*models] == [name]:  # nearly every job: the sum is that of its one model
+        return replace(state, usage=total, models={name: total})
+    known = models.get(name, _NOTHING_USED)
+    return replace(state, usage=total, models={**models, name: known.plus(usage)})
 
 
 def _apply_task_start(state: State, start: TaskStart) -> State:

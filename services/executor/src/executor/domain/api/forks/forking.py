@@ -12,6 +12,7 @@ from common.idempotency.once import KeyTaken, Once, at_most_once
 from common.ids import new_id
 from common.process.turns import let_messages_leave
 from common.times import utc_now
+from executor.domain.api.budgeting import Budgeting
 from executor.domain.api.control import job_of_workspace
 from executor.domain.api.estimates import Estimates
 from executor.domain.api.forks.copying import Copier
@@ -66,7 +67,9 @@ class Forking:
         quotas: Quotas,
         files: GivenFiles,
         most_items: int = MOST_ITEMS,
+        budgeting: Budgeting | None = None,
     ) -> None:
+        self._budgeting = budgeting
         self._executions = executions
         self._crews = crews
         self._estimates = Estimates(counters)
@@ -88,8 +91,8 @@ class Forking:
         """Store a job that begins as a copy of another, and wake a worker for it.
 
         Raises `NotFound` for a job of another workspace, `InvalidRequest` for a wish that cannot be met,
-        `Conflict` for a job that has not begun or whose log is too long, `Unavailable`, as `Quotas.check`, and
-        as `at_most_once`.
+        `Conflict` for a job that has not begun or whose log is too long, `Unavailable`, as `Quotas.check` and
+        `Budgeting.check`, and as `at_most_once`.
         """
         check_storable(wish.inputs)
 
@@ -100,6 +103,8 @@ class Forking:
             prepared = await self._prepare(head.job_id, wanted, head.seq)
             seconds = await self._estimates.of(workspace_id, head.crew_id)
             await self._quotas.check(workspace_id)
+            if self._budgeting is not None:
+                await self._budgeting.check(workspace_id, head.crew_id)
             blank = _blank(prepared, requested_by, traceparent)
             accepted = Accepted(blank, seconds)
             if once is None:

@@ -1,0 +1,98 @@
+"""What crews used on past days: sums that have left the counters, a document per crew and month.
+
+The counters' document of a crew has the sums of its newest days, so that a job is counted in one write. Days that
+nothing can change any more move here, so that the document stays small. A day that is in both, because a
+process died in between, is the same in both.
+"""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from common.storage.mongo import ensure_index
+from common.storage.ports import Database, Document
+from common.times import utc_now
+from executor.domain.ending.tallies import DayUse, ModelUse, Tally
+from executor.store.reach import reaching
+
+_LATEST = timedelta(days=30)
+"""A job that ended longer ago than this is counted on the day on which it is counted."""
+_STAY = timedelta(days=35)
+"""Age from which a day moves; later than `_LATEST`, so that nothing is added to it any more."""
+_ROWS = 50_000
+"""Documents that are read at most."""
+_ESCAPES = str.maketrans({"%": "%25", ".": "%2E", "$": "%24", "\x00": "%00"})
+
+Days = dict[tuple[str, str], DayUse]
+
+
+class UsageArchive:
+    """The collection `usage`."""
+
+    def __init__(self, database: Database) -> None:
+        self._usage = database["usage"]
+        self._counters = database["counters"]
+
+    async def move(self, key: str, days: Mapping[str, Any]) -> None:
+        """Move the old ones of a crew's `days` here; `key` is that of its counters."""
+        before = (utc_now() - _STAY).strftime("%Y-%m-%d")
+        old = sorted(day for day in days if day < before)
+        workspace_id, _, crew_id = key.partition(":")
+        for day in old:
+            month = day[:7]
+            head = {"workspace_id": workspace_id, "crew_id": crew_id, "month": month}
+            with reaching():
+                await self._usage.update_one(
+                    {"_id": f"{key}:{month}"},
+                    {"$set": {f"days.{day}": days[day], **head}},
+                    upsert=True,
+                )
+        if old:
+            with reaching():
+                gone: Document = {f"days.{day}": 1 for day in old}
+                await self._counters.update_one({"_id": key}, {"$unset": gone})
+
+    async def days(self, workspace_id: str, since: str, until: str) -> Days:
+        """Return what is here of the days from `since` to `until`."""
+        query = {"workspace_id": workspace_id, "month": {"$gte": since[:7], "$lte": until[:7]}}
+        found: Days = {}
+        with reaching():
+            async for row in self._usage.find(query, {"crew_id": 1, "days": 1}).limit(_ROWS):
+                found.update(days_of(row["crew_id"], row["days"], since, until))
+        return found
+
+
+async def indexes(database: Database) -> None:
+    """Make the index by which a workspace's months are found."""
+    await ensure_index(database["usage"], [("workspace_id", 1), ("month", 1)], name="months")
+
+
+def counted_day(day: str, now: datetime) -> str:
+    """Return the day on which a job is counted that ended on `day`."""
+    oldest = (now.astimezone(UTC) - _LATEST).strftime("%Y-%m-%d")
+    return day if day >= oldest else now.strftime("%Y-%m-%d")
+
+
+def days_of(crew_id: str, days: Mapping[str, Any], since: str, until: str) -> Days:
+    """Return the stored days of a crew from `since` to `until`."""
+    return {
+        (crew_id, day): DayUse(
+            crew_id,
+            day,
+            Tally(**sums.get("jobs", {})),
+            {_name(key): ModelUse(**use) for key, use in sums.get("models", {}).items()},
+        )
+        for day, sums in days.items()
+        if since <= day <= until
+    }
+
+
+def written_name(model: str) -> str:
+    """Return a model's name as a field can have it."""
+    return model.encode("utf-8", "replace").decode().translate(_ESCAPES) or "%"
+
+
+def _name(written: str) -> str:
+    for sign, escape in (("\x00", "%00"), ("$", "%24"), (".", "%2E"), ("%", "%25")):
+        written = written.replace(escape, sign)
+    return written
