@@ -41,14 +41,16 @@ _RESPONSES: dict[int | str, dict[str, Any]] = {
 }
 
 
-class YAMLResponse(Response):
-    """A crew as a file."""
-
-    media_type = YAML
+_FILE: dict[int | str, dict[str, Any]] = {
+    200: {"description": "The file", "content": {YAML: {"schema": {"type": "object"}}}}
+}
 
 
 @router.get(
-    "/crews/{crew_id}/export", response_class=YAMLResponse, summary="Get a crew as a YAML file"
+    "/crews/{crew_id}/export",
+    response_class=Response,  # not one of YAML, which errors would be documented as, too
+    responses=_FILE,
+    summary="Get a crew as a YAML file",
 )
 async def export_crew(
     crew_id: str,
@@ -63,7 +65,8 @@ async def export_crew(
     told = crew if version is None else await use.version_catalog.version_of(crew, version)
     text = await asyncio.to_thread(crew_file, told)
     named = {"Content-Disposition": f'attachment; filename="{crew_id}.yaml"'}
-    return YAMLResponse(text, headers={"ETag": crew_tag(told), **named})
+    headers = {"ETag": crew_tag(told), **named}
+    return Response(text, media_type=YAML, headers=headers)
 
 
 @router.post(

@@ -1,6 +1,6 @@
 """The routes below /crews/{crew_id}/versions."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Response
 from fastapi.responses import JSONResponse
@@ -23,10 +23,15 @@ router = APIRouter(tags=["Crews"])
 Number = Annotated[int, Path(ge=1, le=2**53, description="A version of the crew", examples=[2])]
 
 
-class JSONPatch(JSONResponse):
-    """A JSON Patch document (RFC 6902, section 3)."""
-
-    media_type = "application/json-patch+json"
+_PATCH = "application/json-patch+json"  # RFC 6902, section 6
+_PATCHES: dict[int | str, dict[str, Any]] = {
+    200: {
+        "description": "What makes the other version of the one",
+        "content": {
+            _PATCH: {"schema": {"type": "array", "items": PatchOperation.model_json_schema()}}
+        },
+    }
+}
 
 
 @router.get("/crews/{crew_id}/versions", summary="List a crew's versions, newest first")
@@ -56,8 +61,8 @@ async def get_version(crew_id: str, version: Number, caller: Viewer, use: Use) -
 @router.get(
     "/crews/{crew_id}/versions/{version}/diff/{other}",
     summary="Compare two versions of a crew",
-    response_model=list[PatchOperation],
-    response_class=JSONPatch,
+    response_class=Response,  # not one of patches, which errors would be documented as, too
+    responses=_PATCHES,
 )
 async def compare_versions(
     crew_id: str, version: Number, other: Number, caller: Viewer, use: Use
@@ -66,7 +71,8 @@ async def compare_versions(
 
     Agents and tasks are compared by their ids.
     """
-    return JSONPatch(await use.version_catalog.diff(caller.workspace_id, crew_id, version, other))
+    patch = await use.version_catalog.diff(caller.workspace_id, crew_id, version, other)
+    return JSONResponse(patch, media_type=_PATCH)
 
 
 @router.post(
