@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 from auth_testkit.client import Client, Start
 from auth_testkit.world import SANDBOX_TOKEN, SERVICE_SECRET, World
+from pwdlib import PasswordHash
+from pwdlib.hashers.argon2 import Argon2Hasher
 
 from auth.config import Settings
 from auth.wiring import build_app
@@ -34,8 +36,19 @@ def roles() -> dict[str, Role]:
 
 
 @pytest.fixture
+def _light_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hash passwords in a fraction of the time that each takes in earnest; `test_passwords.py` does not."""
+    light = PasswordHash((Argon2Hasher(time_cost=1, memory_cost=8, parallelism=1),))
+    monkeypatch.setattr("auth.store.passwords.PasswordHash.recommended", lambda: light)
+
+
+@pytest.fixture
 def start(
-    store_settings: MongoSettings, backends: Backends, redis_url: str, amqp_url: str
+    store_settings: MongoSettings,
+    backends: Backends,
+    redis_url: str,
+    amqp_url: str,
+    _light_hashes: None,
 ) -> Start:
     """`async with start(registration=False) as client:` serves auth over real backends."""
 
@@ -45,6 +58,7 @@ def start(
             **{
                 "mongo_url": store_settings.mongo_url,
                 "mongo_database_prefix": store_settings.mongo_database_prefix,
+                "mongo_timeout_ms": store_settings.mongo_timeout_ms,
                 "redis_url": redis_url,
                 "amqp_url": amqp_url,
                 "service_secret": SERVICE_SECRET,

@@ -33,6 +33,7 @@ def settings(store_settings: MongoSettings) -> Settings:
     return Settings(
         mongo_url=store_settings.mongo_url,
         mongo_database_prefix=store_settings.mongo_database_prefix,
+        mongo_timeout_ms=store_settings.mongo_timeout_ms,
         amqp_url="memory://",
         service_secret="a secret of the tests",
         secret_key="another secret of the tests",

@@ -42,6 +42,7 @@ def settings(store_settings: MongoSettings, peers: Any) -> Settings:
     return Settings(
         mongo_url=store_settings.mongo_url,
         mongo_database_prefix=store_settings.mongo_database_prefix,
+        mongo_timeout_ms=store_settings.mongo_timeout_ms,
         amqp_url="memory://",
         auth_url=peers.url,
         crews_url=peers.url,

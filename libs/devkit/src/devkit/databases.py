@@ -25,6 +25,8 @@ from kasal_platform.local import finding
 STORES = ("mongo", "sqlite")
 """The kinds of databases: a server that speaks MongoDB's protocol, and the files of the embedded form."""
 _MEMORY = "memory"
+_PATIENCE = 60_000
+"""Milliseconds: no database is taken for away because the machine is slow."""
 _WHOLE_SERVICES = {"client", "executor_app", "service"}
 """Fixtures of a service behind its HTTP routes. What it needs of a database is what the suites of its stores try."""
 _OF_MONGO = {"commands", "mongo_server"}
@@ -119,10 +121,11 @@ def store_settings(
 ) -> MongoSettings:
     """Settings with databases of this test's own."""
     if store_kind != "mongo":
-        return MongoSettings(mongo_url=f"sqlite://{tmp_path}/databases")
+        return MongoSettings(mongo_url=f"sqlite://{tmp_path}/databases", mongo_timeout_ms=_PATIENCE)
     return MongoSettings(
         mongo_url=request.getfixturevalue("mongo_url"),
         mongo_database_prefix=request.getfixturevalue("mongo_prefix"),
+        mongo_timeout_ms=_PATIENCE,
     )
 
 

@@ -25,6 +25,7 @@ from devkit.required import require
 from devkit.serving import Served, serve
 from devkit.work import Work
 from kasal_platform.embedded.backends import InProcessBackends
+from kasal_platform.embedded.sqlite import client as sqlite_client
 from kasal_platform.local import finding
 
 
@@ -101,7 +102,8 @@ def amqp_server(backends_folder: Path) -> Iterator[str]:
 
 @pytest.fixture(autouse=True)
 def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Take neither Redis nor the broker for away because the machine is slow."""
+    """Take no backend for away because the machine is slow."""
+    monkeypatch.setattr(sqlite_client, "PATIENCE", 60.0)
     monkeypatch.setattr(common.backends, "REDIS_ANSWERS_WITHIN", 60.0)
     monkeypatch.setattr(common.storage.mongo, "_CLOSING", 60.0)
     for module in (rabbitmq, rabbitmq_link, rabbitmq_queues):

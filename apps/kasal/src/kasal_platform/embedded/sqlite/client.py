@@ -26,6 +26,10 @@ def _ignore(_operation: str, _kind: str) -> None:
     pass
 
 
+PATIENCE = 5.0
+"""Seconds that a caller waits for the embedded database, unless it says otherwise."""
+
+
 class Files:
     """The open files of a folder: one a database, shared by all clients in the process."""
 
@@ -127,14 +131,14 @@ class SqliteDatabase:
 
 
 class SqliteClient:
-    """The databases of a folder, as PyMongo's asynchronous client has them. `patience` is in seconds."""
+    """The databases of a folder, as PyMongo's asynchronous client has them. `patience` is in seconds (`PATIENCE`)."""
 
     def __init__(
-        self, files: Files | Path, *, patience: float = 5.0, failed: Failed = _ignore
+        self, files: Files | Path, *, patience: float | None = None, failed: Failed = _ignore
     ) -> None:
         self._owns = isinstance(files, Path)
         self.files = Files(files) if isinstance(files, Path) else files
-        self._patience = patience
+        self._patience = PATIENCE if patience is None else patience
         self._failed = failed
 
     def get_database(self, name: str) -> SqliteDatabase:
