@@ -90,7 +90,8 @@ async def test_the_examples_of_a_page_run_and_answer_what_it_says(
 
 def test_the_guide_lists_all_its_pages() -> None:
     listed = re.findall(r"^- \[.*?\]\((.*?)\)", (_GUIDE / "README.md").read_text(), re.MULTILINE)
-    assert sorted(listed) == pages()
+    there = [page.values[0] if hasattr(page, "values") else page for page in pages()]
+    assert sorted(listed) == there
     assert os.sep not in "".join(listed)
 
 
