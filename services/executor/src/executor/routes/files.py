@@ -40,9 +40,7 @@ artifacts = APIRouter(tags=["Executions"])
 
 FilePath = Annotated[str, Path(description="A file")]
 JobPath = Annotated[str, Path(description="A job")]
-_BYTES: dict[str, Any] = {
-    "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}
-}
+_BYTES: dict[str, Any] = {"content": {"*/*": {"schema": {"type": "string", "format": "binary"}}}}
 _CONTENT: dict[int | str, dict[str, Any]] = {
     200: {"description": "The file's bytes, with its media type", **_BYTES},
     206: {"description": "The part that `Range` asks for", **_BYTES},
