@@ -10,6 +10,8 @@ CREATORS = {
     "create_agent": ("id", "agent_id"),
     "create_task": ("id", "task_id"),
     "start_execution": ("job_id", "job_id"),
+    "fork_execution": ("job_id", "job_id"),
+    "import_crew": ("id", "crew_id"),
     "register_tool": ("tool_id", "tool_id"),
     "upload_file": ("file_id", "file_id"),
     "register_server": ("server_id", "server_id"),
@@ -38,12 +40,13 @@ def add_links(operations: Iterable[Json]) -> None:
         }
         for other, body in _BODIES.get(parameter, {}).items():
             links[other] = {"operationId": other, "requestBody": body}
-        created = next(one for code, one in by_id[name]["responses"].items() if code[0] == "2")
+        answers = by_id[name]["responses"]
+        created = answers[next(code for code in ("201", "202", "200") if code in answers)]
         created["links"] = dict(sorted(links.items()))
 
 
 def _takes(operation: Json, parameter: str) -> bool:
-    return any(
-        one.get("name") == parameter and one.get("in") in {"path", "query"}
-        for one in operation.get("parameters", ())
-    )
+    """Say whether an operation takes the id, and no other that the answer does not have."""
+    given = [(one.get("name"), one.get("in")) for one in operation.get("parameters", ())]
+    named = [place for name, place in given if name == parameter and place in {"path", "query"}]
+    return bool(named) and not any(place == "path" and name != parameter for name, place in given)

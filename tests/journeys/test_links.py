@@ -10,6 +10,8 @@ pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.alike_in_ev
 
 # What a link's route may answer besides success: the thing is there, and not in the right state for it.
 KNOWN_BUT_NOT_NOW = {400, 409}
+# Where the example names a server elsewhere.
+BODIES = {"register_server": {"name": "clock", "transport": "stdio", "command": "mcp-server-time"}}
 ORDER = ("get", "put", "post", "delete")
 
 
@@ -34,17 +36,24 @@ class Links:
 
     async def follow(self, maker: str) -> dict[str, int]:
         """Send `maker`'s example, then all that its answer links to; return the statuses."""
-        method, path, operation = self._routes[maker]
-        made = await self._user.call(method.upper(), path, self._example(maker))
-        answer = self._user.answer
-        assert answer is not None
-        links = operation["responses"][str(answer.status)]["links"]
-        if maker == "start_execution":
+        made, status = await self._make(maker)
+        links = self._routes[maker][2]["responses"][str(status)]["links"]
+        if maker in {"start_execution", "fork_execution"}:
             await self._user.finished(made["job_id"])
         found = {}
         for link in sorted(links.values(), key=self._order):
             found[link["operationId"]] = await self._status(link, made)
         return found
+
+    async def _make(self, maker: str) -> tuple[dict[str, Any], int]:
+        if maker == "upload_file":  # its body is no JSON
+            return await self._user.upload("notes.txt", b"Say hello"), 201
+        method, path, _ = self._routes[maker]
+        body = BODIES.get(maker) or self._example(maker)
+        made = await self._user.call(method.upper(), path.format(**self._ids), body)
+        assert self._user.answer is not None
+        assert self._user.answer.status < 300, (maker, made)
+        return made, self._user.answer.status
 
     def _order(self, link: dict[str, Any]) -> tuple[int, bool]:
         method, path, _ = self._routes[link["operationId"]]
@@ -74,7 +83,15 @@ async def test_every_link_leads_to_what_was_made(user: User) -> None:
     agents = await user.call("GET", f"/agents?crew_id={crew_id}", expect=200)
     async with user.http.get(user.platform.root + "/openapi.json") as response:
         document = await response.json()
-    ids = {"crew_id": crew_id, "agent_id": agents["agents"][0]["id"]}
+    tasks = await user.call("GET", f"/tasks?crew_id={crew_id}", expect=200)
+    job_id = await user.start(crew_id, topic="tea", deadline="noon")
+    await user.finished(job_id)
+    ids = {
+        "crew_id": crew_id,
+        "agent_id": agents["agents"][0]["id"],
+        "job_id": job_id,
+        "from_task": tasks["tasks"][0]["id"],
+    }
     links = Links(user, document, ids)
     makers = list(links.makers())
     assert {"create_crew", "create_agent", "create_task", "start_execution"} <= set(makers)
