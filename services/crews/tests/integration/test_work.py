@@ -38,7 +38,11 @@ ASKED = [
     ("/tasks", {"crew_id": "{rare}", "status": "failed"}),
     ("/tasks", {"agent_id": "{rare_agent}"}),
     ("/tools", {}),
+    ("/tools/mcp", {}),
+    ("/crews/{crew_id}/versions", {}),
 ]
+_SHORT = {"/tools", "/tools/mcp", "/crews/{crew_id}/versions"}
+"""Lists that are bounded whatever else a workspace has."""
 _PAGING = {"page", "page_size", "limit", "after"}
 
 
@@ -106,7 +110,7 @@ async def test_no_list_reads_more_the_more_there_is(
         reads = {}
         for size in SIZES:
             query = {name: value.format(**known[size]) for name, value in asked.items()}
-            if "page" not in query and path != "/tools":
+            if "page" not in query and path not in _SHORT:
                 places = [{}, {"after": _half_way(path, f"ws_{size}", size, query)}]
             else:
                 places = [{}]
@@ -114,7 +118,8 @@ async def test_no_list_reads_more_the_more_there_is(
             for place in places:
                 text = "&".join(f"{name}={value}" for name, value in {**query, **place}.items())
                 read_by = work.read_by()
-                await caller.call("GET", f"{path}?{text}", expect=200)
+                address = path.format(crew_id=known[size]["rare"])
+                await caller.call("GET", f"{address}?{text}", expect=200)
                 reads[size, bool(place)] = read_by()
         for (size, further), read in reads.items():
             smaller = reads[SIZES[0], further]
@@ -126,7 +131,8 @@ async def test_every_list_and_filter_is_looked_at(service: Any) -> None:
     document = service.app.openapi()
     there = set()
     for path, route in document["paths"].items():
-        names = {one["name"] for one in route.get("get", {}).get("parameters", ())}
+        parameters = route.get("get", {}).get("parameters", ())
+        names = {one["name"] for one in parameters if one["in"] == "query"}
         if "page_size" in names:
             there |= {(path, name) for name in names - _PAGING} | {(path, "")}
     known = {(path, name) for path, query in ASKED for name in query.keys() - _PAGING}
