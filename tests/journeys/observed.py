@@ -111,6 +111,11 @@ class Story:
     def records(self) -> list[dict[str, Any]]:
         return [json.loads(line) for _, line in self.lines]
 
+    @property
+    def came_by_message(self) -> bool:
+        """Whether the job's worker learnt of it by its message."""
+        return bool(self.all("executor", "process jobs"))
+
     def samples(self, name: str, **labels: str) -> list[float]:
         return [
             sample.value

@@ -56,6 +56,7 @@ async def platform(
         "KASAL_LOG_FORMAT": "json",
         "KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{payments.port}",
         "KASAL_MONGO_TIMEOUT_MS": "1500",
+        "KASAL_LEASE_SILENCE": "5",  # a live worker beats again after an outage, on a slow machine too
     }
     async with stack_in(Settings(port=0), folder, {}, extra, own_backends=True) as stack:
         base = stack.urls["KASAL_GATEWAY_URL"] + "/api/v1"

@@ -182,10 +182,10 @@ async def test_both_secrets_rotate_while_people_work(platform: Any, vault: Vault
         assert vault.refused == 0
         user.token = first_token  # signed before: its key was resealed, not replaced
         assert (await user.call("GET", "/auth/me", expect=200))["email"] == user.email
-        user.token = key["secret"] if "secret" in key else key["key"]
-        assert (await user.call("GET", "/crews", expect=200))["total"] == 1
         shown = await user.call("GET", "/models/providers/anthropic", expect=200)
         assert shown["has_api_key"] is True
+        user.token = key["secret"] if "secret" in key else key["key"]
+        assert (await user.call("GET", "/crews", expect=200))["total"] == 1
 
 
 async def test_a_key_that_was_dropped_too_early_stops_the_start_in_one_line(platform: Any) -> None:

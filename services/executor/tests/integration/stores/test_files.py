@@ -213,6 +213,24 @@ async def test_one_id_is_kept_once_whoever_tries(site, files):
     assert await site.accounts.usage("ws_1") == (9, 2)
 
 
+async def test_a_try_that_lost_its_id_before_it_took_room_gives_the_room_back(
+    site, files, monkeypatch
+):
+    new = new_file("s.md", file_id="file_y", origin=made_by())
+    hold = site.accounts.hold
+
+    async def hold_late(workspace_id, content, size):
+        monkeypatch.setattr(site.accounts, "hold", hold)
+        await files.put(new, parts(b"other"))
+        return await hold(workspace_id, content, size)
+
+    monkeypatch.setattr(site.accounts, "hold", hold_late)
+    with pytest.raises(Unavailable):
+        await files.put(new, parts(b"mine"))
+    assert await site.accounts.usage("ws_1") == (5, 1)
+    assert (await files.get("ws_1", "file_y")).size == 5
+
+
 async def test_a_removal_that_is_repeated_counts_once(site, files):
     file = await kept(files, "a.txt", b"abc")
     await kept(files, "b.txt", b"de")

@@ -57,6 +57,9 @@ CALLS: dict[type, dict[str, Call]] = {
         "running_jobs_of": lambda store: store.running_jobs_of("worker_1"),
         "owners": lambda store: store.owners(),
         "count_live": lambda store: store.count_live(),
+        "take_id": lambda store: store.take_id(RECEIPT, "job_1", 0),
+        "give_id_back": lambda store: store.give_id_back(RECEIPT, "job_1"),
+        "whole_records": lambda store: store.whole_records("job_1", 0, 10, 1_000),
     },
     MongoExecutionLists: {
         "page": lambda store: store.page(
@@ -69,6 +72,7 @@ CALLS: dict[type, dict[str, Call]] = {
         "count": lambda store: store.count("ws_1", "crew_1", [ending_of(STEP.after)]),
         "of_crew": lambda store: store.of_crew("ws_1", "crew_1"),
         "of_workspace": lambda store: store.of_workspace("ws_1"),
+        "days": lambda store: store.days("ws_1", "2026-11-01", "2026-11-30"),
         "stored_size": lambda store: store.stored_size("ws_1"),
     },
     MongoLeases: {

@@ -169,9 +169,14 @@ class WorkspaceFiles:
 
     async def _give_up(self, new: NewFile, content: str) -> None:
         try:
+            left = _Left(new.file_id, new.workspace_id, content)
             if await self._records.give_up(new.file_id, content):
-                left = _Left(new.file_id, new.workspace_id, content)
                 await self._remove(left)
+                return
+            kept = await self._records.find(new.workspace_id, new.file_id)
+            if kept is None or kept.content != content:
+                # Another try took the id over, perhaps before this one took its room.
+                await self._remove(left, erase=False)
         except KasalError as fault:
             log.warning("an upload is left to the sweep", file=new.file_id, reason=str(fault))
 
