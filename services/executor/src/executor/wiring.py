@@ -251,7 +251,7 @@ def build_worker(
     meters = OpenTelemetryMeters(held.telemetry)
     memory = BusMemory(held.bus)
     wishes = Wishes()
-    ledger = Ledger(MongoBudgets(held.database))
+    ledger = Ledger(MongoBudgets(held.database), patience=settings.store_patience)
     late = _late_engine(settings, held, memory, meters, wishes, ledger)
     engine = late if runner is None else _GivenRunner(runner)
     worker = _worker(settings, held, meters, engine.get, alone=alone)

@@ -7,9 +7,10 @@ share the writes of their process.
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TypeVar
 
 from common.errors import Unavailable
 from common.logs import get_logger
@@ -29,6 +30,7 @@ from executor.domain.budgets.known import KnownBudgets
 from executor.domain.budgets.ports import Budgets
 
 log = get_logger(__name__)
+T = TypeVar("T")
 
 _BACKOFF = Backoff((0.02, 0.05, 0.1, 0.2, 0.5))
 _AWAY = Backoff((0.1, 0.5, 1.0, 2.0))
@@ -76,8 +78,8 @@ class LedgerPurse:
         self._ledger = ledger
 
     async def budget(self) -> WorkspaceBudget | None:
-        """Return the budget of the job's workspace, as it was a second ago at most."""
-        return await self._ledger.known.of(self.workspace_id)
+        """Return the budget of the job's workspace, as it was a second ago at most. Raises `Unavailable`."""
+        return await self._ledger.reached(lambda: self._ledger.known.of(self.workspace_id))
 
     async def hold(self, wanted: Wanted) -> Amount | None:
         """Set aside what a call needs; wait for others if it only fits once they have used less.
@@ -92,7 +94,7 @@ class LedgerPurse:
         if self.leased and self.free.covers(most):
             self.take(most)
             return most
-        return await self._ledger.ask(self, wanted)
+        return await self._ledger.reached(lambda: self._ledger.ask(self, wanted))
 
     def take(self, amount: Amount) -> None:
         self.free = self.free.minus(amount)
@@ -130,7 +132,7 @@ class Ledger:
     """The purses of one process.
 
     `beat` is how often, in seconds, it writes down what was spent. A job that has called no model for `idle`
-    seconds gives back what it has not used.
+    seconds gives back what it has not used. A run waits `patience` seconds for a store that is down.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class Ledger:
         *,
         beat: float = 1.0,
         idle: float = _IDLE,
+        patience: float = 0.0,
         clock: Callable[[], float] | None = None,
         now: Callable[[], datetime] = utc_now,
     ) -> None:
@@ -146,6 +149,7 @@ class Ledger:
         self.known = KnownBudgets(budgets)
         self.beat = beat
         self.idle = idle
+        self._patience = patience
         self.now = now
         self._clock = clock
         self._desks: dict[str, _BudgetDesk] = {}
@@ -153,6 +157,18 @@ class Ledger:
 
     def clock(self) -> float:
         return asyncio.get_running_loop().time() if self._clock is None else self._clock()
+
+    async def reached(self, ask: Callable[[], Awaitable[T]]) -> T:
+        """Return what `ask` returns, once the store answers. Raises `Unavailable` when patience is over."""
+        until, tries = self.clock() + self._patience, 0
+        while True:
+            try:
+                return await ask()
+            except Unavailable:
+                if self.clock() >= until:
+                    raise
+            tries += 1
+            await asyncio.sleep(_AWAY.pause(tries))
 
     def open(self, workspace_id: str, job_id: str, attempt: int, used: Amount) -> LedgerPurse:
         """Return the purse of a run that begins."""

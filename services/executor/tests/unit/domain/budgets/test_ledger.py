@@ -246,6 +246,30 @@ async def test_a_call_of_unknown_size_goes_out_alone_if_it_is_likely_to_fit():
     await ledger.close()
 
 
+async def test_a_run_waits_for_a_store_that_is_down_and_no_longer_than_its_patience():
+    store = MemoryBudgets()
+    await store.insert(budget(Limits(tokens=300)))
+    find, left = store.find, 3
+
+    async def find_later(workspace_id):
+        nonlocal left
+        left -= 1
+        if left > 0:
+            raise Unavailable("The database does not answer.")
+        return await find(workspace_id)
+
+    store.find = find_later
+    patient = Ledger(store, beat=0.01, patience=600)
+    asked = Wanted(Amount(0, 100), Amount(0, 100))
+    assert await patient.open(WS, "job_1", 1, NOTHING).hold(asked) == Amount(0, 100)
+    await patient.close()
+    left = 1_000
+    impatient = Ledger(store, beat=0.01)
+    with pytest.raises(Unavailable):
+        await impatient.open(WS, "job_2", 1, NOTHING).hold(asked)
+    await impatient.close()
+
+
 async def test_a_new_month_begins_with_nothing_spent():
     store, days = MemoryBudgets(), timedelta(days=40)
     await store.insert(budget(Limits(tokens=100), spent=Amount(0, 100)))
