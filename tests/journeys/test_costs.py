@@ -57,6 +57,7 @@ READS = {
         1,
         "a claim whose message came after a worker had found the job: on a busy machine alone",
     ),
+    "executor: find budgets(_id)": (2, "the workspace's budget, once a second for all its jobs"),
     "crews: find activities(_id)": (1, "the crew's runs, unless this process wrote them last"),
 }
 MEMORY_READS = {
@@ -66,8 +67,12 @@ MEMORY_READS = {
     ),
 }
 PACE = 0.5
-PACED = {"crews: update activities(_id, version)", "crews: update memories(_id, version)"}
-"""What is written every half second of a run that lasts, as on a busy machine."""
+PACED = {
+    "crews: update activities(_id, version)",
+    "crews: update memories(_id, version)",
+    "executor: find budgets(_id)",
+}
+"""What is written or read every half second, or second, of a run that lasts, as on a busy machine."""
 _LOOKS = {
     "executor: find executions(open, owner, status)",
     "executor: find executions(open, owner, status, workspace_id)",
