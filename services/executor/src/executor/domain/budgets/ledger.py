@@ -79,7 +79,7 @@ class LedgerPurse:
 
     async def budget(self) -> WorkspaceBudget | None:
         """Return the budget of the job's workspace, as it was a second ago at most. Raises `Unavailable`."""
-        return await self._ledger.reached(lambda: self._ledger.known.of(self.workspace_id))
+        return await self._ledger.wait_for_store(lambda: self._ledger.known.of(self.workspace_id))
 
     async def hold(self, wanted: Wanted) -> Amount | None:
         """Set aside what a call needs; wait for others if it only fits once they have used less.
@@ -94,7 +94,7 @@ class LedgerPurse:
         if self.leased and self.free.covers(most):
             self.take(most)
             return most
-        return await self._ledger.reached(lambda: self._ledger.ask(self, wanted))
+        return await self._ledger.wait_for_store(lambda: self._ledger.ask(self, wanted))
 
     def take(self, amount: Amount) -> None:
         self.free = self.free.minus(amount)
@@ -158,7 +158,7 @@ class Ledger:
     def clock(self) -> float:
         return asyncio.get_running_loop().time() if self._clock is None else self._clock()
 
-    async def reached(self, ask: Callable[[], Awaitable[T]]) -> T:
+    async def wait_for_store(self, ask: Callable[[], Awaitable[T]]) -> T:
         """Return what `ask` returns, once the store answers. Raises `Unavailable` when patience is over."""
         until, tries = self.clock() + self._patience, 0
         while True:
