@@ -1,5 +1,6 @@
 """Conditions: what they may say, what they read, and what they come to."""
 
+import itertools
 import time
 
 import pytest
@@ -139,3 +140,11 @@ def test_any_text_on_any_values_holds_or_says_why(text, value):
         except ConditionFault as fault:
             told = str(fault)
         assert told in {True, False} or (isinstance(told, str) and told)
+
+
+def test_only_work_uses_up_the_time_of_an_evaluation(monkeypatch):
+    monkeypatch.setattr(time, "monotonic", itertools.count(0, 100).__next__)
+    assert holds("len(outputs.a) > 1", {}, {"a": "long"}), "a machine that stood still"
+    monkeypatch.setattr(time, "thread_time", itertools.count(0, 0.6).__next__)
+    with pytest.raises(ConditionFault, match="longer than 1 s"):
+        holds("len(outputs.a) > 1", {}, {"a": "long"})

@@ -11,7 +11,10 @@ from common.conditions.grammar import CONSTANTS, INPUTS, OUTPUTS, ConditionFault
 from common.schemas.patterns import PatternFault, matches
 
 SECONDS = 1.0
-"""How long one evaluation may take. What a single step of it reads is bounded by the size of the values."""
+"""Seconds of its thread's CPU that one evaluation may take: a busy machine fails no job.
+
+What a single step of it reads is bounded by the size of the values.
+"""
 _NUMBER = 100
 """The longest text that `number` reads."""
 
@@ -24,7 +27,7 @@ def holds(text: str, inputs: Mapping[str, Any], outputs: Mapping[str, Any]) -> b
     condition = parse_condition(text)
     names = {**CONSTANTS, INPUTS: inputs, OUTPUTS: outputs}
     try:
-        return bool(_evaluator()(names, time.monotonic() + SECONDS).eval(text, condition.tree))
+        return bool(_evaluator()(names, time.thread_time() + SECONDS).eval(text, condition.tree))
     except ConditionFault:
         raise
     except Exception as fault:
@@ -49,7 +52,7 @@ def _evaluator() -> Any:
             self._until = until
 
         def _eval(self, node: ast.AST) -> Any:
-            if time.monotonic() > self._until:
+            if time.thread_time() > self._until:
                 raise ConditionFault(f"it takes longer than {SECONDS:g} s")
             return super()._eval(node)
 
