@@ -58,7 +58,8 @@ def _owners(folder: Path, workspace: str | None) -> Iterator[tuple[str, Path]]:
 
 def _files_below(root: Path) -> Iterator[Path]:
     for path in sorted(root.rglob("*")):
-        if path.is_file() and not any(step.is_symlink() for step in (path, *path.parents)):
+        below = (path, *(step for step in path.parents if root in step.parents))
+        if path.is_file() and not any(step.is_symlink() for step in below):
             yield path
 
 

@@ -52,8 +52,9 @@ def test_each_workspace_gets_its_own_files_once(tmp_path, database_url, capsys):
         ("ws_a", "x.txt", 1),
         ("ws_b", "x.txt", 2),
     ]
+    (tmp_path / "elsewhere").symlink_to(tmp_path, target_is_directory=True)
     with pytest.raises(SystemExit):
-        command.main([str(folder / "tmp"), "--workspace", "ws_c"])
+        command.main([str(tmp_path / "elsewhere/files/tmp"), "--workspace", "ws_c"])
     assert ("ws_c", "no", 1) in listed(database_url)
 
 

@@ -235,6 +235,9 @@ class MemoryFileAccounts:
             account.removed.add(content)
             account.bytes, account.count = account.bytes - size, account.count - 1
 
+    async def forget(self, workspace_id: str, content: str) -> None:
+        self._of(workspace_id).removed.discard(content)
+
     async def usage(self, workspace_id: str) -> tuple[int, int]:
         account = self._of(workspace_id)
         return account.bytes, account.count

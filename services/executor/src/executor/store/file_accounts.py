@@ -1,7 +1,7 @@
 """How many files and bytes each workspace has, in MongoDB: the collection `file_accounts`.
 
-A workspace's account is one document: `bytes` and `count`, what uploads in progress `hold` of them, and the
-newest that were `removed`, so that a removal that is repeated counts once.
+A workspace's account is one document: `bytes` and `count`, what uploads in progress `hold` of them, and which files
+are being `removed`, so that a removal that is repeated counts once.
 """
 
 import contextlib
@@ -11,7 +11,8 @@ from pymongo.errors import DuplicateKeyError
 from common.storage.ports import Database, Document
 from common.storage.stores import mongo_store
 
-_REMEMBERED = 500
+_REMEMBERED = 10_000
+"""More removals at once than any process makes."""
 
 
 @mongo_store
@@ -76,6 +77,9 @@ class MongoFileAccounts:
             "$unset": {f"hold.{content}": ""},
         }
         await self._accounts.update_one(query, change)
+
+    async def forget(self, workspace_id: str, content: str) -> None:
+        await self._accounts.update_one({"_id": workspace_id}, {"$pull": {"removed": content}})
 
     async def usage(self, workspace_id: str) -> tuple[int, int]:
         found = await self._accounts.find_one({"_id": workspace_id}, {"bytes": 1, "count": 1})

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import json
 import mimetypes
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -57,8 +58,15 @@ def read_result(result: CallToolResult | InputRequiredResult) -> ReadResult:
         _add(read, block)
     structured = result.structured_content
     if structured is not None and not _repeats(read.lines, structured):
-        read.lines.append(orjson.dumps(structured).decode())
+        read.lines.append(_as_json(structured))
     return read
+
+
+def _as_json(value: Any) -> str:
+    try:
+        return orjson.dumps(value).decode()
+    except TypeError:  # an integer beyond 64 bits, or half a surrogate pair
+        return json.dumps(value)
 
 
 def _add(read: ReadResult, block: Any) -> None:

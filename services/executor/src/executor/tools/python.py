@@ -1,7 +1,8 @@
 """Calls the operator's own tools, written in Python: synchronous ones on threads, others on a loop of theirs.
 
-Their code may block, hang or raise whatever it likes; it costs the worker a thread at most. A thread
-cannot be stopped: a call that takes too long is given up and keeps its place until it ends.
+Their code may block, hang or raise whatever it likes; the worker goes on. A thread cannot be stopped: a call that
+takes too long is given up and keeps its place until it ends. One that blocks the loop of asynchronous tools holds up
+all others there.
 """
 
 import asyncio
@@ -14,6 +15,7 @@ from typing import Any
 from pydantic_core import PydanticSerializationError, to_json
 
 from common.logs import get_logger
+from common.process.cancellation import told_to_stop
 from common.python_tools.signatures import PythonTool
 from executor.tools.call import Call
 from executor.tools.tool import ToolFault
@@ -65,8 +67,8 @@ class PythonTools:
             with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
                 loop.call_soon_threadsafe(settle, text, fault)
 
-        self._under_way += 1
         threading.Thread(target=work_and_tell, name="python tool", daemon=True).start()
+        self._under_way += 1
         return answer
 
     def _running_loop(self) -> asyncio.AbstractEventLoop:
@@ -112,9 +114,11 @@ async def _await(tool: PythonTool, arguments: Mapping[str, Any], call: CallConte
     made: Coroutine[Any, Any, Any] = tool.function(**values)
     try:
         return _text(await made)
-    except (ToolFault, asyncio.CancelledError):
+    except ToolFault:
         raise
-    except BaseException as fault:  # noqa: BLE001 - whatever it is, it ends no worker
+    except BaseException as fault:
+        if isinstance(fault, asyncio.CancelledError) and told_to_stop():
+            raise
         raise _fault(fault, tool, call) from None
 
 

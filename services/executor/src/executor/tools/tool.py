@@ -7,6 +7,7 @@ from typing import Any
 
 from common.errors import KasalError
 from common.logs import get_logger
+from common.process.cancellation import told_to_stop
 from executor.tools import arguments as checking
 from executor.tools.call import Call
 from executor.tools.secrets import Mask
@@ -50,9 +51,16 @@ class SimpleTool:
             return FailedResult(await self._present(f"Error: {fault}"))
         except TimeoutError:
             return FailedResult(f"Error: {self.spec.name} took longer than {self.timeout:g} s.")
-        except Exception as fault:
-            log.exception("a tool failed", tool=self.spec.name, call=call.key)
-            return FailedResult(f"Error: {self.spec.name} failed ({type(fault).__name__}).")
+        except asyncio.CancelledError as fault:
+            if told_to_stop():
+                raise
+            return self._failed(fault, call)  # the tool, or a library of it, cancelled itself
+        except Exception as fault:  # noqa: BLE001 - the agent reads it, and the log has it
+            return self._failed(fault, call)
+
+    def _failed(self, fault: BaseException, call: Call) -> FailedResult:
+        log.error("a tool failed", tool=self.spec.name, call=call.key, exc_info=fault)
+        return FailedResult(f"Error: {self.spec.name} failed ({type(fault).__name__}).")
 
     async def _present(self, text: str) -> str:
         if len(text) <= _AT_ONCE:

@@ -53,7 +53,7 @@ async def own(server: Any, keeper: Keeper) -> Any:
             {"openai": Access("sk-operators-key", server.url)},
             own=keeper,
             guard=OutgoingGuard(allowed),
-            timeout=5,
+            timeout=60,
             patience=ModelPatience(longest=0.3, first=0.01),
         )
         made.append(Models(settings))

@@ -236,8 +236,20 @@ async def test_a_removal_that_is_repeated_counts_once(site, files):
     await kept(files, "b.txt", b"de")
     left = await site.records.doom("ws_1", file.file_id)
     for _ in range(2):
-        await files._remove(left)
+        await files._count_out(left)
+    await files._remove(left)
     assert await site.accounts.usage("ws_1") == (2, 1)
+
+
+async def test_a_removal_that_was_cut_off_counts_once_however_many_come_between(site, files):
+    file, other = await kept(files, "a.txt", b"abc"), await kept(files, "b.txt", b"de")
+    left = await site.records.doom("ws_1", file.file_id)
+    await files._count_out(left)  # and there its process died
+    await files.delete("ws_1", other.file_id)
+    for number in range(3):
+        await files.delete("ws_1", (await kept(files, f"{number}.txt", b"x")).file_id)
+    await files._remove(left)
+    assert await site.accounts.usage("ws_1") == (0, 0)
 
 
 async def test_receipts_are_found_and_run_out(site, files):

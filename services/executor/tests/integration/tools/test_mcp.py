@@ -83,8 +83,10 @@ async def test_a_bad_answer_is_a_result_and_touches_no_other_call(box, desk, too
 
 
 async def test_an_answer_after_the_time_limit_is_nobodys(box, desk):
-    slow = asyncio.create_task(called(box, desk, "late", timeout=1.0))
-    await desk.came.wait()
+    slow = asyncio.create_task(called(box, desk, "late", timeout=5.0))
+    came = asyncio.create_task(desk.came.wait())
+    await asyncio.wait({slow, came}, return_when=asyncio.FIRST_COMPLETED)
+    assert came.done(), await slow
     assert "did not answer in time" in await slow
     desk.go_on.set()
     assert await called(box, desk, "close") == "close is done"

@@ -84,6 +84,7 @@ async def test_what_a_function_returns_is_text_or_json(run):
         (KeyError("A-17"), "KeyError: 'A-17'", 1),
         (StopIteration(), "StopIteration.", 1),
         (SystemExit(3), "SystemExit: 3", 1),
+        (asyncio.CancelledError(), "CancelledError.", 1),
     ],
 )
 async def test_what_a_function_raises_is_told_to_the_agent(run, asynchronous, fault, told, logs):
@@ -103,6 +104,23 @@ async def test_what_a_function_raises_is_told_to_the_agent(run, asynchronous, fa
     assert str(raised.value) == told
     raised_lines = [line for line in lines if line["event"] == "a Python tool raised"]
     assert len(raised_lines) == logs
+
+
+async def test_a_thread_that_cannot_be_started_takes_no_place(run, monkeypatch):
+    def quick() -> str:
+        """Return."""
+        return "there"
+
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "start", _refuse)
+        for _ in range(3):
+            with pytest.raises(RuntimeError, match="can't start"):
+                await run(quick)
+    assert await run(quick) == "there"
+
+
+def _refuse(_):
+    raise RuntimeError("can't start new thread")
 
 
 async def test_arguments_that_do_not_fit_are_told(run):

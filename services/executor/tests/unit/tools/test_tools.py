@@ -8,6 +8,7 @@ from common.contracts.crew import ToolSnapshot
 from common.contracts.tools import BUILT_IN_TOOLS
 from common.errors import Unavailable
 from common.schemas.validation import complaint_within as complaint
+from executor.tools.call import Call
 from executor.tools.custom import auth_headers, fill_path, with_query
 from executor.tools.spec import ToolSpec
 from executor.tools.tool import RESULT_LIMIT, SimpleTool, ToolFault
@@ -36,6 +37,23 @@ async def test_a_custom_tool_is_safe_when_it_reads_or_says_so(shop, method, idem
     )
     tool = shop.toolbox().tool(snapshot)
     assert (tool.safe, tool.reads) == (safe, method == "GET")
+
+
+async def test_a_tool_that_cancels_itself_has_failed_and_one_that_is_cancelled_is_not_answered():
+    async def cancelling(_arguments, _call):
+        raise asyncio.CancelledError
+
+    called = simple(cancelling).call({}, Call("ws", "job", "task", 1))
+    assert await called == "Error: t failed (CancelledError)."
+
+    async def waiting(_arguments, _call):
+        await asyncio.Event().wait()
+
+    cut = asyncio.create_task(simple(waiting).call({}, Call("ws", "job", "task", 1)))
+    await asyncio.sleep(0)
+    cut.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await cut
 
 
 def simple(run, timeout=5.0):

@@ -185,6 +185,8 @@ class WorkspaceFiles:
         await self._contents.delete(left.workspace_id, left.content)
         if erase:
             await self._records.erase(left.file_id, left.content)
+        if left.size is not None:
+            await self._accounts.forget(left.workspace_id, left.content)
 
     async def _count_out(self, left: Unfinished) -> None:
         if left.size is None:

@@ -112,7 +112,10 @@ class FileAccounts(Protocol):
         """End a hold and count its file no longer. A second time does nothing."""
 
     async def remove(self, workspace_id: str, content: str, size: int) -> None:
-        """Count a whole file no longer. A second time does nothing."""
+        """Count a whole file no longer. A second time does nothing, until it is forgotten."""
+
+    async def forget(self, workspace_id: str, content: str) -> None:
+        """Forget a removal that is over: nothing will repeat it."""
 
     async def usage(self, workspace_id: str) -> tuple[int, int]:
         """Return the bytes and the number of files."""

@@ -1,7 +1,7 @@
 """Runs Python that a model wrote, in the sandbox that the operator names (`KASAL_CODE_RUNNER`), else not at all.
 
-The command gets the code on its standard input and is ended, with all that it started, when its time
-is up or the call is cancelled. What the code can reach is the sandbox's business.
+The command gets the code on its standard input and is ended, with its process group, when its time is up or the
+call is cancelled. What the code can reach, and what leaves the group, is the sandbox's business.
 """
 
 import asyncio
