@@ -80,10 +80,11 @@ class CrewsInMemory(MemoryReceipts):
 
     async def publish(self, crew: Crew, published: Crew | None) -> bool:
         held = self.held.get(crew.id)
-        if held is not None:
-            number = published and published.version
-            self.held[crew.id] = held.model_copy(update={"published_version": number})
-        return held is not None
+        if held is None or (published is None and held.published_version != crew.published_version):
+            return False
+        number = published and published.version
+        self.held[crew.id] = held.model_copy(update={"published_version": number})
+        return True
 
     async def remove(self, crew: Crew) -> bool:
         return self.held.pop(crew.id, None) is not None
@@ -187,6 +188,11 @@ class OwnModelsInMemory:
 
     async def all(self, workspace_id: str) -> Sequence[OwnModelAccess]:
         return [one for one, _ in self.held.values() if one.workspace_id == workspace_id]
+
+    async def all_with_secrets(
+        self, workspace_id: str
+    ) -> Sequence[tuple[OwnModelAccess, AccessSecrets | None]]:
+        return [held for held in self.held.values() if held[0].workspace_id == workspace_id]
 
     async def secrets(self, access: OwnModelAccess) -> AccessSecrets | None:
         held = self.held.get(access.id)

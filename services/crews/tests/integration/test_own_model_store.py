@@ -43,5 +43,15 @@ async def test_the_store_seals_bounds_and_lets_one_writer_win(store_database: An
     assert await store.put(one, _access("corp", 2), secrets)
     assert not await store.put(one, _access("corp", 2), secrets)
     assert await store.secrets(one) == secrets
+    newer = _access("corp", 2)
+    assert await store.remove("ws_1", "endpoint", "corp")
+    assert await store.put(None, newer, AccessSecrets(api_key="sk-new"))
+    assert not await store.put(one, _access("corp", 2), secrets)
+    first, second = await store.all_with_secrets("ws_1")
+    assert {(held.name, opened.api_key) for held, opened in (first, second) if opened} == {
+        ("corp", "sk-new"),
+        ("more", "sk-corp"),
+    }
     other = MongoOwnModels(database, Sealer("another secret key", "m"))
+    assert [opened for _, opened in await other.all_with_secrets("ws_1")] == [None, None]
     assert await other.secrets(one) is None

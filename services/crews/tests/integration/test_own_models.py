@@ -46,6 +46,8 @@ async def test_a_key_is_set_shown_to_nobody_kept_replaced_and_deleted(service: A
     assert (held["api_key"], held["headers"]) == ("sk-first", headers)
     assert (await _put(service, path, api_key="sk-second"))["api_key"] == "replaced"
     assert (await _opened(service))["providers"]["openai"]["api_key"] == "sk-second"
+    gone = await _put(service, path, api_key=None, base_url=f"{HOST}/v1")
+    assert (gone["api_key"], gone["warnings"]) == ("dropped", [])
     await service.call("DELETE", f"/models/{path}", expect=204)
     await service.call("DELETE", f"/models/{path}", expect=404)
     await service.call("GET", f"/models/{path}", expect=404)

@@ -95,9 +95,14 @@ async def test_publishing_and_changing_leave_each_other_alone(held: Held) -> Non
     assert await held.crews.publish(crew, crew)
     after = await held.renamed(crew, "Renamed")
     assert (after.version, after.published_version) == (2, 1)
-    assert await held.crews.publish(after, None)
+    await held.versions.keep(after)
+    assert await held.crews.publish(after, after)
+    assert not await held.crews.publish(after, None), "another version was published meanwhile"
+    assert (await held.now(crew)).published_version == 2
+    assert await held.crews.publish(await held.now(crew), None)
     assert (await held.now(crew)).published_version is None
-    assert not await held.versions.mark_published(after, utc_now())
+    newest = await held.renamed(await held.now(crew), "Renamed again")
+    assert not await held.versions.mark_published(newest, utc_now())
 
 
 async def test_old_versions_make_room(held: Held, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -86,6 +86,18 @@ async def test_jobs_run_what_is_published(world: Any, body: Any) -> None:
     assert (await world.snapshots.snapshot(WS, crew.id)).version == 4
 
 
+async def test_prices_are_asked_of_the_version_that_jobs_run(world: Any, body: Any) -> None:
+    crew = await made(world, body)
+    agents = [
+        {"id": one.id, "role": one.role, "goal": "g", "model": "openai:own"} for one in crew.agents
+    ]
+    await world.catalog.update(WS, crew.id, CrewChanges(agents=agents))
+    assert len(await world.snapshots.unknown_prices(WS, crew.id)) == len(agents)
+    assert await world.snapshots.unknown_prices(WS, crew.id, 1) == []
+    await world.history.publish(WS, crew.id, 1)
+    assert await world.snapshots.unknown_prices(WS, crew.id) == []
+
+
 async def test_only_what_can_run_is_published(world: Any, body: Any) -> None:
     crew = await made(world, {**body, "tasks": []})
     with pytest.raises(Conflict) as fault:

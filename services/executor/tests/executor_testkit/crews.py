@@ -38,6 +38,8 @@ class Peers:
         self.away = False
         self.asked = 0
         self.unpriced: list[dict[str, str]] = []
+        self.priced: int | None = None
+        """The version whose prices were asked for last."""
         self.app = FastAPI()
         self.app.post("/internal/tokens/service")(self.token)
         self.app.get("/internal/crews/{crew_id}/snapshot")(self.snapshot)
@@ -46,7 +48,8 @@ class Peers:
     async def token(self) -> dict[str, Any]:
         return {"access_token": "t", "expires_in": 300}
 
-    async def models(self, crew_id: str) -> dict[str, Any]:
+    async def models(self, crew_id: str, version: int | None = None) -> dict[str, Any]:
+        self.priced = version
         return {"faults": self.unpriced}
 
     async def snapshot(self, crew_id: str) -> Any:

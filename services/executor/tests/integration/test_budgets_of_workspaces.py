@@ -82,10 +82,12 @@ async def test_a_job_of_a_workspace_that_has_used_its_budget_is_refused(ask, sto
 
 
 async def test_money_cannot_bound_models_without_a_price(ask, peers):
+    peers.crews = {name: one.model_copy(update={"version": 7}) for name, one in peers.crews.items()}
     peers.unpriced = [{"field": "agents.0.model", "reason": "What the model x costs is not known"}]
     await ask("PUT", "/workspace/budget", {"max_tokens": 100_000})
     assert (await ask("POST", "/executions", JOB))[0] == 202
     await ask("PUT", "/workspace/budget", {"max_cost_usd": 5})
     status, told = await ask("POST", "/executions", JOB)
     assert (status, told["error"]["details"]["field"]) == (400, "crew.agents.0.model")
+    assert peers.priced == 7, "the version that would run"
     assert "PUT /workspace/budget" in told["error"]["message"]

@@ -71,10 +71,9 @@ class CrewEditor:
         own = await self._tools.find(crew.workspace_id, every_name(crew))
         return tool_faults(crew, own.names | self._tools.offered.keys())
 
-    async def unknown_prices(self, workspace_id: str, crew_id: str) -> list[dict[str, str]]:
-        """Return a fault for each model of a crew whose price is not known. Raises `NotFound`."""
-        crew = await self.find(workspace_id, crew_id)
-        own = await self._own.all(workspace_id)
+    async def unknown_prices(self, crew: Crew) -> list[dict[str, str]]:
+        """Return a fault for each model of `crew` whose price is not known."""
+        own = await self._own.all(crew.workspace_id)
         return await asyncio.to_thread(self._models.unknown_prices, crew, own)
 
     async def edit(

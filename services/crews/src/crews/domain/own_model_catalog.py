@@ -19,6 +19,10 @@ from crews.domain.own_models import (
 from crews.domain.ports import ModelNews, OwnModelStore
 
 _RACES = 5
+_MOVED = "The stored key was dropped: it was for another host."
+_UNREADABLE = (
+    "The stored key was dropped: no KASAL_SECRET_KEY that is set now opens it. Set it again."
+)
 AddressFault = Callable[[str], Awaitable[str | None]]
 """Returns why no request may go to a URL, or None."""
 
@@ -30,6 +34,8 @@ class AccessSet:
     access: OwnModelAccess
     key: Fate
     lost_headers: tuple[str, ...] = ()
+    loss: str = ""
+    """Why a key that was to stay is gone, in a sentence."""
 
 
 class OwnModelCatalog:
@@ -89,8 +95,7 @@ class OwnModelCatalog:
         """Return all that a workspace has set, with its keys: for the executor alone."""
         found: dict[Kind, dict[str, OwnAccess]] = {"provider": {}, "endpoint": {}}
         unreadable = []
-        for one in await self._store.all(workspace_id):
-            secrets = await self._store.secrets(one)
+        for one, secrets in await self._store.all_with_secrets(workspace_id):
             if secrets is None:
                 unreadable.append(one.name)
                 continue
@@ -151,7 +156,10 @@ def _access_set(
     secrets = AccessSecrets(api_key=key, headers=headers)
     shown = {"has_api_key": key is not None, "headers": mask_headers(headers)}
     lost = tuple(one for one in settings.headers if one not in headers)
-    return AccessSet(access.model_copy(update=shown), fate, lost), secrets
+    loss = ""
+    if fate == "dropped" and "api_key" not in settings.model_fields_set:
+        loss = _MOVED if held is not None else _UNREADABLE
+    return AccessSet(access.model_copy(update=shown), fate, lost, loss), secrets
 
 
 def _fate(

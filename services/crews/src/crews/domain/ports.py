@@ -202,6 +202,11 @@ class OwnModelStore(Protocol):
     async def all(self, workspace_id: str) -> Sequence[OwnModelAccess]:
         """Return what a workspace has set, by name."""
 
+    async def all_with_secrets(
+        self, workspace_id: str
+    ) -> Sequence[tuple[OwnModelAccess, AccessSecrets | None]]:
+        """Return the same, each read at one moment with what is sealed for it; None as in `secrets`."""
+
     async def secrets(self, access: OwnModelAccess) -> AccessSecrets | None:
         """Return what is sealed for `access` now, None if no key of KASAL_SECRET_KEY opens it."""
 

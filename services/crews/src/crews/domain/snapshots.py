@@ -68,9 +68,12 @@ class Snapshots:
             own_models=await self._own_models(crew),
         )
 
-    async def unknown_prices(self, workspace_id: str, crew_id: str) -> list[dict[str, str]]:
-        """Return a fault for each model of a crew whose price is not known. Raises `NotFound`."""
-        return await self._editor.unknown_prices(workspace_id, crew_id)
+    async def unknown_prices(
+        self, workspace_id: str, crew_id: str, version: int | None = None
+    ) -> list[dict[str, str]]:
+        """Return a fault for each model whose price is not known. Raises as `VersionCatalog.to_run`."""
+        newest = await self._editor.find(workspace_id, crew_id)
+        return await self._editor.unknown_prices(await self._versions.to_run(newest, version))
 
     async def memory(self, workspace_id: str, crew_id: str, shelf: str) -> MemorySnapshot:
         """Return what a run gets from one of the crew's memories."""

@@ -95,17 +95,15 @@ class VersionCatalog:
             await self._versions.keep(crew)
         if not await self._versions.mark_published(version, utc_now()):
             raise NotFound(f"Version {number} of the crew {crew_id} is not kept any more.")
-        await self._publish(crew, version)
+        if not await self._crews.publish(crew, version):
+            raise NotFound(f"There is no crew {crew_id}.")
         return version
 
     async def unpublish(self, workspace_id: str, crew_id: str, number: int) -> None:
-        """Have such jobs run the newest version again. Raises `NotFound`, and `Conflict` for another one."""
+        """Have jobs that name no version run the newest again. Raises `NotFound`, and `Conflict` for another one."""
         crew = await self._editor.find(workspace_id, crew_id)
         if crew.published_version != number:
             there = crew.published_version or "none"
             raise Conflict(f"Version {number} is not the published one; that is {there}.")
-        await self._publish(crew, None)
-
-    async def _publish(self, crew: Crew, version: Crew | None) -> None:
-        if not await self._crews.publish(crew, version):
-            raise NotFound(f"There is no crew {crew.id}.")
+        if not await self._crews.publish(crew, None):
+            raise Conflict(f"Another version of the crew {crew_id} was published meanwhile.")

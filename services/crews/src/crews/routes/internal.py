@@ -25,9 +25,13 @@ async def crew_snapshot(
 
 @router.get("/crews/{crew_id}/unpriced")
 async def unpriced_models(
-    crew_id: str, caller: PeerService, use: Use
+    crew_id: str,
+    caller: PeerService,
+    use: Use,
+    version: Annotated[int | None, Query(ge=1)] = None,
 ) -> dict[str, list[dict[str, str]]]:
-    return {"faults": await use.snapshots.unknown_prices(caller.workspace_id, crew_id)}
+    found = await use.snapshots.unknown_prices(caller.workspace_id, crew_id, version)
+    return {"faults": found}
 
 
 @router.get("/crews/{crew_id}/memory/{shelf}")

@@ -26,7 +26,6 @@ EndpointName = Annotated[
         max_length=63,
     ),
 ]
-_MOVED = "The stored key was dropped: it was for another host."
 _HEADERS = "Values that may be keys are shown as `********`"
 _FATE = (
     "What happened to the stored key: `kept`, `replaced`, `dropped`, or `none` where there was none"
@@ -119,7 +118,7 @@ def _endpoint_view(found: OwnModelAccess) -> EndpointView:
 
 
 def _warnings(done: AccessSet) -> list[str]:
-    warnings = [_MOVED] if done.key == "dropped" else []
+    warnings = [done.loss] if done.loss else []
     if done.lost_headers:
         warnings.append(
             f"Headers whose value was masked were left out: {', '.join(done.lost_headers)}."

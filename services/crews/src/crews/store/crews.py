@@ -133,7 +133,9 @@ class MongoCrews:
         if published is not None:
             tools = sorted(tool_names(published))
             changes = {"$set": {"published_version": published.version, "published_tools": tools}}
-        there = {"_id": crew.id, "workspace_id": crew.workspace_id}
+        there: Document = {"_id": crew.id, "workspace_id": crew.workspace_id}
+        if published is None:  # what somebody else has published meanwhile stays
+            there["published_version"] = crew.published_version
         return (await self._crews.update_one(there, changes)).matched_count == 1
 
     async def remove(self, crew: Crew) -> bool:

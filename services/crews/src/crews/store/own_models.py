@@ -33,16 +33,15 @@ class MongoOwnModels:
         found = await self._held.find({"workspace_id": workspace_id}).limit(_MOST).to_list()
         return sorted(map(_access, found), key=lambda one: one.name)
 
+    async def all_with_secrets(
+        self, workspace_id: str
+    ) -> Sequence[tuple[OwnModelAccess, AccessSecrets | None]]:
+        found = await self._held.find({"workspace_id": workspace_id}).limit(_MOST).to_list()
+        return [(_access(document), self._open(document)) for document in found]
+
     async def secrets(self, access: OwnModelAccess) -> AccessSecrets | None:
         document = await self._held.find_one({"_id": access.id}, {"sealed": 1})
-        if document is None:
-            return AccessSecrets()
-        try:
-            return AccessSecrets.model_validate_json(
-                self._sealer.open(document["sealed"], access.id)
-            )
-        except CannotOpen:
-            return None
+        return AccessSecrets() if document is None else self._open(document)
 
     async def put(
         self, before: OwnModelAccess | None, after: OwnModelAccess, secrets: AccessSecrets
@@ -55,7 +54,8 @@ class MongoOwnModels:
             except DuplicateKeyError:
                 return False
             return True
-        query = {"_id": before.id, "revision": before.revision}
+        read = {"revision": before.revision, "updated_at": before.updated_at}
+        query = {"_id": before.id, **read}  # one that was removed and set again begins at 1 again
         return (await self._held.replace_one(query, document)).matched_count == 1
 
     async def remove(self, workspace_id: str, kind: Kind, name: str) -> bool:
@@ -79,6 +79,13 @@ class MongoOwnModels:
                 " Delete one that no crew uses.",
                 details={"setting": "KASAL_ENDPOINT_LIMIT", "limit": self._limit},
             )
+
+    def _open(self, document: Document) -> AccessSecrets | None:
+        try:
+            opened = self._sealer.open(document["sealed"], document["_id"])
+        except CannotOpen:
+            return None
+        return AccessSecrets.model_validate_json(opened)
 
     def _seal(self, access: OwnModelAccess, secrets: AccessSecrets) -> bytes:
         return self._sealer.seal(secrets.model_dump_json().encode(), access.id)

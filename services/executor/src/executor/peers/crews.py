@@ -39,9 +39,11 @@ class CrewsOverHttp:
         except ValidationError as fault:
             raise _unreadable() from fault
 
-    async def unknown_prices(self, workspace_id: str, crew_id: str) -> Sequence[Mapping[str, str]]:
-        """Return a fault for each model of a crew whose price is not known. Raises `NotFound`."""
-        path = f"/internal/crews/{quote(crew_id, safe='')}/unpriced"
+    async def unknown_prices(
+        self, workspace_id: str, crew_id: str, version: int | None
+    ) -> Sequence[Mapping[str, str]]:
+        asked = "" if version is None else f"?version={version}"
+        path = f"/internal/crews/{quote(crew_id, safe='')}/unpriced{asked}"
         answer = await self._get(workspace_id, path)
         found = answer.get("faults") if isinstance(answer, dict) else None
         if not isinstance(found, list):

@@ -67,10 +67,10 @@ class Budgeting:
         ended = sum_tallies(crew.months.get(month, Tally()) for crew in stats)
         return Amount(sum(crew.uses.get(month, ModelUse()).nano for crew in stats), ended.tokens)
 
-    async def check(self, workspace_id: str, crew_id: str) -> None:
+    async def check(self, workspace_id: str, crew_id: str, version: int | None = None) -> None:
         """Raise `BudgetExceeded` if the workspace has used its budget.
 
-        Raises `InvalidRequest` if it is one of money and a model of the crew has no known price.
+        Raises `InvalidRequest` if it is one of money and a model of the crew, in this version, has no known price.
         """
         known = await self._known.of(workspace_id)
         if known is None:
@@ -84,7 +84,7 @@ class Budgeting:
             )
         if budget.limits.nano is None:
             return
-        faults = await self._crews.unknown_prices(workspace_id, crew_id)
+        faults = await self._crews.unknown_prices(workspace_id, crew_id, version)
         if faults:
             raise several(
                 [

@@ -55,8 +55,13 @@ class ExecutionLists(Protocol):
 class PricedCrews(Protocol):
     """The service that knows what models cost."""
 
-    async def unknown_prices(self, workspace_id: str, crew_id: str) -> Sequence[Mapping[str, str]]:
-        """Return a fault for each model of a crew whose price is not known. Raises `NotFound`."""
+    async def unknown_prices(
+        self, workspace_id: str, crew_id: str, version: int | None
+    ) -> Sequence[Mapping[str, str]]:
+        """Return a fault for each model whose price is not known. Raises `NotFound`.
+
+        Without a `version`, of the one that jobs run.
+        """
 
 
 class BrokerQueues(Protocol):

@@ -104,7 +104,7 @@ class Forking:
             seconds = await self._estimates.of(workspace_id, head.crew_id)
             await self._quotas.check(workspace_id)
             if self._budgeting is not None:
-                await self._budgeting.check(workspace_id, head.crew_id)
+                await self._budgeting.check(workspace_id, head.crew_id, wish.version)
             blank = _blank(prepared, requested_by, traceparent)
             accepted = Accepted(blank, seconds)
             if once is None:
