@@ -54,11 +54,11 @@ class SimpleTool:
         except asyncio.CancelledError as fault:
             if told_to_stop():
                 raise
-            return self._failed(fault, call)  # the tool, or a library of it, cancelled itself
+            return self._failure(fault, call)  # the tool, or a library of it, cancelled itself
         except Exception as fault:  # noqa: BLE001 - the agent reads it, and the log has it
-            return self._failed(fault, call)
+            return self._failure(fault, call)
 
-    def _failed(self, fault: BaseException, call: Call) -> FailedResult:
+    def _failure(self, fault: BaseException, call: Call) -> FailedResult:
         log.error("a tool failed", tool=self.spec.name, call=call.key, exc_info=fault)
         return FailedResult(f"Error: {self.spec.name} failed ({type(fault).__name__}).")
 
