@@ -199,7 +199,7 @@ def test_a_runbook_has_its_parts_and_its_commands_exist(page, exported):
     assert sorted(map(text.index, PARTS)) == list(map(text.index, PARTS))
     targets = set(re.findall(r"^([a-z0-9-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
     assert set(re.findall(r"`make ([a-z0-9-]+)", text)) <= targets
-    settings = set(re.findall(r"`(KASAL_\w+)", (ROOT / "README.md").read_text()))
+    settings = set(re.findall(r"`(KASAL_\w+)", (ROOT / "docs/reference/settings.md").read_text()))
     assert set(re.findall(r"\bKASAL_[A-Z_]+\b", text)) <= settings
     metrics = set(re.findall(r"`((?:kasal|http|gen_ai|messaging)_\w+)", text))
     families = {re.sub(r"_(bucket|sum|count)$", "", name) for name in exported}

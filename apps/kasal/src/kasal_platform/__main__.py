@@ -53,7 +53,7 @@ def _overview() -> str:
     lines = "".join(f"  {name:<14} {what}\n" for name, what in COMMANDS.items())
     return (
         f"usage: kasal-platform COMMAND [--help] ...\n\n{lines}\n"
-        "Settings come from the environment (KASAL_...); the README lists them.\n"
+        "Settings come from the environment (KASAL_...); docs/reference/settings.md lists them.\n"
     )
 
 

@@ -16,7 +16,7 @@ class Settings(CommonSettings):
 
     log_level: LogLevel = "WARNING"
     data_dir: Path = Path(".kasal")
-    """Where the databases, the secrets and the crews' files live."""
+    """Where the databases and the secrets live."""
     allowed_hosts: str = ""
     """Host names under which clients may reach it; by default `localhost`, `127.0.0.1`, `[::1]` and `KASAL_HOST`."""
     demo: bool = True
