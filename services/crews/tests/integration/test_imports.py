@@ -5,6 +5,8 @@ Covers: crews.routes.imports, crews.routes.import_bodies
 
 from typing import Any
 
+import pytest
+
 AGENTS = "researcher:\n  role: Researcher\n  goal: Know {topic}\n  llm: offline\n  max_rpm: 3\n"
 TASKS = "research:\n  description: Research {topic}\n  expected_output: Points\n"
 PROJECT = {"name": "Research", "files": {"agents.yaml": AGENTS, "tasks.yaml": TASKS}}
@@ -70,6 +72,35 @@ async def test_files_come_as_a_form(service: Any) -> None:
     assert (made["name"], made["status"]) == ("Form", "active")
     await sent(service, "nothing", "multipart/form-data; boundary=x", expect=400)
     await sent(service, body, "multipart/form-data", expect=400)
+
+
+NESTED = "".join(
+    f"--b{n}\r\nContent-Type: multipart/mixed; boundary=b{n + 1}\r\n\r\n" for n in range(1_200)
+)
+HEAD = 'Content-Disposition: form-data; name="f"'
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        NESTED,
+        f"--b0\r\n{HEAD}; filename*=\x00''a\r\n\r\na: 1\r\n--b0--\r\n",
+        f"--b0\r\n{HEAD}\r\n\r\na: 1\r\n" * 30 + "--b0--\r\n",
+        f"--b0\r\n{HEAD}\r\nContent-Transfer-Encoding: base64\r\n\r\nYTogMQ==\r\n--b0--\r\n",
+        f"--b0\r\n{HEAD}\r\n\r\na: {{role: A, goal: g}}\r\n",
+    ],
+    ids=["parts inside parts", "a name in no charset", "many parts", "base64", "half a form"],
+)
+async def test_strange_forms_are_refused(service: Any, body: str) -> None:
+    await sent(service, body, "multipart/form-data; boundary=b0", expect=400)
+
+
+async def test_a_file_is_given_once(service: Any) -> None:
+    part = f'--x\r\nContent-Disposition: form-data; name="f"; filename="agents.yaml"\r\n\r\n{AGENTS}\r\n'
+    told = await sent(
+        service, part * 2 + "--x--\r\n", "multipart/form-data; boundary=x", expect=400
+    )
+    assert told["error"]["details"]["field"] == "agents.yaml"
 
 
 async def test_a_dry_run_says_what_would_be_made(service: Any) -> None:

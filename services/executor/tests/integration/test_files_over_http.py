@@ -1,6 +1,6 @@
 """Files over HTTP: uploads of every form, downloads of any part, and what is refused.
 
-Covers: executor.routes.file_bodies, executor.routes.files, executor.routes.forms, executor.routes.uploads,
+Covers: executor.routes.file_bodies, executor.routes.files, executor.routes.uploads,
 common.contracts.uploads
 """
 
@@ -144,6 +144,12 @@ async def test_a_form_has_one_file_in_pieces_of_any_size(api):
         ({"Content-Disposition": 'attachment; filename="../x"'}, b"x", "filename"),
         ({"Content-Disposition": 'attachment; filename="a//b"'}, b"x", "filename"),
         ({"Content-Disposition": f'attachment; filename="{"x" * 256}"'}, b"x", "filename"),
+        (
+            {"Content-Disposition": "attachment; filename*=undefined''a"},
+            b"x",
+            "Content-Disposition",
+        ),
+        ({"Content-Disposition": "attachment" + ";" * 20_000}, b"x", "Content-Disposition"),
         ({"Content-Type": "multipart/form-data"}, b"x", "body"),
         ({"Content-Type": "multipart/form-data; boundary=b"}, b"x", "body"),
         ({"Content-Type": "multipart/form-data; boundary=b"}, b"--b--\r\n", "body"),

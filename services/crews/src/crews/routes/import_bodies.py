@@ -1,7 +1,5 @@
 """What the import of crews takes and answers."""
 
-import email.parser
-import email.policy
 from collections.abc import Sequence
 from typing import Any
 
@@ -10,6 +8,7 @@ from pydantic import Field, ValidationError
 
 from common.contracts.crew import AgentSnapshot, Configuration, Lack, TaskSnapshot
 from common.errors import InvalidRequest, UnsupportedMediaType
+from common.web.forms import FormReader, PartHead
 from common.web.http import invalid_request
 from common.web.models import AnswerModel, RequestModel, text
 from crews.domain.crew import Crew
@@ -178,27 +177,32 @@ def _json(body: bytes) -> Any:
 
 
 def _parts(content_type: str, body: bytes) -> dict[str, Any]:
-    """Return the parts of a form (RFC 7578): files by their names, and the crew's name."""
-    head = b"Content-Type: " + content_type.encode("latin-1", "replace") + b"\r\n\r\n"
-    message = email.parser.BytesParser(policy=email.policy.HTTP).parsebytes(head + body)
-    if not message.is_multipart():
-        reason = "The body is not what its Content-Type says: multipart/form-data with a boundary"
-        raise InvalidRequest(reason, field="body", reason=reason)
-    files: dict[str, str] = {}
-    sent: dict[str, Any] = {"files": files}
-    for part in message.iter_parts():
-        field = str(part.get_param("name", "", "content-disposition"))
-        payload = part.get_payload(decode=True)
-        raw = payload if isinstance(payload, bytes) else b""
-        if field == "name" and part.get_filename() is None:
-            sent["name"] = _text(raw, "name")
-        else:
-            name = str(part.get_filename() or field or _FILE)[:_LONGEST_NAME]
-            files[name] = _text(raw, name)
+    """Return the parts of a form: files by their names, and the crew's name."""
+    sent: dict[str, Any] = {"files": {}}
+    for head, content in _read(content_type, body):
+        if head.field == "name" and not head.file_name:
+            sent["name"] = _text(content, "name")
+            continue
+        name = (head.file_name or head.field or _FILE)[:_LONGEST_NAME]
+        if name in sent["files"]:
+            raise InvalidRequest(f"{name} is given twice.", field=name, reason="It is given twice")
+        sent["files"][name] = _text(content, name)
     return sent
 
 
-def _text(raw: bytes, name: str) -> str:
+def _read(content_type: str, body: bytes) -> list[tuple[PartHead, bytearray]]:
+    found: list[tuple[PartHead, bytearray]] = []
+    form = FormReader(content_type, most_parts=MOST_FILES + 1)
+    for piece in form.feed(body):
+        if piece.head is not None:
+            found.append((piece.head, bytearray()))
+        else:
+            found[-1][1].extend(piece.data)
+    form.end()
+    return found
+
+
+def _text(raw: bytes | bytearray, name: str) -> str:
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as fault:

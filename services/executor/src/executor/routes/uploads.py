@@ -1,14 +1,13 @@
 """An upload as it arrives: the bytes of a file, raw or as the one part of a form, never held as a whole."""
 
 from collections.abc import AsyncIterator
-from email.message import Message
 from typing import Any
 
 from starlette.requests import Request
 
 from common.errors import InvalidRequest
+from common.web.forms import FormReader, PartHead, file_name
 from executor.domain.files.file import clean_name
-from executor.routes.forms import FormReader
 
 _ADVICE = (
     'send the file as the one part of a multipart/form-data body (curl -F "file=@sales.csv"), or its bytes '
@@ -25,7 +24,7 @@ class Upload:
         self._kind = request.headers.get("content-type", "")
         self._form: FormReader | None = None
         if self._kind.partition(";")[0].strip().lower() == "multipart/form-data":
-            self._form = FormReader(_parameter(self._kind, "boundary"))
+            self._form = FormReader(self._kind, most_parts=1)
         self.media_type = "" if self._form else self._kind
         self.name = ""
 
@@ -54,46 +53,17 @@ class Upload:
         if not self.name:
             raise _refusal(_NO_FILE)
 
-    def _take_head(self, head: dict[str, str]) -> None:
-        disposition = head.get("content-disposition", "")
-        if self.name:
-            raise _refusal("the form has more than one part")
-        if _file_name(disposition) is None:
-            raise _refusal("a part of the form is not a file")
-        self.name = _name_in(disposition)
-        self.media_type = head.get("content-type", "")
+    def _take_head(self, head: PartHead) -> None:
+        if not head.file_name:
+            raise _refusal("the part of the form is not a file")
+        self.name, self.media_type = clean_name(head.file_name, "filename"), head.media_type
 
 
 def _name_in(disposition: str) -> str:
-    name = _file_name(disposition)
-    if name is None:
+    name = file_name(disposition)
+    if not name:
         raise _refusal("the file has no name" if disposition else _NO_FILE, "Content-Disposition")
     return clean_name(name, "filename")
-
-
-def _file_name(disposition: str) -> str | None:
-    """Return the `filename` of a Content-Disposition, `filename*` first (RFC 6266, RFC 7578)."""
-    name = _message(disposition, "Content-Disposition").get_filename()
-    return _as_utf8(name) if name else None
-
-
-def _parameter(value: str, name: str) -> str:
-    found = _message(value, "Content-Type").get_param(name)
-    return found if isinstance(found, str) else ""
-
-
-def _message(value: str, name: str) -> Message:
-    message = Message()
-    message[name] = value.replace("\r", " ").replace("\n", " ")
-    return message
-
-
-def _as_utf8(name: str) -> str:
-    """Return a name whose header was read as Latin-1, but is written in UTF-8, as browsers do."""
-    try:
-        return name.encode("latin-1").decode()
-    except UnicodeError:
-        return name
 
 
 def _refusal(reason: str, field: str = "body") -> InvalidRequest:
