@@ -17,8 +17,8 @@ from common.times import utc_now
 from crews.domain.composition import new_crew
 from crews.domain.crew import Crew
 from crews.domain.crew_file import crew_file
-from crews.domain.crewai_project import Imported
 from crews.domain.drafts import CrewChanges, CrewDraft
+from crews.domain.imported import Imported
 from crews.routes.imports import _draft
 
 WS = "ws_1"

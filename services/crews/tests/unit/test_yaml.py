@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from crews.domain.yaml_reading import MOST_NODES, YamlFault, json_value, read_yaml
+from crews.domain.yaml_reading import DEEPEST, MOST_NODES, YamlFault, json_value, read_yaml
 from crews.domain.yaml_writing import Remarked, yaml_text
 
 TRAPS = st.sampled_from([
@@ -47,12 +47,12 @@ def test_long_texts_stand_in_lines_of_their_own() -> None:
 
 
 def test_plain_words_stay_what_was_written() -> None:
-    read = read_yaml("a: no\nb: 1e3\nc: 2024-01-15\nd: 007\ne: 'null'\nf: ~\n")
+    read = read_yaml("a: no\nb: 1e3\nc: 2024-01-15\nd: 007\ne: 'null'\nf: ~\ng: 1e999\n")
     assert {name: str(value) for name, value in read.items()} == {
-        "a": "no", "b": "1e3", "c": "2024-01-15", "d": "007", "e": "null", "f": "~",
+        "a": "no", "b": "1e3", "c": "2024-01-15", "d": "007", "e": "null", "f": "~", "g": "1e999",
     }  # fmt: skip
     assert json_value(read) == {
-        "a": "no", "b": 1000.0, "c": "2024-01-15", "d": 7, "e": "null", "f": None,
+        "a": "no", "b": 1000.0, "c": "2024-01-15", "d": 7, "e": "null", "f": None, "g": "1e999",
     }  # fmt: skip
 
 
@@ -66,6 +66,11 @@ def laughs() -> str:
     lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
     lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 10)]
     return "\n".join(lines)
+
+
+def deep_by_alias() -> str:
+    half = DEEPEST // 2
+    return f"a: &a {'[' * half}{']' * half}\nb: {'[' * half}*a{']' * half}"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +90,7 @@ def laughs() -> str:
         ("a: \x07", "no YAML"),
         ("<<: x", "`<<` takes an object"),
         ("a: *nothing", "nothing before"),
+        (deep_by_alias(), "nested deeper"),
     ],
 )
 def test_what_cannot_be_read_is_told(text: str, told: str) -> None:

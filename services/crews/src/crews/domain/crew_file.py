@@ -91,13 +91,17 @@ class _FileNames:
         return self.places[task_id]
 
     def remark(self, entries: Sequence[str]) -> str:
-        """Return what the unnamed tasks among `entries` are about."""
+        """Return what the unnamed tasks among `entries` are about, in characters that a comment may hold."""
         told = [
-            " ".join(self.described[one].split())[:_REMARK]
+            _printable(" ".join(self.described[one].split()))[:_REMARK]
             for one in entries
             if one in self.places and one not in self.by_id
         ]
         return "; ".join(told)
+
+
+def _printable(text: str) -> str:
+    return "".join(character for character in text if character.isprintable())
 
 
 def _free_names(place: int) -> Iterator[str]:

@@ -6,11 +6,12 @@ callbacks, Pydantic classes) cannot be brought over; the warnings say what to pu
 
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from common.contracts.models import canonical, model_fault
 from common.contracts.tools import BUILT_IN_BY_NAME
+from crews.domain.crew_rules import MOST_AGENTS, MOST_TASKS
+from crews.domain.crewai_entries import entries_of, in_order
 from crews.domain.crewai_fields import (
     AGENT_DEFAULTS,
     DEFAULT_MODEL,
@@ -18,13 +19,16 @@ from crews.domain.crewai_fields import (
     SETTINGS,
     TASK_DEFAULTS,
 )
+from crews.domain.crewai_values import is_true, line_of, names_of, number_of, text_of
 from crews.domain.drafts import AgentDraft
+from crews.domain.imported import Imported
 from crews.domain.tool_names import same_tool
 from crews.domain.yaml_reading import json_value
 
-Warning_ = dict[str, str]
 _FUNCTION = re.compile(r"[A-Za-z_][A-Za-z0-9_.]*")
 _LONGEST_ROLE = 200
+_LONGEST_NAME = 200
+"""How much of a name stands in a path."""
 _NOBODY = (
     "No agent is named in this file (in the project's Python code?): name one, or have a manager hand out the work "
     "in a crew whose process is hierarchical"
@@ -32,80 +36,37 @@ _NOBODY = (
 _MARKDOWN = "The answer is formatted as Markdown, without a code fence around it."
 
 
-@dataclass
-class Imported:
-    """What was made of a project: the fields of a `CrewDraft`, and what has no counterpart.
-
-    `places` says where in the files what is in the draft comes from, by the start of its dotted path.
-    """
-
-    fields: dict[str, Any]
-    warnings: list[Warning_] = field(default_factory=list)
-    places: dict[str, str] = field(default_factory=dict)
-    nobody: frozenset[int] = frozenset()
-    iterations: dict[str, int] = field(default_factory=dict)
-    """What each agent's `max_iter` is."""
-    limits: dict[str, float] = field(default_factory=dict)
-    """How many seconds a task of each agent may take."""
-
-    def warn(self, path: str, reason: str) -> None:
-        self.warnings.append({"path": path[:300], "reason": reason})
-
-
 def crew_of_project(agents: Any, tasks: Any, own_tools: Collection[str]) -> Imported:
-    """Return the crew of a project; `own_tools` are the workspace's. Both files may hold lists or objects."""
+    """Return the crew of a project; `own_tools` are the workspace's. Both files may hold lists or objects.
+
+    Raises `InvalidRequest` if there are more of either than a crew may have.
+    """
     made = Imported({"agents": [], "tasks": []})
-    for name, read in _entries(agents, "agents", made):
+    for name, read in entries_of(agents, "agents", MOST_AGENTS, made):
         made.fields["agents"].append(_agent(name, read, made, own_tools))
     _say_default_model(made)
     _set_configuration(made)
-    for name, read in _in_order(_entries(tasks, "tasks", made), made):
+    for name, read in in_order(entries_of(tasks, "tasks", MOST_TASKS, made), made):
         made.fields["tasks"].append(_task(name, read, made, own_tools))
     _set_contexts(made)
     return made
 
 
-def _entries(read: Any, place: str, made: Imported) -> list[tuple[str, dict[str, Any]]]:
-    if isinstance(read, dict) and set(read) == {place} and isinstance(read[place], dict | list):
-        read = read[place]
-    if isinstance(read, list):
-        named = [(_name_of(one, n, place), one) for n, one in enumerate(read)]
-    else:
-        named = list(read.items()) if isinstance(read, dict) else []
-        if read is not None and not isinstance(read, dict):
-            made.warn(place, "It is neither an object nor a list, and was left out")
-    found = []
-    for name, one in named:
-        if isinstance(one, dict):
-            found.append((str(name), one))
-        else:
-            made.warn(f"{place}.{name}", "It has no fields, and was left out")
-    return found
-
-
-def _name_of(read: Any, n: int, place: str) -> str:
-    if isinstance(read, dict):
-        for key in ("name", "id"):
-            if isinstance(read.get(key), str):
-                return str(read[key])
-    return f"{place[:-1]}_{n + 1}"
-
-
 def _agent(
     name: str, read: Mapping[str, Any], made: Imported, own_tools: Collection[str]
 ) -> dict[str, Any]:
-    at = f"agents.{name}"
+    at = f"agents.{name[:_LONGEST_NAME]}"
     made.places[f"agents.{len(made.fields['agents'])}"] = at
-    agent: dict[str, Any] = {"name": _line(name), "role": _role(read, at, made)}
+    agent: dict[str, Any] = {"name": line_of(name), "role": _role(read, at, made)}
     for key in ("goal", "backstory"):
         if key in read:
-            agent[key] = _text(read[key])
+            agent[key] = text_of(read[key], f"{at}.{key}", made)
     _set_model(agent, read.get("llm"), at, made)
     tools = _tools(read.get("tools"), at, made, own_tools)
     if tools:
         agent["tools"] = tools
     _note_limits(agent["name"], read, at, made)
-    if json_value(read.get("verbose")) is True:
+    if is_true(read.get("verbose"), f"{at}.verbose", made):
         made.fields["configuration"] = {"verbose": True}
     _warn_of_rest(read, _AGENT_FIELDS, AGENT_DEFAULTS, at, made)
     return agent
@@ -122,7 +83,7 @@ def _note_limits(name: str, read: Mapping[str, Any], at: str, made: Imported) ->
         ("max_execution_time", made.limits),
     )
     for key, numbers in kept:
-        number = _number(read.get(key))
+        number = number_of(read.get(key))
         if number is not None:
             numbers[name] = number
         elif json_value(read.get(key)) is not None:
@@ -130,7 +91,7 @@ def _note_limits(name: str, read: Mapping[str, Any], at: str, made: Imported) ->
 
 
 def _role(read: Mapping[str, Any], at: str, made: Imported) -> str:
-    role = _line(_text(read.get("role", "")))
+    role = line_of(text_of(read.get("role", ""), f"{at}.role", made))
     if len(role) > _LONGEST_ROLE:
         made.warn(
             f"{at}.role", f"A role has at most {_LONGEST_ROLE} characters: the rest was left out"
@@ -145,12 +106,12 @@ def _set_model(agent: dict[str, Any], told: Any, at: str, made: Imported) -> Non
         settings = {str(key): json_value(value) for key, value in told.items()}
         provider, name = settings.pop("provider", None), settings.pop("model", None)
         told = f"{provider}/{name}" if provider and name and "/" not in str(name) else name
-    name = None if json_value(told) is None else canonical(_line(_text(told)))
-    if name is not None and (len(name) > _LONGEST_ROLE or model_fault(name) is not None):
+    name = canonical(line_of(text_of(told, f"{at}.llm", made)))
+    if name and (len(name) > _LONGEST_ROLE or model_fault(name) is not None):
         reason = f"No model here is called {name[:100]} (a name of Python code?): {DEFAULT_MODEL} is used instead"
         made.warn(f"{at}.llm", reason)
         name = DEFAULT_MODEL
-    agent["model"] = name or ""
+    agent["model"] = name
     here = "model_settings" in AgentDraft.model_fields
     for key, value in settings.items():
         if here and key in SETTINGS and value is not None:
@@ -173,7 +134,7 @@ def _set_configuration(made: Imported) -> None:
     if not made.iterations:
         return
     numbers = made.iterations
-    most = int(min(max(numbers.values()), 200))
+    most = max(1, int(min(max(numbers.values()), 200)))
     made.fields.setdefault("configuration", {})["max_iterations"] = most
     if len(numbers) < len(made.fields["agents"]) or set(numbers.values()) != {most}:
         for name, number in numbers.items():
@@ -184,14 +145,14 @@ def _set_configuration(made: Imported) -> None:
 def _task(
     name: str, read: Mapping[str, Any], made: Imported, own_tools: Collection[str]
 ) -> dict[str, Any]:
-    at = f"tasks.{name}"
+    at = f"tasks.{name[:_LONGEST_NAME]}"
     made.places[f"tasks.{len(made.fields['tasks'])}"] = at
-    task: dict[str, Any] = {"name": _line(name), "description": ""}
+    task: dict[str, Any] = {"name": line_of(name), "description": ""}
     for key in ("description", "expected_output"):
         if key in read:
-            task[key] = _text(read[key])
+            task[key] = text_of(read[key], f"{at}.{key}", made)
     _assign(task, read.get("agent"), at, made)
-    context = [_line(one) for one in names_in(read.get("context"))]
+    context = [line_of(one) for one in names_of(read.get("context"), f"{at}.context", made)]
     tools = _tools(read.get("tools"), at, made, own_tools)
     task |= {key: names for key, names in (("context", context), ("tools", tools)) if names}
     for key in ("async_execution", "human_input"):
@@ -210,36 +171,12 @@ _TASK_FIELDS = frozenset({
 })  # fmt: skip
 
 
-def _in_order(
-    found: list[tuple[str, dict[str, Any]]], made: Imported
-) -> list[tuple[str, dict[str, Any]]]:
-    """Return the tasks, each after those that its context names."""
-    waiting, done = list(found), []
-    placed: set[str] = set()
-    names = {name for name, _ in found}
-    while waiting:
-        for entry in waiting:
-            if not (set(names_in(entry[1].get("context"))) & names) - placed - {entry[0]}:
-                break
-        else:
-            entry = waiting[0]  # a circle, which the rules of crews refuse
-        if entry is not waiting[0]:
-            made.warn(
-                f"tasks.{waiting[0][0]}.context",
-                "It names a task further down; here a task comes after those whose outputs it reads, so it was moved",
-            )
-        waiting.remove(entry)
-        placed.add(entry[0])
-        done.append(entry)
-    return done
-
-
 def _assign(task: dict[str, Any], told: Any, at: str, made: Imported) -> None:
-    if json_value(told) is None:
+    name = line_of(text_of(told, f"{at}.agent", made))
+    if not name:
         if len(made.fields["agents"]) > 1:
             made.warn(f"{at}.agent", _NOBODY)
         return
-    name = _line(_text(told))
     meant = [one for one in made.fields["agents"] if name in {one["name"], one["role"]}]
     if not meant:
         made.warn(f"{at}.agent", f"There is no agent {name[:100]}: name one of the crew's")
@@ -268,23 +205,30 @@ def _set_guardrail(task: dict[str, Any], read: Mapping[str, Any], at: str, made:
     for key in ("guardrail", "guardrails"):
         told = json_value(read.get(key))
         for rule in told if isinstance(told, list) else [told]:
-            if rule is None:
-                continue
             if isinstance(rule, dict):
                 rules.append(rule)
-            elif _FUNCTION.fullmatch(str(rule)):
-                reason = f"{str(rule)[:100]} is Python code: say in words what must hold, or use a kind of rule (docs/guide/guardrails.md)"
+            elif isinstance(rule, str) and not _FUNCTION.fullmatch(rule):
+                rules.append(rule.strip())
+            elif isinstance(rule, str):
+                reason = f"{rule[:100]} is Python code: say in words what must hold, or use a kind of rule (docs/guide/guardrails.md)"
                 made.warn(f"{at}.{key}", reason)
-            else:
-                rules.append(str(rule).strip())
+            elif rule is not None:
+                made.warn(f"{at}.{key}", f"{str(rule)[:100]} is no rule, and was left out")
     if rules:
         task["guardrail"] = rules[0] if len(rules) == 1 else rules
     for key in ("guardrail_max_retries", "max_retries"):
-        retries = _number(read.get(key), least=0)
-        if retries is not None:
-            task["max_retries"] = int(min(retries, 10))
-            if retries > 10:
-                made.warn(f"{at}.{key}", f"It is {int(retries)} there; here it is at most 10")
+        _set_retries(task, read.get(key), f"{at}.{key}", made)
+
+
+def _set_retries(task: dict[str, Any], told: Any, at: str, made: Imported) -> None:
+    retries = number_of(told, least=0)
+    if retries is None:
+        if json_value(told) is not None:
+            made.warn(at, "It is not a number from 0, and was left out")
+        return
+    task["max_retries"] = int(min(retries, 10))
+    if retries > 10:
+        made.warn(at, f"It is {retries} there; here it is at most 10")
 
 
 def _set_output(task: dict[str, Any], read: Mapping[str, Any], at: str, made: Imported) -> None:
@@ -292,10 +236,10 @@ def _set_output(task: dict[str, Any], read: Mapping[str, Any], at: str, made: Im
         told = json_value(read.get(key))
         if isinstance(told, dict):
             task["output_schema"] = told
-        elif told not in {None, False, ""}:
+        elif told not in (None, False, ""):
             reason = f"{str(told)[:100]} is a Python class: put its JSON Schema (`model_json_schema()`) into output_schema"
             made.warn(f"{at}.{key}", reason)
-    if json_value(read.get("markdown")) is True:
+    if is_true(read.get("markdown"), f"{at}.markdown", made):
         output = task.get("expected_output", "")
         task["expected_output"] = f"{output}\n\n{_MARKDOWN}".strip()
         made.warn(f"{at}.markdown", "It became a sentence at the end of expected_output")
@@ -303,7 +247,7 @@ def _set_output(task: dict[str, Any], read: Mapping[str, Any], at: str, made: Im
 
 def _tools(told: Any, at: str, made: Imported, own_tools: Collection[str]) -> list[str]:
     found: dict[str, None] = {}
-    for name in names_in(told):
+    for name in names_of(told, f"{at}.tools", made):
         meant = name if name in BUILT_IN_BY_NAME or name in own_tools else same_tool(name)
         if meant is not None:
             found[meant] = None
@@ -325,30 +269,3 @@ def _warn_of_rest(
         if name in known or value is None or (name in defaults and value == defaults[name]):
             continue
         made.warn(f"{at}.{name}", NO_COUNTERPART.get(name, "There is no such field here"))
-
-
-def names_in(told: Any) -> list[str]:
-    """Return the names in a list, of which one alone may stand without it."""
-    listed = told if isinstance(told, list) else [told]
-    found = []
-    for one in listed:
-        name = one.get("name") if isinstance(one, dict) else one
-        if isinstance(name, str) and json_value(name) is not None and name.strip():
-            found.append(name.strip())
-    return found
-
-
-def _number(told: Any, least: float = 0.5) -> Any:
-    value = json_value(told)
-    if isinstance(value, bool) or not isinstance(value, int | float) or value < least:
-        return None
-    return value
-
-
-def _text(told: Any) -> str:
-    value = told if isinstance(told, str) else json_value(told)
-    return "" if value is None else str(value).strip()
-
-
-def _line(text: str) -> str:
-    return " ".join(text.split())

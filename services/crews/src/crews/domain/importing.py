@@ -13,8 +13,10 @@ from crews.domain.crew import Crew
 from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import CrewEditor, Matches, anything, require
 from crews.domain.crew_file import FORMAT, MARK, draft_fields
-from crews.domain.crewai_project import Imported, crew_of_project, names_in
+from crews.domain.crewai_project import crew_of_project
+from crews.domain.crewai_values import names_in
 from crews.domain.drafts import CrewDraft
+from crews.domain.imported import Imported
 from crews.domain.workspace_tools import WorkspaceTools
 from crews.domain.yaml_reading import YamlFault, json_value, read_yaml
 
@@ -39,7 +41,8 @@ class Importing:
     async def read(self, workspace_id: str, files: Mapping[str, str], name: str | None) -> Imported:
         """Return what `files`, by their names, say of a crew. Raises `InvalidRequest`."""
         read = await asyncio.to_thread(_parse_all, files)
-        own = (await self._tools.find(workspace_id, _tools_in(read))).names
+        named = await asyncio.to_thread(_tools_in, read)
+        own = (await self._tools.find(workspace_id, named)).names
         made = await asyncio.to_thread(_crew_in, read, own)
         for one in files:
             if one not in read:

@@ -4,6 +4,7 @@ A plain word stays the text that was written (`no`, `1e3`, `2024-01-15`): whoeve
 whether it is a number. Aliases and merge keys are followed, but all that they repeat counts.
 """
 
+import math
 import re
 from dataclasses import dataclass, field
 from typing import Any
@@ -42,7 +43,10 @@ class Word(str):
             return _TRUTH[self.lower()]
         if _INTEGER.fullmatch(self):
             return int(self)
-        return float(self) if _NUMBER.fullmatch(self) and len(self) < 40 else str(self)
+        if _NUMBER.fullmatch(self) and len(self) < 40:
+            number = float(self)
+            return number if math.isfinite(number) else str(self)
+        return str(self)
 
 
 def read_yaml(text: str) -> Any:
@@ -83,6 +87,8 @@ class _Open:
     value: Any
     anchor: str | None
     size: int = 1
+    height: int = 1
+    """How many levels it has."""
     key: str | None = None
     merged: list[Any] = field(default_factory=list)
 
@@ -93,7 +99,7 @@ class _Builder:
     def __init__(self) -> None:
         self.result: Any = None
         self._open: list[_Open] = []
-        self._anchors: dict[str, tuple[Any, int]] = {}
+        self._anchors: dict[str, tuple[Any, int, int]] = {}
         self._documents = 0
         self._nodes = 0
 
@@ -107,30 +113,33 @@ class _Builder:
         elif kind == "ScalarEvent":
             self._check_tag(event)
             value = Word(event.value) if event.implicit[0] else event.value
-            self._add(value, event, 1, event.anchor)
+            self._count(1, event)
+            self._put(value, event, 1, 0, event.anchor)
         elif kind in {"SequenceStartEvent", "MappingStartEvent"}:
             self._check_tag(event)
-            if len(self._open) >= DEEPEST:
-                raise YamlFault(
-                    f"{_place(event.start_mark)}it is nested deeper than {DEEPEST} levels"
-                )
+            self._check_depth(1, event)
             self._count(1, event)
             self._open.append(_Open([] if kind[0] == "S" else {}, event.anchor))
         elif kind in {"SequenceEndEvent", "MappingEndEvent"}:
             done = self._open.pop()
             self._merge(done, event)
-            self._put(done.value, event, done.size, done.anchor)
+            self._put(done.value, event, done.size, done.height, done.anchor)
         elif kind == "AliasEvent":
-            if event.anchor not in self._anchors:
-                raise YamlFault(
-                    f"{_place(event.start_mark)}nothing before is called *{event.anchor}"
-                )
-            value, size = self._anchors[event.anchor]
-            self._add(value, event, size, None)
+            self._repeat(event)
 
-    def _add(self, value: Any, event: Any, size: int, anchor: str | None) -> None:
+    def _repeat(self, event: Any) -> None:
+        if event.anchor not in self._anchors:
+            raise YamlFault(
+                f"{_place(event.start_mark)}nothing before is called *{event.anchor[:80]}"
+            )
+        value, size, height = self._anchors[event.anchor]
+        self._check_depth(height, event)
         self._count(size, event)
-        self._put(value, event, size, anchor)
+        self._put(value, event, size, height, None)
+
+    def _check_depth(self, more: int, event: Any) -> None:
+        if len(self._open) + more > DEEPEST:
+            raise YamlFault(f"{_place(event.start_mark)}it is nested deeper than {DEEPEST} levels")
 
     def _count(self, many: int, event: Any) -> None:
         self._nodes += many
@@ -139,14 +148,15 @@ class _Builder:
                 f"{_place(event.start_mark)}it has more than {MOST_NODES} values, with those that aliases repeat"
             )
 
-    def _put(self, value: Any, event: Any, size: int, anchor: str | None) -> None:
+    def _put(self, value: Any, event: Any, size: int, height: int, anchor: str | None) -> None:
         if anchor is not None:
-            self._anchors[anchor] = (value, size)
+            self._anchors[anchor] = (value, size, height)
         if not self._open:
             self.result = value
             return
         place = self._open[-1]
         place.size += size
+        place.height = max(place.height, height + 1)
         if isinstance(place.value, list):
             place.value.append(value)
         elif place.key is None:

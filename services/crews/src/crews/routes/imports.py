@@ -15,8 +15,8 @@ from common.web.models import failures
 from crews.domain.crew import Crew
 from crews.domain.crew_editor import Matches
 from crews.domain.crew_file import crew_file
-from crews.domain.crewai_project import Imported
 from crews.domain.drafts import CrewDraft, CrewId
+from crews.domain.imported import Imported
 from crews.domain.json_patch import json_patch
 from crews.domain.versions import content_of
 from crews.routes.import_bodies import (
