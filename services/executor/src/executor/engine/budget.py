@@ -48,6 +48,22 @@ class Reserve:
         The caller adds what was really used inside the block. Raises `RunFault` (`BUDGET_EXCEEDED`).
         """
         monthly = await self._month.limited(model, task_id)
+        try:
+            async with self._share(model, dialogue, tools, task_id, monthly=monthly) as need:
+                yield need
+        finally:
+            self._month.catch_up()
+
+    @asynccontextmanager
+    async def _share(
+        self,
+        model: Model,
+        dialogue: Dialogue,
+        tools: Sequence[ToolSpec],
+        task_id: str,
+        *,
+        monthly: bool,
+    ) -> AsyncIterator[Need]:
         if not self.limited and not monthly:
             yield Need()
             return
@@ -86,6 +102,10 @@ class Reserve:
         self._read += tokens.input
         self._wrote += tokens.output
         self._replies += 1
+
+    def catch_up(self) -> None:
+        """Take over what a reply has used that was cut off, from the workspace's budget too."""
+        self._month.catch_up()
 
     def close(self) -> None:
         """Give back what is set aside of the workspace's budget: the run is over."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from executor.domain.budgets.amounts import NOTHING, Amount, nano_of
 from executor.domain.budgets.budget import Wanted, WorkspaceBudget
-from executor.domain.budgets.ledger import BudgetRefused
+from executor.domain.budgets.purse import BudgetRefused
 from executor.domain.budgets.wording import refusal
 from executor.engine.faults import RunFault
 from executor.engine.history import Spent
@@ -70,6 +70,10 @@ class MonthShare:
             yield
         finally:
             self._purse.spend(held, self._spent.amount, model.label)
+
+    def catch_up(self) -> None:
+        """Take over what was used without having been set aside: before there was a budget, or by a cut off reply."""
+        self._purse.catch_up(self._spent.amount)
 
     def close(self) -> None:
         self._purse.close(self._spent.amount)

@@ -99,6 +99,9 @@ class Purse(Protocol):
     def spend(self, held: Amount | None, used: Amount, model: str = "") -> None:
         """End a call for which `held` was set aside; the job has now used `used` in all."""
 
+    def catch_up(self, used: Amount) -> None:
+        """Take over what the job has used in calls for which nothing was set aside."""
+
     def close(self, used: Amount) -> None:
         """Give back what is left: the run is over."""
 
@@ -123,6 +126,9 @@ class NoPurses:
         return None
 
     def spend(self, _h: Amount | None, _u: Amount, _m: str = "") -> None:
+        pass
+
+    def catch_up(self, _: Amount) -> None:
         pass
 
     def close(self, _: Amount) -> None:

@@ -236,6 +236,7 @@ class Shared:
     def count_cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
         """Count requests that got no reply; `write_cut_off` writes them when the run ends."""
         self.progress.spent.add(usage)
+        self.reserve.catch_up()
         key = (task_id, agent, model)
         known = self._lost.get(key)
         self._lost[key] = usage if known is None else known.plus(usage)

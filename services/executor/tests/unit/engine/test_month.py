@@ -3,10 +3,12 @@
 import pytest
 
 from devkit.stores.budgets import MemoryBudgets
+from executor.domain.budgets import known
 from executor.domain.budgets.amounts import Amount, Limits
 from executor.domain.budgets.budget import WorkspaceBudget, month_of
 from executor.domain.budgets.ledger import Ledger
 from executor.models.dialogue import Reply, Tokens
+from executor.models.model import ModelFault
 
 
 @pytest.fixture
@@ -79,3 +81,37 @@ async def test_a_failed_run_gives_back_what_it_did_not_use(stage, kit, store, ru
     with pytest.raises(RuntimeError):
         await run(kit.crew(1), Limits(tokens=100_000))
     assert store.held["ws_1"].spent == Amount(0, 0)
+
+
+async def test_what_was_used_before_there_was_a_budget_is_spent_and_is_no_single_call(
+    stage, kit, store, run, monkeypatch
+):
+    monkeypatch.setattr(known, "FRESH", -1.0)
+    find = store.find
+
+    async def find_later(workspace_id):
+        return await find(workspace_id) if len(stage.script.requests) >= 2 else None
+
+    store.find = find_later
+    stage.script.say = lambda *_: Reply("done", tokens=Tokens(900, 100, 0.0))
+    events = await run(kit.crew(3), Limits(tokens=100_000))
+    assert last(events) == ("execution_complete", None)
+    held = store.held["ws_1"]
+    assert (held.spent, held.largest) == (Amount(0, 3_000), {"m": Amount(0, 1_000)})
+
+
+async def test_what_a_failed_request_wasted_is_not_part_of_the_next_ones_call(
+    stage, kit, store, run
+):
+    def say(model, *_):
+        if model == "b":
+            return Reply("done", tokens=Tokens(100, 50, 0.0))
+        stage.script.listeners[-1].on_waste(Tokens(9_000, 0, 0.0))
+        raise ModelFault("MODEL_UNAVAILABLE", "The model m went away.")
+
+    stage.script.say = say
+    crew = kit.crew(1)
+    agents = [one.model_copy(update={"fallback_models": ["b"]}) for one in crew.agents]
+    await run(crew.model_copy(update={"agents": agents}), Limits(tokens=100_000))
+    held = store.held["ws_1"]
+    assert (held.spent, held.largest) == (Amount(0, 9_150), {"b": Amount(0, 150)})

@@ -5,12 +5,14 @@ executor.domain.budgets.audit
 """
 
 import asyncio
+import contextlib
 import random
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 import pytest
-from hypothesis import given, settings
+from executor_testkit.budgets import WS, Watched, budget, spent
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from common.contracts.events import ExecutionStatus, ModelUsage
@@ -21,16 +23,16 @@ from devkit.stores.executions import MemoryExecutions
 from executor.domain.budgets.amounts import NOTHING, Amount, Limits
 from executor.domain.budgets.audit import BudgetAudit
 from executor.domain.budgets.budget import Wanted, WorkspaceBudget, month_of
-from executor.domain.budgets.ledger import BudgetRefused, Ledger
+from executor.domain.budgets.ledger import Ledger
+from executor.domain.budgets.purse import BudgetRefused
 from executor.domain.log.execution import Execution
 
-WS = "ws_1"
 LIKELY, MOST = Amount(1_000, 100), Amount(2_000, 200)
 WANTED = Wanted(LIKELY, MOST)
 
 
 class Slow(MemoryBudgets):
-    """A store that answers when it likes, and now and then loses a race or is away."""
+    """A store that answers when it likes, and now and then stores something without an answer, or nothing."""
 
     def __init__(self, dice: random.Random) -> None:
         super().__init__()
@@ -42,9 +44,15 @@ class Slow(MemoryBudgets):
 
     async def replace(self, before, after):
         await self._wait()
+        self._fail_at_times()
         done = await super().replace(before, after)
+        self._fail_at_times()
         await self._wait()
         return done
+
+    def _fail_at_times(self):
+        if self._dice.randrange(20) == 0:
+            raise Unavailable
 
     async def _wait(self):
         for _ in range(self._dice.randrange(4)):
@@ -68,10 +76,6 @@ class Mortal:
         return call
 
 
-def budget(limits: Limits, **given) -> WorkspaceBudget:
-    return WorkspaceBudget(WS, limits, month_of(utc_now()), **given)
-
-
 @dataclass
 class Office:
     """Workers with their ledgers, the jobs' logs, and what has really been used."""
@@ -85,7 +89,7 @@ class Office:
     running: dict[str, tuple[int, asyncio.Task]] = field(default_factory=dict)
 
     def worker(self) -> int:
-        self.ledgers.append(Ledger(Mortal(self.store), beat=0.002, idle=0.01))
+        self.ledgers.append(Ledger(Mortal(self.store), beat=0.002, idle=0.01, patience=600))
         return len(self.ledgers) - 1
 
     def begin(self, job_id: str, worker: int, calls: int) -> None:
@@ -140,17 +144,22 @@ async def audit(office: Office) -> None:
         usage = ModelUsage(input_tokens=used.tokens, cost_usd=used.usd)
         job = Execution(job_id, WS, "crew_1", utc_now(), status=status)
         await executions.insert(replace(job, state=replace(job.state, usage=usage)))
-    await BudgetAudit(office.store, executions).look(utc_now() + timedelta(minutes=2))
+    with contextlib.suppress(Unavailable):
+        await BudgetAudit(office.store, executions).look(utc_now() + timedelta(minutes=2))
 
 
 async def settle_all(office: Office) -> WorkspaceBudget:
     for ledger in office.ledgers:
         await ledger.close(0.01 if ledger.budgets.died else 10.0)
+    office.store.replace = super(Slow, office.store).replace
     await audit(office)
     return office.store.held[WS]
 
 
-@settings(max_examples=12, deadline=None)
+@pytest.mark.usefixtures("soon")
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(
     seed=st.integers(0, 10**6), calls=st.integers(1, 150), by=st.sampled_from(["nano", "tokens"])
 )
@@ -183,16 +192,6 @@ async def test_no_story_of_workers_exceeds_the_budget_by_more_than_a_call(seed, 
     assert limits.limited_part(left.spent) == limits.limited_part(office.used)
 
 
-async def spent(ledger: Ledger, job_id: str, *amounts: Amount):
-    """Let a job make calls that use `amounts`."""
-    purse, used = ledger.open(WS, job_id, 1, NOTHING), NOTHING
-    for amount in amounts:
-        held = await purse.hold(Wanted(amount, amount))
-        used = used.plus(amount)
-        purse.spend(held, used, "m")
-    return purse
-
-
 async def test_while_there_is_plenty_a_job_writes_once_for_many_calls():
     store = MemoryBudgets()
     await store.insert(budget(Limits(tokens=1_000_000)))
@@ -214,14 +213,14 @@ async def test_a_workspace_without_a_budget_is_read_once_a_second():
 
 
 async def test_a_call_that_does_not_fit_alone_is_refused_and_one_that_fits_later_waits():
-    store = MemoryBudgets()
+    store = Watched()
     await store.insert(budget(Limits(tokens=300)))
     ledger = Ledger(store, beat=0.01)
     first = ledger.open(WS, "job_1", 1, NOTHING)
     held = await first.hold(Wanted(Amount(0, 200), Amount(0, 200)))
     second = ledger.open(WS, "job_2", 1, NOTHING)
     waiting = asyncio.create_task(second.hold(Wanted(Amount(0, 200), Amount(0, 200))))
-    await asyncio.sleep(0.05)
+    await store.asked(3)
     assert not waiting.done(), "it fits if the first uses less than was set aside"
     first.spend(held, Amount(0, 50))
     first.close(Amount(0, 50))
@@ -282,14 +281,14 @@ async def test_a_new_month_begins_with_nothing_spent():
 
 
 async def test_a_call_that_is_cut_off_while_it_waits_leaves_nothing_behind():
-    store = MemoryBudgets()
+    store = Watched()
     await store.insert(budget(Limits(tokens=100)))
     ledger = Ledger(store, beat=0.01)
     first = await spent(ledger, "job_1")
     await first.hold(Wanted(Amount(0, 90), Amount(0, 90)))
     second = ledger.open(WS, "job_2", 1, NOTHING)
     waiting = asyncio.create_task(second.hold(Wanted(Amount(0, 90), Amount(0, 90))))
-    await asyncio.sleep(0.03)
+    await store.asked(3)
     waiting.cancel()
     await asyncio.wait({waiting})
     second.close(NOTHING)
@@ -299,18 +298,12 @@ async def test_a_call_that_is_cut_off_while_it_waits_leaves_nothing_behind():
 
 
 async def test_a_store_that_is_away_is_told_to_who_asks_and_nothing_is_lost():
-    class Away(MemoryBudgets):
-        away = True
-
-        async def find(self, workspace_id):
-            if self.away and self.reads:
-                raise Unavailable
-            return await super().find(workspace_id)
-
-    store = Away()
+    store = Watched()
     await store.insert(budget(Limits(tokens=1_000)))
     ledger = Ledger(store, beat=0.01)
     purse = ledger.open(WS, "job_1", 1, NOTHING)
+    assert await purse.budget() == store.held[WS]
+    store.away = True
     with pytest.raises(Unavailable):
         await purse.hold(WANTED)
     store.away = False
@@ -318,7 +311,7 @@ async def test_a_store_that_is_away_is_told_to_who_asks_and_nothing_is_lost():
     store.away = True
     purse.spend(held, MOST)
     purse.close(MOST)
-    await asyncio.sleep(0.05)
+    await store.asked(1)
     store.away = False
     await ledger.close(5.0)
     assert store.held[WS].spent.tokens == MOST.tokens
