@@ -24,7 +24,7 @@ def socket_schemas() -> dict[str, Json]:
     server = [_ref(f"Socket{model.__name__}") for model in SERVER_MESSAGES]
     schemas["SocketClientMessage"] = {
         "title": "SocketClientMessage",
-        "description": "What a client sends. Unknown fields are ignored.",
+        "description": "What a client sends. Unknown fields of `subscribe` are refused; others are ignored.",
         "oneOf": client,
         "discriminator": {"propertyName": "type"} | _mapping(CLIENT_MESSAGES),
     }

@@ -45,6 +45,29 @@ def test_whatever_a_client_says_is_understood_or_refused_with_a_frame(text):
         assert "seq" not in told
 
 
+@pytest.mark.parametrize(
+    ("sent", "field", "advice"),
+    [
+        ({"job_id": "job_1", "delta": True}, "delta", "did you mean deltas?"),
+        ({"jobid": "job_1"}, "jobid", "did you mean job_id?"),
+        ({"job_id": "job_1", "ping": 1}, "ping", "There is no field ping"),
+        ({"job_id": "job_1", "after_seq": True}, "after_seq", "integer"),
+    ],
+)
+def test_a_field_that_subscribe_does_not_have_is_named(sent, field, advice):
+    with pytest.raises(bodies.BadMessage) as told:
+        bodies.parse_message(json.dumps({"type": "subscribe", **sent}))
+    assert told.value.details["field"] == field
+    assert advice in told.value.details["reason"]
+    assert told.value.job_id == sent.get("job_id")
+
+
+@pytest.mark.parametrize("kind", ["ping", "unsubscribe", "authenticate"])
+def test_messages_without_options_may_have_more_fields(kind):
+    sent = {"type": kind, "job_id": "job_1", "token": "t", "sent_at": 5}
+    assert bodies.parse_message(json.dumps(sent)).type == kind
+
+
 @given(st.binary(max_size=200) | st.integers(0, 3).map(lambda n: b"x" * (n * 32_767 + 100)))
 def test_frames_built_here_are_those_of_the_protocol(body):
     assert text_frame_of(body) == Frame(Opcode.TEXT, body).serialize(mask=False)

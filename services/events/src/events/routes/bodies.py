@@ -7,6 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from common.errors import InvalidRequest, KasalError
 from common.security.tokens import LONGEST_TOKEN
+from common.web.unknown_fields import unknown_field
 
 _LARGEST = 2**53 - 1
 """The largest whole number that JSON readers agree on."""
@@ -17,7 +18,10 @@ AfterSeq = Annotated[int, Field(ge=0, le=_LARGEST)]
 
 
 class _ClientMessage(BaseModel):
-    """Unknown fields are ignored, so that newer clients can talk to older servers."""
+    """Unknown fields are ignored, so that newer clients can talk to older servers.
+
+    Not those of a message with optional fields, of which one that is misspelt would change what is done.
+    """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore")
 
@@ -28,6 +32,8 @@ class Authenticate(_ClientMessage):
 
 
 class Subscribe(_ClientMessage):
+    model_config = ConfigDict(extra="forbid")
+
     type: Literal["subscribe"]
     job_id: JobId
     after_seq: AfterSeq = 0
@@ -72,17 +78,22 @@ def parse_message(text: str) -> ClientMessage:
 
 
 def _bad_message(raw: Any, errors: Any) -> BadMessage:
-    first = errors[0]
-    kinds = {"authenticate", "subscribe", "unsubscribe", "ping"}
-    path = [str(part) for part in first["loc"] if part not in kinds]
+    first = next((one for one in errors if one["type"] == "extra_forbidden"), errors[0])
+    path = [str(part)[:_LONGEST_ID] for part in first["loc"][1:]]  # behind the message's type
     field = ".".join(path) or ("type" if isinstance(raw, dict) else None)
-    reason = str(first["msg"])
-    if first["type"] in {"union_tag_invalid", "union_tag_not_found"}:
-        reason = "It must be authenticate, subscribe, unsubscribe or ping"
+    reason = _reason(first)
     place = f"{field}: {reason}" if field else reason
     named = raw.get("job_id") if isinstance(raw, dict) else None
     job_id = named if isinstance(named, str) and len(named) <= _LONGEST_ID else None
     return BadMessage(f"The message does not fit: {place}.", field, reason, job_id)
+
+
+def _reason(fault: Any) -> str:
+    if fault["type"] == "extra_forbidden":
+        return unknown_field(Subscribe, fault["loc"][1:])
+    if fault["type"] in {"union_tag_invalid", "union_tag_not_found"}:
+        return "It must be authenticate, subscribe, unsubscribe or ping"
+    return str(fault["msg"])
 
 
 class Subscribed(BaseModel):
