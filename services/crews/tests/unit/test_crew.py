@@ -64,6 +64,20 @@ async def test_an_agent_must_be_meant_alone(world: Any, body: Any) -> None:
     body["agents"][1]["role"] = "Content Writer"
     told = await refused(world.catalog.create(WS, CrewDraft(**body)))
     assert "more than one" in told["reason"]
+    body.update(process="sequential")
+    body["tasks"][0]["agent"] = 1
+    crew = await world.catalog.create(WS, CrewDraft(**body))
+    assert crew.tasks[0].agent_id == crew.agents[1].id
+
+
+async def test_a_misspelt_agent_gets_a_suggestion_and_the_names_that_there_are(
+    world: Any, body: Any
+) -> None:
+    body["tasks"][0]["agent"] = "Content Writter"
+    told = await refused(world.catalog.create(WS, CrewDraft(**body)))
+    assert "no agent 'Content Writter'; did you mean Content Writer?" in told["reason"]
+    names = ", ".join(agent["role"] for agent in body["agents"])
+    assert told["reason"].endswith(f"Its agents are {names}")
 
 
 async def test_a_task_of_nobody_leaves_the_crew_configuring(world: Any, body: Any) -> None:
@@ -73,6 +87,30 @@ async def test_a_task_of_nobody_leaves_the_crew_configuring(world: Any, body: An
     assert crew.status == "configuring"
     changes = TaskChanges(agent_id=crew.agents[0].id)
     await world.tasks.update(WS, crew.tasks[0].id, changes)
+    assert world.crews.held[crew.id].status == "active"
+
+
+async def test_a_crews_only_agent_gets_a_task_that_is_added_without_one(
+    world: Any, body: Any
+) -> None:
+    body.update(process="sequential", agents=body["agents"][:1], tasks=[{"description": "d"}])
+    crew = await world.catalog.create(WS, CrewDraft(**body))
+    alone = TaskRequest(crew_id=crew.id, description="d", expected_output="e")
+    await world.tasks.add(WS, alone)
+    after = world.crews.held[crew.id]
+    assert after.status == "active"
+    assert [task.agent_id for task in after.tasks] == [crew.agents[0].id] * 2
+
+
+async def test_a_task_that_is_added_to_several_agents_names_one(world: Any, body: Any) -> None:
+    body["process"] = "sequential"
+    crew = await world.catalog.create(WS, CrewDraft(**body))
+    alone = TaskRequest(crew_id=crew.id, description="d", expected_output="e")
+    with pytest.raises(InvalidRequest) as fault:
+        await world.tasks.add(WS, alone)
+    assert fault.value.details["field"] == "agent_id"
+    for agent in crew.agents:
+        assert f"{agent.id} ({agent.name})" in fault.value.details["reason"]
     assert world.crews.held[crew.id].status == "active"
 
 
@@ -185,5 +223,7 @@ async def test_a_crew_says_what_it_lacks(world: Any, body: Any) -> None:
     assert told == ["tasks", "tools.crm_api.credentials"]
     crew = await world.catalog.update(WS, crew.id, CrewChanges(tasks=[{"description": "d"}]))
     del world.tools.held[tool.id]
-    told = [one.field for one in await world.snapshots.missing(crew)]
-    assert told == ["tasks.0.agent_id", "agents.0.tools.0"]
+    missing = await world.snapshots.missing(crew)
+    assert [one.field for one in missing] == ["tasks.0.agent_id", "agents.0.tools.0"]
+    assert f"PUT /tasks/{crew.tasks[0].id}" in missing[0].reason
+    assert f"{crew.agents[1].id} ({crew.agents[1].name})" in missing[0].reason

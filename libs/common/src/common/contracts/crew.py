@@ -121,13 +121,25 @@ class _Agent(Protocol):
     @property
     def id(self) -> str: ...
 
+    @property
+    def name(self) -> str: ...
+
 
 class _Task(Protocol):
+    @property
+    def id(self) -> str: ...
+
     @property
     def agent_id(self) -> str | None: ...
 
 
-def lacks(process: Process, agents: Iterable[_Agent], tasks: Sequence[_Task]) -> list[Lack]:
+def choice_of_agents(agents: Sequence[_Agent]) -> str:
+    """Return the agents that a task can be given to, for a sentence: the first ones of many."""
+    named = [f"{agent.id} ({agent.name[:60]})" for agent in agents[:10]]
+    return ", ".join([*named, *(["…"] if len(agents) > len(named) else [])])
+
+
+def lacks(process: Process, agents: Sequence[_Agent], tasks: Sequence[_Task]) -> list[Lack]:
     """Return what a crew lacks to be active: a task, or agents for its tasks."""
     if not tasks:
         return [Lack(field="tasks", reason="At least one task required; add it with POST /tasks")]
@@ -137,8 +149,8 @@ def lacks(process: Process, agents: Iterable[_Agent], tasks: Sequence[_Task]) ->
     return [
         Lack(
             field=f"tasks.{index}.agent_id",
-            reason="The task has no agent, and only a crew's single agent gets such tasks: name one of its agents "
-            "with agent_id",
+            reason=f"The task has no agent: give it one with PUT /tasks/{task.id} and the agent_id of one of "
+            + choice_of_agents(agents),
         )
         for index, task in enumerate(tasks)
         if task.agent_id not in known

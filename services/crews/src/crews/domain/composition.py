@@ -1,5 +1,6 @@
 """Turns what callers send into a crew, or into a change of one."""
 
+import difflib
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -211,16 +212,30 @@ def _agent_id(index: int, draft: TaskDraft, agents: Sequence[Agent]) -> str | No
     if draft.agent_id is not None:
         return str(draft.agent_id)
     if draft.agent is None:
-        return agents[0].id if len(agents) == 1 else None
+        return only_agent(agents)
     if isinstance(draft.agent, int):
         meant = list(agents[draft.agent : draft.agent + 1]) if draft.agent >= 0 else []
     else:
         meant = [agent for agent in agents if draft.agent in {agent.name, agent.role, agent.id}]
     if len(meant) != 1:
-        many = "no agent" if not meant else "more than one agent"
-        reason = f"This crew has {many} {draft.agent!r}"
+        reason = _no_agent(draft.agent, agents, bool(meant))
         refuse([{"field": f"tasks.{index}.agent", "reason": reason}])
     return meant[0].id
+
+
+def only_agent(agents: Sequence[Agent]) -> str | None:
+    """Return the id of a crew's only agent, which gets the tasks that name none."""
+    return agents[0].id if len(agents) == 1 else None
+
+
+def _no_agent(named: str | int, agents: Sequence[Agent], several: bool) -> str:
+    """Return the reason for refusing a name, role or index that does not mean one agent."""
+    names = list(dict.fromkeys(agent.name for agent in agents))
+    if several:
+        return f"This crew has more than one agent {named!r}: name it by its index, the first is 0"
+    close = difflib.get_close_matches(str(named)[:100], [*names, *(one.role for one in agents)], 1)
+    meant = f"; did you mean {close[0][:100]}?" if close else "."
+    return f"This crew has no agent {named!r}{meant} Its agents are {', '.join(names)[:300]}"
 
 
 def _context(

@@ -191,7 +191,7 @@ class AgentChanges(AgentFields, CatalogInput):
 
 
 class TaskRequest(TaskFields, CatalogInput):
-    """A task of the crew that has the agent, or of a crew alone: its manager finds somebody."""
+    """A task of the crew that has the agent, or of a crew alone: its only agent gets it, or a manager finds one."""
 
     READ_ONLY = frozenset({"id", "status"})
 

@@ -1,10 +1,11 @@
 """The use cases of tasks."""
 
+from common.contracts.crew import choice_of_agents
 from common.errors import InvalidRequest
 from common.idempotency.once import Once, at_most_once, receipt_of
 from common.ids import new_id
 from common.times import utc_now
-from crews.domain.composition import changed_values
+from crews.domain.composition import changed_values, only_agent
 from crews.domain.crew import Crew, Task
 from crews.domain.crew_changes import drop_task, put_task
 from crews.domain.crew_editor import CrewEditor, Matches, anything
@@ -32,7 +33,7 @@ class TaskCatalog:
         async def make() -> Task:
             await self._editor.edit(
                 lambda: self._crew_for(workspace_id, request),
-                lambda crew: put_task(crew, task, utc_now()),
+                lambda crew: put_task(crew, _with_its_agent(task, crew), utc_now()),
                 at=lambda crew: f"tasks.{len(crew.tasks)}.",
                 receipt=receipt_of(once, task),
             )
@@ -72,3 +73,14 @@ class TaskCatalog:
             lambda crew: drop_task(crew, task_id, utc_now()),
             matches,
         )
+
+
+def _with_its_agent(task: Task, crew: Crew) -> Task:
+    """Return a new `task` with its agent: if it names none, a crew's only one. Raises `InvalidRequest`."""
+    if task.agent_id is not None:
+        return task
+    agent_id = only_agent(crew.agents)
+    if agent_id is None and crew.process == "sequential":
+        reason = f"This crew has several agents: name one of {choice_of_agents(crew.agents)}"
+        raise InvalidRequest("Invalid task", field="agent_id", reason=reason)
+    return task.model_copy(update={"agent_id": agent_id})

@@ -89,14 +89,7 @@ def check_runnable(
 
     Also raises it if the filled-in texts would be too large, or a list has too many entries.
     """
-    if crew.status != "active":
-        missing_parts = [one.model_dump() for one in lacks(crew.process, crew.agents, crew.tasks)]
-        raise InvalidRequest(
-            f"The crew {crew.id} is not active: every task needs an agent, and it needs a task.",
-            field="crew_id",
-            reason="The crew is not active",
-            details={"missing": missing_parts},
-        )
+    _check_active(crew)
     _check_endpoints(crew)
     asked = placeholders(crew)
     missing = [name for name in asked if name not in inputs]
@@ -112,6 +105,19 @@ def check_runnable(
     _check_memory_key(crew, inputs)
     _check_size(crew, inputs)
     _check_lists(crew, inputs, most_items)
+
+
+def _check_active(crew: CrewSnapshot) -> None:
+    if crew.status == "active":
+        return
+    missing = lacks(crew.process, crew.agents, crew.tasks)
+    told = "".join(f" {one.field}: {one.reason}." for one in missing[:3])
+    raise InvalidRequest(
+        f"The crew {crew.id} is not active.{told}",
+        field="crew_id",
+        reason="The crew is not active; `missing` says what it lacks",
+        details={"missing": [one.model_dump() for one in missing]},
+    )
 
 
 def _check_endpoints(crew: CrewSnapshot) -> None:

@@ -92,3 +92,4 @@ def test_a_crew_that_is_not_active_says_why(make_crew):
     with pytest.raises(InvalidRequest) as caught:
         check_runnable(crew.model_copy(update={"tasks": []}), {})
     assert [one["field"] for one in caught.value.details["missing"]] == ["tasks"]
+    assert "is not active. tasks: At least one task required" in caught.value.message
