@@ -4,13 +4,15 @@ The library decides about redirects: it follows them within the server's origin 
 that follows one passes here again.
 """
 
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 
 import aiohttp
 import httpx2
 from yarl import URL
 
+from common.mcp.bounds import CALL, CALL_METHOD, OTHER, Bounds, Measure
 from common.security.outgoing import ADVICE, REFUSED, OutgoingGuard, public_socket
 
 _OURS = frozenset({"host", "content-length", "transfer-encoding", "connection", "accept-encoding"})
@@ -18,22 +20,22 @@ _DECODED = frozenset({"content-encoding", "content-length", "transfer-encoding"}
 _AGENT = "Kasal (mcp)"
 _PIECE = 64 * 1024
 _RESUMES = "last-event-id"
+_BLANK = re.compile(rb"(?:\n\r?\n|\r\r)[\r\n]*")
+"""Ends an event, with each of the line ends that the standard allows (HTML, 9.2.5)."""
+_LINE_ENDS = re.compile(rb"[\r\n]{0,2}\Z")
 UNSENT, LOST = -32_098, -32_097
 """Codes of our own for requests that never reached the server, and for those whose answer never came."""
 
 
 @dataclass(frozen=True, slots=True)
 class HttpLimits:
-    """Bounds of one connection: seconds to connect, and bytes of one answer."""
+    """Bounds of one connection: seconds to connect, and how much an answer holds."""
 
     connect: float = 10.0
-    answer: int = 2 * 1024 * 1024
     stream: int = 64 * 1024 * 1024
-    """Bytes of the one answer that carries all others, with the transport `sse`."""
-    result: int = 4_000
-    """Objects and lists in the answer to a call: the library makes a model of each on the event loop, at 10 µs."""
-    objects: int = 20_000
-    """Objects and lists in any other answer, such as a list of tools."""
+    """Bytes of the one answer that carries all others as its events, with the transport `sse`."""
+    call: Bounds = CALL
+    other: Bounds = OTHER
 
 
 class AiohttpTransport(httpx2.AsyncBaseTransport):
@@ -46,6 +48,7 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         self._guard = guard
         self._limits = limits
         self._listens = listens
+        self._calls = False
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -53,6 +56,8 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         if request.method == "GET" and not listening and _RESUMES not in request.headers:
             # What servers say unasked is not read: their lists are cached by time, and calls carry their answers.
             return httpx2.Response(405, request=request)
+        calls = CALL_METHOD in await request.aread()
+        self._calls = self._calls or calls
         try:
             answer = await self._send(request)
         except aiohttp.ClientConnectorDNSError:
@@ -64,9 +69,6 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
         except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as fault:
             reason = f"it closed the connection without an answer ({type(fault).__name__})"
             return self._failure(request, LOST, reason)
-        limits = self._limits
-        most = limits.stream if listening else limits.answer
-        objects = limits.result if b'"tools/call"' in await request.aread() else limits.objects
         return httpx2.Response(
             answer.status,
             headers=[
@@ -74,9 +76,16 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
                 for name, value in answer.headers.items()
                 if name.lower() not in _DECODED
             ],
-            stream=_Body(answer, most, most if listening else objects),
+            stream=self.stream(answer) if listening else _Body(answer, self._bounds(calls=calls)),
             request=request,
         )
+
+    def stream(self, answer: aiohttp.ClientResponse) -> "_Events":
+        """Return the body that carries the answers to all requests of this connection."""
+        return _Events(answer, lambda: self._bounds(calls=self._calls), self._limits.stream)
+
+    def _bounds(self, *, calls: bool) -> Bounds:
+        return self._limits.call if calls else self._limits.other
 
     def _failure(self, request: httpx2.Request, code: int, reason: str) -> httpx2.Response:
         """Return an answer that fails this request only: an exception would end the whole connection."""
@@ -121,27 +130,55 @@ class AiohttpTransport(httpx2.AsyncBaseTransport):
 
 
 class _Body(httpx2.AsyncByteStream):
-    """The body of an answer, up to `most` bytes and `objects` objects and lists."""
+    """The body of an answer, within `bounds`."""
 
-    def __init__(self, answer: aiohttp.ClientResponse, most: int, objects: int) -> None:
+    def __init__(self, answer: aiohttp.ClientResponse, bounds: Bounds) -> None:
         self._answer = answer
-        self._most = most
-        self._objects = objects
+        self._bounds = bounds
+        self._measure = Measure()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        read = objects = 0
         try:
             async for piece in self._answer.content.iter_any():
-                read += len(piece)
-                if read > self._most:
-                    raise httpx2.StreamError(f"it is longer than {self._most} bytes")
-                objects += piece.count(b"{") + piece.count(b"[")
-                if objects > self._objects:
-                    raise httpx2.StreamError(f"it has more than {self._objects} objects and lists")
                 for start in range(0, len(piece), _PIECE):
-                    yield piece[start : start + _PIECE]
+                    part = piece[start : start + _PIECE]
+                    self._check(part)
+                    yield part
         except (aiohttp.ClientError, OSError, ValueError):
             raise httpx2.StreamError("it broke off") from None
 
+    def _check(self, piece: bytes) -> None:
+        self._measure.add(piece)
+        excess = self._measure.excess(self._bounds)
+        if excess is not None:
+            raise httpx2.StreamError(excess)
+
     async def aclose(self) -> None:
         self._answer.close()
+
+
+class _Events(_Body):
+    """A body of up to `most` bytes whose events are answers: each is within the bounds that hold when it comes."""
+
+    def __init__(
+        self, answer: aiohttp.ClientResponse, bounds: Callable[[], Bounds], most: int
+    ) -> None:
+        super().__init__(answer, bounds())
+        self._bounds_now = bounds
+        self._most = most
+        self._read = 0
+        self._before = b""
+        """Line ends at the end of what came before."""
+
+    def _check(self, piece: bytes) -> None:
+        self._read += len(piece)
+        if self._read > self._most:
+            raise httpx2.StreamError(f"it is longer than {self._most} bytes")
+        self._bounds = self._bounds_now()
+        first, *others = _BLANK.split(self._before + piece)
+        super()._check(first)
+        for event in others:
+            self._measure = Measure()
+            super()._check(event)
+        ends = _LINE_ENDS.search(self._before + piece[-2:])
+        self._before = b"" if ends is None else ends.group()

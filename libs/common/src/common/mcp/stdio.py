@@ -17,8 +17,8 @@ import anyio
 from mcp.shared.message import SessionMessage
 from mcp_types import jsonrpc_message_adapter
 
-_LINE = 2 * 1024 * 1024
-"""The longest message, in bytes."""
+from common.mcp.bounds import CALL, CALL_METHOD, OTHER, Bounds, Measure
+
 _GRACE = 2.0
 """Seconds that a program gets to end once its input has ended, and again after SIGTERM."""
 _PASSED_ON = ("HOME", "LANG", "LC_ALL", "PATH", "TMPDIR", "TZ")
@@ -36,13 +36,14 @@ async def program(command: Sequence[str]) -> AsyncIterator[tuple[Any, Any]]:
         env={name: os.environ[name] for name in _PASSED_ON if name in os.environ},
         cwd="/",
         start_new_session=True,
-        limit=_LINE,
+        limit=OTHER.size,
         pass_fds=(),
     )
     into, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, out = anyio.create_memory_object_stream[SessionMessage](0)
-    reading = asyncio.create_task(_read(process, into), name="mcp stdout")
-    writing = asyncio.create_task(_write(process, out, into), name="mcp stdin")
+    asked = _Asked()
+    reading = asyncio.create_task(_read(process, into, asked), name="mcp stdout")
+    writing = asyncio.create_task(_write(process, out, into, asked), name="mcp stdin")
     try:
         yield read, write
     finally:
@@ -55,7 +56,18 @@ async def program(command: Sequence[str]) -> AsyncIterator[tuple[Any, Any]]:
             left.close()
 
 
-async def _read(process: asyncio.subprocess.Process, into: Any) -> None:
+class _Asked:
+    """What a program has been asked so far."""
+
+    def __init__(self) -> None:
+        self.calls = False
+
+    @property
+    def bounds(self) -> Bounds:
+        return CALL if self.calls else OTHER
+
+
+async def _read(process: asyncio.subprocess.Process, into: Any, asked: _Asked) -> None:
     if process.stdout is None:
         return
     with contextlib.suppress(*_BROKEN):
@@ -65,10 +77,17 @@ async def _read(process: asyncio.subprocess.Process, into: Any) -> None:
                     line = await process.stdout.readline()
                 except ValueError:  # a line beyond the limit: what follows cannot be trusted
                     return
-                if not line:
+                if not line or _excessive(line, asked.bounds):
                     return
                 if line.strip():
                     await into.send(_message(line))
+
+
+def _excessive(line: bytes, bounds: Bounds) -> bool:
+    """Return whether reading a line would hold up the event loop: a program that sends one is left."""
+    measure = Measure()
+    measure.add(line)
+    return measure.excess(bounds) is not None
 
 
 def _message(line: bytes) -> SessionMessage | Exception:
@@ -78,13 +97,14 @@ def _message(line: bytes) -> SessionMessage | Exception:
         return fault
 
 
-async def _write(process: asyncio.subprocess.Process, out: Any, into: Any) -> None:
+async def _write(process: asyncio.subprocess.Process, out: Any, into: Any, asked: _Asked) -> None:
     if process.stdin is None:
         return
     try:
         async for sent in out:
-            text = sent.message.model_dump_json(by_alias=True, exclude_unset=True)
-            process.stdin.write(text.encode() + b"\n")
+            line = sent.message.model_dump_json(by_alias=True, exclude_unset=True).encode()
+            asked.calls = asked.calls or CALL_METHOD in line
+            process.stdin.write(line + b"\n")
             await process.stdin.drain()
     except (OSError, *_BROKEN):
         into.close()  # otherwise its answers would be waited for

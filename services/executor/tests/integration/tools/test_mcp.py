@@ -68,11 +68,13 @@ async def test_one_connection_serves_many_calls(box, desk):
         ("half", "parse"),
         ("huge", "longer than"),
         ("many", "more than 4000 objects"),
+        ("numbers", "not what the protocol says"),
         ("elsewhere", "Redirect"),
         ("refused", "no such ticket"),
     ],
 )
 async def test_a_bad_answer_is_a_result_and_touches_no_other_call(box, desk, tool, told):
+    desk.results["numbers"] = {"resultType": "complete", "content": [0] * 60_000}
     beside = asyncio.create_task(called(box, desk, "late"))
     await desk.came.wait()
     text = await called(box, desk, tool)
