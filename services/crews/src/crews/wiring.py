@@ -112,7 +112,7 @@ def _use_cases(
     models = ModelNames(PriceList(), _own_servers(settings))
     offered = _offered_tools(settings)
     commands = AllowedCommands.of(settings.mcp_stdio)
-    mcp_catalog = McpCatalog(stores.servers, stores.tools, stores.crews, asker, commands)
+    mcp_catalog = McpCatalog(stores.servers, stores.tools, stores.crews, asker, commands, offered)
     renewal = Renewal(mcp_catalog, asker.background)
     named = WorkspaceTools(stores.tools, stores.servers, offered, renewal.look)
     editor = CrewEditor(stores.crews, named, models, stores.own_models)

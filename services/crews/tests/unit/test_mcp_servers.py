@@ -3,6 +3,8 @@
 Covers: crews.domain.mcp_renewal, crews.routes.mcp_bodies, crews.domain.mcp_catalog, crews.domain.mcp_servers, crews.domain.workspace_tools
 """
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 from crews_testkit.world import World
 from pydantic import ValidationError
@@ -10,14 +12,17 @@ from pydantic import ValidationError
 from common.errors import Conflict, InvalidRequest, NotFound
 from common.mcp.server import AllowedCommands, Listing, McpAddress, McpFault, RemoteTool
 from common.process.background import Background
+from common.python_tools.signatures import python_tool
 from common.times import utc_now
 from crews.domain.drafts import CrewDraft
 from crews.domain.mcp_catalog import McpCatalog
 from crews.domain.mcp_renewal import Renewal
 from crews.domain.mcp_servers import ServerChanges, ServerDraft
+from crews.domain.offered_tools import OfferedTools
 from crews.domain.tool_catalog import ToolCatalog
 from crews.domain.tools import ToolDraft
 from crews.domain.workspace_tools import WorkspaceTools
+from crews.routes.mcp_bodies import updated_answer
 
 WS = "ws_1"
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -31,13 +36,19 @@ class Desk:
     def __init__(self) -> None:
         self.tools = [READ, WRITE]
         self.fault: str | None = None
+        self.cut = False
+        self.meanwhile: Callable[[], Awaitable[object]] | None = None
+        """What happens while the next one is asked."""
         self.asked: list[McpAddress] = []
 
     async def listing(self, workspace_id: str, address: McpAddress) -> Listing:
         self.asked.append(address)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+            self.meanwhile = None
         if self.fault is not None:
             raise McpFault(self.fault)
-        return Listing(self.tools, None, "2026-07-28", "Desk")
+        return Listing(self.tools, None, "2026-07-28", "Desk", self.cut)
 
 
 @pytest.fixture
@@ -53,7 +64,12 @@ def desk():
 @pytest.fixture
 def catalog(world, desk):
     allowed = AllowedCommands.of("mcp-time *")
-    return McpCatalog(world.servers, world.tools, world.crews, desk, allowed)
+    return McpCatalog(world.servers, world.tools, world.crews, desk, allowed, world.offered)
+
+
+def own_tool(text: str) -> str:
+    """Do something."""
+    return text
 
 
 def draft(**given):
@@ -220,6 +236,16 @@ async def test_a_refresh_shows_what_has_changed(catalog, desk, world):
     assert [tool.remote for tool in after.tools()] == ["write", "new"]
 
 
+async def test_no_tool_of_the_operator_has_a_servers_name(world, desk):
+    offered = OfferedTools(python=[python_tool("desk__own", own_tool)])
+    catalog = McpCatalog(
+        world.servers, world.tools, world.crews, desk, AllowedCommands.of(""), offered
+    )
+    with pytest.raises(Conflict, match="desk__own"):
+        await catalog.register(WS, draft())
+    await catalog.register(WS, draft(name="table"))
+
+
 async def test_names_of_its_tools_are_its_own(catalog, world):
     tools = ToolCatalog(world.tools, world.crews, world.servers, world.offered)
     own = ToolDraft(name="desk__own", description="d", endpoint="https://x.example/")
@@ -267,3 +293,71 @@ async def test_a_list_that_cannot_be_renewed_stays_and_says_why(catalog, desk):
     assert "its host cannot be reached" in str(after.inventory.fault)
     desk.fault = None
     assert (await catalog.refresh(WS, server.id)).status == "ready"
+
+
+async def test_a_fault_of_where_it_was_is_not_noted_on_where_it_is_now(catalog, desk):
+    server = await catalog.register(WS, draft())
+    desk.fault = "it is away"
+    desk.meanwhile = lambda: catalog.update(WS, server.id, ServerChanges(deny=["write"]))
+    await catalog.renew(server)
+    assert (await catalog.find(WS, server.id)).status == "ready"
+
+
+async def test_a_server_that_is_removed_while_it_is_asked_again_is_no_fault(catalog, desk):
+    server = await catalog.register(WS, draft())
+    desk.fault = "it is away"
+    desk.meanwhile = lambda: catalog.remove(WS, server.id)
+    await catalog.renew(server)
+    await catalog.renew(server)
+    with pytest.raises(NotFound):
+        await catalog.find(WS, server.id)
+
+
+async def test_a_list_is_not_renewed_without_keys_that_can_be_read(catalog, world, monkeypatch):
+    server = await catalog.register(WS, draft())
+
+    async def sealed(workspace_id, server_id):
+        raise Conflict("Its credentials were sealed with another key.")
+
+    monkeypatch.setattr(world.servers, "credentials", sealed)
+    await catalog.renew(server)
+    after = await catalog.find(WS, server.id)
+    assert (after.status, "another key" in str(after.inventory.fault)) == ("failing", True)
+
+
+async def test_a_workspace_has_room_to_ask_while_its_lists_are_renewed_and_takes_none_of_others(
+    catalog, desk, world
+):
+    old = {"fresh_until": utc_now()}
+    due = []
+    for workspace in (WS, "ws_2"):
+        for n in range(4):
+            server = await catalog.register(workspace, draft(name=f"desk{n}"))
+            inventory = server.inventory.model_copy(update=old)
+            due.append(server.model_copy(update={"inventory": inventory}))
+            world.servers.held[server.id] = due[-1]
+    desk.asked.clear()
+    async with Background() as background:
+        Renewal(catalog, background).look(due)
+        assert len(background) == 4
+        await background.finish()
+    held = world.servers.held.values()
+    renewed = [one.workspace_id for one in held if one.inventory.fresh_until > utc_now()]
+    assert sorted(renewed) == [WS] * 2 + ["ws_2"] * 2
+
+
+async def test_that_only_some_tools_were_read_is_told_whatever_is_taken(catalog, desk):
+    desk.cut = True
+    server = await catalog.register(WS, draft(allow=["read"], deny=["*w*"]))
+    assert [left.name for left in server.unusable_tools()] == ["…"]
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"),
+    [({"credentials": None}, 0), ({"url": f"{URL}s"}, 0), ({"url": "https://b.example/"}, 1)],
+)
+async def test_only_keys_that_nobody_took_off_are_told_of_as_dropped(catalog, sent, told):
+    server = await catalog.register(WS, draft(auth_type="bearer", credentials={"token": "hush"}))
+    changes = ServerChanges(**sent)
+    answer = updated_answer(await catalog.update(WS, server.id, changes), changes)
+    assert len(answer.warnings) == told

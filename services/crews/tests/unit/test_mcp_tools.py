@@ -4,6 +4,7 @@ Covers: crews.domain.mcp_tools
 """
 
 import re
+import time
 
 import pytest
 from hypothesis import given
@@ -97,3 +98,20 @@ async def test_a_list_is_kept_as_long_as_its_server_says_within_bounds(told, kep
     now = utc_now()
     found = await inventory_of("desk", listing(fresh_for=told), now)
     assert (found.fresh_until - now).total_seconds() == kept
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"properties": dict.fromkeys((f"é{n}" for n in range(100_000)), True)},
+        {
+            "anyOf": [{"$ref": "#/$defs/large"}] * 10_000,
+            "$defs": {"large": {"properties": {str(n): True for n in range(20_000)}}},
+        },
+    ],
+    ids=["foreign names", "one large alternative"],
+)
+def test_adapting_a_schema_takes_no_longer_than_reading_it(schema):
+    began = time.thread_time()
+    adapt(schema)
+    assert time.thread_time() - began < 1

@@ -6,8 +6,9 @@ import pytest
 from pydantic import BaseModel, ValidationError
 
 from common.times import utc_now
+from crews.domain.tool_catalog import Changed
 from crews.domain.tools import RegisteredTool, ToolChanges, ToolDraft, ToolFields
-from crews.routes.bodies import ToolView
+from crews.routes.bodies import ToolView, update_answer
 
 SENT: dict[str, Any] = {"name": "crm", "description": "d", "endpoint": "https://a.example"}
 STORED = {**SENT, "id": "tool_custom_1", "workspace_id": "ws_1", "created_at": utc_now()}
@@ -44,3 +45,13 @@ def test_an_answer_leaves_nothing_out() -> None:
 def test_a_change_of_nothing_sets_nothing() -> None:
     assert ToolChanges.model_validate({}).model_dump(exclude_unset=True) == {}
     assert ToolChanges.model_validate({"headers": None}).headers is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "told"), [({"credentials": None}, 0), ({"endpoint": "https://b.example"}, 1)]
+)
+def test_only_keys_that_nobody_took_off_are_told_of_as_dropped(
+    sent: dict[str, Any], told: int
+) -> None:
+    changed = Changed(RegisteredTool.model_validate(STORED), "dropped")
+    assert len(update_answer(changed, ToolChanges(**sent)).warnings) == told

@@ -21,6 +21,7 @@ from crews.domain.mcp_servers import (
     place_fault,
 )
 from crews.domain.mcp_tools import inventory_of
+from crews.domain.offered_tools import OfferedTools
 from crews.domain.origins import Fate, harmless_headers, origin, unmask_headers
 from crews.domain.ports import CrewStore, CustomTools, McpServers, ServerAsker
 from crews.domain.tools import check_credentials
@@ -51,12 +52,14 @@ class McpCatalog:
         crews: CrewStore,
         asker: ServerAsker,
         commands: AllowedCommands,
+        offered: OfferedTools,
     ) -> None:
         self._servers = servers
         self._tools = tools
         self._crews = crews
         self._asker = asker
         self._commands = commands
+        self._offered = offered
 
     async def register(
         self, workspace_id: str, draft: ServerDraft, once: Once[RegisteredServer] | None = None
@@ -130,11 +133,18 @@ class McpCatalog:
         raise Conflict(f"The MCP server {server_id} is being changed from several places at once.")
 
     async def renew(self, before: RegisteredServer) -> None:
-        """Ask a server again whose list is out of date. If it cannot be asked, note why and keep its tools."""
+        """Ask a server again whose list is out of date. If it cannot be asked, note why and keep its tools.
+
+        Nothing is noted on one that was changed or removed meanwhile.
+        """
         try:
             await self.refresh(before.workspace_id, before.id)
-        except InvalidRequest as fault:
-            server = await self.find(before.workspace_id, before.id)
+        except NotFound:
+            return
+        except (InvalidRequest, Conflict) as fault:
+            server = await self._servers.find(before.workspace_id, before.id)
+            if server is None or server.version != before.version:
+                return
             held = server.inventory.model_copy(
                 update={
                     "fault": str(fault.details.get("reason", fault.message)),
@@ -183,12 +193,11 @@ class McpCatalog:
 
     async def _check_name(self, server: RegisteredServer) -> None:
         prefix = f"{server.name}{SEPARATOR}"
-        taken = [
-            t.name for t in await self._tools.all(server.workspace_id) if t.name.startswith(prefix)
-        ]
+        custom = [tool.name for tool in await self._tools.all(server.workspace_id)]
+        taken = [name for name in (*self._offered, *custom) if name.startswith(prefix)]
         if taken:
             raise Conflict(
-                f"The custom tool {taken[0]} has a name that would be one of this server's tools.",
+                f"The tool {taken[0]} has a name that would be one of this server's tools.",
                 field="name",
             )
 

@@ -31,6 +31,8 @@ from crews.domain.tools import AuthType, Credentials, Endpoint, Headers, check_c
 SEPARATOR = "__"
 """Stands between the names of a server and its tool."""
 ALL = "*"
+MORE = "…"
+"""Stands in for tools that were not read, among those that cannot be used."""
 Approval = Literal["never", "destructive", "always"]
 State = Literal["ready", "failing"]
 
@@ -236,7 +238,9 @@ class RegisteredServer(ServerFields):
 
     def unusable_tools(self) -> Sequence[LeftOut]:
         """Return the tools that cannot be used though `allow` and `deny` leave them."""
-        return [tool for tool in self.inventory.left_out if self._takes(tool.name)]
+        return [
+            tool for tool in self.inventory.left_out if tool.name == MORE or self._takes(tool.name)
+        ]
 
     def name_of(self, left: LeftOut) -> str:
         """Return the name by which a run tells of a tool that cannot be used."""

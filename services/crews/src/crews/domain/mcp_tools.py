@@ -13,7 +13,7 @@ from common.contracts.values import check_storable
 from common.mcp.server import Listing, RemoteTool
 from common.schemas.checking import schema_fault
 from common.schemas.validation import beside_the_loop
-from crews.domain.mcp_servers import SEPARATOR, Inventory, LeftOut, ServerTool
+from crews.domain.mcp_servers import MORE, SEPARATOR, Inventory, LeftOut, ServerTool
 
 FRESH = 300.0
 """Seconds that a list holds whose server does not say how long it does."""
@@ -41,18 +41,16 @@ def _inventory(server: str, listing: Listing, now: datetime) -> Inventory:
     names = model_names(server, [tool.name for tool in listed])
     tools: list[ServerTool] = []
     left_out: list[LeftOut] = []
-    size = 0
+    room = _ALL_SCHEMAS
     for tool, name in zip(listed, names, strict=True):
         try:
-            parameters, length = _parameters(tool)
-            size += length
-            if size > _ALL_SCHEMAS:
-                raise Unusable("the tools before it have used up the room for this server's tools")
+            parameters, length = _parameters(tool, room)
+            room -= length
             tools.append(_server_tool(tool, name, parameters))
         except Unusable as fault:
             left_out.append(LeftOut(name=_storable(tool.name)[:128], reason=str(fault)))
     if listing.cut:
-        more = LeftOut(name="…", reason=f"only the first {len(listing.tools)} tools are read")
+        more = LeftOut(name=MORE, reason=f"only the first {len(listing.tools)} tools are read")
         left_out.append(more)
     kept = FRESH if listing.fresh_for is None else listing.fresh_for
     return Inventory(
@@ -100,7 +98,7 @@ def _storable(text: str) -> str:
     return text.encode("utf-8", "replace").decode("utf-8", "replace").replace("\x00", "")
 
 
-def _parameters(tool: RemoteTool) -> tuple[dict[str, Any], int]:
+def _parameters(tool: RemoteTool, room: int) -> tuple[dict[str, Any], int]:
     """Return a tool's schema as providers take it, and its length. Raises `Unusable`."""
     if not tool.name or len(tool.name) > 128 or tool.name != _storable(tool.name):
         raise Unusable("its name is empty, longer than 128 characters, or not a text")
@@ -109,6 +107,8 @@ def _parameters(tool: RemoteTool) -> tuple[dict[str, Any], int]:
         length = len(orjson.dumps(tool.parameters))
     except (TypeError, ValueError) as fault:
         raise Unusable(f"its schema cannot be stored: {fault}") from None
+    if length > room:
+        raise Unusable("the tools before it have used up the room for this server's tools")
     adapted = adapt(tool.parameters)
     wrong = schema_fault(adapted)
     if wrong is not None:
@@ -135,7 +135,10 @@ def _merge(schema: dict[str, Any], word: str) -> dict[str, Any]:
     """Return `schema` with the properties of all alternatives in one object."""
     rest = {name: value for name, value in schema.items() if name != word}
     given = schema[word] if isinstance(schema[word], list) else []
-    branches = [_branch(schema, one) for one in given]
+    # Each once: many references may lead to the same large one.
+    branches = list(
+        {id(branch): branch for branch in (_branch(schema, one) for one in given)}.values()
+    )
     properties: dict[str, Any] = {}
     for branch in branches:
         properties |= _object(branch.get("properties"))
@@ -174,5 +177,5 @@ def _with_plain_names(schema: dict[str, Any]) -> dict[str, Any]:
         return schema
     if set(foreign) & set(map(str, _list(schema.get("required")))):
         raise Unusable(f"it needs an argument whose name providers refuse: {foreign[0][:64]!r}")
-    kept = {name: value for name, value in properties.items() if name not in foreign}
+    kept = {name: value for name, value in properties.items() if _PROPERTY.fullmatch(name)}
     return {**schema, "properties": kept}

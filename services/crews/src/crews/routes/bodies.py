@@ -15,7 +15,7 @@ from crews.domain.crew import Agent, Crew, Task
 from crews.domain.graph_rules import Graph
 from crews.domain.origins import Fate, mask_headers
 from crews.domain.tool_catalog import Changed
-from crews.domain.tools import RegisteredTool, ToolDraft, ToolFields
+from crews.domain.tools import RegisteredTool, ToolChanges, ToolDraft, ToolFields
 
 CrewState = Literal["configuring", "active"]
 AgentState = Literal["ready", "busy"]
@@ -228,10 +228,10 @@ def registration_answer(draft: ToolDraft, tool: RegisteredTool) -> ToolRegistere
     return ToolRegistered(tool_id=tool.id, warnings=warnings)
 
 
-def update_answer(changed: Changed) -> ToolUpdated:
+def update_answer(changed: Changed, sent: ToolChanges) -> ToolUpdated:
     """Return what a change has done, with what has to be given anew."""
     warnings = []
-    if changed.credentials == "dropped":
+    if changed.credentials == "dropped" and "credentials" not in sent.model_fields_set:
         warnings.append(
             "The stored credentials were dropped: they were for another address or kind."
         )

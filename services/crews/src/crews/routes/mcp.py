@@ -1,5 +1,6 @@
 """The routes below /tools/mcp."""
 
+import asyncio
 from typing import Annotated
 
 from fastapi import APIRouter, Query
@@ -42,8 +43,10 @@ async def list_servers(
         ("mcp_servers", caller.workspace_id),
         descending=False,
     )
+    # Beside the loop: each tool is compared with all patterns of its server.
+    shown = await asyncio.to_thread(lambda: [server_summary(server) for server in part.shown])
     return McpServerList(
-        servers=[server_summary(server) for server in part.shown],
+        servers=shown,
         total=part.total,
         page=page.page,
         page_size=page.page_size,
@@ -60,7 +63,8 @@ async def get_server(server_id: str, caller: Viewer, use: Use) -> McpServerView:
 async def update_server(
     server_id: str, body: ServerChanges, caller: Admin, use: Use
 ) -> McpServerUpdated:
-    return updated_answer(await use.mcp_catalog.update(caller.workspace_id, server_id, body))
+    changed = await use.mcp_catalog.update(caller.workspace_id, server_id, body)
+    return updated_answer(changed, body)
 
 
 @router.post("/{server_id}/refresh", summary="Ask MCP server for its tools again")

@@ -6,7 +6,12 @@ from common.contracts import query_keys
 from common.contracts.fields import complete
 from common.web.models import AnswerModel, NextPage, Timestamp
 from crews.domain.mcp_catalog import ServerChanged
-from crews.domain.mcp_servers import RegisteredServer, ServerFields, ServerTool
+from crews.domain.mcp_servers import (
+    RegisteredServer,
+    ServerChanges,
+    ServerFields,
+    ServerTool,
+)
 from crews.domain.origins import Fate, mask_headers
 
 
@@ -126,10 +131,10 @@ def registered_answer(server: RegisteredServer) -> McpServerRegistered:
     )
 
 
-def updated_answer(changed: ServerChanged) -> McpServerUpdated:
+def updated_answer(changed: ServerChanged, sent: ServerChanges) -> McpServerUpdated:
     """Return what a change has done, with what has to be given anew."""
     server, warnings = changed.server, []
-    if changed.credentials == "dropped":
+    if changed.credentials == "dropped" and "credentials" not in sent.model_fields_set:
         warnings.append("The stored credentials were dropped: they were for another host or kind.")
     if changed.dropped_headers:
         named = ", ".join(changed.dropped_headers)

@@ -1,5 +1,7 @@
 """The routes below /tools."""
 
+import asyncio
+from collections.abc import Sequence
 from functools import partial
 from typing import Annotated
 
@@ -8,6 +10,7 @@ from fastapi import APIRouter, Query
 from common.idempotency.header import IdempotencyKey, creating
 from common.web.access import Admin, Viewer
 from common.web.models import CursorPageQuery, failures
+from crews.domain.mcp_servers import RegisteredServer
 from crews.domain.tools import ToolChanges, ToolDraft
 from crews.routes.bodies import (
     ToolList,
@@ -61,7 +64,7 @@ async def _own_tools(caller: Viewer, use: Use) -> list[ToolSummary]:
     ]
 
 
-async def _remote_tools(caller: Viewer, use: Use) -> list[ToolSummary]:
+def _remote_tools(servers: Sequence[RegisteredServer]) -> list[ToolSummary]:
     return [
         ToolSummary(
             name=tool.name,
@@ -70,7 +73,7 @@ async def _remote_tools(caller: Viewer, use: Use) -> list[ToolSummary]:
             source="mcp",
             server_id=server.id,
         )
-        for server in await use.mcp_servers.all(caller.workspace_id)
+        for server in servers
         for tool in server.tools()
     ]
 
@@ -79,11 +82,10 @@ async def _remote_tools(caller: Viewer, use: Use) -> list[ToolSummary]:
 async def list_tools(
     caller: Viewer, page: Annotated[CursorPageQuery, Query()], use: Use
 ) -> ToolList:
-    offered, own, remote = (
-        _offered_tools(use),
-        await _own_tools(caller, use),
-        await _remote_tools(caller, use),
-    )
+    offered, own = _offered_tools(use), await _own_tools(caller, use)
+    # Beside the loop: each tool is compared with all patterns of its server.
+    servers = await use.mcp_servers.all(caller.workspace_id)
+    remote = await asyncio.to_thread(_remote_tools, servers)
     spots = {tool.name: (place, "") for place, tool in enumerate(offered)}
     part = page.part(
         offered + own + sorted(remote, key=_remote_spot),
@@ -122,7 +124,8 @@ async def get_tool(tool_id: str, caller: Viewer, use: Use) -> ToolView:
 
 @router.put("/tools/custom/{tool_id}", responses=failures(409), summary="Update custom tool")
 async def update_tool(tool_id: str, body: ToolChanges, caller: Admin, use: Use) -> ToolUpdated:
-    return update_answer(await use.tool_catalog.update(caller.workspace_id, tool_id, body))
+    changed = await use.tool_catalog.update(caller.workspace_id, tool_id, body)
+    return update_answer(changed, body)
 
 
 @router.delete(

@@ -1,5 +1,6 @@
 """MCP servers in MongoDB, their credentials sealed."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
@@ -78,7 +79,9 @@ class MongoMcpServers:
 
     async def _find_all(self, query: Document) -> Sequence[RegisteredServer]:
         found = await self._servers.find(query).limit(_MOST).to_list()
-        return sorted(map(_server, found), key=lambda server: server.id)
+        # Beside the loop: a server's tools may be a megabyte.
+        read = await asyncio.to_thread(lambda: [_server(document) for document in found])
+        return sorted(read, key=lambda server: server.id)
 
     async def replace(
         self,
