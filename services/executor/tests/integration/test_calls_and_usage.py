@@ -71,6 +71,7 @@ async def test_usage_is_told_by_crew_model_day_and_job(ask, workers, make_runner
     assert foreign["rows"] == []
     _, by_job = await ask("GET", "/analytics/usage?group_by=job&limit=1")
     assert [one["job_id"] for one in by_job["rows"]] == [jobs[1]]
+    assert (by_job["executions"], by_job["tokens_used"]) == (2, tokens)
     _, by_job = await ask("GET", f"/analytics/usage?group_by=job&limit=1&after={by_job['next']}")
     assert ([one["job_id"] for one in by_job["rows"]], by_job.get("next")) == ([jobs[0]], None)
 
@@ -80,6 +81,7 @@ async def test_usage_is_told_by_crew_model_day_and_job(ask, workers, make_runner
     [
         *("group_by=week", "group_by=crew,crew", "group_by=job,crew", "since=yesterday"),
         *("since=2026-02-01&until=2026-01-01", "period=2026-01&since=2026-01-01"),
+        *("period=2026-13", "period=2026-11-01", "period="),
         *("group_by=day&since=2020-01-01&until=2026-01-01", "by=crew", "limit=0&group_by=job"),
     ],
 )

@@ -1,10 +1,11 @@
 """The bodies of what a workspace's jobs have used."""
 
+import re
 from datetime import date, timedelta
 from typing import Annotated, Any, Self, get_args
 
 from fastapi import Query
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from common.storage.cursors import LONGEST
@@ -14,11 +15,25 @@ from executor.domain.api.usage import Group, UsageRow, UsageTable
 _SHARE = Field(ge=0, le=1, description="Completed runs among all that have ended")
 _SECONDS = Field(ge=0, description="Seconds from start to end")
 _COST = Field(
-    description="US dollars, of models with a known price; null if that was not counted yet",
+    description="US dollars; null if no price is known for any of it, or if that was not counted yet",
     examples=[31.4],
 )
 _ONLY: dict[str, Any] = {"exclude_if": lambda value: value is None}
+_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+_UNPRICED = Field(
+    description="Tokens of models without a known price, which `cost_usd` leaves out, if any",
+    examples=[1_200],
+    **_ONLY,
+)
 _GROUPS = frozenset(get_args(Group))
+
+
+def _month(value: str | None) -> str | None:
+    if value is not None and not _MONTH.fullmatch(value):
+        raise PydanticCustomError(
+            "period", "it is a month such as 2026-11; days are since and until"
+        )
+    return value
 
 
 class UsageQuery(BaseModel):
@@ -26,7 +41,11 @@ class UsageQuery(BaseModel):
 
     period: Annotated[
         str | None,
-        Query(pattern=r"^[0-9]{4}-(0[1-9]|1[0-2])$", description="A month; this one by default"),
+        Query(
+            description="A month such as `2026-11`; this one by default",
+            json_schema_extra={"pattern": f"^{_MONTH.pattern}$"},
+        ),
+        AfterValidator(_month),
     ] = None
     group_by: Annotated[
         str | None,
@@ -91,6 +110,7 @@ class UsageEntry(AnswerModel):
     input_tokens: Annotated[int, Field(examples=[90_000])]
     output_tokens: Annotated[int, Field(examples=[34_000])]
     cost_usd: Annotated[float | None, _COST]
+    unpriced_tokens: Annotated[int | None, _UNPRICED] = None
 
 
 class UsageFigures(AnswerModel):
@@ -100,6 +120,7 @@ class UsageFigures(AnswerModel):
     success_rate: Annotated[float, _SHARE]
     avg_duration: Annotated[float, _SECONDS]
     cost_usd: Annotated[float | None, _COST]
+    unpriced_tokens: Annotated[int | None, _UNPRICED] = None
     rows: Annotated[
         list[UsageEntry] | None,
         Field(description="With `group_by`: at most 5,000; jobs are in pages", **_ONLY),
@@ -136,6 +157,7 @@ def _figures(period: str, row: UsageRow) -> dict[str, Any]:
         "success_rate": 0.0 if tally is None else tally.success_rate,
         "avg_duration": 0.0 if tally is None else tally.avg_duration,
         "cost_usd": _cost(row),
+        "unpriced_tokens": row.use.unpriced or None,
     }
 
 
@@ -149,11 +171,12 @@ def _entry(row: UsageRow) -> UsageEntry:
         input_tokens=row.use.input,
         output_tokens=row.use.output,
         cost_usd=_cost(row),
+        unpriced_tokens=row.use.unpriced or None,
     )
 
 
 def _cost(row: UsageRow) -> float | None:
-    return row.use.nano / 1e9 if row.priced else None
+    return None if row.nano is None else row.nano / 1e9
 
 
 def _tokens(row: UsageRow) -> int:

@@ -5,7 +5,7 @@ nothing. Its entry is removed some time after its execution has been closed.
 """
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from pymongo.errors import DuplicateKeyError
 
 from common.bounded_dict import BoundedDict
+from common.contracts.events import ModelUsage
 from common.storage.grouping import Grouped
 from common.storage.ports import Database, Document
 from common.times import utc_now
@@ -20,14 +21,13 @@ from executor.domain.ending.tallies import (
     CrewStats,
     DayUse,
     Ending,
-    ModelUse,
     Tally,
     tally,
     use_of,
 )
 from executor.domain.log.projection import OTHER_MODELS
 from executor.store.reach import reaching
-from executor.store.usage import UsageArchive, counted_day, days_of, written_name
+from executor.store.usage import UsageArchive, counted_day, days_of, use_in, written_name
 
 _PRUNE_EVERY = 64
 _REMEMBERED = 10_000
@@ -98,9 +98,8 @@ class MongoCounters:
             for model, usage in ending.models.items():
                 name = model if model in known or len(known) < _MODELS else OTHER_MODELS
                 known.add(name)
-                for field, value in asdict(use_of(usage)).items():
-                    sums[f"days.{day}.models.{written_name(name)}.{field}"] += value
-                    sums[f"uses.{ending.month}.{field}"] += value
+                for field, value in _use_increments(ending.month, day, name, usage):
+                    sums[field] += value
             for field, value in asdict(tally([ending])).items():
                 sums[f"days.{day}.jobs.{field}"] += value
         return {name: value for name, value in sums.items() if value}
@@ -167,13 +166,29 @@ def _increments(endings: Sequence[Ending]) -> Document:
     return {**sums, "stored": sum(ending.stored for ending in endings)}
 
 
+def _use_increments(
+    month: str, day: str, model: str, usage: ModelUsage
+) -> Iterator[tuple[str, int]]:
+    use, name = asdict(use_of(usage)), written_name(model)
+    unpriced = use.pop("unpriced")
+    yield f"days.{day}.unpriced.{name}", unpriced
+    yield f"unpriced.{month}", unpriced
+    for field, value in use.items():
+        yield f"days.{day}.models.{name}.{field}", value
+        yield f"uses.{month}.{field}", value
+
+
 def _fields(*, recent: bool) -> Document:
-    fields: Document = {"crew_id": 1, "months": 1, "uses": 1}
+    fields: Document = {"crew_id": 1, "months": 1, "uses": 1, "unpriced": 1}
     return {**fields, "counted.job": 1} if recent else fields
 
 
 def _stats(document: Mapping[str, Any]) -> CrewStats:
     months = {month: Tally(**sums) for month, sums in document.get("months", {}).items()}
     recent = frozenset(entry["job"] for entry in document.get("counted", ()))
-    uses = {month: ModelUse(**sums) for month, sums in document.get("uses", {}).items()}
+    unpriced = document.get("unpriced", {})
+    uses = {
+        month: use_in(sums, unpriced.get(month, 0))
+        for month, sums in document.get("uses", {}).items()
+    }
     return CrewStats(document["crew_id"], months, recent, uses)

@@ -80,11 +80,19 @@ def days_of(crew_id: str, days: Mapping[str, Any], since: str, until: str) -> Da
             crew_id,
             day,
             Tally(**sums.get("jobs", {})),
-            {_name(key): ModelUse(**use) for key, use in sums.get("models", {}).items()},
+            {
+                _name(key): use_in(use, sums.get("unpriced", {}).get(key, 0))
+                for key, use in sums.get("models", {}).items()
+            },
         )
         for day, sums in days.items()
         if since <= day <= until
     }
+
+
+def use_in(sums: Mapping[str, int], unpriced: int) -> ModelUse:
+    """Return a stored sum. The tokens without a price are beside it: an older release reads it, too."""
+    return ModelUse(**sums, unpriced=unpriced)
 
 
 def written_name(model: str) -> str:

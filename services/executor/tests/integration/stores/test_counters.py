@@ -1,5 +1,6 @@
 """The counters' own bookkeeping: what they remember of crews, and what they forget of jobs."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 from common.contracts.events import ExecutionStatus, ModelUsage
@@ -61,6 +62,23 @@ async def test_days_are_summed_by_model_and_move_to_the_archive(counters, databa
     assert list(stored["days"]) == [today.isoformat()]
     assert await days(long_ago, today) == {**three, **old}
     assert await days(long_ago, long_ago) == old
+
+
+async def test_tokens_without_a_price_are_kept_apart(counters, database):
+    today = utc_now().date()
+    month, day = f"{today:%Y-%m}", today.isoformat()
+    free = ModelUsage(input_tokens=4, output_tokens=2)
+    priced = used("job_1", today, gpt_4=10)
+    await counters.count(
+        "ws_1", "crew_1", [priced, replace(used("job_2", today), models={"my.7b": free})]
+    )
+    (crew,) = await counters.of_workspace("ws_1")
+    assert (crew.uses[month].unpriced, crew.uses[month].nano) == (6, 10_000_000)
+    (told,) = await counters.days("ws_1", day, day)
+    assert {name: use.unpriced for name, use in told.models.items()} == {"gpt.4": 0, "my.7b": 6}
+    if database is not None:  # an older release makes a sum of each field that it finds here
+        stored = await database["counters"].find_one({"_id": "ws_1:crew_1"})
+        assert "unpriced" not in stored["uses"][month]
 
 
 async def test_a_job_that_is_counted_late_is_counted_today(counters, database):

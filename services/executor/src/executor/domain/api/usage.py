@@ -14,7 +14,6 @@ from executor.domain.ending.tallies import (
     DayUse,
     ModelUse,
     Tally,
-    sum_tallies,
     use_of,
 )
 from executor.domain.log.execution import Execution
@@ -27,12 +26,22 @@ _OPEN = 10_000
 
 @dataclass(frozen=True, slots=True)
 class UsageRow:
-    """What jobs used. `keys` says which; `tally` is None where a job may count in several rows."""
+    """What jobs used. `keys` says which; `tally` is None where a job may count in several rows.
+
+    `priced` is false where an older release has counted tokens only.
+    """
 
     keys: Mapping[str, str]
     tally: Tally | None
     use: ModelUse
     priced: bool = True
+
+    @property
+    def nano(self) -> int | None:
+        """Return the cost; None where no price is known for any of it."""
+        tokens = self.use.input + self.use.output
+        unknown = 0 < tokens <= self.use.unpriced
+        return self.use.nano if self.priced and not unknown else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +119,9 @@ class UsageTables:
         shown = jobs[:limit]
         last = shown[-1] if len(jobs) > limit else None
         following = None if last is None else cursor((last.created_at, last.job_id), scope)
+        whole = await self.table(workspace_id, (since, until), (), limit=limit, after=None)
         rows = [_job_row(job) for job in shown]
-        return UsageTable(since, until, _total(rows), rows, ("job",), following)
+        return UsageTable(since, until, whole.total, rows, ("job",), following)
 
 
 def _whole_months(since: date, until: date) -> bool:
@@ -213,16 +223,6 @@ def _sum(uses: Iterable[ModelUse]) -> ModelUse:
 
 
 def _job_row(job: Execution) -> UsageRow:
-    use = use_of(job.state.usage)
     keys = {"job": job.job_id, "crew": job.crew_id, "status": job.status.value}
-    unpriced = job.state.usage.cost_usd is None and job.state.usage.requests > 0
-    return UsageRow(keys, None, use, priced=not unpriced)
-
-
-def _total(rows: Sequence[UsageRow]) -> UsageRow:
-    return UsageRow(
-        {},
-        sum_tallies(()),
-        _sum(row.use for row in rows),
-        priced=all(row.priced for row in rows),
-    )
+    used = job.state.models.values() or [job.state.usage]
+    return UsageRow(keys, None, _sum(use_of(one) for one in used))

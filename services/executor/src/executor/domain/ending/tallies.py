@@ -77,12 +77,16 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class ModelUse:
-    """What requests to models used, summed up. `nano` is in billionths of a US dollar."""
+    """What requests to models used, summed up. `nano` is in billionths of a US dollar.
+
+    `unpriced` are those of the tokens whose cost is not known; it is in no sum of `nano`.
+    """
 
     requests: int = 0
     input: int = 0
     output: int = 0
     nano: int = 0
+    unpriced: int = 0
 
     def plus(self, other: "ModelUse") -> "ModelUse":
         return ModelUse(
@@ -90,13 +94,15 @@ class ModelUse:
             self.input + other.input,
             self.output + other.output,
             self.nano + other.nano,
+            self.unpriced + other.unpriced,
         )
 
 
 def use_of(usage: ModelUsage) -> ModelUse:
     """Return `usage` as it is summed up. A cost that is not known counts as none."""
-    nano = amount_of(usage).nano
-    return ModelUse(usage.requests, usage.input_tokens, usage.output_tokens, nano)
+    amount = amount_of(usage)
+    unpriced = amount.tokens if usage.cost_usd is None else 0
+    return ModelUse(usage.requests, usage.input_tokens, usage.output_tokens, amount.nano, unpriced)
 
 
 @dataclass(frozen=True, slots=True)

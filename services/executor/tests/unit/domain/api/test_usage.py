@@ -3,6 +3,7 @@
 Covers: executor.routes.usage_bodies, executor.store.usage
 """
 
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -73,6 +74,28 @@ async def test_a_month_of_an_older_release_has_tokens_and_no_cost():
     assert not (await tables.month("ws_1", "2026-01")).priced
     table = await tables.table("ws_1", SPAN, ["month", "crew"], limit=20, after=None)
     assert [(row.tally.tokens, row.priced) for row in table.rows] == [(500, False)]
+
+
+async def test_tokens_without_a_price_are_told_and_cost_nothing_that_is_known():
+    counters, executions = MemoryCounters(), MemoryExecutions()
+    free = ModelUsage(input_tokens=7, output_tokens=3)
+    done = ExecutionStatus.COMPLETED
+    alone = Ending("job_1", "2026-01", done, 10, 1.0, day="2026-01-31", models={"free": free})
+    both = replace(ending(2, "2026-01-31", a=10), tokens=21)
+    await counters.count("ws_1", "crew_1", [alone])
+    await counters.count("ws_1", "crew_2", [replace(both, models={**both.models, "free": free})])
+    tables = UsageTables(counters, executions)
+    table = await tables.table("ws_1", SPAN, ["crew"], limit=20, after=None)
+    told = {row.keys["crew"]: (row.nano, row.use.unpriced) for row in table.rows}
+    assert told == {"crew_1": (None, 10), "crew_2": (10**8, 10)}
+    table = await tables.table("ws_1", SPAN, ["model"], limit=20, after=None)
+    assert [(row.keys["model"], row.nano) for row in table.rows] == [("a", 10**8), ("free", None)]
+    assert (table.total.nano, table.total.use.unpriced) == (10**8, 20)
+
+
+async def test_a_page_of_jobs_has_the_totals_of_the_whole_time(tables):
+    table = await tables.table("ws_1", SPAN, ["job"], limit=1, after=None)
+    assert (table.total.use.input, table.total.tally.executions) == (100, 3)
 
 
 async def test_too_much_is_refused(tables, monkeypatch):
