@@ -91,3 +91,17 @@ async def test_money_cannot_bound_models_without_a_price(ask, peers):
     assert (status, told["error"]["details"]["field"]) == (400, "crew.agents.0.model")
     assert peers.priced == 7, "the version that would run"
     assert "PUT /workspace/budget" in told["error"]["message"]
+
+
+async def test_a_fork_that_the_budget_refuses_is_answered_as_documented(
+    ask, store_database, executor_app
+):
+    _, job = await ask("POST", "/executions", JOB)
+    await ask("PUT", "/workspace/budget", {"max_tokens": 100})
+    spent = {"$set": {"spent": {"nano": 0, "tokens": 100}}, "$inc": {"version": 1}}
+    await store_database("executor")["budgets"].update_one({"_id": "ws_test"}, spent)
+    await ask("PUT", "/workspace/budget", {"max_tokens": 100})
+    status, told = await ask("POST", f"/executions/{job['job_id']}/fork", {})
+    assert (status, told["error"]["code"]) == (402, "BUDGET_EXCEEDED")
+    (path,) = (path for path in executor_app.openapi()["paths"] if path.endswith("/fork"))
+    assert "402" in executor_app.openapi()["paths"][path]["post"]["responses"]

@@ -5,6 +5,8 @@ Covers: executor.domain.api.replays, executor.engine.differences
 
 import pytest
 
+from executor.domain.api import replays
+
 pytestmark = pytest.mark.parametrize("store_kind", ["sqlite"], indirect=True)
 
 START = {"crew_id": "crew_abc123", "inputs": {"topic": "bees"}}
@@ -102,3 +104,10 @@ async def test_only_an_ended_job_of_ones_own_is_replayed(ask, finished):
     assert (await ask("POST", "/executions", asked, workspace_id="ws_other"))[0] == 404
     await ask("POST", f"/executions/{told['job_id']}/stop")
     assert (await ask("POST", "/executions", asked))[0] == 202
+
+
+async def test_a_job_whose_log_is_too_long_is_not_replayed(ask, job, monkeypatch):
+    monkeypatch.setattr(replays, "MOST_EVENTS", job["last_seq"] - 1)
+    status, told = await ask("POST", "/executions", {**START, "replay_of": job["job_id"]})
+    assert status == 409
+    assert "too long to be replayed" in told["error"]["message"]

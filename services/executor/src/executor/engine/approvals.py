@@ -30,10 +30,14 @@ _SHORT = 4_000
 
 @dataclass(frozen=True, slots=True)
 class Approved:
-    """A call as a person approved it. `edited` says that they changed its arguments."""
+    """A call as a person approved it. `edited` says that they changed its arguments.
+
+    They did so in another job if it is `recorded`, which this one replays: then the call must not be made.
+    """
 
     call: NumberedCall
     edited: bool
+    recorded: bool = False
 
     @property
     def arguments(self) -> Mapping[str, Any]:
@@ -78,7 +82,8 @@ class Approvals:
             return _rejection(decided)
         given = shown.arguments if said.arguments is None else dict(said.arguments)
         request = replace(call.request, arguments=given)
-        return Approved(replace(call, request=request), edited=said.arguments is not None)
+        edited = said.arguments is not None
+        return Approved(replace(call, request=request), edited, decided.recorded)
 
     async def ask_ahead(self, agent: str, call: NumberedCall, arguments: Mapping[str, Any]) -> None:
         """Ask about a later call of the same reply too, unless that is decided."""
@@ -107,7 +112,8 @@ class Approvals:
         if found is None:
             return None
         shown = None if found.asked.tool_call is UNSET else found.asked.tool_call
-        decided = Decided(answer_in(found.said), shown, found.said.expired is True)
+        expired = found.said.expired is True
+        decided = Decided(answer_in(found.said), shown, expired, recorded=True)
         if draft.call is not None:
             self._record.decided[draft.call] = decided
         return decided

@@ -306,6 +306,7 @@ class Desk:
         decision = await self._approvals.decision(speaker.agent, call, arguments)
         if isinstance(decision, FailedResult):
             return decision
+        playing.check_approval(self, decision)
         self._write_call(speaker, decision.call, decided=True)
         await self.shared.trace.flush()
         text = await self._make(speaker, tool, decision.arguments, decision.call)

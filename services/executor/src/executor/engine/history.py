@@ -93,12 +93,14 @@ class CallAnswer:
 class Decided:
     """What a person said about a call before it was made. `shown` is the call that they saw.
 
-    For an agent's own question `shown` is None, and `said` holds what the agent gets to know.
+    For an agent's own question `shown` is None, and `said` holds what the agent gets to know. `recorded` says that
+    they said it in a job that this one replays.
     """
 
     said: Answer
     shown: ProposedCall | None
     expired: bool = False
+    recorded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +345,8 @@ def _answer(progress: Progress, entry: LogEntry, said: InputReceived) -> None:
     kind = kind_of(asked, body)
     if kind in NEW_KINDS and isinstance(kept, QuestionKept):
         shown = None if body.tool_call is UNSET else body.tool_call
-        record.decided[kept.call] = Decided(answer, shown, said.expired is True)
+        expired, recorded = said.expired is True, said.recorded is True
+        record.decided[kept.call] = Decided(answer, shown, expired, recorded)
     elif isinstance(kept, QuestionKept):
         text = str(answer.input or "")
         again = answer.outcome == "retry" or text.strip().casefold() == "retry"

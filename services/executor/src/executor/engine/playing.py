@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING
 
 from common.contracts.events import ModelUsage
+from executor.engine.approvals import Approved
+from executor.engine.faults import RunFault
 from executor.engine.requests import addition
 from executor.engine.shared import Shared
 from executor.engine.tape import REPLAY_MISS
@@ -55,6 +57,23 @@ def result(desk: "Desk", call: NumberedCall) -> str | None:
     found = tape.result(desk.task.id, call.place, call.request)
     _warn_of_misses(desk.shared)
     return found
+
+
+def check_approval(desk: "Desk", approved: Approved) -> None:
+    """Raise `RunFault` (`REPLAY_MISS`) for a call that would be made on a yes from a recording.
+
+    That is one which the tape does not spare: in a fork of a replay, or where another result is recorded.
+    """
+    tape, call = desk.shared.tape, approved.call
+    if not approved.recorded:
+        return
+    name, arguments = call.request.name, call.request.arguments
+    if tape is None or not tape.spares(desk.task.id, call.place, name, arguments):
+        message = (
+            f"The call {call.number} of {name} in the task {desk.task.id} was approved in a recorded job only, and "
+            "its result is not recorded: it is not made."
+        )
+        raise RunFault(REPLAY_MISS, message, desk.task.id)
 
 
 def _warn_of_misses(shared: Shared) -> None:

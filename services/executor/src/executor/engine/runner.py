@@ -1,5 +1,6 @@
 """Runs crews: implements `CrewRunner`."""
 
+import asyncio
 from collections.abc import Callable
 from datetime import datetime
 
@@ -10,7 +11,7 @@ from executor.domain.inputs.lists import MOST_ITEMS
 from executor.domain.log.journal import Job, Journal
 from executor.domain.meters import Meters, NoMeters
 from executor.engine.faults import NeedsInput, RunFault
-from executor.engine.history import fold
+from executor.engine.history import Progress, fold
 from executor.engine.memory import Remembrance
 from executor.engine.ports import (
     DeltaSink,
@@ -26,6 +27,9 @@ from executor.engine.run import Run
 from executor.engine.shared import Shared
 from executor.engine.tape import Tape
 from executor.engine.trace import Trace
+
+_LONG = 500
+"""Events above which a log is read on a thread: others run meanwhile."""
 
 
 class Engine:
@@ -64,8 +68,7 @@ class Engine:
         remembrance = Remembrance(job, NoMemory() if job.replayed else self._memory)
         shared: Shared | None = None
         try:
-            progress = fold(job.history, job.snapshot)
-            tape = None if job.replayed is None else Tape(job.replayed)
+            progress, tape = await _read(job)
             shared = Shared(
                 job,
                 progress,
@@ -96,3 +99,13 @@ class Engine:
                 shared.reserve.close()
             remembrance.give_up()
         await trace.flush()
+
+
+async def _read(job: Job) -> tuple[Progress, Tape | None]:
+    """Return what the logs of a job and of the one that it replays hold. Raises `RunFault` (`HISTORY_MISMATCH`)."""
+    events = len(job.history) + (0 if job.replayed is None else len(job.replayed.history))
+    return await asyncio.to_thread(_read_now, job) if events > _LONG else _read_now(job)
+
+
+def _read_now(job: Job) -> tuple[Progress, Tape | None]:
+    return fold(job.history, job.snapshot), None if job.replayed is None else Tape(job.replayed)

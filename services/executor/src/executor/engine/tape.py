@@ -71,20 +71,36 @@ class Tape:
         if self._modes.tools == "live":
             return None
         asked = f"The call of {request.name} ({place.entry + 1} of reply {place.turn + 1}) in the task {task_id}"
-        before = self._recording.request_of(task_id, place)
         found = self._recording.results.get((task_id, place))
-        if before is None or found is None:
+        difference = self._difference_of_call(task_id, place, request.name, request.arguments)
+        if found is None or difference is None:
             self._leave(task_id, f"{asked} has no recorded result.")
             return None
-        arguments = self._recording.decided.get((task_id, place), before.arguments)
-        difference = first_difference(
-            [("tool", before.name, request.name), ("arguments", arguments, request.arguments)]
-        )
         if difference:
             self._miss(task_id, f"{asked} is another than recorded: {difference}")
             return None
         self.served.add((task_id, place))
         return found
+
+    def spares(
+        self, task_id: str, place: CallPlace, tool: str, arguments: Mapping[str, Any] | None
+    ) -> bool:
+        """Say whether a call is not made for real: `result` gives what is recorded of just this call, or raises."""
+        if self._modes.tools == "live":
+            return False
+        known = (task_id, place) in self._recording.results
+        same = known and self._difference_of_call(task_id, place, tool, arguments) == ""
+        return same or self._modes.on_miss == "fail"
+
+    def _difference_of_call(
+        self, task_id: str, place: CallPlace, tool: str, arguments: Mapping[str, Any] | None
+    ) -> str | None:
+        """Return how a call differs from the recorded one, "" if it does not, None if none is recorded."""
+        before = self._recording.request_of(task_id, place)
+        if before is None:
+            return None
+        made_with = self._recording.decided.get((task_id, place), before.arguments)
+        return first_difference([("tool", before.name, tool), ("arguments", made_with, arguments)])
 
     def artifacts(self, task_id: str, place: CallPlace) -> Sequence[Artifact]:
         """Return the files that a recorded call has made: they are the recorded job's."""
@@ -93,7 +109,7 @@ class Tape:
     def answer(self, draft: QuestionDraft, number: int) -> RecordedAnswer | None:
         """Return what a person said to the same question, or None to ask one.
 
-        An approval counts only where the result of its call is recorded too: nothing is done on an old yes.
+        An approval counts only where its call is not made for real: nothing is done on an old yes.
         """
         found = self._recording.answers.get((draft.task_id, draft.kind, number))
         if found is None or not _is_same_question(found.asked, draft):
@@ -104,12 +120,15 @@ class Tape:
                 )
             return None
         if draft.kind == "approval" and found.said.outcome == "approved":
-            known = (
-                draft.place is not None and (draft.task_id, draft.place) in self._recording.results
-            )
-            if self._modes.tools == "live" or not known:
-                return None
+            return found if self._spares_call_of(draft, found) else None
         return found
+
+    def _spares_call_of(self, draft: QuestionDraft, approval: RecordedAnswer) -> bool:
+        if draft.place is None or draft.tool_call is UNSET:
+            return False
+        shown, given = draft.tool_call, approval.said.arguments
+        arguments = shown.arguments if given is UNSET else given
+        return self.spares(draft.task_id, draft.place, shown.tool, arguments)
 
     def end_by(self, answer: RecordedAnswer) -> RunFault | None:
         """Return the error with which an answer ended the recorded run, if it did."""

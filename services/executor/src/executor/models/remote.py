@@ -127,6 +127,8 @@ class RemoteModel:
                 raise self._protocol_refusal(fault).fault from fault
         except UserError as fault:
             raise self._protocol_refusal(fault).fault from fault
+        except Exception as fault:
+            raise self._library_fault(fault) from fault
 
     def _settings(self, given: Mapping[str, Any]) -> Any:
         settings = sent_settings(given, self._native)
@@ -193,9 +195,7 @@ class RemoteModel:
         except (UnexpectedModelBehavior, UserError) as fault:
             raise _RequestFailed(self._protocol_refusal(fault)) from fault
         except Exception as fault:
-            log.exception("a model's library failed", model=self.label)
-            message = f"{self._address.name} failed ({type(fault).__name__})."
-            raise ModelFault("MODEL_ERROR", message) from fault
+            raise self._library_fault(fault) from fault
         return await self._translate(response, dialogue, tools)
 
     async def _respond(self, dialogue: Dialogue, asked: Any, listener: Listener) -> Any:
@@ -217,6 +217,11 @@ class RemoteModel:
     def _protocol_refusal(self, fault: Exception) -> Refusal:
         message = f"{self._address.name}: its answer does not follow the protocol ({type(fault).__name__})."
         return Refusal(ModelFault("MODEL_ERROR", message), shape=True)
+
+    def _library_fault(self, fault: Exception) -> ModelFault:
+        log.error("a model's library failed", model=self.label, exc_info=fault)
+        message = f"{self._address.name} failed ({type(fault).__name__})."
+        return ModelFault("MODEL_ERROR", message)
 
     async def _translate(
         self, response: Any, dialogue: Dialogue, tools: Sequence[ToolSpec]

@@ -65,7 +65,7 @@ async def start_execution(
 @router.post(
     "/executions/{job_id}/fork",
     status_code=202,
-    responses=creating(202),
+    responses={**creating(202), **failures(402)},
     summary="Run a job again from somewhere in its history",
 )
 async def fork_execution(

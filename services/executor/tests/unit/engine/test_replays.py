@@ -1,5 +1,6 @@
 """What a replay takes from its recording, what it misses, and what it asks for real."""
 
+import threading
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from common.contracts.events import InputReceived
 from executor.domain.log.events import LogEntry
 from executor.domain.log.journal import RecordedJob, Replay
+from executor.engine import runner
 
 
 def refuse(*_):
@@ -158,3 +160,82 @@ async def test_an_old_yes_makes_no_call(stage, kit, play):
     again = await play(crew, events, tools="live")
     assert again[-1].type == "input_required"
     assert [name for name, _ in stage.drawer.calls] == ["pay"]
+
+
+SEARCH, PAY = ("search", {"x": 1}), ("pay", {"x": 1})
+
+
+@pytest.fixture
+async def paid(stage, kit):
+    """Return a crew, and the events of a run whose first reply asked for a search and an approved payment."""
+    crew = kit.crew(1, tools_1=["search", "pay"], task_1={"approvals": ["pay"]})
+    stage.drawer.tools = {"search": lambda _: "found", "pay": lambda _: "paid"}
+    stage.drawer.unsafe = frozenset({"pay"})
+    replies = [[SEARCH, PAY], [SEARCH]]
+    stage.script.say = lambda _m, dialogue, _t: in_turn(kit, dialogue, replies)
+    return crew, await stage.run(crew, approved(await stage.run(crew)))
+
+
+def in_turn(kit, dialogue, replies):
+    turn = len(dialogue.turns) // 2
+    return kit.calls(*replies[turn]) if turn < len(replies) else "done"
+
+
+def approved(asked):
+    question = next(e.body.question_id for e in asked if e.type == "input_required")
+    said = InputReceived(question_id=question, task_id="task_1", outcome="approved", by="usr_1")
+    return [*asked, LogEntry(len(asked) + 1, asked[-1].timestamp, 1, said)]
+
+
+@pytest.mark.parametrize("on_miss", ["live", "fail"])
+async def test_an_old_yes_makes_no_call_at_another_place(stage, kit, play, paid, on_miss):
+    """The call has the number, tool and arguments that were approved, but another result stands at its place."""
+    crew, events = paid
+    stage.drawer.tools = {"search": lambda _: "found", "pay": refuse}
+    replies = [[SEARCH], [PAY]]
+    stage.script.say = lambda _m, dialogue, _t: in_turn(kit, dialogue, replies)
+    *_, end = await play(crew, events, models="live", on_miss=on_miss)
+    expected = ("input_required", None) if on_miss == "live" else ("error", "REPLAY_MISS")
+    assert (end.type, getattr(end.body, "code", None)) == expected
+
+
+async def test_where_the_result_of_an_approved_call_is_not_recorded_the_replay_ends(
+    stage, play, paid
+):
+    """Nobody is asked about a call that cannot be made."""
+    crew, events = paid
+    cut = next(e.seq for e in events if e.type == "tool_result" and e.body.action == "pay") - 1
+    stage.script.say, stage.drawer.tools = refuse, dict.fromkeys(["search", "pay"], refuse)
+    played = await play(crew, events[:cut])
+    assert played[-1].body.code == "REPLAY_MISS"
+    assert [e.body.recorded for e in played if e.type == "input_received"] == [True]
+
+
+async def test_a_run_makes_no_call_on_the_yes_of_a_replay(stage, play, paid):
+    crew, events = paid
+    replayed = await play(crew, events)
+    said = next(e.seq for e in replayed if e.type == "input_received")
+    stage.drawer.tools = {"search": lambda _: "found", "pay": refuse}
+    *_, end = await stage.run(crew, replayed[:said])
+    assert end.body.code == "REPLAY_MISS"
+    assert "pay" in end.body.message
+
+
+async def test_a_long_log_is_read_on_a_thread(recorded, play, monkeypatch):
+    crew, events = await recorded()
+    threads = {}
+
+    def noted(name, read):
+        def call(*given):
+            threads[name] = threading.current_thread()
+            return read(*given)
+
+        return call
+
+    for name in ("Tape", "fold"):
+        monkeypatch.setattr(runner, name, noted(name, getattr(runner, name)))
+    await play(crew, events)
+    assert {*threads.values()} == {threading.current_thread()}
+    monkeypatch.setattr(runner, "_LONG", len(events))
+    await play(crew, events)
+    assert threading.current_thread() not in threads.values()

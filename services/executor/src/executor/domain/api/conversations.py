@@ -16,6 +16,7 @@ from executor.domain.log.events import (
     ResultKept,
     Sent,
     StoredCall,
+    UnreadableEvent,
 )
 from executor.domain.log.reading import JobLog
 from executor.domain.log.sent import blocks_of, text_of, wanted_blocks
@@ -74,9 +75,13 @@ async def conversation_before(
         own = task_id.encode() in record.frame
         if not own and (record.private is None or b'"blocks"' not in record.private):
             continue
-        fault = _look_at(found, record.entry(), task_id, scope)
-        if fault:
-            return fault
+        try:
+            entry = record.entry()
+        except UnreadableEvent as fault:
+            return str(fault)
+        reason = _look_at(found, entry, task_id, scope)
+        if reason:
+            return reason
         if not found.lacks():
             break
     if found.lacks():

@@ -10,8 +10,10 @@ from executor.domain.api.control import job_of_workspace
 from executor.domain.inputs.checks import check_runnable, with_memory
 from executor.domain.inputs.lists import MOST_ITEMS
 from executor.domain.inputs.ports import Crews
+from executor.domain.log.execution import Execution
 from executor.domain.log.journal import OnMiss, PlayMode, Replay
 from executor.domain.log.ports import Executions
+from executor.domain.log.reading import MOST_EVENTS
 
 CrewChoice = Literal["recorded", "current"]
 
@@ -49,18 +51,10 @@ class Recordings:
     ) -> tuple[CrewSnapshot, Mapping[str, Any]]:
         """Return what a replay runs: with a `version`, that of the crew. Without `inputs`, those of the recorded job.
 
-        Raises `NotFound` for a job or crew of another workspace, `Conflict` for a job that has not ended, and
-        `InvalidRequest` for one of another crew, and as `check_runnable`.
+        Raises `NotFound` for a job or crew of another workspace, `Conflict` for a job that has not ended or whose log
+        is too long, and `InvalidRequest` for one of another crew, and as `check_runnable`.
         """
-        head = await job_of_workspace(self.executions, workspace_id, wish.job_id)
-        if not head.final:
-            raise Conflict(
-                f"The job {wish.job_id} is {head.status}: it can be replayed when it has ended.",
-                details={"status": head.status.value},
-            )
-        source = await self.executions.find(wish.job_id)
-        if source is None or source.snapshot is None:
-            raise Conflict(f"The job {wish.job_id} ended before it began: nothing is recorded.")
+        source, recorded = await self._recorded_job(workspace_id, wish.job_id)
         current = wish.crew == "current" or version is not None
         if not current and source.crew_id != crew_id:
             reason = f"The recorded job is one of the crew {source.crew_id}"
@@ -68,10 +62,27 @@ class Recordings:
                 f"This replay cannot be made: {reason}.", field="crew_id", reason=reason
             )
         wanted = source.inputs if inputs is None else inputs
-        crew = source.snapshot
+        crew = recorded
         if current:
             now = await self.crews.snapshot(workspace_id, crew_id, version)
             same = source.crew_id == crew_id
-            crew = now.model_copy(update={"memory": source.snapshot.memory}) if same else now
+            crew = now.model_copy(update={"memory": recorded.memory}) if same else now
         check_runnable(crew, wanted, self.most_items)
         return await with_memory(self.crews, workspace_id, crew_id, crew, wanted), wanted
+
+    async def _recorded_job(self, workspace_id: str, job_id: str) -> tuple[Execution, CrewSnapshot]:
+        head = await job_of_workspace(self.executions, workspace_id, job_id)
+        if not head.final:
+            raise Conflict(
+                f"The job {job_id} is {head.status}: it can be replayed when it has ended.",
+                details={"status": head.status.value},
+            )
+        if head.seq > MOST_EVENTS:
+            raise Conflict(
+                f"The log of the job {job_id} is too long to be replayed: at most {MOST_EVENTS:,} events.",
+                details={"status": head.status.value},
+            )
+        source = await self.executions.find(job_id)
+        if source is None or source.snapshot is None:
+            raise Conflict(f"The job {job_id} ended before it began: nothing is recorded.")
+        return source, source.snapshot

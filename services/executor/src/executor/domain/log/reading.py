@@ -13,6 +13,8 @@ _SMALL = 256 * 1024
 """Bytes of a window below which the next one may be larger."""
 _BYTES = 4 * 2**20
 """Bytes of events that are read at once. An event alone may be larger."""
+MOST_EVENTS, MOST_BYTES = 50_000, 256 * 2**20
+"""How long a log may be that is worked on as a whole."""
 _PAUSE = 128 * 1024
 """Bytes after which others run."""
 

@@ -26,12 +26,11 @@ from executor.domain.log.journal import (
     TooLarge,
 )
 from executor.domain.log.ports import Announcements, Executions
-from executor.domain.log.reading import JobLog
+from executor.domain.log.reading import MOST_BYTES, MOST_EVENTS, JobLog
 from executor.domain.meters import Meters
 
 log = get_logger(__name__)
 
-_PAGE = 500
 _ANNOUNCED = 2.0
 """Seconds an ended run waits for its last confirms before the settlement publishes the rest."""
 
@@ -149,19 +148,24 @@ class JobRun:
         found = await executions.find(modes.job_id)
         if found is None or found.snapshot is None:
             raise UnreadableEvent(f"The recorded job {modes.job_id} is not there any more.")
-        records = [record async for record in JobLog(executions, found).forwards(0)]
-        return RecordedJob(modes, found.snapshot, [record.entry() for record in records])
+        if found.seq > MOST_EVENTS:
+            raise _too_long(found)
+        history: list[LogEntry] = []
+        size = 0
+        async for record in JobLog(executions, found).forwards(0):  # others run meanwhile
+            size += record.size
+            if size > MOST_BYTES:
+                raise _too_long(found)
+            history.append(record.entry())
+        if len(history) < found.seq:
+            raise UnreadableEvent(_cut_off(found))
+        return RecordedJob(modes, found.snapshot, history)
 
     async def _history(self) -> Sequence[LogEntry]:
-        job = self.claimed
-        if job.tail and job.tail[0].seq == 1:
-            return [record.entry() for record in job.tail]
-        history: list[LogEntry] = []
-        while len(history) < job.seq:
-            page = await self._services.executions.records(job.job_id, len(history), _PAGE)
-            history += [record.entry() for record in page if record.seq <= job.seq]
-            if not page:
-                raise RuntimeError(f"The log of {job.job_id} ends before event {job.seq}.")
+        log = JobLog(self._services.executions, self.claimed)
+        history = [record.entry() async for record in log.forwards(0)]
+        if len(history) < self.claimed.seq:
+            raise RuntimeError(_cut_off(self.claimed))
         return history
 
     async def _hand_back(self, journal: Appender) -> None:
@@ -196,6 +200,17 @@ class JobRun:
                 await self._services.settlement.flush(job)
             except Unavailable as fault:
                 log.warning("a waiting job's tail stays", reason=str(fault))
+
+
+def _too_long(recorded: Execution) -> UnreadableEvent:
+    return UnreadableEvent(
+        f"The log of the recorded job {recorded.job_id} is too long to be replayed: at most {MOST_EVENTS:,} events "
+        f"with {MOST_BYTES // 2**20} MiB."
+    )
+
+
+def _cut_off(job: Execution) -> str:
+    return f"The log of {job.job_id} ends before event {job.seq}."
 
 
 def _attributes(job: Execution) -> dict[str, Any]:

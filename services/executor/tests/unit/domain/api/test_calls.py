@@ -203,6 +203,22 @@ async def test_other_events_are_no_calls(stage_of_tools, n):
         await reading.call("ws_1", JOB, n)
 
 
+async def test_beside_an_event_that_cannot_be_read_a_call_is_shown_without_what_was_sent(
+    stage_of_tools,
+):
+    reading, events = await job_of(stage_of_tools, make_crew(1, tools_1=["look"]))
+    store = reading._executions
+    *_, newest = (event.seq for event in events if event.type == "llm_call")
+    place = first(events, "tool_result") - 1
+    job, tail = store.jobs[JOB], [*store.jobs[JOB].tail]
+    tail[place] = replace(tail[place], private=b'{"call": "of a newer version"}', known=None)
+    store.jobs[JOB] = replace(job, tail=tuple(tail))
+    call = await reading.call("ws_1", JOB, newest)
+    assert call.sent is None
+    assert f"The event {place + 1}" in call.lost
+    assert call_detail(call).reply.content == "done"
+
+
 async def test_another_workspace_has_no_such_job(stage_of_tools):
     reading, _ = await job_of(stage_of_tools, make_crew(1))
     for ask in (reading.call("ws_2", JOB, 3), reading.page("ws_2", JOB, limit=1, after=None)):

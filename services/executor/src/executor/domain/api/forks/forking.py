@@ -32,6 +32,7 @@ from executor.domain.log.execution import FORK, Execution, format_for
 from executor.domain.log.journal import TooLarge
 from executor.domain.log.outbox import Outbox
 from executor.domain.log.ports import Executions
+from executor.domain.log.reading import MOST_BYTES, MOST_EVENTS
 from executor.domain.log.records import Record
 
 _PAGE = 100
@@ -39,7 +40,6 @@ _TURN = 20
 """Events that are worked on before others get their turn."""
 _SHORT, _SHORT_BYTES = 200, 512 * 1024
 """A longer copy goes to the traces, as the log of a running job does."""
-_MOST, _MOST_BYTES = 50_000, 256 * 2**20
 _BLOCK, _BLOCK_BYTES = 200, 2**20
 
 
@@ -154,10 +154,10 @@ class Forking:
         try:
             async for record in self._records(source.job_id, seq):
                 survey.add(record.entry(), record.size)
-                if survey.size > _MOST_BYTES or len(survey.events) > _MOST:
+                if survey.size > MOST_BYTES or len(survey.events) > MOST_EVENTS:
                     raise Conflict(
-                        f"The log of the job {source.job_id} is too long to be copied: at most {_MOST:,} events "
-                        f"with {_MOST_BYTES // 2**20} MiB. Start another job with POST /executions."
+                        f"The log of the job {source.job_id} is too long to be copied: at most {MOST_EVENTS:,} events "
+                        f"with {MOST_BYTES // 2**20} MiB. Start another job with POST /executions."
                     )
         except UnreadableEvent as fault:
             raise Conflict(

@@ -93,8 +93,9 @@ class _Keeper:
     def _keep_question(self, asked: QuestionSeen) -> bool:
         """Keep a question with its answer, if the answer may count in the fork.
 
-        An approval counts for the one call that was made with it; before that, a person is asked anew. So it is
-        with an answer that ended the job, and with the word to make a call again.
+        An approval counts for the one call that was made with it; before that, a person is asked anew. One from a
+        recording counts only with the call's result: no call was made with it. A person is asked anew also after an
+        answer that ended the job, and after the word to make a call again.
         """
         if asked.answered is None:
             return False
@@ -102,7 +103,8 @@ class _Keeper:
         key = asked.task_id, asked.number or 0
         call = self._survey.calls.get(key)
         if asked.kind == "approval":
-            made = call is not None and call.made and self._has_reply(key)
+            made = call is not None and (call.done if asked.recorded else call.made)
+            made = made and self._has_reply(key)
             return made if asked.outcome == "approved" else within and self._has_reply(key)
         if asked.kind == "unknown_outcome":
             if asked.outcome == "retry":

@@ -161,7 +161,9 @@ class _Planner:
             uses = bool(changed & (names_of_inputs(crew, task) - {named}))
             if task.for_each is None:
                 self.anew |= {task.id} if uses else set()
-            elif named in changed and not self._same_length(task.id, now[named]):
+            elif named in changed and not self._same_lengths(
+                task.id, before.get(named), now[named]
+            ):
                 self.anew.add(task.id)
             else:
                 old, new = (before[named], now[named]) if named in changed else ((), ())
@@ -183,8 +185,10 @@ class _Planner:
         crews = (self.source.recorded, self.source.crew)
         return len({_work_of(crew, task_id) for crew in crews}) > 1
 
-    def _same_length(self, task_id: str, entries: Any) -> bool:
-        return isinstance(entries, list) and len(entries) == self.source.survey.lists.get(task_id)
+    def _same_lengths(self, task_id: str, *lists: Any) -> bool:
+        """Say whether all are lists as long as the one that a task has begun to work through."""
+        length = self.source.survey.lists.get(task_id)
+        return all(isinstance(entries, list) and len(entries) == length for entries in lists)
 
     def _items_anew(
         self, task_id: str, begun: Collection[str], uses: bool, old: Sequence[Any], new: Any

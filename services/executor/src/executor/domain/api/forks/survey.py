@@ -53,13 +53,14 @@ class CallSeen:
 
 @dataclass(slots=True)
 class QuestionSeen:
-    """One question, and how it was answered."""
+    """One question, and how it was answered; `recorded` if that was in a job that this one replayed."""
 
     kind: str
     task_id: str
     number: int | None
     answered: int | None = None
     outcome: Outcome | None = None
+    recorded: bool = False
 
 
 PartT = TypeVar("PartT")
@@ -151,6 +152,7 @@ class Survey:
         if named in self._open:
             self._open.remove(named)
         asked.answered, asked.outcome = entry.seq, answer_of(entry).outcome
+        asked.recorded = body.recorded is True
         return named
 
     def _call(self, task_id: str, number: int) -> CallSeen:
