@@ -22,6 +22,7 @@ async def _kill(process) -> None:
     """End a worker as SIGKILL would: nothing is written, nothing is handed back."""
     worker = process.worker
     worker.runs.start = lambda job: None  # a claim in flight is stored, but the dead run nothing
+    worker.runs.places.close()  # PyMongo may answer a search that was cancelled, which then goes on to claim
     tasks = [*worker.rounds.tasks, *worker.runs._tasks.values()]
     for task in tasks:
         task.cancel()
