@@ -33,7 +33,8 @@ from executor.models.connections import Access
 from executor.models.dialogue import Dialogue, Topic
 from executor.models.draft import Draft
 from executor.models.model import SilentListener
-from kasal_platform.embedded.bus import InProcessBroker, InProcessBus
+from kasal_platform.embedded.broker import InProcessBroker
+from kasal_platform.embedded.bus import InProcessBus
 
 _JOB, _WORKSPACE = "job_bench", "ws_bench"
 _REPLIES = 10

@@ -19,6 +19,11 @@ class BenchDatabase:
     url: str
     pid: int | None = None
 
+    @property
+    def bus_url(self) -> str:
+        """The URL of a bus in the process: its file is beside those of databases."""
+        return self.url if self.kind == "sqlite" else "memory://"
+
     def cpu_seconds(self) -> float:
         """Return the CPU that its own process has used; 0 without one."""
         return 0.0 if self.pid is None else cpu_seconds(self.pid)

@@ -4,7 +4,8 @@
 same with the model behind `pydantic_ai.direct`, as providers' are; `crowd N` runs N at once, each
 model call taking `LATENCY` seconds. A third argument names the database: `sqlite`, as in `make run`, or `secantus`; a
 fourth names a file for a profile of the event loop's thread. Prints one JSON line. Only the model is a double; jobs
-are checked, stored, announced, claimed, logged, published and settled as ever, over the memory bus. Measured from the
+are checked, stored, announced, claimed, logged, published and settled as ever, over the bus of `make run`: with
+SQLite, its durable queues are in a file too, and what crews would consume is handled by doing nothing. Measured from the
 first submission until the last job is settled; CPU is that of all threads.
 """
 
@@ -36,7 +37,7 @@ from common.contracts.crew import (
 )
 from common.contracts.events import EventType
 from common.contracts.messages import MemoryRemembered
-from common.contracts.topology import EVENTS
+from common.contracts.topology import CREWS_EVENTS_QUEUE, EVENTS
 from common.errors import Unavailable
 from common.logs import configure_logging
 from common.telemetry import Telemetry
@@ -179,6 +180,10 @@ class Ends:
         del self._ended[job_id]
 
 
+async def _take(_: Message) -> None:
+    """Handle what crews would."""
+
+
 @dataclass(frozen=True)
 class Side:
     """What a measurement works with."""
@@ -226,7 +231,7 @@ async def side(
 ) -> AsyncIterator[Side]:
     settings = Settings(
         mongo_url=held.url,
-        amqp_url="memory://",
+        amqp_url=held.bus_url,
         service_secret="a-secret-of-the-bench",
         migrate_on_start=True,
     )
@@ -241,6 +246,7 @@ async def side(
     outbox = Outbox(BusAnnouncements(bus))
     ends, stop = Ends(answer), asyncio.Event()
     await ends.listen(bus)
+    await bus.consume(CREWS_EVENTS_QUEUE, _take, prefetch=1_000)
     executions = MongoExecutions(store)
     quotas = Quotas(executions, MongoCounters(store), queued=1_000_000, stored_mb=10_000)
     given = GivenFiles(memory_files())

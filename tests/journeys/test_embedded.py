@@ -121,7 +121,7 @@ async def test_it_has_no_child_process_and_a_second_one_is_refused(home: Home) -
     await printed(process, "Kasal is up")
     assert Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text() == ""
     files = sorted(path.name for path in (home.folder / "data" / "db").glob("*.sqlite"))
-    assert files == ["auth.sqlite", "crews.sqlite", "executor.sqlite"]
+    assert files == ["auth.sqlite", "bus.sqlite", "crews.sqlite", "executor.sqlite"]
     said = await home.refused(KASAL_PORT=str(free_port()))
     assert str(home.folder / "data") in said
     assert f"process {process.pid}" in said
@@ -151,6 +151,13 @@ async def test_data_that_it_cannot_use_is_one_line(home: Home) -> None:
     assert "make restore" in said
 
     file.write_bytes(whole)
+    messages = file.with_name("bus.sqlite")
+    messages.write_bytes(b"?" * 8_192)
+    said = await home.refused()
+    assert f"{messages} is damaged" in said
+    assert "move it away" in said
+    messages.unlink()
+
     with contextlib.closing(sqlite3.connect(file)) as newer:
         newer.execute("PRAGMA user_version = 1000")
     said = await home.refused()
@@ -171,7 +178,7 @@ async def test_the_doctor_is_content_with_a_running_platform(home: Home) -> None
     lines = said.decode().splitlines()
     assert f"ok     Kasal answers on port {home.port} of 127.0.0.1" in lines
     assert f"ok     {home.folder / 'data'} is in use by process {process.pid}" in lines
-    for service in ("auth", "crews", "executor"):
+    for service in ("auth", "bus", "crews", "executor"):
         assert any(f"{service}.sqlite is whole" in line for line in lines)
     assert await ended(process) == 0
 

@@ -18,6 +18,8 @@ from typing import TextIO
 from common.backends import IN_FILES
 from kasal_platform.swapping import finish_restore
 
+BUS = "bus"
+"""Whose file holds the messages of the bus, beside those of the services."""
 _LOCK = "lock"
 _EARLIER = "mongo"
 """Where releases before SQLite kept the data."""
@@ -41,7 +43,7 @@ def database_file(data_dir: Path, service: str) -> Path:
 
 
 def databases_url(data_dir: Path) -> str:
-    """Return the URL (KASAL_MONGO_URL) of the databases in the folder, for services in one process."""
+    """Return the URL (KASAL_MONGO_URL, KASAL_AMQP_URL) of the databases and the bus in the folder, for services in one process."""
     return IN_FILES + databases_in(data_dir).resolve().as_uri().removeprefix("file://")
 
 

@@ -15,7 +15,13 @@ from typing import Any, Literal
 from common.backends import takes_writes
 from common.settings import CommonSettings, MongoSettings, load
 from kasal_platform.config import Settings
-from kasal_platform.data_folder import FolderRefused, database_file, holder, refuse_earlier_data
+from kasal_platform.data_folder import (
+    BUS,
+    FolderRefused,
+    database_file,
+    holder,
+    refuse_earlier_data,
+)
 from kasal_platform.local import rabbitmq
 from kasal_platform.local import redis as redis_program
 from kasal_platform.services import keeping_services, services
@@ -165,7 +171,7 @@ async def look_at_databases(data_dir: Path) -> list[Finding]:
         refuse_earlier_data(data_dir)
     except FolderRefused as fault:
         return [Finding("wrong", str(fault))]
-    files = [database_file(data_dir, service) for service in keeping_services()]
+    files = [database_file(data_dir, name) for name in (*keeping_services(), BUS)]
     found = [await asyncio.to_thread(_look_at_file, file) for file in files if file.exists()]
     if not found:
         found = [Finding("ok", f"{data_dir} holds no data yet")]
@@ -178,16 +184,18 @@ async def look_at_databases(data_dir: Path) -> list[Finding]:
 def _look_at_file(file: Path) -> Finding:
     from pymongo.errors import PyMongoError
 
+    from kasal_platform.embedded.queue_file import damage_text
     from kasal_platform.embedded.sqlite.agreement import disagreements_in
     from kasal_platform.embedded.sqlite.checking import check_file
-    from kasal_platform.embedded.sqlite.errors import damage_error
+    from kasal_platform.embedded.sqlite.errors import FileDamaged, damage_error
 
     try:
         check_file(file)
         for line in disagreements_in(file, most=1):
             raise damage_error(file, line)
     except PyMongoError as fault:
-        return Finding("wrong", str(fault))
+        of_bus = file.stem == BUS and isinstance(fault, FileDamaged)
+        return Finding("wrong", damage_text(file) if of_bus else str(fault))
     return Finding("ok", f"{file} is whole ({file.stat().st_size // 1024**2:,} MB)")
 
 

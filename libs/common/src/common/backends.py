@@ -20,7 +20,7 @@ from common.telemetry import Telemetry
 IN_PROCESS = "memory://"
 """What the URL of a bus or a Redis inside the process begins with."""
 IN_FILES = "sqlite://"
-"""What the URL of databases in files, which one process has to itself, begins with."""
+"""What the URL of databases or a bus in files, which one process has to itself, begins with."""
 _PROBE = "kasal:probe"
 REDIS_ANSWERS_WITHIN = 0.5
 """Seconds after which a Redis that has not answered counts as away."""
@@ -39,8 +39,9 @@ class Backends:
 
     def bus(self, settings: BusSettings, telemetry: Telemetry) -> Bus:
         """Return a bus that is not yet started."""
-        if settings.amqp_url.startswith(IN_PROCESS):
-            sys.exit(_refusal("KASAL_AMQP_URL", IN_PROCESS, "a RabbitMQ (amqp://...)"))
+        for scheme in (IN_PROCESS, IN_FILES):
+            if settings.amqp_url.startswith(scheme):
+                sys.exit(_refusal("KASAL_AMQP_URL", scheme, "a RabbitMQ (amqp://...)"))
         from common.bus.rabbitmq import RabbitBus
 
         return RabbitBus(settings.amqp_url, telemetry, is_away)

@@ -96,7 +96,7 @@ class SealingSettings(MongoSettings):
 
 
 class BusSettings(CommonSettings):
-    amqp_url: BackendUrl = Field(pattern=r"^(amqps?|memory)://")
+    amqp_url: BackendUrl = Field(pattern=r"^(amqps?|memory|sqlite)://")
     """RabbitMQ."""
 
 

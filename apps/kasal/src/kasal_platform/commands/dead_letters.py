@@ -22,7 +22,7 @@ def main(arguments: Sequence[str]) -> None:
         parser.error("ids are for replay")
     url = load(BusSettings).amqp_url
     if not url.startswith("amqp"):
-        sys.exit("KASAL_AMQP_URL must name a RabbitMQ; the in-process bus ends with its process")
+        sys.exit("KASAL_AMQP_URL must name a RabbitMQ; the bus of `run` is for its process alone")
     try:
         work = replay(url, asked.ids) if asked.verb == "replay" else list_dead_letters(url)
         letters = asyncio.run(work)

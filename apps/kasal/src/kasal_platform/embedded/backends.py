@@ -12,12 +12,19 @@ from common.settings import BusSettings, MongoSettings, RedisSettings
 from common.storage.mongo import is_away
 from common.storage.ports import OpenDatabase
 from common.telemetry import Telemetry
-from kasal_platform.embedded.bus import InProcessBroker, InProcessBus
+from kasal_platform.data_folder import BUS
+from kasal_platform.embedded.broker import InProcessBroker
+from kasal_platform.embedded.bus import InProcessBus
+from kasal_platform.embedded.queue_file import QueueFile
 
 if TYPE_CHECKING:
     from fakeredis import FakeServer
 
     from kasal_platform.embedded.databases import SharedFiles
+
+
+_PATIENCE = 5.0
+"""Seconds that a publisher waits for the file of the bus, as it would for RabbitMQ."""
 
 
 class InProcessBackends(Backends):
@@ -29,6 +36,7 @@ class InProcessBackends(Backends):
     def __init__(self, *, durable: bool = False) -> None:
         self._durable = durable
         self._broker = InProcessBroker()
+        self._brokers: dict[str, InProcessBroker] = {}
         self._files: dict[Path, SharedFiles] = {}
 
     @cached_property
@@ -42,16 +50,27 @@ class InProcessBackends(Backends):
     ) -> OpenDatabase:
         if not settings.mongo_url.startswith(IN_FILES):
             return super().database(settings, service, telemetry)
-        from kasal_platform.embedded.databases import SharedFiles, folder_of
-
-        folder = folder_of(settings.mongo_url)
-        files = self._files.setdefault(folder, SharedFiles(folder, durable=self._durable))
+        files = self._files_of(settings.mongo_url)
         return files.open(service, settings.mongo_timeout_ms / 1000, telemetry)
 
+    def _files_of(self, url: str) -> "SharedFiles":
+        from kasal_platform.embedded.databases import SharedFiles, folder_of
+
+        folder = folder_of(url)
+        return self._files.setdefault(folder, SharedFiles(folder, durable=self._durable))
+
     def bus(self, settings: BusSettings, telemetry: Telemetry) -> Bus:
+        if settings.amqp_url.startswith(IN_FILES):
+            return InProcessBus(self._broker_of(settings.amqp_url), telemetry, is_away)
         if settings.amqp_url.startswith(IN_PROCESS):
             return InProcessBus(self._broker, telemetry, is_away)
         return super().bus(settings, telemetry)
+
+    def _broker_of(self, url: str) -> InProcessBroker:
+        if url not in self._brokers:
+            file = QueueFile(lambda: self._files_of(url).open(BUS, _PATIENCE, None))
+            self._brokers[url] = InProcessBroker(file)
+        return self._brokers[url]
 
     def redis(self, settings: RedisSettings) -> Redis:
         if settings.redis_url.startswith(IN_PROCESS):

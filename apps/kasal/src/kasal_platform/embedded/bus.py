@@ -1,7 +1,6 @@
-"""The bus inside one process. It promises the same as RabbitMQ's, but nothing survives the process."""
+"""The bus inside one process. It promises the same as RabbitMQ's; what survives is up to its broker's file."""
 
 import asyncio
-from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
@@ -17,45 +16,10 @@ from common.bus import (
 )
 from common.bus.handling import STOP_GRACE, Handling, Returned
 from common.bus.workers import Workers, WorkQueue
-from common.contracts.topology import DEAD_LETTERS, EXCHANGES, QUEUES, Exchange, Queue
+from common.contracts.topology import Exchange, Queue
 from common.telemetry import Telemetry
-from kasal_platform.embedded.topics import TopicTable
-
-
-class InProcessBroker:
-    """What the buses of one process share: exchanges, bindings and queues."""
-
-    def __init__(self) -> None:
-        self._bindings: dict[str, TopicTable[WorkQueue[Message]]] = {
-            exchange.name: TopicTable() for exchange in EXCHANGES
-        }
-        self._queues: dict[str, WorkQueue[Message]] = {queue.name: WorkQueue() for queue in QUEUES}
-        for queue in QUEUES:
-            for key in queue.keys:
-                self.bind(queue.exchange, key, self._queues[queue.name])
-
-        self.consumers: Counter[str] = Counter()
-        """How many consumers each queue has, without paused ones."""
-
-    def queue(self, queue: Queue) -> WorkQueue[Message]:
-        return self._queues[queue.name]
-
-    def bind(self, exchange: Exchange, key: str, backlog: WorkQueue[Message]) -> None:
-        self._bindings[exchange.name].bind(_pattern(exchange, key), backlog)
-
-    def unbind(self, exchange: Exchange, key: str, backlog: WorkQueue[Message]) -> None:
-        self._bindings[exchange.name].unbind(_pattern(exchange, key), backlog)
-
-    def route(self, exchange: Exchange, key: str, message: Message) -> None:
-        """Put a copy into each queue bound to `key`."""
-        copy = replace(message, routing_key=key, deliveries=1)
-        for backlog in self._bindings[exchange.name].match(key):
-            backlog.put(copy)
-
-
-def _pattern(exchange: Exchange, key: str) -> str:
-    # The keys of direct exchanges have no wildcards, so they match only themselves.
-    return "#" if exchange.kind == "fanout" else key
+from kasal_platform.embedded.broker import InProcessBroker
+from kasal_platform.embedded.queue_file import QueuedMessage
 
 
 class _Consumer:
@@ -83,18 +47,20 @@ class _Consumer:
             self._broker.consumers[self._queue.name] -= 1
         self.workers.stop()
 
-    async def _work(self, message: Message, stopping: asyncio.Event) -> None:
-        backlog = self._broker.queue(self._queue)
+    async def _work(self, queued: QueuedMessage, stopping: asyncio.Event) -> None:
+        message, backlog = queued.message, self._broker.queue(self._queue)
         try:
             dead = await self._handling.deal(self._queue, self._handler, message, stopping)
+            if dead is None:
+                self._broker.remove(queued)
+            else:
+                await self._broker.bury(queued, dead)
         except Returned as returned:
-            backlog.put_back(returned.message)
-            return
+            backlog.put_back(replace(queued, message=returned.message))
         except asyncio.CancelledError:
-            backlog.put_back(replace(message, deliveries=message.deliveries + 1))
+            again = replace(message, deliveries=message.deliveries + 1)
+            backlog.put_back(replace(queued, message=again))
             raise
-        if dead is not None:
-            self._broker.route(DEAD_LETTERS, "", dead)
 
     async def pause(self) -> None:
         self._stop()
@@ -167,6 +133,7 @@ class InProcessBus:
         self._subscriptions: list[_Subscription] = []
 
     async def start(self) -> None:
+        await self._broker.join()
         self._started = True
 
     async def close(self) -> None:
@@ -177,16 +144,22 @@ class InProcessBus:
         await asyncio.gather(*(one.finish(STOP_GRACE) for one in attached))
         self._consumers.clear()
         self._subscriptions.clear()
-        self._started = False
+        if self._started:
+            self._started = False
+            await self._broker.leave()
 
     async def ping(self) -> None:
+        self._check_started()
+        await self._broker.ready()
+
+    def _check_started(self) -> None:
         if not self._started:
             raise BusUnavailable("The bus is not started.")
 
     async def publish(self, exchange: Exchange, key: str, message: Message) -> None:
         await self.ping()
         with self._handling.sending(exchange, key, message) as sent:
-            self._broker.route(exchange, key, sent)
+            await self._broker.publish(exchange, key, sent)
         self._handling.count_published(exchange)
 
     async def depth(self, queue: Queue) -> Depth:
@@ -194,7 +167,7 @@ class InProcessBus:
         return Depth(len(self._broker.queue(queue).held), self._broker.consumers[queue.name])
 
     async def consume(self, queue: Queue, handler: Handler, *, prefetch: int = 1) -> Consumer:
-        await self.ping()
+        self._check_started()
         consumer = _Consumer(self._broker, self._handling, queue, handler, prefetch)
         consumer.start()
         self._consumers.append(consumer)
@@ -203,7 +176,7 @@ class InProcessBus:
     async def subscribe(
         self, exchange: Exchange, handler: Handler, *, max_length: int = 10_000
     ) -> Subscription:
-        await self.ping()
+        self._check_started()
         subscription = _Subscription(self._broker, self._handling, exchange, handler, max_length)
         if exchange.kind == "fanout":
             await subscription.bind("")

@@ -22,9 +22,11 @@ from common.telemetry import Telemetry
 from common.web.server import Server, bind_unix, metrics_app, server_for
 from executor.process.worker import WorkerProcess
 from kasal_platform.config import Secrets, Settings
-from kasal_platform.data_folder import database_file, databases_url, sockets_for
+from kasal_platform.data_folder import BUS, database_file, databases_url, sockets_for
 from kasal_platform.embedded.backends import InProcessBackends
-from kasal_platform.embedded.sqlite.checking import check_file, check_presence
+from kasal_platform.embedded.queue_file import damage_text
+from kasal_platform.embedded.sqlite.checking import check_access, check_file, check_presence
+from kasal_platform.embedded.sqlite.errors import FileDamaged
 from kasal_platform.services import FRONT_DOOR, inner_services, keeping_services, services
 
 _ENDING = 12.0
@@ -94,7 +96,7 @@ class Platform:
         urls = {f"{name}_url": f"unix://{self._sockets / name}.sock" for name in inner_services()}
         return {
             "mongo_url": self._mongo_url or databases_url(self._settings.data_dir),
-            "amqp_url": "memory://",
+            "amqp_url": databases_url(self._settings.data_dir),
             "redis_url": "memory://",
             "service_secret": secrets.service_secret,
             "secret_key": secrets.secret_key,
@@ -106,6 +108,7 @@ class Platform:
         }
 
     async def _start(self) -> None:
+        await self._check_bus()
         if self._mongo_url is None:
             await self._open_files()
         executor_settings = load(executor.config.Settings, **self._given)
@@ -129,6 +132,19 @@ class Platform:
         self._run("worker", worker.run(self._worker_stop))
         self._serve_metrics(door.state.telemetry, worker.telemetry)
         await self._wait_until_started()
+
+    async def _check_bus(self) -> None:
+        """Check the file of the bus. It may be missing: data of earlier releases has none, nor has a restored folder."""
+        file = database_file(self._settings.data_dir, BUS)
+        try:
+            await asyncio.to_thread(check_access, file)
+            if file.exists():
+                await asyncio.to_thread(check_file, file, _CHECKING)
+        except FileDamaged as fault:
+            raise PlatformFailed(damage_text(file)) from fault
+        except PyMongoError as fault:
+            if not is_away(fault):
+                raise PlatformFailed(str(fault)) from fault
 
     async def _open_files(self) -> None:
         """Open the file of each service, so that a faulty one refuses the start in one line."""

@@ -1,8 +1,9 @@
-"""What the tests of the promises that both buses keep share."""
+"""What the tests of the promises that all buses keep have in common."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 
 import pytest
 
@@ -10,7 +11,10 @@ from common.bus import Bus, Message
 from common.bus.rabbitmq import RabbitBus
 from common.storage.mongo import is_away
 from common.telemetry import Telemetry
-from kasal_platform.embedded.bus import InProcessBroker, InProcessBus
+from kasal_platform.embedded.broker import InProcessBroker
+from kasal_platform.embedded.bus import InProcessBus
+from kasal_platform.embedded.databases import SharedFiles
+from kasal_platform.embedded.queue_file import QueueFile
 
 
 class Inbox:
@@ -39,10 +43,13 @@ class Inbox:
         return [message.body for message in self.messages]
 
 
-@pytest.fixture(params=["memory", "rabbitmq"])
-async def make_bus(request: pytest.FixtureRequest) -> AsyncIterator[Callable[..., Awaitable[Bus]]]:
+@pytest.fixture(params=["memory", "sqlite", "rabbitmq"])
+async def make_bus(
+    request: pytest.FixtureRequest, tmp_path: Path
+) -> AsyncIterator[Callable[..., Awaitable[Bus]]]:
     """Make started buses over one broker; they are closed after the test."""
-    broker = InProcessBroker()
+    file = QueueFile(lambda: SharedFiles(tmp_path).open("bus", 60.0, None))
+    broker = InProcessBroker(file if request.param == "sqlite" else None)
     url = request.getfixturevalue("amqp_server") if request.param == "rabbitmq" else ""
     if url:
         from devkit.broker import purge

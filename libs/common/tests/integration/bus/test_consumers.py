@@ -1,4 +1,4 @@
-"""What both buses promise consumers of one queue: a share, a pause, an end.
+"""What all buses promise consumers of one queue: a share, a pause, an end.
 
 Covers: kasal_platform.embedded.bus
 """

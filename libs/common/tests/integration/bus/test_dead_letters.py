@@ -1,4 +1,4 @@
-"""What both buses do with a message whose handler fails, or that cannot be handled."""
+"""What all buses do with a message whose handler fails, or that cannot be handled."""
 
 import pytest
 from pymongo.errors import AutoReconnect, ExecutionTimeout

@@ -1,4 +1,4 @@
-"""What both buses promise of messages on their way."""
+"""What all buses promise of messages on their way."""
 
 import asyncio
 

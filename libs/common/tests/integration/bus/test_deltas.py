@@ -1,4 +1,4 @@
-"""Deltas on both buses: beside events and in order with them, only for who wants them.
+"""Deltas on all buses: beside events and in order with them, only for who wants them.
 
 Covers: common.contracts.deltas, executor.messaging.deltas
 """

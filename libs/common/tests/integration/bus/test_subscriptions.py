@@ -1,4 +1,4 @@
-"""What both buses promise each subscriber."""
+"""What all buses promise each subscriber."""
 
 import asyncio
 

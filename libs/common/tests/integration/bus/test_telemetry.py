@@ -1,4 +1,4 @@
-"""What both buses tell of themselves: spans, counts, depths."""
+"""What all buses tell of themselves: spans, counts, depths."""
 
 import pytest
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor

@@ -52,13 +52,14 @@ def check_presence(files: Sequence[Path]) -> None:
     others. Raises `FileRefused`, and `FileDamaged` for a file that is missing or empty.
     """
     for path in files:
-        _check_access(path)
+        check_access(path)
     lost = [path for path in files if _is_empty(path)]
     if lost and any(_holds_documents(path) for path in files if path not in lost):
         raise damage_error(lost[0], "it is missing or empty, but those of other services are not")
 
 
-def _check_access(path: Path) -> None:
+def check_access(path: Path) -> None:
+    """Check that the file can be opened, or made. Raises `FileRefused`."""
     if path.exists() and not path.is_file():
         raise FileRefused(
             f"{path} is no file: move it away, or name another folder in KASAL_DATA_DIR."
