@@ -295,12 +295,69 @@ async def test_both_parts_may_be_in_one_file(world: Any) -> None:
     assert set(told(made)) == {"agents", "flow"}
 
 
+PAIR = MINIMAL + "b:\n  role: B\n  goal: g\n  max_iter: 3\n"
+WHOLE = """
+name: Support
+process: Process.hierarchical
+manager_llm: openai/gpt-4o
+verbose: yes
+memory: true
+cache: true
+manager_agent: a
+"""
+
+
+@pytest.mark.parametrize("apart", [False, True], ids=["in one file", "in a file of its own"])
+async def test_what_is_said_of_the_crew_comes_over(world: Any, *, apart: bool) -> None:
+    tasks = "t: {description: d}\n"
+    parts = "".join(
+        f"{name}:\n" + "".join(f"  {line}\n" for line in text.splitlines())
+        for name, text in (("agents", PAIR), ("tasks", tasks))
+    )
+    files = {"agents": PAIR, "tasks": tasks, "crew": WHOLE} if apart else {"crew": WHOLE + parts}
+    crew, made = await imported(world, **files)
+    assert (crew.name, crew.process, crew.status) == ("Support", "hierarchical", "active")
+    assert crew.configuration.manager_model == "openai:gpt-4o"
+    assert crew.configuration.verbose
+    at = "crew." if apart else ""
+    assert set(told(made)) == {"agents", "agents.b.max_iter", f"{at}memory", f"{at}manager_agent"}
+    assert "configuration.memory" in told(made)[f"{at}memory"]
+
+
+async def test_one_agents_few_iterations_do_not_bind_the_others(world: Any) -> None:
+    crew, made = await imported(world, agents=PAIR, tasks="t: {description: d, agent: a}\n")
+    assert crew.configuration.max_iterations == 15
+    assert "here 15 holds" in told(made)["agents.b.max_iter"]
+
+
+async def test_an_unknown_process_is_told(world: Any) -> None:
+    crew, made = await imported(world, agents=MINIMAL, tasks="", crew="process: consensual\n")
+    assert crew.process == "sequential"
+    assert "consensual" in told(made)["crew.process"]
+
+
+async def test_what_a_models_settings_cannot_say_has_advice(world: Any) -> None:
+    llm = "{model: gpt-4o, api_key: k, base_url: u, top_k: 3, odd: 1}"
+    crew, made = await imported(world, agents=MINIMAL + f"  llm: {llm}\n", tasks="")
+    assert crew.agents[0].model_settings == {"top_k": 3}
+    assert "PUT /models/providers" in told(made)["agents.a.llm.api_key"]
+    assert "PUT /models/endpoints" in told(made)["agents.a.llm.base_url"]
+    assert "no such setting" in told(made)["agents.a.llm.odd"]
+
+
+async def test_code_beside_the_files_is_told_with_what_to_do(world: Any) -> None:
+    files = {"agents.yaml": MINIMAL, "tasks.yaml": "", "crew.py": "print()"}
+    made = await world.importing.read(WS, files, None)
+    assert "crew.yaml beside them" in told(made)["crew.py"]
+
+
 @pytest.mark.parametrize(
     ("files", "field", "reason"),
     [
         ({"agents.yaml": "a:\n  role: A\n"}, "agents.a.goal", "Field required"),
         ({"agents.yaml": MINIMAL, "tasks.yaml": "t:\n  expected_output: e\n"}, "tasks.t.description", "at least 1"),
-        ({"tasks.yaml": "t: {}"}, "files", "kasal: 1"),
+        ({"tasks.yaml": "t: {}"}, "files", "send agents.yaml with it"),
+        ({"x.yaml": "t: {}"}, "files", "kasal: 1"),
         ({"agents.yaml": "a: ["}, "agents.yaml", "line"),
         ({"c.yaml": "kasal: 2\nname: x\n"}, "kasal", "reads format 1"),
         ({"c.yaml": "kasal: 1\nname: x\nagents:\n- {role: A, goal: g, modle: m}\n"}, "agents.0.model", "required"),

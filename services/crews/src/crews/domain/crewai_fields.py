@@ -7,6 +7,7 @@ DEFAULT_MODEL = "gpt-4o-mini"
 SETTINGS = {
     "temperature": "temperature",
     "top_p": "top_p",
+    "top_k": "top_k",
     "max_tokens": "max_tokens",
     "max_completion_tokens": "max_tokens",
     "seed": "seed",
@@ -16,6 +17,21 @@ SETTINGS = {
     "frequency_penalty": "frequency_penalty",
 }
 """Settings of a model by the names that CrewAI gives them."""
+
+_KEY = "Keys are the workspace's: PUT /models/providers/{provider}"
+_SERVER = (
+    "A server of your own is an endpoint: PUT /models/endpoints/{endpoint}, and name it in model"
+)
+NO_SETTING = {
+    "api_key": _KEY,
+    "base_url": _SERVER,
+    "api_base": _SERVER,
+    "api_version": _SERVER,
+    "timeout": "A task has a timeout; a model that is away is asked again for some minutes",
+    "max_retries": "Errors of models are tried again by the platform's own rules",
+    "stream": "Whoever watches a job with deltas=true sees its text while it is written",
+}
+"""Settings of a model that have no counterpart, and what to do instead."""
 
 AGENT_DEFAULTS: dict[str, Any] = {
     "allow_delegation": False,
@@ -37,6 +53,24 @@ TASK_DEFAULTS: dict[str, Any] = {
     "output_json": False,
     "config": {},
 }
+
+CREW_DEFAULTS: dict[str, Any] = {
+    "cache": True,
+    "memory": False,
+    "planning": False,
+    "verbose": False,
+    "share_crew": False,
+}
+OF_CREWS = {
+    "manager_agent": "Name its model as manager_llm: the manager is no agent here, and has its own instructions",
+    "memory": "Say what a crew remembers, and for whom: see configuration.memory",
+    "task_callback": "The events of a job are watched, over a WebSocket or as SSE",
+    "output_log_file": "The events of a job are its log: GET /executions/{job_id}/traces",
+    "planning_llm": "Ask for a plan in the tasks' descriptions",
+    "chat_llm": "Jobs have no chat; a task may ask a person",
+    "inputs": "Inputs are sent with each job: POST /executions",
+}
+"""Fields of CrewAI's crews without a counterpart, where it is another than an agent's or a task's."""
 
 NO_COUNTERPART = {
     "allow_delegation": "Agents do not delegate by themselves: in a crew whose process is hierarchical, a manager hands out work",

@@ -8,19 +8,18 @@ import re
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from common.contracts.models import canonical, model_fault
 from common.contracts.tools import BUILT_IN_BY_NAME
 from crews.domain.crew_rules import MOST_AGENTS, MOST_TASKS
+from crews.domain.crewai_crew import set_iterations
 from crews.domain.crewai_entries import entries_of, in_order
 from crews.domain.crewai_fields import (
     AGENT_DEFAULTS,
     DEFAULT_MODEL,
     NO_COUNTERPART,
-    SETTINGS,
     TASK_DEFAULTS,
 )
+from crews.domain.crewai_models import model_in
 from crews.domain.crewai_values import is_true, line_of, names_of, number_of, text_of
-from crews.domain.drafts import AgentDraft
 from crews.domain.imported import Imported
 from crews.domain.tool_names import same_tool
 from crews.domain.yaml_reading import json_value
@@ -36,16 +35,19 @@ _NOBODY = (
 _MARKDOWN = "The answer is formatted as Markdown, without a code fence around it."
 
 
-def crew_of_project(agents: Any, tasks: Any, own_tools: Collection[str]) -> Imported:
+def crew_of_project(
+    agents: Any, tasks: Any, own_tools: Collection[str], *, managed: bool = False
+) -> Imported:
     """Return the crew of a project; `own_tools` are the workspace's. Both files may hold lists or objects.
 
-    Raises `InvalidRequest` if there are more of either than a crew may have.
+    `managed`: its manager finds an agent for a task without one. Raises `InvalidRequest` if there are more of
+    either than a crew may have.
     """
-    made = Imported({"agents": [], "tasks": []})
+    made = Imported({"agents": [], "tasks": []}, managed=managed)
     for name, read in entries_of(agents, "agents", MOST_AGENTS, made):
         made.fields["agents"].append(_agent(name, read, made, own_tools))
     _say_default_model(made)
-    _set_configuration(made)
+    set_iterations(made)
     for name, read in in_order(entries_of(tasks, "tasks", MOST_TASKS, made), made):
         made.fields["tasks"].append(_task(name, read, made, own_tools))
     _set_contexts(made)
@@ -61,13 +63,15 @@ def _agent(
     for key in ("goal", "backstory"):
         if key in read:
             agent[key] = text_of(read[key], f"{at}.{key}", made)
-    _set_model(agent, read.get("llm"), at, made)
+    agent["model"], settings = model_in(read.get("llm"), f"{at}.llm", made)
+    if settings:
+        agent["model_settings"] = settings
     tools = _tools(read.get("tools"), at, made, own_tools)
     if tools:
         agent["tools"] = tools
     _note_limits(agent["name"], read, at, made)
     if is_true(read.get("verbose"), f"{at}.verbose", made):
-        made.fields["configuration"] = {"verbose": True}
+        made.fields.setdefault("configuration", {})["verbose"] = True
     _warn_of_rest(read, _AGENT_FIELDS, AGENT_DEFAULTS, at, made)
     return agent
 
@@ -99,27 +103,6 @@ def _role(read: Mapping[str, Any], at: str, made: Imported) -> str:
     return role[:_LONGEST_ROLE].strip()
 
 
-def _set_model(agent: dict[str, Any], told: Any, at: str, made: Imported) -> None:
-    """Set the agent's model, and its settings as far as agents have such here."""
-    settings: dict[str, Any] = {}
-    if isinstance(told, dict):
-        settings = {str(key): json_value(value) for key, value in told.items()}
-        provider, name = settings.pop("provider", None), settings.pop("model", None)
-        told = f"{provider}/{name}" if provider and name and "/" not in str(name) else name
-    name = canonical(line_of(text_of(told, f"{at}.llm", made)))
-    if name and (len(name) > _LONGEST_ROLE or model_fault(name) is not None):
-        reason = f"No model here is called {name[:100]} (a name of Python code?): {DEFAULT_MODEL} is used instead"
-        made.warn(f"{at}.llm", reason)
-        name = DEFAULT_MODEL
-    agent["model"] = name
-    here = "model_settings" in AgentDraft.model_fields
-    for key, value in settings.items():
-        if here and key in SETTINGS and value is not None:
-            agent.setdefault("model_settings", {})[SETTINGS[key]] = value
-        elif value is not None:
-            made.warn(f"{at}.llm.{key}", "Agents have no such setting here")
-
-
 def _say_default_model(made: Imported) -> None:
     without = [agent for agent in made.fields["agents"] if not agent["model"]]
     for agent in without:
@@ -128,18 +111,6 @@ def _say_default_model(made: Imported) -> None:
         names = ", ".join(agent["name"] for agent in without)
         reason = f"No llm is given for {names[:500]}: {DEFAULT_MODEL} is used, as by CrewAI"
         made.warn("agents", reason)
-
-
-def _set_configuration(made: Imported) -> None:
-    if not made.iterations:
-        return
-    numbers = made.iterations
-    most = max(1, int(min(max(numbers.values()), 200)))
-    made.fields.setdefault("configuration", {})["max_iterations"] = most
-    if len(numbers) < len(made.fields["agents"]) or set(numbers.values()) != {most}:
-        for name, number in numbers.items():
-            reason = f"It is {number} there; here {most} holds for the whole crew (configuration.max_iterations)"
-            made.warn(f"agents.{name}.max_iter", reason)
 
 
 def _task(
@@ -174,7 +145,7 @@ _TASK_FIELDS = frozenset({
 def _assign(task: dict[str, Any], told: Any, at: str, made: Imported) -> None:
     name = line_of(text_of(told, f"{at}.agent", made))
     if not name:
-        if len(made.fields["agents"]) > 1:
+        if len(made.fields["agents"]) > 1 and not made.managed:
             made.warn(f"{at}.agent", _NOBODY)
         return
     meant = [one for one in made.fields["agents"] if name in {one["name"], one["role"]}]

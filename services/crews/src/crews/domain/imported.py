@@ -26,6 +26,7 @@ class Imported:
     nobody: frozenset[int] = frozenset()
     iterations: dict[str, int] = field(default_factory=dict)
     """What each agent's `max_iter` is."""
+    managed: bool = False
     limits: dict[str, float] = field(default_factory=dict)
     """How many seconds a task of each agent may take."""
 

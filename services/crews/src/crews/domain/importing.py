@@ -13,6 +13,7 @@ from crews.domain.crew import Crew
 from crews.domain.crew_catalog import CrewCatalog
 from crews.domain.crew_editor import CrewEditor, Matches, anything, require
 from crews.domain.crew_file import FORMAT, MARK, draft_fields
+from crews.domain.crewai_crew import is_managed, set_crew
 from crews.domain.crewai_project import crew_of_project
 from crews.domain.crewai_values import names_in
 from crews.domain.drafts import CrewDraft
@@ -25,6 +26,10 @@ _UNNAMED = "Imported crew"
 _HOW = (
     f"Send one file that begins with `{MARK}: {FORMAT}`, as GET /crews/{{crew_id}}/export gives it, or a CrewAI "
     "project's agents.yaml and tasks.yaml"
+)
+_IN_CODE = (
+    "Only files in YAML are read: put the tools, the llm and the output_json (a JSON Schema) that this code gives to "
+    "agents and tasks into agents.yaml and tasks.yaml, and process and manager_llm into a crew.yaml beside them"
 )
 Check = Callable[[Mapping[str, Any]], CrewDraft]
 """Makes a draft of its fields. Raises `InvalidRequest`."""
@@ -46,7 +51,7 @@ class Importing:
         made = await asyncio.to_thread(_crew_in, read, own)
         for one in files:
             if one not in read:
-                made.warn(one, "Only files in YAML are read")
+                made.warn(one, _IN_CODE if one.endswith(".py") else "Only files in YAML are read")
         if name is not None:
             made.fields["name"] = name
         made.fields.setdefault("name", _UNNAMED)
@@ -156,18 +161,31 @@ def _crew_in(read: Mapping[str, Any], own_tools: Collection[str]) -> Imported:
         one for one in read.values() if isinstance(one, dict) and {"agents", "tasks"} <= set(one)
     ]
     if len(read) == 1 and both:
-        made = crew_of_project(both[0]["agents"], both[0]["tasks"], own_tools)
-        _warn_of_others(made, both[0], {"agents", "tasks", "name"})
-        if isinstance(both[0].get("name"), str):
-            made.fields["name"] = str(both[0]["name"])
+        (whole,) = both
+        made = crew_of_project(
+            whole["agents"], whole["tasks"], own_tools, managed=is_managed(whole)
+        )
+        set_crew(whole, "", {"agents", "tasks"}, made)
         return made
-    agents, tasks = _find_file(read, "agent"), _find_file(read, "task")
+    return _of_files(read, own_tools)
+
+
+def _of_files(read: Mapping[str, Any], own_tools: Collection[str]) -> Imported:
+    agents, tasks, crew = (_find_file(read, word) for word in ("agent", "task", "crew"))
     if agents is None:
-        raise InvalidRequest("There is no crew in these files.", field="files", reason=_HOW)
-    made = crew_of_project(read[agents], None if tasks is None else read[tasks], own_tools)
+        reason = _HOW if tasks is None else f"{tasks} has tasks only: send agents.yaml with it"
+        raise InvalidRequest("There is no crew in these files.", field="files", reason=reason)
+    whole = read.get(crew or "")
+    whole = whole if isinstance(whole, dict) else {}
+    made = crew_of_project(
+        read[agents], read.get(tasks or ""), own_tools, managed=is_managed(whole)
+    )
+    set_crew(whole, "crew.", (), made)
     for name in read:
-        if name not in {agents, tasks}:
-            made.warn(name, "Of a CrewAI project only agents.yaml and tasks.yaml are read")
+        if name not in {agents, tasks, crew}:
+            made.warn(
+                name, "Of a CrewAI project only agents.yaml, tasks.yaml and crew.yaml are read"
+            )
     return made
 
 
@@ -182,12 +200,6 @@ def _of_our_format(name: str, read: Mapping[str, Any]) -> Imported:
         if other != name:
             made.warn(other, f"{name} has the whole crew: this file was not read")
     return made
-
-
-def _warn_of_others(made: Imported, read: Mapping[str, Any], known: set[str]) -> None:
-    for name in read:
-        if name not in known:
-            made.warn(name, "There is no such field here")
 
 
 def _find_file(read: Mapping[str, Any], word: str) -> str | None:
