@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from common.bus import decode
-from common.contracts.crew import CrewSnapshot
+from common.contracts.crew import CrewSnapshot, needs_newer_code
 from common.contracts.messages import ModelsChanged
 from common.contracts.model_access import OwnModels
 from common.contracts.topology import CONTROL
@@ -201,6 +201,40 @@ async def test_settings_and_fallbacks_are_kept_changed_and_in_the_snapshot(servi
     unknown = {"fallback_models": ["corp/llama-3"]}
     refused = await service.call("PUT", path, unknown, expect=400)
     assert refused["error"]["details"]["field"] == "fallback_models.0"
+
+
+async def test_a_managers_settings_and_fallbacks_are_kept_changed_and_checked(service: Any) -> None:
+    agent = {**AGENT, "model": "gpt-4o"}
+    manager = {
+        "manager_model": "gpt-4o",
+        "manager_model_settings": {"temperature": 0.2, "stop": "END"},
+        "manager_fallback_models": ["anthropic/claude-3-opus"],
+    }
+    body = {**CREW, "process": "hierarchical", "agents": [agent], "configuration": manager}
+    crew_id = (await service.call("POST", "/crews", body, expect=201))["id"]
+    snapshot = await _snapshot(service, crew_id)
+    stored = snapshot.configuration
+    assert stored.manager_model_settings == {"temperature": 0.2, "stop": ["END"]}
+    assert stored.manager_fallback_models == ["anthropic:claude-3-opus"]
+    assert needs_newer_code(snapshot.agents, snapshot.tasks, configuration=stored)
+
+    async def refused(**changes: object) -> str:
+        told = await service.call(
+            "PUT", f"/crews/{crew_id}", {"configuration": changes}, expect=400
+        )
+        return str(told["error"]["details"]["field"])
+
+    hot = {"temperature": 1.5}
+    at = "configuration.manager_model_settings.temperature"
+    assert await refused(manager_model_settings=hot) == at
+    assert (
+        await refused(manager_fallback_models=["corp/llama-3"])
+        == "configuration.manager_fallback_models.0"
+    )
+    changes = {"manager_model_settings": hot, "manager_fallback_models": []}
+    await service.call("PUT", f"/crews/{crew_id}", {"configuration": changes}, expect=200)
+    stored = (await _snapshot(service, crew_id)).configuration
+    assert (stored.manager_model_settings, stored.manager_fallback_models) == (hot, [])
 
 
 async def test_a_setting_beside_the_agents_fields_is_told_where_it_belongs(service: Any) -> None:

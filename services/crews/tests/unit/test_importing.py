@@ -299,7 +299,7 @@ PAIR = MINIMAL + "b:\n  role: B\n  goal: g\n  max_iter: 3\n"
 WHOLE = """
 name: Support
 process: Process.hierarchical
-manager_llm: openai/gpt-4o
+manager_llm: {model: openai/gpt-4o, temperature: 0.3}
 verbose: yes
 memory: true
 cache: true
@@ -318,6 +318,7 @@ async def test_what_is_said_of_the_crew_comes_over(world: Any, *, apart: bool) -
     crew, made = await imported(world, **files)
     assert (crew.name, crew.process, crew.status) == ("Support", "hierarchical", "active")
     assert crew.configuration.manager_model == "openai:gpt-4o"
+    assert crew.configuration.manager_model_settings == {"temperature": 0.3}
     assert crew.configuration.verbose
     at = "crew." if apart else ""
     assert set(told(made)) == {"agents", "agents.b.max_iter", f"{at}memory", f"{at}manager_agent"}

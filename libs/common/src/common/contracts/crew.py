@@ -3,7 +3,8 @@
 A snapshot is taken once per job and never changes after; edits of the crew reach later jobs only.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -58,6 +59,8 @@ class Configuration(_Part):
     """What a crew runs under. Times are seconds."""
 
     manager_model: str | None = None
+    manager_model_settings: dict[str, Any] | None = None
+    manager_fallback_models: list[str] = []
     max_iterations: int = Field(default=15, ge=1, le=200)
     timeout: float = Field(default=1800, gt=0, le=86_400)
     budget: Budget = Budget()
@@ -169,6 +172,23 @@ class AgentSnapshot(AgentFields, _Identified):
     model_settings: dict[str, Any] | None = None  # type: ignore[assignment]  # the given ones only
 
 
+@dataclass(frozen=True, slots=True)
+class Manager:
+    """What thinks for the manager of a hierarchical crew: the models to ask, in order, and their settings."""
+
+    models: Sequence[str]
+    settings: Mapping[str, Any]
+
+
+def manager_of(configuration: Configuration, agents: Sequence[AgentSnapshot]) -> Manager:
+    """Return the manager of a crew. Without a model of its own it has that of the first agent, who may have fallbacks."""
+    named, others = configuration.manager_model, configuration.manager_fallback_models
+    if named is None and agents:
+        named, others = agents[0].model, others or agents[0].fallback_models
+    models = [] if named is None else [named]
+    return Manager([*models, *others], configuration.manager_model_settings or {})
+
+
 @plain
 class TaskSnapshot(TaskFields, _Identified):
     """A task as it is stored and run. `timeout` is in seconds.
@@ -189,6 +209,7 @@ def needs_newer_code(
     tasks: Iterable[TaskSnapshot],
     tools: Iterable[ToolSnapshot] = (),
     own_models: OwnModels | None = None,
+    configuration: Configuration | None = None,
 ) -> bool:
     """Say whether a crew has what earlier releases would pass over without a word.
 
@@ -200,6 +221,10 @@ def needs_newer_code(
         or any(one.approvals or one.model_settings or one.fallback_models for one in agents)
         or any(tool.requires_approval or tool.mcp is not None for tool in tools)
         or (own_models is not None and own_models.any)
+        or (
+            configuration is not None
+            and bool(configuration.manager_model_settings or configuration.manager_fallback_models)
+        )
     )
 
 

@@ -265,11 +265,16 @@ def _configuration(draft: ConfigurationDraft) -> Configuration:
     return Configuration.model_validate(draft.model_dump())
 
 
+_WHOLE = frozenset({"manager_model_settings"})
+"""Objects of a configuration that replace those before, as an agent's `model_settings` do."""
+
+
 def _merge(held: Configuration, draft: ConfigurationDraft) -> Configuration:
     """Return `held` with what `draft` sets, inside budget and memory too."""
     merged = held.model_dump()
     for name, value in draft.model_dump(exclude_unset=True).items():
-        merged[name] = {**merged[name], **value} if isinstance(value, dict) else value
+        inside = isinstance(value, dict) and name not in _WHOLE
+        merged[name] = {**merged[name], **value} if inside else value
     return Configuration.model_validate(merged)
 
 

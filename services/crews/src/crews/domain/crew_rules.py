@@ -1,11 +1,13 @@
 """What makes a crew sound."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
+from common.contracts.crew import manager_of
 from common.contracts.models import provider_of
 from common.contracts.texts import look
 from crews.domain.context import is_task_id
-from crews.domain.crew import Agent, Crew, Task
+from crews.domain.crew import Crew, Task
 from crews.domain.faults import Fault, refuse
 from crews.domain.graph_rules import graph_faults
 
@@ -41,8 +43,7 @@ def _faults(crew: Crew) -> Iterable[Fault]:
     yield from _name_clashes("tasks", [task.name for task in crew.tasks])
     if crew.process == "hierarchical":  # its manager hands out work by name
         yield from _name_clashes("agents", [agent.name for agent in crew.agents])
-    for index, agent in enumerate(crew.agents):
-        yield from _settings_faults(index, agent)
+    yield from _model_faults(crew)
     known = {agent.id for agent in crew.agents}
     earlier: set[str] = set()
     for index, task in enumerate(crew.tasks):
@@ -54,12 +55,25 @@ def _faults(crew: Crew) -> Iterable[Fault]:
     yield from graph_faults(crew.tasks)
 
 
-def _settings_faults(index: int, agent: Agent) -> Iterable[Fault]:
-    temperature = (agent.model_settings or {}).get("temperature", 0)
-    for name in (agent.model, *agent.fallback_models):
-        if temperature > 1 and provider_of(name)[0] == "anthropic":
+def _model_faults(crew: Crew) -> Iterable[Fault]:
+    for index, agent in enumerate(crew.agents):
+        models = (agent.model, *agent.fallback_models)
+        yield from _settings_faults(f"agents.{index}.model_settings", agent.model_settings, models)
+    manager = manager_of(crew.configuration, crew.agents)
+    yield from _settings_faults(
+        "configuration.manager_model_settings", manager.settings, manager.models
+    )
+
+
+def _settings_faults(
+    field: str, settings: Mapping[str, Any] | None, models: Sequence[str]
+) -> Iterable[Fault]:
+    if (settings or {}).get("temperature", 0) <= 1:
+        return
+    for name in models:
+        if provider_of(name)[0] == "anthropic":
             yield {
-                "field": f"agents.{index}.model_settings.temperature",
+                "field": f"{field}.temperature",
                 "reason": f"The model {name} takes a temperature of at most 1",
             }
             return

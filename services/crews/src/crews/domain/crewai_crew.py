@@ -32,8 +32,8 @@ def set_crew(read: Mapping[str, Any], at: str, known: Collection[str], made: Imp
     model, settings = model_in(read.get("manager_llm"), f"{at}manager_llm", made)
     if model:
         configuration["manager_model"] = model
-    for key in settings:
-        made.warn(f"{at}manager_llm.{key}", "A manager has no such setting here")
+    if settings:
+        configuration["manager_model_settings"] = settings
     if is_true(read.get("verbose"), f"{at}verbose", made):
         configuration["verbose"] = True
     for key, told in read.items():

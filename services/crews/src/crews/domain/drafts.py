@@ -14,6 +14,7 @@ from common.contracts.crew_fields import (
     AgentId,
     ExpectedOutput,
     ExpiresIn,
+    Fallbacks,
     Model,
     Name,
     OnExpiry,
@@ -27,6 +28,7 @@ from common.contracts.events import AnsweredBy
 from common.contracts.fields import partial
 from common.contracts.ids import id_of
 from common.contracts.memory import CREW, SCOPE
+from common.contracts.model_settings import ModelSettingsDraft
 
 TaskReferences = Annotated[list[TaskName | StrictInt], Field(max_length=50, fail_fast=True)]
 CrewId: Any = id_of("crew_id")
@@ -122,6 +124,17 @@ class ConfigurationDraft(CatalogInput):
         default=None,
         description="The model that assigns the tasks of a hierarchical crew; by default that of its first agent",
         examples=["gpt-4o"],
+    )
+    manager_model_settings: ModelSettingsDraft | None = Field(
+        default=None,
+        description="Settings for the manager's model and its fallbacks, as an agent's `model_settings`",
+        examples=[{"reasoning_effort": "low"}],
+    )
+    manager_fallback_models: Fallbacks = Field(
+        default=[],
+        description="Models that are asked in this order when the manager's is unavailable or over its limit; "
+        "where the first agent's model manages, by default that agent's",
+        examples=[["claude-3-5-haiku-latest"]],
     )
     max_iterations: int = Field(default=15, ge=1, le=200)
     timeout: Seconds = 1800

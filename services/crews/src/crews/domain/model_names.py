@@ -199,6 +199,8 @@ def named_models(crew: Crew) -> Mapping[str, str]:
             found[f"agents.{index}.fallback_models.{place}"] = name
     if crew.configuration.manager_model is not None:
         found["configuration.manager_model"] = crew.configuration.manager_model
+    for place, name in enumerate(crew.configuration.manager_fallback_models):
+        found[f"configuration.manager_fallback_models.{place}"] = name
     return found
 
 

@@ -41,7 +41,8 @@ def crew_document(crew: Crew) -> Document:
 
 def crew_format(crew: Crew) -> int:
     """Return the format in which `crew` is written."""
-    return NEWEST if needs_newer_code(crew.agents, crew.tasks) else WRITES
+    newer = needs_newer_code(crew.agents, crew.tasks, configuration=crew.configuration)
+    return NEWEST if newer else WRITES
 
 
 def crew_changes(crew: Crew) -> Document:

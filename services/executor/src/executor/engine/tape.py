@@ -8,7 +8,7 @@ from typing import Any
 
 from msgspec import UNSET
 
-from common.contracts.crew import CrewSnapshot
+from common.contracts.crew import CrewSnapshot, manager_of
 from common.contracts.events import Artifact, InputRequired
 from executor.domain.log.journal import RecordedJob
 from executor.domain.log.records import json_bytes
@@ -227,7 +227,7 @@ class Tape:
 def _model_of(crew: CrewSnapshot, agent: str) -> str | None:
     """Return the model that an agent of the recorded crew had; None for a judge, who has the agent's."""
     if agent == _MANAGER and crew.process == "hierarchical":
-        return crew.configuration.manager_model or crew.agents[0].model
+        return next(iter(manager_of(crew.configuration, crew.agents).models), None)
     return next((one.model for one in crew.agents if one.name == agent), None)
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from common.contracts.crew import AgentSnapshot, TaskSnapshot
+from common.contracts.crew import AgentSnapshot, TaskSnapshot, manager_of
 from executor.domain.inputs.placeholders import fill_placeholders
 from executor.engine import prompts, shares, spans
 from executor.engine.answers import Answers
@@ -81,10 +81,13 @@ def _manager_dialogue(desk: Desk, context: Sequence[str]) -> tuple[Speaker, Dial
     opening = _opening(desk, context)
     if suggested:
         opening += f"\n\nMeant for this task: {suggested}"
-    model = shared.configuration.manager_model or crew.agents[0].model
+    manager = manager_of(shared.configuration, crew.agents)
+    model, *fallbacks = manager.models
     tools = {DELEGATE: Delegation(desk, coworkers)}
-    speaker = Speaker("", MANAGER, model, tools, most_calls=_DELEGATIONS)
-    return speaker, Dialogue(standing, opening, topic)
+    speaker = Speaker(
+        "", MANAGER, model, tools, most_calls=_DELEGATIONS, fallbacks=tuple(fallbacks)
+    )
+    return speaker, Dialogue(standing, opening, topic, settings=manager.settings)
 
 
 def _opening(desk: Desk, context: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 import pytest
 
 from common.contracts.events import ExecutionComplete
+from executor.models.model import ModelFault
 
 
 def managed(kit, coworker="agent 2", work="Find out"):
@@ -114,3 +115,37 @@ async def test_a_task_of_nobody_is_the_managers_to_hand_out(stage, kit):
     events = await stage.run(given.model_copy(update={"tasks": tasks}))
     assert events[-1].body == ExecutionComplete(result="reported: found gold")
     assert "Meant for this task" not in stage.script.dialogues[0].opening
+
+
+async def test_the_manager_has_settings_and_fallbacks_of_its_own(stage, kit):
+    def say(model, dialogue, tools):
+        if model == "boss":
+            raise ModelFault("MODEL_UNAVAILABLE", "The model boss cannot be reached.")
+        return managed(kit)(model, dialogue, tools)
+
+    stage.drawer.tools, stage.script.say = {"t": lambda _: "gold"}, say
+    configuration = {
+        "manager_model": "boss",
+        "manager_model_settings": {"temperature": 0.1},
+        "manager_fallback_models": ["deputy"],
+    }
+    given = kit.crew(2, process="hierarchical", tools_2=["t"], configuration=configuration)
+    events = await stage.run(given)
+    assert events[-1].body.result == "reported: found gold"
+    assert [model for model, _ in stage.script.requests][:2] == ["boss", "deputy"]
+    told = {model: one.settings for (model, _), one in zip(stage.script.requests, stage.script.dialogues, strict=True)}  # fmt: skip
+    assert (told["deputy"], told["m"]) == ({"temperature": 0.1}, {})
+
+
+async def test_an_agents_model_that_manages_has_the_agents_fallbacks(stage, kit):
+    def say(model, dialogue, tools):
+        if model == "m":
+            raise ModelFault("MODEL_UNAVAILABLE", "The model m cannot be reached.")
+        return "done"
+
+    stage.script.say = say
+    given = kit.crew(1, process="hierarchical")
+    agents = [one.model_copy(update={"fallback_models": ["b"]}) for one in given.agents]
+    events = await stage.run(given.model_copy(update={"agents": agents}))
+    assert [model for model, _ in stage.script.requests] == ["m", "b"]
+    assert events[-1].body.result == "done"

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from common.conditions.grammar import ConditionFault, parse_condition
-from common.contracts.crew import CrewSnapshot, TaskSnapshot, lacks
+from common.contracts.crew import CrewSnapshot, TaskSnapshot, lacks, manager_of
 from common.contracts.graph import input_of_list
 from common.contracts.memory import CREW, key_fault, key_input, shelf
-from common.contracts.models import OFFLINE, endpoint_of
+from common.contracts.models import endpoint_of
 from common.errors import InvalidRequest, several
 from executor.domain.inputs.expansion import agent_texts, oversize, task_texts
 from executor.domain.inputs.lists import ITEM, MOST_ITEMS, first_list_fault
@@ -123,7 +123,7 @@ def _check_active(crew: CrewSnapshot) -> None:
 def _check_endpoints(crew: CrewSnapshot) -> None:
     names = [name for one in crew.agents for name in (one.model, *one.fallback_models)]
     there = crew.own_models.endpoints
-    for name in [*names, crew.configuration.manager_model or OFFLINE]:
+    for name in [*names, *manager_of(crew.configuration, crew.agents).models]:
         endpoint = endpoint_of(name)
         if endpoint is not None and endpoint not in there:
             reason = (

@@ -67,9 +67,8 @@ _REASON = 300
 
 def format_for(crew: CrewSnapshot) -> int:
     """Return the format of a new job of `crew`."""
-    return (
-        GRAPH if needs_newer_code(crew.agents, crew.tasks, crew.tools, crew.own_models) else WRITES
-    )
+    parts = crew.agents, crew.tasks, crew.tools, crew.own_models, crew.configuration
+    return GRAPH if needs_newer_code(*parts) else WRITES
 
 
 class ForbiddenMove(Exception):  # noqa: N818 - it names the thing, as Superseded does
