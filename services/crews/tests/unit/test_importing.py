@@ -1,7 +1,7 @@
 """Crews as files: our own format there and back, and CrewAI projects of many shapes.
 
 Covers: crews.domain.importing, crews.domain.crew_file, crews.domain.crewai_project, crews.domain.crewai_fields,
-crews.domain.typed_reading, crews.domain.identities
+crews.domain.crewai_crew, crews.domain.crewai_models, crews.domain.typed_reading, crews.domain.identities
 """
 
 import asyncio
