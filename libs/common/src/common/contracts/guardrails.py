@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from common.contracts.alternatives import alternative
+from common.contracts.bodies import ExactNumbers
 from common.schemas.checking import form_fault
 
 PersonalKind = Literal["card", "email", "iban", "ip_address", "phone"]
@@ -39,7 +40,7 @@ def _json(value: object) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-class _Rule(BaseModel):
+class _Rule(ExactNumbers):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     message: Message = Field(

@@ -8,8 +8,9 @@ Trace events are not here: they are flat objects of their own, see `contracts.ev
 from datetime import datetime
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import ConfigDict, Field, model_validator
 
+from common.contracts.bodies import ExactNumbers
 from common.contracts.crew import CrewSnapshot
 from common.contracts.memory import CREW, SHELF
 from common.contracts.values import check_storable
@@ -21,7 +22,7 @@ CrewId = Field(pattern=r"^crew_[A-Za-z0-9_-]{1,60}$")
 TRACE_EVENT_TYPE = "trace.event.v1"
 
 
-class BusMessage(BaseModel):
+class BusMessage(ExactNumbers):
     """Base of every message body; `message_type` goes into the AMQP property `type`."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
@@ -34,7 +35,7 @@ class BusMessage(BaseModel):
         return value
 
 
-class StoredJob(BaseModel):
+class StoredJob(ExactNumbers):
     """What the executor's api has stored of a job, so that a worker need not read it.
 
     `ticket` is in the stored job too. A worker claims by it, and reads the job if it does not match.
@@ -62,7 +63,7 @@ class JobSubmitted(BusMessage):
     workspace_id: str = WorkspaceId
     crew_id: str = CrewId
     version: int | None = Field(default=None, ge=1)
-    inputs: dict[str, Any] = {}
+    inputs: dict[str, Any] = Field(default={})
     requested_by: str = Field(default="", max_length=200)
     stored: StoredJob | None = None
 

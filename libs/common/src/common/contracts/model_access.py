@@ -8,6 +8,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from common.contracts.bodies import ExactNumbers
 from common.contracts.models import endpoint_of, prefix_of, provider_of
 
 
@@ -15,7 +16,7 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
 
-class TokenPrice(_Part):
+class TokenPrice(ExactNumbers, _Part):
     """What a million tokens cost, in US dollars."""
 
     input: float = Field(

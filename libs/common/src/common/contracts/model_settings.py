@@ -3,13 +3,14 @@
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
     StringConstraints,
     model_serializer,
 )
+
+from common.contracts.bodies import ExactNumbers
 
 Effort = Literal["none", "minimal", "low", "medium", "high", "xhigh"]
 Stop = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -19,7 +20,7 @@ def _as_list(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-class ModelSettingsDraft(BaseModel):
+class ModelSettingsDraft(ExactNumbers):
     """What a request to a model says beside its text; what is left out is the provider's own default."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)

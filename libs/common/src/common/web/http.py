@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from common.contracts.alternatives import alternative_name
-from common.contracts.bodies import TOO_MANY_ENTRIES
+from common.contracts.bodies import OF_A_FIELD
 from common.contracts.ids import id_fault
 from common.errors import (
     DatabaseUnavailable,
@@ -204,7 +204,7 @@ def invalid_request(errors: Sequence[Any], body: Any = None) -> KasalError:
 
 def _path(error: Mapping[str, Any]) -> str:
     parts = [str(part) for part in error["loc"] if alternative_name(part) is None]
-    if error["type"] == TOO_MANY_ENTRIES:
+    if error["type"] in OF_A_FIELD:
         parts.append(error["ctx"]["name"])
     if parts and parts[0] in {"body", "query", "path", "header", "cookie"}:
         place, parts = parts[0], parts[1:]

@@ -15,7 +15,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from common.contracts.bodies import check_bounded
+from common.contracts.bodies import check_bounded, check_numbers
 from common.contracts.values import check_storable
 from common.errors import ALL_ERRORS
 from common.storage.cursors import LONGEST, ListPart, Scope, Spot, part_of
@@ -47,6 +47,7 @@ class RequestModel(BaseModel):
     @classmethod
     def _storable(cls, value: Any) -> Any:
         check_bounded(cls, value)
+        check_numbers(cls, value)
         if isinstance(value, dict):
             check_storable(value)
         return value

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, model_validator
 
-from common.contracts.bodies import check_bounded
+from common.contracts.bodies import check_bounded, check_numbers
 from common.contracts.crew import Process, UnknownOutcome
 from common.contracts.crew_fields import (
     ANSWERED_BY,
@@ -48,6 +48,7 @@ class CatalogInput(BaseModel):
     @classmethod
     def _without_read_only(cls, value: Any) -> Any:
         check_bounded(cls, value)
+        check_numbers(cls, value)
         if not isinstance(value, dict) or cls.READ_ONLY.isdisjoint(value):
             return value
         return {name: sent for name, sent in value.items() if name not in cls.READ_ONLY}
