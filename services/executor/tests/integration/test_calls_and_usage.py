@@ -83,8 +83,17 @@ async def test_usage_is_told_by_crew_model_day_and_job(ask, workers, make_runner
         *("since=2026-02-01&until=2026-01-01", "period=2026-01&since=2026-01-01"),
         *("period=2026-13", "period=2026-11-01", "period="),
         *("group_by=day&since=2020-01-01&until=2026-01-01", "by=crew", "limit=0&group_by=job"),
+        *("period=0000-01&group_by=crew", "period=0999-01", "period=9999-12&group_by=crew"),
+        *("group_by=job&until=9999-12-31", "since=2026-11-01&until=9999-12-31", "since=9999-12-31"),
     ],
 )
 async def test_a_wrong_question_is_refused(ask, wrong):
     status, told = await ask("GET", f"/analytics/usage?{wrong}")
     assert (status, told["error"]["code"]) == (400, "VALIDATION_ERROR")
+
+
+@pytest.mark.parametrize("group_by", ["crew", "day", "job"])
+async def test_days_of_any_year_can_be_asked_for(ask, group_by):
+    for span in ("since=0001-01-01&until=0001-02-28", "since=9998-12-01&until=9998-12-31"):
+        status, told = await ask("GET", f"/analytics/usage?{span}&group_by={group_by}")
+        assert (status, told["rows"]) == (200, []), span

@@ -32,5 +32,6 @@ class MemoryBudgets:
     async def remove(self, workspace_id: str) -> None:
         self.held.pop(workspace_id, None)
 
-    async def with_leases(self, limit: int) -> Sequence[WorkspaceBudget]:
-        return [one for one in self.held.values() if one.leases][:limit]
+    async def with_leases(self, after: str, limit: int) -> Sequence[WorkspaceBudget]:
+        found = [one for name, one in sorted(self.held.items()) if one.leases and name > after]
+        return found[:limit]

@@ -2,7 +2,7 @@
 
 import functools
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 
@@ -276,15 +276,16 @@ class MemoryCounters:
         endings = self._endings.get((workspace_id, crew_id))
         return None if endings is None else _stats(crew_id, endings, recent=recent)
 
-    async def days(self, workspace_id: str, since: str, until: str) -> list[DayUse]:
+    async def days(
+        self, workspace_id: str, since: str, until: str
+    ) -> AsyncGenerator[Sequence[DayUse], None]:
         found: dict[tuple[str, str], list[Ending]] = defaultdict(list)
         for (workspace, crew_id), endings in self._endings.items():
             for ending in endings.values():
                 if workspace == workspace_id and since <= ending.day <= until:
                     found[crew_id, ending.day].append(ending)
-        return [
-            DayUse(crew_id, day, tally(some), _uses(some)) for (crew_id, day), some in found.items()
-        ]
+        for (crew_id, day), some in found.items():
+            yield [DayUse(crew_id, day, tally(some), _uses(some))]
 
     async def stored_size(self, workspace_id: str) -> int:
         return sum(

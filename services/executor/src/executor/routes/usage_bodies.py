@@ -19,12 +19,14 @@ _COST = Field(
     examples=[31.4],
 )
 _ONLY: dict[str, Any] = {"exclude_if": lambda value: value is None}
-_MONTH = re.compile(r"[0-9]{4}-(0[1-9]|1[0-2])", re.ASCII)
+_MONTH = re.compile(r"[1-9][0-9]{3}-(0[1-9]|1[0-2])", re.ASCII)
 _UNPRICED = Field(
     description="Tokens of models without a known price, which `cost_usd` leaves out, if any",
     examples=[1_200],
     **_ONLY,
 )
+_TOO_LATE = "9999"
+"""The calendar ends with this year, so what follows its last day cannot be computed."""
 _GROUPS = frozenset(get_args(Group))
 
 
@@ -75,6 +77,9 @@ class UsageQuery(BaseModel):
             raise PydanticCustomError("period", "period and since/until both say when: send one")
         if self.since and self.until and self.since > self.until:
             raise PydanticCustomError("since", "since is after until")
+        for name in ("period", "since", "until"):
+            if str(getattr(self, name) or "") >= _TOO_LATE:
+                raise PydanticCustomError(name, f"{name} is after the year 9998")
         return self
 
     @property

@@ -41,9 +41,10 @@ class MongoBudgets:
         with reaching():
             await self._budgets.delete_one({"_id": workspace_id})
 
-    async def with_leases(self, limit: int) -> Sequence[WorkspaceBudget]:
+    async def with_leases(self, after: str, limit: int) -> Sequence[WorkspaceBudget]:
+        query = {"leased": True, "_id": {"$gt": after}}
         with reaching():
-            rows = await self._budgets.find({"leased": True}).limit(limit).to_list()
+            rows = await self._budgets.find(query).sort("_id").limit(limit).to_list()
         return [_budget(row) for row in rows]
 
 
@@ -51,8 +52,8 @@ async def indexes(database: Database) -> None:
     """Make the index by which budgets with leases are found."""
     await ensure_index(
         database["budgets"],
-        [("leased", 1)],
-        name="leased",
+        [("leased", 1), ("_id", 1)],
+        name="leased_in_order",
         partialFilterExpression={"leased": True},
     )
 

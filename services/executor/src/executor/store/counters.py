@@ -4,8 +4,9 @@
 nothing. Its entry is removed some time after its execution has been closed.
 """
 
+import asyncio
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
@@ -27,13 +28,22 @@ from executor.domain.ending.tallies import (
 )
 from executor.domain.log.projection import OTHER_MODELS
 from executor.store.reach import reaching
-from executor.store.usage import UsageArchive, counted_day, days_of, use_in, written_name
+from executor.store.usage import (
+    TOGETHER,
+    UsageArchive,
+    counted_day,
+    days_of,
+    use_in,
+    written_name,
+)
 
 _PRUNE_EVERY = 64
 _REMEMBERED = 10_000
 """Crews whose counts since the last pruning are remembered; a forgotten one is pruned later."""
 _CREWS = 20_000
 """Crews whose figures are summed up: twice as many as a workspace may have by default."""
+_TOGETHER = 100
+"""Crews that are read at once: each batch holds the loop."""
 _KEPT = timedelta(seconds=30)
 _MODELS = 32
 """Models whose use is told apart, by crew, day and process."""
@@ -104,13 +114,36 @@ class MongoCounters:
                 sums[f"days.{day}.jobs.{field}"] += value
         return {name: value for name, value in sums.items() if value}
 
-    async def days(self, workspace_id: str, since: str, until: str) -> list[DayUse]:
-        found = await self._usage.days(workspace_id, since, until)
+    async def days(
+        self, workspace_id: str, since: str, until: str
+    ) -> AsyncGenerator[Sequence[DayUse], None]:
         query = {"workspace_id": workspace_id}
+        rows = self._counters.find(query, {"crew_id": 1, "days": 1}).limit(_CREWS)
+        some: list[Document] = []
         with reaching():
-            async for row in self._counters.find(query, {"crew_id": 1, "days": 1}).limit(_CREWS):
-                found.update(days_of(row["crew_id"], row.get("days", {}), since, until))
-        return list(found.values())
+            async with rows.batch_size(TOGETHER) as cursor:
+                async for row in cursor:
+                    some.append(row)
+                    if len(some) == TOGETHER:
+                        async for part in self._days_of(some, since, until):
+                            yield part
+                        some.clear()
+            async for part in self._days_of(some, since, until):
+                yield part
+
+    async def _days_of(
+        self, rows: Sequence[Document], since: str, until: str
+    ) -> AsyncIterator[Sequence[DayUse]]:
+        """Return the days of some crews: those in their counters first, as a day moves from there to the archive."""
+        known: set[tuple[str, str]] = set()
+        for row in rows:
+            days = days_of(row["crew_id"], row.get("days", {}), since, until)
+            known.update(days)
+            yield list(days.values())
+            await asyncio.sleep(0)
+        async for days in self._usage.days([row["_id"] for row in rows], since, until):
+            yield [one for key, one in days.items() if key not in known]
+            await asyncio.sleep(0)
 
     async def _prune(self, key: str) -> None:
         found = await self._counters.find_one({"_id": key}, {"counted": 1, "days": 1}) or {}
@@ -151,7 +184,7 @@ class MongoCounters:
         query = {"workspace_id": workspace_id}
         with reaching():
             cursor = self._counters.find(query, _fields(recent=recent)).limit(_CREWS)
-            return [_stats(document) async for document in cursor]
+            return [_stats(document) async for document in cursor.batch_size(_TOGETHER)]
 
 
 def _increments(endings: Sequence[Ending]) -> Document:

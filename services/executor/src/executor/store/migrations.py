@@ -6,7 +6,7 @@ from common.storage.migrations import MigrationStep, Schema
 from common.storage.mongo import ensure_index
 from common.storage.ports import Database
 from executor.domain.log.questions import question_of
-from executor.store import budgets, documents, files, questions, receipts, usage
+from executor.store import budgets, documents, files, questions, receipts
 from executor.store.executions import MongoExecutions
 
 
@@ -36,7 +36,6 @@ async def indexes(database: Database) -> None:
     await files.indexes(database)
     await blobs.indexes(database)
     await budgets.indexes(database)
-    await usage.indexes(database)
 
 
 async def _one_index_for_lists(database: Database) -> None:
@@ -74,11 +73,17 @@ async def _rows_of_questions(database: Database) -> None:
             await database["questions"].bulk_write(rows, ordered=False)
 
 
-async def _without(database: Database, *names: str) -> None:
+async def _budgets_in_order(database: Database) -> None:
+    """Drop the index by which budgets had no order, and one of the archive of use, which is found by its ids."""
+    await _without(database, "leased", collection="budgets")
+    await _without(database, "months", collection="usage")
+
+
+async def _without(database: Database, *names: str, collection: str = "executions") -> None:
     await indexes(database)  # first, so that lists are never without an index
-    executions = database["executions"]
-    for name in set(names) & (await executions.index_information()).keys():
-        await executions.drop_index(name)
+    held = database[collection]
+    for name in set(names) & (await held.index_information()).keys():
+        await held.drop_index(name)
 
 
 SCHEMA = Schema(
@@ -99,5 +104,6 @@ SCHEMA = Schema(
         MigrationStep("files of workspaces"),
         MigrationStep("the index of budgets with leases"),
         MigrationStep("the index of usage by month"),
+        MigrationStep("budgets with leases in order, and no index of usage", _budgets_in_order),
     ),
 )

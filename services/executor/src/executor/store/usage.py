@@ -5,11 +5,10 @@ nothing can change any more move here, so that the document stays small. A day t
 process died in between, is the same in both.
 """
 
-from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
-from common.storage.mongo import ensure_index
 from common.storage.ports import Database, Document
 from common.times import utc_now
 from executor.domain.ending.tallies import DayUse, ModelUse, Tally
@@ -17,10 +16,11 @@ from executor.store.reach import reaching
 
 _LATEST = timedelta(days=30)
 """A job that ended longer ago than this is counted on the day on which it is counted."""
+_DAY = timedelta(days=1)
 _STAY = timedelta(days=35)
 """Age from which a day moves; later than `_LATEST`, so that nothing is added to it any more."""
-_ROWS = 50_000
-"""Documents that are read at most."""
+TOGETHER = 10
+"""Documents that are read at once: one can have a month's days, with the use of many models on each."""
 _ESCAPES = str.maketrans({"%": "%25", ".": "%2E", "$": "%24", "\x00": "%00"})
 
 Days = dict[tuple[str, str], DayUse]
@@ -35,7 +35,7 @@ class UsageArchive:
 
     async def move(self, key: str, days: Mapping[str, Any]) -> None:
         """Move the old ones of a crew's `days` here; `key` is that of its counters."""
-        before = (utc_now() - _STAY).strftime("%Y-%m-%d")
+        before = _day(utc_now() - _STAY)
         old = sorted(day for day in days if day < before)
         workspace_id, _, crew_id = key.partition(":")
         for day in old:
@@ -52,25 +52,32 @@ class UsageArchive:
                 gone: Document = {f"days.{day}": 1 for day in old}
                 await self._counters.update_one({"_id": key}, {"$unset": gone})
 
-    async def days(self, workspace_id: str, since: str, until: str) -> Days:
-        """Return what is here of the days from `since` to `until`."""
-        query = {"workspace_id": workspace_id, "month": {"$gte": since[:7], "$lte": until[:7]}}
-        found: Days = {}
-        with reaching():
-            async for row in self._usage.find(query, {"crew_id": 1, "days": 1}).limit(_ROWS):
-                found.update(days_of(row["crew_id"], row["days"], since, until))
-        return found
-
-
-async def indexes(database: Database) -> None:
-    """Make the index by which a workspace's months are found."""
-    await ensure_index(database["usage"], [("workspace_id", 1), ("month", 1)], name="months")
+    async def days(self, keys: Sequence[str], since: str, until: str) -> AsyncIterator[Days]:
+        """Return, crew by crew and month by month, what is here of the days from `since` to `until`."""
+        if not keys or since > _day(utc_now() - _STAY + _DAY):
+            return
+        ids = [f"{key}:{month}" for key in keys for month in _months(since, until)]
+        rows = self._usage.find({"_id": {"$in": ids}}, {"crew_id": 1, "days": 1})
+        async with rows.batch_size(TOGETHER) as cursor:
+            async for row in cursor:
+                yield days_of(row["crew_id"], row["days"], since, until)
 
 
 def counted_day(day: str, now: datetime) -> str:
     """Return the day on which a job is counted that ended on `day`."""
-    oldest = (now.astimezone(UTC) - _LATEST).strftime("%Y-%m-%d")
-    return day if day >= oldest else now.strftime("%Y-%m-%d")
+    return day if day >= _day(now - _LATEST) else now.strftime("%Y-%m-%d")
+
+
+def _day(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%d")
+
+
+def _months(since: str, until: str) -> list[str]:
+    months = [since[:7]]
+    while months[-1] < until[:7]:
+        following = date.fromisoformat(f"{months[-1]}-01") + timedelta(days=31)
+        months.append(following.isoformat()[:7])
+    return months
 
 
 def days_of(crew_id: str, days: Mapping[str, Any], since: str, until: str) -> Days:

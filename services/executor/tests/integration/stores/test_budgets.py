@@ -25,12 +25,12 @@ async def test_a_budget_is_stored_changed_and_removed(budgets):
     stored = await budgets.find("ws_1")
     assert stored == replace(second, version=2)
     assert not await budgets.replace(first, second), "somebody else was faster"
-    assert [one.workspace_id for one in await budgets.with_leases(9)] == ["ws_1"]
+    assert [one.workspace_id for one in await budgets.with_leases("", 9)] == ["ws_1"]
     third = stored.settle(replace(purse, used=Amount(100, 9)), NOTHING, utc_now())
     assert await budgets.replace(stored, third)
     stored = await budgets.find("ws_1")
     assert (stored.spent, stored.leases, stored.version) == (Amount(30, 2), {}, 3)
-    assert list(await budgets.with_leases(9)) == []
+    assert list(await budgets.with_leases("", 9)) == []
     await budgets.remove("ws_1")
     assert await budgets.find("ws_1") is None
 
@@ -47,3 +47,18 @@ async def test_leases_of_many_jobs_change_one_by_one(budgets):
     held = await budgets.find("ws_1")
     assert sorted(held.leases) == ["job_0", "job_1", "job_2", "job_4"]
     assert held.leased == Amount(36, 36)
+
+
+async def test_budgets_with_leases_are_found_in_parts(budgets):
+    for number in range(5):
+        held = budget(f"ws_{number}")
+        await budgets.insert(held)
+        if number != 2:
+            purse = JobPurse("job_1", 1, NOTHING, NOTHING)
+            assert await budgets.replace(held, held.leasing(purse, Amount(9, 9), utc_now()))
+    found, after = [], ""
+    while part := await budgets.with_leases(after, 2):
+        assert len(part) <= 2
+        found += [one.workspace_id for one in part]
+        after = found[-1]
+    assert found == ["ws_0", "ws_1", "ws_3", "ws_4"]

@@ -3,9 +3,14 @@
 from dataclasses import replace
 from datetime import date, timedelta
 
+import pytest
+
 from common.contracts.events import ExecutionStatus, ModelUsage
 from common.times import utc_now
-from executor.domain.ending.tallies import Ending
+from devkit.loop_lag import loop_lag
+from devkit.stores.executions import MemoryExecutions
+from executor.domain.api.usage import UsageTables
+from executor.domain.ending.tallies import DayUse, Ending
 from executor.domain.log.execution import Execution
 from executor.store import counters
 from executor.store.counters import MongoCounters
@@ -27,6 +32,11 @@ def used(job_id: str, day: date, **models: int) -> Ending:
     return Ending(job_id, *told, day=day.isoformat(), models=usages)
 
 
+async def days_in(counters, since: date, until: date) -> list[DayUse]:
+    parts = counters.days("ws_1", since.isoformat(), until.isoformat())
+    return [day async for part in parts for day in part]
+
+
 async def test_days_are_summed_by_model_and_move_to_the_archive(counters, database, monkeypatch):
     today = utc_now().date()
     yesterday, long_ago = today - timedelta(days=1), today - timedelta(days=90)
@@ -36,13 +46,12 @@ async def test_days_are_summed_by_model_and_move_to_the_archive(counters, databa
     await counters.count("ws_2", "crew_3", [used("job_4", today, gpt_4=99)])
 
     async def days(since, until):
-        found = await counters.days("ws_1", since.isoformat(), until.isoformat())
         return {
             (one.crew_id, one.day): (
                 one.tally.executions,
                 {n: u.input for n, u in one.models.items()},
             )
-            for one in found
+            for one in await days_in(counters, since, until)
         }
 
     two = {("crew_1", today.isoformat()): (2, {"gpt.4": 17, "o3": 5})}
@@ -66,7 +75,7 @@ async def test_days_are_summed_by_model_and_move_to_the_archive(counters, databa
 
 async def test_tokens_without_a_price_are_kept_apart(counters, database):
     today = utc_now().date()
-    month, day = f"{today:%Y-%m}", today.isoformat()
+    month = f"{today:%Y-%m}"
     free = ModelUsage(input_tokens=4, output_tokens=2)
     priced = used("job_1", today, gpt_4=10)
     await counters.count(
@@ -74,18 +83,66 @@ async def test_tokens_without_a_price_are_kept_apart(counters, database):
     )
     (crew,) = await counters.of_workspace("ws_1")
     assert (crew.uses[month].unpriced, crew.uses[month].nano) == (6, 10_000_000)
-    (told,) = await counters.days("ws_1", day, day)
+    (told,) = await days_in(counters, today, today)
     assert {name: use.unpriced for name, use in told.models.items()} == {"gpt.4": 0, "my.7b": 6}
     if database is not None:  # an older release makes a sum of each field that it finds here
         stored = await database["counters"].find_one({"_id": "ws_1:crew_1"})
         assert "unpriced" not in stored["uses"][month]
 
 
+async def test_a_day_that_moves_while_days_are_read_is_counted_once(
+    counters, database, monkeypatch
+):
+    if database is None:
+        return
+    today = utc_now().date()
+    days = [today - timedelta(days=90), today - timedelta(days=60), today]
+    monkeypatch.setattr("executor.store.usage._LATEST", timedelta(days=999))
+    for number in range(25):
+        for day in days:
+            job = used(f"job_{number}_{day}", day, gpt_4=1)
+            await counters.count("ws_1", f"crew_{number:02}", [job])
+
+    async def look(turns: int) -> list[tuple[str, str]]:
+        """Read the days; have them all moved after so many parts."""
+        parts, found = counters.days("ws_1", days[0].isoformat(), today.isoformat()), []
+        async for part in parts:
+            found += [(one.crew_id, one.day) for one in part]
+            turns -= 1
+            if turns == 0:
+                for number in range(25):
+                    await counters._prune(f"ws_1:crew_{number:02}")
+        return sorted(found)
+
+    wanted = sorted((f"crew_{n:02}", d.isoformat()) for n in range(25) for d in days)
+    assert await look(3) == wanted
+    assert await look(0) == wanted
+
+
+@pytest.mark.parametrize("groups", [["crew", "day"], ["model"]])
+async def test_the_use_of_many_crews_does_not_hold_the_loop(counters, database, groups):
+    if database is None:
+        return
+    today = utc_now().date()
+    days = [today - timedelta(days=number) for number in range(62)]
+    use = {"requests": 1, "input": 10, "output": 10, "nano": 1}
+    models = {f"m{number}": use for number in range(8)}
+    sums = {day.isoformat(): {"jobs": {"completed": 1}, "models": models} for day in days}
+    for number in range(80):
+        names = {"workspace_id": "ws_1", "crew_id": f"crew_{number:02}"}
+        held = {"_id": f"ws_1:crew_{number:02}", **names, "days": sums}
+        await database["counters"].insert_one(held)
+    tables = UsageTables(counters, MemoryExecutions())
+    async with loop_lag():
+        table = await tables.table("ws_1", (days[-1], today), groups, limit=20, after=None)
+    assert table.total.tally.executions == 80 * 62
+
+
 async def test_a_job_that_is_counted_late_is_counted_today(counters, database):
     today = utc_now().date()
     await counters.count("ws_1", "crew_1", [used("job_1", today - timedelta(days=60), gpt_4=3)])
     if database is not None:
-        (day,) = await counters.days("ws_1", today.isoformat(), today.isoformat())
+        (day,) = await days_in(counters, today, today)
         assert day.models["gpt.4"].input == 3
 
 
@@ -95,7 +152,7 @@ async def test_of_very_many_models_some_are_told_apart(counters, database):
     today = utc_now().date()
     for number in range(40):
         await counters.count("ws_1", "crew_1", [used(f"job_{number}", today, **{f"m{number}": 1})])
-    (day,) = await counters.days("ws_1", today.isoformat(), today.isoformat())
+    (day,) = await days_in(counters, today, today)
     assert len(day.models) == 33
     assert day.models["other"].input == 8
 

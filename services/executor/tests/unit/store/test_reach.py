@@ -72,7 +72,7 @@ CALLS: dict[type, dict[str, Call]] = {
         "count": lambda store: store.count("ws_1", "crew_1", [ending_of(STEP.after)]),
         "of_crew": lambda store: store.of_crew("ws_1", "crew_1"),
         "of_workspace": lambda store: store.of_workspace("ws_1"),
-        "days": lambda store: store.days("ws_1", "2026-11-01", "2026-11-30"),
+        "days": lambda store: anext(store.days("ws_1", "2026-11-01", "2026-11-30")),
         "stored_size": lambda store: store.stored_size("ws_1"),
     },
     MongoLeases: {
@@ -101,7 +101,8 @@ FAULTS = [
 def public_methods(store: type) -> set[str]:
     return {
         name
-        for name, _ in inspect.getmembers(store, inspect.iscoroutinefunction)
+        for name, one in inspect.getmembers(store, inspect.isfunction)
+        if inspect.iscoroutinefunction(one) or inspect.isasyncgenfunction(one)
         if not name.startswith("_")
     }
 

@@ -1,6 +1,8 @@
 """What a workspace's jobs have used, by crew, model, day and month, from counters; and job by job."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncIterable, AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
@@ -22,6 +24,8 @@ Group = Literal["job", "crew", "model", "day", "month"]
 _ROWS = 5_000
 _DAYS = 366
 _OPEN = 10_000
+_TURN = 50
+"""Crews that are summed up before others have their turn."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +75,7 @@ class UsageTables:
 
     async def month(self, workspace_id: str, month: str) -> UsageRow:
         """Return the totals of the jobs that ended in a month (`YYYY-MM`)."""
-        return _month_total(await self._counters.of_workspace(workspace_id), month)
+        return await _month_total(await self._counters.of_workspace(workspace_id), month)
 
     async def table(
         self,
@@ -92,15 +96,16 @@ class UsageTables:
             return await self._jobs(workspace_id, since, until, limit, after)
         if _whole_months(since, until) and {"month", "crew"}.issuperset(groups):
             stats = await self._counters.of_workspace(workspace_id)
-            return _by_month(stats, since, until, groups)
+            return await _by_month(stats, since, until, groups)
         if (until - since).days >= _DAYS:
             raise InvalidRequest(
                 f"At most {_DAYS} days can be told apart; ask for whole months by month or crew, or for less.",
                 field="since",
                 reason=f"it is more than {_DAYS} days before until",
             )
-        days = await self._counters.days(workspace_id, since.isoformat(), until.isoformat())
-        return _by_day(days, since, until, groups)
+        days = self._counters.days(workspace_id, since.isoformat(), until.isoformat())
+        async with aclosing(days):
+            return await _by_day(days, since, until, groups)
 
     async def _jobs(
         self, workspace_id: str, since: date, until: date, limit: int, after: str | None
@@ -128,9 +133,9 @@ def _whole_months(since: date, until: date) -> bool:
     return since.day == 1 and (until + timedelta(days=1)).day == 1
 
 
-def _month_total(stats: Iterable[CrewStats], month: str) -> UsageRow:
+async def _month_total(stats: Iterable[CrewStats], month: str) -> UsageRow:
     tally, use = Tally(), ModelUse()
-    for crew in stats:
+    async for crew in _turn_by_turn(stats):
         tally = tally.plus(crew.months.get(month, Tally()))
         use = use.plus(crew.uses.get(month, ModelUse()))
     return UsageRow({}, tally, use, priced=_is_priced(tally, use))
@@ -141,13 +146,21 @@ def _is_priced(tally: Tally, use: ModelUse) -> bool:
     return tally.tokens <= use.input + use.output
 
 
-def _by_month(
+async def _turn_by_turn(stats: Iterable[CrewStats]) -> AsyncIterator[CrewStats]:
+    """Return the crews one by one, and let others have their turn in between."""
+    for number, crew in enumerate(stats):
+        if number % _TURN == 0:
+            await asyncio.sleep(0)
+        yield crew
+
+
+async def _by_month(
     stats: Iterable[CrewStats], since: date, until: date, groups: Sequence[Group]
 ) -> UsageTable:
     sums: dict[tuple[str, ...], _Sum] = {}
     total = _Sum()
     first, last = since.isoformat()[:7], until.isoformat()[:7]
-    for crew in stats:
+    async for crew in _turn_by_turn(stats):
         for month, tally in crew.months.items():
             if first <= month <= last:
                 use = crew.uses.get(month, ModelUse())
@@ -156,22 +169,29 @@ def _by_month(
     return _table(sums, total, since, until, groups)
 
 
-def _by_day(
-    days: Iterable[DayUse], since: date, until: date, groups: Sequence[Group]
+async def _by_day(
+    parts: AsyncIterable[Sequence[DayUse]], since: date, until: date, groups: Sequence[Group]
 ) -> UsageTable:
     sums: dict[tuple[str, ...], _Sum] = {}
     total = _Sum()
-    for day in days:
-        named = {"day": day.day, "month": day.day[:7], "crew": day.crew_id}
-        if "model" not in groups:
-            use = _sum(day.models.values())
-            _add(sums, total, tuple(named[group] for group in groups), day.tally, use)
-            continue
-        total.tally = total.tally.plus(day.tally)
-        for model, use in day.models.items():
-            keys = tuple({**named, "model": model}[group] for group in groups)
-            _add(sums, total, keys, Tally(), use)
+    async for days in parts:
+        for day in days:
+            _add_day(sums, total, day, groups)
     return _table(sums, total, since, until, groups)
+
+
+def _add_day(
+    sums: dict[tuple[str, ...], _Sum], total: _Sum, day: DayUse, groups: Sequence[Group]
+) -> None:
+    named = {"day": day.day, "month": day.day[:7], "crew": day.crew_id}
+    if "model" not in groups:
+        use = _sum(day.models.values())
+        _add(sums, total, tuple(named[group] for group in groups), day.tally, use)
+        return
+    total.tally = total.tally.plus(day.tally)
+    for model, use in day.models.items():
+        keys = tuple({**named, "model": model}[group] for group in groups)
+        _add(sums, total, keys, Tally(), use)
 
 
 def _add(

@@ -21,5 +21,5 @@ class Budgets(Protocol):
     async def remove(self, workspace_id: str) -> None:
         """Remove the budget of a workspace."""
 
-    async def with_leases(self, limit: int) -> Sequence[WorkspaceBudget]:
-        """Return budgets that have leases."""
+    async def with_leases(self, after: str, limit: int) -> Sequence[WorkspaceBudget]:
+        """Return budgets that have leases, by the ids of their workspaces: those that follow `after`."""

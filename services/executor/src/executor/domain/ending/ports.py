@@ -1,6 +1,6 @@
 """What settling ended jobs needs from outside, besides the log. Calls raise `Unavailable`."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncGenerator, Sequence
 from typing import Protocol
 
 from executor.domain.ending.tallies import CrewStats, DayUse, Ending
@@ -20,8 +20,13 @@ class Counters(Protocol):
     async def of_workspace(self, workspace_id: str, *, recent: bool = False) -> list[CrewStats]:
         """Return the counters of all crews that have run, with `recent` as in `of_crew`."""
 
-    async def days(self, workspace_id: str, since: str, until: str) -> list[DayUse]:
-        """Return what jobs used that ended on days from `since` to `until` (`YYYY-MM-DD`), by crew and day."""
+    def days(
+        self, workspace_id: str, since: str, until: str
+    ) -> AsyncGenerator[Sequence[DayUse], None]:
+        """Return, in parts, what jobs used that ended on days from `since` to `until` (`YYYY-MM-DD`), by crew and day.
+
+        A part is that of a few months at most, and others have their turn between two.
+        """
 
     async def stored_size(self, workspace_id: str) -> int:
         """Return roughly how many bytes the counted jobs of a workspace take."""

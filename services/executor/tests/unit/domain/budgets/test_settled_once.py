@@ -16,7 +16,7 @@ from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
 from executor.domain.budgets.amounts import NOTHING, Amount, Limits
 from executor.domain.budgets.audit import BudgetAudit
-from executor.domain.budgets.budget import Wanted
+from executor.domain.budgets.budget import JobPurse, Wanted
 from executor.domain.budgets.ledger import Ledger
 from executor.domain.budgets.purse import BudgetRefused, LedgerPurse
 from executor.domain.log.execution import Execution
@@ -90,3 +90,28 @@ async def test_a_use_that_the_audit_has_settled_is_not_counted_again_by_its_work
     purse.close(USED)
     await ledger.close()
     assert store.held[WS].spent == USED
+
+
+async def leased(store: Watched, workspace_id: str, *job_ids: str) -> None:
+    """Store a budget with leases of these jobs."""
+    made = replace(budget(Limits(tokens=100_000)), workspace_id=workspace_id)
+    for job_id in job_ids:
+        made = made.leasing(JobPurse(job_id, 1, NOTHING, NOTHING), Amount(0, 10), utc_now())
+    await store.insert(made)
+
+
+async def test_leases_are_looked_at_however_many_before_them_stay():
+    """Of 451 budgets, and of 150 jobs of one of them, only the last ones have come to rest."""
+    store, executions = Watched(), MemoryExecutions()
+    running = [f"job_{number:03}" for number in range(120)]
+    for job_id in running:
+        job = Execution(job_id, WS, "crew_1", utc_now(), status=ExecutionStatus.RUNNING)
+        await executions.insert(job)
+    for number in range(450):
+        await leased(store, f"ws_{number:03}", running[0])
+    await leased(store, "ws_last", *running, *(f"job_gone_{number}" for number in range(30)))
+    audit = BudgetAudit(store, executions)
+    for _ in range(6):  # three for all budgets, twice
+        await audit.look(utc_now() + timedelta(minutes=2))
+    assert sorted(store.held["ws_last"].leases) == running
+    assert all(len(one.leases) == 1 for name, one in store.held.items() if name != "ws_last")
