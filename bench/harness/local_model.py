@@ -22,6 +22,7 @@ class LocalModel:
     label: str = "local"
     provider: str = "local"
     stands_for: str | None = None
+    server: str = ""
 
     async def resolve(self, name: str, owner: Owner | None = None) -> Self:
         return self

@@ -32,6 +32,8 @@ from kasal_platform.local.program import free_port
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 
+RUN = "invoke_workflow A crew"
+
 
 _OBSERVABILITY = Path(__file__).parents[2] / "deploy/observability"
 
@@ -113,7 +115,7 @@ async def test_one_trace_from_the_door_to_the_model(story):
     assert (asked.service, asked.kind, asked.name) == ("executor", "CLIENT", "GET crews")
     assert story.parent(asked) == api
 
-    run = story.one("executor", "run job")
+    run = story.one("executor", RUN)
     assert list(story.way(run)) == [
         "executor: process jobs",
         "executor: send jobs",
@@ -123,11 +125,13 @@ async def test_one_trace_from_the_door_to_the_model(story):
     kinds = [story.one("executor", f"{verb} jobs").kind for verb in ("send", "process")]
     assert kinds == ["PRODUCER", "CONSUMER"]
     assert run.attributes["kasal.job_id"] == story.job_id
+    assert run.attributes["gen_ai.conversation.id"] == story.job_id
+    assert run.attributes["gen_ai.workflow.name"] == "A crew"
     assert run.attributes["kasal.job_status"] == "completed"
 
 
 async def test_agents_models_and_tools_have_spans_of_their_own(story):
-    run = story.one("executor", "run job")
+    run = story.one("executor", RUN)
     first, second = story.all("executor", "invoke_agent Research Agent")
     assert [story.parent(agent) for agent in (first, second)] == [run, run]
 
@@ -137,6 +141,8 @@ async def test_agents_models_and_tools_have_spans_of_their_own(story):
         assert chat.kind == "CLIENT"
         assert chat.attributes["gen_ai.provider.name"] == "openai-compatible"
         assert chat.attributes["gen_ai.operation.name"] == "chat"
+        assert chat.attributes["gen_ai.conversation.id"] == story.job_id
+        assert chat.attributes["server.address"] == "127.0.0.1"
         assert chat.attributes["gen_ai.usage.input_tokens"] == 10
         assert chat.attributes["gen_ai.usage.output_tokens"] == 5
     tool = story.one("executor", "execute_tool calculator")
@@ -150,11 +156,11 @@ async def test_what_follows_over_the_bus_is_in_the_trace_but_no_frame_is(story):
     memory = story.all("crews", "process crews.memory")
     assert memory
     assert all(story.parent(span).name == "send memory" for span in memory)
-    assert all("executor: run job" in story.way(span) for span in memory)
+    assert all(f"executor: {RUN}" in story.way(span) for span in memory)
 
     followed = story.all("crews", "process crews.events")
     # What a settlement publishes after a run's end follows from the request, not from the run.
-    assert any("executor: run job" in story.way(span) for span in followed)
+    assert any(f"executor: {RUN}" in story.way(span) for span in followed)
     assert len(followed) == 6  # the start and end of the job, and of each of two tasks
 
     assert not [span for span in story.spans if "events" in span.name and span.service == "events"]
@@ -173,10 +179,10 @@ async def test_the_trace_goes_from_the_post_to_the_last_event(story):
         "executor: POST /executions",
         "gateway: POST executor",
     ]
-    assert way[0] == "executor: run job"
+    assert way[0] == f"executor: {RUN}"
 
     # Between the two ends: every agent, each of its model calls, each tool call.
-    steps = {f"{s.service}: {s.name}" for s in story.trace if "executor: run job" in story.way(s)}
+    steps = {f"{s.service}: {s.name}" for s in story.trace if f"executor: {RUN}" in story.way(s)}
     assert steps >= {
         "executor: invoke_agent Research Agent",
         "executor: chat gpt-scripted",

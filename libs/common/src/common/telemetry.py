@@ -23,6 +23,7 @@ from opentelemetry.sdk.resources import (
 from opentelemetry.sdk.trace import SpanProcessor, TracerProvider
 from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 from opentelemetry.sdk.trace.sampling import ALWAYS_OFF, Decision, ParentBased, StaticSampler
+from opentelemetry.semconv.schemas import Schemas
 from opentelemetry.trace import (
     NonRecordingSpan,
     SpanContext,
@@ -37,6 +38,8 @@ from prometheus_client import CollectorRegistry
 _PROPAGATOR = TraceContextTextMapPropagator()
 _IDS = RandomIdGenerator()
 _PROCESS = "kasal.process"
+_CONVENTIONS = Schemas.V1_44_0.value
+"""The version of OpenTelemetry's semantic conventions that names follow."""
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
 """Buckets of durations, as OpenTelemetry's semantic conventions have them; the SDK's own are made for
 milliseconds."""
@@ -74,8 +77,9 @@ class Telemetry:
             exemplar_filter=AlwaysOffExemplarFilter(),  # the Prometheus exporter serves none
             shutdown_on_exit=False,
         )
-        self.tracer: Tracer = self._traces.get_tracer("kasal")
-        self.meter: Meter = self._metrics.get_meter("kasal")
+        scope = ("kasal", version("kasal-common"))
+        self.tracer: Tracer = self._traces.get_tracer(*scope, schema_url=_CONVENTIONS)
+        self.meter: Meter = self._metrics.get_meter(*scope, schema_url=_CONVENTIONS)
 
     def close(self) -> None:
         """Export the remaining spans and stop; a collector that is down does not delay this."""

@@ -2,6 +2,7 @@
 
 import threading
 import time
+from importlib.metadata import version
 
 from opentelemetry.sdk.trace import SpanProcessor
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
@@ -86,3 +87,14 @@ def test_a_local_counter_is_read_by_key_when_the_metrics_are():
 
 def _labels(to: str) -> dict[str, str]:
     return {"service_name": "tested", "to": to}
+
+
+def test_spans_say_which_release_made_them_and_which_conventions_name_them():
+    exporter = InMemorySpanExporter()
+    telemetry = Telemetry("tested", spans=SimpleSpanProcessor(exporter))
+    telemetry.tracer.start_span("work").end()
+    telemetry.close()
+    (span,) = exporter.get_finished_spans()
+    scope = span.instrumentation_scope
+    assert (scope.name, scope.version) == ("kasal", version("kasal-common"))
+    assert scope.schema_url.startswith("https://opentelemetry.io/schemas/")

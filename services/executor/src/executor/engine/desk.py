@@ -113,7 +113,7 @@ class Desk:
                 # Otherwise a crash could lose the previous reply, and both would be requested again.
                 await self.shared.trace.flush_replies()
                 begun = time.perf_counter()
-                with spans.chat(self.shared, model, speaker.model) as record:
+                with spans.chat(self.shared, model, speaker.model, dialogue.settings) as record:
                     reply = record(await model.request(dialogue, specs, wire))
                 live.restart()
                 request = Request(

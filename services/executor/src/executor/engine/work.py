@@ -40,7 +40,8 @@ async def work_on(shared: Shared, task: TaskSnapshot, context: Sequence[str]) ->
     speaker, dialogue = (
         _manager_dialogue(desk, context) if managed else _agent_dialogue(desk, context)
     )
-    with spans.agent(shared, speaker.agent, task.id):
+    agent_id = None if managed else task.agent_id
+    with spans.agent(shared, speaker.agent, speaker.model, task.id, agent_id):
         return await Answers(desk, Conversation(desk, speaker, dialogue), speaker).output()
 
 
@@ -165,7 +166,8 @@ class Delegation:
             return FailedResult(f"Error: {fault}")
         work, context = str(arguments["task"]), str(arguments.get("context") or "")
         try:
-            with spans.agent(self._desk.shared, agent.name, self._desk.task.id):
+            shared, task_id = self._desk.shared, self._desk.task.id
+            with spans.agent(shared, agent.name, agent.model, task_id, agent.id):
                 answer = await self._conversation(agent, work, context, call.number).answer()
         except RunFault as fault:
             if fault.code != MAX_ITERATIONS:

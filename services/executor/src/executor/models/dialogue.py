@@ -63,7 +63,8 @@ class Reply:
     `finish` is why it ended, and `reason` what the provider or the model says about that.
     `left_out` counts the calls that were not read. `raw` (JSON) is what the provider needs to see
     again besides text and calls, such as signed thoughts. `native` is the provider library's own
-    object, which only the process that received it has.
+    object, which only the process that received it has. `model` and `response_id` are what the provider calls
+    the model that answered and the answer; they are for telemetry, and not stored.
     """
 
     text: str
@@ -74,6 +75,8 @@ class Reply:
     finish: Finish = Finish.STOP
     reason: str = ""
     left_out: int = 0
+    model: str = field(default="", compare=False)
+    response_id: str = field(default="", compare=False)
 
     def dump(self) -> StoredReply:
         """Return the reply as the log stores it, without its tokens."""

@@ -83,8 +83,8 @@ _SILENT = SilentListener()
 class Model(Protocol):
     """A model that answers.
 
-    `label` names it in traces, `provider` says where it runs, and `stands_for` is the model it
-    replaces, if any.
+    `label` names it in traces, `provider` says where it runs, `server` is the host and port that are asked,
+    if any, and `stands_for` is the model it replaces, if any.
     """
 
     @property
@@ -92,6 +92,9 @@ class Model(Protocol):
 
     @property
     def provider(self) -> str: ...
+
+    @property
+    def server(self) -> str: ...
 
     @property
     def stands_for(self) -> str | None: ...

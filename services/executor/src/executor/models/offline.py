@@ -38,6 +38,7 @@ class OfflineModel:
     """Implements `Model`. `stands_for` is the model whose provider has no key."""
 
     provider = NAME
+    server = ""
 
     def __init__(self, stands_for: str | None = None) -> None:
         self.stands_for = stands_for

@@ -13,8 +13,10 @@ from common.logs import get_logger
 from common.times import utc_now
 from executor.domain.meters import Meters
 from executor.models import declared, translation
+from executor.models.conventions import provider_name
 from executor.models.dialogue import Dialogue, Finish, Reply, Tokens
 from executor.models.draft import Draft
+from executor.models.masking import address
 from executor.models.model import Listener, ModelFault, SilentListener
 from executor.models.patience import ModelPatience
 from executor.models.prices import cost, price
@@ -55,16 +57,17 @@ class RemoteModel:
         patience: ModelPatience,
         meters: Meters,
         traits: Traits,
-        address: ModelAddress | None = None,
+        asked: ModelAddress | None = None,
         terms: Terms | None = None,
     ) -> None:
         self.label = label
-        self.provider = str(native.system)
+        self.provider = provider_name(str(native.system))
         self._native = native
         self._patience = patience
         self._meters = meters
         self._traits = traits
-        self._address = address or ModelAddress(label, str(getattr(native, "base_url", "") or ""))
+        self._address = asked or ModelAddress(label, str(getattr(native, "base_url", "") or ""))
+        self.server = address(self._address.url)
         self._terms = terms or Terms()
         self._refused: set[bytes] = set()
 

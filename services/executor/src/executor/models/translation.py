@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 log = get_logger(__name__)
 
+_LONGEST_NAME = 200
 _INVALID = "INVALID_JSON"
 """The argument that replaces a call's invalid JSON when the call is sent back to its model."""
 
@@ -70,6 +71,8 @@ def reply(
         finish=finish,
         reason=reason[:300],
         left_out=int(response.usage.details.get(LEFT_OUT, 0)),
+        model=(response.model_name or "")[:_LONGEST_NAME],
+        response_id=(response.provider_response_id or "")[:_LONGEST_NAME],
     )
     return replace(made, tokens=_tokens(response, wrote, made, dialogue, tools, priced=priced))
 

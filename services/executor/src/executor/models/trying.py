@@ -36,7 +36,9 @@ class Trials:
                 return Trial(name, code="MODEL_UNAVAILABLE", message=message)
             except ModelFault as fault:
                 return Trial(name, code=fault.code, message=fault.message)
-            return Trial(name, model.provider, round(time.perf_counter() - begun, 3))
+            return Trial(
+                name, access_name(name) or model.provider, round(time.perf_counter() - begun, 3)
+            )
 
 
 async def _try(model: Model) -> None:

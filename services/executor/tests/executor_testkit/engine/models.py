@@ -31,6 +31,7 @@ class Script:
 
 class Scripted:
     provider = "scripted"
+    server = "models.test:443"
     stands_for = None
 
     def __init__(self, name: str, script: Script) -> None:

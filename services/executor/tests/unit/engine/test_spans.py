@@ -1,4 +1,7 @@
-"""Spans tell how a run went, and nothing of what was said in it."""
+"""Spans tell how a run went, and nothing of what was said in it.
+
+Covers: executor.engine.spans, executor.models.conventions
+"""
 
 import pytest
 from opentelemetry.sdk.trace import TracerProvider
@@ -6,6 +9,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from executor.engine.faults import RunFault
+from executor.models.conventions import expected_provider
 from executor.models.dialogue import Finish, Reply, Tokens, ToolRequest
 from executor.models.model import ModelFault
 from executor.tools.spec import FailedResult
@@ -77,3 +81,40 @@ async def test_a_chat_says_why_the_model_stopped(stage, kit):
     stage.script.say = lambda *_: Reply("half", tokens=USED, finish=Finish.FILTERED)
     [chat] = [span for span in await spans(stage, kit.crew(1)) if span.name.startswith("chat")]
     assert chat.attributes["gen_ai.response.finish_reasons"] == ("content_filter",)
+
+
+async def test_spans_say_who_answered_what_and_where(stage, kit):
+    stage.script.say = lambda *_: Reply(
+        "x", tokens=USED, model="m-2026-01-01", response_id="resp_1"
+    )
+    crew = kit.crew(1)
+    settings = {"temperature": 0.2, "stop": [SECRET]}
+    agents = [one.model_copy(update={"model_settings": settings}) for one in crew.agents]
+    made = {
+        span.name.split()[0]: span
+        for span in await spans(stage, crew.model_copy(update={"agents": agents}))
+    }
+    told = made["chat"].attributes
+    assert told["gen_ai.conversation.id"] == "job_1"
+    assert (told["gen_ai.response.model"], told["gen_ai.response.id"]) == ("m-2026-01-01", "resp_1")
+    assert (told["server.address"], told["server.port"]) == ("models.test", 443)
+    assert told["gen_ai.request.temperature"] == 0.2
+    assert SECRET not in made["chat"].to_json()
+    agent = made["invoke_agent"].attributes
+    assert (agent["gen_ai.agent.id"], agent["gen_ai.request.model"]) == (crew.agents[0].id, "m")
+    assert agent["gen_ai.conversation.id"] == "job_1"
+
+
+@pytest.mark.parametrize(
+    ("model", "provider"),
+    [
+        ("gpt-4o", "openai"),
+        ("claude-3-opus", "anthropic"),
+        ("gemini-2.5-pro", "gcp.gemini"),
+        ("mistral:mistral-large", "mistral_ai"),
+        ("lab/qwen3", "openai-compatible"),
+        ("offline", "offline"),
+    ],
+)
+def test_providers_have_the_names_of_the_conventions(model, provider):
+    assert expected_provider(model) == provider

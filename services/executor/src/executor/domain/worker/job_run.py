@@ -68,7 +68,7 @@ class JobRun:
         """Run the job in its own span. Never raises, not even on cancellation."""
         job = self.claimed
         span = self._services.tracer.start_span(
-            "run job", _parent(job), attributes=_attributes(job)
+            _span_name(job), _parent(job), attributes=_attributes(job)
         )
         token = otel_context.attach(trace.set_span_in_context(span))
         try:
@@ -213,8 +213,17 @@ def _cut_off(job: Execution) -> str:
     return f"The log of {job.job_id} ends before event {job.seq}."
 
 
+def _span_name(job: Execution) -> str:
+    """Return the name of a run's span: of a workflow, by the conventions for generative AI."""
+    return "invoke_workflow" + ("" if job.snapshot is None else f" {job.snapshot.name}")
+
+
 def _attributes(job: Execution) -> dict[str, Any]:
+    named = {} if job.snapshot is None else {"gen_ai.workflow.name": job.snapshot.name}
     return {
+        "gen_ai.operation.name": "invoke_workflow",
+        "gen_ai.conversation.id": job.job_id,
+        **named,
         "kasal.job_id": job.job_id,
         "kasal.workspace_id": job.workspace_id,
         "kasal.crew_id": job.crew_id,
