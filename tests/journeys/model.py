@@ -30,6 +30,8 @@ class ScriptedModel:
     def __init__(self) -> None:
         self.calls: list[dict[str, Any]] = []
         self.keys: list[str] = []
+        self.done: list[Any] = []
+        """What was asked of the tool at `/tool`."""
         self._arrived: dict[str, asyncio.Event] = {}
         self._released: dict[str, asyncio.Event] = {}
         self._dropped: dict[str, asyncio.Event] = {}
@@ -41,6 +43,7 @@ class ScriptedModel:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         app = web.Application()
         app.router.add_post("/v1/chat/completions", self._answer)
+        app.router.add_post("/v1/tool", self._do)
         self._runner = web.AppRunner(app, handler_cancellation=True)
         await self._runner.setup()
         port = port or free_port()
@@ -66,6 +69,10 @@ class ScriptedModel:
         """Wait until a held call has been given up by the platform."""
         async with asyncio.timeout(60):
             await self._dropped.setdefault(name, asyncio.Event()).wait()
+
+    async def _do(self, request: web.Request) -> web.Response:
+        self.done.append(await request.json())
+        return web.json_response({"done": len(self.done)})
 
     async def _answer(self, request: web.Request) -> web.StreamResponse:
         body = await request.json()

@@ -271,8 +271,7 @@ class Desk:
         begun = time.perf_counter()
         text = await self._run_tool(speaker, call)
         took = seconds(begun)
-        kept, tape = self._kept.pop(call.number, ()), self.shared.tape
-        recorded = tape is not None and (self.task.id, call.place) in tape.served
+        kept, recorded = self._kept.pop(call.number, ()), playing.is_served(self, call)
         self.shared.trace.write_tool_result(
             self.task.id, speaker.agent, call, text, took, kept, recorded=recorded or UNSET
         )
@@ -310,7 +309,7 @@ class Desk:
         self._write_call(speaker, decision.call, decided=True)
         await self.shared.trace.flush()
         text = await self._make(speaker, tool, decision.arguments, decision.call)
-        return decision.result(text)
+        return text if playing.is_served(self, call) else decision.result(text)
 
     async def _make(
         self, speaker: Speaker, tool: Tool, arguments: Mapping[str, Any], call: NumberedCall

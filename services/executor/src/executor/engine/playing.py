@@ -29,6 +29,7 @@ def reply(desk: "Desk", speaker: "Speaker", dialogue: Dialogue, turn: int) -> Re
     _warn_of_misses(shared)
     if found is None:
         return None
+    shared.write_recorded_cut_off(found.cut_off)
     for warning in found.before:
         shared.warn(warning.code, warning.message)
     shared.trace.write_reply(
@@ -57,6 +58,12 @@ def result(desk: "Desk", call: NumberedCall) -> str | None:
     found = tape.result(desk.task.id, call.place, call.request)
     _warn_of_misses(desk.shared)
     return found
+
+
+def is_served(desk: "Desk", call: NumberedCall) -> bool:
+    """Say whether the result of a call came from the recording, just as the agent was told it."""
+    tape = desk.shared.tape
+    return tape is not None and (desk.task.id, call.place) in tape.served
 
 
 def check_approval(desk: "Desk", approved: Approved) -> None:

@@ -38,7 +38,8 @@ _AFTER = frozenset({"USAGE_ESTIMATED", "CALLS_LEFT_OUT"})
 class RecordedReply:
     """A model's reply. `sent` is what its request added to the dialogue, if that was kept.
 
-    `before` and `after` are the warnings that were written because of it.
+    `before` and `after` are the warnings that were written because of it, `cut_off` requests without a reply that
+    stand before it: a fork goes on behind them.
     """
 
     reply: Reply
@@ -46,6 +47,7 @@ class RecordedReply:
     sent: Sent | None
     before: list[RunWarning] = field(default_factory=list)
     after: list[RunWarning] = field(default_factory=list)
+    cut_off: list[LlmCall] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ class Recording:
     """The steps of a recorded run. `end` is the error that it ended with, if it did.
 
     `replies` are those of a task's scope, by turn. `answers` are by the number of their call, and those of reviews
-    by their place in the task.
+    by their place in the task. `cut_off` are requests behind the last reply: they had got none at the end.
     """
 
     replies: dict[tuple[str, str], list[RecordedReply]] = field(default_factory=dict)
@@ -70,6 +72,7 @@ class Recording:
     decided: dict[tuple[str, CallPlace], Mapping[str, object]] = field(default_factory=dict)
     answers: dict[tuple[str, str, int], RecordedAnswer] = field(default_factory=dict)
     blocks: dict[int, str] = field(default_factory=dict)
+    cut_off: list[LlmCall] = field(default_factory=list)
     end: RunError | None = None
 
     def request_of(self, task_id: str, place: CallPlace) -> ToolRequest | None:
@@ -107,10 +110,8 @@ class _Reader:
     def add(self, entry: LogEntry) -> None:
         private = entry.private
         match entry.body:
-            case LlmCall() as body if (
-                isinstance(private, ReplyKept) and private.cut_off is not True
-            ):
-                self._add_reply(body, private)
+            case LlmCall() as body if isinstance(private, ReplyKept):
+                self._add_request(body, private)
             case ToolCall(task_id=task_id) if isinstance(private, CallKept):
                 place = CallPlace(private.scope, private.turn, private.entry)
                 self._places[task_id, private.call] = place
@@ -129,11 +130,15 @@ class _Reader:
             case _:
                 pass
 
-    def _add_reply(self, body: LlmCall, kept: ReplyKept) -> None:
+    def _add_request(self, body: LlmCall, kept: ReplyKept) -> None:
+        if kept.cut_off is True:
+            self.recording.cut_off.append(body)
+            return
         if kept.scope is UNSET or kept.reply is UNSET:
             raise ValueError("a reply without its text")
         sent = None if kept.sent is UNSET else kept.sent
         found = RecordedReply(Reply.load(kept.reply), body, sent, before=self._warnings)
+        found.cut_off, self.recording.cut_off = self.recording.cut_off, []
         self._warnings, self._last = [], found
         self.recording.replies.setdefault((body.task_id, kept.scope), []).append(found)
         if sent is not None:

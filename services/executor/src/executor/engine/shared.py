@@ -1,7 +1,7 @@
 """What all tasks of one run share: the job, its progress, models, tools, and the budget."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,7 +17,7 @@ from common.contracts.crew import (
     TaskSnapshot,
     ToolSnapshot,
 )
-from common.contracts.events import ModelUsage
+from common.contracts.events import LlmCall, ModelUsage
 from executor.domain.files.given import given_files
 from executor.domain.inputs.lists import ITEM
 from executor.domain.log.journal import Job
@@ -242,10 +242,17 @@ class Shared:
         self._lost[key] = usage if known is None else known.plus(usage)
 
     def write_cut_off(self) -> None:
-        """Write the requests that got no reply."""
+        """Write the requests that got no reply; in a replay that ends as the recorded run did, those of that one."""
         for (task_id, agent, model), usage in self._lost.items():
             self.trace.write_cut_off(task_id, agent, model, usage)
         self._lost.clear()
+        self.write_recorded_cut_off(() if self.tape is None else self.tape.cut_off)
+
+    def write_recorded_cut_off(self, requests: Iterable[LlmCall]) -> None:
+        """Write requests of a recorded run that got no reply."""
+        for one in requests:
+            usage = one.usage if isinstance(one.usage, ModelUsage) else ModelUsage(requests=0)
+            self.trace.write_cut_off(one.task_id, one.agent, one.action, usage, recorded=True)
 
 
 def as_run_fault(fault: ModelFault, task_id: str) -> RunFault:

@@ -9,7 +9,7 @@ from typing import Any
 from msgspec import UNSET
 
 from common.contracts.crew import CrewSnapshot, manager_of
-from common.contracts.events import Artifact, InputRequired
+from common.contracts.events import Artifact, InputRequired, LlmCall
 from executor.domain.log.journal import RecordedJob
 from executor.domain.log.records import json_bytes
 from executor.engine.differences import first_difference
@@ -36,6 +36,8 @@ class Tape:
         self._diverged: set[tuple[str, str]] = set()
         self.stopped: RunFault | None = None
         """Why a task waits without a question: the recorded run was cut off there."""
+        self.cut_off: Sequence[LlmCall] = ()
+        """The requests of the recorded run that had got no reply, once its end has come."""
 
     def reply(
         self,
@@ -151,6 +153,7 @@ class Tape:
             return
         end = self._recorded_end(task_id)
         if end is not None:
+            self.cut_off = self._recording.cut_off
             raise end
         fault = RunFault(REPLAY_MISS, message, task_id)
         if self._recording.end is not None:  # another task's error cut this one off

@@ -168,8 +168,15 @@ class Trace:
                 raise
             self._journal.append(EventDraft(body, replace(kept, sent=Sent(left_out=0))), *drafts)
 
-    def write_cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
-        """Write what requests used that got no reply."""
+    def write_cut_off(
+        self,
+        task_id: str,
+        agent: str,
+        model: str,
+        usage: ModelUsage,
+        recorded: bool | UnsetType = UNSET,
+    ) -> None:
+        """Write what requests used that got no reply. `recorded` says that another job made them."""
         body = LlmCall(
             task_id=task_id,
             agent=agent,
@@ -177,6 +184,7 @@ class Trace:
             result="no reply",
             finish_reason="cut_off",
             usage=usage,
+            recorded=recorded,
         )
         self._write(body, ReplyKept(cut_off=True))
 

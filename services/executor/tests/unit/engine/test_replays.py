@@ -4,11 +4,13 @@ import threading
 from dataclasses import replace
 
 import pytest
+from msgspec import structs
 
 from common.contracts.events import InputReceived
 from executor.domain.log.events import LogEntry
 from executor.domain.log.journal import RecordedJob, Replay
 from executor.engine import runner
+from executor.models.model import ModelFault
 
 
 def refuse(*_):
@@ -138,6 +140,40 @@ async def test_a_run_that_failed_fails_in_the_same_way(stage, kit, play):
     assert events[-1].body.code == "MODEL_UNAVAILABLE"
     stage.script.say = refuse
     assert (await play(crew, events))[-1].body == events[-1].body
+
+
+async def test_requests_without_a_reply_are_told_again_at_the_end_and_where_a_fork_went_on(
+    stage, kit, recorded, play
+):
+    crew, _ = await recorded()
+    answers = stage.script.say
+
+    def fail(model, dialogue, tools):
+        if "2" in dialogue.topic.description:
+            raise ModelFault("MODEL_ERROR", "refused")
+        return answers(model, dialogue, tools)
+
+    stage.script.say = fail
+    events = await stage.run(crew)
+    assert [getattr(e.body, "finish_reason", None) for e in events[-2:]] == ["cut_off", None]
+    stage.script.say = answers
+    gone_on = await stage.run(crew, events[:-1])
+    stage.script.say = refuse
+    for told_before in (events, gone_on):
+        played = await play(crew, told_before)
+        assert told(played) == [one for one in told(told_before) if one[0] != "execution_resumed"]
+        assert [e.body.recorded for e in played if e.type == "llm_call"][-1] is True
+
+
+async def test_the_agent_is_told_once_that_a_person_changed_a_call(stage, kit, play, paid):
+    crew, events = paid
+    place = next(n for n, e in enumerate(events) if e.type == "input_received")
+    changed = structs.replace(events[place].body, arguments={"x": 2})
+    events = await stage.run(crew, [*events[:place], replace(events[place], body=changed)])
+    played = await play(crew, events)
+    results = [[e.body.result for e in one if e.type == "tool_result"] for one in (events, played)]
+    assert results[0] == results[1]
+    assert results[0][1].startswith("A person changed")
 
 
 async def test_an_old_yes_makes_no_call(stage, kit, play):

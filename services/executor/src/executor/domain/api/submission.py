@@ -85,7 +85,7 @@ class Submission:
                 self._crew(workspace_id, crew_id, inputs, version, replay),
                 self._estimates.of(workspace_id, crew_id),
             )
-            await self._check_room(workspace_id, crew_id, None if replay else snapshot.version)
+            await self._check_room(workspace_id, crew_id, snapshot.version, replay)
             job = _new_job(
                 snapshot,
                 wanted,
@@ -100,10 +100,12 @@ class Submission:
 
         return await at_most_once(once, self._executions, make)
 
-    async def _check_room(self, workspace_id: str, crew_id: str, version: int | None) -> None:
+    async def _check_room(
+        self, workspace_id: str, crew_id: str, version: int | None, replay: ReplayWish | None
+    ) -> None:
         await self._quotas.check(workspace_id)
-        if self._budgeting is not None:
-            await self._budgeting.check(workspace_id, crew_id, version)
+        if self._budgeting is not None and (replay is None or replay.modes.may_cost):
+            await self._budgeting.check(workspace_id, crew_id, None if replay else version)
 
     async def _crew(
         self,

@@ -63,6 +63,11 @@ class Replay:
         """Whether everything has to come from the recording."""
         return (self.models, self.tools, self.on_miss) == ("recorded", "recorded", "fail")
 
+    @property
+    def may_cost(self) -> bool:
+        """Whether a model may be asked for real."""
+        return "live" in (self.models, self.on_miss)
+
 
 @dataclass(frozen=True, slots=True)
 class RecordedJob:
