@@ -7,6 +7,7 @@ number of that process, for people and messages.
 import contextlib
 import fcntl
 import os
+import shlex
 import shutil
 import tempfile
 import time
@@ -23,6 +24,8 @@ BUS = "bus"
 _LOCK = "lock"
 _EARLIER = "mongo"
 """Where releases before SQLite kept the data."""
+_EARLIER_FILES = "files"
+"""Where releases before files in the database kept them, with a folder for each workspace."""
 _PATIENCE = 1.0
 """Seconds to try for the lock while no living process is named: somebody looks who holds it, or just begins."""
 _POLL = 0.02
@@ -146,3 +149,15 @@ def refuse_earlier_data(data_dir: Path) -> None:
             f"{earlier} holds the data of an earlier release: bring it over with `make import-data`,"
             " or move that folder away to start empty."
         )
+
+
+def earlier_files_note(data_dir: Path) -> str | None:
+    """Return how to bring over the files of an earlier release that lie in the folder, or None without any."""
+    files = data_dir / _EARLIER_FILES
+    with contextlib.suppress(OSError):
+        if any(files.glob("ws_*/*")):
+            return (
+                f"{files} holds files of an earlier release, which nothing reads: "
+                f"`kasal-platform import-files {shlex.quote(str(files))}` brings them over. Then move that folder away."
+            )
+    return None

@@ -19,6 +19,7 @@ from kasal_platform.data_folder import (
     BUS,
     FolderRefused,
     database_file,
+    earlier_files_note,
     holder,
     refuse_earlier_data,
 )
@@ -175,6 +176,9 @@ async def look_at_databases(data_dir: Path) -> list[Finding]:
     found = [await asyncio.to_thread(_look_at_file, file) for file in files if file.exists()]
     if not found:
         found = [Finding("ok", f"{data_dir} holds no data yet")]
+    note = earlier_files_note(data_dir)
+    if note is not None:
+        found.append(Finding("note", note))
     user = holder(data_dir)
     if user is not None:
         found.append(Finding("ok", f"{data_dir} is in use by process {user}"))

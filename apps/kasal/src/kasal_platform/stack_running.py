@@ -15,6 +15,7 @@ from common.settings import load
 from common.web.server import on_stop_signal
 from kasal_platform.config import Settings
 from kasal_platform.console import say
+from kasal_platform.data_folder import earlier_files_note
 from kasal_platform.keeping import Keeper
 from kasal_platform.stack import Stack, stack_in
 
@@ -33,6 +34,9 @@ async def run_until_stopped() -> None:
     async with stack_in(settings, folder.resolve(), os.environ) as stack:
         hasten.append(stack.hasten)
         _show(stack, folder, await _demo(stack, settings))
+        note = earlier_files_note(folder)
+        if note is not None:
+            say(note)
         await _until(stopped, stack)
         say("Kasal is stopping ...")
         telling = asyncio.create_task(_tell_waits(stack))

@@ -13,6 +13,7 @@ from kasal_platform.data_folder import (
     FolderRefused,
     database_file,
     databases_url,
+    earlier_files_note,
     hold,
     holder,
     refuse_earlier_data,
@@ -91,6 +92,18 @@ def test_data_of_an_earlier_release_is_refused_until_it_is_brought_over(tmp_path
     database_file(tmp_path, "auth").parent.mkdir()
     database_file(tmp_path, "auth").touch()
     refuse_earlier_data(tmp_path)
+
+
+def test_files_of_an_earlier_release_are_told_of_in_one_line(tmp_path: Path) -> None:
+    data = tmp_path / "my data"
+    assert earlier_files_note(data) is None
+    (data / "files" / "ws_1").mkdir(parents=True)
+    assert earlier_files_note(data) is None, "there is no file"
+    (data / "files" / "ws_1" / "sales.csv").touch()
+    note = earlier_files_note(data)
+    assert note is not None
+    assert f"kasal-platform import-files '{data}/files'" in note
+    assert "\n" not in note
 
 
 def test_the_url_of_the_databases_names_their_folder(tmp_path: Path) -> None:

@@ -102,6 +102,14 @@ async def _file(data_dir: Path, service: str) -> Path:
     return database_file(data_dir, service)
 
 
+async def test_files_of_an_earlier_release_are_worth_a_note(tmp_path: Path) -> None:
+    (tmp_path / "files" / "ws_1").mkdir(parents=True)
+    (tmp_path / "files" / "ws_1" / "a.csv").touch()
+    *_, note = await doctor.look_at_databases(tmp_path)
+    assert note.state == "note"
+    assert "import-files" in note.text
+
+
 async def test_databases_are_read_from_end_to_end(tmp_path: Path) -> None:
     [finding] = await doctor.look_at_databases(tmp_path)
     assert finding == Finding("ok", f"{tmp_path} holds no data yet")

@@ -40,3 +40,18 @@ async def test_a_start_that_is_cancelled_otherwise_says_so(start):
     starting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await asyncio.wait_for(starting, 60)
+
+
+async def test_files_of_an_earlier_release_are_told_of_at_the_start(monkeypatch, tmp_path, capsys):
+    (tmp_path / "files" / "ws_1").mkdir(parents=True)
+    (tmp_path / "files" / "ws_1" / "a.csv").touch()
+
+    async def starts(settings):
+        assert settings.data_dir == tmp_path
+
+    monkeypatch.setenv("KASAL_DATA_DIR", str(tmp_path))
+    monkeypatch.setattr(running, "_start", starts)
+    monkeypatch.setattr(running, "configure_logging", lambda *_: None)
+    await running.serve_until_stopped()
+    [line] = capsys.readouterr().out.splitlines()
+    assert f"import-files {tmp_path}/files" in line

@@ -14,7 +14,7 @@ from common.settings import load
 from common.web.server import bind_tcp, on_stop_signal
 from kasal_platform.config import Settings, secrets_in
 from kasal_platform.console import say
-from kasal_platform.data_folder import hold, refuse_earlier_data
+from kasal_platform.data_folder import earlier_files_note, hold, refuse_earlier_data
 
 if TYPE_CHECKING:
     from kasal_platform.embedded.platform import Platform
@@ -31,6 +31,9 @@ async def serve_until_stopped() -> None:
     configure_logging(settings.log_level, settings.log_format, "embedded")
     with hold(settings.data_dir):
         refuse_earlier_data(settings.data_dir)
+        note = earlier_files_note(settings.data_dir)
+        if note is not None:
+            say(note)
         ended = await _start(settings)
     if ended is not None:
         sys.exit(ended)
