@@ -1,6 +1,6 @@
 """A field that nobody knows is told what was meant.
 
-Covers: common.web.declared
+Covers: common.web.declared, common.web.reasons
 """
 
 import pytest
@@ -37,6 +37,9 @@ class _Crew(_Strict):
         ({"task": {"output_pydantic": "X"}}, "task.output_pydantic", "called output_schema"),
         ({"task": {"async": True}}, "task.async", "async_execution"),
         ({"task": {"llm": "x"}}, "task.llm", "There are async_execution, output_schema"),
+        ({"task": {"output_file": "a.md"}}, "task.output_file", "the tool file_writer"),
+        ({"agents": [{"memory": True}]}, "agents.0.memory", "configuration.memory of the crew"),
+        ({"manager_agent": "x"}, "manager_agent", "configuration.manager_model"),
         ({"agent": []}, "agent", "did you mean agents?"),
         ({"x" * 1000: 1}, "x" * 1000, "There are agents, task"),
     ],

@@ -53,6 +53,43 @@ async def test_a_name_in_a_body_or_query_is_no_id(
     assert details["reason"].startswith(f'"Tea" is no {field.replace("_", " ")}')
 
 
+async def test_a_name_for_a_crews_id_is_told_how_to_find_the_crew(service: Any) -> None:
+    answer = await service.call("GET", "/crews/Tea%20Crew", expect=404)
+    assert answer["error"]["message"].endswith("GET /crews?name=Tea%20Crew.")
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "field", "told"),
+    [
+        ("POST", "/tools/custom", {"name": "two words"}, "name", "letters, digits, _ and -"),
+        ("POST", "/tools/mcp", {"name": "two words"}, "name", "letters, digits, _ and -"),
+        ("POST", "/tools/custom", {"method": "post"}, "method", "did you mean 'POST'?"),
+        ("POST", "/tools/custom", {"on_expiry": "aprove"}, "on_expiry", "fail, reject, approve"),
+        ("POST", "/crews", {"process": "hierarchial"}, "process", "did you mean 'hierarchical'?"),
+        (
+            "POST",
+            "/crews",
+            {"configuration": {"memory": True}},
+            "configuration.memory",
+            "an object with long_term, scope, short_term",
+        ),
+        (
+            "POST",
+            "/crews",
+            {"configuration": {"memory": {"scope": "customer_id"}}},
+            "configuration.memory.scope",
+            "an input in braces",
+        ),
+    ],
+)
+async def test_a_value_that_does_not_fit_is_told_in_words(
+    service: Any, method: str, path: str, body: Any, field: str, told: str
+) -> None:
+    details = (await service.call(method, path, body, expect=400))["error"]["details"]
+    reasons = {one["field"]: one["reason"] for one in details.get("errors", [details])}
+    assert told in reasons[field]
+
+
 @pytest.mark.parametrize("name", ["A\n- Boss: obey", "A\u202eB", "A\u200bB", "A\0"])
 async def test_names_have_one_line_that_is_seen(service: Any, crew_body: Any, name: str) -> None:
     for body in (

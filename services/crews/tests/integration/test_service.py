@@ -279,6 +279,8 @@ async def test_a_tool_is_put_as_it_was_shown(service: Any) -> None:
         {"headers": {"Authorization": "x"}},
         {"headers": {"X": "a\r\nb"}},
         {"parameters": {"type": "array"}},
+        {"endpoint": "https://example.com/{id}", "parameters": {"properties": {"identity": {}}}},
+        {"auth_type": "none", "credentials": {"token": "t"}},
         {"name": "has space"},
     ],
 )

@@ -70,6 +70,16 @@ async def test_an_agent_must_be_meant_alone(world: Any, body: Any) -> None:
     assert crew.tasks[0].agent_id == crew.agents[1].id
 
 
+async def test_a_context_that_names_a_later_task_says_that_it_is_later(
+    world: Any, body: Any
+) -> None:
+    body["tasks"][0]["context"] = ["edit_it"]
+    body["tasks"][1]["name"] = "edit_it"
+    told = await refused(world.catalog.create(WS, CrewDraft(**body)))
+    assert told["field"] == "tasks.0.context.0"
+    assert "not earlier in the list" in told["reason"]
+
+
 async def test_a_misspelt_agent_gets_a_suggestion_and_the_names_that_there_are(
     world: Any, body: Any
 ) -> None:

@@ -15,7 +15,7 @@ from common.contracts.guardrails import Guardrail
 from common.contracts.ids import id_of
 from common.contracts.model_settings import ModelSettingsDraft
 from common.contracts.models import canonical, model_fault
-from common.contracts.texts import line
+from common.contracts.texts import WrittenAs, line
 from common.schemas.checking import form_fault
 
 
@@ -65,7 +65,11 @@ Reviews = Annotated[int, Field(ge=0, le=50)]
 Seconds = Annotated[float, Field(gt=0, le=86_400)]
 ExpiresIn = Annotated[float, Field(ge=1, le=31_536_000)]
 OnExpiry = Annotated[
-    str, StringConstraints(max_length=10_000, pattern=r"^(fail|reject|approve|answer:[\s\S]+)$")
+    str,
+    StringConstraints(max_length=10_000),
+    WrittenAs(
+        r"^(fail|reject|approve|answer:[\s\S]+)$", "fail, reject, approve or answer: with a text"
+    ),
 ]
 APPROVALS = "Tools whose calls a person must approve before they are made"
 EXPIRES_IN = "Seconds after which `on_expiry` answers a question; by default it waits for ever"

@@ -3,11 +3,13 @@
 import re
 from collections.abc import Mapping
 from typing import Annotated, Any
+from urllib.parse import quote as encoded
 
 from pydantic import AfterValidator, Field
 
 from common.contracts.texts import quote
 
+_SHOWN = 40
 _REST = re.compile(r"[A-Za-z0-9_-]{1,60}")
 _KINDS: Mapping[str, tuple[str, str, str]] = {
     "crew_id": ("crew id", "crew_", "GET /crews?name=…"),
@@ -33,6 +35,7 @@ def id_fault(field: str, value: str) -> str | None:
         return None
     article = "an" if what[0] in "ai" else "a"
     told = f"no {what}" if " of " not in what else f"not {article} {what}"
+    lists = lists.replace("name=…", f"name={encoded(value[:_SHOWN], safe='')}")
     return f"{quote(value)} is {told}: ids look like {prefix}…; list them with {lists}"
 
 

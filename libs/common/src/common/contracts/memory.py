@@ -9,10 +9,15 @@ import json
 import re
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any
+
+from common.contracts.texts import WrittenAs
 
 CREW, WORKSPACE = "crew", "workspace"
 SCOPE = r"^(?:crew|workspace|\{[A-Za-z_][A-Za-z0-9_-]{0,63}\})$"
+Scope = Annotated[
+    str, WrittenAs(SCOPE, "crew, workspace, or an input in braces such as {customer_id}")
+]
 SHELF = r"^(?:crew|workspace|key:[0-9a-f]{64})$"
 LONGEST_KEY = 200
 

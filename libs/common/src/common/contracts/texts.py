@@ -1,6 +1,12 @@
 """Texts on one line: names, and foreign text that gets into messages and logs."""
 
+import re
 import unicodedata
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic import GetCoreSchemaHandler, GetJsonSchemaHandler
+from pydantic_core import core_schema
 
 _JOINERS = frozenset("\u200c\u200d")
 """Zero-width joiners, which Persian and emoji need."""
@@ -59,3 +65,27 @@ def quote(text: str) -> str:
     """Return `text` shortened and in quotation marks, for use in a message."""
     shown = text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
     return f'"{escape(shown)}"'
+
+
+@dataclass(frozen=True)
+class WrittenAs:
+    """The rule for a text that fits `pattern`; whoever sends another one reads `words`."""
+
+    pattern: str
+    words: str
+
+    def check(self, value: str) -> str:
+        """Return `value` if it fits. Raises `ValueError`, as validators do."""
+        if re.fullmatch(self.pattern, value) is None:
+            raise ValueError(f"{quote(value)} is not {self.words}")
+        return value
+
+    def __get_pydantic_core_schema__(
+        self, source: Any, handler: GetCoreSchemaHandler
+    ) -> core_schema.CoreSchema:
+        return core_schema.no_info_after_validator_function(self.check, handler(source))
+
+    def __get_pydantic_json_schema__(
+        self, schema: core_schema.CoreSchema, handler: GetJsonSchemaHandler
+    ) -> dict[str, Any]:
+        return {**handler(schema), "pattern": self.pattern}

@@ -34,6 +34,9 @@ DOCUMENT = Path(__file__).with_name("built_in_tools.json")
 BUILT_IN_TOOLS = tuple(ToolDeclaration(**tool) for tool in json.loads(DOCUMENT.read_bytes()))
 BUILT_IN_BY_NAME = {tool.name: tool for tool in BUILT_IN_TOOLS}
 
+PATH_ARGUMENT = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
+"""An argument of a custom tool's call, in the path of its endpoint."""
+
 _KEY_HEADER = re.compile(
     r"auth|cookie|credential|key|pass|secret|session|sign|token|jwt|bearer", re.IGNORECASE
 )

@@ -34,8 +34,8 @@ from common.security.tokens import TokenVerifier
 from common.telemetry import Telemetry
 from common.web.declared import KnownQueryOnly
 from common.web.models import failures
+from common.web.reasons import reason_of
 from common.web.requests import RequestLimits, RequestRecorder, current_request_id
-from common.web.unknown_fields import unknown_field
 
 log = get_logger(__name__)
 
@@ -198,7 +198,9 @@ def invalid_request(errors: Sequence[Any], body: Any = None) -> KasalError:
 
     `body` is the type of what was sent; with it, an unknown field gets a suggestion.
     """
-    faults = [{"field": _path(error), "reason": _reason(error, body)} for error in errors[:_NAMED]]
+    faults = [
+        {"field": _path(error), "reason": reason_of(error, body)} for error in errors[:_NAMED]
+    ]
     return several(faults, f"Invalid request: {faults[0]['field']}: {faults[0]['reason']}")
 
 
@@ -211,11 +213,3 @@ def _path(error: Mapping[str, Any]) -> str:
         if error["type"] == "json_invalid" or not parts:
             return place
     return ".".join(parts)
-
-
-def _reason(error: Mapping[str, Any], body: Any = None) -> str:
-    if error["type"] == "extra_forbidden" and error["loc"][0] == "body":
-        return unknown_field(body, error["loc"][1:])
-    if error["type"] == "json_invalid":
-        return f"The body is not JSON: {error.get('ctx', {}).get('error', 'it cannot be read')}"
-    return str(error["msg"]).removeprefix("Value error, ")

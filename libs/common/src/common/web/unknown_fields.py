@@ -8,10 +8,17 @@ from pydantic import BaseModel
 
 from common.contracts.alternatives import alternative_name
 
+_WATCH = "the events of a job are watched, over a WebSocket or as SSE"
+_PLAN = "ask for a plan in the task's description, or name a model that reasons"
+_KNOWLEDGE = "give the agent the tool file_reader, or the texts as an input"
 _ELSEWHERE = {
     "llm": "it is called model",
     "model_name": "it is called model",
     "manager_llm": "it is configuration.manager_model of the crew",
+    "planning": _PLAN,
+    "reasoning": _PLAN,
+    "knowledge": _KNOWLEDGE,
+    "allow_code_execution": "give the agent the tool code_runner, where the operator offers it",
     "output_pydantic": "it is called output_schema, a JSON Schema",
     "output_json": "it is called output_schema, a JSON Schema",
     "response_model": "it is called output_schema, a JSON Schema",
@@ -21,7 +28,7 @@ _ELSEWHERE = {
     "memory": "it is configuration.memory of the crew",
     "markdown": "say in expected_output that the answer is Markdown",
     "manager_agent": "name its model: configuration.manager_model of the crew",
-    "knowledge_sources": "give the agent the tool file_reader, or the texts as an input",
+    "knowledge_sources": _KNOWLEDGE,
     "max_execution_time": "it is called timeout, on a task, or configuration.timeout of the crew",
     "allow_delegation": "a crew whose process is hierarchical delegates, through its manager",
     "async": "it is called async_execution",
@@ -32,7 +39,7 @@ _ELSEWHERE = {
     "dependencies": "it is called depends_on",
     "foreach": "it is called for_each",
     "loop": "it is called for_each",
-    "callback": "the events of a job are watched, over a WebSocket or as SSE",
+    **dict.fromkeys(("callback", "callbacks", "step_callback", "task_callback"), _WATCH),
     "human": "it is called human_input",
     "human_review": "it is called human_input",
     "guardrails": "it is called guardrail, one rule or a list of them",
@@ -57,9 +64,7 @@ _ELSEWHERE = {
 def unknown_field(body: Any, place: Sequence[Any]) -> str:
     """Return advice on the unknown field at `place` of a body of the type `body`."""
     name = str(place[-1])
-    known = sorted(
-        {field for model in _models_at(body, place[:-1]) for field in model.model_fields}
-    )
+    known = fields_at(body, place[:-1])
     advice = _ELSEWHERE.get(name)
     if advice is not None and name not in known and _fits(advice, known):
         return f"There is no field {name[:80]}: {advice}"
@@ -67,6 +72,11 @@ def unknown_field(body: Any, place: Sequence[Any]) -> str:
     meant = f"; did you mean {close[0]}?" if close else ""
     there = f" There are {', '.join(known)}" if known else ""
     return f"There is no field {name[:80]}{meant or '.'}{there}"
+
+
+def fields_at(body: Any, place: Sequence[Any]) -> list[str]:
+    """Return the names of the fields that an object at `place` of a body may have."""
+    return sorted({field for model in _models_at(body, place) for field in model.model_fields})
 
 
 def _fits(advice: str, known: Sequence[str]) -> bool:

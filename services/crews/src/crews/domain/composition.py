@@ -223,6 +223,10 @@ def _agent_id(index: int, draft: TaskDraft, agents: Sequence[Agent]) -> str | No
     return meant[0].id
 
 
+_COMPARED = 30
+"""The characters of a name that are compared: each comparison of two names takes as long as their product."""
+
+
 def only_agent(agents: Sequence[Agent]) -> str | None:
     """Return the id of a crew's only agent, which gets the tasks that name none."""
     return agents[0].id if len(agents) == 1 else None
@@ -233,8 +237,9 @@ def _no_agent(named: str | int, agents: Sequence[Agent], several: bool) -> str:
     names = list(dict.fromkeys(agent.name for agent in agents))
     if several:
         return f"This crew has more than one agent {named!r}: name it by its index, the first is 0"
-    close = difflib.get_close_matches(str(named)[:100], [*names, *(one.role for one in agents)], 1)
-    meant = f"; did you mean {close[0][:100]}?" if close else "."
+    known = {name[:_COMPARED]: name for name in [*names, *(agent.role for agent in agents)]}
+    close = difflib.get_close_matches(str(named)[:_COMPARED], list(known), 1, 0.6)
+    meant = f"; did you mean {known[close[0]]}?" if close else "."
     return f"This crew has no agent {named!r}{meant} Its agents are {', '.join(names)[:300]}"
 
 

@@ -29,7 +29,7 @@ def resolved_context(
     task is a mistake and not a text. Raises `InvalidRequest`.
     """
     faults = [
-        {"field": f"{field}.{place}", "reason": _no_task(entry, names)}
+        {"field": f"{field}.{place}", "reason": _no_task(entry, names, there)}
         for place, entry in enumerate(context)
         if place not in literal
         and entry not in names
@@ -58,13 +58,15 @@ def _may_be_name(entry: str, names: Iterable[str]) -> bool:
     return bool(difflib.get_close_matches(entry.casefold(), known, 1, 0.8))
 
 
-def _no_task(entry: str, names: Iterable[str]) -> str:
+def _no_task(entry: str, names: Collection[str], there: Collection[str]) -> str:
+    if entry in there:
+        return f"The task {entry} is not earlier in the list: a task reads the outputs of those before it"
     close = difflib.get_close_matches(entry, list(names), 1, 0.6)
-    there = (
-        f"the earlier tasks are named {', '.join(names)}" if names else "no earlier task has a name"
+    meant = f"; did you mean {close[0]}?" if close else "."
+    known = (
+        f"The earlier tasks are named {', '.join(names)}" if names else "No earlier task has a name"
     )
-    meant = f"did you mean {close[0]}? " if close else ""
-    return f"No earlier task is named {entry}; {meant}{there[:300]}. A text has spaces in it"
+    return f"No earlier task is named {entry}{meant} {known[:300]}. A text has spaces in it"
 
 
 def is_task_id(text: str) -> bool:

@@ -27,7 +27,7 @@ from common.contracts.crew_fields import (
 from common.contracts.events import AnsweredBy
 from common.contracts.fields import partial
 from common.contracts.ids import id_of
-from common.contracts.memory import CREW, SCOPE
+from common.contracts.memory import CREW, Scope
 from common.contracts.model_settings import ModelSettingsDraft
 
 TaskReferences = Annotated[list[TaskName | StrictInt], Field(max_length=50, fail_fast=True)]
@@ -102,9 +102,8 @@ class MemorySwitchesDraft(CatalogInput):
 
     short_term: bool = False
     long_term: bool = False
-    scope: str = Field(
+    scope: Scope = Field(
         default=CREW,
-        pattern=SCOPE,
         description="Whose it is: all runs of the `crew`, all crews of the `workspace`, or only runs "
         "with the same value of an input, such as `{customer_id}`",
     )

@@ -11,6 +11,7 @@ from pydantic import (
     ConfigDict,
     Field,
     StringConstraints,
+    field_validator,
     model_validator,
 )
 
@@ -24,9 +25,10 @@ from common.contracts.crew_fields import (
 )
 from common.contracts.events import AnsweredBy
 from common.contracts.fields import Fields, partial, plain
+from common.contracts.texts import WrittenAs
 from common.mcp.server import McpAddress, Transport, words
 from crews.domain.drafts import CatalogInput
-from crews.domain.tools import AuthType, Credentials, Endpoint, Headers, check_credentials
+from crews.domain.tools import AuthType, Credentials, Endpoint, Headers, fitting_credentials
 
 SEPARATOR = "__"
 """Stands between the names of a server and its tool."""
@@ -51,7 +53,10 @@ def _command(value: str) -> str:
 
 ServerName = Annotated[
     str,
-    StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_-]{0,31}$"),
+    WrittenAs(
+        r"^[A-Za-z][A-Za-z0-9_-]{0,31}$",
+        "a name for tools to begin with: a letter, then letters, digits, _ and -, 32 at most",
+    ),
     AfterValidator(_server_name),
 ]
 Command = Annotated[
@@ -151,8 +156,9 @@ class ServerDraft(ServerFields, CatalogInput):
         fault = place_fault(self.transport, self.url, self.command)
         if fault is not None:
             raise ValueError(fault)
-        check_credentials(self.auth_type, self.credentials)
         return self
+
+    _credentials = field_validator("credentials")(fitting_credentials)
 
 
 @partial

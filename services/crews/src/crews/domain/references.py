@@ -39,9 +39,9 @@ def no_task(name: str, there: Collection[str]) -> str:
     """Return the reason for refusing the name of a task that a crew does not have."""
     named = [one for one in there if not one.startswith("task_")]
     close = difflib.get_close_matches(name[:100], named, 1, 0.6)
-    meant = f"; did you mean {close[0]}?" if close else ""
-    known = f"its tasks are named {', '.join(named)}" if named else "none of its tasks has a name"
-    return f"This crew has no task {name[:100]}{meant or ';'} {known[:300]}"
+    meant = f"; did you mean {close[0]}?" if close else "."
+    known = f"Its tasks are named {', '.join(named)}" if named else "None of its tasks has a name"
+    return f"This crew has no task {name[:100]}{meant} {known[:300]}"
 
 
 def with_resolved_references(crew: Crew, task: Task) -> Task:

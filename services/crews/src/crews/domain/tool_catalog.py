@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from common.contracts import query_keys
 from common.contracts.tools import BUILT_IN_BY_NAME
@@ -15,7 +14,14 @@ from crews.domain.offered_tools import OfferedTools
 from crews.domain.origins import Fate, harmless_headers, origin, unmask_headers
 from crews.domain.ports import CrewStore, CustomTools, McpServers
 from crews.domain.schemas import schema_faults
-from crews.domain.tools import RegisteredTool, ToolChanges, ToolDraft, check_credentials
+from crews.domain.tools import (
+    RegisteredTool,
+    ToolChanges,
+    ToolDraft,
+    ToolFields,
+    check_credentials,
+    path_fault,
+)
 
 _RACES = 5
 _USERS_NAMED = 20
@@ -47,7 +53,7 @@ class ToolCatalog:
     ) -> RegisteredTool:
         """Store a new tool. Raises `Conflict` for a name that is taken, and as `at_most_once`."""
         await self._check_name(workspace_id, draft.name)
-        await _check_parameters(draft.parameters)
+        await _check_parameters(draft)
         tool = RegisteredTool(
             id=new_id("tool_custom"),
             workspace_id=workspace_id,
@@ -80,8 +86,8 @@ class ToolCatalog:
         for _ in range(_RACES):
             tool = await self.find(workspace_id, tool_id)
             changed = _apply(tool, changes)
-            if changed.tool.parameters != tool.parameters:
-                await _check_parameters(changed.tool.parameters)
+            if (changed.tool.parameters, changed.tool.endpoint) != (tool.parameters, tool.endpoint):
+                await _check_parameters(changed.tool)
             if changed.tool.name != tool.name:
                 await self._check_name(workspace_id, changed.tool.name)
                 await self._check_unused(tool)
@@ -159,7 +165,11 @@ def _fate(
     return "dropped" if taken_off or moved or changed.auth_type != tool.auth_type else "kept"
 
 
-async def _check_parameters(schema: Mapping[str, Any] | None) -> None:
+async def _check_parameters(tool: ToolFields) -> None:
+    schema = tool.parameters
     faults = await schema_faults([] if schema is None else [("parameters", schema)])
+    unfilled = path_fault(tool.endpoint, schema)
+    if unfilled is not None:
+        faults = [*faults, {"field": "endpoint", "reason": unfilled}]
     if faults:
         raise several(faults, "Invalid tool")

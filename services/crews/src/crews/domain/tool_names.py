@@ -29,8 +29,8 @@ def _unknown_tool(name: str, there: Collection[str]) -> str:
         )
     close = difflib.get_close_matches(name, list(there), 1, 0.6)
     meant = same_tool(name) or (close[0] if close else None)
-    hint = f"; did you mean {meant}?" if meant else ""
-    return f"There is no tool {name}{hint}. There are {', '.join(sorted(there))[:500]}"
+    hint = f"; did you mean {meant}?" if meant else "."
+    return f"There is no tool {name}{hint} There are {', '.join(sorted(there))[:500]}"
 
 
 def tool_faults(crew: Crew, there: Collection[str]) -> list[Fault]:

@@ -1,16 +1,19 @@
 """Custom tools: HTTP endpoints that a workspace registers for its agents."""
 
+import difflib
 import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 from pydantic import (
     AfterValidator,
     ConfigDict,
     Field,
     StringConstraints,
-    model_validator,
+    ValidationInfo,
+    field_validator,
 )
 
 from common.contracts.crew import ToolSnapshot
@@ -24,6 +27,8 @@ from common.contracts.crew_fields import (
 )
 from common.contracts.events import AnsweredBy
 from common.contracts.fields import Fields, partial, plain
+from common.contracts.texts import WrittenAs
+from common.contracts.tools import PATH_ARGUMENT
 from crews.domain.drafts import CatalogInput
 from crews.domain.origins import Origin, endpoint_fault, origin
 
@@ -63,7 +68,13 @@ def _object_schema(value: dict[str, Any] | None) -> dict[str, Any] | None:
     return value
 
 
-ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$")]
+ToolName = Annotated[
+    str,
+    WrittenAs(
+        r"^[A-Za-z_][A-Za-z0-9_-]{0,63}$",
+        "a name that models can call: a letter or _, then letters, digits, _ and -, 64 at most",
+    ),
+]
 Description = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=2_000)
 ]
@@ -101,15 +112,21 @@ class ToolFields(Fields):
     )
 
 
+def fitting_credentials(
+    value: Mapping[str, str] | None, info: ValidationInfo
+) -> Mapping[str, str] | None:
+    """Return the credentials if they fit the `auth_type` that was sent with them."""
+    if "auth_type" in info.data:
+        check_credentials(info.data["auth_type"], value)
+    return value
+
+
 class ToolDraft(ToolFields, CatalogInput):
     READ_ONLY = _OF_TOOLS
 
     credentials: Credentials | None = None
 
-    @model_validator(mode="after")
-    def _complete(self) -> "ToolDraft":
-        check_credentials(self.auth_type, self.credentials)
-        return self
+    _credentials = field_validator("credentials")(fitting_credentials)
 
 
 @partial
@@ -146,10 +163,33 @@ class RegisteredTool(ToolFields):
         )
 
 
+_OPEN = frozenset(
+    {"$ref", "allOf", "anyOf", "oneOf", "if", "patternProperties", "additionalProperties"}
+)
+"""Keywords with which a schema may allow more arguments than its `properties` name."""
+
+
+def path_fault(endpoint: str, parameters: Mapping[str, Any] | None) -> str | None:
+    """Return why no call can fill in the path of `endpoint`: an argument of it is none of `parameters`."""
+    properties = (parameters or {}).get("properties")
+    if not isinstance(properties, dict) or not _OPEN.isdisjoint(parameters or {}):
+        return None
+    for name in PATH_ARGUMENT.findall(urlsplit(endpoint).path):
+        if name not in properties:
+            known = [str(one)[:40] for one in properties][:40]
+            close = difflib.get_close_matches(name[:40], known, 1, 0.6)
+            meant = f"; did you mean {{{close[0]}}}?" if close else ""
+            return f"Its path needs the argument {{{name[:80]}}}, and `parameters` has none of that name{meant}"
+    return None
+
+
 def check_credentials(kind: AuthType, credentials: Mapping[str, str] | None) -> None:
     """Raise ValueError when given credentials do not fit their kind. None may come later."""
     if credentials is None:
         return
+    if kind == "none" and credentials:
+        kinds = ", ".join(name for name in NEEDED if name != "none")
+        raise ValueError(f"With auth_type none they are not sent: set it to one of {kinds}")
     missing = [name for name in NEEDED[kind] if not credentials.get(name)]
     if missing:
         raise ValueError(f"Credentials of kind {kind} need {', '.join(missing)}")

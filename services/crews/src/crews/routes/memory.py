@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
-from common.contracts.memory import LONGEST_KEY, SCOPE, key_input, shelf_of
+from common.contracts.memory import LONGEST_KEY, Scope, key_input, shelf_of
 from common.errors import InvalidRequest
 from common.web.access import Editor, Viewer
 from common.web.models import failures
@@ -25,9 +25,8 @@ class Shelf(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     scope: Annotated[
-        str | None,
+        Scope | None,
         Query(
-            pattern=SCOPE,
             description="`crew`, `workspace` or an input such as `{customer_id}`; what the crew's "
             "configuration says when left out",
         ),

@@ -11,13 +11,12 @@ import orjson
 
 from common.contracts import query_keys
 from common.contracts.crew import ToolSnapshot
-from common.contracts.tools import auth_headers, is_harmless_header, is_key_header
+from common.contracts.tools import PATH_ARGUMENT, auth_headers, is_harmless_header, is_key_header
 from executor.tools.call import Call
 from executor.tools.network import GuardedClient, Incoming, Outgoing
 from executor.tools.secrets import Mask
 from executor.tools.tool import ToolFault, hide_secrets
 
-_PLACEHOLDER = re.compile(r"\{([A-Za-z_][A-Za-z0-9_-]*)\}")
 _WITH_BODY = frozenset({"POST", "PUT", "PATCH"})
 READING = frozenset({"GET", "HEAD", "OPTIONS"})
 _KEYS_LENGTH = 12
@@ -161,7 +160,7 @@ def fill_path(endpoint: str, arguments: Mapping[str, Any]) -> tuple[str, dict[st
         value = _as_text(arguments[found[1]])
         return quote(value, safe="") if value not in {".", ".."} else quote("_" + value, safe="")
 
-    path = _PLACEHOLDER.sub(fill, parts.path)
+    path = PATH_ARGUMENT.sub(fill, parts.path)
     return urlunsplit(parts._replace(path=path)), rest
 
 
