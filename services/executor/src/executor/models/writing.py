@@ -31,7 +31,8 @@ async def streamed_response(
 ) -> Any:
     """Return pydantic-ai's response to `messages`, and add its text to `writing` as it arrives.
 
-    Raises what its requests raise, and `UnexpectedModelBehavior` if it is too large or does not end.
+    Raises what its requests raise, `UnexpectedModelBehavior` if it is too large or does not end, and
+    `ModelConnectionError` if it breaks off.
     """
     from pydantic_ai.direct import model_request_stream
     from pydantic_ai.exceptions import UnexpectedModelBehavior
@@ -49,9 +50,19 @@ async def streamed_response(
                     raise UnexpectedModelBehavior(f"more than {_TEXT} characters")
                 if text:
                     writing.add(text)
-            return stream.get()
+            return _whole(stream.get())
     except TimeoutError:
         raise UnexpectedModelBehavior("the reply does not end") from None
+
+
+def _whole(response: Any) -> Any:
+    """Return the response of a stream, unless its connection broke off: only the end says why it ends."""
+    from pydantic_ai.exceptions import ModelConnectionError
+
+    details = response.provider_details or {}
+    if response.finish_reason is None and "finish_reason" not in details:
+        raise ModelConnectionError(str(response.model_name), "the answer breaks off", phase="read")
+    return response
 
 
 def _news(event: Any) -> tuple[str, int]:

@@ -213,21 +213,31 @@ def _anthropic_events():
     )
 
 
-async def test_anthropics_streams_give_the_same_reply(server, talk, monkeypatch):
+@pytest.fixture
+async def claude(server, monkeypatch):
+    monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url.removesuffix("/v1"))
+    connection = anthropic.connect(Access(key="k"), 60)
+    native, patience = connection.model("claude-haiku-4-5"), ModelPatience(tries=2, first=0.01)
+    yield RemoteModel("claude", native, patience, NoMeters(), connection.traits)
+    await connection.close()
+
+
+async def test_a_stream_of_anthropic_that_breaks_off_is_asked_for_again(server, talk, claude):
+    _, (status, pieces, headers) = _anthropic_events()
+    half = pieces[: pieces.index(b"event: message_delta")]
+    server.answers, server.strict = [(status, half, headers), (status, pieces, headers)], False
+    live = await claude.request(talk(), [LOOK], Watcher())
+    assert (live.text, len(server.asked)) == ("Tea \U0001f375 first", 2)
+
+
+async def test_anthropics_streams_give_the_same_reply(server, talk, claude):
     whole, pieces = _anthropic_events()
     # The library may stream by itself, even for those who want the whole.
     server.answers = [lambda asked: pieces if asked.get("stream") else whole]
     server.strict = False
-    monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url.removesuffix("/v1"))
-    connection = anthropic.connect(Access(key="k"), 5)
-    native = connection.model("claude-haiku-4-5")
-    model = RemoteModel("claude", native, ModelPatience(tries=1), NoMeters(), connection.traits)
     watcher = Watcher()
-    try:
-        plain = await model.request(talk(), [LOOK])
-        live = await model.request(talk(), [LOOK], watcher)
-    finally:
-        await connection.close()
+    plain = await claude.request(talk(), [LOOK])
+    live = await claude.request(talk(), [LOOK], watcher)
     assert live == plain
     assert live.calls[0].arguments == {"q": 1}
     assert (live.tokens.input, live.tokens.output) == (11, 7)
