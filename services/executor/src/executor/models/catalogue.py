@@ -17,6 +17,7 @@ from executor.models.access_cache import AccessCache, AccessSource
 from executor.models.connections import (
     Access,
     MissingKey,
+    MissingLibrary,
     ProviderConnection,
     UnknownModel,
     connect_by_name,
@@ -139,6 +140,10 @@ class Models:
             return self._stand_in(name, reason)
         try:
             return await self._remote_model(name, provider, model)
+        except MissingLibrary as fault:
+            raise ModelFault(
+                UNAVAILABLE, f"The model {name[:100]} cannot be used: {fault}"
+            ) from None
         except MissingKey as fault:
             return self._stand_in(name, f"The model {name} cannot be used: {fault}")
         except UnknownModel as fault:

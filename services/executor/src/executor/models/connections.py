@@ -23,6 +23,10 @@ class UnknownModel(Exception):  # noqa: N818
     """There is no such provider or model."""
 
 
+class MissingLibrary(Exception):  # noqa: N818
+    """The installation lacks what a provider's models need."""
+
+
 @dataclass(frozen=True, slots=True)
 class Access:
     """How this process reaches a provider: its key, and the address if it is not the usual one.
@@ -120,7 +124,7 @@ def connect_by_key(name: str, access: Access, timeout: float) -> ProviderConnect
 def connect_by_name(name: str) -> ProviderConnection:
     """Connect to any provider that pydantic-ai knows; the key comes from the provider's own variable.
 
-    Raises `UnknownModel` or `MissingKey`.
+    Raises `UnknownModel`, `MissingLibrary` or `MissingKey`.
     """
     from pydantic_ai.exceptions import UserError
     from pydantic_ai.models import infer_model
@@ -128,7 +132,13 @@ def connect_by_name(name: str) -> ProviderConnection:
 
     try:
         infer_provider_class(name)
-    except (ValueError, ImportError) as fault:
+    except ImportError:
+        raise MissingLibrary(
+            f"this installation lacks the library of {name}, which its operator can add "
+            f"(pydantic-ai-slim[{name}]). A server that speaks OpenAI's protocol can be an endpoint instead: "
+            "PUT /models/endpoints/{endpoint}"
+        ) from None
+    except ValueError as fault:
         raise UnknownModel(_one_line(fault)) from None
     try:
         provider = infer_provider(name)

@@ -4,6 +4,7 @@ import asyncio
 import time
 
 from common.contracts.model_access import access_name
+from common.contracts.models import KEYED, PROVIDERS_BY_NAME
 from executor.models.catalogue import Models
 from executor.models.model import Model, ModelFault
 from executor.models.own import Owner
@@ -43,11 +44,19 @@ class Trials:
 
 async def _try(model: Model) -> None:
     if model.stands_for is not None:
-        provider = access_name(model.stands_for)
         message = (
-            f"The model {model.stands_for} has no key here: in a run, the offline model answers instead. An admin "
-            f"gives this workspace's key with PUT /models/providers/{provider}."
+            f"The model {model.stands_for} has no key here: in a run, the offline model answers instead. "
+            f"{_remedy(access_name(model.stands_for))}"
         )
         raise ModelFault("MODEL_UNAVAILABLE", message)
     if isinstance(model, RemoteModel):
         await model.check()
+
+
+def _remedy(provider: str) -> str:
+    if provider in PROVIDERS_BY_NAME or provider in KEYED:
+        return f"An admin gives this workspace's key with PUT /models/providers/{provider}."
+    return (
+        f"{provider} takes more than a key, which only the platform's operator can set. A server that speaks "
+        "OpenAI's protocol can be an endpoint instead: PUT /models/endpoints/{endpoint}."
+    )

@@ -7,11 +7,14 @@ import sys
 
 import pytest
 
+from common.contracts.model_access import OwnModels
 from common.contracts.models import provider_of
 from executor.models.catalogue import Models, ModelSettings
 from executor.models.connections import Access
 from executor.models.model import ModelFault
 from executor.models.offline import OfflineModel
+from executor.models.own import Owner
+from executor.models.trying import Trials
 
 
 @pytest.mark.parametrize(
@@ -73,6 +76,33 @@ async def test_an_unknown_model_is_unavailable_with_a_fallback_too(catalogue, na
         await catalogue(fallback="offline").resolve(name)
     assert fault.value.code == "MODEL_UNAVAILABLE"
     assert len(fault.value.message) < 500
+
+
+async def test_a_provider_whose_library_is_not_installed_is_told_of_with_what_to_do(catalogue):
+    with pytest.raises(ModelFault) as fault:
+        await catalogue(fallback="offline").resolve("mistral/mistral-large-latest")
+    assert fault.value.code == "MODEL_UNAVAILABLE"
+    assert "lacks the library of mistral" in fault.value.message
+    assert "PUT /models/endpoints/" in fault.value.message
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("gpt-4o", "PUT /models/providers/openai"),
+        ("deepseek:deepseek-chat", "PUT /models/providers/deepseek"),
+        ("azure:gpt-4o", "PUT /models/endpoints/{endpoint}"),
+    ],
+)
+async def test_a_trial_without_a_key_says_how_to_give_one_that_can_be_given(
+    catalogue, monkeypatch, name, told
+):
+    for variable in ("DEEPSEEK_API_KEY", "AZURE_OPENAI_ENDPOINT"):
+        monkeypatch.delenv(variable, raising=False)
+    trials = Trials(catalogue(fallback="offline"))
+    trial = await trials.of(name, Owner("ws_1", OwnModels()))
+    assert trial.code == "MODEL_UNAVAILABLE"
+    assert told in trial.message
 
 
 async def test_another_provider_without_its_key_is_stood_in_for(catalogue, monkeypatch):

@@ -42,7 +42,7 @@ async def _check(field: str, schema: Mapping[str, Any], value: Any) -> None:
     said = await complaint(schema, value)
     if said is not None:
         path = said.path if isinstance(said, Complaint) else ""
-        raise _refusal(f"{field}.{path}" if path else field, said.rstrip("."))
+        raise _refusal(f"{field}.{path}" if path else field, said.removeprefix("it: ").rstrip("."))
 
 
 def _review(answer: Answer, question: Question) -> Answer:

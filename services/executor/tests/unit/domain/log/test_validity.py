@@ -79,6 +79,13 @@ async def test_what_fits_is_taken_as_it_is(asked, said):
     assert await validate_answer(said, asked, SCHEMA) == said
 
 
+async def test_a_missing_argument_is_told_of_in_a_sentence():
+    schema = {"type": "object", "required": ["order"]}
+    with pytest.raises(InvalidRequest) as told:
+        await validate_answer(Answer("approved", arguments={"oder": 1}), APPROVAL, schema)
+    assert told.value.details["reason"] == "'order' is a required property"
+
+
 async def test_the_same_arguments_again_change_nothing_but_a_number_for_a_yes_does():
     same = Answer("approved", arguments={"exact": True, "amount": 7.0})
     assert (await validate_answer(same, APPROVAL)).arguments is None
