@@ -4,6 +4,7 @@ Covers: gateway.routes.cors, gateway.routes.documents
 """
 
 import asyncio
+import json
 
 import aiohttp
 import pytest
@@ -247,3 +248,36 @@ async def test_what_is_no_request_is_answered_so_too(gateway, text):
         answer = (await door.raw(text)).lower()
     assert b"\r\nx-content-type-options: nosniff\r\n" in answer
     assert b"\r\ncache-control: no-store\r\n" in answer
+
+
+async def test_pages_elsewhere_may_send_and_see_every_header_of_the_api(gateway):
+    origin = "https://app.example"
+    asked = {"Origin": origin, "Access-Control-Request-Method": "POST"}
+    async with gateway(cors_origins=origin) as door:
+        async with door.http.get("/openapi.json") as answer:
+            text = await answer.text()
+        async with door.http.options("/api/v1/files", headers=asked) as answer:
+            accepted = set(answer.headers["Access-Control-Allow-Headers"].lower().split(", "))
+            exposed = set(answer.headers["Access-Control-Expose-Headers"].lower().split(", "))
+    document = json.loads(text)
+    sent = {one["name"].lower() for one in _parts(document) if one.get("in") == "header"}
+    assert sent >= {"range", "idempotency-key"}
+    assert sent | {"content-disposition", "content-type"} <= accepted
+    told = {name.lower() for name in document["components"]["headers"]}
+    assert told | {"content-disposition", "content-range"} <= exposed
+
+
+def _parts(value):
+    """Yield all objects in a document."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    if isinstance(value, dict):
+        yield value
+    for one in inner:
+        yield from _parts(one)
+
+
+async def test_the_page_shows_an_upload_as_a_form_and_sends_what_is_filled_in(gateway):
+    async with gateway() as door, door.http.get("/docs") as answer:
+        page = await answer.text()
+    assert "-F file=@" in page
+    assert "connect-src 'self'" in answer.headers["Content-Security-Policy"]

@@ -7,12 +7,12 @@ from gateway.routes.answers import Headers
 from gateway.routes.visit import Visit
 
 _EXPOSED = (
-    b"ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, "
+    b"Accept-Ranges, Content-Disposition, Content-Range, ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, Retry-After, "
     b"X-RateLimit-Limit, X-RateLimit-Remaining, X-RateLimit-Reset, X-Request-ID"
 )
 _ACCEPTED = (
-    b"Accept, Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match, "
-    b"Last-Event-ID, X-Request-ID, traceparent"
+    b"Accept, Authorization, Content-Disposition, Content-Type, Idempotency-Key, If-Match, If-None-Match, If-Range, "
+    b"Last-Event-ID, Range, X-Request-ID, traceparent, tracestate"
 )
 
 
