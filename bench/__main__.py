@@ -28,6 +28,7 @@ BENCHES = (
     "growth",
     "resume",
     "approvals",
+    "mcp_calls",
     "broker",
     "unit_costs",
     "stack_costs",
