@@ -9,8 +9,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from fastmcp import FastMCP
-from mcp_types import ToolAnnotations
+from fastmcp import Context, FastMCP
+from mcp_types import (
+    ElicitRequest,
+    ElicitRequestFormParams,
+    ElicitResult,
+    InputRequiredResult,
+    ToolAnnotations,
+)
 
 desk = FastMCP("Ticket desk")
 READS = ToolAnnotations(read_only_hint=True)
@@ -33,6 +39,26 @@ def close_ticket(number: int) -> str:
     """Close a ticket."""
     note(f"closed {number}")
     return f"Ticket {number} is closed."
+
+
+DAY = {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]}
+
+
+@desk.tool
+async def book_table(people: int, ctx: Context) -> str | InputRequiredResult:
+    """Book a table, once somebody has said for which day."""
+    said = (ctx.input_responses or {}).get("day")
+    if said is None:
+        note(f"asks for {people}")
+        form = ElicitRequestFormParams(message="For which day?", requested_schema=DAY)
+        return InputRequiredResult(
+            input_requests={"day": ElicitRequest(params=form)}, request_state=str(people)
+        )
+    if not isinstance(said, ElicitResult) or said.action != "accept":
+        return "No table is booked."
+    assert said.content is not None
+    note(f"booked for {people}, {ctx.request_state}")
+    return f"A table for {people} is booked on {said.content['day']}."
 
 
 @desk.tool(annotations=READS)

@@ -1,6 +1,7 @@
 """Tools of MCP servers that others wrote: fastmcp's over HTTP, and mcp-server-time over stdio."""
 
 import asyncio
+import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -9,9 +10,12 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from journeys.platforms import MCP_PORT
-from journeys.test_people import waits
+from journeys.model import ScriptedModel
+from journeys.platforms import MCP_PORT, ended
+from journeys.test_people import demo_user, kill_everything, started, waits
 from journeys.users import User
+
+from kasal_platform.local.program import free_port
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 DESK_URL = f"http://127.0.0.1:{MCP_PORT}/mcp"
@@ -92,6 +96,69 @@ async def test_a_destructive_call_waits_for_a_person_and_is_made_once(
     events = await user.watch(job_id)
     assert events[-1]["type"] == "execution_complete"
     assert desk.read_text().splitlines().count(f"closed {number}") == 1
+
+
+async def test_what_a_server_asks_is_answered_by_a_person_and_the_call_made_once(
+    user: User, desk: Path
+) -> None:
+    body = {"name": "desk", "url": DESK_URL, "expires_in": 3_000}
+    await user.call("POST", "/tools/mcp", body, expect=201)
+    people = abs(hash(str(user.base) + user.token)) % 1_000_000
+    crew_id = await user.crew(
+        f'Book call:desk__book_table:{{"people": {people}}}', model="gpt-4", tools=["desk__*"]
+    )
+    job_id = await user.start(crew_id)
+    asked = (await waits(user, job_id))["questions"][0]
+    assert (asked["kind"], asked["tool_call"]["arguments"]) == ("question", {"people": people})
+    assert "The tool desk__book_table asks before it goes on:\nFor which day?" in asked["prompt"]
+    assert (asked["response_schema"]["required"], bool(asked["expires_at"])) == (["day"], True)
+    inbox = await user.call("GET", f"/questions?crew_id={crew_id}", expect=200)
+    assert [one["question_id"] for one in inbox["questions"]] == [asked["question_id"]]
+    say = f"/executions/{job_id}/input"
+    refused = await user.call("POST", say, {"input": {"day": 1}}, expect=400)
+    assert "input.day" in str(refused)
+    await user.call("POST", say, {"input": {"day": "Monday"}}, expect=200)
+    events = await user.watch(job_id)
+    result = next(event["result"] for event in events if event["type"] == "tool_result")
+    assert result == f"A table for {people} is booked on Monday."
+    noted = desk.read_text().splitlines()
+    assert noted.count(f"asks for {people}") == 1
+    assert noted.count(f"booked for {people}, {people}") == 1, "with the state that it gave"
+
+
+async def test_what_a_server_asks_outlives_everything(tmp_path: Path, desk: Path) -> None:
+    model, port = ScriptedModel(), free_port()
+    await model.start()
+    environment = {
+        **os.environ,
+        "KASAL_DATA_DIR": str(tmp_path / "data"),
+        "KASAL_PORT": str(port),
+        "KASAL_OPENAI_BASE_URL": model.url,
+        "KASAL_LOG_FORMAT": "json",
+        "KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{MCP_PORT}",
+    }
+    base = f"http://127.0.0.1:{port}/api/v1"
+    first = await started(environment)
+    async with aiohttp.ClientSession() as http:
+        user = await demo_user(base, http, tmp_path, model)
+        await user.call("POST", "/tools/mcp", {"name": "desk", "url": DESK_URL}, expect=201)
+        text = 'Book call:desk__book_table:{"people": 77}'
+        crew_id = await user.crew(text, model="gpt-4", tools=["desk__*"])
+        job_id = await user.start(crew_id)
+        asked = (await waits(user, job_id))["questions"]
+    await kill_everything(first, tmp_path)
+    second = await started(environment)
+    async with aiohttp.ClientSession() as http:
+        user = await demo_user(base, http, tmp_path, model)
+        assert (await user.call("GET", f"/executions/{job_id}", expect=200))["questions"] == asked
+        say = f"/executions/{job_id}/input"
+        await user.call("POST", say, {"input": {"day": "Monday"}}, expect=200)
+        events = await user.watch(job_id)
+        assert events[-1]["type"] == "execution_complete"
+    assert await ended(second) == 0
+    noted = desk.read_text().splitlines()
+    assert (noted.count("asks for 77"), noted.count("booked for 77, 77")) == (1, 1)
+    await model.close()
 
 
 async def test_a_program_of_the_operators_choice_is_a_server(user: User) -> None:

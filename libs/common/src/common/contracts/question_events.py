@@ -53,7 +53,8 @@ class InputRequired(Body, frozen=True, kw_only=True, tag=EventType.INPUT_REQUIRE
             Meta(
                 description="`review`: may this answer be used? `approval`: may this tool call be made? "
                 "`unknown_outcome`: a worker was lost during a tool call, and nobody knows whether the call "
-                "was made. `question`: an agent asks for something it needs to know"
+                "was made. `question`: an agent asks for something it needs to know, or the server of a tool "
+                "does before it goes on with a call"
             ),
         ]
         | UnsetType
@@ -65,7 +66,13 @@ class InputRequired(Body, frozen=True, kw_only=True, tag=EventType.INPUT_REQUIRE
         Any, Meta(description="In a review: the whole answer that will be used if approved")
     ] = UNSET
     tool_call: (
-        Annotated[ProposedCall, Meta(description="In an approval: the call that is asked about")]
+        Annotated[
+            ProposedCall,
+            Meta(
+                description="In an approval: the call that is asked about. In a question of a tool's server: the "
+                "call that it asks for"
+            ),
+        ]
         | UnsetType
     ) = UNSET
     response_schema: (

@@ -30,6 +30,7 @@ from mcp_types import (
 )
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
+from common.mcp.client import FormClient
 from common.mcp.http import LOST, UNSENT, AiohttpTransport, HttpLimits
 from common.mcp.server import Listing, McpAddress, McpFault, RemoteTool, words
 from common.mcp.stdio import program
@@ -134,7 +135,7 @@ class Connection:
             client = self._http_client(dict(address.headers))
             http = await entered.enter_async_context(client)
             transport = streamable_http_client(address.target, http_client=http)
-        return Client(
+        return FormClient(
             transport,
             cache=None,
             client_info=_US,
@@ -215,18 +216,22 @@ class Connection:
         Raises `McpFault`.
         """
         client = self._opened.result()
-        request = CallToolRequest(
-            params=CallToolRequestParams.model_validate(
-                {
-                    "name": tool,
-                    "arguments": dict(arguments),
-                    "inputResponses": answers,
-                    "requestState": state,
-                    "_meta": dict(meta),
-                },
-                by_name=False,
-            )
-        )
+        sent = {
+            "name": tool,
+            "arguments": dict(arguments),
+            "inputResponses": answers,
+            "requestState": state,
+            "_meta": dict(meta),
+        }
+        try:
+            params = CallToolRequestParams.model_validate(sent, by_name=False)
+        except ValidationError:
+            raise McpFault(
+                "a person's answer has values that cannot be sent: only texts, numbers, true, false, null and lists "
+                "of texts can be",
+                unmade=True,
+            ) from None
+        request = CallToolRequest(params=params)
         try:
             return await self._request(client, request, timeout)
         except Exception as fault:

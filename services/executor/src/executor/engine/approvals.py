@@ -93,7 +93,7 @@ class Approvals:
     async def _draft(
         self, agent: str, call: NumberedCall, arguments: Mapping[str, Any]
     ) -> QuestionDraft:
-        proposed = await self._propose(call, arguments)
+        proposed = await self.propose(call, arguments)
         return QuestionDraft(
             "approval",
             self._task.id,
@@ -118,7 +118,7 @@ class Approvals:
             self._record.decided[draft.call] = decided
         return decided
 
-    async def _propose(self, call: NumberedCall, arguments: Mapping[str, Any]) -> ProposedCall:
+    async def propose(self, call: NumberedCall, arguments: Mapping[str, Any]) -> ProposedCall:
         """Return the call with its arguments as they are stored, shown and later executed."""
         text = json_bytes(arguments)
         shown = orjson.loads(text)
@@ -180,8 +180,8 @@ class Approvals:
             rules=self._shared.question_rules(self._task, call.request.name),
             call=call.number,
             place=call.place,
-            response_schema=UNSET if schema is None else _clean_copy(schema),
-            choices=UNSET if not choices else _clean_copy(choices),
+            response_schema=UNSET if schema is None else clean_copy(schema),
+            choices=UNSET if not choices else clean_copy(choices),
         )
         decided = self._recorded_decision(draft)
         if decided is None:
@@ -189,7 +189,7 @@ class Approvals:
         return _answer_text(decided)
 
 
-def _clean_copy(value: Any) -> Any:
+def clean_copy(value: Any) -> Any:
     """Return a value as it will be read from the log."""
     return orjson.loads(json_bytes(value))
 

@@ -49,7 +49,9 @@ class Asking:
         Raises `RunFault` (`QUESTIONS_EXHAUSTED`) for a job that has asked too much.
         """
         question_id = draft.question_id(self._job_id)
-        if question_id not in self._open and len(self._open) < _OPEN:
+        # What a tool's server wants to get back would be lost if its question were not asked now.
+        has_room = len(self._open) < _OPEN or draft.wanted is not None
+        if question_id not in self._open and has_room:
             self._hand_in(question_id, draft)
         return NeedsInput(draft.task_id)
 

@@ -11,25 +11,24 @@ from msgspec import UNSET
 
 from common.contracts.crew import TaskSnapshot
 from common.contracts.events import Artifact, ModelUsage
-from executor.domain.inputs.placeholders import as_text
 from executor.domain.log.events import MISMATCH
-from executor.engine import playing, spans
+from executor.engine import doubts, playing, spans
 from executor.engine.approvals import Approvals
+from executor.engine.elicitations import Elicitations
 from executor.engine.fallbacks import PATIENCE
-from executor.engine.faults import CallPlace, NeedsInput, QuestionDraft, RunFault
+from executor.engine.faults import CallPlace, NeedsInput, RunFault
 from executor.engine.ports import Tool
 from executor.engine.requests import Request, addition, seconds
 from executor.engine.shared import Shared, as_run_fault
 from executor.engine.together import Together
-from executor.engine.trace import NumberedCall, shorten
+from executor.engine.trace import NumberedCall
 from executor.engine.wire import Wire
 from executor.models import counting
 from executor.models.dialogue import Dialogue, Reply, ToolReturn
 from executor.models.model import Model, ModelFault
-from executor.tools.call import Call
+from executor.tools.call import Call, InputWanted
 from executor.tools.spec import FailedResult, ToolSpec
 
-_SHOWN = 2_000
 _CALLS = 32
 """How many calls of one reply are made."""
 _AT_ONCE = 8
@@ -61,6 +60,7 @@ class Desk:
         self.task = task
         self.record = shared.progress.tasks[task.id]
         self._approvals = Approvals(shared, task, self.record)
+        self._elicitations = Elicitations(shared, task, self.record, self._approvals)
         self._kept: dict[int, Sequence[Artifact]] = {}
 
     async def ask(self, speaker: Speaker, dialogue: Dialogue, turn: int) -> Reply:
@@ -294,8 +294,10 @@ class Desk:
             )
         if tool.asks:
             return await self._approvals.answer(speaker.agent, call, arguments)
+        self._elicitations.check_answered(call)
         if call.request.name in speaker.approvals:
             return await self._decide(speaker, tool, call, arguments)
+        self._write_call(speaker, call)
         return await self._make(speaker, tool, arguments, call)
 
     async def _decide(
@@ -324,18 +326,23 @@ class Desk:
                 # Otherwise a crash could lose the reply that asks for this call, and the next
                 # reply could ask for something else with the same key.
                 await self.shared.trace.flush()
-            return await self._call_tool(tool, arguments, call)
+            return await self._call_tool(speaker, tool, arguments, call)
         if call.number in self.record.doubtful:
-            found = self._known_outcome(speaker.agent, call)
+            found = doubts.known_outcome(self, speaker.agent, call)
             if found is not None:
                 return found
         async with self.shared.trace.effect():
-            return await self._call_tool(tool, arguments, call)
+            return await self._call_tool(speaker, tool, arguments, call)
 
-    async def _call_tool(self, tool: Tool, arguments: Mapping[str, Any], call: NumberedCall) -> str:
+    async def _call_tool(
+        self, speaker: Speaker, tool: Tool, arguments: Mapping[str, Any], call: NumberedCall
+    ) -> str:
         with spans.tool(self.shared, call) as record:
-            key = self._key(call)
-            text = await tool.call(arguments, key)
+            key = self.key(call)
+            try:
+                text = self._elicitations.result(call, await tool.call(arguments, key))
+            except InputWanted as asked:
+                text = await self._elicitations.ask(speaker.agent, call, arguments, asked.wanted)
             self._kept[call.number] = [
                 Artifact(
                     file_id=file.file_id, name=file.name, size=file.size, media_type=file.media_type
@@ -344,53 +351,13 @@ class Desk:
             ]
             return record(text)
 
-    def _key(self, call: NumberedCall) -> Call:
+    def key(self, call: NumberedCall) -> Call:
+        """Return the identity of a call, with what a person said to what its tool wanted before."""
         job = self.shared.job
         begun_by = self.record.origins.get(call.number, job.job_id)
         files = self.shared.given_files
-        return Call(job.workspace_id, begun_by, self.task.id, call.number, files=files)
-
-    def _known_outcome(self, agent: str, call: NumberedCall) -> str | None:
-        """Return the result a person gave for a call of unknown outcome, or None to repeat it."""
-        key, policy = self._key(call).key, self.shared.configuration.on_unknown_outcome
-        message = (
-            f"The call {key} of the tool {self.shared.known_as(call.request.name)} may or may not have "
-            "been made before the worker was lost, and making it twice is not safe."
-        )
-        answer = self.record.call_answers.get(call.number)
-        if answer is not None and not answer.again:
-            return answer.text
-        # A person's word covers only the next attempt: if that was lost too, the outcome is unknown again.
-        repeat = answer is not None and self.shared.job.attempt == answer.attempt + 1
-        if repeat or policy == "retry":
-            return None
-        if policy == "ask":
-            raise self._ask_outcome(agent, message, call)
-        raise RunFault("OUTCOME_UNKNOWN", message, self.task.id)
-
-    def _ask_outcome(self, agent: str, message: str, call: NumberedCall) -> NeedsInput:
-        before = self.record.call_answers.get(call.number)
-        asked = 0 if before is None else before.count
-        return self.shared.asking.ask(
-            QuestionDraft(
-                "unknown_outcome",
-                self.task.id,
-                agent,
-                question_about(message, call),
-                subject=f"{call.number} {asked}",
-                rules=self.shared.question_rules(self.task, call.request.name),
-                call=call.number,
-            )
-        )
-
-
-def question_about(message: str, call: NumberedCall) -> str:
-    """Return the question to a person about a call of unknown outcome."""
-    return (
-        f"{message}\n\nIt was called with:\n{shorten(as_text(call.request.arguments), _SHOWN)}\n\n"
-        "Answer with the outcome `retry` (or just that text) to have it made again, with the same "
-        "Idempotency-Key, with `rejected` to end the job; any other text is taken as what it returned."
-    )
+        heard = self._elicitations.last_answer(call)
+        return Call(job.workspace_id, begun_by, self.task.id, call.number, files=files, heard=heard)
 
 
 def _unwrap(outcome: str | NeedsInput) -> str:

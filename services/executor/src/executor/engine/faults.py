@@ -8,6 +8,7 @@ from msgspec import UNSET, UnsetType
 
 from common.contracts.crew import QuestionRules
 from common.contracts.events import ProposedCall, QuestionKind
+from executor.tools.call import Inquiry
 
 
 class RunFault(Exception):  # noqa: N818 - it becomes an event, not a bug
@@ -37,7 +38,8 @@ class QuestionDraft:
     """A question to a person, before it is asked.
 
     `subject` tells it from the other questions of its task and kind. `call` is the number of the tool
-    call that it is about, and `place` where the model asked for a call that is not made yet.
+    call that it is about, and `place` where the model asked for a call that is not made yet. `wanted` is set
+    where the call has been made, and its tool asks.
     """
 
     kind: QuestionKind
@@ -52,6 +54,7 @@ class QuestionDraft:
     tool_call: ProposedCall | UnsetType = UNSET
     response_schema: dict[str, Any] | UnsetType = UNSET
     choices: list[str] | UnsetType = UNSET
+    wanted: Inquiry | None = None
 
     def question_id(self, job_id: str) -> str:
         """Return the question's id, which stays the same if a resumed run asks again."""

@@ -104,6 +104,16 @@ class Decided:
 
 
 @dataclass(frozen=True, slots=True)
+class Elicitation:
+    """What the server of a call's tool has asked a person, in how many rounds so far, and the last answer, if any."""
+
+    kept: QuestionKept
+    rounds: int
+    said: Answer | None = None
+    expired: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Review:
     """What a person said about an answer. `shown` is the answer, or None if an old event omits it."""
 
@@ -152,6 +162,7 @@ class TaskRecord:
     results: dict[int, str] = field(default_factory=dict)
     call_answers: dict[int, CallAnswer] = field(default_factory=dict)
     decided: dict[int, Decided] = field(default_factory=dict)
+    elicited: dict[int, Elicitation] = field(default_factory=dict)
     made: set[int] = field(default_factory=set)
     doubtful: set[int] = field(default_factory=set)
     origins: dict[int, str] = field(default_factory=dict)
@@ -332,8 +343,18 @@ def _ask(progress: Progress, entry: LogEntry, asked: InputRequired) -> None:
         tool = ASK_PERSON if asked.tool_call is UNSET else asked.tool_call.tool
         record.calls[CallPlace(kept.scope, kept.turn, kept.entry)] = (kept.call, tool)
         record.last_call = max(record.last_call, kept.call)
+        if kept.keys is not UNSET:
+            _elicit(record, kept)
     record.waits.begin(entry.timestamp)
     progress.waits.begin(entry.timestamp)
+
+
+def _elicit(record: TaskRecord, kept: QuestionKept) -> None:
+    """Note that a call did nothing but ask: it is made again with the answer, and has another event then."""
+    before = record.elicited.get(kept.call)
+    record.elicited[kept.call] = Elicitation(kept, 1 if before is None else before.rounds + 1)
+    record.made.discard(kept.call)
+    record.doubtful.discard(kept.call)
 
 
 def _answer(progress: Progress, entry: LogEntry, said: InputReceived) -> None:
@@ -343,7 +364,10 @@ def _answer(progress: Progress, entry: LogEntry, said: InputReceived) -> None:
         raise TypeError("an answer to something else")
     record, answer = _record(progress, body.task_id), answer_of(entry)
     kind = kind_of(asked, body)
-    if kind in NEW_KINDS and isinstance(kept, QuestionKept):
+    if isinstance(kept, QuestionKept) and kept.keys is not UNSET:
+        asking = record.elicited[kept.call]
+        record.elicited[kept.call] = replace(asking, said=answer, expired=said.expired is True)
+    elif kind in NEW_KINDS and isinstance(kept, QuestionKept):
         shown = None if body.tool_call is UNSET else body.tool_call
         expired, recorded = said.expired is True, said.recorded is True
         record.decided[kept.call] = Decided(answer, shown, expired, recorded)

@@ -48,7 +48,10 @@ class Tool(Protocol):
         """Return the arguments to call the tool with, or a text that says why they do not fit."""
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
-        """Call the tool and return its result as text. Raises only `RunFault`, which ends the run."""
+        """Call the tool and return its result as text.
+
+        Raises only `RunFault`, which ends the run, and `InputWanted`.
+        """
 
 
 class ToolSource(Protocol):

@@ -289,7 +289,15 @@ def _private_part(draft: QuestionDraft) -> QuestionKept | None:
     place = draft.place
     if place is None:
         return QuestionKept(call=draft.call)
-    return QuestionKept(call=draft.call, scope=place.scope, turn=place.turn, entry=place.entry)
+    wanted, state = draft.wanted, None if draft.wanted is None else draft.wanted.state
+    return QuestionKept(
+        call=draft.call,
+        scope=place.scope,
+        turn=place.turn,
+        entry=place.entry,
+        keys=UNSET if wanted is None else list(wanted.keys),
+        state=UNSET if state is None else state,
+    )
 
 
 def _draft_call(

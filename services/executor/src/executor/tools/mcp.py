@@ -10,8 +10,9 @@ from common.errors import KasalError
 from common.mcp.pool import McpPool
 from common.mcp.server import McpAddress, McpFault
 from executor.tools.artifacts import Artifacts
-from executor.tools.call import Call
+from executor.tools.call import Call, Heard, InputWanted
 from executor.tools.custom import credential_mask
+from executor.tools.secrets import Mask
 from executor.tools.tool import ToolFault, hide_secrets_beside
 
 if TYPE_CHECKING:
@@ -21,6 +22,9 @@ if TYPE_CHECKING:
 
 KEY = "idempotency-key"
 """The name under which a server finds a call's key, which stays the same if the call is repeated."""
+
+_GOES_ON, _PAUSE = 10, 0.25
+"""How often, and after how many seconds, a call goes on that its server has only put off."""
 
 
 class ServerCredentials(Protocol):
@@ -53,14 +57,14 @@ class McpServerTool:
         self._artifacts = artifacts
 
     async def run(self, arguments: Mapping[str, Any], call: Call) -> str:
-        """Call the tool once and return its result. Raises `ToolFault` or `KasalError`."""
+        """Call the tool once and return its result. Raises `ToolFault`, `KasalError` or `InputWanted`."""
         held = await self._fetch_credentials(call)
         mask = credential_mask(held, self._snapshot.headers, self._place.target)
         try:
             result = await self._call(arguments, call, held)
         except McpFault as fault:
             raise ToolFault(mask.hide(f"{self._snapshot.name}: {fault}.")) from None
-        read = await asyncio.to_thread(_read, result)
+        read = await asyncio.to_thread(_read, result, self._snapshot.name, mask)
         await self._keep_files(read, call)
         text = await hide_secrets_beside(mask, read.text)
         if getattr(result, "is_error", False):
@@ -90,16 +94,40 @@ class McpServerTool:
     async def _call(
         self, arguments: Mapping[str, Any], call: Call, held: Mapping[str, Any]
     ) -> "CallToolResult | InputRequiredResult":
+        """Make the call, and go on with it as long as its server wants nothing but that."""
+        state = None if call.heard is None else call.heard.state
+        answers = None if call.heard is None else await asyncio.to_thread(_responses, call.heard)
+        for _ in range(_GOES_ON):
+            result = await self._once_or_again(arguments, call, held, answers, state)
+            state, answers = _put_off(result), None
+            if state is None:
+                return result
+            await asyncio.sleep(_PAUSE)
+        raise ToolFault(f"{self._snapshot.name} is not done: its server puts off its answer.")
+
+    async def _once_or_again(
+        self,
+        arguments: Mapping[str, Any],
+        call: Call,
+        held: Mapping[str, Any],
+        answers: Mapping[str, Any] | None,
+        state: str | None,
+    ) -> "CallToolResult | InputRequiredResult":
         try:
-            return await self._once(arguments, call, held)
+            return await self._once(arguments, call, held, answers, state)
         except McpFault as fault:
             if not (fault.unmade or self._snapshot.idempotent):
                 raise
         # A server that was restarted forgets its sessions: the call goes on over a new connection.
-        return await self._once(arguments, call, held)
+        return await self._once(arguments, call, held, answers, state)
 
     async def _once(
-        self, arguments: Mapping[str, Any], call: Call, held: Mapping[str, Any]
+        self,
+        arguments: Mapping[str, Any],
+        call: Call,
+        held: Mapping[str, Any],
+        answers: Mapping[str, Any] | None,
+        state: str | None,
     ) -> "CallToolResult | InputRequiredResult":
         place, name = self._place, self._snapshot.name
         try:
@@ -112,10 +140,29 @@ class McpServerTool:
         address = McpAddress(place.transport, place.target, {**self._snapshot.headers, **headers})
         key = (call.workspace_id, place.server_id)
         async with self._pool.connection(key, address) as connection:
-            return await connection.call(place.name, arguments, place.timeout, {KEY: call.key})
+            return await connection.call(
+                place.name, arguments, place.timeout, {KEY: call.key}, answers, state
+            )
 
 
-def _read(result: "CallToolResult | InputRequiredResult") -> "ReadResult":
+def _read(result: "CallToolResult | InputRequiredResult", tool: str, mask: Mask) -> "ReadResult":
+    from mcp_types import CallToolResult
+
+    from executor.tools.mcp_elicitation import inquiry_of
     from executor.tools.mcp_results import read_result
 
-    return read_result(result)
+    if isinstance(result, CallToolResult):
+        return read_result(result)
+    raise InputWanted(inquiry_of(result, tool, mask))
+
+
+def _put_off(result: "CallToolResult | InputRequiredResult") -> str | None:
+    """Return the state with which a call goes on that its server has put off without a question."""
+    asks = getattr(result, "input_requests", None)
+    return None if asks else getattr(result, "request_state", None)
+
+
+def _responses(heard: Heard) -> Mapping[str, Any]:
+    from executor.tools.mcp_elicitation import responses
+
+    return responses(heard)

@@ -15,7 +15,6 @@ from mcp_types import (
     CallToolResult,
     EmbeddedResource,
     ImageContent,
-    InputRequiredResult,
     ResourceLink,
     TextContent,
     TextResourceContents,
@@ -47,12 +46,8 @@ class ReadResult:
         return "\n".join(line for line in self.lines if line) or _EMPTY
 
 
-def read_result(result: CallToolResult | InputRequiredResult) -> ReadResult:
+def read_result(result: CallToolResult) -> ReadResult:
     """Return what a result says, and the files in it; blocks."""
-    if isinstance(result, InputRequiredResult):
-        asked = ", ".join(sorted(result.input_requests or {}))[:200]
-        told = f"Not done: the server first wants answers that it cannot be given ({asked})."
-        return ReadResult([told])
     read = ReadResult([])
     for block in result.content:
         _add(read, block)

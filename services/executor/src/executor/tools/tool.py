@@ -9,7 +9,7 @@ from common.errors import KasalError
 from common.logs import get_logger
 from common.process.cancellation import told_to_stop
 from executor.tools import arguments as checking
-from executor.tools.call import Call
+from executor.tools.call import Call, InputWanted
 from executor.tools.secrets import Mask
 from executor.tools.spec import FailedResult, ToolSpec
 
@@ -43,12 +43,14 @@ class SimpleTool:
         return await checking.fit_arguments(self.spec.parameters, arguments)
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
-        """Return the result, or what went wrong as `FailedResult`; raises only if cancelled."""
+        """Return the result, or what went wrong as `FailedResult`; raises only `InputWanted`, and if cancelled."""
         try:
             async with asyncio.timeout(self.timeout):
                 return await self._present(await self.run(arguments, call))
         except (ToolFault, KasalError) as fault:
             return FailedResult(await self._present(f"Error: {fault}"))
+        except InputWanted:
+            raise
         except TimeoutError:
             return FailedResult(f"Error: {self.spec.name} took longer than {self.timeout:g} s.")
         except asyncio.CancelledError as fault:

@@ -28,8 +28,10 @@ from executor.domain.meters import NoMeters
 from executor.domain.worker.job_run import RunServices
 from executor.domain.worker.runs import Runs
 from executor.engine.runner import Engine
+from executor.tools.call import InputWanted, Inquiry
 
 JOB = "job_1"
+DAY = {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]}
 
 
 class Nobody:
@@ -99,6 +101,7 @@ class World:
     seed: int
     store: MemoryExecutions = field(default_factory=MemoryExecutions)
     made: list = field(default_factory=list)
+    booked: list = field(default_factory=list)
     given: dict = field(default_factory=dict)
 
     def __post_init__(self):
@@ -107,9 +110,14 @@ class World:
         self.workers = 0
         self.stage = Stage()
         self.stage.script.say = self.say
-        self.stage.drawer.unsafe = frozenset({"pay"})
+        self.stage.drawer.unsafe = frozenset({"pay", "book"})
         self.stage.drawer.writing = frozenset({"send"})
-        self.stage.drawer.tools = {"pay": self.pay, "look": self.look, "ask_person": None}
+        self.stage.drawer.tools = {
+            "pay": self.pay,
+            "look": self.look,
+            "book": self.book,
+            "ask_person": None,
+        }
         nobody = Nobody()
         self.control = Control(self.store, nobody, nobody)
         self.expiry = Expiry(MemoryQuestions(self.store), self.store, nobody, nobody, NoMeters())
@@ -122,7 +130,7 @@ class World:
             tasks,
             task={"approvals": ["pay"], **(rules if self.shape["expiry"] else {})},
             configuration={"on_unknown_outcome": self.shape["policy"]},
-            **{f"tools_{n}": ["pay", "look", "ask_person"] for n in range(1, tasks + 1)},
+            **{f"tools_{n}": ["pay", "look", "book", "ask_person"] for n in range(1, tasks + 1)},
         )
         changed = [
             task.model_copy(update=given)
@@ -139,6 +147,17 @@ class World:
         self.made.append((key, dict(arguments)))
         return f"paid {arguments['x']}"
 
+    def book(self, _arguments):
+        """Ask a person for a day, and then for another, before anything is done."""
+        (_, key), heard = self.stage.drawer.calls[-1], self.stage.drawer.heard[-1]
+        rounds = 0 if heard is None else int(heard.state)
+        if heard is not None and heard.outcome != "answered":
+            return "nothing booked"
+        if rounds < 2:
+            raise InputWanted(Inquiry("Which day?", DAY, ("day",), str(rounds + 1)))
+        self.booked.append((key, heard.input["day"]))
+        return "booked"
+
     async def look(self, arguments):
         await asyncio.sleep(0)
         return f"saw {arguments.get('x')}"
@@ -151,7 +170,7 @@ class World:
         return calls(*(self.wanted(dice) for _ in range(dice.choice([1, 1, 2, 3]))))
 
     def wanted(self, dice):
-        name = dice.choice(["pay", "pay", "pay", "look", "ask_person"])
+        name = dice.choice(["pay", "pay", "pay", "look", "ask_person", "book"])
         if name == "ask_person":
             return name, {"prompt": "?", "choices": ["red", "blue"]}
         return name, {"x": dice.choice([1, 2, "3", "no number"])}
@@ -207,12 +226,13 @@ class World:
         if question.kind == "unknown_outcome":
             kept = self.private_call(question)
             done = [arguments for key, arguments in self.made if key.endswith(f":{kept}")]
-            return Answer("answered", f"paid {done[0]['x']}") if done else Answer("retry")
+            done += [day for key, day in self.booked if key.endswith(f":{kept}")]
+            return Answer("answered", "it was done") if done else Answer("retry")
         if question.kind == "question":
-            no = decision == "no"
-            return (
-                Answer("rejected") if no else Answer("answered", self.dice.choice(["red", "blue"]))
-            )
+            if decision == "no":
+                return Answer("rejected")
+            word = self.dice.choice(["red", "blue"])
+            return Answer("answered", {"day": word} if question.response_schema else word)
         if question.kind == "review":
             return Answer("answered", "Shorter") if decision == "edit" else Answer("approved")
         if decision == "edit":

@@ -7,7 +7,7 @@ from typing import Any
 
 from common.contracts.crew import ToolSnapshot
 from executor.tools.arguments import fit_arguments
-from executor.tools.call import Call
+from executor.tools.call import Call, Heard
 from executor.tools.spec import ToolSpec
 
 
@@ -19,6 +19,8 @@ class Drawer:
     unsafe: frozenset[str] = frozenset()
     writing: frozenset[str] = frozenset()
     calls: list[tuple[str, str]] = field(default_factory=list)
+    heard: list[Heard | None] = field(default_factory=list)
+    """What a person had said to each call's tool."""
 
     def tool(self, snapshot: ToolSnapshot) -> "Double | None":
         return Double(snapshot.name, self) if snapshot.name in self.tools else None
@@ -39,6 +41,7 @@ class Double:
 
     async def call(self, arguments: Mapping[str, Any], call: Call) -> str:
         self._drawer.calls.append((self.spec.name, call.key))
+        self._drawer.heard.append(call.heard)
         made = self._drawer.tools[self.spec.name](arguments)
         if asyncio.iscoroutine(made):
             made = await made

@@ -1,6 +1,6 @@
 """Calls of MCP servers' tools, and what a server can do to a worker: nothing beyond its own call.
 
-Covers: executor.tools.mcp, executor.tools.mcp_results, common.mcp.connection, common.mcp.http, common.mcp.pool
+Covers: executor.tools.mcp, executor.tools.mcp_results, executor.tools.mcp_elicitation, common.mcp.client, common.mcp.connection, common.mcp.http, common.mcp.pool
 """
 
 import asyncio
@@ -14,7 +14,7 @@ from executor_testkit.sites import Vault
 
 from devkit.stores.files import memory_files
 from executor.tools.built_in_tool import ToolSettings
-from executor.tools.call import Call
+from executor.tools.call import Call, Heard, InputWanted
 from executor.tools.spec import FailedResult
 from executor.tools.toolbox import Toolbox
 
@@ -164,15 +164,108 @@ async def test_a_file_that_is_none_is_told_of(box, desk):
     assert "not base64" in await called(box, desk, "bad")
 
 
-async def test_a_server_that_wants_to_ask_somebody_is_told_of(box, desk):
-    asks = {
-        "name": {
+SCHEMA = {"type": "object", "properties": {"day": {"type": "string"}}, "required": ["day"]}
+
+
+def asks(**requests):
+    """Return a result by which a server asks for forms, and what is given under other names."""
+    forms = {
+        key: request
+        if isinstance(request, dict)
+        else {
             "method": "elicitation/create",
-            "params": {"message": "Who?", "requestedSchema": {"type": "object", "properties": {}}},
+            "params": {"message": request, "requestedSchema": SCHEMA},
         }
+        for key, request in requests.items()
     }
-    desk.results["asks"] = {"resultType": "input_required", "inputRequests": asks}
-    assert "Not done" in await called(box, desk, "asks")
+    return {"resultType": "input_required", "inputRequests": forms, "requestState": "sealed"}
+
+
+async def test_what_a_server_asks_is_wanted_of_a_person(box, desk):
+    desk.results["book"] = asks(when="Which day, hush-hush?")
+    with pytest.raises(InputWanted) as asked:
+        await called(box, desk, "book", {"n": 1}, auth_type="bearer")
+    wanted = asked.value.wanted
+    assert "The tool desk__book asks before it goes on:\nWhich day, [secret]?" in wanted.prompt
+    assert (wanted.response_schema, wanted.keys, wanted.state) == (SCHEMA, ("when",), "sealed")
+    said = desk.calls[-1]["_meta"]["io.modelcontextprotocol/clientCapabilities"]
+    assert said["elicitation"] == {"form": {}}, "it can ask for values, but open no page"
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sent"),
+    [
+        ("answered", {"action": "accept", "content": {"day": "Monday"}}),
+        ("rejected", {"action": "decline"}),
+        ("expired", {"action": "cancel"}),
+    ],
+)
+async def test_the_answer_goes_back_with_the_servers_state(box, desk, outcome, sent):
+    heard = Heard(("when",), "sealed", outcome, {"day": "Monday"})
+    call = replace(CALL, heard=heard)
+    assert await box.tool(desk.snapshot("book")).call({"n": 1}, call) == "book is done"
+    (params,) = desk.calls
+    assert params["inputResponses"] == {"when": sent}
+    assert (params["requestState"], params["arguments"]) == ("sealed", {"n": 1})
+    assert params["_meta"]["idempotency-key"] == CALL.key
+
+
+async def test_several_forms_are_one_question(box, desk):
+    desk.results["book"] = asks(a="Which day?", b="And the way back?")
+    with pytest.raises(InputWanted) as asked:
+        await called(box, desk, "book")
+    wanted = asked.value.wanted
+    assert "Which day?\nAnd the way back?" in wanted.prompt
+    assert wanted.response_schema["properties"] == {"a": SCHEMA, "b": SCHEMA}
+    assert wanted.response_schema["required"] == ["a", "b"]
+    desk.results.clear()
+    heard = Heard(wanted.keys, None, "answered", {"a": {"day": "Mon"}, "b": {"day": "Tue"}})
+    await box.tool(desk.snapshot("book")).call({}, replace(CALL, heard=heard))
+    sent = desk.calls[-1]["inputResponses"]
+    assert [sent[key]["content"]["day"] for key in ("a", "b")] == ["Mon", "Tue"]
+
+
+PAGE = {"mode": "url", "message": "Log in", "url": "https://login.example/x", "elicitationId": "1"}
+SAMPLE = {"messages": [], "maxTokens": 9}
+
+
+@pytest.mark.parametrize(
+    ("request_", "told"),
+    [
+        ({"method": "elicitation/create", "params": PAGE}, "https://login.example/x"),
+        ({"method": "sampling/createMessage", "params": SAMPLE}, "sampling"),
+        ({"method": "roots/list"}, "roots"),
+    ],
+)
+async def test_what_no_person_can_be_asked_is_told_to_the_agent(box, desk, request_, told):
+    desk.results["book"] = asks(other=request_)
+    text = await called(box, desk, "book")
+    assert isinstance(text, FailedResult)
+    assert "desk__book is not done" in text
+    assert told in text
+
+
+async def test_a_question_that_is_too_large_is_none(box, desk):
+    for result in (
+        asks(**{f"k{n}": "?" for n in range(11)}),
+        asks(a="?") | {"requestState": "x" * 70_000},
+    ):
+        desk.results["book"] = result
+        assert "more than a person can be asked" in await called(box, desk, "book")
+
+
+async def test_an_answer_that_the_protocol_cannot_carry_is_told_of(box, desk):
+    heard = Heard(("when",), None, "answered", {"day": {"deep": 1}})
+    text = await box.tool(desk.snapshot("book")).call({}, replace(CALL, heard=heard))
+    assert "values that cannot be sent" in text
+    assert desk.calls == []
+
+
+async def test_a_call_that_is_only_put_off_goes_on_by_itself(box, desk):
+    desk.results["book"] = {"resultType": "input_required", "requestState": "later"}
+    text = await called(box, desk, "book")
+    assert "puts off its answer" in text
+    assert [params.get("requestState") for params in desk.calls] == [None] + ["later"] * 9
 
 
 async def test_structured_content_that_a_text_repeats_is_told_once(box, desk):

@@ -11,6 +11,7 @@ from collections import Counter, defaultdict
 from executor_testkit.engine.people import JOB, Plan, World
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from msgspec import UNSET
 
 from common.contracts.events import ExecutionStatus
 from executor.domain.log.projection import fold
@@ -61,6 +62,26 @@ def check_calls(world, entries):
     for key, arguments in world.made:
         assert allowed[key] == [arguments], (key, arguments, allowed[key])
     assert all(count == 1 for count in Counter(key for key, _ in world.made).values())
+    check_bookings(world, entries)
+
+
+def check_bookings(world, entries):
+    """What a tool asked for before it did anything is done once, with what was said last."""
+    assert all(count == 1 for count in Counter(key for key, _ in world.booked).values())
+    asked, said = {}, {}
+    for entry in entries:
+        body = entry.body
+        if (
+            entry.type == "input_required"
+            and body.kind == "question"
+            and body.tool_call is not UNSET
+        ):
+            asked[body.question_id] = f"{JOB}:{body.task_id}:{body.tool_call.call}"
+        elif entry.type == "input_received" and body.question_id in asked:
+            said.setdefault(asked[body.question_id], []).append(body.input)
+    for key, day in world.booked:
+        assert [one["day"] for one in said[key]][-1] == day
+        assert len(said[key]) == 2
 
 
 def check_end(world):

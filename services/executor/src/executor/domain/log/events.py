@@ -115,13 +115,16 @@ class QuestionKept(Struct, frozen=True, kw_only=True):
     """Of `input_required`: the number of the call that it is about.
 
     An approval or an agent's own question comes before the call's event, so where the model asked for
-    the call is kept here: the `entry`th call of the `turn`th reply in `scope`.
+    the call is kept here: the `entry`th call of the `turn`th reply in `scope`. `keys` are set where the call
+    has been made and its server asks: by what names the answers go back to it, with its `state`.
     """
 
     call: int
     scope: str | UnsetType = UNSET
     turn: int | UnsetType = UNSET
     entry: int | UnsetType = UNSET
+    keys: list[str] | UnsetType = UNSET
+    state: str | UnsetType = UNSET
 
 
 Private = ReplyKept | CallKept | ResultKept | ResumeKept | QuestionKept

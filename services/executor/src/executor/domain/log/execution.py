@@ -16,7 +16,7 @@ from executor.domain.log.projection import State
 from executor.domain.log.questions import QuestionPlace
 from executor.domain.log.records import Record
 
-READS = 4
+READS = 5
 """The newest format of executions, events and private parts that this code can read."""
 WRITES = 1
 """The format in which it writes them. It is raised only after a release that can read the new one: see
@@ -34,6 +34,10 @@ at once. Older code would take an approval for a review, and wait for the newest
 FORK = 4
 """The format of a job that begins with a copy of another's history. Older code would repeat effects under keys of
 its own, and count the time of the other job. A replay has it too: older code would run it for real."""
+
+ELICITATION = 5
+"""The format of a job in which a tool's server has asked a person. Older code would make the call again without
+the answer."""
 
 _MOVES: Mapping[ExecutionStatus, frozenset[ExecutionStatus]] = {
     ExecutionStatus.QUEUED: frozenset(

@@ -17,9 +17,10 @@ from common.contracts.events import (
     InputRequired,
     RunError,
 )
-from executor.domain.log.events import EventDraft, LogEntry, ResumeKept
+from executor.domain.log.events import EventDraft, LogEntry, QuestionKept, ResumeKept
 from executor.domain.log.execution import (
     ANSWERS,
+    ELICITATION,
     QUESTIONS,
     WRITES,
     Execution,
@@ -172,7 +173,7 @@ def append(job: Execution, records: Sequence[Record], *, copied: int, published:
     asked = [record.entry() for record in records if record.type in _ASKING]
     owner = None if any(parks(entry.body) for entry in asked) else job.owner
     lost = 0 if records else job.lost_claims
-    written = QUESTIONS if any(_is_newer(entry) for entry in asked) else WRITES
+    written = max(map(_format_of, asked), default=WRITES)
     return step(
         job,
         tuple(records),
@@ -187,12 +188,13 @@ def append(job: Execution, records: Sequence[Record], *, copied: int, published:
 _ASKING = frozenset({EventType.INPUT_REQUIRED, EventType.EXECUTION_WAITING})
 
 
-def _is_newer(entry: LogEntry) -> bool:
-    """Say whether older code would misread what `entry` asks."""
-    body = entry.body
-    if not isinstance(body, InputRequired):
-        return True
-    return body.goes_on is True or body.kind in NEW_KINDS
+def _format_of(entry: LogEntry) -> int:
+    """Return the format of a job that asks what `entry` does, or waits so."""
+    body, kept = entry.body, entry.private
+    if isinstance(kept, QuestionKept) and kept.keys is not UNSET:
+        return ELICITATION
+    newer = not isinstance(body, InputRequired) or body.goes_on is True or body.kind in NEW_KINDS
+    return QUESTIONS if newer else WRITES
 
 
 CLAIMABLE = frozenset({ExecutionStatus.QUEUED, ExecutionStatus.RUNNING})

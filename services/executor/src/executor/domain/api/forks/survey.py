@@ -139,6 +139,8 @@ class Survey:
             call = self._call(task_id, kept.call)
             call.scope, call.turn = kept.scope, kept.turn if isinstance(kept.turn, int) else 0
             call.tool = _ASK_PERSON if body.tool_call is UNSET else body.tool_call.tool
+            if kept.keys is not UNSET:  # it did nothing but ask, and is made again with the answer
+                call.made = False
         return question_id
 
     def _add_answer(self, entry: LogEntry, body: InputReceived) -> str:
