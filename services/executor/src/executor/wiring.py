@@ -32,8 +32,10 @@ from executor.domain.api.budgeting import Budgeting
 from executor.domain.api.calls import Calls
 from executor.domain.api.census import EVERY, CensusTaker
 from executor.domain.api.control import Control
+from executor.domain.api.estimates import Estimates
 from executor.domain.api.forks.forking import Forking
 from executor.domain.api.inbox import Inbox
+from executor.domain.api.intake import JobIntake
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.reading import Reading
 from executor.domain.api.submission import Submission
@@ -150,13 +152,14 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
     store, counters = MongoExecutions(held.database), MongoCounters(held.database)
     announcements = BusAnnouncements(held.bus)
     outbox, settlement = Outbox(announcements), Settlement(store, counters, announcements)
-    quotas = _quotas(settings, store, counters)
     budgeting = Budgeting(MongoBudgets(held.database), counters, held.crews)
     meters = OpenTelemetryMeters(held.telemetry)
     meters.observe_outbox(settlement.outbox_size)
     census = CensusTaker(store, MongoLeases(held.database), BusQueues(held.bus), meters)
     files = _files(settings, held)
+    quotas, estimates = _quotas(settings, store, counters), Estimates(counters)
     given, most = GivenFiles(files), settings.for_each_limit
+    intake = JobIntake(store, held.crews, estimates, outbox, quotas, given, budgeting, most)
     app = create_app(
         SERVICE,
         telemetry=held.telemetry,
@@ -167,11 +170,10 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         verifier=TokenVerifier(RemoteKeys(held.auth)),
         uploads={FILES: longest_upload(settings.max_file_mb)},
     )
-    app.state.telemetry = held.telemetry
-    app.state.bus = held.bus
+    app.state.telemetry, app.state.bus = held.telemetry, held.bus
     app.state.use_cases = ExecutorUseCases(
-        Submission(store, held.crews, counters, outbox, quotas, given, most, budgeting),
-        Forking(store, held.crews, counters, outbox, quotas, given, most, budgeting),
+        Submission(intake),
+        Forking(intake),
         Control(store, outbox, settlement, meters),
         Reading(store, MongoExecutionLists(held.database), counters),
         Inbox(MongoQuestions(held.database)),

@@ -4,8 +4,10 @@ from dataclasses import replace
 
 from devkit.stores.executions import MemoryCounters
 from devkit.stores.files import memory_files
+from executor.domain.api.estimates import Estimates
 from executor.domain.api.forks import forking
 from executor.domain.api.forks.forking import Forking
+from executor.domain.api.intake import JobIntake
 from executor.domain.api.quotas import Quotas
 from executor.domain.files.given import GivenFiles
 
@@ -21,7 +23,8 @@ async def fork_of(world, job_id, wish):
     """Fork the world's job as `job_id`, which is then the world's job; return it as stored."""
     counters = MemoryCounters()
     quotas = Quotas(world.store, counters, queued=10, stored_mb=0)
-    asking = Forking(world.store, Nobody(), counters, Nobody(), quotas, GivenFiles(memory_files()))
+    estimates, given = Estimates(counters), GivenFiles(memory_files())
+    asking = Forking(JobIntake(world.store, Nobody(), estimates, Nobody(), quotas, given))
     was = forking.new_id
     forking.new_id = lambda _: job_id
     try:

@@ -12,21 +12,11 @@ from common.contracts.crew import CrewSnapshot
 from common.errors import InvalidRequest
 from common.idempotency.once import KeyTaken, Once, at_most_once, receipt_of
 from common.ids import new_id
-from common.process.turns import let_messages_leave
 from common.times import utc_now
-from executor.domain.api.budgeting import Budgeting
-from executor.domain.api.estimates import Estimates
-from executor.domain.api.quotas import Quotas
+from executor.domain.api.intake import JobIntake
 from executor.domain.api.replays import Recordings, ReplayWish
-from executor.domain.ending.ports import Counters
-from executor.domain.files.given import GivenFiles
 from executor.domain.inputs.checks import runnable_crew
-from executor.domain.inputs.lists import MOST_ITEMS
-from executor.domain.inputs.ports import Crews
 from executor.domain.log.execution import FORK, Execution, format_for
-from executor.domain.log.journal import TooLarge
-from executor.domain.log.outbox import Outbox
-from executor.domain.log.ports import Executions
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,25 +30,8 @@ class Accepted:
 class Submission:
     """Checks, stores and announces jobs."""
 
-    def __init__(
-        self,
-        executions: Executions,
-        crews: Crews,
-        counters: Counters,
-        outbox: Outbox,
-        quotas: Quotas,
-        files: GivenFiles,
-        most_items: int = MOST_ITEMS,
-        budgeting: Budgeting | None = None,
-    ) -> None:
-        self._budgeting = budgeting
-        self._executions = executions
-        self._crews = crews
-        self._estimates = Estimates(counters)
-        self._outbox = outbox
-        self._quotas = quotas
-        self._files = files
-        self._most_items = most_items
+    def __init__(self, intake: JobIntake) -> None:
+        self._intake = intake
 
     async def submit(
         self,
@@ -69,11 +42,10 @@ class Submission:
         requested_by: str,
         traceparent: str,
         version: int | None = None,
-        job_id: str | None = None,
         replay: ReplayWish | None = None,
         once: Once[Accepted] | None = None,
     ) -> Accepted:
-        """Store a job of the crew, or of one of its versions, under `job_id` if given, and wake a worker.
+        """Store a job of the crew, or of one of its versions, and wake a worker.
 
         Without `inputs`, a `replay` has those of its recorded job. Raises as `runnable_crew`, `GivenFiles.resolve`,
         `Recordings.crew_and_inputs`, `Quotas.check`, `Budgeting.check` and `at_most_once` do.
@@ -83,7 +55,7 @@ class Submission:
         async def make() -> Accepted:
             (snapshot, wanted), seconds = await asyncio.gather(
                 self._crew(workspace_id, crew_id, inputs, version, replay),
-                self._estimates.of(workspace_id, crew_id),
+                self._intake.estimates.of(workspace_id, crew_id),
             )
             await self._check_room(workspace_id, crew_id, snapshot.version, replay)
             job = _new_job(
@@ -92,20 +64,21 @@ class Submission:
                 replay,
                 workspace_id=workspace_id,
                 crew_id=crew_id,
-                job_id=job_id or new_id("job"),
+                job_id=new_id("job"),
                 requested_by=requested_by,
                 traceparent=traceparent,
             )
             return await self._store(Accepted(job, seconds), once)
 
-        return await at_most_once(once, self._executions, make)
+        return await at_most_once(once, self._intake.executions, make)
 
     async def _check_room(
         self, workspace_id: str, crew_id: str, version: int | None, replay: ReplayWish | None
     ) -> None:
-        await self._quotas.check(workspace_id)
-        if self._budgeting is not None and (replay is None or replay.modes.may_cost):
-            await self._budgeting.check(workspace_id, crew_id, None if replay else version)
+        if replay is None:
+            return await self._intake.check_room(workspace_id, crew_id, version)
+        may_cost = replay.modes.may_cost
+        return await self._intake.check_room(workspace_id, crew_id, None, may_cost=may_cost)
 
     async def _crew(
         self,
@@ -116,28 +89,22 @@ class Submission:
         replay: ReplayWish | None,
     ) -> tuple[CrewSnapshot, Mapping[str, Any]]:
         if inputs is not None:
-            inputs = await self._files.resolve(workspace_id, inputs)
+            inputs = await self._intake.files.resolve(workspace_id, inputs)
         if replay is not None:
-            recordings = Recordings(self._executions, self._crews, self._most_items)
+            recordings = Recordings(
+                self._intake.executions, self._intake.crews, self._intake.most_items
+            )
             return await recordings.crew_and_inputs(workspace_id, crew_id, inputs, replay, version)
         given = inputs or {}
-        most = self._most_items
-        crew = await runnable_crew(self._crews, workspace_id, crew_id, given, most, version)
+        most = self._intake.most_items
+        crew = await runnable_crew(self._intake.crews, workspace_id, crew_id, given, most, version)
         return crew, given
 
     async def _store(self, accepted: Accepted, once: Once[Accepted] | None) -> Accepted:
-        try:
-            stored = await self._executions.insert(accepted.job, receipt_of(once, accepted))
-        except TooLarge as fault:
-            raise InvalidRequest(
-                "The crew and the inputs together are too large to be stored.",
-                field="inputs",
-                reason=str(fault),
-            ) from fault
+        receipt = receipt_of(once, accepted)
+        stored = await self._intake.store(accepted.job, "crew and the inputs", receipt)
         if not stored and once is not None:
             raise KeyTaken
-        self._outbox.send_submission(accepted.job)
-        await let_messages_leave()
         return accepted
 
 

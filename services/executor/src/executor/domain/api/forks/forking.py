@@ -10,28 +10,18 @@ from common.contracts.events import EventType, ForkedFrom
 from common.errors import Conflict, InvalidRequest
 from common.idempotency.once import KeyTaken, Once, at_most_once
 from common.ids import new_id
-from common.process.turns import let_messages_leave
 from common.times import utc_now
-from executor.domain.api.budgeting import Budgeting
 from executor.domain.api.control import job_of_workspace
-from executor.domain.api.estimates import Estimates
 from executor.domain.api.forks.copying import Copier
 from executor.domain.api.forks.outputs import check_outputs
 from executor.domain.api.forks.plan import ForkPlan, ForkSource, plan_of
 from executor.domain.api.forks.survey import Survey
 from executor.domain.api.forks.wish import ForkWish
-from executor.domain.api.quotas import Quotas
+from executor.domain.api.intake import JobIntake
 from executor.domain.api.submission import Accepted, check_storable
-from executor.domain.ending.ports import Counters
-from executor.domain.files.given import GivenFiles
 from executor.domain.inputs.checks import check_runnable, placeholders, with_memory
-from executor.domain.inputs.lists import MOST_ITEMS
-from executor.domain.inputs.ports import Crews
 from executor.domain.log.events import UnreadableEvent
 from executor.domain.log.execution import FORK, Execution, format_for
-from executor.domain.log.journal import TooLarge
-from executor.domain.log.outbox import Outbox
-from executor.domain.log.ports import Executions
 from executor.domain.log.reading import MOST_BYTES, MOST_EVENTS
 from executor.domain.log.records import Record
 
@@ -58,25 +48,8 @@ class _Prepared:
 class Forking:
     """Checks, copies, stores and announces forks."""
 
-    def __init__(
-        self,
-        executions: Executions,
-        crews: Crews,
-        counters: Counters,
-        outbox: Outbox,
-        quotas: Quotas,
-        files: GivenFiles,
-        most_items: int = MOST_ITEMS,
-        budgeting: Budgeting | None = None,
-    ) -> None:
-        self._budgeting = budgeting
-        self._executions = executions
-        self._crews = crews
-        self._estimates = Estimates(counters)
-        self._outbox = outbox
-        self._quotas = quotas
-        self._files = files
-        self._most_items = most_items
+    def __init__(self, intake: JobIntake) -> None:
+        self._intake = intake
 
     async def fork(
         self,
@@ -97,25 +70,23 @@ class Forking:
         check_storable(wish.inputs)
 
         async def make() -> Accepted:
-            head = await job_of_workspace(self._executions, workspace_id, job_id)
-            given = await self._files.resolve(workspace_id, wish.inputs)
+            head = await job_of_workspace(self._intake.executions, workspace_id, job_id)
+            given = await self._intake.files.resolve(workspace_id, wish.inputs)
             wanted = replace(wish, inputs=given)
             prepared = await self._prepare(head.job_id, wanted, head.seq)
-            seconds = await self._estimates.of(workspace_id, head.crew_id)
-            await self._quotas.check(workspace_id)
-            if self._budgeting is not None:
-                await self._budgeting.check(workspace_id, head.crew_id, wish.version)
+            seconds = await self._intake.estimates.of(workspace_id, head.crew_id)
+            await self._intake.check_room(workspace_id, head.crew_id, wish.version)
             blank = _blank(prepared, requested_by, traceparent)
             accepted = Accepted(blank, seconds)
             if once is None:
                 return await self._store(accepted, prepared)
             return await self._store_once(accepted, prepared, wanted, once)
 
-        return await at_most_once(once, self._executions, make)
+        return await at_most_once(once, self._intake.executions, make)
 
     async def _prepare(self, job_id: str, wish: ForkWish, seq: int) -> _Prepared:
         """Check the wish against the job's log up to `seq`, which never changes."""
-        source = await self._executions.find(job_id)
+        source = await self._intake.executions.find(job_id)
         if source is None or source.snapshot is None:
             raise Conflict(
                 f"The job {job_id} has not begun: start another one with POST /executions.",
@@ -124,10 +95,14 @@ class Forking:
         inputs = {**source.inputs, **wish.inputs}
         crew = source.snapshot
         if wish.version is not None:
-            now = await self._crews.snapshot(source.workspace_id, source.crew_id, wish.version)
+            now = await self._intake.crews.snapshot(
+                source.workspace_id, source.crew_id, wish.version
+            )
             crew = now.model_copy(update={"memory": crew.memory})
         self._check_inputs(crew, source.inputs, wish, inputs)
-        crew = await with_memory(self._crews, source.workspace_id, source.crew_id, crew, inputs)
+        crew = await with_memory(
+            self._intake.crews, source.workspace_id, source.crew_id, crew, inputs
+        )
         survey = await self._survey(source, seq)
         plan = plan_of(ForkSource(source.snapshot, crew, source.inputs, seq, survey), wish)
         await check_outputs(crew, plan.given)
@@ -147,7 +122,7 @@ class Forking:
                 raise InvalidRequest(
                     f"The crew asks for no input {name}.", field=f"inputs.{name}", reason=reason
                 )
-        check_runnable(crew, inputs, self._most_items)
+        check_runnable(crew, inputs, self._intake.most_items)
 
     async def _survey(self, source: Execution, seq: int) -> Survey:
         survey = Survey()
@@ -168,7 +143,7 @@ class Forking:
     async def _records(self, job_id: str, upto: int) -> AsyncIterator[Record]:
         seq = 0
         while seq < upto:
-            page = await self._executions.records(job_id, seq, min(_PAGE, upto - seq))
+            page = await self._intake.executions.records(job_id, seq, min(_PAGE, upto - seq))
             if not page:
                 return
             for record in page:
@@ -185,7 +160,7 @@ class Forking:
         So two tries copy the same, and it does not matter which of them writes which event.
         """
         receipt, seq = once.receipt(accepted), prepared.seq
-        taken = await self._executions.take_id(receipt, accepted.job.job_id, seq)
+        taken = await self._intake.executions.take_id(receipt, accepted.job.job_id, seq)
         if taken is None:
             raise KeyTaken
         if taken.pinned != seq:
@@ -194,7 +169,7 @@ class Forking:
             named = replace(accepted, job=replace(accepted.job, job_id=taken.job_id))
             made = await self._store(named, prepared)
         except InvalidRequest:
-            await self._executions.give_id_back(receipt, taken.job_id)
+            await self._intake.executions.give_id_back(receipt, taken.job_id)
             raise
         if not taken.own:
             raise KeyTaken
@@ -202,18 +177,8 @@ class Forking:
 
     async def _store(self, accepted: Accepted, prepared: _Prepared) -> Accepted:
         job = await self._copy_history(accepted.job, prepared)
-        try:
-            stored = await self._executions.insert(job)
-        except TooLarge as fault:
-            raise InvalidRequest(
-                "The crew, the inputs and the outputs together are too large to be stored.",
-                field="inputs",
-                reason=str(fault),
-            ) from fault
-        if not stored:
+        if not await self._intake.store(job, "crew, the inputs and the outputs"):
             raise KeyTaken
-        self._outbox.send_submission(job)
-        await let_messages_leave()
         return replace(accepted, job=job)
 
     async def _copy_history(self, job: Execution, prepared: _Prepared) -> Execution:
@@ -230,10 +195,10 @@ class Forking:
             elif record.type == EventType.LLM_CALL:
                 copier.pass_over(record)
             if not short and _is_block(tail):
-                await self._executions.copy({job.job_id: tail})
+                await self._intake.executions.copy({job.job_id: tail})
                 tail = []
         if not short and tail:
-            await self._executions.copy({job.job_id: tail})
+            await self._intake.executions.copy({job.job_id: tail})
             tail = []
         origin = ForkedFrom(job_id=prepared.source.job_id, seq=plan.after)
         end = copier.end(origin, plan.anew, plan.given, job.requested_by, utc_now())
