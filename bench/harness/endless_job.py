@@ -20,6 +20,8 @@ from common.storage.mongo import connect, database
 from common.telemetry import Telemetry
 from devkit.stores.files import memory_files
 from executor.config import Settings
+from executor.domain.api.estimates import Estimates
+from executor.domain.api.intake import JobIntake
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.submission import Submission
 from executor.domain.files.given import GivenFiles
@@ -82,14 +84,15 @@ async def main() -> None:
         quotas = Quotas(
             MongoExecutions(store), MongoCounters(store), queued=1_000_000, stored_mb=10_000
         )
-        submission = Submission(
+        intake = JobIntake(
             MongoExecutions(store),
             OneCrew(),
-            MongoCounters(store),
+            Estimates(MongoCounters(store)),
             outbox,
             quotas,
             GivenFiles(memory_files()),
         )
+        submission = Submission(intake)
         running = asyncio.create_task(build_worker(settings, backends, runner=talker).run(stop))
         accepted = await submission.submit(
             WORKSPACE, CREW, INPUTS, requested_by="bench", traceparent=""

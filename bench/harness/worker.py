@@ -43,6 +43,8 @@ from common.logs import configure_logging
 from common.telemetry import Telemetry
 from devkit.stores.files import memory_files
 from executor.config import Settings
+from executor.domain.api.estimates import Estimates
+from executor.domain.api.intake import JobIntake
 from executor.domain.api.quotas import Quotas
 from executor.domain.api.submission import Submission
 from executor.domain.files.given import GivenFiles
@@ -250,7 +252,8 @@ async def side(
     executions = MongoExecutions(store)
     quotas = Quotas(executions, MongoCounters(store), queued=1_000_000, stored_mb=10_000)
     given = GivenFiles(memory_files())
-    submission = Submission(executions, OneCrew(tool), MongoCounters(store), outbox, quotas, given)
+    estimates = Estimates(MongoCounters(store))
+    submission = Submission(JobIntake(executions, OneCrew(tool), estimates, outbox, quotas, given))
     running = asyncio.create_task(worker.run(stop))
     try:
         yield Side(submission, ends, store["executions"], store["traces"], held)
