@@ -5,7 +5,7 @@ import pytest
 from common.contracts.crew import MemorySnapshot
 from common.contracts.memory import shelf_of
 from common.errors import InvalidRequest
-from executor.domain.api.intake, executor.domain.api.submission import check_storable
+from executor.domain.api.submission import check_storable
 from executor.domain.inputs.checks import check_runnable, runnable_crew
 
 
