@@ -6,9 +6,11 @@ Covers: executor.domain.api.replays, executor.engine.differences
 import pytest
 
 from executor.domain.api import replays
+from executor.store.counters import MongoCounters
 
 pytestmark = pytest.mark.parametrize("store_kind", ["sqlite"], indirect=True)
 
+FIGURES = ("executions", "success_rate", "avg_duration")
 START = {"crew_id": "crew_abc123", "inputs": {"topic": "bees"}}
 
 
@@ -52,6 +54,25 @@ async def runner(make_runner, workers):
     made = Noting()
     await workers.start(made)
     return made
+
+
+@pytest.fixture
+def counted(monkeypatch, eventually):
+    """Waits until a job is in the counters."""
+    found, count = set(), MongoCounters.count
+
+    async def noting(self, workspace_id, crew_id, endings):
+        await count(self, workspace_id, crew_id, endings)
+        found.update(ending.job_id for ending in endings)
+
+    async def wait(job_id):
+        async def is_counted():
+            return job_id in found
+
+        await eventually(is_counted)
+
+    monkeypatch.setattr(MongoCounters, "count", noting)
+    return wait
 
 
 @pytest.fixture
@@ -111,3 +132,22 @@ async def test_a_job_whose_log_is_too_long_is_not_replayed(ask, job, monkeypatch
     status, told = await ask("POST", "/executions", {**START, "replay_of": job["job_id"]})
     assert status == 409
     assert "too long to be replayed" in told["error"]["message"]
+
+
+async def test_replays_change_no_figures_of_runs(ask, counted, job):
+    async def figures():
+        _, usage = await ask("GET", "/analytics/usage")
+        _, by_crew = await ask("GET", "/analytics/usage?group_by=crew,day")
+        _, performance = await ask("GET", "/analytics/performance")
+        whole = [{name: told[name] for name in FIGURES} for told in (usage, by_crew)]
+        return [*whole, *(row["executions"] for row in by_crew["rows"]), performance["crews"]]
+
+    await counted(job["job_id"])
+    before = await figures()
+    assert before[0]["executions"] == 1
+    asked = {"crew_id": "crew_abc123", "replay_of": job["job_id"]}
+    _, told = await ask("POST", "/executions", asked)
+    await counted(told["job_id"])
+    _, listed = await ask("GET", "/executions")
+    assert listed["total"] == 2
+    assert await figures() == before

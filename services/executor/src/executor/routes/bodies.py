@@ -27,7 +27,7 @@ _Remark: Any = text(4_000)
 _QuestionId: Any = text(100)
 _CrewId: Any = id_of("crew_id")
 _JobId: Any = id_of("job_id")
-_SHARE = Field(ge=0, le=1, description="Completed runs among all that have ended")
+_SHARE = Field(ge=0, le=1, description="Completed runs among all that have ended, without replays")
 _SECONDS = Field(ge=0, description="Seconds from start to end")
 
 
@@ -299,7 +299,7 @@ def crew_figures(crew: CrewStats) -> CrewFigures:
     total = crew.total
     return CrewFigures(
         crew_id=crew.crew_id,
-        executions=total.executions,
+        executions=total.runs,
         success_rate=total.success_rate,
         avg_duration=total.avg_duration,
     )

@@ -12,7 +12,7 @@ from common.storage.cursors import LONGEST
 from common.web.models import AnswerModel
 from executor.domain.api.usage import Group, UsageRow, UsageTable
 
-_SHARE = Field(ge=0, le=1, description="Completed runs among all that have ended")
+_SHARE = Field(ge=0, le=1, description="Completed runs among all that have ended, without replays")
 _SECONDS = Field(ge=0, description="Seconds from start to end")
 _COST = Field(
     description="US dollars; null if no price is known for any of it, or if that was not counted yet",
@@ -108,7 +108,10 @@ class UsageEntry(AnswerModel):
     status: Annotated[str | None, Field(examples=["completed"], **_ONLY)] = None
     executions: Annotated[
         int | None,
-        Field(description="Runs that ended; not told by model: a run may use several", **_ONLY),
+        Field(
+            description="Runs that ended, without replays; not told by model: a run may use several",
+            **_ONLY,
+        ),
     ] = None
     tokens: Annotated[int, Field(description="Read and written", examples=[124_000])]
     requests: Annotated[int, Field(description="Requests to models", examples=[420])]
@@ -120,7 +123,7 @@ class UsageEntry(AnswerModel):
 
 class UsageFigures(AnswerModel):
     period: Annotated[str, Field(description="The month, or the first and the last day")]
-    executions: Annotated[int, Field(description="Runs that ended in the period")]
+    executions: Annotated[int, Field(description="Runs that ended in the period, without replays")]
     tokens_used: int
     success_rate: Annotated[float, _SHARE]
     avg_duration: Annotated[float, _SECONDS]
@@ -157,7 +160,7 @@ def _figures(period: str, row: UsageRow) -> dict[str, Any]:
     tally = row.tally
     return {
         "period": period,
-        "executions": 0 if tally is None else tally.executions,
+        "executions": 0 if tally is None else tally.runs,
         "tokens_used": _tokens(row),
         "success_rate": 0.0 if tally is None else tally.success_rate,
         "avg_duration": 0.0 if tally is None else tally.avg_duration,
@@ -170,7 +173,7 @@ def _entry(row: UsageRow) -> UsageEntry:
     names = {"crew": "crew_id", "job": "job_id"}
     return UsageEntry(
         **{names.get(name, name): value for name, value in row.keys.items()},
-        executions=None if row.tally is None else row.tally.executions,
+        executions=None if row.tally is None else row.tally.runs,
         tokens=_tokens(row),
         requests=row.use.requests,
         input_tokens=row.use.input,

@@ -22,7 +22,6 @@ from executor.domain.ending.tallies import (
     CrewStats,
     DayUse,
     Ending,
-    Tally,
     tally,
     use_of,
 )
@@ -33,6 +32,8 @@ from executor.store.usage import (
     UsageArchive,
     counted_day,
     days_of,
+    split,
+    tally_in,
     use_in,
     written_name,
 )
@@ -110,8 +111,11 @@ class MongoCounters:
                 known.add(name)
                 for field, value in _use_increments(ending.month, day, name, usage):
                     sums[field] += value
-            for field, value in asdict(tally([ending])).items():
+            jobs, replays = split(tally([ending]))
+            for field, value in jobs.items():
                 sums[f"days.{day}.jobs.{field}"] += value
+            for field, value in replays.items():
+                sums[f"days.{day}.replays.{field}"] += value
         return {name: value for name, value in sums.items() if value}
 
     async def days(
@@ -191,12 +195,12 @@ def _increments(endings: Sequence[Ending]) -> Document:
     by_month: dict[str, list[Ending]] = defaultdict(list)
     for ending in endings:
         by_month[ending.month].append(ending)
-    sums: Document = {
-        f"months.{month}.{name}": value
-        for month, entries in by_month.items()
-        for name, value in asdict(tally(entries)).items()
-    }
-    return {**sums, "stored": sum(ending.stored for ending in endings)}
+    sums: Document = {"stored": sum(ending.stored for ending in endings)}
+    for month, entries in by_month.items():
+        jobs, replays = split(tally(entries))
+        sums |= {f"months.{month}.{name}": value for name, value in jobs.items()}
+        sums |= {f"replays.{month}.{name}": value for name, value in replays.items() if value}
+    return sums
 
 
 def _use_increments(
@@ -212,12 +216,16 @@ def _use_increments(
 
 
 def _fields(*, recent: bool) -> Document:
-    fields: Document = {"crew_id": 1, "months": 1, "uses": 1, "unpriced": 1}
+    fields: Document = {"crew_id": 1, "months": 1, "uses": 1, "unpriced": 1, "replays": 1}
     return {**fields, "counted.job": 1} if recent else fields
 
 
 def _stats(document: Mapping[str, Any]) -> CrewStats:
-    months = {month: Tally(**sums) for month, sums in document.get("months", {}).items()}
+    replays = document.get("replays", {})
+    months = {
+        month: tally_in(sums, replays.get(month, {}))
+        for month, sums in document.get("months", {}).items()
+    }
     recent = frozenset(entry["job"] for entry in document.get("counted", ()))
     unpriced = document.get("unpriced", {})
     uses = {

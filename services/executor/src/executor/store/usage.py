@@ -6,6 +6,7 @@ process died in between, is the same in both.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -86,7 +87,7 @@ def days_of(crew_id: str, days: Mapping[str, Any], since: str, until: str) -> Da
         (crew_id, day): DayUse(
             crew_id,
             day,
-            Tally(**sums.get("jobs", {})),
+            tally_in(sums.get("jobs", {}), sums.get("replays", {})),
             {
                 _name(key): use_in(use, sums.get("unpriced", {}).get(key, 0))
                 for key, use in sums.get("models", {}).items()
@@ -95,6 +96,19 @@ def days_of(crew_id: str, days: Mapping[str, Any], since: str, until: str) -> Da
         for day, sums in days.items()
         if since <= day <= until
     }
+
+
+def tally_in(sums: Mapping[str, Any], replays: Mapping[str, int]) -> Tally:
+    """Return a stored sum. The replays are beside it, as `split` leaves them."""
+    return Tally(
+        **sums, replays=replays.get("ended", 0), completed_replays=replays.get("completed", 0)
+    )
+
+
+def split(tally: Tally) -> tuple[dict[str, Any], dict[str, int]]:
+    """Return a sum as it is stored, and the replays in it: an older release reads the sum, too."""
+    sums = asdict(tally)
+    return sums, {"ended": sums.pop("replays"), "completed": sums.pop("completed_replays")}
 
 
 def use_in(sums: Mapping[str, int], unpriced: int) -> ModelUse:

@@ -73,6 +73,26 @@ async def test_days_are_summed_by_model_and_move_to_the_archive(counters, databa
     assert await days(long_ago, long_ago) == old
 
 
+async def test_replays_are_counted_beside_the_runs(counters, database):
+    today = utc_now().date()
+    run = used("job_1", today, gpt_4=10)
+    replays = [
+        replace(used("job_2", today, gpt_4=1), replay=True, seconds=0.01),
+        replace(used("job_3", today), replay=True, status=ExecutionStatus.FAILED),
+    ]
+    await counters.count("ws_1", "crew_1", [run, *replays])
+    (stats,) = await counters.of_workspace("ws_1")
+    (told,) = await days_in(counters, today, today)
+    for total in (stats.total, told.tally):
+        assert (total.executions, total.runs, total.tokens) == (3, 1, 11)
+        assert (total.success_rate, total.avg_duration) == (1.0, 2.0)
+        assert (total.completed, total.failed) == (2, 1), "lists are told by status"
+    if database is not None:  # an older release makes a sum of each field that it finds here
+        stored = await database["counters"].find_one({"_id": "ws_1:crew_1"})
+        assert "replays" not in stored["months"][f"{today:%Y-%m}"]
+        assert "replays" not in stored["days"][today.isoformat()]["jobs"]
+
+
 async def test_tokens_without_a_price_are_kept_apart(counters, database):
     today = utc_now().date()
     month = f"{today:%Y-%m}"

@@ -145,9 +145,10 @@ class Reading:
         return await self._lists.heads(job_ids)
 
     async def performance(self, workspace_id: str) -> list[CrewStats]:
-        """Return each crew's figures, the busiest first."""
+        """Return the figures of each crew that has run, the busiest first."""
         stats = await self._counters.of_workspace(workspace_id)
-        return sorted(stats, key=lambda crew: (-crew.total.executions, crew.crew_id))
+        ran = [crew for crew in stats if crew.total.runs]
+        return sorted(ran, key=lambda crew: (-crew.total.runs, crew.crew_id))
 
 
 def _beginning(found: Mapping[int, Record], after: int, upto: int) -> list[Record]:

@@ -29,11 +29,16 @@ class Ending:
     stored: int = 0
     day: str = ""
     models: Mapping[str, ModelUsage] = field(default_factory=dict)
+    replay: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """Sums over ended jobs. `timed` counts those that had started and so have a duration."""
+    """Sums over ended jobs. `timed` counts those that had started and so have a duration.
+
+    Of the ended and of the completed, `replays` and `completed_replays` are replays. Those say nothing of how well and
+    how fast a crew works, so no rate and no time includes them.
+    """
 
     completed: int = 0
     failed: int = 0
@@ -42,14 +47,26 @@ class Tally:
     timed: int = 0
     seconds: float = 0.0
     completed_seconds: float = 0.0
+    replays: int = 0
+    completed_replays: int = 0
 
     @property
     def executions(self) -> int:
+        """How many have ended, with replays."""
         return self.completed + self.failed + self.stopped
 
     @property
+    def runs(self) -> int:
+        """How many have ended that were no replays."""
+        return self.executions - self.replays
+
+    @property
+    def completed_runs(self) -> int:
+        return self.completed - self.completed_replays
+
+    @property
     def success_rate(self) -> float:
-        return round(self.completed / self.executions, 4) if self.executions else 0.0
+        return round(self.completed_runs / self.runs, 4) if self.runs else 0.0
 
     @property
     def avg_duration(self) -> float:
@@ -64,6 +81,8 @@ class Tally:
             self.timed + other.timed,
             self.seconds + other.seconds,
             self.completed_seconds + other.completed_seconds,
+            self.replays + other.replays,
+            self.completed_replays + other.completed_replays,
         )
 
     def of_status(self, status: ExecutionStatus) -> int:
@@ -143,17 +162,22 @@ def sum_tallies(tallies: Iterable[Tally]) -> Tally:
 
 def tally(endings: Iterable[Ending]) -> Tally:
     """Return the totals of `endings`."""
-    return sum_tallies(
-        Tally(
-            completed=ending.status == ExecutionStatus.COMPLETED,
-            failed=ending.status == ExecutionStatus.FAILED,
-            stopped=ending.status == ExecutionStatus.STOPPED,
-            tokens=ending.tokens,
-            timed=ending.seconds > 0,
-            seconds=ending.seconds,
-            completed_seconds=ending.seconds if ending.status == ExecutionStatus.COMPLETED else 0.0,
-        )
-        for ending in endings
+    return sum_tallies(_tally_of(ending) for ending in endings)
+
+
+def _tally_of(ending: Ending) -> Tally:
+    completed = ending.status == ExecutionStatus.COMPLETED
+    seconds = 0.0 if ending.replay else ending.seconds
+    return Tally(
+        completed=completed,
+        failed=ending.status == ExecutionStatus.FAILED,
+        stopped=ending.status == ExecutionStatus.STOPPED,
+        tokens=ending.tokens,
+        timed=seconds > 0,
+        seconds=seconds,
+        completed_seconds=seconds if completed else 0.0,
+        replays=ending.replay,
+        completed_replays=ending.replay and completed,
     )
 
 
@@ -171,6 +195,7 @@ def ending_of(job: Execution) -> Ending:
         stored_bytes(job),
         ended.strftime("%Y-%m-%d"),
         job.state.models or ({UNKNOWN_MODEL: state.usage} if state.usage.requests else {}),
+        replay=job.replay is not None,
     )
 
 
@@ -191,6 +216,6 @@ def stored_bytes(job: Execution) -> int:
 def estimate(stats: CrewStats | None) -> int:
     """Return how many seconds a crew's next run is likely to take."""
     total = stats.total if stats is not None else Tally()
-    if not total.completed:
+    if not total.completed_runs:
         return DEFAULT_ESTIMATE
-    return max(1, round(total.completed_seconds / total.completed))
+    return max(1, round(total.completed_seconds / total.completed_runs))
