@@ -99,7 +99,7 @@ async def busy(user: Any, crew_id: str, jobs: list[str], over: asyncio.Event) ->
         user.token = (await retried(user, "POST", "/auth/login", credentials))["access_token"]
         started = await retried(user, "POST", "/executions", {"crew_id": crew_id, "inputs": {}})
         jobs.append(started["job_id"])
-        await asyncio.sleep(0.2)
+        await asyncio.sleep(0.5)
 
 
 async def restarted(stack: Stack, secrets: dict[str, str]) -> None:

@@ -11,7 +11,8 @@ from common.errors import Unavailable
 from common.times import utc_now
 from executor.domain.log.execution import Execution
 
-LONG = 500
+LONG, SLOTS = 200, 80
+"""More jobs wait than the search for queued ones reads at once."""
 
 
 @pytest.fixture
@@ -104,7 +105,7 @@ def announce(bus, submission):
 async def test_a_small_job_starts_beside_hundreds_of_anothers(
     way, many, workers, runner, stored, announce, executions, eventually, settings
 ):
-    slots = 200 // many
+    slots = SLOTS // many
     runner.wanted = slots * many
     for _ in range(many):
         await workers.start(runner, worker_slots=slots)
