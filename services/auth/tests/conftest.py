@@ -12,6 +12,7 @@ from pwdlib import PasswordHash
 from pwdlib.hashers.argon2 import Argon2Hasher
 
 from auth.config import Settings
+from auth.store import failures, revocations
 from auth.wiring import build_app
 from common.backends import Backends
 from common.identity import ROLES, Role
@@ -33,6 +34,13 @@ def make_world() -> Callable[[], World]:
 @pytest.fixture(scope="session")
 def roles() -> dict[str, Role]:
     return ROLES
+
+
+@pytest.fixture(autouse=True)
+def _patient_with_redis(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take no Redis for away because the machine is slow."""
+    for module in (failures, revocations):
+        monkeypatch.setattr(module, "_WITHIN", 60.0)
 
 
 @pytest.fixture

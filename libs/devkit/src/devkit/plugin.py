@@ -14,6 +14,8 @@ import structlog
 import common.backends
 import common.storage.mongo
 from common.bus import rabbitmq, rabbitmq_link, rabbitmq_queues
+from common.door import store as door_store
+from common.process import health
 from common.security.tokens import TokenVerifier
 from common.storage.mongo import Client
 from common.telemetry import Telemetry
@@ -106,6 +108,8 @@ def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sqlite_client, "PATIENCE", 60.0)
     monkeypatch.setattr(common.backends, "REDIS_ANSWERS_WITHIN", 60.0)
     monkeypatch.setattr(common.storage.mongo, "_CLOSING", 60.0)
+    for module in (door_store, health):
+        monkeypatch.setattr(module, "_WITHIN", 60.0)
     for module in (rabbitmq, rabbitmq_link, rabbitmq_queues):
         monkeypatch.setattr(module, "ANSWER_WITHIN", 60.0)
 
