@@ -34,6 +34,11 @@ class OfferedTools(Mapping[str, ToolDeclaration]):
     def __len__(self) -> int:
         return len(self._by_name)
 
+    @property
+    def reserved(self) -> frozenset[str]:
+        """The names that no workspace's own tool can have had before: those that every platform has."""
+        return frozenset(tool.name for tool in BUILT_IN_TOOLS if tool.setting is None)
+
     def source(self, name: str) -> str:
         """Return where a tool comes from: `built_in` or `python`."""
         return "built_in" if name in BUILT_IN_BY_NAME else "python"

@@ -85,7 +85,7 @@ class Snapshots:
     async def missing(self, crew: Crew) -> list[Lack]:
         """Return what the crew still needs: to be active, and for its tools to work."""
         lacking = [*crew.lacks, *await self._missing_endpoints(crew)]
-        own = tool_names(crew) - self._tools.offered.keys()
+        own = tool_names(crew) - self._tools.offered.reserved
         if not own:
             return lacking
         held = await self._tools.find(crew.workspace_id, every_name(crew))
@@ -103,7 +103,7 @@ class Snapshots:
 
     def _tools_of(self, crew: Crew, own: NamedTools) -> list[ToolSnapshot]:
         named = tool_names(crew)
-        return self._tools.offered.snapshots(named) + own.snapshots(named)
+        return self._tools.offered.snapshots(named - own.custom_names) + own.snapshots(named)
 
     async def _missing_endpoints(self, crew: Crew) -> list[Lack]:
         if not new_endpoint_models(crew, None):

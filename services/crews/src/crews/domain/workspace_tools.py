@@ -18,11 +18,15 @@ class NamedTools:
     servers: Sequence[RegisteredServer] = ()
 
     @property
+    def custom_names(self) -> frozenset[str]:
+        """The names of its own tools. One keeps its name when the operator offers a tool that is called the same."""
+        return frozenset(tool.name for tool in self.custom)
+
+    @property
     def names(self) -> frozenset[str]:
         """The names that agents and tasks may give, with those that stand for all of a server's tools."""
-        own = {tool.name for tool in self.custom}
         remote = {tool.name for server in self.servers for tool in server.tools()}
-        return frozenset(own | remote | {server.wildcard for server in self.servers})
+        return frozenset(self.custom_names | remote | {server.wildcard for server in self.servers})
 
     def expand(self, named: Sequence[str]) -> list[str]:
         """Return the names with those of a server's tools in place of `<server>__*`, each once."""
@@ -83,7 +87,7 @@ class WorkspaceTools:
 
     async def find(self, workspace_id: str, names: Collection[str]) -> NamedTools:
         """Return the workspace's tools, as far as `names` may be among them."""
-        own = set(names) - self.offered.keys()
+        own = set(names) - self.offered.reserved
         if not own:
             return NamedTools()
         custom = await self._custom.all(workspace_id)

@@ -39,7 +39,8 @@ def _remote_spot(tool: ToolSummary) -> tuple[int, str]:
     return _REMOTE, f"{tool.server_id} {tool.name}"
 
 
-def _offered_tools(use: Use) -> list[ToolSummary]:
+def _offered_tools(use: Use, own: Sequence[ToolSummary]) -> list[ToolSummary]:
+    kept = {tool.name for tool in own}
     return [
         ToolSummary(
             name=tool.name,
@@ -48,6 +49,7 @@ def _offered_tools(use: Use) -> list[ToolSummary]:
             source=use.offered_tools.source(tool.name),
         )
         for tool in use.offered_tools.values()
+        if tool.name not in kept
     ]
 
 
@@ -82,7 +84,8 @@ def _remote_tools(servers: Sequence[RegisteredServer]) -> list[ToolSummary]:
 async def list_tools(
     caller: Viewer, page: Annotated[CursorPageQuery, Query()], use: Use
 ) -> ToolList:
-    offered, own = _offered_tools(use), await _own_tools(caller, use)
+    own = await _own_tools(caller, use)
+    offered = _offered_tools(use, own)
     # Beside the loop: each tool is compared with all patterns of its server.
     servers = await use.mcp_servers.all(caller.workspace_id)
     remote = await asyncio.to_thread(_remote_tools, servers)
