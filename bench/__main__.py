@@ -29,6 +29,7 @@ BENCHES = (
     "resume",
     "approvals",
     "mcp_calls",
+    "files",
     "broker",
     "unit_costs",
     "stack_costs",
