@@ -82,7 +82,7 @@ async def test_only_admins_and_only_their_own_workspace(service: Any) -> None:
     [
         ("providers/openai", {}, "api_key", "base_url"),
         ("providers/banana", {"api_key": "k"}, "provider", "openai"),
-        ("providers/groq", {"api_key": "k"}, "provider", "endpoint"),
+        ("providers/cohere", {"api_key": "k"}, "provider", "endpoint"),
         ("providers/deepseek", {"api_key": "k", "base_url": HOST}, "base_url", "one address"),
         ("providers/ollama", {"api_key": "k"}, "base_url", "own server"),
         ("providers/openai", {"api_key": "a b"}, "api_key", "visible"),

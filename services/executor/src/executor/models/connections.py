@@ -9,6 +9,7 @@ from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from common.contracts.models import provider_of
+from executor.models.conventions import COMPATIBLE
 from executor.models.traits import Traits
 
 if TYPE_CHECKING:
@@ -70,8 +71,18 @@ The tag is one that no answer can contain: at each tag, pydantic-ai copies the r
 """
 
 
-def connect_compatible(access: Access, timeout: float) -> ProviderConnection:
-    """Connect to the server at `access.url`, which speaks OpenAI's chat completions."""
+def connect_compatible(
+    access: Access,
+    timeout: float,
+    *,
+    name: str = COMPATIBLE,
+    priced: bool = False,
+    more: Mapping[str, Any] | None = None,
+) -> ProviderConnection:
+    """Connect to the server at `access.url`, which speaks OpenAI's chat completions.
+
+    `name` is what the provider is called, and `more` are further traits of pydantic-ai's for its models.
+    """
     from openai import AsyncOpenAI
     from pydantic_ai.models.openai import OpenAIChatModel
     from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
@@ -85,8 +96,8 @@ def connect_compatible(access: Access, timeout: float) -> ProviderConnection:
     )
     if access.own:
         forget_environment(client)
-    provider = OpenAICompatibleProvider("openai-compatible", openai_client=client)
-    traits = Traits(priced=False, tagged=True, beside_tools=False, one_shape=True, assembled=True)
+    provider = OpenAICompatibleProvider(name, openai_client=client)
+    traits = Traits(priced=priced, tagged=True, beside_tools=False, one_shape=True, assembled=True)
 
     def model(name: str) -> Any:
         known = {
@@ -94,7 +105,7 @@ def connect_compatible(access: Access, timeout: float) -> ProviderConnection:
             # Only OpenAI's own models, behind whatever server, want the newer name of `max_tokens`.
             "openai_chat_supports_max_completion_tokens": provider_of(name)[0] == "openai",
         }
-        traits_of_all = profile(AS_REGISTERED | _NO_TAGS | known)
+        traits_of_all = profile({**AS_REGISTERED, **_NO_TAGS, **known, **(more or {})})
         return OpenAIChatModel(name, provider=provider, profile=traits_of_all)
 
     return ProviderConnection(model, client.close, traits)

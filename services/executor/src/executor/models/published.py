@@ -13,7 +13,7 @@ from executor.models.connections import Access
 
 KeyFrom = Literal["workspace", "operator", "not_needed", "none"]
 _OTHER_THAN_TEXT = re.compile(
-    r"embed|tts|transcri|image|audio|realtime|live|whisper|moderation|dall-e|rerank|imagen|veo|ft:|-ft-|speech"
+    r"embed|ocr|tts|transcri|image|audio|realtime|live|whisper|moderation|dall-e|rerank|imagen|veo|ft:|-ft-|speech"
 )
 
 
@@ -112,8 +112,10 @@ def _models(provider: str) -> Sequence[PublishedModel]:
 
 
 def _published_models(provider: str, found: Sequence[Any]) -> Iterator[PublishedModel]:
+    declared = PROVIDERS_BY_NAME.get(provider)
+    prefixed = declared is None or declared.shown == f"{provider}:…"
     for model in (model for one in found for model in one.models):
-        name = model.id if provider in PROVIDERS_BY_NAME else f"{provider}:{model.id}"
+        name = f"{provider}:{model.id}" if prefixed else model.id
         meant = provider_of(name)[0] == provider or provider in KEYED
         if meant and not _OTHER_THAN_TEXT.search(model.id):
             yield PublishedModel(name, model.context_window, _price(model))

@@ -208,6 +208,10 @@ class RemoteModel:
         settings = self._settings(dialogue.settings)
         call = {"model_settings": settings, "model_request_parameters": asked}
         messages = translation.messages(dialogue)
+        if self._native.profile.get(
+            "tool_call_id_length"
+        ):  # or else calls of another model would be refused
+            messages = self._native.prepare_messages(messages, asked)
         if not listener.watched:
             return await model_request(self._native, messages, **call)
         tagged = f"{dialogue.instructions}\n{dialogue.opening}" if self._traits.tagged else None

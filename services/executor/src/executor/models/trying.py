@@ -4,7 +4,7 @@ import asyncio
 import time
 
 from common.contracts.model_access import access_name
-from common.contracts.models import KEYED, PROVIDERS_BY_NAME
+from common.contracts.models import KEYED, PROVIDERS_BY_NAME, provider_of
 from executor.models.catalogue import Models
 from executor.models.model import Model, ModelFault
 from executor.models.own import Owner
@@ -38,7 +38,7 @@ class Trials:
             except ModelFault as fault:
                 return Trial(name, code=fault.code, message=fault.message)
             return Trial(
-                name, access_name(name) or model.provider, round(time.perf_counter() - begun, 3)
+                name, provider_of(name)[0] or model.provider, round(time.perf_counter() - begun, 3)
             )
 
 

@@ -31,7 +31,9 @@ from executor.models.trying import Trials
         ("google-gla:gemini-x", "google", "gemini-x"),
         ("ollama/llama3", "ollama", "llama3"),
         ("ollama:llama3", "ollama", "llama3"),
-        ("groq:llama", None, "groq:llama"),
+        ("groq:llama", "groq", "llama"),
+        ("mistral:mistral-large-latest", "mistral", "mistral-large-latest"),
+        ("cohere:command", None, "cohere:command"),
         ("banana", None, "banana"),
         ("other-gpt-4", None, "other-gpt-4"),
     ],
@@ -80,9 +82,9 @@ async def test_an_unknown_model_is_unavailable_with_a_fallback_too(catalogue, na
 
 async def test_a_provider_whose_library_is_not_installed_is_told_of_with_what_to_do(catalogue):
     with pytest.raises(ModelFault) as fault:
-        await catalogue(fallback="offline").resolve("mistral/mistral-large-latest")
+        await catalogue(fallback="offline").resolve("cohere/command-r")
     assert fault.value.code == "MODEL_UNAVAILABLE"
-    assert "lacks the library of mistral" in fault.value.message
+    assert "lacks the library of cohere" in fault.value.message
     assert "PUT /models/endpoints/" in fault.value.message
 
 
