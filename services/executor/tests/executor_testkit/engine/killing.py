@@ -10,6 +10,7 @@ import json
 import random
 import re
 from collections import Counter, defaultdict
+from contextvars import ContextVar
 
 from executor_testkit.engine.models import calls
 from executor_testkit.engine.stage import Stage, make_crew
@@ -37,6 +38,18 @@ NO_YES = [
     Answer("answered", "No. Do not send this to anyone!"),
     Answer("rejected", comment="no"),
 ]
+
+
+_begun = ContextVar("_begun", default=None)
+"""The tasks of the worker that runs: with it, all of them die."""
+
+
+def begin_task(loop, coroutine, **options):
+    """Note a task with the others of its worker, also when another worker runs beside it."""
+    task = asyncio.Task(coroutine, loop=loop, **options)
+    if _begun.get() is not None:
+        _begun.get().append(task)
+    return task
 
 
 class Mortal:
@@ -172,18 +185,26 @@ class World:
         async def runner():
             return engine
 
-        before = asyncio.all_tasks()
         services = RunServices(mortal, Nobody(), Ended(), runner, NoOpTracer(), NoMeters())
         runs = Runs(services)
         assert runs.reserve(self.job_id, "ws_1")
-        runs.start(step.after)
+        tasks = self.started(runs, step.after)
         (run,) = runs._tasks.values()
         death = asyncio.create_task(mortal.died.wait())
         await asyncio.wait({run, death}, return_when=asyncio.FIRST_COMPLETED)
         run.cancel()
         await asyncio.wait({run})
-        for task in asyncio.all_tasks() - before:
+        for task in (death, *tasks):
             task.cancel()
+
+    def started(self, runs, job):
+        """Start a worker's run; return all tasks that come of it, also later."""
+        tasks = []
+        asyncio.get_running_loop().set_task_factory(begin_task)
+        token = _begun.set(tasks)
+        runs.start(job)
+        _begun.reset(token)
+        return tasks
 
     async def answered(self):
         """Answer as someone would who can look up what the tools have done."""

@@ -6,12 +6,10 @@ Covers: executor.domain.api.forks.copying, executor.domain.api.forks.keeping, ex
 """
 
 import asyncio
-import re
 from collections import Counter
 
-from executor_testkit.engine.forks import fork_of
+from executor_testkit.engine.forks import fork_of, nothing_is_repeated
 from executor_testkit.engine.killing import (
-    KEYED,
     UNSAFE,
     World,
     by_task,
@@ -73,7 +71,8 @@ async def killed_and_forked(shape, seed, kills, attempts, place):
     assert all(count == 1 for count in Counter(world.used_keys()).values())
     if shape["policy"] != "retry":
         assert set(world.made(UNSAFE).values()) <= {1}
-    nothing_is_repeated(world, source, after, from_task)
+    if from_task is None:
+        nothing_is_repeated(world, source, after)
     if getattr(found[-1].body, "code", None) == "OUTCOME_UNKNOWN":
         assert shape["policy"] == "fail"
         return
@@ -96,28 +95,3 @@ def unlike(found, expected):
         task: (ours[task] - theirs[task], theirs[task] - ours[task]) for task in {*ours, *theirs}
     }
     return {task: differences for task, differences in both.items() if any(differences)}
-
-
-def nothing_is_repeated(world, source, after, from_task):
-    """Of all that was kept, the fork repeats nothing under a key of its own."""
-    if from_task is not None:
-        return
-    kept = source if after is None else source[:after]
-    replies = Counter()
-    places = set()
-    for event in kept:
-        if event.type == "llm_call" and event.private.cut_off is not True:
-            place = event.body.task_id, event.private.scope
-            places.add((*place, replies[place]))
-            replies[place] += 1
-    asked = {
-        (event.body.task_id, event.private.call)
-        for event in source
-        if event.type == "tool_call"
-        and (event.body.task_id, event.private.scope, event.private.turn) in places
-    }
-    for name in (KEYED, UNSAFE):
-        for key in world.made(name):
-            job_id, task_id, number = re.fullmatch(r"(\w+):(.+):(\d+)", key).groups()
-            if job_id == FORK:
-                assert (task_id, int(number)) not in asked
