@@ -43,6 +43,10 @@ class ExecutionStart(Body, frozen=True, kw_only=True, tag=EventType.EXECUTION_ST
 
     crew: Annotated[str, Meta(description="Name of the crew")] = ""
     crew_id: Annotated[str, Meta(description="Id of the crew")] = ""
+    version: (
+        Annotated[int, Meta(ge=1, description="Version of the crew that runs, if it is known")]
+        | UnsetType
+    ) = UNSET
     tasks_count: Annotated[int, Meta(ge=0, description="How many tasks the crew has")] = 0
     tasks: Annotated[list[str], Meta(description="Ids of the crew's tasks, in their order")] = []
 

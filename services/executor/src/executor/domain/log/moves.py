@@ -61,20 +61,26 @@ def claim(
     crew = job.snapshot or snapshot
     if crew is None:
         raise ValueError(f"The job {job.job_id} cannot be claimed without its crew.")
-    draft = _resume_draft(job, lost=lost) if job.attempt else _start_draft(job.crew_id, crew)
+    version = crew.version or job.crew_version
+    draft = _resume_draft(job, lost=lost) if job.attempt else _start_draft(job, crew, version)
     attempt = job.attempt + 1
     records = number([draft], job.job_id, job.seq, attempt, now)
     claimed = {"owner": owner, "attempt": attempt, "lost_claims": lost_claims}
-    version = crew.version or job.crew_version
     return step(
         job, records, snapshot=crew, crew_version=version, format=format_for(crew), **claimed
     )
 
 
-def _start_draft(crew_id: str, crew: CrewSnapshot) -> EventDraft:
+def _start_draft(job: Execution, crew: CrewSnapshot, version: int | None) -> EventDraft:
     tasks = [task.id for task in crew.tasks]
     return EventDraft(
-        ExecutionStart(crew=crew.name, crew_id=crew_id, tasks_count=len(tasks), tasks=tasks)
+        ExecutionStart(
+            crew=crew.name,
+            crew_id=job.crew_id,
+            version=version or UNSET,
+            tasks_count=len(tasks),
+            tasks=tasks,
+        )
     )
 
 

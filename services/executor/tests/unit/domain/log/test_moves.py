@@ -1,6 +1,7 @@
 from dataclasses import replace
 
 import pytest
+from msgspec import UNSET
 
 from common.contracts.events import (
     ExecutionStatus,
@@ -33,6 +34,17 @@ async def test_a_job_that_keeps_killing_its_workers_is_given_up(store, make_crew
     ended = moves.claim(job, "worker_9", utc_now(), lost=True, limit=3).after
     assert ended.status == ExecutionStatus.FAILED
     assert ended.state.error["code"] == "ATTEMPTS_EXHAUSTED"
+
+
+@pytest.mark.parametrize(
+    ("of_crew", "asked", "told"), [(3, None, 3), (None, 2, 2), (None, None, UNSET)]
+)
+def test_the_first_claim_tells_the_version_that_runs(make_crew, of_crew, asked, told):
+    crew = make_crew().model_copy(update={"version": of_crew})
+    job = Execution("job_5", "ws_1", "crew_1", utc_now(), snapshot=crew, crew_version=asked)
+    claimed = moves.claim(job, "worker_1", utc_now(), lost=False, limit=3).after
+    begun = claimed.tail[0].entry()
+    assert (begun.type, begun.body.version) == ("execution_start", told)
 
 
 async def test_a_job_that_gets_further_has_lost_no_worker_in_a_row(store, bus, make_crew):

@@ -45,7 +45,8 @@ class Copier:
             body, private = self._reply(entry.seq, body, private)
         elif isinstance(body, ExecutionStart):  # the crew may be another version
             tasks = [task.id for task in self._crew.tasks]
-            body = replace(body, crew=self._crew.name, tasks_count=len(tasks), tasks=tasks)
+            named = {"crew": self._crew.name, "version": self._crew.version or UNSET}
+            body = replace(body, **named, tasks_count=len(tasks), tasks=tasks)
         self.copied += 1
         self.attempt = max(self.attempt, entry.attempt)
         draft: Any = EventDraft(body, private)  # type: ignore[arg-type] # surveyed: its type is known

@@ -8,9 +8,10 @@ from datetime import timedelta
 import pytest
 from executor_testkit.engine.ledger import START
 from executor_testkit.engine.stage import make_crew
-from msgspec import structs
+from msgspec import UNSET, structs
 
 from common.contracts.events import (
+    ExecutionStart,
     InputReceived,
     InputRequired,
     LlmCall,
@@ -19,11 +20,20 @@ from common.contracts.events import (
     ToolCall,
     ToolResult,
 )
+from executor.domain.api.forks.copying import Copier
 from executor.domain.api.forks.keeping import Cut, events_to_copy
 from executor.domain.api.forks.plan import ForkSource, plan_of
 from executor.domain.api.forks.survey import Survey
 from executor.domain.api.forks.wish import ForkWish
-from executor.domain.log.events import CallKept, LogEntry, QuestionKept, ReplyKept, ResultKept
+from executor.domain.log.events import (
+    CallKept,
+    EventDraft,
+    LogEntry,
+    QuestionKept,
+    ReplyKept,
+    ResultKept,
+)
+from executor.domain.log.records import number
 
 
 def survey_of(*drafts):
@@ -72,3 +82,12 @@ def test_a_yes_from_a_recording_is_kept_only_with_the_result(recorded, events, k
     survey = survey_of(*[*PAID[:2], said, *PAID[3:]][:events])
     copied = events_to_copy(survey, Cut(events, set(), {}, set(), managed=False))
     assert ({2, 3} <= {*copied}) == kept
+
+
+@pytest.mark.parametrize(("version", "told"), [(2, 2), (None, UNSET)])
+def test_the_copied_start_tells_the_version_that_goes_on(version, told):
+    crew = make_crew(1).model_copy(update={"version": version})
+    start = EventDraft(ExecutionStart(crew="Old", version=1))
+    (record,) = number([start], "job_1", 0, 1, START)
+    copied = Copier("job_2", crew, {}).copy(record).entry().body
+    assert (copied.crew, copied.version) == ("Crew", told)
