@@ -16,7 +16,6 @@ from common.security.sealing import Sealer
 from common.times import utc_now
 from crews.domain.mcp_servers import Inventory, RegisteredServer
 from crews.peers.mcp_servers import McpServersOverTheNetwork
-from crews.store import mcp_servers
 from crews.store.mcp_servers import MongoMcpServers
 from crews.store.migrations import indexes
 
@@ -91,12 +90,12 @@ async def test_what_servers_said_is_read_beside_the_loop(store_database: Any, mo
             inventory=inventory,
         )
         await store.add(server, None)
-    read, threads = mcp_servers._server, set()
+    read, threads = MongoMcpServers._entry, set()
 
-    def noted(document: Any) -> RegisteredServer:
+    def noted(self: MongoMcpServers, document: Any) -> RegisteredServer:
         threads.add(threading.get_ident())
-        return read(document)
+        return read(self, document)
 
-    monkeypatch.setattr(mcp_servers, "_server", noted)
+    monkeypatch.setattr(MongoMcpServers, "_entry", noted)
     assert [server.id for server in await store.all("ws_1")] == ["mcp_1", "mcp_2"]
     assert threading.get_ident() not in threads

@@ -1,4 +1,7 @@
-"""No store lets an error of its driver out, whichever of its methods is called."""
+"""No store lets an error of its driver out, whichever of its methods is called.
+
+Covers: crews.store.registered
+"""
 
 from typing import Any
 
@@ -77,15 +80,15 @@ EXAMPLES: dict[str, Any] = {
     "skip": 0,
     "limit": 1,
     **dict.fromkeys(
-        ("workspace_id", "crew_id", "agent_id", "task_id", "tool_id", "server_id", "memory_id"), "i"
+        ("workspace_id", "crew_id", "agent_id", "task_id", "entry_id", "memory_id"), "i"
     ),
 }
 OWN: dict[type, dict[str, Any]] = {
     MongoCrews: {"before": CREW, "after": CREW, "published": CREW},
     MongoVersions: {"crew": CREW.model_copy(update={"version": 16}), "number": 1},
     MongoActivities: {"before": ACTIVITY, "after": ACTIVITY},
-    MongoCustomTools: {"before": TOOL, "after": TOOL, "tool": TOOL},
-    MongoMcpServers: {"before": SERVER, "after": SERVER, "server": SERVER},
+    MongoCustomTools: {"before": TOOL, "after": TOOL, "entry": TOOL},
+    MongoMcpServers: {"before": SERVER, "after": SERVER, "entry": SERVER},
 }
 
 

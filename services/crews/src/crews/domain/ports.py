@@ -162,13 +162,13 @@ class Memories(Protocol):
 class CustomTools(Receipts, Protocol):
     async def add(
         self,
-        tool: RegisteredTool,
+        entry: RegisteredTool,
         credentials: Mapping[str, str] | None,
         receipt: Receipt | None = None,
     ) -> None:
         """Store a tool and its credentials, sealed. Raises `Conflict` for a taken name or key."""
 
-    async def find(self, workspace_id: str, tool_id: str) -> RegisteredTool | None: ...
+    async def find(self, workspace_id: str, entry_id: str) -> RegisteredTool | None: ...
 
     async def all(self, workspace_id: str) -> Sequence[RegisteredTool]:
         """Return the workspace's tools, oldest first."""
@@ -186,10 +186,10 @@ class CustomTools(Receipts, Protocol):
         `keep` leaves its credentials. Raises `Conflict` for a taken name.
         """
 
-    async def remove(self, workspace_id: str, tool_id: str) -> bool: ...
+    async def remove(self, workspace_id: str, entry_id: str) -> bool: ...
 
     async def credentials(
-        self, workspace_id: str, tool_id: str
+        self, workspace_id: str, entry_id: str
     ) -> tuple[RegisteredTool, Mapping[str, str]]:
         """Return the tool as it is, with its opened credentials. Raises `NotFound`."""
 
@@ -223,13 +223,13 @@ class McpServers(Receipts, Protocol):
 
     async def add(
         self,
-        server: RegisteredServer,
+        entry: RegisteredServer,
         credentials: Mapping[str, str] | None,
         receipt: Receipt | None = None,
     ) -> None:
         """Store a server and its credentials, sealed. Raises `Conflict` for a taken name or key."""
 
-    async def find(self, workspace_id: str, server_id: str) -> RegisteredServer | None: ...
+    async def find(self, workspace_id: str, entry_id: str) -> RegisteredServer | None: ...
 
     async def all(self, workspace_id: str) -> Sequence[RegisteredServer]:
         """Return the workspace's servers, oldest first."""
@@ -252,10 +252,10 @@ class McpServers(Receipts, Protocol):
         Raises `Conflict` for a taken name.
         """
 
-    async def remove(self, workspace_id: str, server_id: str) -> bool: ...
+    async def remove(self, workspace_id: str, entry_id: str) -> bool: ...
 
     async def credentials(
-        self, workspace_id: str, server_id: str
+        self, workspace_id: str, entry_id: str
     ) -> tuple[RegisteredServer, Mapping[str, str]]:
         """Return the server as it is, with its opened credentials. Raises `NotFound`."""
 
