@@ -110,6 +110,14 @@ async def test_a_dry_run_says_what_would_be_made(service: Any) -> None:
     assert (await service.call("GET", "/crews", expect=200))["total"] == 0
 
 
+async def test_an_archive_is_told_to_be_one(service: Any) -> None:
+    part = b'--x\r\nContent-Disposition: form-data; name="f"; filename="p.zip"\r\n\r\n'
+    body = part + b"PK\x03\x04\xe8\r\n--x--\r\n"
+    told = await sent(service, body, "multipart/form-data; boundary=x", expect=400)
+    assert told["error"]["details"]["field"] == "p.zip"
+    assert "zip archive" in told["error"]["details"]["reason"]
+
+
 async def test_the_same_key_makes_one_crew(service: Any) -> None:
     key = {"Idempotency_Key": '"import-1"'}
     made = await service.call("POST", "/crews/import", PROJECT, expect=201, **key)

@@ -18,6 +18,7 @@ from crews.routes.bodies import CrewState
 _Name: Any = text(200)
 _FILE = "crew.yaml"
 _LONGEST_NAME = 200
+_ZIP = b"PK\x03\x04"
 _YAML = frozenset({"application/yaml", "application/x-yaml", "text/yaml", "text/x-yaml"})
 
 
@@ -207,4 +208,6 @@ def _text(raw: bytes | bytearray, name: str) -> str:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as fault:
         reason = f"It is not UTF-8: {fault.reason} at byte {fault.start}"
+        if raw.startswith(_ZIP):
+            reason = "It is a zip archive: send the YAML files that are in it"
         raise InvalidRequest(f"{name} cannot be read.", field=name, reason=reason) from None

@@ -41,9 +41,12 @@ class MonthShare:
         Raises `RunFault` (`COST_UNKNOWN`) if it is one of money, and the price of `model` is not known.
         """
         budget = await self._purse.budget()
+        unknown = model.price(_SOME) is None
+        if unknown and budget is not None and budget.limits.nano is not None:
+            budget = await self._purse.budget(fresh=True)  # an admin may just have changed it
         if budget is None:
             return False
-        if budget.limits.nano is not None and model.price(_SOME) is None:
+        if unknown and budget.limits.nano is not None:
             message = (
                 f"The price of the model {model.label} is not known, so the workspace's budget in US dollars cannot "
                 "bound it. Use a model with a price, or have an admin bound tokens instead (PUT /workspace/budget)."

@@ -90,8 +90,11 @@ class NoDeltas:
 class Purse(Protocol):
     """What a run may spend of its workspace's budget of the month."""
 
-    async def budget(self) -> WorkspaceBudget | None:
-        """Return the budget as it was a second ago at most, None if there is none. Raises `Unavailable`."""
+    async def budget(self, *, fresh: bool = False) -> WorkspaceBudget | None:
+        """Return the budget, None if there is none. Raises `Unavailable`.
+
+        It is as it was a second ago at most; with `fresh`, as it is now.
+        """
 
     async def hold(self, wanted: Wanted) -> Amount | None:
         """Set aside what a call needs, or wait until it can be; None if there is no budget.
@@ -122,7 +125,7 @@ class NoPurses:
     def open(self, _w: str, _j: str, _a: int, _u: Amount) -> "NoPurses":
         return self
 
-    async def budget(self) -> WorkspaceBudget | None:
+    async def budget(self, *, fresh: bool = False) -> WorkspaceBudget | None:  # noqa: ARG002 - by its name
         return None
 
     async def hold(self, _: Wanted) -> Amount | None:

@@ -73,6 +73,18 @@ async def test_a_model_without_a_price_cannot_run_under_a_budget_of_money(stage,
     assert stage.script.requests == []
 
 
+async def test_a_budget_of_money_that_has_just_gone_stops_no_job(stage, kit, store):
+    stage.script.price = None
+    ledger = Ledger(store, beat=0.01, now=lambda: stage.now)
+    ledger.known.note("ws_1", WorkspaceBudget("ws_1", Limits(nano=10**9), month_of(stage.now)))
+    journal = stage.ledger_of(job := stage.job(kit.crew(1)))
+    try:
+        await stage.engine(purses=ledger).run(job, journal)
+    finally:
+        await ledger.close()
+    assert last(journal.events) == ("execution_complete", None)
+
+
 async def test_a_failed_run_gives_back_what_it_did_not_use(stage, kit, store, run):
     def say(*_):
         raise RuntimeError("a bug")

@@ -29,15 +29,15 @@ class KnownBudgets:
         self._clock = clock
         self._seen: BoundedDict[str, _Seen] = BoundedDict(_REMEMBERED)
 
-    async def of(self, workspace_id: str) -> WorkspaceBudget | None:
-        """Return the budget of a workspace as it was a second ago at most, or None."""
+    async def of(self, workspace_id: str, *, fresh: bool = False) -> WorkspaceBudget | None:
+        """Return the budget of a workspace as it was a second ago at most, or None; with `fresh`, as it is now."""
         seen = self._seen.get(workspace_id)
         if seen is None:
             seen = self._seen[workspace_id] = _Seen()
-        if self._clock() - seen.read < FRESH:
+        if self._clock() - seen.read < FRESH and not fresh:
             return seen.budget
         async with seen.reading:
-            if self._clock() - seen.read >= FRESH:
+            if fresh or self._clock() - seen.read >= FRESH:
                 seen.budget = await self._budgets.find(workspace_id)
                 seen.read = self._clock()
         return seen.budget

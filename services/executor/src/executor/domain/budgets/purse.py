@@ -74,9 +74,10 @@ class LedgerPurse:
         self.touched = 0.0
         self._ledger = ledger
 
-    async def budget(self) -> WorkspaceBudget | None:
+    async def budget(self, *, fresh: bool = False) -> WorkspaceBudget | None:
         """Return the budget of the job's workspace, as it was a second ago at most. Raises `Unavailable`."""
-        return await self._ledger.wait_for_store(lambda: self._ledger.known.of(self.workspace_id))
+        known = self._ledger.known
+        return await self._ledger.wait_for_store(lambda: known.of(self.workspace_id, fresh=fresh))
 
     async def hold(self, wanted: Wanted) -> Amount | None:
         """Set aside what a call needs; wait for others if it only fits once they have used less.
