@@ -136,7 +136,7 @@ def tool_of(vault: Vault) -> dict[str, Any]:
 
 async def reseal_everything(stack: Stack) -> None:
     """Run each service's `reseal` twice: the second time there is nothing left to do."""
-    sealed = {"auth": ["signing keys"], "crews": ["credentials of tools", "keys of models"]}
+    sealed = {"auth": ["signing keys"], "crews": ["credentials of custom tools", "keys of models"]}
     for service, kinds in sealed.items():
         code, said, faults = await said_by(stack, service, "reseal")
         assert (code, faults) == (0, ""), faults
