@@ -65,7 +65,7 @@ async def platform(
         "KASAL_LEASE_SILENCE": "8",  # no worker is taken for dead because the machine is slow
         "KASAL_TOOL_ALLOWED_HOSTS": f"{SETTINGS['KASAL_TOOL_ALLOWED_HOSTS']},{model.url.split('/')[2]}",
         "KASAL_CODE_RUNNER": f"{sys.executable} -",
-        "PYTHONPATH": str(shop.installed(folder / "packages")),
+        "PYTHONPATH": f"{shop.installed(folder / 'packages')}:{SETTINGS['PYTHONPATH']}",
     }
     try:
         if form == "elsewhere":

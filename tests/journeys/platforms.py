@@ -25,6 +25,7 @@ SETTINGS = {
     "KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{MCP_PORT}",
     "KASAL_MCP_STDIO": "mcp-server-time *",
     "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+    "PYTHONPATH": str(Path(__file__).parent / "started_with"),
 }
 
 
