@@ -137,6 +137,7 @@ def _use_cases(
         mcp_servers=stores.servers,
         mcp_catalog=mcp_catalog,
         own_models=OwnModelCatalog(stores.own_models, guard.fault, news),
+        guard=guard,
         remembering=remembering,
         keys=IdempotencyKeys(settings.secret_key),
     )

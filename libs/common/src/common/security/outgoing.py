@@ -1,6 +1,7 @@
 """Where requests that users cause may go: to public addresses, and to hosts that the operator allows."""
 
 import asyncio
+import ipaddress
 import socket
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -26,6 +27,12 @@ class OutgoingGuard:
         host = host.lower()
         return not self._allowed.isdisjoint({host, f"{host}:{port}", f"[{host}]:{port}"})
 
+    def surely_refuses(self, url: str) -> bool:
+        """Return whether no request may go to `url`, as far as its host says so without a look-up."""
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port or _PORTS.get(parts.scheme, 0)
+        return not self.allows(host, port) and _is_inside(host.rstrip("."))
+
     async def addresses(self, host: str, port: int) -> Sequence[str]:
         """Return the addresses of `host` that may be connected to. Raises `OSError` if it has none."""
         loop = asyncio.get_running_loop()
@@ -44,6 +51,16 @@ class OutgoingGuard:
         except (OSError, UnicodeError, TimeoutError):
             return None
         return f"A request cannot go there: {ADVICE}" if inside else None
+
+
+def _is_inside(host: str) -> bool:
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return not is_public(host)
 
 
 def public_socket(address: tuple[Any, ...]) -> socket.socket:

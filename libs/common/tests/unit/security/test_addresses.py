@@ -64,3 +64,15 @@ async def test_a_guard_refuses_what_is_inside_unless_it_is_allowed():
     assert "KASAL_TOOL_ALLOWED_HOSTS" in str(await guard.fault("http://localhost/v1"))
     assert "KASAL_TOOL_ALLOWED_HOSTS" in str(await guard.fault("http://[::1]:8080/v1"))
     assert await guard.fault("https://8.8.8.8/v1") is None
+
+
+@pytest.mark.parametrize(
+    ("url", "refused"),
+    [
+        ("http://localhost/v1", True), ("http://localhost.:1/v1", True), ("http://a.localhost/", True),
+        ("http://127.0.0.1/", True), ("http://[::ffff:10.0.0.1]/", True), ("http://localhost:8080/v1", False),
+        ("http://8.8.8.8/", False), ("http://localhost.example/", False), ("http://box/", False),
+    ],
+)  # fmt: skip
+def test_what_is_inside_is_told_without_a_look_up(url, refused):
+    assert OutgoingGuard(["localhost:8080"]).surely_refuses(url) is refused

@@ -9,6 +9,7 @@ from common.contracts.crew import AgentSnapshot, Configuration, Lack, TaskSnapsh
 from common.contracts.fields import complete
 from common.contracts.graph import EdgeKind
 from common.contracts.query_keys import MASK
+from common.security.outgoing import ADVICE
 from common.web.models import AnswerModel, NextPage, RequestModel, Timestamp
 from crews.domain.activity import TaskStatus
 from crews.domain.crew import Agent, Crew, Task
@@ -203,18 +204,18 @@ class ClearRequest(RequestModel):
     type: Literal["short_term", "long_term", "all"]
 
 
-def tool_view(tool: RegisteredTool) -> ToolView:
-    """Return the tool as it is served, without any of its keys."""
+def tool_view(tool: RegisteredTool, inside: bool = False) -> ToolView:
+    """Return the tool as it is served, without any of its keys; `inside` as in `_warnings`."""
     shown = tool.model_dump(exclude={"workspace_id", "headers", "endpoint"})
     return ToolView(
         **shown,
         endpoint=query_keys.mask(tool.endpoint),
         headers=mask_headers(tool.headers),
-        warnings=_warnings(tool),
+        warnings=_warnings(tool, inside),
     )
 
 
-def registration_answer(draft: ToolDraft, tool: RegisteredTool) -> ToolRegistered:
+def registration_answer(draft: ToolDraft, inside: bool, tool: RegisteredTool) -> ToolRegistered:
     """Return what was made of `draft`, with what has to be given anew: masks stand for no value."""
     warnings = []
     headers = [name for name in draft.headers if name not in tool.headers]
@@ -225,10 +226,10 @@ def registration_answer(draft: ToolDraft, tool: RegisteredTool) -> ToolRegistere
         warnings.append(
             f"Keys in the address whose value was {MASK} were left out: {', '.join(query)}."
         )
-    return ToolRegistered(tool_id=tool.id, warnings=warnings)
+    return ToolRegistered(tool_id=tool.id, warnings=warnings + _of_place(inside))
 
 
-def update_answer(changed: Changed, sent: ToolChanges) -> ToolUpdated:
+def update_answer(changed: Changed, sent: ToolChanges, inside: bool = False) -> ToolUpdated:
     """Return what a change has done, with what has to be given anew."""
     warnings = []
     if changed.credentials == "dropped" and "credentials" not in sent.model_fields_set:
@@ -241,14 +242,22 @@ def update_answer(changed: Changed, sent: ToolChanges) -> ToolUpdated:
     if changed.dropped_query:
         named = ", ".join(changed.dropped_query)
         warnings.append(f"Keys in the query that were for another address were dropped: {named}.")
-    warnings += _warnings(changed.tool)
+    warnings += _warnings(changed.tool, inside)
     return ToolUpdated(id=changed.tool.id, credentials=changed.credentials, warnings=warnings)
 
 
-def _warnings(tool: RegisteredTool) -> list[str]:
-    if not tool.lacks_credentials:
-        return []
-    return [f"It has no credentials, and {tool.auth_type} needs some: its calls will fail."]
+def _warnings(tool: RegisteredTool, inside: bool) -> list[str]:
+    """Return why the calls of `tool` will fail; `inside`: its host is not public, and nobody allows it."""
+    warnings = []
+    if tool.lacks_credentials:
+        warnings.append(
+            f"It has no credentials, and {tool.auth_type} needs some: its calls will fail."
+        )
+    return warnings + _of_place(inside)
+
+
+def _of_place(inside: bool) -> list[str]:
+    return [f"Its calls will fail: {ADVICE}."] if inside else []
 
 
 def graph_view(graph: Graph) -> GraphView:

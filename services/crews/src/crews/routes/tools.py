@@ -114,7 +114,7 @@ async def list_tools(
 async def register_tool(
     body: ToolDraft, caller: Admin, use: Use, key: IdempotencyKey
 ) -> ToolRegistered:
-    answer = partial(registration_answer, body)
+    answer = partial(registration_answer, body, use.guard.surely_refuses(body.endpoint))
     once = use.keys.once(key, caller.workspace_id, body, answer)
     return answer(await use.tool_catalog.register(caller.workspace_id, body, once))
 
@@ -122,13 +122,13 @@ async def register_tool(
 @router.get("/tools/custom/{tool_id}", summary="Get custom tool")
 async def get_tool(tool_id: str, caller: Viewer, use: Use) -> ToolView:
     tool = await use.tool_catalog.find(caller.workspace_id, tool_id)
-    return tool_view(tool)
+    return tool_view(tool, use.guard.surely_refuses(tool.endpoint))
 
 
 @router.put("/tools/custom/{tool_id}", responses=failures(409), summary="Update custom tool")
 async def update_tool(tool_id: str, body: ToolChanges, caller: Admin, use: Use) -> ToolUpdated:
     changed = await use.tool_catalog.update(caller.workspace_id, tool_id, body)
-    return update_answer(changed, body)
+    return update_answer(changed, body, use.guard.surely_refuses(changed.tool.endpoint))
 
 
 @router.delete(

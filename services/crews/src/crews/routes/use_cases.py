@@ -9,6 +9,7 @@ from fastapi import Depends, Header, Request
 from pydantic import BaseModel
 
 from common.idempotency.keys import IdempotencyKeys
+from common.security.outgoing import OutgoingGuard
 from common.storage.cursors import ListPart, Scope, Spot, cursor_at, spot_of
 from common.web.models import CursorPageQuery
 from crews.domain.activity import TaskStatus
@@ -49,6 +50,7 @@ class CrewsUseCases:
     mcp_catalog: McpCatalog
     remembering: Remembering
     keys: IdempotencyKeys
+    guard: OutgoingGuard
 
     async def statuses(self, *crews: Crew) -> dict[str, TaskStatus]:
         """Return the status of each task of `crews` that has run."""
