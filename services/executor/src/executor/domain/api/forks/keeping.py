@@ -64,8 +64,9 @@ class _Keeper:
             return False
         if seen.type == EventType.TASK_COMPLETE and task_id in self._cut.unfinished:
             return False
-        if seen.question_id is not None:
-            return self._keep_question(self._survey.questions[seen.question_id])
+        question_id = seen.question_id or self._survey.asking.get(seen.seq)
+        if question_id is not None:  # without its question, a call would seem to have been made
+            return self._keep_question(self._survey.questions[question_id])
         within = seen.seq <= self._limit(task_id)
         if seen.number is None:
             return within

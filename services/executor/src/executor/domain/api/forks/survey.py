@@ -42,11 +42,12 @@ class Seen(NamedTuple):
 
 @dataclass(slots=True)
 class CallSeen:
-    """One tool call: where the model asked for it, and how far it came."""
+    """One tool call: where the model asked for it, and how far it came. `event` is the `seq` that last made it."""
 
     tool: str = ""
     scope: str | None = None
     turn: int = 0
+    event: int = 0
     made: bool = False
     done: bool = False
 
@@ -73,7 +74,8 @@ class Survey:
     """The events of a job in order, and what they say about its replies, calls, questions and lists.
 
     `replies` are the `seq`s of the replies in a scope of a task, by turn. `items` are the tasks that work on
-    entries, with the tasks whose entries they are.
+    entries, with the tasks whose entries they are. `asking` are the questions that came of a call instead of a
+    result, by the `seq` of the call.
     """
 
     events: list[Seen] = field(default_factory=list)
@@ -82,6 +84,7 @@ class Survey:
     questions: dict[str, QuestionSeen] = field(default_factory=dict)
     items: dict[str, str] = field(default_factory=dict)
     lists: dict[str, int] = field(default_factory=dict)
+    asking: dict[int, str] = field(default_factory=dict)
     size: int = 0
     _open: list[str] = field(default_factory=list)
 
@@ -122,6 +125,7 @@ class Survey:
         kept = _private(entry, CallKept)
         call = self._call(body.task_id, kept.call)
         call.tool, call.scope, call.turn, call.made = body.action, kept.scope, kept.turn, True
+        call.event = entry.seq
         return kept.call
 
     def _add_result(self, entry: LogEntry, body: ToolResult) -> int:
@@ -141,6 +145,7 @@ class Survey:
             call.tool = _ASK_PERSON if body.tool_call is UNSET else body.tool_call.tool
             if kept.keys is not UNSET:  # it did nothing but ask, and is made again with the answer
                 call.made = False
+                self.asking[call.event] = question_id
         return question_id
 
     def _add_answer(self, entry: LogEntry, body: InputReceived) -> str:

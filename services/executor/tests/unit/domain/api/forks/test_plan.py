@@ -91,3 +91,41 @@ def test_the_copied_start_tells_the_version_that_goes_on(version, told):
     (record,) = number([start], "job_1", 0, 1, START)
     copied = Copier("job_2", crew, {}).copy(record).entry().body
     assert (copied.crew, copied.version) == ("Crew", told)
+
+
+BOOK = ToolCall(task_id="task_1", action="book"), CallKept(call=1, scope="", turn=0, entry=0)
+BOOKED = [
+    (LlmCall(task_id="task_1"), ReplyKept(scope="")),
+    BOOK,
+    (
+        InputRequired(question_id="q_1", task_id="task_1", kind="question", tool_call=CALL),
+        QuestionKept(call=1, scope="", turn=0, entry=0, keys=["day"]),
+    ),
+    InputReceived(question_id="q_1", task_id="task_1", outcome="answered", input={"day": "Mon"}),
+    BOOK,
+    (ToolResult(task_id="task_1", action="book"), ResultKept(call=1, text="booked")),
+]
+
+
+@pytest.mark.parametrize(
+    ("events", "after", "kept"),
+    [
+        (3, 3, [1]),
+        (4, 3, [1]),
+        (4, 4, [1, 2, 3, 4]),
+        (5, 3, [1, 5]),
+        (6, 3, [1, 5, 6]),
+        (6, 6, [1, 2, 3, 4, 5, 6]),
+    ],
+    ids=[
+        "it waits",
+        "it was answered later",
+        "it was answered",
+        "it may have been made later",
+        "it was made later",
+        "it was made",
+    ],
+)
+def test_a_call_whose_server_asked_is_kept_with_the_answer_or_with_what_it_did(events, after, kept):
+    survey = survey_of(*BOOKED[:events])
+    assert events_to_copy(survey, Cut(after, set(), {}, set(), managed=False)) == kept
