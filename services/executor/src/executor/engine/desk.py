@@ -95,6 +95,7 @@ class Desk:
             except ModelFault as fault:
                 if not fault.another_may_answer:
                     raise as_run_fault(fault, self.task.id) from fault
+                self.shared.write_cut_off()
                 fallbacks.pass_over(name, following, fault)
         try:
             return await self._request_from(replace(speaker, model=names[-1]), dialogue, turn)

@@ -234,7 +234,7 @@ class Shared:
             self.warn("COST_UNKNOWN", f"{unknown}Set max_tokens, which bounds it all the same.")
 
     def count_cut_off(self, task_id: str, agent: str, model: str, usage: ModelUsage) -> None:
-        """Count requests that got no reply; `write_cut_off` writes them when the run ends."""
+        """Count requests that got no reply; `write_cut_off` writes them when the run ends or asks another model."""
         self.progress.spent.add(usage)
         self.reserve.catch_up()
         key = (task_id, agent, model)

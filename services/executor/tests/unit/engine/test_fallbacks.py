@@ -58,6 +58,16 @@ async def test_the_next_model_answers_and_a_warning_says_why(stage, kit, failing
     assert events[-1].body.result == "said b"
 
 
+async def test_a_request_without_a_reply_is_told_of_though_another_model_answers(
+    stage, kit, failing
+):
+    failing(m=ModelFault("RATE_LIMIT", "Over its limit."))
+    events = await stage.run(_crew(kit, fallback_models=["b"]))
+    asked = [one.body for one in events if one.type == "llm_call"]
+    assert [(one.action, one.finish_reason) for one in asked] == [("m", "cut_off"), ("b", "stop")]
+    assert sum(one.usage.requests for one in asked) == len(stage.script.requests) == 2
+
+
 async def test_a_refused_request_is_not_sent_to_another_model(stage, kit, failing):
     failing(m=ModelFault("MODEL_ERROR", "The request is wrong."))
     events = await stage.run(_crew(kit, fallback_models=["b"]))
@@ -102,7 +112,7 @@ async def test_a_resumed_run_uses_the_stored_reply_of_the_fallback(stage, kit, f
     failing(m=ModelFault("RATE_LIMIT", "Over its limit."))
     crew = _crew(kit, tasks=2, fallback_models=["b"])
     whole = await stage.run(crew)
-    until = next(n for n, one in enumerate(whole) if one.type == "llm_call") + 1
+    until = next(n for n, one in enumerate(whole) if getattr(one.body, "action", "") == "b") + 1
     stage.script.requests.clear()
     failing()
     resumed = await stage.run(crew, whole[:until])
