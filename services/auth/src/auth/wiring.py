@@ -138,11 +138,11 @@ def build_app(settings: Settings, backends: Backends) -> FastAPI:
         "auth",
         telemetry=parts.telemetry,
         routers=[
+            internal.router,  # first: the other services ask it at their start, which then prepares no further routes
             auth.router,
             passwords.router,
             workspace.router,
             invitations.router,
-            internal.router,
         ],
         lifespan=lambda _: _running(parts),
         checks={
