@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from typing import IO
 
 from msgspec import UnsetType
 from rich.console import Console
@@ -51,7 +52,13 @@ _BAR = 20
 
 
 class Terminal(Console):
-    """A console whose reader may close it (`make run | head`) without ending the platform."""
+    """A console whose reader may close it (`make run | head`) without ending the platform.
+
+    It shows what models write as they write it: `:smile:` is no emoji.
+    """
+
+    def __init__(self, file: IO[str] | None = None, width: int | None = None) -> None:
+        super().__init__(file=file, width=width, emoji=False)
 
     def on_broken_pipe(self) -> None:
         """Stop printing; rich would end the process."""

@@ -79,6 +79,12 @@ async def test_every_event_is_one_line_however_narrow_the_terminal() -> None:
     assert all(len(line) <= 60 for line in lines)
 
 
+async def test_what_a_model_writes_is_shown_as_it_is() -> None:
+    console = Terminal(file=io.StringIO(), width=100)
+    await show_run(console, _events({"type": "task_complete", "result": "Tea :smile: [b]"}))
+    assert "Tea :smile: [b]" in console.file.getvalue()  # type: ignore[attr-defined]
+
+
 def test_what_to_try_fits_a_narrow_terminal() -> None:
     console = Terminal(file=io.StringIO(), width=80)
     base = "http://127.0.0.1:8000/api/v1"
