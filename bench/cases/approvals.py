@@ -2,26 +2,32 @@
 
 The first part makes the round trip over the real store (SQLite) with the engine's journal, the api's answer and a
 claim, in turn with the bare writes of the same bytes. The second answers and claims one job beside 10 jobs that wait
-for a person, and beside many: 2,000, or as many as KASAL_BENCH_WAITING says. Nothing of a waiting job is in memory.
+for a person, and beside many: 10,000, or as many as KASAL_BENCH_WAITING says. The third has a worker in a process of
+its own look after so many jobs for a while, and reads its memory; they are in SecantusDB, as SQLite would keep pages
+of its file in that process.
 """
 
 import asyncio
 import os
+import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import ExitStack, asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from bench.harness.databases import bench_database
+from bench.harness.databases import BenchDatabase, bench_database
+from bench.harness.processes import run_module
 from bench.harness.report import Report
 from bench.harness.worker import CREW, WORKSPACE, OneCrew
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import InputRequired, ProposedCall, ToolCall
 from common.identity import Role
 from common.ids import new_id
+from common.logs import configure_logging
+from common.storage.migrations import prepare
 from common.storage.ports import Database
 from common.times import utc_now
 from executor.config import Settings
@@ -34,14 +40,16 @@ from executor.domain.log.questions import Answer, question_of
 from executor.domain.meters import NoMeters
 from executor.store.documents import new_document
 from executor.store.executions import MongoExecutions
-from executor.store.migrations import indexes
+from executor.store.migrations import SCHEMA
 from executor.store.questions import rows_of
 from executor.wiring import SERVICE
 from kasal_platform.embedded.backends import InProcessBackends
 
 _TRIPS = 40
 """Round trips of a measurement."""
-_FEW, _MANY = 10, int(os.environ.get("KASAL_BENCH_WAITING", "2000"))
+_FEW, _MANY = 10, int(os.environ.get("KASAL_BENCH_WAITING", "10000"))
+_LOOKING_AFTER = 30
+"""Seconds for which a worker looks after jobs; it looks at all that is open every few seconds."""
 _CALL = ProposedCall(tool="pay", arguments={"amount": 7, "to": "Ann"}, call=1, digest="d" * 64)
 
 
@@ -121,15 +129,21 @@ class _Jobs:
 @asynccontextmanager
 async def _database() -> AsyncIterator[Database]:
     with tempfile.TemporaryDirectory() as name, bench_database("sqlite", Path(name)) as held:
-        settings = Settings(
-            mongo_url=held.url, amqp_url="memory://", service_secret="a-secret-of-the-bench"
-        )
-        opened = InProcessBackends().database(settings, SERVICE)
-        await indexes(opened.database)
-        try:
-            yield opened.database
-        finally:
-            await opened.close()
+        async with _open_stores(held) as database:
+            yield database
+
+
+@asynccontextmanager
+async def _open_stores(held: BenchDatabase) -> AsyncIterator[Database]:
+    settings = Settings(
+        mongo_url=held.url, amqp_url="memory://", service_secret="a-secret-of-the-bench"
+    )
+    opened = InProcessBackends().database(settings, SERVICE)
+    await prepare(opened.database, SCHEMA, migrating=True)
+    try:
+        yield opened.database
+    finally:
+        await opened.close()
 
 
 async def _bare_trip(database: Database, job: Execution) -> None:
@@ -191,6 +205,7 @@ async def _measure(report: Report, rounds: int) -> None:
     ratios = [one / other for one, other in zip(ours, bare, strict=True)]
     report.row("ratio", "", *ratios)
     await _measure_waiting(report, crew, rounds)
+    await _measure_memory(report, crew, rounds)
 
 
 async def _measure_waiting(report: Report, crew: CrewSnapshot, rounds: int) -> None:
@@ -209,11 +224,39 @@ async def _measure_waiting(report: Report, crew: CrewSnapshot, rounds: int) -> N
     report.at_most(f"to claim one of {_MANY:,} waiting jobs, as of {_FEW}", 1.5, *ratios)
 
 
+async def _measure_memory(report: Report, crew: CrewSnapshot, rounds: int) -> None:
+    found: dict[int, list[float]] = {_FEW: [], _MANY: []}
+    with ExitStack() as stack:
+        urls = {}
+        for count in found:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+            held = stack.enter_context(bench_database("secantus", Path(folder)))
+            async with _open_stores(held) as database:
+                await _fill(database, _Jobs(database, crew), count)
+            urls[count] = held.url
+        for _ in range(rounds):
+            taken = await asyncio.gather(*map(_worker_mb, urls.values()))
+            for count, mb in zip(urls, taken, strict=True):
+                found[count].append(mb)
+    for count, measured in found.items():
+        report.row(f"a worker beside {count:,} waiting jobs", "MB", *measured)
+    ratios = [many / few for few, many in zip(found[_FEW], found[_MANY], strict=True)]
+    report.at_most(f"memory of a worker beside {_MANY:,} waiting jobs, as of {_FEW}", 1.05, *ratios)
+
+
+async def _worker_mb(url: str) -> float:
+    told = await asyncio.to_thread(
+        run_module, sys.executable, "bench.harness.idle_worker", url, str(_LOOKING_AFTER)
+    )
+    return float(told["mb"])
+
+
 def _ms(seconds: list[float]) -> list[float]:
     return [one * 1_000 for one in seconds]
 
 
 def run(rounds: int) -> Report:
+    configure_logging("WARNING", "json")
     report = Report("approvals", "what an approval costs, and beside how many waiting jobs")
     asyncio.run(_measure(report, rounds))
     return report
