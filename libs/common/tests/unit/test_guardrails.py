@@ -29,7 +29,7 @@ READ = TypeAdapter(Guardrail)
         ({"kind": "contains"}, "", "`all`, `any` or `none`"),
         ({"kind": "max_tokens", "max": 0}, "max", "greater than or equal to 1"),
         ({"kind": "no_personal_data", "kinds": ["names"]}, "kinds.0", "email"),
-        ({"kind": "json_schema", "schema": 5}, "schema", "dictionary"),
+        ({"kind": "json_schema", "schema": 5}, "schema", "an object"),
         ({"kind": "regex", "pattern": "x", "patern": "y"}, "patern", "Extra"),
         (["x"] * 21, "", "at most 20"),
     ],

@@ -43,7 +43,7 @@ def test_names_that_look_the_same_are_known(one: str, other: str) -> None:
             "crew_id",
             "Tea Crew",
             '"Tea Crew" is no crew id: ids look like crew_…',
-            "GET /crews?name=…",
+            "GET /crews?name=Tea%20Crew",
         ),
         ("job_id", "crew_1", '"crew_1" is no job id', "GET /executions"),
         ("agent_id", "Writer", '"Writer" is no agent id', "GET /agents"),
