@@ -83,6 +83,8 @@ _LOOKS = {
     "executor: find questions(expires, expires_at)",
 }
 """Looks for jobs that nobody looks after, and for questions whose time is up: so many a second, whatever is done."""
+_RUNS = 3
+"""Of which one must do with what is allowed: on a busy machine, what is written together may come apart."""
 _NOT_A_JOBS = {"workers", "schema"}
 """Collections; of the jobs, one in 128 is marked."""
 
@@ -147,17 +149,28 @@ async def test_a_job_reads_and_writes_what_has_a_reason(
     if remembers:
         await user.remembers(crew_id)
     await _run(user, commands, crew_id)  # what is read once and kept
+    allowed = WRITES | READS | (MEMORY | MEMORY_READS if remembers else {})
+    for _ in range(_RUNS):
+        found, beyond = await _costs_beyond(user, commands, crew_id, allowed)
+        if not beyond:
+            break
+    assert not beyond, found
+    assert set(WRITES) <= set(found), "what is not written any more has no reason to be listed"
+
+
+async def _costs_beyond(
+    user: User, commands: Commands, crew_id: str, allowed: dict[str, tuple[int, str]]
+) -> tuple[Counter[str], dict[str, int]]:
+    """Run a job; return what it asked for, and what of it is not allowed."""
     await asyncio.sleep(0.6)  # the pace of what crews writes
     commands.clear()
     began = time.monotonic()
     await _run(user, commands, crew_id)
     written_meanwhile = int((time.monotonic() - began) / PACE)
-    allowed = WRITES | READS | (MEMORY | MEMORY_READS if remembers else {})
     found = _job_costs(commands)
     beyond = {
         shape: n
         for shape, n in found.items()
         if shape not in allowed or n > allowed[shape][0] + written_meanwhile * (shape in PACED)
     }
-    assert not beyond, found
-    assert set(WRITES) <= set(found), "what is not written any more has no reason to be listed"
+    return found, beyond
