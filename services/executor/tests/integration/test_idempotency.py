@@ -74,15 +74,15 @@ async def test_a_request_that_was_lost_before_its_answer_runs_once(
     post, executor_app, workers, make_runner, eventually, jobs, monkeypatch
 ):
     """As when the process dies after the write: nobody has published the job, nobody has answered."""
-    submission = executor_app.state.use_cases.submission
-    insert = submission._executions.insert
+    executions = executor_app.state.use_cases.submission._intake.executions
+    insert = executions.insert
 
     async def cut_off(*given):
         await insert(*given)
         monkeypatch.undo()
         raise Unavailable
 
-    monkeypatch.setattr(submission._executions, "insert", cut_off)
+    monkeypatch.setattr(executions, "insert", cut_off)
     assert (await post())[0] == 503
     status, told, replayed = await post()
     assert (status, replayed) == (202, True)
@@ -124,7 +124,7 @@ async def test_a_request_that_died_before_its_job_was_stored_is_taken_up_under_t
     post, executor_app, jobs, receipts, monkeypatch
 ):
     """Nobody may make a second job, though the first may only be slow."""
-    store = executor_app.state.use_cases.submission._executions
+    store = executor_app.state.use_cases.submission._intake.executions
     inserting, late = store._inserting, []
 
     async def cut_off(document):
@@ -149,7 +149,7 @@ async def test_a_job_that_is_too_large_leaves_its_key_free(
     async def refused(_):
         raise TooLarge
 
-    store = executor_app.state.use_cases.submission._executions
+    store = executor_app.state.use_cases.submission._intake.executions
     monkeypatch.setattr(store, "_inserting", refused)
     assert (await post())[0] == 400
     assert await receipts.count_documents({}) == 0

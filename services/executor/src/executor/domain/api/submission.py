@@ -42,10 +42,11 @@ class Submission:
         requested_by: str,
         traceparent: str,
         version: int | None = None,
+        job_id: str | None = None,
         replay: ReplayWish | None = None,
         once: Once[Accepted] | None = None,
     ) -> Accepted:
-        """Store a job of the crew, or of one of its versions, and wake a worker.
+        """Store a job of the crew, or of one of its versions, under `job_id` if given, and wake a worker.
 
         Without `inputs`, a `replay` has those of its recorded job. Raises as `runnable_crew`, `GivenFiles.resolve`,
         `Recordings.crew_and_inputs`, `Quotas.check`, `Budgeting.check` and `at_most_once` do.
@@ -64,7 +65,7 @@ class Submission:
                 replay,
                 workspace_id=workspace_id,
                 crew_id=crew_id,
-                job_id=new_id("job"),
+                job_id=job_id or new_id("job"),
                 requested_by=requested_by,
                 traceparent=traceparent,
             )
