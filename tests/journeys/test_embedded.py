@@ -34,6 +34,7 @@ class Home:
         self.folder = folder
         self.port = port
         self.model = model
+        self._started: list[asyncio.subprocess.Process] = []
 
     @property
     def environment(self) -> dict[str, str]:
@@ -46,7 +47,7 @@ class Home:
         }
 
     async def start(self, **settings: str) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-m",
             "kasal_platform",
@@ -55,6 +56,16 @@ class Home:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
         )
+        self._started.append(process)
+        return process
+
+    async def close(self) -> None:
+        """Kill what a test that failed has left."""
+        for process in self._started:
+            if process.returncode is None:
+                process.kill()
+                await process.communicate()
+        await self.model.close()
 
     async def user(self, http: aiohttp.ClientSession) -> Any:
         base = f"http://127.0.0.1:{self.port}/api/v1"
@@ -76,8 +87,9 @@ class Home:
 async def home(tmp_path: Path) -> AsyncIterator[Home]:
     model = ScriptedModel()
     await model.start()
-    yield Home(tmp_path, free_port(), model)
-    await model.close()
+    home = Home(tmp_path, free_port(), model)
+    yield home
+    await home.close()
 
 
 async def test_a_job_outlives_a_killed_platform(home: Home) -> None:
