@@ -133,7 +133,7 @@ async def approve_what_was_asked(user: User, job_id: str, asked: list[dict[str, 
     told = await asyncio.gather(
         *(posted_by_curl(user.base, job_id, user.token, body) for _ in range(2))
     )
-    assert [one["job_id"] for one in told] == [job_id, job_id]
+    assert [one.get("job_id") for one in told] == [job_id, job_id], told
     events = await user.watch(job_id)
     assert events[-1]["type"] == "execution_complete"
     await user.call("POST", f"/executions/{job_id}/input", {"outcome": "approved"}, expect=200)
