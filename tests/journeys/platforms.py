@@ -51,6 +51,10 @@ class Platform:
         return [name for name in self.stack.processes if name.startswith("worker")]
 
 
+PATIENT = {"KASAL_MONGO_TIMEOUT_MS": "60000"}
+"""For platforms whose database is a file: one write may wait for a busy disk as long as all of pytest's processes do."""
+
+
 @contextlib.asynccontextmanager
 async def embedded_platform(
     folder: Path, model: ScriptedModel, extra: dict[str, str]
@@ -58,6 +62,7 @@ async def embedded_platform(
     port = free_port()
     environment = {
         **os.environ,
+        **PATIENT,
         **extra,
         "KASAL_PORT": str(port),
         "KASAL_DATA_DIR": str(folder / "data"),

@@ -19,7 +19,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from journeys.model import ScriptedModel
-from journeys.platforms import Platform, ended, printed
+from journeys.platforms import PATIENT, Platform, ended, printed
 from journeys.users import User
 
 from kasal_platform.local.program import free_port
@@ -40,6 +40,7 @@ class Home:
     def environment(self) -> dict[str, str]:
         return {
             **os.environ,
+            **PATIENT,
             "KASAL_DATA_DIR": str(self.folder / "data"),
             "KASAL_PORT": str(self.port),
             "KASAL_OPENAI_BASE_URL": self.model.url,

@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 import pytest_asyncio
 from journeys.model import ScriptedModel
-from journeys.platforms import MCP_PORT, ended
+from journeys.platforms import MCP_PORT, PATIENT, ended
 from journeys.test_people import demo_user, kill_everything, started, waits
 from journeys.users import User
 
@@ -131,6 +131,7 @@ async def test_what_a_server_asks_outlives_everything(tmp_path: Path, desk: Path
     await model.start()
     environment = {
         **os.environ,
+        **PATIENT,
         "KASAL_DATA_DIR": str(tmp_path / "data"),
         "KASAL_PORT": str(port),
         "KASAL_OPENAI_BASE_URL": model.url,

@@ -18,7 +18,7 @@ import pytest
 import pytest_asyncio
 from aiohttp import web
 from journeys.model import ScriptedModel
-from journeys.platforms import Platform, ended, printed
+from journeys.platforms import PATIENT, Platform, ended, printed
 from journeys.users import User, read_events
 
 from common.schemas.canonical import digest
@@ -95,6 +95,7 @@ async def test_an_approval_outlives_everything_and_is_executed_once(
     await model.start()
     environment = {
         **os.environ,
+        **PATIENT,
         "KASAL_DATA_DIR": str(tmp_path / "data"),
         "KASAL_PORT": str(port),
         "KASAL_OPENAI_BASE_URL": model.url,
