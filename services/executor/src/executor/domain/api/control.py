@@ -19,8 +19,8 @@ from executor.domain.meters import Meters, NoMeters
 
 log = get_logger(__name__)
 
-_WITHIN = 5.0
-"""Seconds for which a move is retried while the job's own writer is faster."""
+_WITHIN, _TRIES = 5.0, 5
+"""Seconds for which a move is retried while the job's own writer is faster, and the fewest tries, however long each takes."""
 
 
 class Control:
@@ -95,8 +95,9 @@ class Control:
         job_id: str,
         move: Callable[[Execution], Awaitable[JobStep | Execution]],
     ) -> JobStep | Execution:
-        until = asyncio.get_running_loop().time() + _WITHIN
-        while asyncio.get_running_loop().time() < until:
+        until, tries = asyncio.get_running_loop().time() + _WITHIN, 0
+        while tries < _TRIES or asyncio.get_running_loop().time() < until:
+            tries += 1
             job = await job_of_workspace(self._executions, workspace_id, job_id)
             step = await move(job)
             if isinstance(step, Execution) or await self._executions.apply(step):

@@ -9,6 +9,7 @@ from common.errors import Conflict, Forbidden, InvalidRequest, NotFound
 from common.identity import Role
 from common.times import utc_now
 from devkit.stores.executions import MemoryExecutions
+from executor.domain.api import control
 from executor.domain.api.control import Control
 from executor.domain.log import moves
 from executor.domain.log.events import EventDraft, QuestionKept
@@ -181,6 +182,16 @@ async def test_of_two_answers_at_once_one_is_taken(asking):
     said = [asking.say("approved"), asking.say("rejected"), asking.say("approved")]
     outcomes = await asyncio.gather(*said, return_exceptions=True)
     assert sum(isinstance(outcome, Conflict) for outcome in outcomes) in {1, 2}
+    assert [kind for kind, _ in await asking.newest()].count("input_received") == 1
+
+
+async def test_an_answer_that_came_second_is_tried_again_however_long_its_first_try_took(
+    asking, monkeypatch
+):
+    await asking.ask(**REVIEW)
+    monkeypatch.setattr(control, "_WITHIN", 0.0)
+    jobs = await asyncio.gather(asking.say("approved"), asking.say("approved"))
+    assert [job.job_id for job in jobs] == [asking.job.job_id] * 2
     assert [kind for kind, _ in await asking.newest()].count("input_received") == 1
 
 
