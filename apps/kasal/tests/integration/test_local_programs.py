@@ -5,6 +5,7 @@ import subprocess
 import sys
 import textwrap
 import time
+from itertools import pairwise
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -50,6 +51,16 @@ async def test_a_killed_one_starts_again_at_its_address_with_its_data(tmp_path):
             assert client.kasal.things.find_one({}) == {"_id": 1}
     finally:
         program.stop()
+
+
+def test_free_ports_are_none_that_a_server_may_be_about_to_take(monkeypatch):
+    taken = []
+    for place in range(4):
+        monkeypatch.setattr(program_module, "_share", (place, 4))
+        taken.append([free_port() for _ in range(200)])
+    assert all(len(set(ports)) == 200 for ports in taken), "each is returned once"
+    spans = [(min(ports), max(ports)) for ports in taken]
+    assert all(highest < lowest for (_, highest), (lowest, _) in pairwise(spans))
 
 
 def test_a_free_port_is_none_that_an_outgoing_connection_would_get():

@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import IO
@@ -194,21 +195,39 @@ def _die_with(parent: int) -> Callable[[], None] | None:
 _EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _LOWEST_PORT = 10_000
 _USUALLY_EPHEMERAL = 32_768
+_share = (0, 1)
+_returned: deque[int] = deque(maxlen=500)
+"""Their servers may not listen yet."""
 """The usual start of the ports for outgoing connections, if the system does not say."""
 
 
+def share_ports(place: int, sharers: int) -> None:
+    """Take free ports from one of `sharers` parts only, so that processes side by side do not take the same."""
+    global _share  # noqa: PLW0603 - a process has one
+    _share = place, sharers
+
+
 def free_port() -> int:
-    """Return a free TCP port of the loopback address.
+    """Return a free TCP port of the loopback address, and not one of those that were returned lately.
 
     It is not one that the system could assign to an outgoing connection while the server is being
     restarted.
     """
     below = _first_ephemeral()
     while True:
-        port = random.randrange(_LOWEST_PORT, below) if below > 2 * _LOWEST_PORT else 0  # noqa: S311
+        port = _candidate(below) if below > 2 * _LOWEST_PORT else 0
+        if port in _returned:
+            continue
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return int(probe.getsockname()[1])
+            _returned.append(int(probe.getsockname()[1]))
+            return _returned[-1]
+
+
+def _candidate(below: int) -> int:
+    place, sharers = _share
+    size = (below - _LOWEST_PORT) // sharers
+    return _LOWEST_PORT + place * size + random.randrange(size)  # noqa: S311
 
 
 def _first_ephemeral() -> int:
