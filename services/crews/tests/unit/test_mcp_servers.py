@@ -17,12 +17,19 @@ from common.times import utc_now
 from crews.domain.drafts import CrewDraft
 from crews.domain.mcp_catalog import McpCatalog
 from crews.domain.mcp_renewal import Renewal
-from crews.domain.mcp_servers import ServerChanges, ServerDraft
+from crews.domain.mcp_servers import (
+    Inventory,
+    RegisteredServer,
+    ServerChanges,
+    ServerDraft,
+    ServerTool,
+)
 from crews.domain.offered_tools import OfferedTools
 from crews.domain.tool_catalog import ToolCatalog
 from crews.domain.tools import ToolDraft
 from crews.domain.workspace_tools import WorkspaceTools
 from crews.routes.mcp_bodies import updated_answer
+from devkit.cpu_time import cpu_limit
 
 WS = "ws_1"
 OBJECT = {"type": "object", "properties": {"a": {"type": "string"}}}
@@ -138,6 +145,28 @@ async def test_only_commands_that_the_operator_allows_are_started(catalog, desk)
 async def test_allow_and_deny_say_which_tools_are_taken(catalog, allow, deny, left):
     server = await catalog.register(WS, draft(allow=allow, deny=deny))
     assert {tool.remote for tool in server.tools()} == left
+
+
+def test_all_tools_of_fifty_servers_are_soon_compared_with_the_most_patterns():
+    tools = [
+        ServerTool(name=f"desk__tool_{n}", remote=f"tool_{n}", description="", parameters={})
+        for n in range(500)
+    ]
+    now = utc_now()
+    server = RegisteredServer(
+        id="mcp_1",
+        workspace_id=WS,
+        name="desk",
+        url="https://desk.example/mcp",
+        created_at=now,
+        allow=[*(f"other_{n}_*" for n in range(199)), "tool_*"],
+        deny=[*(f"*_none_{n}" for n in range(199)), "tool_1"],
+        inventory=Inventory(tools=tools, asked_at=now, fresh_until=now),
+    )
+    with cpu_limit(0.5):  # one by one, it takes two seconds
+        for _ in range(50):
+            left = server.tools()
+    assert [tool.remote for tool in left] == [f"tool_{n}" for n in range(500) if n != 1]
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,10 @@
 """MCP servers that a workspace registers: what is sent, and what is kept."""
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
-from fnmatch import fnmatchcase
+from fnmatch import translate
+from functools import lru_cache
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -253,8 +255,8 @@ class RegisteredServer(ServerFields):
         return f"{self.name}{SEPARATOR}{left.name}"
 
     def _takes(self, remote: str) -> bool:
-        allowed = not self.allow or any(fnmatchcase(remote, one) for one in self.allow)
-        return allowed and not any(fnmatchcase(remote, one) for one in self.deny)
+        allowed = not self.allow or _any_of(tuple(self.allow)).match(remote)
+        return bool(allowed) and not (self.deny and _any_of(tuple(self.deny)).match(remote))
 
     def requires_approval(self, tool: ServerTool) -> bool:
         """Return whether a person must approve each call of `tool`."""
@@ -282,3 +284,9 @@ class RegisteredServer(ServerFields):
                 reads=tool.reads,
             ),
         )
+
+
+@lru_cache(maxsize=1_000)
+def _any_of(patterns: tuple[str, ...]) -> re.Pattern[str]:
+    """Return one expression for all patterns, since a server may have 200 of them and 500 tools."""
+    return re.compile("|".join(map(translate, patterns)))

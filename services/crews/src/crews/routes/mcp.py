@@ -1,4 +1,7 @@
-"""The routes below /tools/mcp."""
+"""The routes below /tools/mcp.
+
+Answers are made beside the loop: each tool is compared with all patterns of its server.
+"""
 
 import asyncio
 from typing import Annotated
@@ -29,7 +32,8 @@ async def register_server(
     body: ServerDraft, caller: Admin, use: Use, key: IdempotencyKey
 ) -> McpServerRegistered:
     once = use.keys.once(key, caller.workspace_id, body, registered_answer)
-    return registered_answer(await use.mcp_catalog.register(caller.workspace_id, body, once))
+    server = await use.mcp_catalog.register(caller.workspace_id, body, once)
+    return await asyncio.to_thread(registered_answer, server)
 
 
 @router.get("", summary="List MCP servers")
@@ -43,7 +47,6 @@ async def list_servers(
         ("mcp_servers", caller.workspace_id),
         descending=False,
     )
-    # Beside the loop: each tool is compared with all patterns of its server.
     shown = await asyncio.to_thread(lambda: [server_summary(server) for server in part.shown])
     return McpServerList(
         servers=shown,
@@ -56,7 +59,8 @@ async def list_servers(
 
 @router.get("/{server_id}", summary="Get MCP server")
 async def get_server(server_id: str, caller: Viewer, use: Use) -> McpServerView:
-    return server_view(await use.mcp_catalog.find(caller.workspace_id, server_id))
+    server = await use.mcp_catalog.find(caller.workspace_id, server_id)
+    return await asyncio.to_thread(server_view, server)
 
 
 @router.put("/{server_id}", responses=failures(409), summary="Update MCP server")
@@ -64,12 +68,13 @@ async def update_server(
     server_id: str, body: ServerChanges, caller: Admin, use: Use
 ) -> McpServerUpdated:
     changed = await use.mcp_catalog.update(caller.workspace_id, server_id, body)
-    return updated_answer(changed, body)
+    return await asyncio.to_thread(updated_answer, changed, body)
 
 
 @router.post("/{server_id}/refresh", summary="Ask MCP server for its tools again")
 async def refresh_server(server_id: str, caller: Admin, use: Use) -> McpServerView:
-    return server_view(await use.mcp_catalog.refresh(caller.workspace_id, server_id))
+    server = await use.mcp_catalog.refresh(caller.workspace_id, server_id)
+    return await asyncio.to_thread(server_view, server)
 
 
 @router.delete(
