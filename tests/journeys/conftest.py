@@ -8,14 +8,18 @@ marked `own_platform` can't be run on it: `make journeys-compose` deselects them
 import os
 import sys
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import aiohttp
 import pytest
 import pytest_asyncio
 from journeys import shop
+from journeys.homes import Home
 from journeys.model import ScriptedModel
 from journeys.platforms import SETTINGS, Platform, embedded_platform, stack_platform
 from journeys.users import User, registered
+
+from kasal_platform.local.program import free_port
 
 ELSEWHERE = os.environ.get("KASAL_TEST_URL", "")
 
@@ -98,3 +102,14 @@ async def stranger(platform: Platform) -> AsyncIterator[User]:
     """The owner of another workspace."""
     async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as http:
         yield await registered(User(platform, http))
+
+
+@pytest_asyncio.fixture(loop_scope="session")
+async def home(tmp_path: Path) -> AsyncIterator[Home]:
+    """Where a test starts a platform of its own. What runs there at the end is killed."""
+    model = ScriptedModel()
+    await model.start()
+    home = Home(tmp_path, free_port(), model)
+    yield home
+    await home.kill()
+    await model.close()

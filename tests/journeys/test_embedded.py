@@ -7,90 +7,19 @@ Covers: kasal_platform.commands.demo, kasal_platform.commands.run, kasal_platfor
 import asyncio
 import contextlib
 import json
-import os
 import socket
 import sqlite3
 import sys
-from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import aiohttp
 import pytest
-import pytest_asyncio
-from journeys.model import ScriptedModel
-from journeys.platforms import PATIENT, Platform, ended, printed
-from journeys.users import User
+from journeys.homes import Home
+from journeys.platforms import ended, printed
 
 from kasal_platform.local.program import free_port
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
-
-
-class Home:
-    """A data folder, a port and a model, on which the platform is started again and again."""
-
-    def __init__(self, folder: Path, port: int, model: Any) -> None:
-        self.folder = folder
-        self.port = port
-        self.model = model
-        self._started: list[asyncio.subprocess.Process] = []
-
-    @property
-    def environment(self) -> dict[str, str]:
-        return {
-            **os.environ,
-            **PATIENT,
-            "KASAL_DATA_DIR": str(self.folder / "data"),
-            "KASAL_PORT": str(self.port),
-            "KASAL_OPENAI_BASE_URL": self.model.url,
-            "KASAL_LOG_FORMAT": "json",
-        }
-
-    async def start(self, **settings: str) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "kasal_platform",
-            "run",
-            env={**self.environment, **settings},
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-        )
-        self._started.append(process)
-        return process
-
-    async def close(self) -> None:
-        """Kill what a test that failed has left."""
-        for process in self._started:
-            if process.returncode is None:
-                process.kill()
-                await process.communicate()
-        await self.model.close()
-
-    async def user(self, http: aiohttp.ClientSession) -> Any:
-        base = f"http://127.0.0.1:{self.port}/api/v1"
-        platform = Platform("embedded", base, self.folder, self.model)
-        person = User(platform, http, "user@example.com", "secure_password")
-        await person.login()
-        return person
-
-    async def refused(self, **settings: str) -> str:
-        """Start it, and return the one line with which it refuses."""
-        process = await self.start(**settings)
-        _, said = await asyncio.wait_for(process.communicate(), timeout=60)
-        assert process.returncode == 1
-        assert said.decode().count("\n") == 1, said.decode()
-        return said.decode()
-
-
-@pytest_asyncio.fixture(loop_scope="session")
-async def home(tmp_path: Path) -> AsyncIterator[Home]:
-    model = ScriptedModel()
-    await model.start()
-    home = Home(tmp_path, free_port(), model)
-    yield home
-    await home.close()
 
 
 async def test_a_job_outlives_a_killed_platform(home: Home) -> None:

@@ -1,17 +1,13 @@
 """A job that fails at its third step is forked from there, and replayed when its model and its tool are gone."""
 
-import os
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
-from journeys.model import ScriptedModel
+from journeys.homes import Home
 from journeys.platforms import ended
-from journeys.test_people import Till, demo_user, started
+from journeys.test_people import Till
 from journeys.users import User
-
-from kasal_platform.local.program import free_port
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -28,23 +24,14 @@ def told(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 @pytest.mark.own_platform
-async def test_only_what_failed_is_done_again(tmp_path: Path) -> None:
-    model, till, port = ScriptedModel(), Till(), free_port()
-    await model.start()
+async def test_only_what_failed_is_done_again(home: Home) -> None:
+    till = Till()
     await till.start()
-    environment = {
-        **os.environ,
-        "KASAL_DATA_DIR": str(tmp_path / "data"),
-        "KASAL_PORT": str(port),
-        "KASAL_OPENAI_BASE_URL": model.url,
-        "KASAL_LOG_FORMAT": "json",
-        "KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{till.port}",
-    }
-    platform = await started(environment)
+    platform = await home.up(KASAL_TOOL_ALLOWED_HOSTS=f"127.0.0.1:{till.port}")
     async with aiohttp.ClientSession() as http:
-        user = await demo_user(f"http://127.0.0.1:{port}/api/v1", http, tmp_path, model)
+        user = await home.user(http)
         fork_id = await forked(user, till)
-        await model.close()
+        await home.model.close()
         await till.close()
         await replayed_alone(user, fork_id)
     assert await ended(platform) == 0

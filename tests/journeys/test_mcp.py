@@ -1,7 +1,6 @@
 """Tools of MCP servers that others wrote: fastmcp's over HTTP, and mcp-server-time over stdio."""
 
 import asyncio
-import os
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -10,12 +9,10 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
-from journeys.model import ScriptedModel
-from journeys.platforms import MCP_PORT, PATIENT, ended
-from journeys.test_people import demo_user, kill_everything, started, waits
+from journeys.homes import Home
+from journeys.platforms import MCP_PORT, ended
+from journeys.test_people import waits
 from journeys.users import User
-
-from kasal_platform.local.program import free_port
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 DESK_URL = f"http://127.0.0.1:{MCP_PORT}/mcp"
@@ -126,31 +123,20 @@ async def test_what_a_server_asks_is_answered_by_a_person_and_the_call_made_once
     assert noted.count(f"booked for {people}, {people}") == 1, "with the state that it gave"
 
 
-async def test_what_a_server_asks_outlives_everything(tmp_path: Path, desk: Path) -> None:
-    model, port = ScriptedModel(), free_port()
-    await model.start()
-    environment = {
-        **os.environ,
-        **PATIENT,
-        "KASAL_DATA_DIR": str(tmp_path / "data"),
-        "KASAL_PORT": str(port),
-        "KASAL_OPENAI_BASE_URL": model.url,
-        "KASAL_LOG_FORMAT": "json",
-        "KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{MCP_PORT}",
-    }
-    base = f"http://127.0.0.1:{port}/api/v1"
-    first = await started(environment)
+async def test_what_a_server_asks_outlives_everything(home: Home, desk: Path) -> None:
+    reaching = {"KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{MCP_PORT}"}
+    await home.up(**reaching)
     async with aiohttp.ClientSession() as http:
-        user = await demo_user(base, http, tmp_path, model)
+        user = await home.user(http)
         await user.call("POST", "/tools/mcp", {"name": "desk", "url": DESK_URL}, expect=201)
         text = 'Book call:desk__book_table:{"people": 77}'
         crew_id = await user.crew(text, model="gpt-4", tools=["desk__*"])
         job_id = await user.start(crew_id)
         asked = (await waits(user, job_id))["questions"]
-    await kill_everything(first, tmp_path)
-    second = await started(environment)
+    await home.kill()
+    second = await home.up(**reaching)
     async with aiohttp.ClientSession() as http:
-        user = await demo_user(base, http, tmp_path, model)
+        user = await home.user(http)
         assert (await user.call("GET", f"/executions/{job_id}", expect=200))["questions"] == asked
         say = f"/executions/{job_id}/input"
         await user.call("POST", say, {"input": {"day": "Monday"}}, expect=200)
@@ -159,7 +145,6 @@ async def test_what_a_server_asks_outlives_everything(tmp_path: Path, desk: Path
     assert await ended(second) == 0
     noted = desk.read_text().splitlines()
     assert (noted.count("asks for 77"), noted.count("booked for 77, 77")) == (1, 1)
-    await model.close()
 
 
 async def test_a_program_of_the_operators_choice_is_a_server(user: User) -> None:

@@ -5,20 +5,15 @@ Covers: executor.routes.question_bodies, executor.routes.questions
 
 import asyncio
 import json
-import os
-import signal
-import sys
 from collections.abc import AsyncIterator
-from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
 import aiohttp
 import pytest
 import pytest_asyncio
 from aiohttp import web
-from journeys.model import ScriptedModel
-from journeys.platforms import PATIENT, Platform, ended, printed
+from journeys.homes import Home
+from journeys.platforms import ended
 from journeys.users import User, read_events
 
 from common.schemas.canonical import digest
@@ -88,40 +83,25 @@ async def waits(user: User, job_id: str) -> dict[str, Any]:
 
 
 @pytest.mark.own_platform
-async def test_an_approval_outlives_everything_and_is_executed_once(
-    tmp_path: Path, till: Till
-) -> None:
-    model, port = ScriptedModel(), free_port()
-    await model.start()
-    environment = {
-        **os.environ,
-        **PATIENT,
-        "KASAL_DATA_DIR": str(tmp_path / "data"),
-        "KASAL_PORT": str(port),
-        "KASAL_OPENAI_BASE_URL": model.url,
-        "KASAL_LOG_FORMAT": "json",
-        "KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{till.port}",
-    }
-    base = f"http://127.0.0.1:{port}/api/v1"
-    first = await started(environment)
+async def test_an_approval_outlives_everything_and_is_executed_once(home: Home, till: Till) -> None:
+    reaching = {"KASAL_TOOL_ALLOWED_HOSTS": f"127.0.0.1:{till.port}"}
+    await home.up(**reaching)
     async with aiohttp.ClientSession() as http:
-        user = await demo_user(base, http, tmp_path, model)
+        user = await home.user(http)
         await user.call("POST", "/tools/custom", till.tool, expect=201)
         crew_id = await user.crew('Pay call:pay:{"amount": 7}', model="gpt-4", tools=["pay"])
         job_id = await user.start(crew_id)
         asked = (await waits(user, job_id))["questions"]
-    await kill_everything(first, tmp_path)
+    await home.kill()
     assert till.paid == []
 
-    second = await started(environment)
+    second = await home.up(**reaching)
     async with aiohttp.ClientSession() as http:
-        user = await demo_user(base, http, tmp_path, model)
-        await approve_what_was_asked(user, job_id, asked)
+        await approve_what_was_asked(await home.user(http), job_id, asked)
     assert await ended(second) == 0
     ((key, paid),) = till.paid
     assert paid == asked[0]["tool_call"]["arguments"] == {"amount": 7}
     assert key.startswith(f"{job_id}:")
-    await model.close()
 
 
 async def approve_what_was_asked(user: User, job_id: str, asked: list[dict[str, Any]]) -> None:
@@ -138,42 +118,6 @@ async def approve_what_was_asked(user: User, job_id: str, asked: list[dict[str, 
     events = await user.watch(job_id)
     assert events[-1]["type"] == "execution_complete"
     await user.call("POST", f"/executions/{job_id}/input", {"outcome": "approved"}, expect=200)
-
-
-async def started(environment: dict[str, str]) -> asyncio.subprocess.Process:
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-m",
-        "kasal_platform",
-        "run",
-        env=environment,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.PIPE,
-        start_new_session=True,
-    )
-    await printed(process, "Kasal is up")
-    return process
-
-
-async def kill_everything(process: asyncio.subprocess.Process, folder: Path) -> None:
-    """Kill -9 the platform, whatever it has started in its session, and its database if that is a program."""
-    database = folder / "data" / "mongo" / "pid"
-    victims = [int(database.read_text().split()[0])] if database.exists() else []
-    os.killpg(process.pid, signal.SIGKILL)
-    for pid in victims:
-        with suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-    await process.communicate()
-
-
-async def demo_user(
-    base: str, http: aiohttp.ClientSession, folder: Path, model: ScriptedModel
-) -> User:
-    user = User(
-        Platform("embedded", base, folder, model), http, "user@example.com", "secure_password"
-    )
-    await user.login()
-    return user
 
 
 async def posted_by_curl(base: str, job_id: str, token: str, body: str) -> dict[str, Any]:

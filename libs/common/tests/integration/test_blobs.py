@@ -320,7 +320,7 @@ async def test_the_drivers_errors_become_ours_while_reading_too(blobs, monkeypat
 
 
 async def test_a_large_blob_takes_the_memory_of_a_few_pieces(blobs):
-    size, part = 24 * MB, os.urandom(64 * 1024)
+    size, part = 8 * MB, os.urandom(64 * 1024)
 
     async def source():
         for _ in range(size // len(part)):
