@@ -58,6 +58,12 @@ _DEVIATIONS = {
         lambda c: c.insert_one({"_id": 1, "a": [1], "b": [2]}),
         _refused(WriteError, 171),
     ),
+    "null at a place that an array does not have": Deviation(
+        "an array holds nothing to compare there, so it does not match (MongoDB's own tests of the matcher: EqOp, nested null)",
+        [_add({"_id": 1, "a": []})],
+        _find({"a.0": None}),
+        _found(),
+    ),
     "two bounds in an array, by an index": Deviation(
         "each bound may be met by another element (manual: Query an Array); an index must not join them",
         [_index("a"), _add({"_id": 1, "a": [0, 10]})],
