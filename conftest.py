@@ -10,6 +10,7 @@ pytest_plugins = [
     "devkit.commands",
     "devkit.scheduling",
     "devkit.left_open",
+    "devkit.hung_database",
 ]
 
 _WORKER = os.environ.get("PYTEST_XDIST_WORKER", "")

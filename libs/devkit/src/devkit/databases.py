@@ -39,7 +39,19 @@ NOT_IN_MEMORY = pytest.mark.parametrize("store_kind", STORES, indirect=True)
 def mongo_server(backends_folder: Path) -> Iterator[finding.FoundBackend]:
     """MongoDB: what `KASAL_TEST_MONGO_URL` names, or a SecantusDB of this run."""
     with require(finding.mongo(backends_folder / "mongo")) as found:
+        if found.program is not None:
+            _stand_ins.append(found.url)
         yield found
+        _stand_ins.clear()
+
+
+_stand_ins: list[str] = []
+"""The URL of this process's SecantusDB, if it has one."""
+
+
+def stand_in_hangs() -> bool:
+    """Say whether this process's SecantusDB takes no writes any more."""
+    return not all(map(_takes_writes, _stand_ins))
 
 
 @pytest.fixture
@@ -47,7 +59,7 @@ def mongo_url(mongo_server: finding.FoundBackend) -> str:
     """The URL of a MongoDB that takes writes.
 
     SecantusDB hangs for good once in several thousand index creations. The test in which it does so
-    fails; the next ones get a new server.
+    is run again (`devkit.hung_database`), with a new server.
     """
     program = mongo_server.program
     if program is not None and not _takes_writes(mongo_server.url):
