@@ -51,3 +51,19 @@ def test_the_right_field_is_named(body: object, field: str, told: str) -> None:
     details = invalid_request(errors, _Crew).details
     assert details["field"] == field
     assert told in details["reason"]
+
+
+@pytest.mark.parametrize(
+    ("body", "field", "told"),
+    [
+        ({"task": 3}, "task", "It must be an object with async_execution, output_schema"),
+        ({"agents": [3]}, "agents.0", "It must be an object with backstory, model"),
+        ({"task": {"output_schema": 3}}, "task.output_schema", "It must be an object"),
+    ],
+)
+def test_an_object_is_asked_for_with_its_own_fields(body: object, field: str, told: str) -> None:
+    with pytest.raises(ValidationError) as caught:
+        _Crew.model_validate(body)
+    errors = [{**one, "loc": ("body", *one["loc"])} for one in caught.value.errors()]
+    details = invalid_request(errors, _Crew).details
+    assert details == {"field": field, "reason": told}

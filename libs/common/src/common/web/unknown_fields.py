@@ -93,9 +93,9 @@ def _models_at(body: Any, place: Sequence[Any]) -> list[type[BaseModel]]:
         if name is not None:
             found = [one for one in found if _is_of_kind(one, name)] or found
         elif isinstance(part, str):
-            fields = [model.model_fields.get(part) for model in found]
-            inner = [one for field in fields if field for one in _models(field.annotation)]
-            found = inner or found  # else the name of an alternative, not of a field
+            fields = [model.model_fields[part] for model in found if part in model.model_fields]
+            if fields:  # else it is the name of an alternative, not of a field
+                found = [one for field in fields for one in _models(field.annotation)]
     return found
 
 
