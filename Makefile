@@ -2,9 +2,9 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 SERVICES := $(shell sed -n 's/^\[\([a-z]*\)\]$$/\1/p' services.toml)
-SOURCES := apps/kasal/src libs/common/src libs/devkit/src $(SERVICES:%=services/%/src)
-MEMBERS := $(wildcard apps/*/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml)
-PACKAGES := kasal kasal-common kasal-devkit kasal-platform $(SERVICES:%=kasal-%)
+SOURCES := apps/kasal/src clients/python/src libs/common/src libs/devkit/src $(SERVICES:%=services/%/src)
+MEMBERS := $(wildcard apps/*/pyproject.toml clients/*/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml)
+PACKAGES := kasal kasal-client kasal-common kasal-devkit kasal-platform $(SERVICES:%=kasal-%)
 LOCK := uv pip compile -q --universal --generate-hashes --no-header --no-annotate --python-version 3.11 \
 	$(addprefix --no-emit-package ,$(PACKAGES))
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -43,7 +43,7 @@ test: lint .venv/installed-dev ## lint, then all tests, beside one another, over
 
 .PHONY: unit
 unit: .venv/installed-dev ## the tests that need no backend
-	$(PY) -m pytest apps/*/tests/unit libs/*/tests/unit services/*/tests/unit tests/deploy
+	$(PY) -m pytest apps/*/tests/unit clients/python/tests/unit libs/*/tests/unit services/*/tests/unit tests/deploy
 
 .PHONY: journeys
 journeys: .venv/installed-dev ## the stories over the whole system, in both forms

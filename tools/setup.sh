@@ -34,7 +34,7 @@ if ! .venv/bin/python -m pip install --quiet --require-hashes --no-deps -r "$loc
 	exit 1
 fi
 members=""
-for project in apps/*/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml; do
+for project in apps/*/pyproject.toml clients/*/pyproject.toml libs/*/pyproject.toml services/*/pyproject.toml; do
 	member=${project%/pyproject.toml}
 	[ "$kind $member" = "run libs/devkit" ] || members="$members -e ./$member"
 done
@@ -47,6 +47,6 @@ fi
 # Pip compiles what it copies, but the members stay where they are. Otherwise each start would compile them, where
 # Python may not write beside the sources, and the first one everywhere.
 # shellcheck disable=SC2046 # one word per folder is meant
-.venv/bin/python -m compileall -q $(ls -d apps/*/src libs/*/src services/*/src)
+.venv/bin/python -m compileall -q $(ls -d apps/*/src clients/*/src libs/*/src services/*/src)
 touch .venv/installed-run
 [ "$kind" != dev ] || touch .venv/installed-dev

@@ -30,7 +30,7 @@ _ANCHOR = re.compile(r'<a (?:id|name)="([^"]+)"')
 _PATH = re.compile(r"`([\w.*<>-]+(?:/[\w.*<>-]+)+)/?`")
 _PLACEHOLDER = re.compile(r"<\w+>|\bNAME\b")
 _FOLDERS = ("services/", "libs/", "apps/", "tools/", "docs/", "deploy/", "tests/", "bench/")
-_SOURCES = ("libs/*/src", "apps/*/src", "services/*/src", "services/*/src/*")
+_SOURCES = ("libs/*/src", "apps/*/src", "clients/*/src", "services/*/src", "services/*/src/*")
 _UNTRACKED = ("bench/results/",)
 
 

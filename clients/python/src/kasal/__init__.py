@@ -1,0 +1,1 @@
+"""The short name of `kasal_client`."""
