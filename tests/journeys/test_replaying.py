@@ -25,7 +25,9 @@ pytestmark = [
 
 Event = dict[str, Any]
 TASK = {"description": "Write"}
-LEFT_OUT = {"job_id", "timestamp", "attempt", "seq", "question_id", "expires_at", "recorded"}
+LEFT_OUT = {
+    *("job_id", "timestamp", "duration", "attempt", "seq", "question_id", "expires_at", "recorded")
+}
 CLAIMS = {"execution_start", "execution_resumed", "execution_waiting"}
 """A person's answer brings about a claim; the recorded one does not, so `goes_on` is another too."""
 

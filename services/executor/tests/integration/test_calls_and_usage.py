@@ -43,7 +43,7 @@ async def counted(ask, jobs):
 
 async def test_what_was_sent_is_for_editors_and_no_other_workspace(ask):
     job_id = await start(ask)
-    for path in (f"/executions/{job_id}/calls", f"/executions/{job_id}/calls/1"):
+    for path in (f"/executions/{job_id}/{what}" for what in ("calls", "calls/1", "inputs")):
         status, answer = await ask("GET", path, role="viewer")
         assert (status, answer["error"]["details"]["required_role"]) == (403, "editor")
         assert (await ask("GET", path, workspace_id="ws_other"))[0] == 404
@@ -52,6 +52,12 @@ async def test_what_was_sent_is_for_editors_and_no_other_workspace(ask):
     assert (status, answer["error"]["code"]) == (404, "NOT_FOUND")
     for wrong in ("calls?limit=0", "calls?after=x", "calls/0", "calls/x", "calls?page=2"):
         assert (await ask("GET", f"/executions/{job_id}/{wrong}"))[0] == 400, wrong
+
+
+async def test_a_job_shows_what_it_was_started_with(ask):
+    job_id = await start(ask)
+    told = await ask("GET", f"/executions/{job_id}/inputs")
+    assert told == (200, {"inputs": JOB["inputs"]})
 
 
 async def test_usage_is_told_by_crew_model_day_and_job(ask, workers, make_runner):

@@ -94,6 +94,14 @@ class ModelUsage(Struct, frozen=True, kw_only=True):
         )
 
 
+_Duration = Annotated[
+    float, Meta(ge=0, description="Seconds that it took, waits and retries included")
+]
+_CallNumber = Annotated[
+    int, Meta(ge=1, description="Number of the call in its task: its result has the same")
+]
+
+
 class LlmCall(Body, frozen=True, kw_only=True, tag=EventType.LLM_CALL.value):
     """A model has replied, or was asked without a reply (`finish_reason` is then `cut_off`)."""
 
@@ -115,6 +123,7 @@ class LlmCall(Body, frozen=True, kw_only=True, tag=EventType.LLM_CALL.value):
         | UnsetType
     ) = UNSET
     usage: Annotated[ModelUsage, Meta(description="What the requests used")] | UnsetType = UNSET
+    duration: _Duration | UnsetType = UNSET
     recorded: (
         Annotated[
             bool,
@@ -136,6 +145,7 @@ class ToolCall(Body, frozen=True, kw_only=True, tag=EventType.TOOL_CALL.value):
     result: Annotated[
         str, Meta(description="The arguments as JSON text, cut to 500 characters")
     ] = ""
+    call: _CallNumber | UnsetType = UNSET
 
 
 class ToolResult(Body, frozen=True, kw_only=True, tag=EventType.TOOL_RESULT.value):
@@ -155,6 +165,8 @@ class ToolResult(Body, frozen=True, kw_only=True, tag=EventType.TOOL_RESULT.valu
     artifacts: (
         Annotated[list[Artifact], Meta(description="The files that the call has made")] | UnsetType
     ) = UNSET
+    call: _CallNumber | UnsetType = UNSET
+    duration: _Duration | UnsetType = UNSET
 
 
 class ProgressUpdate(Body, frozen=True, kw_only=True, tag=EventType.PROGRESS.value):

@@ -156,6 +156,7 @@ class Trace:
             result=_summary(reply),
             finish_reason=reply.finish.value,
             usage=usage,
+            duration=seconds,
             recorded=recorded,
         )
         drafts = [_draft_call(task_id, agent, call) for call in calls]
@@ -214,6 +215,8 @@ class Trace:
             failed=failed,
             artifacts=list(artifacts) if artifacts else UNSET,
             recorded=recorded,
+            call=call.number,
+            duration=seconds,
         )
         place = call.place
         kept = ResultKept(
@@ -308,6 +311,7 @@ def _draft_call(
         agent=agent,
         action=call.request.name,
         result=shorten(_arguments_text(call.request), _ARGUMENTS),
+        call=call.number,
     )
     place, arguments = call.place, call.request.arguments
     kept = CallKept(

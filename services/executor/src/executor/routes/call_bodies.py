@@ -41,6 +41,15 @@ class ListCalls(BaseModel):
     ] = None
 
 
+class GivenInputs(AnswerModel):
+    inputs: Annotated[
+        dict[str, Any],
+        Field(
+            description="What the job was started with, as it was sent", examples=[{"topic": "Tea"}]
+        ),
+    ]
+
+
 class CallUsage(AnswerModel):
     requests: Annotated[int, Field(description="Requests sent, also repeated ones", examples=[1])]
     input_tokens: Annotated[int, Field(examples=[812])]

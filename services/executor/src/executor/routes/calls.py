@@ -1,15 +1,27 @@
-"""What a job sent to models and tools."""
+"""What a job was given, and what it sent to models and tools."""
 
 from typing import Annotated
 
 from fastapi import APIRouter, Path, Query
 
 from common.web.access import Editor
-from executor.routes.call_bodies import CallDetail, CallList, ListCalls, call_detail, call_list
+from executor.routes.call_bodies import (
+    CallDetail,
+    CallList,
+    GivenInputs,
+    ListCalls,
+    call_detail,
+    call_list,
+)
 from executor.routes.executions import JobPath
 from executor.routes.use_cases import Use
 
 router = APIRouter(tags=["Executions"])
+
+
+@router.get("/executions/{job_id}/inputs", summary="Get what a job was started with")
+async def get_inputs(job_id: JobPath, caller: Editor, use: Use) -> GivenInputs:
+    return GivenInputs(inputs=dict(await use.calls.inputs(caller.workspace_id, job_id)))
 
 
 @router.get("/executions/{job_id}/calls", summary="List calls to models and tools, oldest first")

@@ -254,8 +254,8 @@ class World:
 
 
 def said(event, *without):
-    # Whether other tasks still went on beside a question is open.
-    left_out = {"goes_on", *without}
+    # Whether other tasks still went on beside a question is open, and which of calls beside one another is the first.
+    left_out = {"goes_on", "call", "duration", *without}
     fields = [item for item in set_fields(event.body).items() if item[0] not in left_out]
     return f"{event.type} {sorted(fields, key=str)}"
 

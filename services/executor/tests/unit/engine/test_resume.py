@@ -48,12 +48,16 @@ def of_the_run(events):
             kept.append(
                 (
                     event.type,
-                    tuple(sorted(set_fields(event.body).items(), key=str))
+                    tuple(sorted(without_times(event.body).items(), key=str))
                     if event.type != REPLIED
                     else event.body.result,
                 )
             )
     return Counter(map(str, kept))
+
+
+def without_times(body):
+    return {name: value for name, value in set_fields(body).items() if name != "duration"}
 
 
 def crew_of(kit, shape):
@@ -106,6 +110,9 @@ async def cut_and_resumed(kit, shape, data):
     keys = [e.private.call for e in history if e.type == "tool_call"]
     tasks = [e.body.task_id for e in history if e.type == "tool_call"]
     assert len(set(zip(tasks, keys, strict=True))) == len(keys)
+    numbered = [e for e in history if e.type in {"tool_call", "tool_result"}]
+    assert [e.body.call for e in numbered] == [e.private.call for e in numbered]
+    assert all(e.body.duration >= 0 for e in history if e.type in {"llm_call", "tool_result"})
 
 
 @settings(max_examples=40)

@@ -136,6 +136,10 @@ class Calls:
             return await _model_call(log, entry, entry.body)
         return await _tool_call(log, entry)
 
+    async def inputs(self, workspace_id: str, job_id: str) -> Mapping[str, Any]:
+        """Return what a job was started with. Raises `NotFound`."""
+        return (await self._job(workspace_id, job_id)).inputs
+
     async def _job(self, workspace_id: str, job_id: str) -> Execution:
         job = await self._executions.find(job_id)
         if job is None or job.workspace_id != workspace_id:
