@@ -1,0 +1,30 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+
+const platform = process.env.KASAL_URL ?? "http://127.0.0.1:8000";
+const proxied = ["/api", "/v1", "/openapi.json", "/docs", "/postman", "/.well-known", "/healthz", "/readyz"];
+
+export default defineConfig({
+  base: "/console/",
+  plugins: [react()],
+  // The client's source, not what it is built to: one build, and one place to debug.
+  resolve: { conditions: ["kasal-source", "module", "browser", "development|production"] },
+  ssr: { resolve: { conditions: ["kasal-source", "module", "node", "development|production"] } },
+  build: {
+    target: "es2023",
+    manifest: true,
+    // Data URLs would need an exception in the content security policy.
+    assetsInlineLimit: 0,
+  },
+  server: {
+    port: Number(process.env.PORT ?? 5173),
+    fs: { allow: [".", "../clients/typescript"] },
+    proxy: Object.fromEntries(proxied.map((path) => [path, { target: platform, changeOrigin: false }])),
+  },
+  test: {
+    environment: "happy-dom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    restoreMocks: true,
+    setupFiles: ["src/testing/setup.ts"],
+  },
+});
