@@ -11,6 +11,7 @@ export function Json({ value, label = "JSON" }: { value: unknown; label?: string
   const cut = text.length > SHOWN;
   return (
     <div className={styles.json}>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reached by the keyboard */}
       <section className={styles.text} tabIndex={0} aria-label={label}>
         <pre>
           {cut ? `${text.slice(0, SHOWN)}\n… (${(text.length - SHOWN).toLocaleString("en-US")} more characters)` : text}
