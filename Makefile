@@ -74,6 +74,8 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/indexes.py --check
 	$(PY) tools/services.py
 	$(PY) tools/built_in.py --check
+	$(PY) tools/client_models.py --check
+	$(PY) tools/client_sync.py --check
 	$(PY) tools/class_names.py
 	$(PY) tools/function_names.py
 	$(PY) tools/wording.py
@@ -92,6 +94,8 @@ docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/scale.py
 	$(PY) tools/indexes.py
 	$(PY) tools/built_in.py
+	$(PY) tools/client_models.py
+	$(PY) tools/client_sync.py
 
 .PHONY: format
 format: .venv/installed-dev ## format the code and sort its imports

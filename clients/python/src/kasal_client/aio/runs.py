@@ -1,0 +1,295 @@
+"""A run of a crew: watch it, answer its questions, take its result."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Any, cast
+
+from kasal_client.addresses import segment
+from kasal_client.errors import NotFoundError, RunFailed, RunStopped, UsageError
+from kasal_client.events import (
+    ErrorEvent,
+    Event,
+    ExecutionCompleteEvent,
+    ExecutionStoppedEvent,
+    InputRequiredEvent,
+    LlmCallEvent,
+    TextDelta,
+)
+from kasal_client.models import (
+    Artifact,
+    CallSummary,
+    ExecutionDetail,
+    ExecutionStopped,
+    ForkAccepted,
+    InputTaken,
+    ModelCallDetail,
+    QuestionView,
+    ToolCallDetail,
+    TraceEntry,
+)
+from kasal_client.texts import TextAssembly, TextChunk
+
+from .pages import AsyncPages
+from .transport import AsyncTransport
+from .watching import AsyncStream, AsyncWatch
+
+if TYPE_CHECKING:
+    from .executions import AsyncExecutions
+
+ANY_QUESTION = None
+Question = QuestionView | InputRequiredEvent | str
+
+
+class AsyncRun:
+    """One run, by its id. It is a name for it and holds no connection: the run goes on whatever becomes of this."""
+
+    def __init__(self, executions: AsyncExecutions, transport: AsyncTransport, job_id: str) -> None:
+        self.id = job_id
+        self._executions = executions
+        self._transport = transport
+        self._path = f"/executions/{segment(job_id)}"
+
+    @property
+    def job_id(self) -> str:
+        """The same as `id`, as the API calls it."""
+        return self.id
+
+    def __repr__(self) -> str:
+        return f"<Run {self.id}>"
+
+    async def get(self) -> ExecutionDetail:
+        """Return what is known about the run now."""
+        return await self._transport.get(self._path, ExecutionDetail)
+
+    async def status(self) -> str:
+        """Return its status: `queued`, `running`, `waiting_for_input`, `completed`, `failed` or `stopped`."""
+        return (await self.get()).status
+
+    def events(self, after_seq: int = 0, *, timeout: float | None = None) -> AsyncStream[Event]:
+        """Return the run's events from its start, or after `after_seq`, as they happen, up to its last.
+
+        Each comes once and in order, also if connections break or the platform restarts. After `timeout`
+        seconds, `RunTimeoutError` ends it.
+        """
+        watch = AsyncWatch(self._transport, self.id, after_seq=after_seq, timeout=timeout)
+        events = cast(AsyncGenerator[Event], watch.items())  # noqa: TC006 - it is translated
+        return AsyncStream(events)
+
+    def watch(
+        self, after_seq: int = 0, *, timeout: float | None = None
+    ) -> AsyncStream[Event | TextDelta]:
+        """Return the run's events, and between them the pieces of text that models are writing.
+
+        A piece may be lost; the `LlmCallEvent` that follows is the truth. `text` puts pieces together.
+        """
+        watch = AsyncWatch(
+            self._transport, self.id, after_seq=after_seq, deltas=True, timeout=timeout
+        )
+        return AsyncStream(watch.items())
+
+    def text(self, *, timeout: float | None = None) -> AsyncStream[TextChunk]:
+        """Return what models write, while they write it.
+
+        The chunks of a text, one after another, are the whole text: one that was lost on the way is made up for
+        when the text is complete.
+        """
+        return AsyncStream(self._chunks(timeout))
+
+    async def _chunks(self, timeout: float | None) -> AsyncGenerator[TextChunk]:
+        assembly = TextAssembly()
+        async with self.watch(timeout=timeout) as items:
+            async for item in items:
+                if isinstance(item, TextDelta):
+                    chunk = assembly.add(item)
+                elif isinstance(item, LlmCallEvent):
+                    text = await self._whole_text(item) if assembly.needs_whole(item) else None
+                    chunk = assembly.finish(item, text)
+                else:
+                    continue
+                if chunk is not None:
+                    yield chunk
+
+    async def _whole_text(self, event: LlmCallEvent) -> str | None:
+        try:
+            call = await self.call(event.seq)
+        except NotFoundError:  # prompts are not kept
+            return None
+        reply = call.reply if isinstance(call, ModelCallDetail) else None
+        return None if reply is None else reply.content
+
+    async def result(self, timeout: float | None = None) -> Any:
+        """Wait for the end, and return the output of the crew's last task.
+
+        Raises `RunFailed`, `RunStopped`, and `RunTimeoutError` after `timeout` seconds; the run goes on then. A
+        question that nobody answers is waited for.
+        """
+        known = await self.get()
+        after_seq = max(0, known.last_seq - 1)
+        async with aclosing(self.events(after_seq, timeout=timeout)) as events:
+            async for event in events:
+                if isinstance(event, ExecutionCompleteEvent):
+                    return event.result
+                if isinstance(event, ErrorEvent):
+                    raise RunFailed(
+                        event.message,
+                        job_id=self.id,
+                        code=event.code,
+                        task_id=event.task_id,
+                        comment=event.comment or "",
+                    )
+                if isinstance(event, ExecutionStoppedEvent):
+                    raise RunStopped(
+                        f"The run was stopped: {event.reason}", job_id=self.id, code="STOPPED"
+                    )
+        raise UsageError(f"The events of {self.id} ended without an end.")
+
+    async def stop(self) -> ExecutionStopped:
+        """Stop the run. Stopping a stopped one is no error."""
+        answer = await self._transport.json("POST", f"{self._path}/stop", repeat=True)
+        return ExecutionStopped.model_validate(answer)
+
+    async def questions(self) -> list[QuestionView]:
+        """Return the questions that are open now."""
+        return (await self.get()).questions
+
+    async def wait_for_question(self, timeout: float | None = None) -> QuestionView | None:
+        """Wait until the run asks something, and return that; None if it ends without asking.
+
+        Raises `RunTimeoutError`.
+        """
+        known = await self.get()
+        if known.questions:
+            return known.questions[0]
+        async with aclosing(self.events(known.last_seq, timeout=timeout)) as events:
+            async for event in events:
+                if isinstance(event, InputRequiredEvent):
+                    for question in await self.questions():
+                        if question.question_id == event.question_id:
+                            return question
+        return None
+
+    async def approve(
+        self, question: Question | None = None, *, comment: str | None = None
+    ) -> InputTaken:
+        """Say yes: make the call that was shown, or use the answer. `question` may be left out while one is open."""
+        return await self._send_input(question, outcome="approved", comment=comment)
+
+    async def reject(
+        self, comment: str | None = None, *, question: Question | None = None
+    ) -> InputTaken:
+        """Say no: the call is not made and the agent reads `comment`; a rejected review ends the run."""
+        return await self._send_input(question, outcome="rejected", comment=comment)
+
+    async def edit(
+        self,
+        arguments: dict[str, Any],
+        *,
+        question: Question | None = None,
+        comment: str | None = None,
+    ) -> InputTaken:
+        """Approve a call with `arguments` in place of all those that were shown."""
+        return await self._send_input(
+            question, outcome="approved", arguments=arguments, comment=comment
+        )
+
+    async def answer(
+        self, value: Any, *, question: Question | None = None, comment: str | None = None
+    ) -> InputTaken:
+        """Answer with a text, a choice or a value; in a review, say what should change."""
+        return await self._send_input(question, outcome="answered", input=value, comment=comment)
+
+    async def retry_call(
+        self, *, question: Question | None = None, comment: str | None = None
+    ) -> InputTaken:
+        """Have a call of unknown outcome made again."""
+        return await self._send_input(question, outcome="retry", comment=comment)
+
+    async def _send_input(self, question: Question | None, **answer: Any) -> InputTaken:
+        question_id = question if isinstance(question, str | None) else question.question_id
+        body = {"question_id": question_id, **answer}
+        return await self._transport.create(
+            f"{self._path}/input",
+            {key: value for key, value in body.items() if value is not None},
+            InputTaken,
+        )
+
+    async def fork(
+        self,
+        *,
+        after_seq: int | None = None,
+        from_task: str | None = None,
+        version: int | None = None,
+        inputs: dict[str, Any] | None = None,
+        outputs: dict[str, Any] | None = None,
+        replies: dict[int, str] | None = None,
+        idempotency_key: str | None = None,
+    ) -> AsyncRun:
+        """Start a run that begins with a copy of this one's history, up to an event or a task, or all that is done.
+
+        `inputs`, `outputs` (by task) and `replies` (by the `seq` of their `llm_call`) take the place of the recorded ones.
+        """
+        body = {
+            "after_seq": after_seq,
+            "from_task": from_task,
+            "version": version,
+            "inputs": inputs,
+            "outputs": outputs,
+            "replies": None if replies is None else {str(seq): one for seq, one in replies.items()},
+        }
+        made = await self._transport.create(
+            f"{self._path}/fork",
+            {key: value for key, value in body.items() if value is not None},
+            ForkAccepted,
+            key=idempotency_key or str(uuid.uuid4()),
+        )
+        return self._executions.run(made.job_id)
+
+    async def replay(
+        self,
+        *,
+        models: str | None = None,
+        tools: str | None = None,
+        on_miss: str | None = None,
+        crew: str | None = None,
+        version: int | None = None,
+        inputs: dict[str, Any] | None = None,
+    ) -> AsyncRun:
+        """Play the ended run again: replies, results and answers come from its log, unless they are to be `live`."""
+        chosen = {"models": models, "tools": tools, "on_miss": on_miss, "crew": crew}
+        known = await self.get()
+        return await self._executions.start(
+            known.crew_id,
+            inputs,
+            version=version,
+            replay_of=self.id,
+            replay={key: value for key, value in chosen.items() if value is not None} or None,
+        )
+
+    async def traces(self, after_seq: int = 0) -> list[TraceEntry]:
+        """Return the run's recorded events after `after_seq`, as the trace shows them."""
+        found: list[TraceEntry] = []
+        following: int | None = after_seq
+        while following is not None:
+            params = {"after_seq": following, "limit": 1000}
+            answer = await self._transport.json("GET", f"{self._path}/traces", params=params)
+            found += [TraceEntry.model_validate(one) for one in answer["traces"]]
+            following = answer.get("next_after_seq")
+        return found
+
+    def calls(self) -> AsyncPages[CallSummary]:
+        """Return the run's calls to models and tools, oldest first."""
+        return AsyncPages(self._transport, f"{self._path}/calls", "calls", CallSummary)
+
+    async def call(self, n: int) -> ModelCallDetail | ToolCallDetail:
+        """Return what was sent in the call `n`, which is the `seq` of its event, in full."""
+        answer = await self._transport.json("GET", f"{self._path}/calls/{segment(n)}")
+        if answer.get("type") == "llm_call":
+            return ModelCallDetail.model_validate(answer)
+        return ToolCallDetail.model_validate(answer)
+
+    def artifacts(self) -> AsyncPages[Artifact]:
+        """Return the files that the run has made, newest first."""
+        return AsyncPages(self._transport, f"{self._path}/artifacts", "artifacts", Artifact)

@@ -1,0 +1,191 @@
+"""A job's events as they happen, over connections that break."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+from typing import Generic, Self, TypeVar, cast
+
+import httpx2
+
+from kasal_client import io_async
+from kasal_client.addresses import segment
+from kasal_client.errors import ApiError, ConnectionFailedError, RunTimeoutError
+from kasal_client.events import Event, TextDelta, read_event
+from kasal_client.retries import LONGEST_WAIT, backoff
+
+from .transport import AsyncTransport
+
+T = TypeVar("T")
+SILENCE = 45.0
+"""Seconds without a byte after which a connection is taken for dead; the platform sends one each fifteen."""
+PATIENCE = 300.0
+"""Seconds for which a platform that is away is asked again before the stream ends with an error."""
+LONGEST_EVENT = 64 * 1024 * 1024
+
+
+class AsyncStream(Generic[T]):
+    """What comes one after another. Iterate over it; leave it with `aclose`, or use it in a `with` block."""
+
+    def __init__(self, source: AsyncGenerator[T]) -> None:
+        self._source = source
+
+    def __aiter__(self) -> AsyncIterator[T]:
+        return self._source
+
+    async def __anext__(self) -> T:
+        return await self._source.__anext__()
+
+    async def aclose(self) -> None:
+        """Close the connection."""
+        await self._source.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exception: object) -> None:
+        await self.aclose()
+
+
+class _Deadline(Exception):  # noqa: N818 - it says what has come
+    """The connection would wait past the deadline: it is opened again, to wait for as long as is left."""
+
+
+class _Timed:
+    """An answer that is read up to a moment. `EventSource` reads no more of it than this."""
+
+    def __init__(
+        self, response: httpx2.Response, deadline: float | None, read_timeout: float
+    ) -> None:
+        self._response = response
+        self._deadline = deadline
+        self._read_timeout = read_timeout
+        self.request = response.request
+        self.headers = response.headers
+
+    async def aiter_text(self) -> AsyncIterator[str]:
+        async for text in self._response.aiter_text():
+            yield text
+            if self._deadline is not None:
+                left = self._deadline - time.monotonic()
+                if self._read_timeout > 1.25 * left + 0.5:
+                    raise _Deadline
+
+
+class AsyncWatch:
+    """The events of a job after `after_seq`, each once and in order, whatever happens to connections."""
+
+    def __init__(
+        self,
+        transport: AsyncTransport,
+        job_id: str,
+        *,
+        after_seq: int = 0,
+        deltas: bool = False,
+        timeout: float | None = None,
+    ) -> None:
+        self._transport = transport
+        self._path = f"/executions/{segment(job_id)}/events"
+        self._job_id = job_id
+        self._seq = after_seq
+        self._deltas = deltas
+        self._deadline = None if timeout is None else time.monotonic() + timeout
+        self._timeout = timeout
+        self._failures = 0
+        self._is_over = False
+
+    async def items(self) -> AsyncGenerator[Event | TextDelta]:
+        """Yield the events, and the pieces of live text if they were asked for, up to the job's last event.
+
+        Raises `ApiError`, `ConnectionFailedError` and `RunTimeoutError`.
+        """
+        away_since = None
+        while not self._is_over:
+            wait = 0.0
+            before = self._failures
+            try:
+                async with aclosing(self._connection()) as items:
+                    async for item in items:
+                        yield item
+                wait = backoff(self._failures)
+            except _Deadline:
+                continue
+            except (ConnectionFailedError, httpx2.TransportError) as fault:
+                wait = backoff(self._failures)
+                away_since = self._check_patience(fault, away_since)
+            except ApiError as fault:
+                if fault.status < 500 and fault.status != 429:
+                    raise
+                wait = backoff(self._failures)
+                if fault.retry_after is not None:
+                    wait = min(fault.retry_after, LONGEST_WAIT)
+                away_since = self._check_patience(fault, away_since)
+            if self._failures < before or self._failures == 0:
+                away_since = None
+            self._failures += 1
+            if not self._is_over:
+                await io_async.sleep(min(wait, self._seconds_until_deadline()))
+
+    def _check_patience(self, fault: Exception, since: float | None) -> float:
+        now = time.monotonic()
+        if self._failures == 0 or since is None:
+            return now
+        if now - since > PATIENCE:
+            raise ConnectionFailedError(
+                f"The events of {self._job_id} could not be read for {PATIENCE:g} s: {fault}"
+            ) from fault
+        return since
+
+    def _seconds_until_deadline(self) -> float:
+        """Return the seconds until the deadline. Raises `RunTimeoutError` when there are none."""
+        if self._deadline is None:
+            return SILENCE
+        left = self._deadline - time.monotonic()
+        if left <= 0:
+            raise RunTimeoutError(
+                f"{self._job_id} has not ended within {self._timeout:g} s; it goes on."
+            )
+        return left
+
+    async def _connection(self) -> AsyncGenerator[Event | TextDelta]:
+        params = {"after_seq": self._seq, "deltas": "true" if self._deltas else None}
+        read_timeout = min(SILENCE, self._seconds_until_deadline())
+        async with self._transport.stream(
+            "GET",
+            self._path,
+            params=params,
+            headers={"Accept": "text/event-stream"},
+            read_timeout=read_timeout,
+            repeat=False,
+        ) as response:
+            if response.status_code == 204:
+                self._is_over = True
+                return
+            timed = cast("httpx2.Response", _Timed(response, self._deadline, read_timeout))
+            async for sent in httpx2.EventSource(timed, max_event_size=LONGEST_EVENT):
+                item = self._read(sent.data)
+                if item is not None:
+                    yield item
+                if self._is_over:
+                    return
+
+    def _read(self, text: str) -> Event | TextDelta | None:
+        """Return what was sent, None if it was seen before or is no event."""
+        try:
+            data = json.loads(text)
+        except ValueError:
+            return None
+        if not isinstance(data, dict):
+            return None
+        if data.get("type") == "text_delta":
+            return TextDelta.model_validate(data) if self._deltas else None
+        seq = data.get("seq")
+        if not isinstance(seq, int) or seq <= self._seq:
+            return None
+        self._seq = seq
+        self._failures = 0
+        event = read_event(data)
+        self._is_over = event.is_last
+        return event
