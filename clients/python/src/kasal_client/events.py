@@ -86,6 +86,8 @@ class LlmCallEvent(JobEvent):
     """Why the reply ended: `stop`, `tool_call`, `length`, `content_filter`, `refusal`, `error`, `other`, or `cut_off` if there was none."""
     usage: ModelUsage | None = None
     """What the requests used."""
+    duration: float | None = None
+    """Seconds that it took, waits and retries included."""
     recorded: bool | None = None
     """The reply was taken from another job, which has paid for it: its usage does not count here."""
 
@@ -102,6 +104,8 @@ class ToolCallEvent(JobEvent):
     """Name of the tool."""
     result: str
     """The arguments as JSON text, cut to 500 characters."""
+    call: int | None = None
+    """Number of the call in its task: its result has the same."""
 
 
 class ToolResultEvent(JobEvent):
@@ -122,6 +126,10 @@ class ToolResultEvent(JobEvent):
     """The result was taken from the job that this one replays."""
     artifacts: list[Artifact] | None = None
     """The files that the call has made."""
+    call: int | None = None
+    """Number of the call in its task: its result has the same."""
+    duration: float | None = None
+    """Seconds that it took, waits and retries included."""
 
 
 class ProgressEvent(JobEvent):

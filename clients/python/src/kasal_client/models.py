@@ -962,6 +962,11 @@ class ForkedFrom(Model):
     """The last event of that job that was looked at."""
 
 
+class GivenInputs(Model):
+    inputs: dict[str, Any]
+    """What the job was started with, as it was sent."""
+
+
 class GraphEdge(Model):
     source: str
     """The task that comes first."""
