@@ -59,7 +59,7 @@ _TOPICS = {
         "demo_email demo_password"
     ),
     "The door": (
-        "maintenance maintenance_retry_after allowed_hosts cors_origins trusted_proxies max_body open_route_limit "
+        "maintenance maintenance_retry_after console_dir allowed_hosts cors_origins trusted_proxies max_body open_route_limit "
         "refused_token_limit handshake_limit upstream_timeout upstream_connections"
     ),
     "Running jobs": (

@@ -10,6 +10,9 @@ from pydantic import Field
 
 from common.settings import CommonSettings, LogLevel
 
+_BUILT_CONSOLE = Path(__file__).parents[4] / "console" / "dist"
+"""Where `make console` puts it in a checkout."""
+
 
 class Settings(CommonSettings):
     """What `make run` reads; each service also reads its own settings."""
@@ -19,6 +22,8 @@ class Settings(CommonSettings):
     """Where the databases and the secrets live."""
     allowed_hosts: str = ""
     """Host names under which clients may reach it; by default `localhost`, `127.0.0.1`, `[::1]` and `KASAL_HOST`."""
+    console_dir: Path | None = None
+    """The folder of the built console; by default `console/dist` of the checkout, if it has been built."""
     demo: bool = True
     """Create a demo user and crew, and run the crew on the first start."""
     demo_email: str = "user@example.com"
@@ -39,6 +44,13 @@ class Settings(CommonSettings):
     def hosts(self) -> str:
         """The host names under which clients may reach it; a page of another site must not have one of them."""
         return self.allowed_hosts or f"localhost,127.0.0.1,[::1],{self.host}"
+
+    @property
+    def console(self) -> Path | None:
+        """The folder of the console, or None if it has not been built."""
+        if self.console_dir is not None:
+            return self.console_dir
+        return _BUILT_CONSOLE if (_BUILT_CONSOLE / "index.html").is_file() else None
 
 
 class SecretsDamaged(Exception):  # noqa: N818 - it says what happened

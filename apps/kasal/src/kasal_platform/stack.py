@@ -100,6 +100,7 @@ class Stack:
         shared = {
             "KASAL_MIGRATE_ON_START": "true",
             "KASAL_ALLOWED_HOSTS": self._settings.hosts,
+            "KASAL_CONSOLE_DIR": str(self._settings.console or ""),
             **self._environment,
             **self.urls,
             "KASAL_SERVICE_SECRET": held.service_secret,

@@ -33,7 +33,7 @@ async def run_until_stopped() -> None:
     folder = Path(os.environ.get("KASAL_DATA_DIR") or tempfile.mkdtemp(prefix="kasal-stack-"))
     async with stack_in(settings, folder.resolve(), os.environ) as stack:
         hasten.append(stack.hasten)
-        _show(stack, folder, await _demo(stack, settings))
+        _show(stack, folder, await _demo(stack, settings), page=settings.console is not None)
         note = earlier_files_note(folder)
         if note is not None:
             say(note)
@@ -84,7 +84,7 @@ async def _demo(stack: Stack, settings: Settings) -> str:
     )
 
 
-def _show(stack: Stack, folder: Path, user: str) -> None:
+def _show(stack: Stack, folder: Path, user: str, *, page: bool) -> None:
     lines = [
         f"  {name:<10} pid {process.child.pid}  port {process.port}"
         + (f"  metrics {process.metrics_port}" if process.metrics_port else "")
@@ -97,6 +97,7 @@ def _show(stack: Stack, folder: Path, user: str) -> None:
         + "".join(
             f"\n  {name:<10} {stack.urls[f'KASAL_{name.upper()}_URL']}" for name in stack.backends
         )
+        + (f"\n  Console    {stack.urls['KASAL_GATEWAY_URL']}/console/" if page else "")
         + f"\n  API        {stack.urls['KASAL_GATEWAY_URL']}/api/v1"
         + f"\n  User       {user}"
         + f"\n  Logs       {folder}\nWhat dies is started again. Press Ctrl-C to stop.\n"

@@ -166,14 +166,20 @@ def _arguments(text: str) -> str:
     return ", ".join(f"{name}={json.dumps(value)}" for name, value in given.items())
 
 
-def show_addresses(console: Console, base: str, email: str, password: str, folder: str) -> None:
-    """Print where everything is, and something to try, in lines that fit a narrow terminal."""
+def show_addresses(
+    console: Console, base: str, email: str, password: str, folder: str, *, page: bool = False
+) -> None:
+    """Print where everything is, and something to try, in lines that fit a narrow terminal.
+
+    `page` says that the platform serves its console.
+    """
     root = base.removesuffix("/api/v1")
     sockets = base.replace("http", "ws", 1)
+    first = f"\n  Console    {root}/console/" if page else ""
     console.print(
         f"""
 [bold green]Kasal is up.[/]
-
+{first}
   API        {base}
   Docs       {root}/docs
   WebSocket  {sockets}/ws

@@ -91,6 +91,9 @@ def test_what_to_try_fits_a_narrow_terminal() -> None:
     show_addresses(console, base, "user@example.com", "secure_password", ".kasal")
     lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
     assert max(map(len, lines)) <= 80
+    assert "Console" not in console.file.getvalue()  # type: ignore[attr-defined]
+    show_addresses(console, base, "user@example.com", "secure_password", ".kasal", page=True)
+    assert "  Console    http://127.0.0.1:8000/console/\n" in console.file.getvalue()  # type: ignore[attr-defined]
 
 
 def test_a_reader_that_left_ends_nothing() -> None:

@@ -1,6 +1,7 @@
 """Settings of the gateway."""
 
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 
 from pydantic import Field, field_validator
 
@@ -41,6 +42,9 @@ class Settings(DoorSettings):
     allowed_hosts: str = ""
     """Host names under which clients may reach the API, separated by commas, with any port: names, addresses,
     `*.example.com`, `0.0.0.0` for any address. None allows all. A reverse proxy may check this instead."""
+    console_dir: Path | None = None
+    """The folder of the built console, which is served at `/console`; without it there is none. `make run` and `make
+    stack` take `console/dist` if it has been built."""
     cors_origins: str = ""
     """Origins, separated by commas, whose pages may call the API; `*` is any."""
 

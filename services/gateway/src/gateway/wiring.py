@@ -1,5 +1,6 @@
 """Where the gateway is put together."""
 
+import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ from common.door.refusals import Refusals
 from common.door.revocations import RevocationCopy
 from common.logs import bind_service, get_logger
 from common.process.background import Background
+from common.process.starting import CannotStart
 from common.process.watching import BackendWatch
 from common.security.keys import RemoteKeys
 from common.security.tokens import TokenVerifier
@@ -30,6 +32,8 @@ from gateway.domain.admission import AdmissionControl
 from gateway.domain.plans import KnownPlans
 from gateway.peers.auth import AuthPlans
 from gateway.peers.upstreams import ServiceUpstream
+from gateway.routes.console import Console
+from gateway.routes.console_files import ConsoleFile, read_console
 from gateway.routes.documents import Documents
 from gateway.routes.door import Door
 from gateway.routes.forwarding import Forwarder
@@ -134,6 +138,7 @@ def _use_cases(parts: _Parts) -> UseCases:
         ),
         events=parts.upstreams["events"],
         documents=documents,
+        console=Console(_console_files(parts.settings)),
         records=Records(parts.telemetry, parts.access_log),
         checks={
             "redis": parts.counters.ping,
@@ -141,6 +146,15 @@ def _use_cases(parts: _Parts) -> UseCases:
             **{name: upstream.ping for name, upstream in parts.upstreams.items()},
         },
     )
+
+
+def _console_files(settings: Settings) -> Mapping[str, ConsoleFile]:
+    if settings.console_dir is None:
+        return {}
+    try:
+        return read_console(settings.console_dir)
+    except CannotStart as fault:
+        sys.exit(str(fault))
 
 
 @asynccontextmanager

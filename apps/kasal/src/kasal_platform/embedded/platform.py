@@ -102,6 +102,7 @@ class Platform:
             "secret_key": secrets.secret_key,
             "sandbox_token": self._settings.sandbox_token,
             "allowed_hosts": self._settings.hosts,
+            "console_dir": self._settings.console,
             "model_fallback": "offline",
             "migrate_on_start": self._settings.migrate_on_start,
             **urls,

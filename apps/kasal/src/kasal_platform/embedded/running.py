@@ -155,7 +155,12 @@ async def _greet(platform: "Platform", settings: Settings, entry: socket.socket)
         except Exception:
             log.exception("the demo could not be shown")
     show_addresses(
-        console, base, settings.demo_email, settings.demo_password, str(settings.data_dir)
+        console,
+        base,
+        settings.demo_email,
+        settings.demo_password,
+        str(settings.data_dir),
+        page=settings.console is not None,
     )
 
 

@@ -13,7 +13,7 @@ from common.errors import (
 )
 from common.logs import get_logger
 from gateway.config import Settings
-from gateway.domain.routing import clean, is_socket, route
+from gateway.domain.routing import Target, clean, is_socket, route
 from gateway.routes import sockets
 from gateway.routes.answers import allow, give_error, give_too_large
 from gateway.routes.cors import CrossOrigin
@@ -36,6 +36,7 @@ class Door:
         self._settings = settings
         self._use_cases = use_cases
         self._documents = use_cases.documents
+        self._console = use_cases.console
         self._records = use_cases.records
         self._cors = CrossOrigin(settings.origins)
         self._entrance = Entrance(settings, use_cases.admissions)
@@ -83,18 +84,17 @@ class Door:
             return
         self._entrance.check_host(visit)
         self._check_maintenance()
-        if path is None:
-            raise _no_route(path)
-        document = self._documents.find(path)
+        document = None if path is None else self._documents.find(path)
         if document is not None:
             await self._own.give_document(visit, document, send)
-        else:
-            await self._forward(visit, path, receive, send)
-
-    async def _forward(self, visit: Visit, path: str, receive: Receive, send: Send) -> None:
-        target = route(visit.method, path)
-        if target is None:
+        elif path is not None and (target := route(visit.method, path)) is not None:
+            await self._forward(visit, path, target, receive, send)
+        elif not await self._console.give(visit, send):
             raise _no_route(path)
+
+    async def _forward(
+        self, visit: Visit, path: str, target: Target, receive: Receive, send: Send
+    ) -> None:
         visit.route = target.service
         if visit.method == "OPTIONS":
             return await self._own.give_options(visit, path, send)

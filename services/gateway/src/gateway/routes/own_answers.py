@@ -31,7 +31,7 @@ class OwnAnswers:
     async def give_health(self, visit: Visit, path: str, send: Send) -> None:
         """Say whether the process is up, or whether its backends and services answer."""
         visit.route = path[1:]
-        _require_reading(visit)
+        require_reading(visit)
         if path == "/healthz":
             await give_json(send, visit, {"status": "ok"})
             return
@@ -41,7 +41,7 @@ class OwnAnswers:
     async def give_document(self, visit: Visit, document: Document, send: Send) -> None:
         """Send a document, or 304 if the client has it already."""
         visit.route = "documents"
-        _require_reading(visit)
+        require_reading(visit)
         headers = list(document.headers)
         if visit.header(b"if-none-match").encode("latin-1") == document.etag:
             await give(send, visit, 304, headers)
@@ -59,7 +59,8 @@ class OwnAnswers:
         await give(send, visit, 204, headers)
 
 
-def _require_reading(visit: Visit) -> None:
+def require_reading(visit: Visit) -> None:
+    """Raise `MethodNotAllowed` for anything but GET and HEAD."""
     if visit.method not in _READ_ONLY:
         visit.extra.append((b"allow", b"GET, HEAD"))
         raise MethodNotAllowed("This route is read-only.")
