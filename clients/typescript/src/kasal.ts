@@ -146,7 +146,7 @@ function isWorthwhile(error: KasalError): boolean {
 /** Whether the request may be sent again although it is not known if the first one was carried out. */
 function isSafe(method: string, keyed: boolean, request: Request, error: KasalError): boolean {
   if (error.status === 429) return true; // it was refused before anybody looked at it
-  if (method === "POST") return keyed;
+  if (method === "POST") return keyed || !!request.repeatable;
   const conditional = new Headers(request.headers).has("If-Match");
   return !(conditional && error.status === 0); // it may have been carried out, and would now be answered with 412
 }

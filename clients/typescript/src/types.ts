@@ -57,6 +57,8 @@ export interface CommonOptions {
   headers?: Record<string, string>;
   /** Of a POST that creates. One is made if there is none, so that a repeated request creates nothing twice. */
   idempotencyKey?: string;
+  /** The route answers the same POST twice alike, so that it may be sent again, as an answer to a question may. */
+  repeatable?: boolean;
 }
 
 export type Options<Op> = CommonOptions & PathOf<Op> & QueryOf<Op> & BodyOf<Op>;
