@@ -21,12 +21,18 @@ help: ## show this list
 	@sh tools/setup.sh dev
 
 .PHONY: run
-run: .venv/installed-run ## start the whole platform in one process on http://127.0.0.1:8000
+run: ## start the whole platform in one process on http://127.0.0.1:8000
+	@sh tools/console.sh offer $(MAKE) -s .venv/installed-run
 	@exec .venv/bin/kasal-platform run
 
 .PHONY: stack
-stack: .venv/installed-dev ## start every service as its own process over RabbitMQ and Redis
+stack: ## start every service as its own process over RabbitMQ and Redis
+	@sh tools/console.sh offer $(MAKE) -s .venv/installed-dev
 	@exec .venv/bin/kasal-platform stack
+
+.PHONY: console
+console: ## build the console that `make run` serves at /console (Node 20.19, or the one of PyPI)
+	@sh tools/console.sh build
 
 .PHONY: up
 up: ## start everything as containers (needs Docker with Compose; docs/how-to/compose.md)
@@ -81,6 +87,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/wording.py
 	$(PY) tools/test_names.py
 	$(PY) tools/sizes.py
+	sh tools/console.sh check
 
 .PHONY: docs
 docs: .venv/installed-dev ## write the generated documents anew
@@ -96,6 +103,7 @@ docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/built_in.py
 	$(PY) tools/client_models.py
 	$(PY) tools/client_sync.py
+	sh tools/console.sh generate
 
 .PHONY: format
 format: .venv/installed-dev ## format the code and sort its imports
@@ -166,7 +174,9 @@ lock: ## resolve the lock files anew (needs uv)
 	$(LOCK) -c requirements.lock libs/common/pyproject.toml services/*/pyproject.toml \
 		-o requirements-services.lock
 	$(LOCK) -c requirements.lock --group build -o requirements-build.lock
+	$(LOCK) --group node -o requirements-node.lock
 
 .PHONY: clean
-clean: ## remove the environment and all local data
+clean: ## remove the environment, what was built and all local data
+	rm -rf console/dist console/dist.new console/node_modules .stamps
 	rm -rf .venv .kasal .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

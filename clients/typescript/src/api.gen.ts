@@ -723,6 +723,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/executions/{job_id}/inputs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get what a job was started with */
+        get: operations["get_inputs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/executions/{job_id}/calls": {
         parameters: {
             query?: never;
@@ -3063,6 +3080,19 @@ export interface components {
             /** @description The last event of that job that was looked at */
             seq: number;
         };
+        /** GivenInputs */
+        GivenInputs: {
+            /**
+             * Inputs
+             * @description What the job was started with, as it was sent
+             * @example {
+             *       "topic": "Tea"
+             *     }
+             */
+            inputs: {
+                [key: string]: unknown;
+            };
+        };
         /** GraphEdge */
         GraphEdge: {
             /**
@@ -3632,6 +3662,8 @@ export interface components {
             finish_reason?: string;
             /** @description What the requests used */
             usage?: components["schemas"]["ModelUsage"];
+            /** @description Seconds that it took, waits and retries included */
+            duration?: number;
             /** @description The reply was taken from another job, which has paid for it: its usage does not count here */
             recorded?: boolean;
         };
@@ -5964,6 +5996,8 @@ export interface components {
             action: string;
             /** @description The arguments as JSON text, cut to 500 characters */
             result: string;
+            /** @description Number of the call in its task: its result has the same */
+            call?: number;
         };
         /** ToolCallView */
         ToolCallView: {
@@ -6180,6 +6214,10 @@ export interface components {
             recorded?: boolean;
             /** @description The files that the call has made */
             artifacts?: components["schemas"]["Artifact"][];
+            /** @description Number of the call in its task: its result has the same */
+            call?: number;
+            /** @description Seconds that it took, waits and retries included */
+            duration?: number;
         };
         /** ToolSummary */
         ToolSummary: {
@@ -6870,26 +6908,6 @@ export interface components {
                 "application/json": components["schemas"]["ErrorEnvelope"];
             };
         };
-        /** @description Precondition Failed */
-        PreconditionFailed: {
-            headers: {
-                "X-Request-ID": components["headers"]["X-Request-ID"];
-                [name: string]: unknown;
-            };
-            content: {
-                /**
-                 * @example {
-                 *       "error": {
-                 *         "code": "PRECONDITION_FAILED",
-                 *         "message": "It has changed since it was read; read it again.",
-                 *         "details": {},
-                 *         "request_id": "req_01jd7v6q"
-                 *       }
-                 *     }
-                 */
-                "application/json": components["schemas"]["ErrorEnvelope"];
-            };
-        };
         /** @description Not Found */
         NotFoundExecutions: {
             headers: {
@@ -6902,6 +6920,26 @@ export interface components {
                  *       "error": {
                  *         "code": "NOT_FOUND",
                  *         "message": "There is no job job_qwerty123.",
+                 *         "details": {},
+                 *         "request_id": "req_01jd7v6q"
+                 *       }
+                 *     }
+                 */
+                "application/json": components["schemas"]["ErrorEnvelope"];
+            };
+        };
+        /** @description Precondition Failed */
+        PreconditionFailed: {
+            headers: {
+                "X-Request-ID": components["headers"]["X-Request-ID"];
+                [name: string]: unknown;
+            };
+            content: {
+                /**
+                 * @example {
+                 *       "error": {
+                 *         "code": "PRECONDITION_FAILED",
+                 *         "message": "It has changed since it was read; read it again.",
                  *         "details": {},
                  *         "request_id": "req_01jd7v6q"
                  *       }
@@ -10125,6 +10163,40 @@ export interface operations {
                      *     }
                      */
                     "application/json": components["schemas"]["InputTaken"];
+                };
+            };
+        };
+    };
+    get_inputs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /**
+                 * @description A job
+                 * @example job_qwerty123
+                 */
+                job_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    /**
+                     * @example {
+                     *       "inputs": {
+                     *         "topic": "Q4 Marketing Strategy",
+                     *         "deadline": "2024-12-31"
+                     *       }
+                     *     }
+                     */
+                    "application/json": components["schemas"]["GivenInputs"];
                 };
             };
         };
