@@ -247,7 +247,8 @@ def build_worker(
 ) -> WorkerProcess:
     """Return the process `worker`; call its `run`. `runner` replaces the engine.
 
-    An `eager` one imports the model libraries before it takes jobs. Beside one that is `alone`, none is alive.
+    An `eager` one makes the engine before it takes jobs. Any other does so after that if it takes seconds,
+    and else for its first job. Beside one that is `alone`, none is alive.
     """
     held = _connections(settings, backends, "worker")
     meters = OpenTelemetryMeters(held.telemetry)
@@ -268,7 +269,7 @@ def build_worker(
         watch=BackendWatch(held.telemetry, held.checks()),
         needed=_NEEDED,
         prepare=lambda: held.prepare(settings),
-        warm_up=engine.warm_up,
+        warm_up=engine.warm_up if eager or engine.is_slow else None,
         close=lambda: _close(ledger, engine, held),
         eager=eager,
         drain_seconds=settings.drain_seconds,
@@ -331,6 +332,8 @@ class _GivenRunner:
     """Stands in for the engine: `runner` is ready at once and holds no connections."""
 
     runner: CrewRunner
+
+    is_slow = False
 
     async def get(self) -> CrewRunner:
         return self.runner

@@ -25,7 +25,7 @@ from executor.models.connections import (
 from executor.models.model import Model, ModelFault
 from executor.models.own import Owner, OwnModelCatalogue
 from executor.models.patience import ModelPatience
-from executor.models.provider import ModelProvider, model_providers
+from executor.models.provider import ModelProvider, configured_libraries, model_providers
 from executor.models.refusals import ModelAddress
 from executor.models.remote import RemoteModel
 
@@ -90,11 +90,7 @@ class Models:
 
     def warm_up(self) -> None:
         """Import what requests to the configured providers need; blocks for a second or two."""
-        wanted = [
-            provider.library
-            for provider in self._providers.values()
-            if provider.library and self._is_configured(provider)
-        ]
+        wanted = configured_libraries(self._settings.access)
         for module in [*(["pydantic_ai.direct"] if wanted else []), *wanted]:
             importlib.import_module(module)
 
@@ -156,8 +152,7 @@ class Models:
         raise ModelFault(UNAVAILABLE, reason)
 
     def _is_configured(self, provider: ModelProvider) -> bool:
-        access = self._access[provider.name]
-        return bool(access.key or access.url)
+        return self._access[provider.name].is_given
 
     async def _remote_model(self, name: str, provider: ModelProvider | None, model: str) -> Model:
         connection = await self._connection(name, provider)

@@ -45,6 +45,11 @@ class Access:
         """Whether a workspace has set it, and not the operator."""
         return self.client is not None
 
+    @property
+    def is_given(self) -> bool:
+        """Whether there is a key or an address: without both, no request is possible."""
+        return bool(self.key or self.url)
+
     def http(self, timeout: float, *, mends: bool = False) -> "BoundedClient":
         """Return the client of requests to the provider."""
         from executor.models.client import BoundedClient

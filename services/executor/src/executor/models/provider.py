@@ -59,6 +59,15 @@ class ModelProvider:
         return Access(given.key, given.url or default)
 
 
+def configured_libraries(given: Mapping[str, Access]) -> list[str]:
+    """Return the modules that requests to the configured providers need; they take seconds to import."""
+    return [
+        provider.library
+        for name, provider in model_providers().items()
+        if provider.library and provider.complete_access(given.get(name)).is_given
+    ]
+
+
 def model_providers(package: ModuleType = providers) -> Mapping[str, ModelProvider]:
     """Return the providers that the modules of `package` declare, by name."""
     return {one.name: one for one in values_in(package, "PROVIDER", ModelProvider)}

@@ -14,6 +14,7 @@ from executor.config import Settings
 from executor.domain.files.files import WorkspaceFiles
 from executor.domain.log.journal import CrewRunner
 from executor.domain.meters import Meters
+from executor.models.provider import configured_libraries
 
 if TYPE_CHECKING:
     from executor.engine.ports import DeltaSink, MemorySink, Purses
@@ -62,18 +63,21 @@ class LateEngine:
         self._parts: tuple[Engine, Models, Toolbox] | None = None
         self._making = threading.Lock()
 
+    @property
+    def is_slow(self) -> bool:
+        """Whether the first run needs libraries that take seconds to import: a model's provider is configured."""
+        return bool(configured_libraries(self._settings.model_access()))
+
     async def get(self) -> CrewRunner:
-        """Return the engine. Making it takes seconds, so it is done on a thread."""
+        """Return the engine. It is made on a thread: its imports would hold the event loop up."""
         if self._parts is None:
             return (await asyncio.to_thread(self._get_parts))[0]
         return self._parts[0]
 
     def warm_up(self) -> None:
         """Make the engine and import what its first run needs. Blocks."""
-        _, models, toolbox = self._get_parts()
+        _, models, _ = self._get_parts()
         models.warm_up()
-        toolbox.warm_up()
-        # Imports are never garbage, and searching them for garbage stops every thread.
         gc.freeze()
 
     def forget(self, workspace_id: str) -> None:
@@ -93,6 +97,9 @@ class LateEngine:
         with self._making:
             if self._parts is None:
                 self._parts = self._make()
+                self._parts[2].warm_up()
+                # Imports are never garbage, and searching them for garbage stops every thread.
+                gc.freeze()
             return self._parts
 
     def _make(self) -> "tuple[Engine, Models, Toolbox]":

@@ -37,7 +37,7 @@ class WorkerProcess:
     watch: BackendWatch
     needed: frozenset[str]
     prepare: Callable[[], Awaitable[None]]
-    warm_up: Callable[[], None]
+    warm_up: Callable[[], None] | None
     close: Callable[[], Awaitable[None]]
     eager: bool
     drain_seconds: float = 0.0
@@ -69,7 +69,7 @@ class WorkerProcess:
         self.worker.runs.hasten()
 
     async def _begin(self) -> None:
-        if self.eager:
+        if self.eager and self.warm_up is not None:
             await asyncio.to_thread(self.warm_up)
         await wait_for_backend("mongo", self.prepare)
         await self.worker.start()
@@ -79,7 +79,7 @@ class WorkerProcess:
         await wait_for_backend("bus", self.consumers.start)
         self.worker.look_at_once()
         log.info("the worker takes jobs", worker=self.worker.worker_id)
-        if not self.eager:
+        if not self.eager and self.warm_up is not None:
             # Only now: importing the model libraries would delay the start of all services.
             await asyncio.to_thread(self.warm_up)
 

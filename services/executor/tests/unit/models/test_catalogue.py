@@ -14,6 +14,7 @@ from executor.models.connections import Access
 from executor.models.model import ModelFault
 from executor.models.offline import OfflineModel
 from executor.models.own import Owner
+from executor.models.provider import configured_libraries
 from executor.models.trying import Trials
 
 
@@ -138,6 +139,19 @@ async def test_with_a_key_the_providers_model_answers(catalogue, access, name):
 def test_keys_are_not_shown():
     settings = ModelSettings({"openai": Access("sk-1"), "anthropic": Access("sk-2")})
     assert "sk-" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("access", "needed"),
+    [
+        ({}, []),
+        ({"ollama": Access(url="http://127.0.0.1:11434/v1")}, []),
+        ({"openai": Access("sk-1")}, ["pydantic_ai.models.openai"]),
+        ({"openai": Access(url="http://127.0.0.1:1/v1")}, ["pydantic_ai.models.openai"]),
+    ],
+)
+def test_only_configured_providers_need_their_libraries(access, needed):
+    assert configured_libraries(access) == needed
 
 
 def test_warming_up_without_keys_imports_no_provider():

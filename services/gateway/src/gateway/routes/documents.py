@@ -1,9 +1,11 @@
-"""The documents that describe the API, served from memory."""
+"""The documents that describe the API, read when first asked for and then served from memory."""
 
 import base64
 import hashlib
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from importlib.resources import files
 
 import orjson
@@ -26,23 +28,16 @@ class Document:
 class Documents:
     """The committed OpenAPI document, its rendering and the Postman collection, by path."""
 
-    def __init__(self) -> None:
-        openapi = (_FOLDER / "openapi.json").read_bytes()
-        page = (_FOLDER / "docs.html").read_bytes()
-        postman = (_FOLDER / "postman.json").read_bytes()
-        self._by_path = {
-            "/openapi.json": _document(openapi, b"application/json"),
-            "/docs": _document(page, b"text/html; charset=utf-8", _page_policy(page)),
-            "/postman/kasal-api-v1.json": _document(postman, b"application/json"),
-        }
-        self._methods = [
-            (_pattern(path), [method.upper() for method in _METHODS if method in described])
-            for path, described in orjson.loads(openapi)["paths"].items()
-        ]
-
     def find(self, path: str) -> Document | None:
         """Return the document at `path`."""
-        return self._by_path.get(path)
+        match path:
+            case "/openapi.json":
+                return self._openapi
+            case "/docs":
+                return self._page
+            case "/postman/kasal-api-v1.json":
+                return self._postman
+        return None
 
     def methods(self, path: str) -> list[str]:
         """Return the methods that the OpenAPI document knows for a clean `path`."""
@@ -54,6 +49,30 @@ class Documents:
         if "GET" in listed:
             listed["HEAD"] = None
         return sorted(listed)
+
+    @cached_property
+    def _openapi(self) -> Document:
+        return _document(_read("openapi.json"), b"application/json")
+
+    @cached_property
+    def _page(self) -> Document:
+        page = _read("docs.html")
+        return _document(page, b"text/html; charset=utf-8", _page_policy(page))
+
+    @cached_property
+    def _postman(self) -> Document:
+        return _document(_read("postman.json"), b"application/json")
+
+    @cached_property
+    def _methods(self) -> Sequence[tuple[re.Pattern[str], Sequence[str]]]:
+        return [
+            (_pattern(path), [method.upper() for method in _METHODS if method in described])
+            for path, described in orjson.loads(_read("openapi.json"))["paths"].items()
+        ]
+
+
+def _read(name: str) -> bytes:
+    return (_FOLDER / name).read_bytes()
 
 
 def _pattern(path: str) -> re.Pattern[str]:
