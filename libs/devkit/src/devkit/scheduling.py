@@ -12,6 +12,7 @@ from kasal_platform.local import finding
 
 _PROCESSES = 4
 """Tests mostly wait for programs to start and leases to expire, so there can be more than cores."""
+_IN_ONE_BROWSER = "tests/console/"
 _ON_A_FORM = re.compile(r"(.+)/[^/]+::.*[\[-](embedded|stack)[\]-].*")
 
 
@@ -35,8 +36,10 @@ def scope(nodeid: str) -> str:
     """Return the name of the piece of work that a test belongs to.
 
     That is its file. All tests of a folder on the same form of the whole platform are one piece, since the
-    platform is started once for them. (Not `xdist_group` marks: pytest-xdist 3.8 can't read them under pytest 9.)
+    platform is started once for them; so are those of the console, which share a browser as well. (Not `xdist_group` marks: pytest-xdist 3.8 can't read them under pytest 9.)
     """
+    if nodeid.startswith(_IN_ONE_BROWSER):
+        return _IN_ONE_BROWSER
     tried = _ON_A_FORM.fullmatch(nodeid)
     return f"{tried[1]} on {tried[2]}" if tried else nodeid.partition("::")[0]
 

@@ -17,6 +17,7 @@ from kasal_platform.local import finding
         ),
         ("tests/journeys/test_guide.py::test_it[stack-a.md]", "tests/journeys on stack"),
         ("tests/journeys/test_losing.py::test_it", "tests/journeys/test_losing.py"),
+        ("tests/console/test_session.py::test_it", "tests/console/"),
         ("libs/common/tests/test_a.py::Test::test_it[a::stack b]", "libs/common/tests/test_a.py"),
         ("libs/common/tests/test_a.py::test_it[haystack]", "libs/common/tests/test_a.py"),
     ],

@@ -123,9 +123,11 @@ def _provide(kind: _Kind, folder: Path, program_only: bool) -> Iterator[FoundBac
         with docker.running(kind.image, kind.port, _answers(kind)) as (host, port):
             yield FoundBackend(kind.url.format(host, port))
     else:
-        with _hold_install_lock():
-            if not kind.program.installed():
-                _install(kind)
+        install_unless(
+            kind.program.installed,
+            kind.package,
+            f", or start Docker, or name a server in {kind.variable}",
+        )
         with _run_program(kind.program.program(folder)) as found:
             yield found
 
@@ -144,6 +146,16 @@ def _run_program(program: LocalProgram) -> Iterator[FoundBackend]:
         program.stop()
 
 
+def install_unless(installed: Callable[[], bool], package: str, otherwise: str = "") -> None:
+    """Install a Debian package, as root on Debian, unless it is there; one process at a time.
+
+    Raises `ProgramFailed`, saying what to install and what could be done `otherwise`.
+    """
+    with _hold_install_lock():
+        if not installed():
+            _install(package, otherwise)
+
+
 @contextmanager
 def _hold_install_lock() -> Iterator[None]:
     """Make other processes of this user wait: `apt-get` refuses to run concurrently."""
@@ -152,17 +164,16 @@ def _hold_install_lock() -> Iterator[None]:
         yield
 
 
-def _install(kind: _Kind) -> None:
+def _install(package: str, otherwise: str) -> None:
     wanted = (
-        f"{kind.package} is missing. Install it (Debian, Ubuntu: apt-get install {kind.package}),"
-        f" or start Docker, or name a server in {kind.variable}."
+        f"{package} is missing. Install it (Debian, Ubuntu: apt-get install {package}){otherwise}."
     )
     if os.geteuid() != 0 or shutil.which("apt-get") is None:
         raise ProgramFailed(wanted)
     # With a run level of 1, Debian's packages do not start their servers on the standard ports.
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive", "RUNLEVEL": "1"}
     update = ["apt-get", "update", "-qq"]
-    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", kind.package]
+    install = ["apt-get", "install", "-qq", "-y", "--no-install-recommends", package]
     try:
         for command in (update, install):
             subprocess.run(  # noqa: S603 - our own commands
