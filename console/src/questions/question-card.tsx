@@ -13,17 +13,19 @@ export interface QuestionCardProps {
   question: Question;
   /** What stands at the end of the first line, such as a link to the run. */
   beside?: ReactNode;
+  /** It is not open any more: the platform has an answer, or its run has ended. */
+  closed?: boolean;
   onAnswered?: (answer: Answer) => void;
 }
 
 /** A question to a person: what is asked, until when, and every way to answer it. */
-export function QuestionCard({ jobId, question: given, beside, onAnswered }: QuestionCardProps) {
+export function QuestionCard({ jobId, question: given, beside, closed, onAnswered }: QuestionCardProps) {
   const question = useWhole(jobId, given);
   const answer = useAnswer(jobId, given, onAnswered);
   const heading = useId();
   const may = useMay(given.answered_by ?? "editor");
   const now = useNow(1000, !!given.expires_at);
-  const verdict = verdictOf(answer.error);
+  const verdict = verdictOf(answer.error) ?? (closed && !answer.isSuccess ? "gone" : undefined);
   return (
     <article className={styles.card} aria-labelledby={heading}>
       <header className={styles.head}>

@@ -14,6 +14,7 @@ export { Link } from "./link.tsx";
 export { Menu, MenuItem, MenuSeparator, MenuTrigger } from "./menu.tsx";
 export { Page, Section, useTabTitle } from "./page.tsx";
 export { Problem } from "./problem.tsx";
+export { Progress } from "./progress.tsx";
 export { Checkbox, ComboBox, type Option, Select } from "./select.tsx";
 export { PageSkeleton, Skeleton, SkeletonRows } from "./skeleton.tsx";
 export { type Column, Table } from "./table.tsx";

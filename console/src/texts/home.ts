@@ -1,0 +1,22 @@
+export const homeTexts = {
+  welcome: "Start your first crew",
+  welcomeText:
+    "A crew is a few agents and the tasks they work through. Start one of these with a press: it runs on the built-in model “offline”, which needs no key and costs nothing, and you watch every step. “As code” shows the same for curl, the command line and Python.",
+  failed: "The home page could not be read.",
+  running: "Running",
+  waiting: "Waiting for you",
+  failedRuns: "Failed",
+  cost: "Cost this month",
+  ofBudget: (limit: string) => `of ${limit}`,
+  ofTokens: (percent: number) => `${percent} % of the budget of tokens`,
+  budgetUsed: "Used of the month's budget",
+  tokens: (n: string) => `${n} tokens, no budget set`,
+  live: "Live",
+  failures: "Latest failures",
+  recent: "Recently ended",
+  all: "Show all",
+  questions: "Waiting for you",
+  inbox: "Open the inbox",
+  allQuestions: (n: number) => `All ${n} questions`,
+  examples: "Examples to start from",
+} as const;
