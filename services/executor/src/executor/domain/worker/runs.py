@@ -8,6 +8,7 @@ from executor.domain.meters import OutboxSize
 from executor.domain.worker.drain import Drain
 from executor.domain.worker.job_run import JobRun, RunServices
 from executor.domain.worker.occupancy import Occupancy
+from executor.domain.worker.snapshots import SharedSnapshots
 from executor.domain.worker.turns import Places
 
 
@@ -27,6 +28,7 @@ class Runs:
         self._running: dict[str, JobRun] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._drain = Drain(self._running, self.cancel)
+        self._snapshots = SharedSnapshots()
 
     def running(self) -> Mapping[str, int]:
         """Return the running jobs, each with the attempt of its claim."""
@@ -59,6 +61,7 @@ class Runs:
     def start(self, job: Execution) -> None:
         """Run a claimed job in the place reserved for it."""
         self._reserved.discard(job.job_id)
+        job = self._snapshots.share(job)
         run = JobRun(job, self._services, lambda: self._drain.begun)
         task = asyncio.create_task(run.run(), name=f"run {job.job_id}")
         self._tasks[job.job_id] = task
