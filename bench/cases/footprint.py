@@ -155,7 +155,9 @@ class Bench:
         ):
             user = User(platform.base, http)
             await user.log_in("user@example.com", "secure_password")
-            await user.call("PUT", "/workspace/plan", {"tier": "enterprise"})  # for so many requests
+            await user.call(
+                "PUT", "/workspace/plan", {"tier": "enterprise"}
+            )  # for so many requests
             crew_id = await user.crew("gpt-4")
             await asyncio.sleep(_SETTLING)
             warm = [await user.start(crew_id) for _ in range(5)]

@@ -4,6 +4,7 @@ Documents that were written lately are kept decoded, so that the next update of 
 """
 
 import sqlite3
+import time
 from collections import OrderedDict
 from collections.abc import Mapping
 from typing import Any
@@ -26,19 +27,25 @@ from kasal_platform.embedded.sqlite.values import Document
 
 _MOST_KEPT = 4 * 1024 * 1024
 """Bytes of the documents that are kept, as BSON; decoded they take a few times as many."""
+_SECONDS_KEPT = 3.0
+"""Seconds after its last write that a document is kept: one whose job waits is read again when the job goes on."""
 _LARGEST_KEPT = 128 * 1024
 
 
 class Stored:
-    """A document as it is stored: its row, the key of its `_id`, its bytes, and what they say."""
+    """A document as it is stored: its row, the key of its `_id`, its bytes, and what they say.
 
-    __slots__ = ("document", "key", "raw", "row")
+    `written` is when, on the monotonic clock, if it is kept.
+    """
+
+    __slots__ = ("document", "key", "raw", "row", "written")
 
     def __init__(self, row: int, key: bytes, raw: bytes, document: Document) -> None:
         self.row = row
         self.key = key
         self.raw = raw
         self.document = document
+        self.written = 0.0
 
 
 class WriteSession:
@@ -55,14 +62,17 @@ class WriteSession:
         self._touched: list[tuple[int, bytes]] = []
         self._kept: OrderedDict[tuple[int, bytes], Stored] = OrderedDict()
         self._kept_bytes = 0
+        self._now = 0.0
         self._begun = False
 
     def begin(self) -> None:
         """Begin the transaction of a group."""
+        self._now = time.monotonic()
         self.connection.execute("BEGIN IMMEDIATE")
 
     def commit(self) -> None:
         self.connection.execute("COMMIT")
+        self._forget_idle()
 
     def roll_back(self) -> None:
         """Forget the group, and what was kept of it."""
@@ -203,11 +213,19 @@ class WriteSession:
         self._forget(place)
         if len(stored.raw) > _LARGEST_KEPT:
             return
+        stored.written = self._now
         self._kept[place] = stored
         self._kept_bytes += len(stored.raw)
         while self._kept_bytes > _MOST_KEPT:
             _, oldest = self._kept.popitem(last=False)
             self._kept_bytes -= len(oldest.raw)
+
+    def _forget_idle(self) -> None:
+        while self._kept:
+            place = next(iter(self._kept))
+            if self._kept[place].written > self._now - _SECONDS_KEPT:
+                return
+            self._forget(place)
 
     def _forget(self, place: tuple[int, bytes]) -> None:
         kept = self._kept.pop(place, None)

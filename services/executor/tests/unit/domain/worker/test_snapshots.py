@@ -4,9 +4,10 @@ import gc
 import weakref
 from datetime import UTC, datetime
 
+from executor_testkit.crews import crew_snapshot
+
 from executor.domain.log.execution import Execution
 from executor.domain.worker.snapshots import SharedSnapshots
-from executor_testkit.crews import crew_snapshot
 
 
 def job(number: int, crew_id: str = "crew_abc123", **changes: object) -> Execution:
