@@ -24,9 +24,21 @@ export default defineConfig({
     proxy: Object.fromEntries(proxied.map((path) => [path, { target: platform, changeOrigin: false }])),
   },
   test: {
-    environment: "happy-dom",
-    include: ["src/**/*.test.{ts,tsx}"],
     restoreMocks: true,
-    setupFiles: ["src/testing/setup.ts"],
+    unstubGlobals: true,
+    maxWorkers: 2,
+    projects: [
+      // Rules need no page, and no world of their own.
+      { extends: true, test: { name: "rules", environment: "node", include: ["src/**/*.test.ts"], isolate: false } },
+      {
+        extends: true,
+        test: {
+          name: "components",
+          environment: "happy-dom",
+          include: ["src/**/*.test.tsx"],
+          setupFiles: ["src/testing/setup.ts"],
+        },
+      },
+    ],
   },
 });

@@ -1,79 +1,120 @@
-import { type ReactNode, useEffect, useState } from "react";
+import { lazy, type ReactNode, Suspense, useCallback, useEffect, useState } from "react";
 import { useLocation } from "wouter";
-import { queryClient } from "../api/query-client.ts";
-import { logOut } from "../session/session.ts";
 import { commonTexts } from "../texts/common.ts";
-import { Button, IconButton, icons, Link, names } from "../ui/index.ts";
+import { layoutTexts } from "../texts/layout.ts";
+import { IconButton, icons, Link, names } from "../ui/index.ts";
+import { AccountMenu } from "./account-menu.tsx";
+import { useConnection } from "./connection.ts";
 import styles from "./frame.module.css";
-import { ThemeSwitch } from "./theme-switch.tsx";
+import { isAt, PLACES } from "./places.ts";
+import { useShortcuts } from "./shortcuts.ts";
+import { ShortcutsDialog } from "./shortcuts-dialog.tsx";
+import { useWaiting } from "./use-waiting.ts";
+import { WorkspaceSwitcher } from "./workspace-switcher.tsx";
 
-const PLACES = [
-  { href: "/", text: commonTexts.pages.home, Icon: icons.HomeIcon },
-  { href: "/runs", text: commonTexts.pages.runs, Icon: icons.RunsIcon },
-  { href: "/crews", text: commonTexts.pages.crews, Icon: icons.CrewsIcon },
-  { href: "/inbox", text: commonTexts.pages.inbox, Icon: icons.InboxIcon },
-  { href: "/tools", text: commonTexts.pages.tools, Icon: icons.ToolsIcon },
-  { href: "/models", text: commonTexts.pages.models, Icon: icons.ModelsIcon },
-  { href: "/files", text: commonTexts.pages.files, Icon: icons.FilesIcon },
-  { href: "/memory", text: commonTexts.pages.memory, Icon: icons.MemoryIcon },
-  { href: "/usage", text: commonTexts.pages.usage, Icon: icons.UsageIcon },
-  { href: "/workspace", text: commonTexts.pages.workspace, Icon: icons.WorkspaceIcon },
-];
+const SearchDialog = lazy(() => import("./search-dialog.tsx"));
 
-/** What is around every page: the way to the others. */
+/** What is around every page: the way to the others, search, keys, and whether the platform is there. */
 export function Frame({ children }: { children: ReactNode }) {
   const [location] = useLocation();
-  const [open, setOpen] = useState(false);
+  const [navigation, setNavigation] = useState(false);
+  const [dialog, setDialog] = useState<"keys" | "search">();
+  const showKeys = useCallback(() => setDialog("keys"), []);
+  const showSearch = useCallback(() => setDialog("search"), []);
+  useShortcuts({ onHelp: showKeys, onSearch: showSearch });
   // biome-ignore lint/correctness/useExhaustiveDependencies: a navigation closes the menu of narrow screens
-  useEffect(() => setOpen(false), [location]);
+  useEffect(() => setNavigation(false), [location]);
   return (
     <div className={styles.frame}>
       <a className={styles.skip} href="#content">
         {commonTexts.skip}
       </a>
       <header className={styles.bar}>
-        <IconButton label={commonTexts.openNavigation} aria-expanded={open} onPress={() => setOpen(!open)}>
-          <icons.MenuIcon />
+        <IconButton
+          label={commonTexts.openNavigation}
+          aria-expanded={navigation}
+          aria-controls="navigation"
+          onPress={() => setNavigation(!navigation)}
+        >
+          {navigation ? <icons.CloseIcon /> : <icons.MenuIcon />}
         </IconButton>
-        <Link className={styles.brand} href="/">
-          {commonTexts.product}
-        </Link>
+        <Brand />
+        <SearchButton onPress={showSearch} />
       </header>
-      <div className={names(styles.side, open && styles.open)}>
-        <Link className={styles.brand} href="/">
-          {commonTexts.product}
-        </Link>
-        <nav aria-label={commonTexts.navigation}>
-          <ul>
-            {PLACES.map(({ href, text, Icon }) => (
-              <li key={href}>
-                <Link className={styles.place} href={href} aria-current={isAt(location, href) ? "page" : undefined}>
-                  <Icon />
-                  {text}
-                </Link>
-              </li>
-            ))}
-          </ul>
-        </nav>
-        <div className={styles.foot}>
-          <ThemeSwitch />
-          <Button
-            kind="quiet"
-            onPress={() => {
-              void logOut().then(() => queryClient.clear());
-            }}
-          >
-            {commonTexts.account.logOut}
-          </Button>
+      {/* biome-ignore lint/a11y/noStaticElementInteractions: Escape closes it from wherever the focus is in it */}
+      <div
+        id="navigation"
+        className={names(styles.side, navigation && styles.open)}
+        onKeyDown={(event) => event.key === "Escape" && setNavigation(false)}
+      >
+        <div className={styles.top}>
+          <Brand />
+          <SearchButton onPress={showSearch} />
         </div>
+        <WorkspaceSwitcher />
+        <Places location={location} />
+        <AccountMenu onShortcuts={showKeys} />
       </div>
       <main id="content" className={styles.content} tabIndex={-1}>
+        <ConnectionBanner />
         {children}
       </main>
+      <ShortcutsDialog isOpen={dialog === "keys"} onOpenChange={(open) => !open && setDialog(undefined)} />
+      {dialog === "search" && (
+        <Suspense>
+          <SearchDialog onClose={() => setDialog(undefined)} />
+        </Suspense>
+      )}
     </div>
   );
 }
 
-function isAt(location: string, href: string): boolean {
-  return href === "/" ? location === "/" : location === href || location.startsWith(`${href}/`);
+function Brand() {
+  return (
+    <Link className={styles.brand} href="/">
+      {commonTexts.product}
+    </Link>
+  );
+}
+
+function SearchButton({ onPress }: { onPress: () => void }) {
+  return (
+    <IconButton label={`${layoutTexts.search} (/)`} onPress={onPress}>
+      <icons.SearchIcon />
+    </IconButton>
+  );
+}
+
+function Places({ location }: { location: string }) {
+  const waiting = useWaiting();
+  return (
+    <nav aria-label={commonTexts.navigation}>
+      <ul>
+        {PLACES.map(({ href, text, Icon }) => (
+          <li key={href}>
+            <Link className={styles.place} href={href} aria-current={isAt(location, href) ? "page" : undefined}>
+              <Icon />
+              {text}
+              {href === "/inbox" && !!waiting && (
+                <span className={styles.count}>
+                  <span aria-hidden="true">{waiting > 99 ? "99+" : waiting}</span>
+                  <span className="visually-hidden">{layoutTexts.waiting(waiting)}</span>
+                </span>
+              )}
+            </Link>
+          </li>
+        ))}
+      </ul>
+    </nav>
+  );
+}
+
+/** Stands above the page and moves nothing: it covers the page's upper margin. */
+function ConnectionBanner() {
+  const connection = useConnection();
+  return (
+    <div role="status" className={styles.banner}>
+      {connection !== "ok" && <p>{connection === "offline" ? commonTexts.offline : commonTexts.unreachable}</p>}
+    </div>
+  );
 }

@@ -1,4 +1,4 @@
-import { useState } from "react";
+import { type ReactNode, useState } from "react";
 import { questionTexts } from "../texts/questions.ts";
 import { Button, names } from "../ui/index.ts";
 import { SchemaForm } from "../ui/schema-form.tsx";
@@ -57,12 +57,7 @@ function First({ question, pending, onAnswer, onMode }: ActionsProps & { onMode:
     </Button>
   );
   if (question.kind === "question") {
-    return (
-      <>
-        <Wanted question={question} pending={pending} onAnswer={onAnswer} />
-        <div className={styles.actions}>{reject}</div>
-      </>
-    );
+    return <Wanted question={question} pending={pending} onAnswer={onAnswer} beside={reject} />;
   }
   const unknown = question.kind === "unknown_outcome";
   return (
@@ -108,7 +103,7 @@ function Rejection({ question, pending, onAnswer, onBack }: ActionsProps & { onB
 }
 
 /** What the question asks for: one of its choices, a value that meets its schema, or a text. */
-function Wanted({ question, pending, onAnswer }: ActionsProps) {
+function Wanted({ question, pending, onAnswer, beside }: ActionsProps & { beside: ReactNode }) {
   const [value, setValue] = useState<unknown>(undefined);
   const send = (input: unknown) => onAnswer({ outcome: "answered", input });
   if (question.choices?.length) {
@@ -120,6 +115,7 @@ function Wanted({ question, pending, onAnswer }: ActionsProps) {
             {choice}
           </Button>
         ))}
+        {beside}
       </fieldset>
     );
   }
@@ -132,11 +128,22 @@ function Wanted({ question, pending, onAnswer }: ActionsProps) {
         onChange={setValue}
         onSubmit={send}
       >
-        <Button type="submit" kind="primary" isPending={pending}>
-          {questionTexts.send}
-        </Button>
+        <div className={styles.actions}>
+          <Button type="submit" kind="primary" isPending={pending}>
+            {questionTexts.send}
+          </Button>
+          {beside}
+        </div>
       </SchemaForm>
     );
   }
-  return <TextAnswer label={questionTexts.answerLabel} submit={questionTexts.send} pending={pending} onSubmit={send} />;
+  return (
+    <TextAnswer
+      label={questionTexts.answerLabel}
+      submit={questionTexts.send}
+      pending={pending}
+      onSubmit={send}
+      beside={beside}
+    />
+  );
 }

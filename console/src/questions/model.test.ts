@@ -35,9 +35,9 @@ describe("edited arguments", () => {
 
 describe("what follows when nobody answers", () => {
   it.each([
-    [undefined, "Then the run fails."],
-    ["reject", "Then it is rejected."],
-    ["answer:Blue", "Then the answer is “Blue”."],
+    [undefined, "If nobody answers in time, the run fails."],
+    ["reject", "If nobody answers in time, it is rejected."],
+    ["answer:Blue", "If nobody answers in time, the answer is “Blue”."],
   ])("%s: %s", (onExpiry, text) => expect(afterExpiry(onExpiry)).toBe(text));
 });
 

@@ -1,4 +1,4 @@
-import { type FormEvent, useState } from "react";
+import { type FormEvent, type ReactNode, useState } from "react";
 import { questionTexts } from "../texts/questions.ts";
 import { Button, TextArea } from "../ui/index.ts";
 import styles from "./questions.module.css";
@@ -12,6 +12,8 @@ export interface TextAnswerProps {
   pending: boolean;
   onSubmit: (text: string) => void;
   onBack?: () => void;
+  /** Another way to answer, beside the button. */
+  beside?: ReactNode;
 }
 
 /** A text and the button that sends it; Ctrl+Enter sends it, too. */
@@ -24,6 +26,7 @@ export function TextAnswer({
   pending,
   onSubmit,
   onBack,
+  beside,
 }: TextAnswerProps) {
   const [text, setText] = useState("");
   const [error, setError] = useState<string>();
@@ -57,6 +60,7 @@ export function TextAnswer({
           {submit}
         </Button>
         {onBack && <Button onPress={onBack}>{questionTexts.back}</Button>}
+        {beside}
       </div>
     </form>
   );

@@ -14,6 +14,7 @@ export const commonTexts = {
   requestId: "Request",
   notifications: "Notifications",
   dismiss: "Dismiss",
+  chosen: "chosen",
   required: "required",
   none: "none",
   unknown: "unknown",

@@ -1,11 +1,11 @@
 export const homeTexts = {
-  welcome: "Start your first crew",
+  welcome: "Start a crew",
   welcomeText:
     "A crew is a few agents and the tasks they work through. Start one of these with a press: it runs on the built-in model “offline”, which needs no key and costs nothing, and you watch every step. “As code” shows the same for curl, the command line and Python.",
   failed: "The home page could not be read.",
   running: "Running",
   waiting: "Waiting for you",
-  failedRuns: "Failed",
+  failedRuns: "Failed in 24 hours",
   cost: "Cost this month",
   ofBudget: (limit: string) => `of ${limit}`,
   ofTokens: (percent: number) => `${percent} % of the budget of tokens`,

@@ -44,11 +44,11 @@ export const questionTexts = {
   expires: (time: string) => `expires ${time}`,
   expired: "The time to answer is over.",
   thenTexts: {
-    fail: "Then the run fails.",
-    reject: "Then it is rejected.",
-    approve: "Then it is approved.",
+    fail: "If nobody answers in time, the run fails.",
+    reject: "If nobody answers in time, it is rejected.",
+    approve: "If nobody answers in time, it is approved.",
   } as Record<string, string>,
-  thenAnswer: (text: string) => `Then the answer is “${text}”.`,
+  thenAnswer: (text: string) => `If nobody answers in time, the answer is “${text}”.`,
   mayNot: (role: string) =>
     `Only ${role === "owner" ? "an owner" : `${role === "admin" ? "an admin" : "an editor"} or above`} may answer.`,
   done: {

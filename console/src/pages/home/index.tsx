@@ -13,6 +13,8 @@ import { Figures } from "./summary.tsx";
 import { WaitingQuestions } from "./waiting-questions.tsx";
 
 const SHOWN = 6;
+/** With one run at most, people are new here: the demo begins with one. */
+const FIRST_STEPS = 1;
 
 export default function HomePage() {
   const kasal = useKasal();
@@ -28,7 +30,7 @@ export default function HomePage() {
   });
   const failed = useQuery({
     queryKey: keys.executions({ status: "failed" }),
-    queryFn: ({ signal }) => kasal.get("/executions", { query: { status: "failed", page_size: 5 }, signal }),
+    queryFn: ({ signal }) => kasal.get("/executions", { query: { status: "failed", page_size: 50 }, signal }),
     refetchInterval: 30_000,
   });
   if (recent.isError && !recent.data) {
@@ -40,14 +42,14 @@ export default function HomePage() {
   }
   const runs = recent.data?.executions ?? [];
   const live = liveRuns(runs, running.data?.executions ?? []);
-  const isNew = recent.data?.total === 0;
+  const isNew = recent.data && recent.data.total <= FIRST_STEPS;
   return (
     <Page
       title={isNew ? homeTexts.welcome : commonTexts.pages.home}
       tabTitle={commonTexts.pages.home}
       lead={isNew && homeTexts.welcomeText}
     >
-      {isNew ? <ExampleCards /> : <Figures live={live} failed={failed.data?.total} />}
+      {isNew ? <ExampleCards /> : <Figures live={live} failed={failed.data?.executions} />}
       <WaitingQuestions />
       {recent.isPending ? (
         <SkeletonRows count={6} height="52px" />

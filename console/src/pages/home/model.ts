@@ -1,9 +1,15 @@
-import { isOpen, type Run } from "../runs/model.ts";
+import { isOpen, type Run, SPANS } from "../runs/model.ts";
 
 /** The runs that have not ended: the newest first, each once. */
 export function liveRuns(recent: readonly Run[], running: readonly Run[]): Run[] {
   const all = new Map([...running, ...recent].map((run) => [run.job_id, run]));
   return [...all.values()].filter(isOpen).sort((a, b) => b.created_at.localeCompare(a.created_at));
+}
+
+/** How many of the newest failures are of the last 24 hours; `50+` if that is all that was read. */
+export function failuresOf(failed: readonly Run[], now: number): string {
+  const recent = failed.filter((run) => Date.parse(run.created_at) > now - SPANS.day!).length;
+  return recent === failed.length && recent >= 50 ? `${recent}+` : String(recent);
 }
 
 export interface Spending {

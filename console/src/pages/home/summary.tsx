@@ -3,14 +3,15 @@ import type { ReactNode } from "react";
 import { keys, useKasal } from "../../api/index.ts";
 import { useWaiting } from "../../layout/use-waiting.ts";
 import { homeTexts } from "../../texts/home.ts";
-import { formats, Link, Progress, Skeleton } from "../../ui/index.ts";
+import { formats, Link, Progress, Skeleton, useNow } from "../../ui/index.ts";
 import type { Run } from "../runs/model.ts";
 import styles from "./home.module.css";
-import { spendingOf } from "./model.ts";
+import { failuresOf, spendingOf } from "./model.ts";
 
 /** What is going on, in four figures, each with the way to more. */
-export function Figures({ live, failed }: { live: readonly Run[]; failed: number | undefined }) {
+export function Figures({ live, failed }: { live: readonly Run[]; failed: readonly Run[] | undefined }) {
   const waiting = useWaiting();
+  const now = useNow(60_000);
   const moving = live.filter((run) => run.status !== "waiting_for_input").length;
   return (
     <div className={styles.figures}>
@@ -22,9 +23,9 @@ export function Figures({ live, failed }: { live: readonly Run[]; failed: number
         tone={waiting ? styles.warn : undefined}
       />
       <Figure
-        href="/runs?status=failed"
+        href="/runs?status=failed&since=day"
         title={homeTexts.failedRuns}
-        value={failed === undefined ? undefined : formats.count(failed)}
+        value={failed && failuresOf(failed, now)}
       />
       <Cost />
     </div>

@@ -38,7 +38,7 @@ export default function InboxPage() {
     <Page
       title={commonTexts.pages.inbox}
       beside={total > 0 && <Badge tone="warn">{commonTexts.waiting(total)}</Badge>}
-      lead={shown.length > 0 && inboxTexts.keys}
+      lead={shown.length > 0 && <span className={styles.keys}>{inboxTexts.keys}</span>}
     >
       {questions.isError && (
         <Problem error={questions.error} what={inboxTexts.failed} onRetry={() => void questions.refetch()} />
