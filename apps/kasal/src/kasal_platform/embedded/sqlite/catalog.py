@@ -1,7 +1,7 @@
 """The collections of a file and their indexes, as its table `catalog` keeps them."""
 
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -30,6 +30,9 @@ CREATE TABLE IF NOT EXISTS catalog (
 ) STRICT;
 """
 """A row without a definition is a collection, `c<number>`; one with it is an index, `i<number>`."""
+_BUILDING = "CREATE TABLE IF NOT EXISTS building (number INTEGER PRIMARY KEY) STRICT"
+"""The indexes that are not in the catalog because they have not all entries yet. What a process that died
+leaves here goes when the next index is made."""
 
 
 @dataclass(slots=True)
@@ -49,6 +52,8 @@ class TableIndex:
     multikey: bool = False
     touched_by: frozenset[str] = frozenset()
     """The top-level fields that its entries depend on."""
+    filled: int = 0
+    """The last row with entries, while it is built."""
 
     @property
     def table(self) -> str:
@@ -66,10 +71,19 @@ class Table:
     number: int
     name: str
     indexes: dict[str, TableIndex] = field(default_factory=dict)
+    building: dict[str, TableIndex] = field(default_factory=dict)
+    """Indexes that no query uses yet: writes keep their entries up to the row that they are filled to."""
 
     @property
     def table(self) -> str:
         return f"c{self.number}"
+
+    def indexes_at(self, row: int) -> Iterable[TableIndex]:
+        """Return the indexes that have to have entries of the document in this row."""
+        if not self.building:
+            return self.indexes.values()
+        building = (index for index in self.building.values() if row <= index.filled)
+        return (*self.indexes.values(), *building)
 
 
 def index_of(number: int, definition: Mapping[str, Any], multikey: bool = False) -> TableIndex:
@@ -150,16 +164,34 @@ class Catalog:
         if not name or "$" in name or "\x00" in name or name.startswith("."):
             raise refusal(INVALID_NAMESPACE, f"Invalid collection name: {name!r}")
 
-    def add_index(self, table: Table, definition: Mapping[str, Any]) -> TableIndex:
-        """Make the table of a new index, without entries; it is used once it is in `table`."""
+    def begin_index(self, table: Table, definition: Mapping[str, Any]) -> TableIndex:
+        """Make the table of a new index, without entries. It is used once it is complete (`show`)."""
         index_of(0, definition)
-        number = self._add(table.name, bson.encode(definition))
+        self._drop_leftovers()
+        number = self._add(table.name, None)
+        self._connection.execute("DELETE FROM catalog WHERE number = ?", (number,))
+        self._connection.execute("INSERT INTO building VALUES (?)", (number,))
         # A unique index has the values alone as its key; another adds the document's row.
         self._connection.execute(
             f"CREATE TABLE i{number} (entry BLOB PRIMARY KEY, row INTEGER NOT NULL)"
             " WITHOUT ROWID, STRICT"
         )
-        return index_of(number, definition)
+        index = index_of(number, definition)
+        self._put(table, table.indexes, {**table.building, index.name: index})
+        return index
+
+    def _drop_leftovers(self) -> None:
+        self._connection.execute(_BUILDING)
+        tables = self.tables.values()
+        known = {index.number for table in tables for index in table.building.values()}
+        found = self._connection.execute("SELECT number FROM building").fetchall()
+        for (number,) in found:
+            if number not in known:
+                self._drop_building(number)
+
+    def _drop_building(self, number: int) -> None:
+        self._connection.execute("DELETE FROM building WHERE number = ?", (number,))
+        self._connection.execute(f"DROP TABLE i{number}")
 
     def _add(self, name: str, definition: bytes | None) -> int:
         self.changes += 1
@@ -177,15 +209,27 @@ class Catalog:
         index.multikey = True
 
     def show(self, table: Table, index: TableIndex) -> None:
-        """Have queries and writes use an index that has its entries."""
-        self._put(table, {**table.indexes, index.name: index})
+        """Have queries use an index that has its entries."""
+        self.changes += 1
+        self._connection.execute("DELETE FROM building WHERE number = ?", (index.number,))
+        self._connection.execute(
+            "INSERT INTO catalog (number, collection, definition, multikey) VALUES (?, ?, ?, ?)",
+            (index.number, table.name, bson.encode(index.definition), int(index.multikey)),
+        )
+        self._put(table, {**table.indexes, index.name: index}, _without(table.building, index))
+
+    def give_up(self, table: Table, index: TableIndex) -> None:
+        """Drop an index that is being built."""
+        self.changes += 1
+        self._drop_building(index.number)
+        self._put(table, table.indexes, _without(table.building, index))
 
     def drop_index(self, table: Table, index: TableIndex) -> None:
         """Drop an index and its entries."""
         self.changes += 1
         self._connection.execute("DELETE FROM catalog WHERE number = ?", (index.number,))
         self._connection.execute(f"DROP TABLE {index.table}")
-        self._put(table, {name: one for name, one in table.indexes.items() if one is not index})
+        self._put(table, _without(table.indexes, index), table.building)
 
     def drop(self, table: Table) -> None:
         """Drop the collection and its indexes."""
@@ -193,13 +237,22 @@ class Catalog:
         for index in table.indexes.values():
             self._connection.execute("DELETE FROM catalog WHERE number = ?", (index.number,))
             self._connection.execute(f"DROP TABLE {index.table}")
+        for index in table.building.values():
+            self._drop_building(index.number)
         self._connection.execute("DELETE FROM catalog WHERE number = ?", (table.number,))
         self._connection.execute(f"DROP TABLE {table.table}")
         self.tables = {name: one for name, one in self.tables.items() if name != table.name}
 
-    def _put(self, table: Table, indexes: dict[str, TableIndex]) -> None:
+    def _put(
+        self, table: Table, indexes: dict[str, TableIndex], building: dict[str, TableIndex]
+    ) -> None:
         # A new table and a new mapping: readers hold the old ones.
-        self.tables = {**self.tables, table.name: Table(table.number, table.name, indexes)}
+        changed = Table(table.number, table.name, indexes, building)
+        self.tables = {**self.tables, table.name: changed}
+
+
+def _without(indexes: Mapping[str, TableIndex], gone: TableIndex) -> dict[str, TableIndex]:
+    return {name: one for name, one in indexes.items() if one is not gone}
 
 
 def same_index(known: TableIndex, wanted: Mapping[str, Any]) -> bool:

@@ -1,9 +1,12 @@
 """Makes, drops and lists indexes and collections, as the threads of a file run it."""
 
+import contextlib
+import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bson
+from pymongo.errors import DuplicateKeyError
 
 from kasal_platform.embedded.sqlite.catalog import PRIMARY, Table, TableIndex, index_of, same_index
 from kasal_platform.embedded.sqlite.errors import INDEX_NOT_FOUND, INVALID_OPTIONS
@@ -12,26 +15,35 @@ from kasal_platform.embedded.sqlite.reading import View
 from kasal_platform.embedded.sqlite.sending import DECODED, STORED
 from kasal_platform.embedded.sqlite.session import WriteSession
 from kasal_platform.embedded.sqlite.values import Document
+from kasal_platform.embedded.sqlite.writer import MORE
 
-_ROWS = 500
+_STEP = 0.02
+"""Seconds for which one group of writes fills an index: the group's other writes wait as long."""
 
 
 class CreateIndexes:
-    """Makes the indexes that are missing, with their entries, in one transaction."""
+    """Makes the indexes that are missing, step by step, with other writes in between.
+
+    How far an index has got is known to its table, so a call goes on where another one, of which nobody
+    waits for the end any more, or which works beside it, has stopped.
+    """
 
     def __init__(self, collection: str, wanted: Sequence[Mapping[str, Any]]) -> None:
         self._collection = collection
         self._wanted = [_plain(index) for index in wanted]
 
-    def __call__(self, session: WriteSession) -> None:
+    def __call__(self, session: WriteSession) -> Any:
         for definition in self._wanted:
             index_of(0, definition)
-        table = session.catalog.ensure(self._collection)
+        session.catalog.ensure(self._collection)
+        until = time.monotonic() + _STEP
         for definition in self._wanted:
+            table = session.catalog.tables[self._collection]
             known = table.indexes.get(definition["name"])
-            if known is None or not same_index(known, definition):
-                _make(session, session.catalog.tables[table.name], definition)
-                table = session.catalog.tables[table.name]
+            missing = known is None or not same_index(known, definition)
+            if missing and not _make(session, table, definition, until):
+                return MORE
+        return None
 
 
 def _plain(index: Mapping[str, Any]) -> Document:
@@ -39,25 +51,37 @@ def _plain(index: Mapping[str, Any]) -> Document:
     return {"v": 2, **told}
 
 
-def _make(session: WriteSession, table: Table, definition: Mapping[str, Any]) -> None:
-    index = session.catalog.add_index(table, definition)
+def _make(session: WriteSession, table: Table, definition: Mapping[str, Any], until: float) -> bool:
+    """Make an index, or go on making it; say whether it is complete. Raises `DuplicateKeyError`."""
+    index = table.building.get(definition["name"])
+    if index is None or not same_index(index, definition):
+        index = session.catalog.begin_index(table, definition)
+        table = session.catalog.tables[table.name]
     try:
-        _fill(session, table, index)
-    except BaseException:
-        session.catalog.drop_index(table, index)
-        session.begin_operation()
+        complete = _fill(session, table, index, until)
+    except DuplicateKeyError:
+        session.undo()
+        session.catalog.give_up(table, index)
         raise
-    session.catalog.show(table, index)
+    session.begin_operation()
+    if complete:
+        session.catalog.show(table, index)
+    return complete
 
 
-def _fill(session: WriteSession, table: Table, index: TableIndex) -> None:
-    last = 0
-    sql = f"SELECT row, doc FROM {table.table} WHERE row > ? ORDER BY row LIMIT ?"
-    while rows := session.connection.execute(sql, (last, _ROWS)).fetchall():
-        for row, raw in rows:
-            session.fill(table, index, row, bson.decode(raw, STORED))
-        last = rows[-1][0]
-        session.begin_operation()
+def _fill(session: WriteSession, table: Table, index: TableIndex, until: float) -> bool:
+    """Add entries until then, of one document at least; say whether all documents have theirs."""
+    last, complete = index.filled, True
+    sql = f"SELECT row, doc FROM {table.table} WHERE row > ? ORDER BY row"
+    with contextlib.closing(session.connection.execute(sql, (last,))) as rows:
+        for last, raw in rows:
+            session.fill(table, index, last, bson.decode(raw, STORED))
+            if time.monotonic() >= until:
+                complete = False
+                break
+    # Only now: what a fault takes back has to be filled again.
+    index.filled = last
+    return complete
 
 
 class DropIndex:

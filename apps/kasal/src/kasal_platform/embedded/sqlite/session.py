@@ -119,7 +119,7 @@ class WriteSession:
             raise self._duplicate(table, PRIMARY, {"_id": 1}, {"_id": document["_id"]}) from None
         assert row is not None  # noqa: S101 - it was inserted
         self._undo.append((f"DELETE FROM {table.table} WHERE row = ?", (row,)))
-        for index in table.indexes.values():
+        for index in table.indexes_at(row):
             self._add(table, index, entries(index, document), row, document)
         stored = Stored(row, key, raw, document)
         self._keep(table, stored)
@@ -127,7 +127,7 @@ class WriteSession:
 
     def replace(self, table: Table, old: Stored, raw: bytes, document: Document) -> Stored:
         """Put `document` in the place of `old`. Raises `DuplicateKeyError`."""
-        for index in table.indexes.values():
+        for index in table.indexes_at(old.row):
             if _changes(index, old.document, document):
                 self._move(table, index, old, document)
         update = f"UPDATE {table.table} SET doc = ? WHERE row = ?"
@@ -139,7 +139,7 @@ class WriteSession:
 
     def remove(self, table: Table, old: Stored) -> None:
         """Remove a document."""
-        for index in table.indexes.values():
+        for index in table.indexes_at(old.row):
             self._remove(index, entries(index, old.document).keys, old.row)
         self.connection.execute(f"DELETE FROM {table.table} WHERE row = ?", (old.row,))
         self._undo.append(
