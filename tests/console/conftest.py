@@ -13,7 +13,7 @@ from console.people import Person
 from journeys.model import ScriptedModel
 from journeys.platforms import SETTINGS, Platform, embedded_platform
 from journeys.users import User, registered
-from playwright.async_api import Browser, BrowserContext, Page
+from playwright.async_api import Browser, BrowserContext, Page, expect
 
 _PATIENCE = 30_000.0
 """Milliseconds after which something that does not come is taken for missing."""
@@ -87,6 +87,7 @@ async def context(
         base_url=platform.root, reduced_motion="reduce", viewport={"width": 1280, "height": 800}
     )
     profile.set_default_timeout(_PATIENCE)
+    expect.set_options(timeout=_PATIENCE)
     await faults.watch(profile)
     yield profile
     await profile.close()

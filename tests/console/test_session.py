@@ -1,11 +1,13 @@
 """Signing in and out in a browser, and where an address leads."""
 
+import asyncio
+
 import pytest
 from console.faults import Faults
 from console.looking import check_accessibility, take_pictures
 from console.people import Person
 from journeys.users import User
-from playwright.async_api import Page, expect
+from playwright.async_api import BrowserContext, Page, expect
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 
@@ -43,3 +45,63 @@ async def test_signing_out_leads_to_the_login(person: Person) -> None:
     await expect(person.page.get_by_label("Password")).to_be_visible()
     await person.open("/runs")
     await expect(person.page.get_by_label("Password")).to_be_visible()
+
+
+async def test_a_reload_and_a_second_tab_are_signed_in(
+    person: Person, context: BrowserContext
+) -> None:
+    await person.open("/runs")
+    await expect(person.page.get_by_role("navigation")).to_be_visible()
+    await person.page.reload()
+    await expect(person.page.get_by_role("navigation")).to_be_visible()
+    await expect(person.page).to_have_url("/console/runs")
+    second = await context.new_page()
+    await second.goto("/console/crews")
+    await expect(second.get_by_role("navigation")).to_be_visible()
+    await person.page.get_by_role("button", name="Log out").click()
+    await expect(second.get_by_label("Password")).to_be_visible()
+
+
+async def test_no_script_can_read_a_token(person: Person, context: BrowserContext) -> None:
+    kept = await person.page.evaluate(
+        "[document.cookie, JSON.stringify({...localStorage, ...sessionStorage})].join()"
+    )
+    [cookie] = await context.cookies(f"{person.user.platform.root}/api/v1/auth/refresh")
+    assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
+    assert cookie["value"] not in kept
+    assert "eyJ" not in kept
+    assert await context.cookies(f"{person.user.platform.root}/api/v1/crews") == []
+
+
+async def test_tabs_that_start_at_once_stay_signed_in(
+    person: Person, context: BrowserContext
+) -> None:
+    await context.add_init_script("delete Navigator.prototype.locks")
+    tabs = [await context.new_page() for _ in range(4)]
+    for _ in range(2):
+        await asyncio.gather(*(tab.goto("/console/runs") for tab in tabs))
+        for tab in tabs:
+            await expect(tab.get_by_role("navigation")).to_be_visible()
+
+
+async def test_another_tab_follows_a_logout_and_a_login(
+    person: Person, context: BrowserContext
+) -> None:
+    second = await context.new_page()
+    await second.goto("/console/")
+    await expect(second.get_by_role("navigation")).to_be_visible()
+    await person.page.get_by_role("button", name="Log out").click()
+    await expect(second.get_by_label("Password")).to_be_visible()
+    await person.fill_in_login()
+    await expect(person.page.get_by_role("navigation")).to_be_visible()
+    await expect(second.get_by_role("navigation")).to_be_visible()
+
+
+async def test_a_session_that_has_ended_asks_for_the_password_again(
+    person: Person, context: BrowserContext, faults: Faults
+) -> None:
+    faults.expect("401")
+    await context.clear_cookies()
+    await person.page.reload()
+    await expect(person.page.get_by_label("Password")).to_be_visible()
+    await expect(person.page.get_by_text("Your session has ended.")).to_be_visible()

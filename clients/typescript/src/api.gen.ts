@@ -3679,8 +3679,11 @@ export interface components {
             token_type?: "bearer";
             /** Expires In */
             expires_in: number;
-            /** Refresh Token */
-            refresh_token: string;
+            /**
+             * Refresh Token
+             * @description Left out if the session is in a cookie
+             */
+            refresh_token?: string;
             /** Refresh Expires In */
             refresh_expires_in: number;
         };
@@ -3695,11 +3698,15 @@ export interface components {
             password: string;
             /** Workspace Id */
             workspace_id?: string | null;
+            /** Session */
+            session?: "cookie" | null;
         };
         /** LogoutRequest */
         LogoutRequest: {
             /** Refresh Token */
             refresh_token?: string | null;
+            /** Session */
+            session?: "cookie" | null;
         };
         /** McpServerList */
         McpServerList: {
@@ -4707,8 +4714,10 @@ export interface components {
         };
         /** RefreshRequest */
         RefreshRequest: {
+            /** Session */
+            session?: "cookie" | null;
             /** Refresh Token */
-            refresh_token: string;
+            refresh_token?: string | null;
         };
         /** Refreshed */
         Refreshed: {
@@ -4722,8 +4731,11 @@ export interface components {
              * @constant
              */
             token_type?: "bearer";
-            /** Refresh Token */
-            refresh_token: string;
+            /**
+             * Refresh Token
+             * @description Left out if the session is in a cookie
+             */
+            refresh_token?: string;
         };
         /**
          * RegexRule
@@ -5269,6 +5281,8 @@ export interface components {
         SwitchRequest: {
             /** Workspace Id */
             workspace_id: string;
+            /** Session */
+            session?: "cookie" | null;
         };
         /** TaskChanges */
         TaskChanges: {

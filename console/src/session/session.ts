@@ -1,25 +1,30 @@
 import { Kasal, KasalError } from "@kasal/client";
 import { useSyncExternalStore } from "react";
+import { loginOf } from "./claims.ts";
 
-/** Who uses the console, as far as it knows. Tokens are in this module's memory alone, never in a storage. */
+/** Who uses the console, as far as it knows. */
 export interface SessionView {
   state: "starting" | "in" | "out";
   /** The session ended by itself: the login page says so. */
   expired: boolean;
 }
 
-interface Tokens {
-  access: string;
-  refresh: string;
-}
-
+/**
+ * The access token is in this module's memory alone. The refresh token is in a cookie that no script can read, which all
+ * tabs share; so they share the login, too.
+ */
+let access: string | undefined;
 let view: SessionView = { state: "starting", expired: false };
-let tokens: Tokens | undefined;
 let refreshing: Promise<string | undefined> | undefined;
 const listeners = new Set<() => void>();
+const BY_COOKIE = { session: "cookie" } as const;
+/** That there may be a cookie: without it, a first visit would begin with a refused request. It is no secret. */
+const HINT = "kasal.session";
+const LOCK = "kasal.session";
+let tabs: BroadcastChannel | undefined;
 
 /** The client of the whole console. */
-export const kasal = new Kasal({ token: (refused) => (refused === undefined ? tokens?.access : renewed(refused)) });
+export const kasal = new Kasal({ token: (refused) => (refused === undefined ? access : renewed(refused)) });
 
 /** The client for requests that need no token. */
 const open = new Kasal();
@@ -29,49 +34,83 @@ function show(next: SessionView): void {
   for (const listener of listeners) listener();
 }
 
-/** Takes up the session of an earlier page, if there is one. */
+/** Takes up the session of an earlier page or another tab, if there is one. */
 export function startSession(): void {
+  if (view.state !== "starting") return;
+  tabs ??= new BroadcastChannel("kasal.session");
+  tabs.onmessage = ({ data }: MessageEvent<string>) => follow(data);
+  if (localStorage.getItem(HINT) === null) show({ state: "out", expired: false });
+  else void takeUp();
+}
+
+async function takeUp(): Promise<void> {
+  await renewed(undefined);
   if (view.state === "starting") show({ state: "out", expired: false });
 }
 
+/** Does what another tab has done: `login` is whose it is now, or empty after a logout. */
+function follow(login: string): void {
+  if (!access) {
+    if (login) void takeUp();
+  } else if (!login) {
+    end(false);
+  } else if (login !== loginOf(access)) {
+    location.reload(); // nothing that this tab shows is right any more
+  }
+}
+
 export async function logIn(email: string, password: string): Promise<void> {
-  const answer = await open.post("/auth/login", { body: { email, password } });
-  tokens = { access: answer.access_token, refresh: answer.refresh_token };
-  show({ state: "in", expired: false });
+  const answer = await open.post("/auth/login", { body: { email, password, ...BY_COOKIE } });
+  begin(answer.access_token);
 }
 
 export async function logOut(): Promise<void> {
-  const refresh = tokens?.refresh;
-  await kasal.post("/auth/logout", { body: { refresh_token: refresh } }).catch(() => undefined);
+  await kasal.post("/auth/logout", { body: BY_COOKIE }).catch(() => undefined);
   end(false);
+  tabs?.postMessage("");
 }
 
 /** Enters another workspace. What was read of the old one must be forgotten by the caller. */
 export async function enterWorkspace(workspaceId: string): Promise<void> {
-  const answer = await kasal.post("/auth/switch", { body: { workspace_id: workspaceId } });
-  tokens = { access: answer.access_token, refresh: answer.refresh_token };
+  const answer = await kasal.post("/auth/switch", { body: { workspace_id: workspaceId, ...BY_COOKIE } });
+  begin(answer.access_token);
+}
+
+function begin(token: string): void {
+  access = token;
+  localStorage.setItem(HINT, "1");
+  show({ state: "in", expired: false });
+  tabs?.postMessage(loginOf(token));
 }
 
 function end(expired: boolean): void {
-  tokens = undefined;
+  access = undefined;
+  localStorage.removeItem(HINT);
   show({ state: "out", expired });
 }
 
-/** Returns another token than the refused one, by one request however many callers ask. */
-function renewed(refused: string): Promise<string | undefined> | string | undefined {
-  if (tokens && tokens.access !== refused) return tokens.access;
-  refreshing ??= refresh().finally(() => {
+/** Returns another token than the refused one, by one request however many callers and tabs ask. */
+function renewed(refused: string | undefined): Promise<string | undefined> | string | undefined {
+  if (access !== refused) return access;
+  refreshing ??= exclusively(refresh).finally(() => {
     refreshing = undefined;
   });
   return refreshing;
 }
 
+/** One tab after the other, where the browser offers that; the platform bears two at once as well. */
+function exclusively<T>(work: () => Promise<T>): Promise<T> {
+  return navigator.locks ? navigator.locks.request(LOCK, work) : work();
+}
+
 async function refresh(): Promise<string | undefined> {
-  if (!tokens) return undefined;
+  const before = access;
   try {
-    const answer = await open.post("/auth/refresh", { body: { refresh_token: tokens.refresh } });
-    tokens = { access: answer.access_token, refresh: answer.refresh_token };
-    return tokens.access;
+    const { access_token } = await open.post("/auth/refresh", { body: BY_COOKIE });
+    access = access_token;
+    if (before !== undefined && loginOf(before) !== loginOf(access_token)) location.reload();
+    if (view.state !== "in") show({ state: "in", expired: false });
+    return access;
   } catch (error) {
     if (error instanceof KasalError && error.status === 401) end(true);
     return undefined;

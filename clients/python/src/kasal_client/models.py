@@ -1125,7 +1125,8 @@ class LoggedIn(Model):
     access_token: str = Field(repr=False)
     token_type: Literal["bearer"] | str = "bearer"
     expires_in: int
-    refresh_token: str = Field(repr=False)
+    refresh_token: str | None = Field(default=None, repr=False)
+    """Left out if the session is in a cookie."""
     refresh_expires_in: int
 
 
@@ -1133,10 +1134,12 @@ class LoginRequest(Model):
     email: str
     password: str = Field(repr=False)
     workspace_id: str | None = None
+    session: Literal["cookie"] | str | None = None
 
 
 class LogoutRequest(Model):
     refresh_token: str | None = Field(default=None, repr=False)
+    session: Literal["cookie"] | str | None = None
 
 
 class McpServerSummary(Model):
@@ -1489,14 +1492,16 @@ class Published(Model):
 
 
 class RefreshRequest(Model):
-    refresh_token: str = Field(repr=False)
+    session: Literal["cookie"] | str | None = None
+    refresh_token: str | None = Field(default=None, repr=False)
 
 
 class Refreshed(Model):
     access_token: str = Field(repr=False)
     expires_in: int
     token_type: Literal["bearer"] | str = "bearer"
-    refresh_token: str = Field(repr=False)
+    refresh_token: str | None = Field(default=None, repr=False)
+    """Left out if the session is in a cookie."""
 
 
 class Registered(Model):
@@ -1598,6 +1603,7 @@ class StartExecution(Model):
 
 class SwitchRequest(Model):
     workspace_id: str
+    session: Literal["cookie"] | str | None = None
 
 
 class TaskChanges(Model):

@@ -38,7 +38,7 @@ class Settings(DoorSettings):
     handshake_limit: int = Field(default=3_000, ge=1)
     """WebSockets per minute that one address may open."""
     trusted_proxies: str = ""
-    """Addresses or networks, separated by commas, whose `X-Forwarded-For` is trusted."""
+    """Addresses or networks, separated by commas, whose `X-Forwarded-For`, `-Host` and `-Proto` are trusted."""
     allowed_hosts: str = ""
     """Host names under which clients may reach the API, separated by commas, with any port: names, addresses,
     `*.example.com`, `0.0.0.0` for any address. None allows all. A reverse proxy may check this instead."""

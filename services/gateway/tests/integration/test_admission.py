@@ -297,3 +297,19 @@ async def test_without_auth_a_new_workspace_gets_the_smallest_limits(gateway, be
         async with door.http.get("/v1/crews", headers=bearer()) as answer:
             assert answer.status == 200
             assert answer.headers["X-RateLimit-Limit"] == "100"
+
+
+async def test_auth_is_told_by_which_address_a_client_came(gateway):
+    """Cookies are for that one, and a page's origin is compared with it."""
+    told = {"X-Forwarded-Host": "kasal.example", "X-Forwarded-Proto": "https"}
+    for proxies, host, scheme in (
+        ("", "127.0.0.1:", "http"),
+        ("127.0.0.1", "kasal.example", "https"),
+    ):
+        async with (
+            gateway(trusted_proxies=proxies) as door,
+            door.http.post("/v1/auth/login", json={}, headers=told) as answer,
+        ):
+            seen = (await answer.json())["headers"]
+        assert seen["x-forwarded-host"].startswith(host)
+        assert seen["x-forwarded-proto"] == scheme

@@ -14,7 +14,7 @@ from common.door.doorkeeper import Doorkeeper
 from common.door.refusals import Refusals
 from common.door.revocations import RevocationCopy
 from common.errors import Unauthorized, Unavailable
-from gateway.domain.addresses import LOCAL, client_address, requested_host
+from gateway.domain.addresses import LOCAL, client_address, requested_host, requested_scheme
 from gateway.domain.admission import AdmissionControl
 from gateway.domain.plans import KnownPlans
 from gateway.domain.ports import Counted
@@ -112,6 +112,21 @@ def test_whose_address_counts(peer, forwarded, address):
 )
 def test_which_host_was_requested(peer, forwarded, host):
     assert requested_host(peer, "gateway:8000", forwarded, PROXIES) == host
+
+
+@pytest.mark.parametrize(
+    ("peer", "forwarded", "scheme"),
+    [
+        ("10.0.0.1", "https", "https"),
+        ("10.0.0.1", "HTTPS, http", "https"),
+        ("10.0.0.1", "", "http"),
+        ("10.0.0.1", "ftp", "http"),
+        ("192.0.2.1", "https", "http"),
+        (None, "https", "http"),
+    ],
+)
+def test_which_scheme_was_used(peer, forwarded, scheme):
+    assert requested_scheme(peer, "http", forwarded, PROXIES) == scheme
 
 
 def test_an_ipv6_client_cannot_change_its_address():

@@ -30,6 +30,7 @@ from auth.routes.bodies import (
     SwitchRequest,
     WorkspaceView,
 )
+from auth.routes.session_cookie import Cookie, SessionCookie
 from auth.routes.use_cases import SECRET, ClientAddress, Use
 from common.idempotency.header import IdempotencyKey, creating
 from common.identity import ROLES, Identity, Role
@@ -61,35 +62,60 @@ def _registration_answer(made: RegisteredUser) -> Registered:
     return Registered(id=user.id, email=user.email, workspace_id=workspace.id)
 
 
-@router.post("/auth/login", dependencies=SECRET, summary="Login with credentials")
-async def login(body: LoginRequest, use: Use, address: ClientAddress) -> LoggedIn:
-    return _login_answer(
-        await use.logins.login(body.email, body.password, body.workspace_id, address)
-    )
+@router.post(
+    "/auth/login",
+    dependencies=SECRET,
+    response_model_exclude_none=True,
+    responses=failures(403),
+    summary="Login with credentials",
+)
+async def login(body: LoginRequest, use: Use, address: ClientAddress, cookie: Cookie) -> LoggedIn:
+    if body.session:
+        cookie.check_own_page()
+    tokens = await use.logins.login(body.email, body.password, body.workspace_id, address)
+    return _login_answer(tokens, cookie if body.session else None)
 
 
-def _login_answer(tokens: TokenPair) -> LoggedIn:
+def _login_answer(tokens: TokenPair, cookie: SessionCookie | None) -> LoggedIn:
+    if cookie is not None:
+        cookie.keep(tokens)
     return LoggedIn(
         access_token=tokens.access_token,
         expires_in=tokens.expires_in,
-        refresh_token=tokens.refresh_token,
+        refresh_token=tokens.refresh_token if cookie is None else None,
         refresh_expires_in=tokens.refresh_expires_in,
     )
 
 
-@router.post("/auth/refresh", dependencies=SECRET, summary="Refresh access token")
-async def refresh(body: RefreshRequest, use: Use) -> Refreshed:
-    tokens = await use.logins.refresh(body.refresh_token)
+@router.post(
+    "/auth/refresh",
+    dependencies=SECRET,
+    response_model_exclude_none=True,
+    responses=failures(403),
+    summary="Refresh access token",
+)
+async def refresh(body: RefreshRequest, use: Use, cookie: Cookie) -> Refreshed:
+    if body.session:
+        cookie.check_own_page()
+    tokens = await use.logins.refresh(body.refresh_token or cookie.read())
+    if body.session:
+        cookie.keep(tokens)
     return Refreshed(
         access_token=tokens.access_token,
         expires_in=tokens.expires_in,
-        refresh_token=tokens.refresh_token,
+        refresh_token=None if body.session else tokens.refresh_token,
     )
 
 
 @router.post("/auth/logout", status_code=204, summary="Invalidate tokens")
-async def logout(caller: Viewer, use: Use, body: LogoutRequest | None = None) -> None:
-    await use.logins.logout(caller, body.refresh_token if body else None)
+async def logout(
+    caller: Viewer, use: Use, cookie: Cookie, body: LogoutRequest | None = None
+) -> None:
+    told = body or LogoutRequest()
+    kept = cookie.read_any() if told.session else None
+    await use.logins.logout(caller, told.refresh_token)
+    if kept is not None and await use.logins.end_own(caller, kept):
+        cookie.clear()
 
 
 @router.get("/auth/me", summary="Who am I")
@@ -142,11 +168,15 @@ def _belonging(one: Belonging, caller: Identity) -> BelongingView:
 @router.post(
     "/auth/switch",
     dependencies=SECRET,
+    response_model_exclude_none=True,
     responses=failures(404),
     summary="Enter another of my workspaces",
 )
-async def switch(body: SwitchRequest, caller: Viewer, use: Use) -> LoggedIn:
-    return _login_answer(await use.logins.switch(caller, body.workspace_id))
+async def switch(body: SwitchRequest, caller: Viewer, use: Use, cookie: Cookie) -> LoggedIn:
+    if body.session:
+        cookie.check_own_page()
+    tokens = await use.logins.switch(caller, body.workspace_id)
+    return _login_answer(tokens, cookie if body.session else None)
 
 
 @router.get("/auth/api-keys", summary="List API keys")

@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, StringConstraints
+from pydantic import AfterValidator, Field, StringConstraints, ValidationInfo, field_validator
+from pydantic.json_schema import SkipJsonSchema
+from pydantic_core import PydanticCustomError
 
 from auth.domain.accounts.users import LONGEST_PASSWORD, SHORTEST_PASSWORD
 from auth.domain.workspaces.workspaces import Tier
@@ -28,6 +30,16 @@ Password = Annotated[
 ]
 Secret = Annotated[str, StringConstraints(min_length=1, max_length=1_000)]
 
+InCookie = Annotated[
+    Literal["cookie"],
+    Field(
+        description="For pages that the platform serves: the refresh token is kept in a cookie that scripts cannot read"
+    ),
+]
+UnlessInCookie = Annotated[
+    str | SkipJsonSchema[None], Field(description="Left out if the session is in a cookie")
+]
+
 
 class Registration(RequestModel):
     email: Email
@@ -46,19 +58,22 @@ class LoginRequest(RequestModel):
     password: Secret
     workspace_id: WorkspaceId | None = None
     """Which of the user's workspaces to enter; by default their own."""
+    session: InCookie | None = None
 
 
 class LoggedIn(AnswerModel):
     access_token: str
     token_type: Literal["bearer"] = "bearer"  # noqa: S105 - the name of a scheme
     expires_in: int
-    refresh_token: str
+    refresh_token: UnlessInCookie = None
     refresh_expires_in: int
 
 
 class LogoutRequest(RequestModel):
     refresh_token: Secret | None = None
     """Another session of the same user's that ends as well; the caller's own does in any case."""
+    session: InCookie | None = None
+    """The session in the browser's cookie ends as well, and the cookie goes."""
 
 
 class KeySet(AnswerModel):
@@ -68,14 +83,24 @@ class KeySet(AnswerModel):
 
 
 class RefreshRequest(RequestModel):
-    refresh_token: Secret
+    session: InCookie | None = None
+    """The refresh token is read from the cookie, unless there is one here, and the new one kept there."""
+    refresh_token: Secret | None = Field(default=None, validate_default=True)
+    """Needed unless the session is in a cookie."""
+
+    @field_validator("refresh_token")
+    @classmethod
+    def _is_somewhere(cls, value: str | None, told: ValidationInfo) -> str | None:
+        if value is None and told.data.get("session") is None:
+            raise PydanticCustomError("missing", "Field required")
+        return value
 
 
 class Refreshed(AnswerModel):
     access_token: str
     expires_in: int
     token_type: Literal["bearer"] = "bearer"  # noqa: S105
-    refresh_token: str
+    refresh_token: UnlessInCookie = None
 
 
 class WorkspaceView(AnswerModel):
@@ -165,6 +190,7 @@ class Acceptance(RequestModel):
 
 class SwitchRequest(RequestModel):
     workspace_id: WorkspaceId
+    session: InCookie | None = None
 
 
 class BelongingView(AnswerModel):

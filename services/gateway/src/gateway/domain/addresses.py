@@ -44,6 +44,18 @@ def requested_host(
     return forwarded if believed else host
 
 
+def requested_scheme(
+    peer: str | None,
+    scheme: str,
+    forwarded: str,
+    trusted: Sequence[IPv4Network | IPv6Network],
+) -> str:
+    """Return the client's scheme: the connection's or, from a trusted proxy, that of its `X-Forwarded-Proto`."""
+    named = forwarded.partition(",")[0].strip().lower()
+    believed = named in {"http", "https"} and peer is not None and _is_within(peer, trusted)
+    return named if believed else scheme
+
+
 def _parse(text: str) -> IPv4Address | IPv6Address | None:
     """Return the address without its port; an IPv4-mapped IPv6 address as IPv4."""
     ported = _WITH_PORT.fullmatch(text)

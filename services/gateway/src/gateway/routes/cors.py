@@ -17,7 +17,7 @@ _ACCEPTED = (
 
 
 class CrossOrigin:
-    """Which origins' pages may call the API. Cookies are never used, so none are allowed."""
+    """Which origins' pages may call the API. The one cookie, of our own pages, is never theirs."""
 
     def __init__(self, origins: AllowedOrigins) -> None:
         self._origins = origins

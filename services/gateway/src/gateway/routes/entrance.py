@@ -3,7 +3,7 @@
 from common.door.presentation import authorization_header, required_token
 from common.errors import InvalidRequest, RateLimited
 from gateway.config import Settings
-from gateway.domain.addresses import client_address, requested_host
+from gateway.domain.addresses import client_address, requested_host, requested_scheme
 from gateway.domain.admission import Admission, AdmissionControl
 from gateway.domain.hosts import AllowedHosts
 from gateway.domain.routing import Target
@@ -35,6 +35,11 @@ class Entrance:
         address = self._address(visit)
         if target.service == "auth":  # it counts wrong passwords by the address we report
             visit.carried["X-Kasal-Service-Secret"] = self._settings.service_secret.current
+            if (
+                visit.method == "POST"
+            ):  # it may set a cookie, which is for the address that the client used
+                visit.carried["X-Forwarded-Host"] = self._host(visit)
+                visit.carried["X-Forwarded-Proto"] = self._scheme(visit)
         if target.open and not (target.token_checked and authorization_header(visit.headers)):
             limit = self._settings.open_route_limit
             admission = await self._admissions.admit_address("open", address, limit)
@@ -69,6 +74,10 @@ class Entrance:
     def _host(self, visit: Visit) -> str:
         forwarded = visit.header(b"x-forwarded-host")
         return requested_host(visit.peer, visit.header(b"host"), forwarded, self._proxies)
+
+    def _scheme(self, visit: Visit) -> str:
+        forwarded = visit.header(b"x-forwarded-proto")
+        return requested_scheme(visit.peer, visit.scope["scheme"], forwarded, self._proxies)
 
 
 def _introduce(visit: Visit, address: str) -> None:

@@ -41,6 +41,7 @@ _READ_HERE = HEADERS | frozenset(
         b"transfer-encoding",
         b"x-forwarded-for",
         b"x-forwarded-host",
+        b"x-forwarded-proto",
         b"x-request-id",
     }
 )

@@ -212,14 +212,22 @@ class Logins:
         if not is_login(caller):
             raise Forbidden("Only a login can be logged out; an API key is deleted instead.")
         await self._end(caller.session_id)
+        await self.end_own(caller, refresh_token)
+
+    async def end_own(self, caller: Identity, refresh_token: str | None) -> bool:
+        """End the session of `refresh_token` if it is the caller's; return whether nobody can use the token any more."""
         token = RefreshToken.read(refresh_token or "")
         if token is None or token.session_id == caller.session_id:
-            return
+            return True
         other = await self._sessions.find(token.session_id)
-        if other is None or other.user_id != caller.user_id:
-            return
-        if rotate_token(other, token, self._clock(), self._refresh_for)[0] != "unknown":
-            await self._end(other.id)
+        if other is None:
+            return True
+        if rotate_token(other, token, self._clock(), self._refresh_for)[0] == "unknown":
+            return True
+        if other.user_id != caller.user_id:
+            return False
+        await self._end(other.id)
+        return True
 
     async def _end(self, session_id: str) -> None:
         now = self._clock()
