@@ -3,8 +3,11 @@ import { Tab, TabList, TabPanel, Tabs } from "react-aria-components";
 import { runTexts } from "../../texts/run.ts";
 import { Problem, useTabTitle } from "../../ui/index.ts";
 import { Compact } from "./compact.tsx";
+import { Details } from "./details.tsx";
+import { Full } from "./full.tsx";
 import { RunHeader } from "./header.tsx";
 import styles from "./run.module.css";
+import { Timeline } from "./timeline.tsx";
 import { usePlace, type View } from "./use-place.ts";
 import { RunContext, useExecution, useModel, useRunStore, useTaskNames } from "./use-run.ts";
 
@@ -36,16 +39,17 @@ function Content({ jobId }: { jobId: string }) {
       ) : (
         <>
           <RunHeader jobId={jobId} />
-          <Body />
+          <Body jobId={jobId} />
         </>
       )}
     </div>
   );
 }
 
-const VIEWS: View[] = ["compact"];
+const VIEWS: View[] = ["compact", "timeline", "full"];
+const CONTENT = { compact: Compact, timeline: Timeline, full: Full };
 
-function Body() {
+function Body({ jobId }: { jobId: string }) {
   const { view, seq, show, select } = usePlace();
   const taskNames = useTaskNames(
     useModel((model) => model.crewId),
@@ -62,11 +66,17 @@ function Body() {
               </Tab>
             ))}
           </TabList>
-          <TabPanel id="compact" className={styles.panel}>
-            <Compact names={taskNames} seq={seq} onSelect={select} />
-          </TabPanel>
+          {VIEWS.map((each) => {
+            const Content = CONTENT[each];
+            return (
+              <TabPanel key={each} id={each} className={styles.panel}>
+                <Content names={taskNames} seq={seq} onSelect={select} />
+              </TabPanel>
+            );
+          })}
         </Tabs>
       </div>
+      {seq !== null && <Details jobId={jobId} seq={seq} names={taskNames} onSelect={select} />}
     </div>
   );
 }
