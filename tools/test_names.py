@@ -2,7 +2,8 @@
 
 The tests of a module are in files named after it (`x.py`: `test_x.py`, `test_x_more.py`), in files that import
 it, or in files whose docstring names it after `Covers:`, because they reach it over HTTP, the bus or a command.
-`make lint` runs this over all rooms of the services, `libs/common` and `apps/kasal`.
+`make lint` runs this over all rooms of the services, `libs/common`, `apps/kasal` and
+`clients/python`.
 """
 
 import ast
@@ -17,8 +18,9 @@ PLAIN = frozenset(
     {"__init__", "__main__", "ports", "wiring", "config", "bodies", "internal_bodies", "use_cases"}
 )
 """Modules that only declare or put together: every test of their service needs them."""
-TESTED_AS_ONE = ("kasal_platform.embedded.",)
-"""Packages whose modules are tried together: by `test_sqlite_*`, contract tests and `test_embedded.py`."""
+TESTED_AS_ONE = ("kasal_platform.embedded.", "kasal_client.command.", "kasal_client.sync.")
+"""Packages whose modules are tried together: by `test_sqlite_*`, contract tests and `test_embedded.py`; what is made
+from `kasal_client.aio`, whose tests run both; and the command, which is run as a program."""
 
 
 def main(arguments: list[str]) -> None:
@@ -66,7 +68,12 @@ def modules(root: Path) -> list[str]:
 
 def sources(root: Path) -> list[Path]:
     """Return the folders of code."""
-    members = [*sorted((root / "services").iterdir()), root / "libs/common", root / "apps/kasal"]
+    members = [
+        *sorted((root / "services").iterdir()),
+        root / "libs/common",
+        root / "apps/kasal",
+        root / "clients/python",
+    ]
     return [member / "src" for member in members if (member / "src").is_dir()]
 
 

@@ -64,43 +64,34 @@ class TextAssembly:
         return TextChunk(delta.task_id, delta.agent, known.attempt, known.turn, fresh, is_first)
 
     def needs_whole(self, event: LlmCallEvent) -> bool:
-        """Say whether the text that `event` ends is to be looked up: it is not all here, and was cut in the event."""
-        if event.finish_reason == "cut_off" or len(event.result) < CUT:
-            return False
-        known = self._written.get(event.task_id)
-        return known is None or known.has_hole or not known.parts or True
+        """Say whether the text that `event` ends is to be looked up, as the event may have cut it."""
+        if (
+            event.finish_reason == "tool_call"
+        ):  # the event names the calls, and not what was written before them
+            return event.task_id in self._written
+        return event.finish_reason != "cut_off" and len(event.result) >= CUT
 
     def finish(self, event: LlmCallEvent, whole: str | None) -> TextChunk | None:
         """Return the rest of the text that `event` ends. `whole` is the text, if it was looked up."""
         known = self._written.pop(event.task_id, None)
+        shown = "" if known is None else "".join(known.parts)
+        text = shown if whole is None else whole
         if event.finish_reason == "cut_off":
             return None
-        text = self._truth(event, known, whole)
+        if whole is None and event.finish_reason != "tool_call" and len(event.result) < CUT:
+            text = event.result
         if not text:
             return None
-        turn = 0 if known is None else known.turn
-        shown = "".join(known.parts) if known is not None else ""
-        is_whole = text.startswith(shown)
-        rest = text[len(shown) :] if is_whole else text
+        goes_on = text.startswith(shown)
         return TextChunk(
             event.task_id,
             event.agent,
             event.attempt,
-            turn,
-            rest,
-            is_first=not shown or not is_whole,
+            turn=0 if known is None else known.turn,
+            text=text[len(shown) :] if goes_on else text,
+            is_first=not shown or not goes_on,
             is_last=True,
         )
-
-    def _truth(self, event: LlmCallEvent, known: _Written | None, whole: str | None) -> str:
-        if whole is not None:
-            return whole
-        shown = "".join(known.parts) if known is not None else ""
-        if event.finish_reason == "tool_call" and not shown:
-            return ""
-        if len(event.result) < CUT and event.finish_reason != "tool_call":
-            return event.result
-        return shown
 
 
 def _units(text: str) -> int:

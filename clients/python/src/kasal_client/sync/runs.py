@@ -8,7 +8,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING, Any, cast
 
 from kasal_client.addresses import segment
-from kasal_client.errors import NotFoundError, RunFailed, RunStopped, UsageError
+from kasal_client.errors import ForbiddenError, NotFoundError, RunFailed, RunStopped, UsageError
 from kasal_client.events import (
     ErrorEvent,
     Event,
@@ -113,7 +113,7 @@ class Run:
     def _whole_text(self, event: LlmCallEvent) -> str | None:
         try:
             call = self.call(event.seq)
-        except NotFoundError:  # prompts are not kept
+        except (ForbiddenError, NotFoundError):  # the role is too low, or the crew keeps nothing
             return None
         reply = call.reply if isinstance(call, ModelCallDetail) else None
         return None if reply is None else reply.content
@@ -267,7 +267,7 @@ class Run:
         found: list[TraceEntry] = []
         following: int | None = after_seq
         while following is not None:
-            params = {"after_seq": following, "limit": 1000}
+            params = {"after_seq": following, "limit": 500}
             answer = self._transport.json("GET", f"{self._path}/traces", params=params)
             found += [TraceEntry.model_validate(one) for one in answer["traces"]]
             following = answer.get("next_after_seq")

@@ -94,6 +94,7 @@ class Watch:
         self._deadline = None if timeout is None else time.monotonic() + timeout
         self._timeout = timeout
         self._failures = 0
+        self._away_since: float | None = None
         self._is_over = False
 
     def items(self) -> Generator[Event | TextDelta]:
@@ -101,10 +102,7 @@ class Watch:
 
         Raises `ApiError`, `ConnectionFailedError` and `RunTimeoutError`.
         """
-        away_since = None
         while not self._is_over:
-            wait = 0.0
-            before = self._failures
             try:
                 with closing(self._connection()) as items:
                     for item in items:
@@ -112,31 +110,32 @@ class Watch:
                 wait = backoff(self._failures)
             except _Deadline:
                 continue
-            except (ConnectionFailedError, httpx2.TransportError) as fault:
-                wait = backoff(self._failures)
-                away_since = self._check_patience(fault, away_since)
-            except ApiError as fault:
-                if fault.status < 500 and fault.status != 429:
-                    raise
-                wait = backoff(self._failures)
-                if fault.retry_after is not None:
-                    wait = min(fault.retry_after, LONGEST_WAIT)
-                away_since = self._check_patience(fault, away_since)
-            if self._failures < before or self._failures == 0:
-                away_since = None
+            except httpx2.SSEError as fault:
+                raise ConnectionFailedError(
+                    f"The events of {self._job_id} cannot be read: {fault}"
+                ) from fault
+            except (ApiError, ConnectionFailedError, httpx2.TransportError) as fault:
+                wait = self._wait_after(fault)
             self._failures += 1
             if not self._is_over:
                 io_sync.sleep(min(wait, self._seconds_until_deadline()))
 
-    def _check_patience(self, fault: Exception, since: float | None) -> float:
+    def _wait_after(self, fault: ApiError | ConnectionFailedError | httpx2.TransportError) -> float:
+        """Return the seconds to wait after a fault that passes; raise any other, or when it lasts too long."""
+        wait = backoff(self._failures)
+        if isinstance(fault, ApiError):
+            if fault.status < 500 and fault.status != 429:
+                raise fault
+            if fault.retry_after is not None:
+                wait = min(fault.retry_after, LONGEST_WAIT)
         now = time.monotonic()
-        if self._failures == 0 or since is None:
-            return now
-        if now - since > PATIENCE:
+        if self._away_since is None:
+            self._away_since = now
+        elif now - self._away_since > PATIENCE:
             raise ConnectionFailedError(
                 f"The events of {self._job_id} could not be read for {PATIENCE:g} s: {fault}"
             ) from fault
-        return since
+        return wait
 
     def _seconds_until_deadline(self) -> float:
         """Return the seconds until the deadline. Raises `RunTimeoutError` when there are none."""
@@ -160,6 +159,7 @@ class Watch:
             read_timeout=read_timeout,
             repeat=False,
         ) as response:
+            self._away_since = None
             if response.status_code == 204:
                 self._is_over = True
                 return
