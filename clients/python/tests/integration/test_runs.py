@@ -40,6 +40,7 @@ async def test_a_run_is_watched_up_to_its_result(client: Any, scripted_model: Sc
     assert events[-1].type == "execution_complete"
     assert await run.result(timeout=30) == "Tea is old."
     assert await run.status() == "completed"
+    assert await run.inputs() == {"topic": "tea"}
     assert [event.seq async for event in run.events(after_seq=3)] == list(range(4, len(events) + 1))
     assert [event async for event in run.events(after_seq=len(events))] == []
     assert [one.seq for one in await run.traces()] == [event.seq for event in events]

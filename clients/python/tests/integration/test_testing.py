@@ -3,7 +3,11 @@
 Covers: kasal_client.testing.platform, kasal_client.testing.pytest
 """
 
+import asyncio
+import contextlib
 import os
+import select
+import sys
 from pathlib import Path
 
 import pytest
@@ -28,6 +32,29 @@ def test_a_platform_keeps_its_data_and_leaves_no_process(tmp_path: Path):
     with pytest.raises(ProcessLookupError):
         os.killpg(last, 0)
     assert not (tmp_path / "missing").exists()
+
+
+ABANDONED = """
+import os, sys
+from kasal_client.testing import Platform
+platform = Platform(folder=sys.argv[1]).start()
+print(platform._process.pid, flush=True)
+os.kill(os.getpid(), 9)
+"""
+
+
+async def test_a_platform_does_not_outlive_who_started_it(tmp_path: Path):
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", ABANDONED, tmp_path, stdout=asyncio.subprocess.PIPE
+    )
+    printed, _ = await child.communicate()
+    with contextlib.suppress(ProcessLookupError):  # it has ended already
+        running = os.pidfd_open(int(printed))
+        try:
+            ended, _, _ = await asyncio.to_thread(select.select, [running], [], [], 30)
+            assert ended
+        finally:
+            os.close(running)
 
 
 def test_a_platform_that_cannot_start_says_why(tmp_path: Path):

@@ -146,6 +146,12 @@ class AsyncRun:
                     )
         raise UsageError(f"The events of {self.id} ended without an end.")
 
+    async def inputs(self) -> dict[str, Any]:
+        """Return what the run was started with."""
+        answer = await self._transport.json("GET", f"{self._path}/inputs")
+        inputs: dict[str, Any] = answer["inputs"]
+        return inputs
+
     async def stop(self) -> ExecutionStopped:
         """Stop the run. Stopping a stopped one is no error."""
         answer = await self._transport.json("POST", f"{self._path}/stop", repeat=True)

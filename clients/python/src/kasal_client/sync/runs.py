@@ -144,6 +144,12 @@ class Run:
                     )
         raise UsageError(f"The events of {self.id} ended without an end.")
 
+    def inputs(self) -> dict[str, Any]:
+        """Return what the run was started with."""
+        answer = self._transport.json("GET", f"{self._path}/inputs")
+        inputs: dict[str, Any] = answer["inputs"]
+        return inputs
+
     def stop(self) -> ExecutionStopped:
         """Stop the run. Stopping a stopped one is no error."""
         answer = self._transport.json("POST", f"{self._path}/stop", repeat=True)

@@ -25,6 +25,8 @@ from kasal_client.sync.client import Kasal
 from .model import ScriptedModel
 
 _TRIES = 3
+_GUARD = "import os, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), 9)"
+"""Ends a process group when whoever started it is gone, however that went."""
 _LOG_SHOWN = 4_000
 
 
@@ -54,6 +56,7 @@ class Platform:
         self._timeout = timeout
         self._settings = dict(settings or {})
         self._process: subprocess.Popen[bytes] | None = None
+        self._guard: subprocess.Popen[bytes] | None = None
         self._temporary: tempfile.TemporaryDirectory[str] | None = None
         self.folder = Path()
         """Where its data and its log are."""
@@ -88,6 +91,7 @@ class Platform:
         except subprocess.TimeoutExpired:
             pass
         finally:
+            self._dismiss_guard()
             _signal_group(process, getattr(signal, "SIGKILL", signal.SIGTERM))
             process.wait()
 
@@ -149,6 +153,18 @@ class Platform:
                 stderr=subprocess.STDOUT,
                 start_new_session=True,
             )
+        if hasattr(os, "killpg"):
+            self._guard = subprocess.Popen(  # noqa: S603 - this Python
+                [sys.executable, "-S", "-c", _GUARD, str(self._process.pid)],
+                stdin=subprocess.PIPE,
+                start_new_session=True,
+            )
+
+    def _dismiss_guard(self) -> None:
+        guard, self._guard = self._guard, None
+        if guard is not None:
+            guard.kill()
+            guard.communicate()
 
     def _wait_until_ready(self) -> None:
         deadline = time.monotonic() + self._timeout
