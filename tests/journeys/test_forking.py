@@ -12,7 +12,7 @@ from journeys.users import User
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 # What a copied event says of what came next was said with the old input.
-NOT_COMPARED = {"job_id", "timestamp", "attempt", "recorded", "current_task"}
+NOT_COMPARED = {"job_id", "timestamp", "duration", "attempt", "recorded", "current_task"}
 OF_NO_STEP = {"execution_start", "execution_resumed", "execution_forked"}
 
 
