@@ -24,6 +24,16 @@ COPY services services
 RUN /build/tools/bin/pip install --quiet --no-index --no-deps --no-build-isolation --no-cache-dir \
 	--target /opt/services ./libs/common ./services/*/
 
+FROM ${PYTHON_IMAGE} AS console
+# The console's static files. The Node that builds them is PyPI's, and stays in this stage.
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+COPY requirements-node.lock ./
+COPY tools/console.sh tools/console.sh
+COPY clients/typescript clients/typescript
+COPY console console
+RUN --mount=type=cache,target=/root/.cache/pip --mount=type=cache,target=/root/.npm sh tools/console.sh build
+
 FROM ${PYTHON_IMAGE}
 # No pip, no way to install it, nothing for windows or editors; and the standard library compiled,
 # which a root file system that is read only would have each start do again.
@@ -37,11 +47,13 @@ RUN groupadd --gid 10001 kasal \
 	&& python3 -m compileall -q -j 0 "$(python3 -c 'import os; print(os.path.dirname(os.__file__))')"
 COPY --from=build /opt/kasal /opt/kasal
 COPY --from=build /opt/services /opt/services
+COPY --from=console /build/console/dist /opt/console
 
 ENV PATH=/opt/kasal/bin:$PATH \
 	PYTHONPATH=/opt/services \
 	PYTHONDONTWRITEBYTECODE=1 \
 	PYTHONUNBUFFERED=1 \
+	KASAL_CONSOLE_DIR=/opt/console \
 	KASAL_HOST=0.0.0.0 \
 	KASAL_PORT=8000 \
 	KASAL_METRICS_PORT=9100 \

@@ -1,8 +1,8 @@
 #!/bin/sh
 # The console and its TypeScript client: `console.sh build` makes console/dist, `check` runs what `make lint` asks of
-# them, `generate` writes the client's types anew, `packages` installs what all of it needs. Nothing is done again while
-# nothing has changed (.stamps). `offer COMMAND...` builds beside the command, for `make run`: no failure of the build
-# stops anything, and it says so in one line.
+# them, `test` runs their own tests, `generate` writes the client's types anew, `packages` installs what all of it
+# needs. Nothing is done again while nothing has changed (.stamps). `offer COMMAND...` builds beside the command, for
+# `make run`: no failure of the build stops anything, and it says so in one line.
 #
 # Node 20.19 or newer is taken from PATH. Without one it comes from PyPI (requirements-node.lock), into a folder that is
 # removed afterwards.
@@ -82,6 +82,16 @@ generate() {
 	(cd console && npm run --silent generate)
 }
 
+run_tests() {
+	if unchanged console-tested console clients/typescript; then
+		return
+	fi
+	packages
+	need_node
+	(cd console && npm run --silent test)
+	stamp console-tested console clients/typescript
+}
+
 one_at_a_time() {
 	exec 9>.stamps/console.lock
 	if command -v flock >/dev/null; then
@@ -93,6 +103,10 @@ case ${1:-} in
 build | check | generate | packages)
 	one_at_a_time
 	"$1"
+	;;
+test)
+	one_at_a_time
+	run_tests
 	;;
 offer)
 	shift

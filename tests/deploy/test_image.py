@@ -17,6 +17,7 @@ ROOT = Path(__file__).parents[2]
 DOCKERFILE = (ROOT / "Dockerfile").read_text().replace("\\\n", " ")
 IGNORED = (ROOT / ".dockerignore").read_text().split()
 SERVICES = sorted(services())
+CONSOLE = {"clients/typescript", "console", "tools/console.sh"}
 STAND_INS = {"fakeredis", "lupa", "sortedcontainers"}
 STAND_IN_FOR_MONGODB = {"secantusdb", "numpy", "shapely", "s2sphere"}
 """GPL, and large: only the stack and tests need them."""
@@ -59,12 +60,26 @@ def test_no_start_in_a_test_waits_for_a_grammar_that_does_not_ship() -> None:
 def test_the_image_is_built_from_the_services_and_their_library_alone() -> None:
     assert sorted(_members()) == ["./libs/common", *(f"./services/{name}" for name in SERVICES)]
     locks = set(re.findall(r"\S+\.lock\b", DOCKERFILE))
-    assert locks == {"requirements-services.lock", "requirements-build.lock"}
+    assert locks == {f"requirements-{name}.lock" for name in ("services", "build", "node")}
     copied = re.findall(r"^COPY (?!--from)(\S+)", DOCKERFILE, re.MULTILINE)
-    assert set(copied) == {*locks, "libs/common", "pyproject.toml", "services"}
+    assert set(copied) == {*locks, "libs/common", "pyproject.toml", "services", *CONSOLE}
     let_in = {line[1:] for line in IGNORED if line.startswith("!")}
-    assert let_in == {*locks, "libs/common", "pyproject.toml", "services"}
-    assert "**/tests" in IGNORED
+    assert let_in == set(copied)
+    assert {"**/tests", "**/node_modules", "**/dist"} <= set(IGNORED)
+
+
+def test_the_console_is_in_the_image_and_the_node_that_built_it_is_not() -> None:
+    stages = DOCKERFILE.split("\nFROM ")[1:]
+    [build] = [stage for stage in stages if " AS console\n" in stage]
+    assert "sh tools/console.sh build" in build
+    assert set(re.findall(r"^COPY (\S+)", build, re.MULTILINE)) == {
+        "requirements-node.lock",
+        *CONSOLE,
+    }
+    shipped = stages[-1]
+    [folder] = re.findall(r"^COPY --from=console /build/console/dist (\S+)$", shipped, re.MULTILINE)
+    assert re.search(rf"\sKASAL_CONSOLE_DIR={folder}\s", shipped)
+    assert "node" not in shipped
 
 
 @pytest.fixture(scope="module")
