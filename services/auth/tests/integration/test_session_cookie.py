@@ -1,5 +1,6 @@
 """Logins whose refresh token is in a cookie: for our own pages, and for nobody else."""
 
+from datetime import timedelta
 from http.cookies import Morsel, SimpleCookie
 from typing import Any
 
@@ -98,7 +99,19 @@ async def test_two_tabs_that_refresh_at_once_stay_signed_in(browser):
         await tab.post("/auth/refresh", BY_COOKIE)
 
 
-async def test_a_stolen_cookie_that_is_used_later_ends_the_session(browser):
+async def test_a_request_of_one_tab_may_be_overtaken_by_two_of_others(browser):
+    await browser.post("/auth/login", LOGIN)
+    slow = Browser(browser.client, **AT_HOME)
+    slow.kept = dict(browser.kept)
+    for _ in range(2):  # the second one is sent with what the first one has given
+        await browser.post("/auth/refresh", BY_COOKIE)
+    await slow.post("/auth/refresh", BY_COOKIE)
+    await browser.post("/auth/refresh", BY_COOKIE)
+    await slow.post("/auth/refresh", BY_COOKIE)
+
+
+async def test_a_stolen_cookie_that_is_used_later_ends_the_session(browser, monkeypatch):
+    monkeypatch.setattr("auth.domain.logins.sessions.GRACE", timedelta(0))
     await browser.post("/auth/login", LOGIN)
     thief = Browser(browser.client, **AT_HOME)
     thief.kept = dict(browser.kept)

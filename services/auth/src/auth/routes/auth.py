@@ -97,7 +97,8 @@ def _login_answer(tokens: TokenPair, cookie: SessionCookie | None) -> LoggedIn:
 async def refresh(body: RefreshRequest, use: Use, cookie: Cookie) -> Refreshed:
     if body.session:
         cookie.check_own_page()
-    tokens = await use.logins.refresh(body.refresh_token or cookie.read())
+    token = body.refresh_token or cookie.read()
+    tokens = await use.logins.refresh(token, shared=body.refresh_token is None)
     if body.session:
         cookie.keep(tokens)
     return Refreshed(

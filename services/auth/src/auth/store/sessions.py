@@ -5,7 +5,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 from auth.domain.logins.revocations import REVOKED_FOR
-from auth.domain.logins.sessions import Session, Unused
+from auth.domain.logins.sessions import Session, SpentToken, Unused
 from common.storage.formats import FIELD as FORMAT
 from common.storage.formats import format_of
 from common.storage.ports import Database, Document
@@ -80,12 +80,15 @@ def _session(document: Document) -> Session:
         unused = tuple(Unused(own, parent, since) for own in document["current"])
     plain = ("user_id", "workspace_id", "family", "expires_at", "revoked_at", "version")
     fields = {name: document[name] for name in plain}
-    return Session(id=document["_id"], unused=unused, **fields)
+    spent = tuple(SpentToken(**entry) for entry in document.get("spent", ()))
+    return Session(id=document["_id"], unused=unused, spent=spent, **fields)
 
 
 def _document(session: Session) -> Document:
     fields = asdict(session)
-    unused = fields.pop("unused")
+    unused, spent = fields.pop("unused"), fields.pop("spent")
+    if spent:  # code that does not know it takes tabs that refresh at once less kindly
+        fields["spent"] = spent
     generations = {(token.parent, token.since) for token in session.unused}
     if len(generations) == 1:
         ((parent, since),) = generations

@@ -174,8 +174,11 @@ class Logins:
         if session is None or not session.usable(self._clock()):
             raise Unauthorized("This login has ended.")
 
-    async def refresh(self, text: str) -> TokenPair:
-        """Use a refresh token, once. An old one ends the whole session. Raises `Unauthorized`."""
+    async def refresh(self, text: str, *, shared: bool = False) -> TokenPair:
+        """Use a refresh token, once. An old one ends the whole session. Raises `Unauthorized`.
+
+        One from a cookie is `shared` by all tabs of a browser.
+        """
         token = RefreshToken.read(text)
         if token is None:
             raise Unauthorized(_NO_LONGER)
@@ -184,7 +187,9 @@ class Logins:
             session = await self._sessions.find(token.session_id)
             if session is None or not session.usable(now):
                 raise Unauthorized(_NO_LONGER)
-            outcome, after, fresh = rotate_token(session, token, now, self._refresh_for)
+            outcome, after, fresh = rotate_token(
+                session, token, now, self._refresh_for, shared=shared
+            )
             if outcome == "reused":
                 await self._end(session.id)
             if outcome != "rotated":

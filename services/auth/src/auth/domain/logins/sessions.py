@@ -51,11 +51,20 @@ class Unused:
 
 
 @dataclass(frozen=True, slots=True)
+class SpentToken:
+    """The hash of a refresh token from a cookie, and when it was used first."""
+
+    own: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """A login.
 
     `family` is the hash of the part that all its refresh tokens share. `unused` are the tokens that
-    may be used: one, or one for each tab or client that goes on with its own.
+    may be used: one, or one for each tab or client that goes on with its own. `spent` are those that were used
+    a moment ago, of a session in a cookie.
     """
 
     id: str
@@ -66,6 +75,7 @@ class Session:
     expires_at: datetime
     revoked_at: datetime | None = None
     version: int = 1
+    spent: tuple[SpentToken, ...] = ()
 
     def usable(self, now: datetime) -> bool:
         return self.revoked_at is None and now < self.expires_at
@@ -110,7 +120,12 @@ def open_session(
 
 
 def rotate_token(
-    session: Session, token: RefreshToken, now: datetime, lifetime: timedelta
+    session: Session,
+    token: RefreshToken,
+    now: datetime,
+    lifetime: timedelta,
+    *,
+    shared: bool = False,
 ) -> tuple[Outcome, Session, RefreshToken]:
     """Use a refresh token of a usable session.
 
@@ -118,6 +133,8 @@ def rotate_token(
     old token was presented: the session must end (OAuth 2.0 Security BCP, RFC 9700, 4.14.2).
     `unknown` is one that the session never gave out: knowing a session's id is not enough to end it.
     `expired` is one that nobody used for a session's whole lifetime, while others of it went on.
+
+    A `shared` one is from a cookie, which several tabs send: it keeps its grace though another tab used a successor.
     """
     if digest(token.family) != session.family:
         return "unknown", session, token
@@ -128,13 +145,22 @@ def rotate_token(
             return "expired", session, token
         others = tuple(unused for unused in session.unused if unused is not mine)
         issued = Unused(digest(fresh.own), shown, now)
-        after = _holding(session, (*others, issued))
+        spent = (*_recent(session, now), SpentToken(shown, now)) if shared else ()
+        after = replace(_holding(session, (*others, issued)), spent=spent[-MOST_SIBLINGS:])
         return "rotated", replace(after, expires_at=now + lifetime), fresh
     siblings = [unused for unused in session.unused if unused.parent == shown]
     if siblings and now - siblings[0].since <= GRACE and len(siblings) < MOST_SIBLINGS:
         issued = Unused(digest(fresh.own), shown, siblings[0].since)
         return "rotated", _holding(session, (*session.unused, issued)), fresh
+    used = next((spent for spent in _recent(session, now) if spent.own == shown), None)
+    if shared and used is not None and len(siblings) < MOST_SIBLINGS:
+        issued = Unused(digest(fresh.own), shown, used.at)
+        return "rotated", _holding(session, (*session.unused, issued)), fresh
     return "reused", session, token
+
+
+def _recent(session: Session, now: datetime) -> tuple[SpentToken, ...]:
+    return tuple(spent for spent in session.spent if now - spent.at <= GRACE)
 
 
 def _holding(session: Session, unused: tuple[Unused, ...]) -> Session:
