@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from .sync.handles import CrewHandle
     from .sync.runs import Run
     from .texts import TextChunk
+    from .toolbox import tool
 
     __version__: str
 
@@ -71,6 +72,7 @@ __all__ = [
     "UnauthorizedError",
     "UsageError",
     "__version__",
+    "tool",
 ]
 _PLACES = {
     "Agent": "descriptions",
@@ -103,6 +105,7 @@ _PLACES = {
     "TextDelta": "events",
     "UnauthorizedError": "errors",
     "UsageError": "errors",
+    "tool": "toolbox",
 }
 """The module of each name."""
 

@@ -10,7 +10,22 @@ from typer.core import TyperGroup
 
 from .exits import ExitCode
 from .link import Link
-from .verbs import accounts, crews, running
+from .verbs import (
+    accounts,
+    checking,
+    crews,
+    developing,
+    projects,
+    questions,
+    running,
+    runs,
+    things,
+    tools,
+    workspace,
+)
+
+Verb = Callable[..., None]
+Verbs = dict[str, Verb]
 
 
 class _Commands(TyperGroup):
@@ -62,16 +77,95 @@ def build() -> typer.Typer:
         callback=_begin,
         no_args_is_help=True,
         pretty_exceptions_enable=False,
-        context_settings={"help_option_names": ["-h", "--help"]},
+        context_settings=_HELP,
     )
     for panel, verbs in _PANELS.items():
-        for verb in verbs:
-            app.command(rich_help_panel=panel)(verb)
+        for name, verb in verbs.items():
+            if isinstance(verb, dict):
+                app.add_typer(_group(name, verb), rich_help_panel=panel)
+            else:
+                app.command(name, rich_help_panel=panel)(verb)
     return app
 
 
-_PANELS: dict[str, list[Callable[..., None]]] = {
-    "Runs": [running.run],
-    "Crews": [crews.crews, crews.apply, crews.diff, crews.export],
-    "Account": [accounts.login, accounts.logout, accounts.whoami],
+def _group(name: str, verbs: Verbs) -> typer.Typer:
+    group = typer.Typer(name=name, help=_GROUPS[name], no_args_is_help=True, context_settings=_HELP)
+    for verb, does in verbs.items():
+        group.command(verb)(does)
+    return group
+
+
+_HELP = {"help_option_names": ["-h", "--help"]}
+_GROUPS = {
+    "runs": "Look at runs, watch them, stop them, run them again.",
+    "import": "Make crews of other projects.",
+    "tools": "What agents can call, and your own functions served to them.",
+    "models": "The models that agents can be given.",
+    "files": "Files that runs read, and files that they have made.",
+    "memory": "What crews remember.",
+    "keys": "API keys of the workspace.",
+    "members": "The people of the workspace.",
+}
+_PANELS: dict[str, dict[str, Verb | Verbs]] = {
+    "Runs": {
+        "run": running.run,
+        "runs": {
+            "ls": runs.ls,
+            "watch": runs.watch_run,
+            "show": runs.show,
+            "stop": runs.stop,
+            "retry": runs.retry,
+            "fork": runs.fork,
+            "calls": runs.calls,
+        },
+        "inbox": questions.inbox,
+        "approve": questions.approve,
+        "reject": questions.reject,
+        "answer": questions.answer,
+    },
+    "Crews": {
+        "init": projects.init,
+        "dev": developing.dev,
+        "crews": crews.crews,
+        "apply": crews.apply,
+        "diff": crews.diff,
+        "export": crews.export,
+        "import": {"crewai": projects.import_crewai},
+        "memory": {"ls": things.list_memory, "clear": things.clear_memory},
+    },
+    "Workspace": {
+        "tools": {
+            "ls": tools.ls,
+            "serve": tools.serve,
+            "add-mcp": tools.add_mcp,
+            "refresh": tools.refresh,
+            "rm": tools.remove,
+        },
+        "models": {"ls": things.list_models, "check": things.check_model},
+        "files": {
+            "ls": things.list_files,
+            "put": things.put_file,
+            "get": things.get_file,
+            "rm": things.remove_file,
+        },
+        "usage": workspace.usage,
+        "keys": {
+            "ls": workspace.list_keys,
+            "create": workspace.create_key,
+            "rm": workspace.remove_key,
+        },
+        "members": {
+            "ls": workspace.list_members,
+            "invite": workspace.invite,
+            "role": workspace.change_role,
+            "rm": workspace.remove_member,
+        },
+    },
+    "Account": {
+        "login": accounts.login,
+        "logout": accounts.logout,
+        "whoami": accounts.whoami,
+        "doctor": checking.doctor,
+        "completion": projects.completion,
+    },
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,20 +24,24 @@ class Link:
     url: str | None = None
     profile: str | None = None
     is_verbose: bool = False
+    email: str | None = None
+    password: str | None = field(default=None, repr=False)
 
     @contextmanager
     def session(self) -> Iterator[Kasal]:
         """Give a client, and close it afterwards."""
         from kasal_client import Kasal
 
-        with Kasal(self.url, profile=self._profile_name()) as client:
+        with Kasal(
+            self.url, email=self.email, password=self.password, profile=self.profile
+        ) as client:
             yield client
 
     def client(self) -> AsyncKasal:
         """Return a client for asyncio, which the caller closes."""
         from kasal_client import AsyncKasal
 
-        return AsyncKasal(self.url, profile=self._profile_name())
+        return AsyncKasal(self.url, email=self.email, password=self.password, profile=self.profile)
 
     def profile_data(self) -> Profile | None:
         """Return the profile of this command, None if nobody has logged in."""
@@ -54,10 +58,6 @@ class Link:
             return known
         kept = self.profile_data()
         return kept.url if kept else DEFAULT_URL
-
-    def _profile_name(self) -> str | None:
-        """Return the profile that was named; otherwise KASAL_API_KEY comes first."""
-        return self.profile
 
 
 def link_of(context: typer.Context) -> Link:

@@ -59,6 +59,8 @@ def money(cost: float | None) -> str:
     """Return an amount of US dollars; a small one with four digits."""
     if cost is None:
         return ""
+    if not cost:
+        return "$0"
     return f"${cost:.2f}" if cost >= 10 else f"${cost:.4f}"
 
 

@@ -117,7 +117,7 @@ def show_changes(context: typer.Context, file: Path, crew: str | None, output: O
             output.line(f"{answer.name}:")
             for line in change_lines(patch, current_content(kasal, crew_id, answer.name)):
                 output.line(line)
-    _show_lacks(answer, output)
+    show_lacks(answer, output)
     return is_different
 
 
@@ -140,10 +140,11 @@ def show_handle(handle: CrewHandle, output: Output) -> None:
     done = "Made" if handle.is_new else "Changed" if handle.is_changed else "Nothing to change in"
     version = f", version {handle.version}" if handle.version else ""
     output.line(f"{done} {handle.name} ({handle.id}{version}).")
-    _show_lacks(handle, output)
+    show_lacks(handle, output)
 
 
-def _show_lacks(told: Any, output: Output) -> None:
+def show_lacks(told: Any, output: Output) -> None:
+    """Print what was not understood, and what a crew needs to run."""
     for warning in told.warnings:
         output.note(f"! {warning.path}: {warning.reason}")
     for lack in told.missing:

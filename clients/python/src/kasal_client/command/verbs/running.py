@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from kasal_client.command.exits import ExitCode
-from kasal_client.command.link import AsJson, link_of
+from kasal_client.command.link import AsJson, Link, link_of
 from kasal_client.command.naming import crew_id_of
 from kasal_client.command.options import CrewName, Inputs, inputs_of
 from kasal_client.command.output import Output
@@ -16,6 +16,12 @@ from kasal_client.command.output import Output
 if TYPE_CHECKING:
     from kasal_client import Kasal, Run
 
+Watches = Annotated[
+    bool | None,
+    typer.Option(
+        "--watch/--lines", help="Draw a live view, or print lines. [default: what the output is]"
+    ),
+]
 IsQuiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print the result only.")]
 KeepsWaiting = Annotated[
     bool, typer.Option("--wait", help="Keep watching while the run waits for a person elsewhere.")
@@ -27,13 +33,7 @@ def run(
     crew: CrewName,
     inputs: Inputs = None,
     version: Annotated[int | None, typer.Option(help="A version of the crew.")] = None,
-    watches: Annotated[
-        bool | None,
-        typer.Option(
-            "--watch/--lines",
-            help="Draw a live view, or print lines. [default: what the output is]",
-        ),
-    ] = None,
+    watches: Watches = None,
     is_detached: Annotated[
         bool, typer.Option("--detach", "-d", help="Start it, print its id, and leave it alone.")
     ] = False,
@@ -59,7 +59,7 @@ def run(
                 output.line(started.id)
             return
         shown = Shown(output, watches, is_quiet, keeps_waiting)
-        raise typer.Exit(watch(started, shown))
+        raise typer.Exit(watch(link, started, shown))
 
 
 class Shown:
@@ -71,12 +71,23 @@ class Shown:
         self.output = output
         self.is_quiet = is_quiet
         self.keeps_waiting = keeps_waiting
-        can_draw = output.is_terminal and not output.is_json and not is_quiet
+        from kasal_client.command.keyboard import Keyboard
+
+        can_draw = (
+            output.is_terminal and Keyboard.is_possible() and not output.is_json and not is_quiet
+        )
         self.is_live = can_draw if watches is None else watches and not output.is_json
 
 
-def watch(run: Run, shown: Shown) -> ExitCode:
+def watch(link: Link, run: Run, shown: Shown) -> ExitCode:
     """Watch a run to its end, and return how it ended. Ctrl-C leaves it."""
+    if shown.is_live:
+        import asyncio
+
+        from kasal_client.command.live import watch_live
+
+        drawn = watch_live(link.client(), run.id, shown.output, keeps_waiting=shown.keeps_waiting)
+        return asyncio.run(drawn)
     from kasal_client.command.watching import watch_lines
 
     try:
