@@ -72,6 +72,7 @@ lint: .venv/installed-dev ## ruff, mypy strict, import rules, drift of generated
 	$(PY) tools/openapi.py --check
 	$(PY) tools/postman.py --check
 	$(PY) tools/api_reference.py --check
+	$(PY) tools/command_reference.py --check
 	$(PY) tools/asyncapi.py --check
 	$(PY) tools/event_reference.py --check
 	$(PY) tools/settings.py --check
@@ -94,6 +95,7 @@ docs: .venv/installed-dev ## write the generated documents anew
 	$(PY) tools/openapi.py
 	$(PY) tools/postman.py
 	$(PY) tools/api_reference.py
+	$(PY) tools/command_reference.py
 	$(PY) tools/asyncapi.py
 	$(PY) tools/event_reference.py
 	$(PY) tools/settings.py

@@ -78,6 +78,9 @@ async def test_the_examples_of_a_page_run_and_answer_what_it_says(
     curl = tmp_path / "curl"
     curl.write_text(f"#!{sys.executable}\n{CURL}")
     curl.chmod(0o755)
+    kasal = tmp_path / "kasal"
+    kasal.write_text(f'#!/bin/sh\nexec {sys.executable} -m kasal_client.command.main "$@"\n')
+    kasal.chmod(0o755)
     assert blocks(page)[0][0] == "sh", "a page of the guide begins with an example that runs"
 
     printed = await ran("bash", "-eu", text=script(page, user), path=str(tmp_path))

@@ -1,4 +1,7 @@
-"""Functions of a file become tools; what is wrong with the file is told with its line."""
+"""Functions of a file become tools; what is wrong with the file is told with its line.
+
+Covers: kasal_client.toolbox
+"""
 
 import sys
 from collections.abc import Iterator

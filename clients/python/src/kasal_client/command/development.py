@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import aclosing, contextmanager
+from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,7 +42,7 @@ def develop(
         with _serving(tools, tools_port, loop):
             try:
                 asyncio.run(loop.repeat())
-            except KeyboardInterrupt:
+            except (asyncio.CancelledError, KeyboardInterrupt):
                 output.note("Ended.")
 
 
@@ -73,12 +74,24 @@ class _Development:
     async def repeat(self) -> None:
         """Run again whenever a file is saved."""
         while True:
+            self._end_by_signals()
             stamp = self._stamp()
             run = await asyncio.to_thread(self._start)
             if run is not None:
                 await self._watch(run, stamp)
             self._output.note(f"Waiting for {self._file} to be saved. Ctrl-C ends this.")
+            self._end_by_signals()
             await self._await_save(stamp)
+
+    def _end_by_signals(self) -> None:
+        """Have signals end this in order: an exception out of a handler is lost in some places of Python."""
+        task = asyncio.current_task()
+        for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+            with suppress(NotImplementedError):  # Windows
+                if task is not None and hasattr(signal, name):
+                    asyncio.get_running_loop().add_signal_handler(
+                        getattr(signal, name), task.cancel
+                    )
 
     def _stamp(self) -> tuple[Any, ...]:
         """Return what is different once a file was saved."""
@@ -203,8 +216,6 @@ def _serving(path: Path | None, port: int, loop: _Development) -> Iterator[None]
 
 
 async def _stop(run: AsyncRun) -> None:
-    from contextlib import suppress
-
     from kasal_client.errors import KasalError
 
     with suppress(KasalError):

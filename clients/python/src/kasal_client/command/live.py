@@ -9,7 +9,6 @@ import asyncio
 import signal
 import sys
 import time
-from collections import deque
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING
 
@@ -28,10 +27,12 @@ from .watching import finish, note_waiting
 if TYPE_CHECKING:
     from kasal_client import AsyncKasal, AsyncRun
 
+_ENDS = (signal.SIGTERM, signal.SIGHUP)
+"""Signals that end the watching, and leave the terminal as it was."""
 PAUSE = 0.1
 """Seconds between two drawings."""
 _KEPT = 2000
-"""Lines of the record that may wait to be printed; a long history is read faster than terminals show it."""
+"""Lines of the record that may wait for the next drawing; a long history comes faster than that."""
 
 
 class LiveWatch:
@@ -43,7 +44,7 @@ class LiveWatch:
         self._console = output.console
         self._keeps_waiting = keeps_waiting
         self._scene = Scene(RunView(run.id), can_answer=Keyboard.is_here())
-        self._lines: deque[Line] = deque(maxlen=_KEPT)
+        self._lines: list[Line] = []
         self._changed = asyncio.Event()
         self._ending: asyncio.Future[ExitCode | None] = asyncio.get_running_loop().create_future()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -63,6 +64,8 @@ class LiveWatch:
             vertical_overflow="crop",
         )
         loop.add_signal_handler(signal.SIGINT, self._interrupt)
+        for number in _ENDS:
+            loop.add_signal_handler(number, self._end, ExitCode.INTERRUPTED)
         self._start(self._read())
         try:
             if keyboard is not None:
@@ -79,7 +82,8 @@ class LiveWatch:
             for task in self._tasks:
                 task.cancel()
             await asyncio.gather(*self._tasks, return_exceptions=True)
-            loop.remove_signal_handler(signal.SIGINT)
+            for number in (signal.SIGINT, *_ENDS):
+                loop.remove_signal_handler(number)
         return self._leave(code)
 
     def _leave(self, code: ExitCode | None) -> ExitCode:
@@ -100,7 +104,9 @@ class LiveWatch:
                 event = as_json(item)
                 view.apply(event)
                 width = max(20, self._console.width - 1)
-                self._lines.extend(record_lines(event, view, width))
+                self._lines += record_lines(event, view, width)
+                if len(self._lines) > _KEPT:
+                    self._print_record()
                 self._changed.set()
                 if event.get("type") in ("input_required", "execution_waiting"):
                     await self._notice_waiting()

@@ -40,7 +40,7 @@ def job_id_of(kasal: Kasal, name: str) -> str:
     if name.startswith("job_") and _exists(kasal, name):
         return name
     found: set[str] = set()
-    listed = kasal.executions.list(page_size=200)
+    listed = kasal.executions.list(page_size=100)
     for count, one in enumerate(listed):
         if one.job_id.startswith((name, f"job_{name}")) or one.job_id.endswith(name):
             found.add(one.job_id)

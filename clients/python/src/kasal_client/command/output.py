@@ -43,8 +43,9 @@ class Output:
         sys.stderr.flush()
 
     def json(self, value: Any) -> None:
-        """Print a value as JSON, in several lines."""
-        sys.stdout.write(f"{json_text(value, indent=2)}\n")
+        """Print a value as JSON: in several lines on a terminal, on one elsewhere."""
+        indent = 2 if self.is_terminal else None
+        sys.stdout.write(f"{json_text(value, indent=indent)}\n")
 
     def json_line(self, value: Any) -> None:
         """Print a value as one line of JSON, at once."""

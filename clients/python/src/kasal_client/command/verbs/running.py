@@ -76,7 +76,7 @@ class Shown:
         can_draw = (
             output.is_terminal and Keyboard.is_possible() and not output.is_json and not is_quiet
         )
-        self.is_live = can_draw if watches is None else watches and not output.is_json
+        self.is_live = can_draw and watches is not False
 
 
 def watch(link: Link, run: Run, shown: Shown) -> ExitCode:
