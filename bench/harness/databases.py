@@ -24,6 +24,11 @@ class BenchDatabase:
         """The URL of a bus in the process: its file is beside those of databases."""
         return self.url if self.kind == "sqlite" else "memory://"
 
+    @property
+    def shares_process(self) -> bool:
+        """Say whether all services share one process with the database, as in `make run`."""
+        return self.pid is None
+
     def cpu_seconds(self) -> float:
         """Return the CPU that its own process has used; 0 without one."""
         return 0.0 if self.pid is None else cpu_seconds(self.pid)

@@ -5,12 +5,13 @@ same with the model behind `pydantic_ai.direct`, as providers' are; `crowd N` ru
 model call taking `LATENCY` seconds. A third argument names the database: `sqlite`, as in `make run`, or `secantus`; a
 fourth names a file for a profile of the event loop's thread. Prints one JSON line. Only the model is a double; jobs
 are checked, stored, announced, claimed, logged, published and settled as ever, over the bus of `make run`: with
-SQLite, its durable queues are in a file too, and what crews would consume is handled by doing nothing. Measured from the
-first submission until the last job is settled; CPU is that of all threads.
+SQLite, its durable queues are in a file too, and what crews would consume in this process is handled by doing nothing.
+Measured from the first submission until the last job is settled; CPU is that of all threads.
 """
 
 import asyncio
 import cProfile
+import gc
 import json
 import resource
 import sys
@@ -248,7 +249,8 @@ async def side(
     outbox = Outbox(BusAnnouncements(bus))
     ends, stop = Ends(answer), asyncio.Event()
     await ends.listen(bus)
-    await bus.consume(CREWS_EVENTS_QUEUE, _take, prefetch=1_000)
+    if held.shares_process:
+        await bus.consume(CREWS_EVENTS_QUEUE, _take, prefetch=1_000)
     executions = MongoExecutions(store)
     quotas = Quotas(executions, MongoCounters(store), queued=1_000_000, stored_mb=10_000)
     given = GivenFiles(memory_files())
@@ -268,6 +270,8 @@ async def costs_of(found: Side, count: int, at_once: bool) -> dict[str, float]:
     for _ in range(_WARM_UP):
         await found.run_one()
     await found.wait_until_settled()
+    gc.collect()
+    gc.freeze()  # as a worker does when it has started (`executor.process.late_engine`)
     cpu, database_cpu = time.process_time(), found.held.cpu_seconds()
     started = time.perf_counter()
     try:
