@@ -6,10 +6,12 @@ Covers: kasal_platform.embedded.broker, kasal_platform.embedded.queue_file
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from bson.errors import InvalidDocument
 from pymongo.errors import OperationFailure
 
 from common.bus import BusUnavailable, DeadLetter, Depth, Message
@@ -173,6 +175,26 @@ async def test_a_full_disk_is_told_to_the_publisher_and_the_message_is_not_taken
         await bus.publish(JOBS, JOB, job(b"taken"))
         assert (await bus.depth(JOBS_QUEUE)).messages == 1
     assert await disk.holds() == [b"taken"]
+
+
+async def test_what_is_published_at_once_is_written_at_once_and_in_order(disk: Disk) -> None:
+    bodies = [b"%d" % n for n in range(100)]
+    async with disk.bus() as bus:
+        disk.refused.add("insert_one")
+        await asyncio.gather(*(bus.publish(JOBS, JOB, job(body)) for body in bodies))
+    assert await disk.holds() == bodies
+
+
+async def test_a_message_that_never_fits_fails_alone(disk: Disk) -> None:
+    strange = replace(job(b"strange"), headers={"x": object()})  # type: ignore[dict-item]
+    messages = [job(b"before"), strange, job(b"after")]
+    async with disk.bus() as bus:
+        told = await asyncio.gather(
+            *(bus.publish(JOBS, JOB, one) for one in messages), return_exceptions=True
+        )
+        assert (await bus.depth(JOBS_QUEUE)).messages == 2
+    assert [type(one) for one in told] == [type(None), InvalidDocument, type(None)]
+    assert await disk.holds() == [b"before", b"after"]
 
 
 async def test_a_publisher_that_gives_up_has_published_nothing(disk: Disk) -> None:

@@ -1,16 +1,17 @@
 """The file of the durable queues: what was confirmed is in it until it has been handled."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bson.errors import InvalidDocument
-from pymongo.errors import PyMongoError, WriteError
+from bson.errors import BSONError, InvalidDocument
+from pymongo.errors import BulkWriteError, PyMongoError, WriteError
 
 from common.bus import BusUnavailable, Message
 from common.process.background import Background
+from common.storage.grouping import Grouped
 from common.storage.ports import Collection, OpenDatabase
 
 _LINGER = 0.5
@@ -39,6 +40,7 @@ class QueueFile:
         self._open_database = open_database
         self._database: OpenDatabase | None = None
         self._last = 0
+        self._adding = Grouped(self._add_all)
         self._handled: list[int] = []
         self._removing = Background()
 
@@ -61,10 +63,9 @@ class QueueFile:
 
     async def add(self, queue: str, message: Message) -> QueuedMessage:
         """Return `message` once it is in the file. Raises `BusUnavailable`."""
-        messages = self._messages
         self._last = number = self._last + 1
         try:
-            await messages.insert_one(_document(number, queue, message))
+            await self._adding(_document(number, queue, message))
         except (WriteError, InvalidDocument):  # it never fits
             raise
         except BaseException as fault:
@@ -73,6 +74,18 @@ class QueueFile:
                 raise
             raise BusUnavailable(f"The bus cannot keep a message now: {fault}") from None
         return QueuedMessage(message, number)
+
+    async def _add_all(self, documents: Sequence[dict[str, Any]]) -> Sequence[Exception | None]:
+        """Write what is published at once by one insertion; if it fails, each alone, so that each gets its own fault."""
+        messages = self._messages
+        if len(documents) > 1:
+            try:
+                await messages.insert_many(documents)
+            except (BulkWriteError, BSONError, ValueError, OverflowError):
+                await messages.delete_many({"_id": {"$in": [one["_id"] for one in documents]}})
+            else:
+                return [None] * len(documents)
+        return [await _fault_of(messages.insert_one(one)) for one in documents]
 
     def remove(self, number: int) -> None:
         """Remove the message with this number, in a moment."""
@@ -104,6 +117,14 @@ class QueueFile:
         database, self._database = self._database, None
         if database is not None:
             await database.close()
+
+
+async def _fault_of(work: Awaitable[object]) -> Exception | None:
+    try:
+        await work
+    except Exception as fault:  # noqa: BLE001 - raised again for its caller
+        return fault
+    return None
 
 
 def damage_text(path: Path) -> str:
