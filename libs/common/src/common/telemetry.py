@@ -166,6 +166,12 @@ def is_traced(context: Context | None = None) -> bool:
     return get_current_span(context).get_span_context().trace_flags.sampled
 
 
+def is_recorded() -> bool:
+    """Return whether a span that begins now can be recorded: one below a span that is not recorded never is."""
+    around = get_current_span().get_span_context()
+    return around.trace_flags.sampled or not around.is_valid
+
+
 def untraced_context() -> Context:
     """Return the context of a new trace that is not recorded, here or in called services."""
     ids = SpanContext(

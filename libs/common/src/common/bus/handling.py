@@ -6,7 +6,8 @@ from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 
-from opentelemetry.trace import SpanKind, Status, StatusCode
+from opentelemetry.context import attach, detach
+from opentelemetry.trace import SpanKind, Status, StatusCode, get_current_span
 
 from common.bus import DeadLetter, Handler, IsAway, Message
 from common.contracts.topology import (
@@ -208,9 +209,17 @@ class Handling:
 
     @contextmanager
     def _span(self, place: str, message: Message) -> Iterator[None]:
+        creation = extract(message.headers)
+        if not self._telemetry.recording and get_current_span(creation).get_span_context().is_valid:
+            token = attach(creation)
+            try:
+                yield
+            finally:
+                detach(token)
+            return
         with self._tracer.start_as_current_span(
             f"process {place}",
-            extract(message.headers),
+            creation,
             SpanKind.CONSUMER,
             record_exception=False,  # its text may contain parts of the message
             set_status_on_exception=False,

@@ -114,17 +114,24 @@ class Workers(Generic[T]):
     async def _run(self, stopping: asyncio.Event) -> None:
         while not stopping.is_set() and len(self._takers) < _MOST_IDLE:
             taker = self._backlog.take()
-            self._takers.add(taker)
-            try:
-                await asyncio.wait({taker})
-                # A full queue and a handler that never waits must not block the event loop.
-                await asyncio.sleep(0)
-            finally:
-                self._takers.discard(taker)
+            if not taker.done():
+                await self._wait_for(taker)
+            # A full queue and a handler that never waits must not block the event loop.
+            await asyncio.sleep(0)
             if not taker.cancelled():
                 if not stopping.is_set():
                     self._make_way()
                 await self._deal_with(taker.result(), stopping)
+
+    async def _wait_for(self, taker: asyncio.Future[T]) -> None:
+        self._takers.add(taker)
+        try:
+            await taker
+        except asyncio.CancelledError:
+            if told_to_stop():
+                raise
+        finally:
+            self._takers.discard(taker)
 
     async def _deal_with(self, item: T, stopping: asyncio.Event) -> None:
         """Do the work. Whatever happens, the next item follows."""

@@ -260,6 +260,6 @@ class CrewSnapshot(_Part):
     agents: list[AgentSnapshot]
     tasks: list[TaskSnapshot]
     tools: list[ToolSnapshot] = []
-    configuration: Configuration = Configuration()
-    memory: MemorySnapshot = MemorySnapshot()
-    own_models: OwnModels = OwnModels()
+    configuration: Configuration = Field(default_factory=Configuration)
+    memory: MemorySnapshot = Field(default_factory=MemorySnapshot)
+    own_models: OwnModels = Field(default_factory=OwnModels)

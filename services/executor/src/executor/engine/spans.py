@@ -8,8 +8,9 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import INVALID_SPAN, Span, SpanKind, Status, StatusCode
 
+from common.telemetry import is_recorded
 from executor.engine.faults import NeedsInput, RunFault
 from executor.engine.shared import Shared
 from executor.engine.trace import NumberedCall
@@ -27,11 +28,20 @@ _SETTINGS = (
 
 @contextmanager
 def _span(
-    shared: Shared, name: str, facts: Mapping[str, Any], kind: SpanKind = SpanKind.INTERNAL
+    shared: Shared,
+    name: str,
+    facts: Callable[[], Mapping[str, Any]],
+    kind: SpanKind = SpanKind.INTERNAL,
 ) -> Iterator[Span]:
-    """Record the block. A fault shows up by its code or type only: its text may hold content."""
+    """Record the block, if the run is recorded.
+
+    A fault shows up by its code or type only: its text may hold content.
+    """
+    if not is_recorded():
+        yield INVALID_SPAN
+        return
     with shared.tracer.start_as_current_span(
-        name, kind=kind, attributes=facts, record_exception=False, set_status_on_exception=False
+        name, kind=kind, attributes=facts(), record_exception=False, set_status_on_exception=False
     ) as span:
         try:
             yield span
@@ -49,16 +59,18 @@ def agent(
     shared: Shared, name: str, model: str, task_id: str, agent_id: str | None = None
 ) -> Iterator[None]:
     """Record the work on a task of an agent with this `model`; a manager has no id."""
-    facts = {
-        "gen_ai.operation.name": "invoke_agent",
-        "gen_ai.agent.name": name,
-        "gen_ai.conversation.id": shared.job.job_id,
-        "gen_ai.provider.name": expected_provider(model),
-        "gen_ai.request.model": model,
-        "kasal.task_id": task_id,
-    }
-    if agent_id is not None:
-        facts["gen_ai.agent.id"] = agent_id
+
+    def facts() -> Mapping[str, Any]:
+        return {
+            "gen_ai.operation.name": "invoke_agent",
+            "gen_ai.agent.name": name,
+            "gen_ai.conversation.id": shared.job.job_id,
+            "gen_ai.provider.name": expected_provider(model),
+            "gen_ai.request.model": model,
+            "kasal.task_id": task_id,
+            **({} if agent_id is None else {"gen_ai.agent.id": agent_id}),
+        }
+
     started = time.perf_counter()
     try:
         with _span(shared, f"invoke_agent {name}", facts):
@@ -74,14 +86,17 @@ def chat(
     shared: Shared, model: Model, asked: str, settings: Mapping[str, Any]
 ) -> Iterator[Callable[[Reply], Reply]]:
     """Record and count one request to `model`; pass the reply to the function that this yields."""
-    facts = {
-        "gen_ai.operation.name": "chat",
-        "gen_ai.conversation.id": shared.job.job_id,
-        "gen_ai.provider.name": model.provider,
-        "gen_ai.request.model": asked,
-        **_server(model),
-        **{f"gen_ai.request.{name}": settings[name] for name in _SETTINGS if name in settings},
-    }
+
+    def facts() -> Mapping[str, Any]:
+        return {
+            "gen_ai.operation.name": "chat",
+            "gen_ai.conversation.id": shared.job.job_id,
+            "gen_ai.provider.name": model.provider,
+            "gen_ai.request.model": asked,
+            **_server(model),
+            **{f"gen_ai.request.{name}": settings[name] for name in _SETTINGS if name in settings},
+        }
+
     used = (0, 0)
     started = time.perf_counter()
     with _span(shared, f"chat {asked}", facts, SpanKind.CLIENT) as span:
@@ -89,6 +104,8 @@ def chat(
         def record(reply: Reply) -> Reply:
             nonlocal used
             used = (reply.tokens.input, reply.tokens.output)
+            if not span.is_recording():
+                return reply
             for name, told in (("model", reply.model), ("id", reply.response_id)):
                 if told:
                     span.set_attribute(f"gen_ai.response.{name}", told)
@@ -114,13 +131,16 @@ def _server(model: Model) -> Mapping[str, Any]:
 @contextmanager
 def tool(shared: Shared, call: NumberedCall) -> Iterator[Callable[[str], str]]:
     """Record one tool call; pass its result to the function that this yields."""
-    facts = {
-        "gen_ai.operation.name": "execute_tool",
-        "gen_ai.conversation.id": shared.job.job_id,
-        "gen_ai.tool.name": call.request.name,
-        "gen_ai.tool.call.id": call.request.id,
-        "gen_ai.tool.type": "function",
-    }
+
+    def facts() -> Mapping[str, Any]:
+        return {
+            "gen_ai.operation.name": "execute_tool",
+            "gen_ai.conversation.id": shared.job.job_id,
+            "gen_ai.tool.name": call.request.name,
+            "gen_ai.tool.call.id": call.request.id,
+            "gen_ai.tool.type": "function",
+        }
+
     started, error = time.perf_counter(), ""
     with _span(shared, f"execute_tool {call.request.name}", facts) as span:
 

@@ -4,9 +4,17 @@ Covers: executor.engine.spans, executor.models.conventions
 """
 
 import pytest
+from opentelemetry.context import attach, detach
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import (
+    NonRecordingSpan,
+    NoOpTracer,
+    SpanContext,
+    TraceFlags,
+    set_span_in_context,
+)
 
 from executor.engine.faults import RunFault
 from executor.models.conventions import expected_provider
@@ -26,6 +34,13 @@ async def spans(stage, crew):
     ledger = stage.ledger_of(job)
     await stage.engine(tracer=provider.get_tracer("tested")).run(job, ledger)
     return exporter.get_finished_spans()
+
+
+class Refusing(NoOpTracer):
+    """Makes no span."""
+
+    def start_as_current_span(self, name, *_, **__):
+        raise AssertionError(name)
 
 
 def refusing(*_):
@@ -118,3 +133,15 @@ async def test_spans_say_who_answered_what_and_where(stage, kit):
 )
 def test_providers_have_the_names_of_the_conventions(model, provider):
     assert expected_provider(model) == provider
+
+
+async def test_a_run_that_is_not_recorded_makes_no_spans(stage, kit):
+    unsampled = SpanContext(1, 2, is_remote=True, trace_flags=TraceFlags(TraceFlags.DEFAULT))
+    token = attach(set_span_in_context(NonRecordingSpan(unsampled)))
+    try:
+        job = stage.job(kit.crew(1))
+        ledger = stage.ledger_of(job)
+        await stage.engine(tracer=Refusing()).run(job, ledger)
+    finally:
+        detach(token)
+    assert kit.types(ledger.events)[-1] == "execution_complete"
