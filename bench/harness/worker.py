@@ -187,6 +187,11 @@ async def _take(_: Message) -> None:
     """Handle what crews would."""
 
 
+async def _stand_in_for_crews(bus: Bus, held: BenchDatabase) -> None:
+    if held.shares_process:
+        await bus.consume(CREWS_EVENTS_QUEUE, _take, prefetch=1_000)
+
+
 @dataclass(frozen=True)
 class Side:
     """What a measurement works with."""
@@ -249,8 +254,7 @@ async def side(
     outbox = Outbox(BusAnnouncements(bus))
     ends, stop = Ends(answer), asyncio.Event()
     await ends.listen(bus)
-    if held.shares_process:
-        await bus.consume(CREWS_EVENTS_QUEUE, _take, prefetch=1_000)
+    await _stand_in_for_crews(bus, held)
     executions = MongoExecutions(store)
     quotas = Quotas(executions, MongoCounters(store), queued=1_000_000, stored_mb=10_000)
     given = GivenFiles(memory_files())
