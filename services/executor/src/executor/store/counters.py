@@ -7,10 +7,10 @@ nothing. Its entry is removed some time after its execution has been closed.
 import asyncio
 from collections import defaultdict
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
+from msgspec import to_builtins
 from pymongo.errors import DuplicateKeyError
 
 from common.bounded_dict import BoundedDict
@@ -206,7 +206,7 @@ def _increments(endings: Sequence[Ending]) -> Document:
 def _use_increments(
     month: str, day: str, model: str, usage: ModelUsage
 ) -> Iterator[tuple[str, int]]:
-    use, name = asdict(use_of(usage)), written_name(model)
+    use, name = to_builtins(use_of(usage)), written_name(model)
     unpriced = use.pop("unpriced")
     yield f"days.{day}.unpriced.{name}", unpriced
     yield f"unpriced.{month}", unpriced

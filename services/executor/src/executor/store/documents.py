@@ -5,11 +5,12 @@ or key.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 import orjson
 from msgspec import convert, to_builtins
+from msgspec.structs import replace
 
 from common.contracts.crew import CrewSnapshot
 from common.contracts.events import Artifact, EventType, ExecutionStatus, ForkedFrom, ModelUsage

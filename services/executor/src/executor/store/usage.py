@@ -6,9 +6,10 @@ process died in between, is the same in both.
 """
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from dataclasses import asdict
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+
+from msgspec import to_builtins
 
 from common.storage.ports import Database, Document
 from common.times import utc_now
@@ -107,7 +108,7 @@ def tally_in(sums: Mapping[str, Any], replays: Mapping[str, int]) -> Tally:
 
 def split(tally: Tally) -> tuple[dict[str, Any], dict[str, int]]:
     """Return a sum as it is stored, and the replays in it: an older release reads the sum, too."""
-    sums = asdict(tally)
+    sums = to_builtins(tally)
     return sums, {"ended": sums.pop("replays"), "completed": sums.pop("completed_replays")}
 
 

@@ -1,11 +1,11 @@
 """The state of a job: a fold over its events and nothing else."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from msgspec import UNSET, UnsetType
+from msgspec import UNSET, Struct, UnsetType, field
+from msgspec.structs import replace
 
 from common.contracts.events import (
     Artifact,
@@ -55,8 +55,7 @@ _MODELS, _NAME = 20, 200
 """Models of a job whose use is told apart, and the characters of their names."""
 
 
-@dataclass(frozen=True, slots=True)
-class TaskState:
+class TaskState(Struct, frozen=True):
     """What became of a task. `item_of` is set on the work on one entry of a list, for the task that it names.
 
     Once that task is done, its output has the outputs of all entries, and theirs are dropped.
@@ -68,8 +67,7 @@ class TaskState:
     item_of: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(Struct, frozen=True):
     """A job's public state. `last` is the type of the newest event that changed the status.
 
     `questions` are those that people were asked, oldest first. `unread` says that one was answered and
@@ -226,7 +224,7 @@ def _apply_answer(state: State, answer: InputReceived, seq: int) -> State:
     named = answer.question_id
     asked = known.get(named) if isinstance(named, str) else None
     asked = asked or state.questions[-1]
-    known[asked.question_id] = replace(asked, answered=seq)
+    known[asked.question_id] = QuestionPlace(asked.question_id, asked.asked, seq)
     return replace(state, questions=tuple(known.values()))
 
 

@@ -14,6 +14,7 @@ import pytest
 from executor_testkit.budgets import WS, Watched, budget, spent
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec import structs
 
 from common.contracts.events import ExecutionStatus, ModelUsage
 from common.errors import Unavailable
@@ -143,7 +144,7 @@ async def audit(office: Office) -> None:
         status = ExecutionStatus.FAILED if left else ExecutionStatus.RUNNING
         usage = ModelUsage(input_tokens=used.tokens, cost_usd=used.usd)
         job = Execution(job_id, WS, "crew_1", utc_now(), status=status)
-        await executions.insert(replace(job, state=replace(job.state, usage=usage)))
+        await executions.insert(replace(job, state=structs.replace(job.state, usage=usage)))
     with contextlib.suppress(Unavailable):
         await BudgetAudit(office.store, executions).look(utc_now() + timedelta(minutes=2))
 

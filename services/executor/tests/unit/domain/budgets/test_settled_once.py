@@ -9,6 +9,7 @@ from datetime import timedelta
 
 import pytest
 from executor_testkit.budgets import WS, Watched, budget, spent
+from msgspec import structs
 
 from common.contracts.events import ExecutionStatus, ModelUsage
 from common.errors import Unavailable
@@ -84,7 +85,7 @@ async def test_a_use_that_the_audit_has_settled_is_not_counted_again_by_its_work
     purse = await spent(ledger, "job_1", USED)
     usage = ModelUsage(input_tokens=USED.tokens)
     job = Execution("job_1", WS, "crew_1", utc_now(), status=ExecutionStatus.FAILED)
-    await executions.insert(replace(job, state=replace(job.state, usage=usage)))
+    await executions.insert(replace(job, state=structs.replace(job.state, usage=usage)))
     await BudgetAudit(store, executions).look(utc_now() + timedelta(minutes=2))
     assert store.held[WS].spent == USED
     purse.close(USED)
