@@ -101,7 +101,7 @@ class InProcessBroker:
 
         Subscriptions get theirs at once: they keep their order, and what they show waits for no disk.
         """
-        copy = replace(message, routing_key=key, deliveries=1)
+        copy = _copy(message, key)
         durable: list[DurableQueue] = []
         for backlog in self._bindings[exchange.name].match(key):
             if isinstance(backlog, DurableQueue):
@@ -133,6 +133,21 @@ class InProcessBroker:
         letters = self.queue(DEAD_LETTERS_QUEUE).held
         while len(letters) > _MOST_DEAD_LETTERS:
             self.remove(letters.popleft())
+
+
+def _copy(message: Message, key: str) -> Message:
+    """Return `message` as it is delivered first; `replace` takes four times as long, for each event of each job."""
+    return Message(
+        message.type,
+        message.body,
+        message.message_id,
+        message.correlation_id,
+        message.timestamp,
+        message.headers,
+        key,
+        1,
+        message.persistent,
+    )
 
 
 def _pattern(exchange: Exchange, key: str) -> str:

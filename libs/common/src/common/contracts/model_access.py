@@ -39,7 +39,7 @@ class OwnModels(_Part):
 
     def holds(self, model: str) -> bool:
         """Say whether `model` is reached by what the workspace has set."""
-        return access_name(model) in {*self.providers, *self.endpoints}
+        return self.any and access_name(model) in {*self.providers, *self.endpoints}
 
 
 class OwnAccess(_Part):

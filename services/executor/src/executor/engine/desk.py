@@ -98,7 +98,8 @@ class Desk:
                 self.shared.write_cut_off()
                 fallbacks.pass_over(name, following, fault)
         try:
-            return await self._request_from(replace(speaker, model=names[-1]), dialogue, turn)
+            last = speaker if names[-1] == speaker.model else replace(speaker, model=names[-1])
+            return await self._request_from(last, dialogue, turn)
         except ModelFault as fault:
             raise as_run_fault(fault, self.task.id) from fault
 

@@ -144,6 +144,8 @@ class QuestionRows:
     async def after(self, step: JobStep) -> None:
         """Remove the rows of what `step` has answered, or ended unanswered."""
         was = {place.question_id for place in step.before.open_questions}
+        if not was:
+            return
         closed = was - {place.question_id for place in step.after.open_questions}
         if closed:
             await self._removing(_Ended(tuple(closed)))
