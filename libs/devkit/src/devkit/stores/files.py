@@ -69,6 +69,9 @@ class MemoryFileRecords:
     async def find(self, workspace_id: str, file_id: str) -> StoredFile | None:
         return next((f for f in self._whole(workspace_id) if f.file_id == file_id), None)
 
+    async def find_all(self, workspace_id: str, file_ids: Sequence[str]) -> Sequence[StoredFile]:
+        return [file for file in self._whole(workspace_id) if file.file_id in file_ids]
+
     async def newest(self, workspace_id: str, name: str, job_id: str | None) -> StoredFile | None:
         named = (file for file in self._whole(workspace_id) if file.name == name)
         return max((f for f in named if _job_of(f) == job_id), key=_place, default=None)

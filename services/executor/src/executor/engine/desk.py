@@ -357,9 +357,15 @@ class Desk:
         """Return the identity of a call, with what a person said to what its tool wanted before."""
         job = self.shared.job
         begun_by = self.record.origins.get(call.number, job.job_id)
-        files = self.shared.given_files
-        heard = self._elicitations.last_answer(call)
-        return Call(job.workspace_id, begun_by, self.task.id, call.number, files=files, heard=heard)
+        return Call(
+            job.workspace_id,
+            begun_by,
+            self.task.id,
+            call.number,
+            files=self.shared.given_files,
+            copied=self.shared.copied_files,
+            heard=self._elicitations.last_answer(call),
+        )
 
 
 def _unwrap(outcome: str | NeedsInput) -> str:

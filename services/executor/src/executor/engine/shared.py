@@ -8,6 +8,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
+from msgspec import UNSET
 from opentelemetry.trace import Tracer
 
 from common.contracts.crew import (
@@ -17,7 +18,7 @@ from common.contracts.crew import (
     TaskSnapshot,
     ToolSnapshot,
 )
-from common.contracts.events import LlmCall, ModelUsage
+from common.contracts.events import LlmCall, ModelUsage, ToolResult
 from executor.domain.files.given import given_files
 from executor.domain.inputs.lists import ITEM
 from executor.domain.log.journal import Job
@@ -107,6 +108,13 @@ class Shared:
     def given_files(self) -> Mapping[str, str]:
         """The files in the job's inputs: their ids by their names and ids."""
         return given_files(self.inputs)
+
+    @cached_property
+    def copied_files(self) -> Mapping[str, str]:
+        """The artifacts in the job's history: their ids by their names, the newest of each."""
+        results = (one.body for one in self.job.history if isinstance(one.body, ToolResult))
+        made = (result.artifacts for result in results if result.artifacts is not UNSET)
+        return {one.name: one.file_id for artifacts in made for one in artifacts}
 
     def inputs_of(self, task: TaskSnapshot) -> Mapping[str, Any]:
         """Return what fills in the texts of `task`: the job's inputs and, for work on an entry, `item`."""

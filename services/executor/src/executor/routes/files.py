@@ -13,6 +13,7 @@ from common.errors import InvalidRequest, NotFound, RangeNotSatisfiable
 from common.idempotency.header import IdempotencyKey, creating
 from common.idempotency.keys import GivenKey
 from common.idempotency.once import Once
+from common.identity import Identity
 from common.ids import new_id
 from common.times import utc_now
 from common.web.access import Editor, Viewer
@@ -138,10 +139,11 @@ async def delete_file(file_id: FilePath, caller: Editor, use: Use) -> None:
 async def list_artifacts(
     job_id: JobPath, asked: Annotated[CursorPageQuery, Query()], caller: Viewer, use: Use
 ) -> ArtifactList:
-    await use.reading.execution(caller.workspace_id, job_id)
-    found = await use.files.page(
+    job = await use.reading.execution(caller.workspace_id, job_id)
+    found = await use.files.artifacts(
         caller.workspace_id,
-        job_id=job_id,
+        job_id,
+        [artifact.file_id for artifact in job.state.artifacts],
         skip=asked.skip,
         limit=asked.page_size,
         after=asked.after,
@@ -163,9 +165,18 @@ async def get_artifact_content(
     use: Use,
 ) -> Response:
     file = await use.files.get(caller.workspace_id, file_id)
-    if file.origin is None or file.origin.job_id != job_id:
+    if file.origin is None or not await _is_artifact(file, job_id, caller, use):
         raise NotFound(f"The job {job_id} has no artifact {file_id}.")
     return await _content(file, headers, use.files)
+
+
+async def _is_artifact(
+    file: StoredFile, job_id: str, caller: Identity, use: ExecutorUseCases
+) -> bool:
+    if file.origin is not None and file.origin.job_id == job_id:
+        return True
+    job = await use.reading.execution(caller.workspace_id, job_id)
+    return any(artifact.file_id == file.file_id for artifact in job.state.artifacts)
 
 
 async def _content(file: StoredFile, asked: ContentHeaders, files: WorkspaceFiles) -> Response:

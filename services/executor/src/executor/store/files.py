@@ -116,6 +116,11 @@ class MongoFileRecords:
         found = await self._files.find_one(query, receipts.WITHOUT)
         return None if found is None else _file_of(found)
 
+    async def find_all(self, workspace_id: str, file_ids: Sequence[str]) -> Sequence[StoredFile]:
+        query = {"_id": {"$in": list(file_ids)}, "workspace_id": workspace_id, **_WHOLE}
+        found = await self._files.find(query, receipts.WITHOUT).to_list()
+        return [_file_of(document) for document in found]
+
     async def newest(self, workspace_id: str, name: str, job_id: str | None) -> StoredFile | None:
         query = {"workspace_id": workspace_id, "job_id": job_id, "name": name, **_WHOLE}
         found = await self._files.find(query).sort(_NEWEST_FIRST).limit(1).to_list()

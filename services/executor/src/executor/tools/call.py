@@ -50,6 +50,8 @@ class Call:
     """The artifacts that the call has made so far."""
     files: Mapping[str, str] = field(default_factory=dict, compare=False)
     """The files that the job was given: their ids by their names."""
+    copied: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """The artifacts in the job's history, which in a fork another job has made: their ids by their names."""
     heard: Heard | None = field(default=None, compare=False)
     """What a person said to what the tool wanted when it was called before."""
 

@@ -143,6 +143,29 @@ async def test_no_upload_beside_others_takes_more_than_there_is(site, files, tol
     assert (await files.put(new_file(workspace_id="ws_2"), parts(data))).size == 700_000
 
 
+async def test_artifacts_of_a_fork_come_with_those_of_its_copied_history(files):
+    made = [
+        await files.put(new_file(f"{n}.md", origin=made_by(job)), parts(b"x"))
+        for n, job in enumerate(("job_1", "job_1", "job_1", "job_2", "job_2"))
+    ]
+    ids = [file.file_id for file in made]
+    named = [ids[0], ids[1], ids[3], "file_none"]  # the third came after the fork
+    shown, after = [], None
+    while shown == [] or after is not None:
+        page = await files.artifacts("ws_1", "job_2", named, limit=1, after=after)
+        shown, after = shown + [file.name for file in page.files], page.next
+        assert page.total == 4
+    assert shown == ["4.md", "3.md", "1.md", "0.md"]
+    second = await files.artifacts("ws_1", "job_2", named, skip=1, limit=2)
+    assert [file.name for file in second.files] == ["3.md", "1.md"]
+    assert (await files.artifacts("ws_2", "job_2", named, limit=5)).files == []
+    await files.delete("ws_1", ids[1])
+    left = await files.artifacts("ws_1", "job_2", named, limit=5)
+    assert ([file.name for file in left.files], left.total) == (["4.md", "3.md", "0.md"], 3)
+    assert (await files.of_name("ws_1", "0.md", "job_2", {"0.md": ids[0]})).file_id == ids[0]
+    assert (await files.of_name("ws_1", "4.md", "job_2", {"4.md": ids[0]})).file_id == ids[4]
+
+
 async def test_so_many_files_and_no_more(site, files, limits):
     done = await asyncio.gather(
         *(kept(files, f"{n}.txt", b"x") for n in range(12)), return_exceptions=True

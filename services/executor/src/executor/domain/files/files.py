@@ -6,7 +6,7 @@ leaves a record by which a sweep finds all that has to go.
 """
 
 import asyncio
-from collections.abc import AsyncIterable, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterable, AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 
@@ -16,7 +16,7 @@ from common.idempotency.once import Once, Receipts, at_most_once, receipt_of
 from common.ids import new_id
 from common.logs import get_logger
 from common.process.background import Background
-from common.storage.cursors import check_reach, cursor, place_of
+from common.storage.cursors import Place, check_reach, cursor, place_of
 from common.times import utc_now
 from executor.domain.files.file import FileKind, NewFile, StoredFile, media_type_of
 from executor.domain.files.ports import Contents, FileAccounts, FileRecords, Unfinished
@@ -30,6 +30,7 @@ _SWEPT_TOGETHER = 100
 _GROWTH = 8 * MB
 """Bytes that an upload of unknown length takes from the account at a time."""
 _BEGINNING = 64
+_NONE: Mapping[str, str] = {}
 _SMALL = 10 * MB
 """Bytes up to which a delete waits until all of them are gone."""
 
@@ -201,13 +202,18 @@ class WorkspaceFiles:
             raise NotFound(f"There is no file {file_id}.")
         return found
 
-    async def of_name(self, workspace_id: str, name: str, job_id: str) -> StoredFile:
+    async def of_name(
+        self, workspace_id: str, name: str, job_id: str, copied: Mapping[str, str] = _NONE
+    ) -> StoredFile:
         """Return what a job means by `name`: a file's id, its own newest artifact, the newest upload.
 
-        Raises `NotFound`.
+        Between these two come the artifacts in its `copied` history, whose ids are told by their names. Raises
+        `NotFound`.
         """
         found = await self._records.find(workspace_id, name) if name.startswith("file_") else None
         found = found or await self._records.newest(workspace_id, name, job_id)
+        if found is None and name in copied:
+            found = await self._records.find(workspace_id, copied[name])
         found = found or await self._records.newest(workspace_id, name, None)
         if found is None:
             raise NotFound(f"There is no file {name}.")
@@ -250,6 +256,42 @@ class WorkspaceFiles:
         last = (shown[-1].created_at, shown[-1].file_id) if more else None
         return FilePage(shown, total, None if last is None else cursor(last, scope))
 
+    async def artifacts(
+        self,
+        workspace_id: str,
+        job_id: str,
+        named: Sequence[str],
+        *,
+        skip: int = 0,
+        limit: int,
+        after: str | None = None,
+    ) -> FilePage:
+        """Return a page of what a job has made, newest first, with what another has made of the `named` files.
+
+        These are in its log, as it is a fork or a replay: a list of at most some hundred ids. Raises as `page`.
+        """
+        others = await self._made_elsewhere(workspace_id, job_id, named)
+        if not others:
+            return await self.page(workspace_id, job_id=job_id, skip=skip, limit=limit, after=after)
+        scope = ("files", workspace_id, None, job_id)
+        before = None if after is None else place_of(after, scope)
+        check_reach(skip)
+        most = skip + limit + 1
+        own = await self._records.page(
+            workspace_id, kind=None, job_id=job_id, skip=0, limit=most, before=before
+        )
+        behind = [one for one in others if before is None or _place(one) < before]
+        found = sorted([*own, *behind], key=_place, reverse=True)[skip:most]
+        total = await self._records.count(workspace_id, kind=None, job_id=job_id) + len(others)
+        next_page = cursor(_place(found[limit - 1]), scope) if len(found) > limit else None
+        return FilePage(found[:limit], total, next_page)
+
+    async def _made_elsewhere(
+        self, workspace_id: str, job_id: str, named: Sequence[str]
+    ) -> list[StoredFile]:
+        found = await self._records.find_all(workspace_id, named) if named else ()
+        return [one for one in found if one.origin is not None and one.origin.job_id != job_id]
+
     async def delete(self, workspace_id: str, file_id: str) -> None:
         """Delete a file, which nobody sees from now on. Raises `NotFound`."""
         left = await self._records.doom(workspace_id, file_id)
@@ -272,6 +314,10 @@ class WorkspaceFiles:
             await self._remove(one)
         await self._contents.sweep()
         return len(left)
+
+
+def _place(file: StoredFile) -> Place:
+    return file.created_at, file.file_id
 
 
 def _too_late(name: str) -> Unavailable:

@@ -62,6 +62,9 @@ class FileRecords(Receipts, Protocol):
     async def find(self, workspace_id: str, file_id: str) -> StoredFile | None:
         """Return a whole file of the workspace."""
 
+    async def find_all(self, workspace_id: str, file_ids: Sequence[str]) -> Sequence[StoredFile]:
+        """Return those of the files that are whole, in any order."""
+
     async def newest(self, workspace_id: str, name: str, job_id: str | None) -> StoredFile | None:
         """Return the newest upload of that name, or the newest artifact of the job."""
 

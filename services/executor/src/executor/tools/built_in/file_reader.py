@@ -25,7 +25,7 @@ class FileReader:
         asked, offset = str(arguments["path"]), int(arguments.get("offset", 0))
         try:
             file = await self._files.of_name(
-                call.workspace_id, call.files.get(asked, asked), call.job_id
+                call.workspace_id, call.files.get(asked, asked), call.job_id, call.copied
             )
         except NotFound:
             raise ToolFault(_missing(asked, call)) from None
