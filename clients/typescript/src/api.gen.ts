@@ -5509,6 +5509,12 @@ export interface components {
             /** Output */
             output?: unknown;
             /**
+             * Description
+             * @description What is to be done, cut to 160 characters, once the task has begun
+             * @example Find facts about bees
+             */
+            description?: string | null;
+            /**
              * Item Of
              * @description The task with `for_each` of which this is the work on one entry
              */

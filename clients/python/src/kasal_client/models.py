@@ -827,6 +827,8 @@ class TaskProgress(Model):
     status: str
     """`pending`, `running`, `completed`, `skipped`, `failed` or `stopped`."""
     output: Any = None
+    description: str | None = None
+    """What is to be done, cut to 160 characters, once the task has begun."""
     item_of: str | None = None
     """The task with `for_each` of which this is the work on one entry."""
 

@@ -19,6 +19,14 @@ class TaskProgress(AnswerModel):
         ),
     ]
     output: Any = None
+    description: Annotated[
+        str | None,
+        Field(
+            description="What is to be done, cut to 160 characters, once the task has begun",
+            examples=["Find facts about bees"],
+            exclude_if=lambda text: text is None,
+        ),
+    ] = None
     item_of: Annotated[
         str | None,
         Field(
@@ -40,7 +48,11 @@ def tasks_progress(state: State) -> list[TaskProgress]:
             places[task.item_of] += 1
         shown.append(
             TaskProgress(
-                task_id=task.task_id, status=task.status, output=output, item_of=task.item_of
+                task_id=task.task_id,
+                status=task.status,
+                output=output,
+                description=task.description or None,
+                item_of=task.item_of,
             )
         )
     return shown

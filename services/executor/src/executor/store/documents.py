@@ -186,6 +186,7 @@ def _task(task: TaskState) -> Document:
         "status": task.status,
         "output": _pack(task.output),
         **({"item_of": task.item_of} if task.item_of is not None else {}),
+        **({"description": _plain(task.description)} if task.description else {}),
     }
 
 
@@ -211,7 +212,13 @@ def _state(document: Mapping[str, Any]) -> State:
         progress=document["progress"],
         current_task=document["current_task"],
         tasks=tuple(
-            TaskState(task["task_id"], task["status"], _unpack(task["output"]), task.get("item_of"))
+            TaskState(
+                task["task_id"],
+                task["status"],
+                _unpack(task["output"]),
+                task.get("item_of"),
+                task.get("description", ""),
+            )
             for task in document["tasks"]
         ),
         usage=usage,

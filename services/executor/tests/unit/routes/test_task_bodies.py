@@ -52,6 +52,15 @@ def test_an_entry_shows_its_part_of_the_joined_output_which_is_kept_once():
     assert state.progress == 50
 
 
+def test_a_task_that_has_begun_says_what_is_to_be_done():
+    begun = TaskStart(task_id="t1", description="Find facts", items=1)
+    entry = TaskStart(task_id="t1-0", item_of="t1", description="Find facts")
+    done = TaskComplete(task_id="t1", result=["a"])
+    state = state_after(ExecutionStart(tasks=["t1", "t2"]), begun, entry, done)
+    assert [task.description for task in tasks_progress(state)] == ["Find facts", None, None]
+    assert execution(new_document(job_with(state))).state == state
+
+
 def test_a_skipped_task_is_done():
     state = state_after(ExecutionStart(tasks=["t1", "t2"]), TaskSkipped(task_id="t1"))
     assert (shown(state)[0][1], state.progress) == ("skipped", 50)

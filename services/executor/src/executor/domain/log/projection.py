@@ -58,13 +58,15 @@ _MODELS, _NAME = 20, 200
 class TaskState(Struct, frozen=True):
     """What became of a task. `item_of` is set on the work on one entry of a list, for the task that it names.
 
-    Once that task is done, its output has the outputs of all entries, and theirs are dropped.
+    Once that task is done, its output has the outputs of all entries, and theirs are dropped. `description` is a line
+    on what is to be done, once it has begun; the works on entries share that of their task.
     """
 
     task_id: str
     status: str = "pending"
     output: Any = None
     item_of: str | None = None
+    description: str = ""
 
 
 class State(Struct, frozen=True):
@@ -120,8 +122,8 @@ class State(Struct, frozen=True):
 
     def with_task(self, task_id: str, status: str, output: Any = None) -> "State":
         known = {task.task_id: task for task in self.tasks}
-        item_of = known[task_id].item_of if task_id in known else None
-        known[task_id] = TaskState(task_id, status, output, item_of)
+        before = known.get(task_id, TaskState(task_id))
+        known[task_id] = replace(before, status=status, output=output)
         return replace(self, tasks=tuple(known.values()))
 
 
@@ -195,6 +197,12 @@ def _apply_usage(state: State, model: str, usage: ModelUsage) -> State:
 
 def _apply_task_start(state: State, start: TaskStart) -> State:
     state = state.with_task(start.task_id, "running")
+    if start.item_of is UNSET:
+        tasks = tuple(
+            replace(task, description=start.description) if task.task_id == start.task_id else task
+            for task in state.tasks
+        )
+        state = replace(state, tasks=tasks)
     if start.items is not UNSET:
         items = (item_id(start.task_id, place) for place in range(start.items))
         added = tuple(TaskState(name, item_of=start.task_id) for name in items)
