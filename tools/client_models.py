@@ -12,8 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from openapi import write_or_check
-
 Json = dict[str, Any]
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -55,6 +53,8 @@ _PLAIN = {
 
 def main() -> None:
     """Write the two modules, or check them."""
+    from openapi import write_or_check  # it loads the services, which tests of this need not
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true", help="only say whether they are up to date")
     check = parser.parse_args().check

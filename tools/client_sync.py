@@ -12,8 +12,6 @@ import sys
 import tokenize
 from pathlib import Path
 
-from openapi import write_or_check
-
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "clients/python/src/kasal_client"
 SOURCE = PACKAGE / "aio"
@@ -40,6 +38,8 @@ _ABOUT = '"""The client for threads. Made from the package `aio` by tools/client
 
 def main() -> None:
     """Write the package, or check it."""
+    from openapi import write_or_check  # it loads the services, which tests of this need not
+
     parser = argparse.ArgumentParser()
     parser.add_argument("--check", action="store_true", help="only say whether it is up to date")
     check = parser.parse_args().check

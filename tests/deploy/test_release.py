@@ -31,12 +31,19 @@ def dist() -> Path:
 
 
 def test_every_part_that_ships_is_a_wheel_of_this_version(dist: Path) -> None:
-    parts = {"kasal_platform", "kasal_common", *(f"kasal_{name}" for name in services())}
+    parts = {
+        "kasal_platform",
+        "kasal_client",
+        "kasal_common",
+        *(f"kasal_{name}" for name in services()),
+    }
     wheels = {path.name.split("-")[0]: path for path in dist.glob("*.whl")}
     assert set(wheels) == parts
     assert {path.name.split("-")[1] for path in wheels.values()} == {VERSION}
     with zipfile.ZipFile(wheels["kasal_platform"]) as wheel:
         assert "kasal_platform/services.toml" in wheel.namelist()
+    with zipfile.ZipFile(wheels["kasal_client"]) as wheel:
+        assert {"kasal/py.typed", "kasal_client/py.typed"} <= set(wheel.namelist())
 
 
 def test_the_bill_of_materials_names_every_locked_package(dist: Path) -> None:
