@@ -62,6 +62,23 @@ def test_what_may_not_arrive_twice_is_sent_once():
     assert len(requests) == 1
 
 
+class BreaksOff(httpx2.SyncByteStream):
+    def __iter__(self):
+        yield b'{"id": "cr'
+        raise httpx2.ReadError("broken")
+
+
+def test_an_answer_that_breaks_off_is_asked_for_again():
+    requests: list[httpx2.Request] = []
+    answers = (
+        httpx2.Response(200, stream=BreaksOff()),
+        httpx2.Response(200, json={"id": "crew_1"}),
+    )
+    with client(*answers, requests=requests) as kasal:
+        assert kasal.crews.get("crew_1").id == "crew_1"
+    assert len(requests) == 2
+
+
 def test_a_limit_that_is_far_away_is_not_waited_for(waits):
     requests: list[httpx2.Request] = []
     answer = refusal(429, "RATE_LIMIT", **{"Retry-After": "1800"})

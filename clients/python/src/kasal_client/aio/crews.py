@@ -70,9 +70,9 @@ class AsyncCrews:
         return await self._import(text, params)
 
     async def _find_known(self, text: str, crew_id: str | None) -> CrewSummary | CrewView | None:
-        content = read_yaml(text)
         if crew_id is not None:
             return await self.get(crew_id)
+        content = await io_async.call(read_yaml, text)
         return await self.find(str(content.get("name", "")))
 
     async def find(self, name: str) -> CrewSummary | None:
@@ -108,7 +108,8 @@ class AsyncCrews:
     ) -> AsyncCrewHandle:
         """Make a new crew, also if there is one of its name. `fields` are those of `CrewDraft`."""
         if isinstance(crew, Crew):
-            answer = await self._import(crew.to_yaml(), {}, creates=True)
+            text = await io_async.call(crew.to_yaml)
+            answer = await self._import(text, {}, creates=True)
             return replace(self._handle(answer), is_new=True, is_changed=True)
         made = await self._transport.create(
             "/crews", body_of(crew, fields), CrewCreated, key=idempotency_key

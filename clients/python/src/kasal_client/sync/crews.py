@@ -70,9 +70,9 @@ class Crews:
         return self._import(text, params)
 
     def _find_known(self, text: str, crew_id: str | None) -> CrewSummary | CrewView | None:
-        content = read_yaml(text)
         if crew_id is not None:
             return self.get(crew_id)
+        content = io_sync.call(read_yaml, text)
         return self.find(str(content.get("name", "")))
 
     def find(self, name: str) -> CrewSummary | None:
@@ -106,7 +106,8 @@ class Crews:
     ) -> CrewHandle:
         """Make a new crew, also if there is one of its name. `fields` are those of `CrewDraft`."""
         if isinstance(crew, Crew):
-            answer = self._import(crew.to_yaml(), {}, creates=True)
+            text = io_sync.call(crew.to_yaml)
+            answer = self._import(text, {}, creates=True)
             return replace(self._handle(answer), is_new=True, is_changed=True)
         made = self._transport.create(
             "/crews", body_of(crew, fields), CrewCreated, key=idempotency_key

@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import httpx2
@@ -37,12 +37,14 @@ class Outgoing:
     method: str
     path: str
     params: dict[str, Any]
-    headers: dict[str, str]
-    json: Any
+    headers: dict[str, str] = field(repr=False)
+    json: Any = field(repr=False)
     content: Body | None
     can_repeat: bool
     is_anonymous: bool
     read_timeout: float | None
+    is_whole: bool = False
+    """The body is read at once, so that an answer that breaks counts as lost."""
     was_lost: bool = False
     """An attempt may have arrived, and its answer did not."""
 
@@ -103,11 +105,7 @@ class Transport:
 
         `options` are those of `stream`. Raises `ApiError` and `ConnectionFailedError`.
         """
-        with self.stream(method, path, **options) as response:
-            try:
-                response.read()
-            except httpx2.TransportError as fault:
-                raise self._failure(fault) from fault
+        with self.stream(method, path, is_whole=True, **options) as response:
             return response
 
     @contextmanager
@@ -123,6 +121,7 @@ class Transport:
         repeat: bool | None = None,
         is_anonymous: bool = False,
         read_timeout: float | None = None,
+        is_whole: bool = False,
     ) -> Iterator[httpx2.Response]:
         """Open an answer whose body the caller reads.
 
@@ -139,6 +138,7 @@ class Transport:
             can_repeat=is_repeatable(method, given) if repeat is None else repeat,
             is_anonymous=is_anonymous,
             read_timeout=read_timeout,
+            is_whole=is_whole,
         )
         response = self._open(outgoing)
         try:
@@ -168,7 +168,7 @@ class Transport:
     ) -> httpx2.Response | ApiError | ConnectionFailedError:
         """Send the request once; return the open answer, or what went wrong."""
         try:
-            response = self.http.send(self._request(outgoing, token), stream=True)
+            response = self.http.send(self._request(outgoing, token), stream=not outgoing.is_whole)
         except httpx2.TransportError as fault:
             failure = self._failure(fault)
             outgoing.was_lost |= not failure.is_unsent
