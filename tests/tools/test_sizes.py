@@ -22,7 +22,7 @@ def test_methods_and_inner_functions_count_too() -> None:
 
 def test_a_file_may_have_400_lines(tmp_path: Path) -> None:
     for folder in FOLDERS:
-        (tmp_path / folder).mkdir(parents=True)
+        (tmp_path / folder).mkdir()
     (tmp_path / "libs/short.py").write_text("x = 1\n" * 400)
     (tmp_path / "tests/long.py").write_text("x = 1\n" * 401 + function(40))
     first, second = faults_below(tmp_path)
