@@ -141,3 +141,12 @@ def test_the_record_holds_no_line_that_a_model_broke() -> None:
     job = _started()
     job.add("task_complete", task_id="t1", agent="R", result="a\n\x1b[31mb")
     assert job.lines[-1].endswith("a ␛[31mb")
+
+
+def test_a_question_is_broken_between_words() -> None:
+    job = _started()
+    job.add("input_required", task_id="t1", question_id="q1", prompt="tea " * 60, agent="R")
+
+    told = job.lines[-3:]
+    assert all(len(line) <= 100 for line in told)
+    assert all(set(line.split()) == {"tea"} for line in told)

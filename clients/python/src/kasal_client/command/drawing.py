@@ -105,8 +105,8 @@ def _form_lines(scene: Scene, width: int) -> Iterator[Line]:
     elif not form.is_ready(time.monotonic()):
         yield Line("    …", "dim")
     else:
-        keys = "   ".join(f"[{key}] {what}" for key, what in form.menu.items())
-        yield Line(f"    {one_line(keys, width - 4)}", "bold")
+        keys = "    " + "   ".join(f"[{key}] {what}" for key, what in form.menu.items())
+        yield Line(keys[: max(1, width)], "bold")
 
 
 def _foot(scene: Scene, width: int, now: float) -> list[Line]:

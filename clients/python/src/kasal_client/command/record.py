@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -53,13 +54,19 @@ def record_lines(event: Json, view: RunView, width: int = WIDTH) -> Iterator[Lin
     head = f"{clock(event)} {lane:>3} {mark} "
     yield Line(head + one_line(_words(event, view), max(20, width - len(head))), style)
     for text in _beside(event):
-        yield from (Line(f"{'':<15}{line}") for line in visible(text[:_LONG]).splitlines())
+        yield from (Line(f"{'':<15}{line}") for line in _wrap(text[:_LONG], width - 15))
 
 
 def _words(event: Json, view: RunView) -> str:
     kind = str(event.get("type"))
     words = _WORDS.get(kind)
     return words(event, view) if words is not None else f"{kind} {compact(event)}"
+
+
+def _wrap(text: str, width: int) -> Iterator[str]:
+    """Yield the lines of a text, broken between words."""
+    for line in visible(text).splitlines():
+        yield from textwrap.wrap(line, max(20, width), drop_whitespace=False) or [""]
 
 
 def _beside(event: Json) -> Iterator[str]:
