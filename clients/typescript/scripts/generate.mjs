@@ -58,10 +58,29 @@ async function apiTypes() {
   return `${HEAD}${astToString(ast)}`;
 }
 
+/** The schemas behind the console's forms, with all that they refer to: fields, limits and help are declared once. */
+function formSchemas() {
+  const roots = [
+    ...["CrewDraft", "ServerDraft", "ToolDraft", "ProviderSettings", "EndpointSettings", "BudgetOfWorkspace"],
+    ...["ApiKeyRequest", "InvitationRequest", "PlanRequest", "PasswordChange"],
+  ];
+  const { schemas } = document.components;
+  const found = {};
+  const add = (name) => {
+    if (found[name]) return;
+    found[name] = schemas[name];
+    for (const [, other] of JSON.stringify(schemas[name]).matchAll(/"#\/components\/schemas\/(\w+)"/g)) add(other);
+  };
+  roots.forEach(add);
+  const plain = (key, value) => (key === "title" && typeof value === "string" ? undefined : value);
+  return `${JSON.stringify(found, plain, 1)}\n`;
+}
+
 const files = {
   "../src/api.gen.ts": await apiTypes(),
   "../src/events.gen.ts": eventTypes(),
   "../src/routes.gen.ts": routes(),
+  "../../../console/src/forms/schemas.gen.json": formSchemas(),
 };
 const old = [];
 for (const [name, text] of Object.entries(files)) {
