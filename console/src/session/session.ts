@@ -26,6 +26,15 @@ let tabs: BroadcastChannel | undefined;
 /** The client of the whole console. */
 export const kasal = new Kasal({ token: (refused) => (refused === undefined ? access : renewed(refused)) });
 
+/** A client with the session's token that sends in another way, such as one that tells how much is sent. It tries once. */
+export function clientOver(sending: typeof fetch): Kasal {
+  return new Kasal({
+    token: (refused) => (refused === undefined ? access : renewed(refused)),
+    fetch: sending,
+    retries: 0,
+  });
+}
+
 /** The client for requests that need no token. */
 const open = new Kasal();
 

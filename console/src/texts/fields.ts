@@ -4,6 +4,7 @@ export const fieldTexts = {
   addEntry: "Write one and press Enter",
   pick: "Pick one",
   pickOrWrite: "Pick one, or write and press Enter",
+  more: "More",
   notSet: "not set",
   notJson: (why: string) => `This is not JSON yet, and not taken over: ${why}`,
 } as const;

@@ -3,6 +3,7 @@ import { useState } from "react";
 import { useLocation } from "wouter";
 import { kasal } from "../../api/index.ts";
 import { crewTexts } from "../../texts/crews.ts";
+import { download } from "../../ui/download.ts";
 import {
   Button,
   Dialog,
@@ -32,7 +33,7 @@ export function CrewMenu({ crewId, name, text, editor }: CrewMenuProps) {
   const [isDeleting, setDeleting] = useState(false);
   const [, navigate] = useLocation();
   const actions: Record<string, () => void> = {
-    export: () => download(`${fileName(name)}.yaml`, text),
+    export: () => download(`${fileName(name)}.yaml`, text, "application/yaml"),
     copy: () => {
       keepDraft(undefined, withValue(text, ["name"], `${name} (copy)`), undefined);
       navigate("/crews/new");
@@ -87,16 +88,6 @@ function DeleteDialog({ crewId, name, onClose }: { crewId: string; name: string;
       </DialogActions>
     </Dialog>
   );
-}
-
-/** Gives the browser a text as a file. */
-export function download(name: string, text: string, type = "application/yaml"): void {
-  const address = URL.createObjectURL(new Blob([text], { type }));
-  const link = document.createElement("a");
-  link.href = address;
-  link.download = name;
-  link.click();
-  URL.revokeObjectURL(address);
 }
 
 function fileName(name: string): string {
