@@ -24,7 +24,8 @@ export function AccountMenu({ onShortcuts }: { onShortcuts: () => void }) {
   };
   return (
     <MenuTrigger>
-      <Button kind="quiet" className={styles.account} aria-label={commonTexts.account.label}>
+      <Button kind="quiet" className={styles.account}>
+        <span className="visually-hidden">{commonTexts.account.label}</span>
         <span className={styles.initial} aria-hidden="true">
           {(me?.name || me?.email || "?").slice(0, 1).toUpperCase()}
         </span>

@@ -57,6 +57,14 @@ function useTab(): [Tab, (tab: Tab) => void] {
   return [tab, select];
 }
 
+/** Whether the inputs of a run are asked for: the address says so, since a crew that is saved first gets a new one. */
+function useRunning(): [boolean, (crewId: string | undefined) => void] {
+  const isRunning = new URLSearchParams(useSearch()).has("run");
+  const [location, navigate] = useLocation();
+  const run = (crewId: string | undefined) => navigate(crewId ? `/crews/${crewId}?run` : location, { replace: true });
+  return [isRunning, run];
+}
+
 function CrewWorkbench({ crewId, first }: { crewId: string | undefined; first: Saved }) {
   const [draft] = useState(() => draftOf(crewId));
   const [isDraftShown, showDraft] = useState(draft !== undefined);
@@ -68,12 +76,12 @@ function CrewWorkbench({ crewId, first }: { crewId: string | undefined; first: S
     enabled: crewId !== undefined,
   });
   const [tab, select] = useTab();
-  const [isRunning, run] = useState(false);
+  const [isRunning, run] = useRunning();
   const saving = useSaving(editor, () => showDraft(false));
   const save = saving.mutate;
   const saveAndRun = useMutation({
     mutationFn: () => (editor.isDirty ? saving.mutateAsync(undefined) : Promise.resolve(crewId)),
-    onSuccess: (id) => id && run(true),
+    onSuccess: (id) => id && run(id),
   });
   const name = typeof editor.crew.name === "string" && editor.crew.name ? editor.crew.name : crewTexts.newCrew;
   const isEditing = tab === "form" || tab === "yaml" || tab === "graph";
@@ -100,8 +108,9 @@ function CrewWorkbench({ crewId, first }: { crewId: string | undefined; first: S
               {!editor.isReadOnly && (
                 <Button
                   onPress={() => save(undefined)}
-                  isPending={saving.isPending}
-                  isDisabled={(!editor.isDirty && crewId !== undefined) || editor.reading.fault !== undefined}
+                  isDisabled={
+                    (!editor.isDirty && crewId !== undefined) || editor.reading.fault !== undefined || saving.isPending
+                  }
                 >
                   {crewTexts.save}
                 </Button>
@@ -109,8 +118,7 @@ function CrewWorkbench({ crewId, first }: { crewId: string | undefined; first: S
               {!editor.isReadOnly && (
                 <Button
                   kind="primary"
-                  isPending={saveAndRun.isPending}
-                  isDisabled={editor.reading.fault !== undefined}
+                  isDisabled={editor.reading.fault !== undefined || saveAndRun.isPending}
                   onPress={() => saveAndRun.mutate()}
                 >
                   {editor.isDirty ? crewTexts.run.saveAndRun : crewTexts.run.open}
@@ -138,7 +146,7 @@ function CrewWorkbench({ crewId, first }: { crewId: string | undefined; first: S
         </Page>
       </div>
       {isRunning && crewId && (
-        <RunDialog crewId={crewId} crew={editor.crew} view={view.data} onClose={() => run(false)} />
+        <RunDialog crewId={crewId} crew={editor.crew} view={view.data} onClose={() => run(undefined)} />
       )}
       {saving.conflict && (
         <ConflictDialog

@@ -74,7 +74,7 @@ function stateOf(latest: { current: Editor }): EditorState {
       look,
       indentUnit.of("  "),
       EditorView.lineWrapping,
-      EditorView.contentAttributes.of({ "aria-label": crewTexts.yaml }),
+      EditorView.contentAttributes.of({ "aria-label": crewTexts.yaml, tabindex: "0" }),
       editable.of(EditorState.readOnly.of(latest.current.isReadOnly)),
       // Tab leaves the editor, as everywhere; Ctrl-] and Ctrl-[ indent.
       keymap.of(defaultKeymap),

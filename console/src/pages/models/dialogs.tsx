@@ -1,5 +1,4 @@
 import type { Schemas } from "@kasal/client";
-import { KasalError } from "@kasal/client";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { kasal, keys } from "../../api/index.ts";
@@ -13,7 +12,7 @@ import styles from "./models.module.css";
 /** What the API shows of headers that may be keys; sent back, the stored value stays. */
 type Known = { base_url: string | null; headers: Record<string, string>; has_api_key: boolean };
 
-function writtenOf(known: (Known & { price?: unknown }) | null | undefined): Written {
+function writtenOf(known: (Known & { price?: unknown }) | undefined): Written {
   if (!known) return {};
   return {
     ...(known.base_url ? { base_url: known.base_url } : {}),
@@ -22,33 +21,24 @@ function writtenOf(known: (Known & { price?: unknown }) | null | undefined): Wri
   };
 }
 
-/** Null if there is nothing of the workspace's own. */
-async function orNull<T>(asked: Promise<T>): Promise<T | null> {
-  try {
-    return await asked;
-  } catch (error) {
-    if (error instanceof KasalError && error.status === 404) return null;
-    throw error;
-  }
-}
-
 /** The workspace's own key for a provider. */
-export function KeyDialog({ provider, onClose }: { provider: string; onClose: () => void }) {
+export function KeyDialog({ provider, isOwn, onClose }: { provider: string; isOwn: boolean; onClose: () => void }) {
   const known = useQuery({
     queryKey: [...keys.models, "provider", provider],
-    queryFn: ({ signal }) => orNull(kasal.get("/models/providers/{provider}", { path: { provider }, signal })),
+    queryFn: ({ signal }) => kasal.get("/models/providers/{provider}", { path: { provider }, signal }),
+    enabled: isOwn,
     gcTime: 0,
   });
   return (
     <Dialog title={modelTexts.key.title(provider)} isOpen onOpenChange={onClose}>
       {known.error && <Problem error={known.error} />}
-      {known.data === undefined && !known.error && <SkeletonRows count={3} />}
-      {known.data !== undefined && <KeyForm provider={provider} known={known.data} onClose={onClose} />}
+      {isOwn && !known.data && !known.error && <SkeletonRows count={3} />}
+      {(!isOwn || known.data) && <KeyForm provider={provider} known={known.data} onClose={onClose} />}
     </Dialog>
   );
 }
 
-function KeyForm({ provider, known, onClose }: { provider: string; known: Known | null; onClose: () => void }) {
+function KeyForm({ provider, known, onClose }: { provider: string; known: Known | undefined; onClose: () => void }) {
   const texts = modelTexts.key;
   const [value, setValue] = useState<Written>(() => writtenOf(known));
   const client = useQueryClient();

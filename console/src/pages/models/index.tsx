@@ -89,7 +89,13 @@ export default function ModelsPage() {
           <TryModel />
         </>
       )}
-      {shown?.kind === "key" && <KeyDialog provider={shown.name} onClose={close} />}
+      {shown?.kind === "key" && (
+        <KeyDialog
+          provider={shown.name}
+          isOwn={models.data?.providers.find((each) => each.provider === shown.name)?.key === "workspace"}
+          onClose={close}
+        />
+      )}
       {shown?.kind === "new" && <EndpointDialog onClose={close} />}
       {shown?.kind === "endpoint" && <EndpointDialog endpoint={shown.name} mayChange={mayChange} onClose={close} />}
     </Page>
