@@ -136,6 +136,22 @@ async def test_a_project_of_crewai_comes_over_with_a_report(person: Person, tmp_
     await expect(page.get_by_role("heading", name="Scouts")).to_be_visible()
 
 
+async def test_on_a_narrow_screen_the_views_of_a_crew_take_turns(person: Person) -> None:
+    page = person.page
+    await page.set_viewport_size({"width": 360, "height": 800})
+    await person.open("/crews/new?example=proposal")
+    await page.get_by_role("textbox", name="Name").first.fill("Leads")
+    await page.get_by_role("button", name="Graph", exact=True).click()
+    await expect(page.get_by_role("heading", name="Leads")).to_be_visible()
+    card = page.locator(".react-flow__node").first
+    await expect(card).to_be_in_viewport()
+    box = await card.bounding_box()
+    assert box is not None and box["width"] > 100, "the graph is as large as its place"
+    await page.get_by_role("button", name="YAML", exact=True).click()
+    await expect(page.get_by_text("name: Leads")).to_be_visible()
+    await check_accessibility(page)
+
+
 async def test_leaving_what_is_not_saved_asks_first(person: Person) -> None:
     page = person.page
     await person.open("/crews/new")

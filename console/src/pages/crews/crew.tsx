@@ -46,23 +46,37 @@ export default function CrewPage({ crewId }: { crewId?: string }) {
 const TABS = ["form", "yaml", "graph", "versions", "runs"] as const;
 type Tab = (typeof TABS)[number];
 
-function useTab(): [Tab, (tab: Tab) => void] {
-  const search = new URLSearchParams(useSearch());
+/** The address with one of its parameters changed; the others stay, as the example that a new crew is made of. */
+function useAddress() {
+  const search = useSearch();
   const [location, navigate] = useLocation();
-  const tab = TABS.find((each) => each === search.get("tab")) ?? "form";
-  const select = useCallback(
-    (next: Tab) => navigate(`${location}?tab=${next}`, { replace: true }),
-    [location, navigate],
+  const set = useCallback(
+    (name: string, value: string | undefined) => {
+      const next = new URLSearchParams(search);
+      if (value === undefined) next.delete(name);
+      else next.set(name, value);
+      navigate(next.size ? `${location}?${next}` : location, { replace: true });
+    },
+    [search, location, navigate],
   );
-  return [tab, select];
+  return { parameters: new URLSearchParams(search), set };
+}
+
+function useTab(): [Tab, (tab: Tab) => void] {
+  const { parameters, set } = useAddress();
+  const tab = TABS.find((each) => each === parameters.get("tab")) ?? "form";
+  return [tab, (next) => set("tab", next === "form" ? undefined : next)];
 }
 
 /** Whether the inputs of a run are asked for: the address says so, since a crew that is saved first gets a new one. */
-function useRunning(): [boolean, (crewId: string | undefined) => void] {
-  const isRunning = new URLSearchParams(useSearch()).has("run");
-  const [location, navigate] = useLocation();
-  const run = (crewId: string | undefined) => navigate(crewId ? `/crews/${crewId}?run` : location, { replace: true });
-  return [isRunning, run];
+function useRunning() {
+  const { parameters, set } = useAddress();
+  const [, navigate] = useLocation();
+  return {
+    isRunning: parameters.has("run"),
+    ask: (crewId: string) => navigate(`/crews/${crewId}?run=1`, { replace: true }),
+    close: () => set("run", undefined),
+  };
 }
 
 function CrewWorkbench({ crewId, first }: { crewId: string | undefined; first: Saved }) {
@@ -76,12 +90,12 @@ function CrewWorkbench({ crewId, first }: { crewId: string | undefined; first: S
     enabled: crewId !== undefined,
   });
   const [tab, select] = useTab();
-  const [isRunning, run] = useRunning();
+  const running = useRunning();
   const saving = useSaving(editor, () => showDraft(false));
   const save = saving.mutate;
   const saveAndRun = useMutation({
     mutationFn: () => (editor.isDirty ? saving.mutateAsync(undefined) : Promise.resolve(crewId)),
-    onSuccess: (id) => id && run(id),
+    onSuccess: (id) => id && running.ask(id),
   });
   const name = typeof editor.crew.name === "string" && editor.crew.name ? editor.crew.name : crewTexts.newCrew;
   const isEditing = tab === "form" || tab === "yaml" || tab === "graph";
@@ -145,8 +159,8 @@ function CrewWorkbench({ crewId, first }: { crewId: string | undefined; first: S
           {tab === "runs" && crewId && <CrewRuns crewId={crewId} />}
         </Page>
       </div>
-      {isRunning && crewId && (
-        <RunDialog crewId={crewId} crew={editor.crew} view={view.data} onClose={() => run(undefined)} />
+      {running.isRunning && crewId && (
+        <RunDialog crewId={crewId} crew={editor.crew} view={view.data} onClose={running.close} />
       )}
       {saving.conflict && (
         <ConflictDialog
