@@ -10,6 +10,7 @@ from console.browser import running_browser
 from console.faults import Faults
 from console.looking import ROOT
 from console.people import Person
+from journeys.desks import CONSOLE_PORT
 from journeys.model import ScriptedModel
 from journeys.platforms import SETTINGS, Platform, embedded_platform
 from journeys.users import User, registered
@@ -52,7 +53,13 @@ async def platform(
         "OPENAI_API_KEY": "",
         "KASAL_LOG_FORMAT": "json",
         "KASAL_CONSOLE_DIR": str(ROOT / "console" / "dist"),
-        "KASAL_TOOL_ALLOWED_HOSTS": f"{SETTINGS['KASAL_TOOL_ALLOWED_HOSTS']},{model.url.split('/')[2]}",
+        "KASAL_TOOL_ALLOWED_HOSTS": ",".join(
+            [
+                SETTINGS["KASAL_TOOL_ALLOWED_HOSTS"],
+                model.url.split("/")[2],
+                f"127.0.0.1:{CONSOLE_PORT}",
+            ]
+        ),
     }
     async with embedded_platform(tmp_path_factory.mktemp("console"), model, extra) as running:
         yield running

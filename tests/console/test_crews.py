@@ -146,7 +146,8 @@ async def test_on_a_narrow_screen_the_views_of_a_crew_take_turns(person: Person)
     card = page.locator(".react-flow__node").first
     await expect(card).to_be_in_viewport()
     box = await card.bounding_box()
-    assert box is not None and box["width"] > 100, "the graph is as large as its place"
+    assert box is not None
+    assert box["width"] > 100, "the graph is as large as its place"
     await page.get_by_role("button", name="YAML", exact=True).click()
     await expect(page.get_by_text("name: Leads")).to_be_visible()
     await check_accessibility(page)

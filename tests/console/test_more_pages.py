@@ -1,9 +1,12 @@
 """Tools, models, files, memory, usage and the workspace in a browser."""
 
+from pathlib import Path
+
 import pytest
 from console.faults import Faults
 from console.looking import check_accessibility, take_pictures
 from console.people import Person
+from journeys.desks import CONSOLE_PORT, running_desk
 from playwright.async_api import expect
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
@@ -36,6 +39,28 @@ async def test_a_server_that_cannot_be_reached_says_so_where_it_is_written(
     await check_accessibility(page)
     await dialog.get_by_role("button", name="Connect and add").click()
     await expect(dialog.get_by_text("KASAL_TOOL_ALLOWED_HOSTS").first).to_be_visible()
+
+
+async def test_a_server_gives_its_tools_and_keeps_its_settings(
+    person: Person, tmp_path: Path
+) -> None:
+    page = person.page
+    await person.open("/tools")
+    async with running_desk(CONSOLE_PORT, tmp_path / "log") as url:
+        await page.get_by_role("button", name="Add an MCP server").click()
+        dialog = page.get_by_role("dialog", name="Add an MCP server")
+        await dialog.get_by_role("textbox", name="Name").fill("desk")
+        await dialog.get_by_role("textbox", name="URL").fill(url)
+        await dialog.get_by_role("button", name="Connect and add").click()
+        await expect(page.get_by_text("desk__close_ticket")).to_be_visible()
+        await page.get_by_role("button", name="desk", exact=True).click()
+        server = page.get_by_role("dialog", name="desk")
+        await server.get_by_text("Settings").click()
+        await server.get_by_role("button", name="Approval").click()
+        await page.get_by_role("option", name="always").click()
+        await server.get_by_role("button", name="Save").click()
+        await expect(server.get_by_text("asks a person").first).to_be_visible()
+        await check_accessibility(page)
 
 
 async def test_a_file_is_uploaded_listed_and_deleted(person: Person) -> None:

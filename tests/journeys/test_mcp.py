@@ -1,7 +1,5 @@
 """Tools of MCP servers that others wrote: fastmcp's over HTTP, and mcp-server-time over stdio."""
 
-import asyncio
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -9,6 +7,7 @@ from typing import Any
 import aiohttp
 import pytest
 import pytest_asyncio
+from journeys.desks import running_desk
 from journeys.homes import Home
 from journeys.platforms import MCP_PORT, ended
 from journeys.test_people import waits
@@ -22,30 +21,8 @@ DESK_URL = f"http://127.0.0.1:{MCP_PORT}/mcp"
 async def desk(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Path]:
     """Fastmcp's server is up; yields the file in which it notes its effects."""
     log = tmp_path_factory.mktemp("desk") / "log"
-    process = await asyncio.create_subprocess_exec(
-        sys.executable,
-        str(Path(__file__).with_name("mcp_desk.py")),
-        str(MCP_PORT),
-        env={"PATH": "/usr/bin:/bin", "MCP_DESK_LOG": str(log)},
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    try:
-        await _answers(DESK_URL)
+    async with running_desk(MCP_PORT, log):
         yield log
-    finally:
-        process.kill()
-        await process.wait()
-
-
-async def _answers(url: str) -> None:
-    async with aiohttp.ClientSession() as http, asyncio.timeout(60):
-        while True:
-            try:
-                async with http.get(url):
-                    return
-            except aiohttp.ClientConnectorError:
-                await asyncio.sleep(0.1)
 
 
 async def result_of(user: User, text: str, *tools: str, **rest: Any) -> str:
