@@ -1,6 +1,8 @@
+import { fileURLToPath } from "node:url";
 import react from "@vitejs/plugin-react";
 import { defineConfig } from "vitest/config";
 
+const here = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const platform = process.env.KASAL_URL ?? "http://127.0.0.1:8000";
 const proxied = ["/api", "/v1", "/openapi.json", "/docs", "/postman", "/.well-known", "/healthz", "/readyz"];
 
@@ -30,6 +32,12 @@ export default defineConfig({
     projects: [
       // Rules need no page, and no world of their own.
       { extends: true, test: { name: "rules", environment: "node", include: ["src/**/*.test.ts"], isolate: false } },
+      {
+        extends: true,
+        root: "../clients/typescript",
+        resolve: { alias: { vitest: here("node_modules/vitest/dist/index.js") } },
+        test: { name: "client", environment: "node", include: ["tests/**/*.test.ts"], isolate: false },
+      },
       {
         extends: true,
         test: {

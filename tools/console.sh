@@ -1,8 +1,8 @@
 #!/bin/sh
 # The console and its TypeScript client: `console.sh build` makes console/dist, `check` runs what `make lint` asks of
 # them, `test` runs their own tests, `generate` writes the client's types anew, `packages` installs what all of it
-# needs. Nothing is done again while nothing has changed (.stamps). `offer COMMAND...` builds beside the command, for
-# `make run`: no failure of the build stops anything, and it says so in one line.
+# needs, `node ARGUMENTS...` runs Node. Nothing is done again while nothing has changed (.stamps). `offer COMMAND...`
+# builds beside the command, for `make run`: no failure of the build stops anything, and it says so in one line.
 #
 # Node 20.19 or newer is taken from PATH. Without one it comes from PyPI (requirements-node.lock), into a folder that is
 # removed afterwards.
@@ -92,6 +92,11 @@ run_tests() {
 	stamp console-tested console clients/typescript
 }
 
+with_node() {
+	need_node
+	node "$@"
+}
+
 one_at_a_time() {
 	exec 9>.stamps/console.lock
 	if command -v flock >/dev/null; then
@@ -107,6 +112,10 @@ build | check | generate | packages)
 test)
 	one_at_a_time
 	run_tests
+	;;
+node)
+	shift
+	with_node "$@"
 	;;
 offer)
 	shift

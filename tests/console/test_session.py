@@ -41,7 +41,8 @@ async def test_a_deep_link_leads_to_its_page_after_the_login(page: Page, user: U
 
 
 async def test_signing_out_leads_to_the_login(person: Person) -> None:
-    await person.page.get_by_role("button", name="Log out").click()
+    await person.page.get_by_role("button", name="Account").click()
+    await person.page.get_by_role("menuitem", name="Log out").click()
     await expect(person.page.get_by_label("Password")).to_be_visible()
     await person.open("/runs")
     await expect(person.page.get_by_label("Password")).to_be_visible()

@@ -8,9 +8,16 @@ export interface StreamMessage {
 /** More characters than an event may have (2 MiB of UTF-8): a message beyond it is no event of the platform. */
 const LONGEST = 8 * 1024 * 1024;
 
-/** Reads messages out of text that comes in pieces. What it keeps is at most one unfinished message. */
+/**
+ * Reads messages out of text that comes in pieces. What it keeps is at most one unfinished message, and each character is
+ * looked at once, however small the pieces are.
+ */
 export class StreamReader {
-  #rest = "";
+  /** The line that has not ended yet. */
+  #pieces: string[] = [];
+  #length = 0;
+  /** A `\r` at the end of a piece, which may be half of `\r\n`. */
+  #half = "";
   #data: string[] = [];
   #size = 0;
   #event = "";
@@ -18,17 +25,20 @@ export class StreamReader {
 
   /** Returns the messages that `text` completes. */
   *read(text: string): Generator<StreamMessage> {
-    const whole = this.#rest + text;
+    const given = this.#half + text;
+    this.#half = given.endsWith("\r") ? "\r" : "";
+    const whole = this.#half ? given.slice(0, -1) : given;
     let start = 0;
-    for (;;) {
-      const end = lineEnd(whole, start);
-      if (end < 0) break;
-      const message = this.#line(whole.slice(start, end));
-      start = end + (whole.startsWith("\r\n", end) ? 2 : 1);
+    for (const { 0: end, index } of whole.matchAll(/\r\n|[\r\n]/g)) {
+      const message = this.#line(this.#pieces.join("") + whole.slice(start, index));
+      this.#pieces = [];
+      this.#length = 0;
+      start = index + end.length;
       if (message) yield message;
     }
-    this.#rest = whole.slice(start);
-    this.#bound(this.#rest.length);
+    this.#pieces.push(whole.slice(start));
+    this.#length += whole.length - start;
+    this.#bound(this.#length);
   }
 
   #line(line: string): StreamMessage | undefined {
@@ -58,14 +68,4 @@ export class StreamReader {
   #bound(more: number): void {
     if (this.#size + more > LONGEST) throw new RangeError("A message of the event stream is too long.");
   }
-}
-
-/** The index of the line's end, or -1 if it has not come yet; a `\r` at the very end may be half of `\r\n`. */
-function lineEnd(text: string, start: number): number {
-  for (let at = start; at < text.length; at++) {
-    const code = text.charCodeAt(at);
-    if (code === 10) return at;
-    if (code === 13) return at + 1 < text.length ? at : -1;
-  }
-  return -1;
 }

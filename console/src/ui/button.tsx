@@ -16,9 +16,20 @@ export interface ButtonProps extends Omit<AriaButtonProps, "className" | "style"
   className?: string;
 }
 
-/** A button. `isPending` keeps its size and its focus while something is under way. */
-export function Button({ kind = "plain", small, className, ...props }: ButtonProps) {
-  return <AriaButton {...props} className={names(styles.button, styles[kind], small && styles.small, className)} />;
+/**
+ * A button. While `isPending`, it keeps its size and its focus and does nothing. (The library's own announces this by an
+ * element whose name is gone when the page is.)
+ */
+export function Button({ kind = "plain", small, className, isPending, ...props }: ButtonProps) {
+  const idle = isPending ? ({ onPress: undefined, type: "button" } as const) : {};
+  return (
+    <AriaButton
+      {...props}
+      {...idle}
+      data-pending={isPending || undefined}
+      className={names(styles.button, styles[kind], small && styles.small, className)}
+    />
+  );
 }
 
 export interface IconButtonProps extends Omit<ButtonProps, "children"> {

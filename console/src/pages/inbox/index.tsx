@@ -1,7 +1,8 @@
 import { useInfiniteQuery } from "@tanstack/react-query";
-import { type KeyboardEvent, useRef, useState } from "react";
+import { type RefObject, useEffect, useRef, useState } from "react";
 import { useCrewName } from "../../api/crew-names.ts";
 import { keys, useKasal } from "../../api/index.ts";
+import { inSequence, isTaken } from "../../layout/shortcuts.ts";
 import { QuestionCard } from "../../questions/index.ts";
 import { commonTexts } from "../../texts/common.ts";
 import { inboxTexts } from "../../texts/inbox.ts";
@@ -23,6 +24,7 @@ export default function InboxPage() {
     refetchInterval: 8_000,
     gcTime: 0,
   });
+  useKeys(list);
   const shown = useShown(
     questions.data?.pages.flatMap((page) => page.questions),
     dismissed,
@@ -45,12 +47,7 @@ export default function InboxPage() {
       )}
       {questions.isPending && <SkeletonRows count={3} height="160px" />}
       {questions.isSuccess && !shown.length && <Empty title={inboxTexts.none}>{inboxTexts.noneText}</Empty>}
-      <ul
-        ref={list}
-        className={styles.list}
-        aria-label={inboxTexts.list}
-        onKeyDown={(event) => onKey(event, list.current)}
-      >
+      <ul ref={list} className={styles.list} aria-label={inboxTexts.list}>
         {shown.map((each) => (
           <Item key={each.entry.question_id} shown={each} onDismiss={dismiss} />
         ))}
@@ -82,12 +79,17 @@ function useShown(fresh: Parameters<typeof merged>[1] | undefined, dismissed: Re
   return state.shown;
 }
 
-function onKey(event: KeyboardEvent, list: HTMLElement | null): void {
-  const target = event.target as HTMLElement;
-  if (event.ctrlKey || event.metaKey || event.altKey || target.closest("input, textarea, select, [role=tab]")) return;
-  const done =
-    event.key === "j" ? moveFocus(list, 1) : event.key === "k" ? moveFocus(list, -1) : pressAnswer(target, event.key);
-  if (done) event.preventDefault();
+/** J and K move between questions wherever the focus is; A, E and R act on the one that has it. */
+function useKeys(list: RefObject<HTMLElement | null>): void {
+  useEffect(() => {
+    function onKeyDown(event: KeyboardEvent) {
+      if (inSequence() || isTaken(event)) return;
+      const step = { j: 1, k: -1 }[event.key] as 1 | -1 | undefined;
+      if (step ? moveFocus(list.current, step) : pressAnswer(document.activeElement, event.key)) event.preventDefault();
+    }
+    window.addEventListener("keydown", onKeyDown);
+    return () => window.removeEventListener("keydown", onKeyDown);
+  }, [list]);
 }
 
 function Item({ shown: { entry, open }, onDismiss }: { shown: Shown; onDismiss: (id: string) => void }) {

@@ -11,9 +11,9 @@ export function moveFocus(list: HTMLElement | null, step: 1 | -1, leaving = fals
 }
 
 /** Presses the button of the question that a key stands for. */
-export function pressAnswer(target: HTMLElement, key: string): boolean {
+export function pressAnswer(target: Element | null, key: string): boolean {
   const name = BUTTONS[key];
-  const button = name && target.closest("[data-question]")?.querySelector<HTMLElement>(`[data-answer="${name}"]`);
+  const button = name && target?.closest("[data-question]")?.querySelector<HTMLElement>(`[data-answer="${name}"]`);
   if (!button) return false;
   button.click();
   return true;
