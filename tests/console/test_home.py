@@ -52,7 +52,9 @@ async def test_failures_are_shown_with_their_reason(page: Page, user: User) -> N
     await Person(page, user).sign_in()
     failures = page.get_by_role("region", name="Latest failures")
     await expect(failures.get_by_text("OUTPUT_INVALID").first).to_be_visible()
-    await expect(page.get_by_role("link", name=re.compile("Failed in 24 hours"))).to_contain_text("2")
+    await expect(page.get_by_role("link", name=re.compile("Failed in 24 hours"))).to_contain_text(
+        "2"
+    )
     await check_accessibility(page)
     await take_pictures(page, "home")
 
