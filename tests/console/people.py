@@ -26,3 +26,8 @@ class Person:
         await self.page.get_by_label("Email").fill(self.user.email)
         await self.page.get_by_label("Password").fill(self.user.password)
         await self.page.get_by_role("button", name="Log in").click()
+
+    async def sign_out(self) -> None:
+        """Sign out by the account's menu."""
+        await self.page.get_by_role("button", name="Account").click()
+        await self.page.get_by_role("menuitem", name="Log out").click()

@@ -41,8 +41,7 @@ async def test_a_deep_link_leads_to_its_page_after_the_login(page: Page, user: U
 
 
 async def test_signing_out_leads_to_the_login(person: Person) -> None:
-    await person.page.get_by_role("button", name="Account").click()
-    await person.page.get_by_role("menuitem", name="Log out").click()
+    await person.sign_out()
     await expect(person.page.get_by_label("Password")).to_be_visible()
     await person.open("/runs")
     await expect(person.page.get_by_label("Password")).to_be_visible()
@@ -59,7 +58,7 @@ async def test_a_reload_and_a_second_tab_are_signed_in(
     second = await context.new_page()
     await second.goto("/console/crews")
     await expect(second.get_by_role("navigation")).to_be_visible()
-    await person.page.get_by_role("button", name="Log out").click()
+    await person.sign_out()
     await expect(second.get_by_label("Password")).to_be_visible()
 
 
@@ -91,7 +90,7 @@ async def test_another_tab_follows_a_logout_and_a_login(
     second = await context.new_page()
     await second.goto("/console/")
     await expect(second.get_by_role("navigation")).to_be_visible()
-    await person.page.get_by_role("button", name="Log out").click()
+    await person.sign_out()
     await expect(second.get_by_label("Password")).to_be_visible()
     await person.fill_in_login()
     await expect(person.page.get_by_role("navigation")).to_be_visible()
