@@ -87,7 +87,7 @@ export interface Window {
 }
 
 /** The least that one can zoom into, in units. */
-const CLOSEST = 20;
+const CLOSEST = 1;
 
 /** Zooms by a factor around a place, which stays where it is. Null is all there is. */
 export function zoomed(scale: Scale, window: Window | null, factor: number, around?: number): Window | null {
