@@ -9,8 +9,8 @@ export interface Stretch {
 }
 
 /** Milliseconds that a wait must last to be shortened, and how many times as long as all the work. */
-const LONG = 5000;
-const SHARE = 0.3;
+const LONG = 15_000;
+const SHARE = 0.5;
 /** What is left of it, as a share of the work. */
 const LEFT = 0.06;
 
