@@ -91,11 +91,12 @@ export function faultOf(written: Written | undefined): string | undefined {
   }
 }
 
+type Kept = Pick<Storage, "getItem" | "setItem">;
 const KEPT = "kasal.inputs.";
 const LONGEST_KEPT = 20_000;
 
 /** What was last written for a crew's inputs in this browser. */
-export function lastInputs(crewId: string, storage: Storage = localStorage): Record<string, Written> {
+export function lastInputs(crewId: string, storage: Kept = localStorage): Record<string, Written> {
   try {
     const kept: unknown = JSON.parse(storage.getItem(KEPT + crewId) ?? "{}");
     const entries = isEntry(kept) ? Object.entries(kept) : [];
@@ -106,7 +107,7 @@ export function lastInputs(crewId: string, storage: Storage = localStorage): Rec
 }
 
 /** Remembers what was written. A browser that has no room for it, or does not allow it, forgets. */
-export function rememberInputs(crewId: string, inputs: Record<string, Written>, storage: Storage = localStorage): void {
+export function rememberInputs(crewId: string, inputs: Record<string, Written>, storage: Kept = localStorage): void {
   const text = JSON.stringify(inputs);
   try {
     if (text.length <= LONGEST_KEPT) storage.setItem(KEPT + crewId, text);

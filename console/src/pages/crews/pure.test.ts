@@ -1,6 +1,7 @@
 import { KasalError } from "@kasal/client";
 import { describe, expect, it } from "vitest";
 import { circleOf, edgesOf } from "./graph.ts";
+import graphs from "./graphs.json";
 import { reduce, started } from "./history.ts";
 import { faultOf, inputValue, lastInputs, neededInputs, placeholdersIn, rememberInputs } from "./inputs.ts";
 import { lacksOf, placeName, problemsOf, reasonAt } from "./problems.ts";
@@ -22,24 +23,9 @@ describe("history", () => {
 });
 
 describe("the graph", () => {
-  const kinds = (crew: object) => edgesOf(crew as never).map((edge) => `${edge.source}-${edge.kind}-${edge.target}`);
-
-  it("knows what tasks build on without saying so", () => {
-    const crew = { tasks: [{ async_execution: true }, { async_execution: true }, {}, { condition: "inputs.a == 1" }] };
-    expect(kinds(crew)).toEqual(["0-join-2", "1-join-2", "2-sequence-3"]);
-  });
-
-  it("knows what tasks name", () => {
-    const tasks = [
-      { name: "a" },
-      { name: "b", context: ["a", "a text"] },
-      { name: "c", for_each: "a", depends_on: ["b"], condition: "outputs.b != 'outputs.a'" },
-      { name: "d", for_each: "{list}", context: [0] },
-    ];
-    expect(kinds({ tasks })).toEqual([
-      ...["0-context-1", "0-for_each-2", "1-condition-2", "1-depends_on-2", "1-sequence-2"],
-      ...["0-context-3", "2-order-3"],
-    ]);
+  // services/crews/tests/unit/test_graphs_of_the_console.py asks the platform the same.
+  it.each(graphs)("is the platform's: $why", ({ tasks, edges }) => {
+    expect(edgesOf({ tasks }).map((edge) => `${edge.source}-${edge.kind}-${edge.target}`)).toEqual(edges);
   });
 
   it("finds circles", () => {
@@ -76,10 +62,15 @@ describe("inputs", () => {
   });
 
   it("are remembered per crew", () => {
-    rememberInputs("crew_1", { topic: { kind: "text", text: "tea" } });
-    expect(lastInputs("crew_1")).toEqual({ topic: { kind: "text", text: "tea" } });
-    localStorage.setItem("kasal.inputs.crew_2", "{{");
-    expect(lastInputs("crew_2")).toEqual({});
+    const kept = new Map<string, string>();
+    const storage = {
+      getItem: (key: string) => kept.get(key) ?? null,
+      setItem: (key: string, text: string) => void kept.set(key, text),
+    };
+    rememberInputs("crew_1", { topic: { kind: "text", text: "tea" } }, storage);
+    expect(lastInputs("crew_1", storage)).toEqual({ topic: { kind: "text", text: "tea" } });
+    storage.setItem("kasal.inputs.crew_2", "{{");
+    expect(lastInputs("crew_2", storage)).toEqual({});
   });
 });
 
