@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from pathlib import Path
 
 CURL = """\
 import argparse, sys, urllib.error, urllib.request
@@ -37,13 +38,14 @@ with answer:
 """What examples use of curl, which is not on every machine that runs tests."""
 
 
-async def ran(*arguments: str, text: str = "", path: str = "") -> str:
+async def ran(*arguments: str, text: str = "", path: str = "", folder: Path | None = None) -> str:
     """Run a program to its end, which must be good, and return what it printed."""
     process = await asyncio.create_subprocess_exec(
         *arguments,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
+        cwd=folder,
         env={**os.environ, "PATH": f"{path}{os.pathsep}{os.environ['PATH']}"},
     )
     async with asyncio.timeout(120):

@@ -95,8 +95,24 @@ async def test_the_crew_of_the_readme_asks_a_person(user: Any, tmp_path: Path) -
     assert "event: execution_complete" in ended
 
 
-async def test_the_python_client_of_the_readme_watches_a_run(user: Any) -> None:
-    client = code("README.md", "python")
+async def test_the_python_client_of_the_readme_runs_a_crew(user: Any, tmp_path: Path) -> None:
+    client = code("README.md", "python", "from kasal import")
+    for told, ours in (
+        ("http://localhost:8000", user.platform.root),
+        ("user@example.com", user.email),
+        ("secure_password", user.password),
+    ):
+        assert told in client
+        client = client.replace(told, ours)
+    (tmp_path / "crew.yaml").write_text(code("docs/guide/import.md", "yaml", "kasal: 1"))
+    printed = (await ran(sys.executable, "-c", client, folder=tmp_path)).splitlines()
+    assert printed[0] == "1 execution_start"
+    assert any(re.match(r"\d+ execution_complete", line) for line in printed)
+    assert "Write a report on tea" in "\n".join(printed)
+
+
+async def test_a_script_of_the_readme_watches_a_run_over_a_socket(user: Any) -> None:
+    client = code("README.md", "python", "import asyncio")
     assert "ws://localhost:8000/api/v1" in client
     client = client.replace("ws://localhost:8000/api/v1", user.platform.base.replace("http", "ws"))
     job_id = await user.start(await user.crew("Think of tea"))
