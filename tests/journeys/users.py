@@ -13,6 +13,8 @@ from common.contracts.events import TERMINAL_EVENTS
 from devkit.published import check_event
 from kasal_platform.api_client import ApiClient, ApiResponse, subscribe
 
+_COME_BACK = 1012
+
 
 class User(ApiClient):
     """Someone with a token, over HTTP and WebSocket."""
@@ -70,10 +72,19 @@ class User(ApiClient):
         return str((await self.call("POST", "/executions", body, expect=202))["job_id"])
 
     async def watch(self, job_id: str, after_seq: int = 0) -> list[dict[str, Any]]:
-        """Return all events of the job from `after_seq` to its end, over a WebSocket."""
-        async with self.connect() as socket:
-            await subscribe(socket, job_id, after_seq)
-            return await read_events(socket)
+        """Return all events of the job from `after_seq` to its end, over a WebSocket.
+
+        A platform that has just started may close the first ones with 1012, "come back".
+        """
+        async with asyncio.timeout(120):
+            while True:
+                async with self.connect() as socket:
+                    await subscribe(socket, job_id, after_seq)
+                    try:
+                        return await read_events(socket)
+                    except aiohttp.WSMessageTypeError:
+                        if socket.close_code != _COME_BACK:
+                            raise
 
     async def finished(self, job_id: str) -> dict[str, Any]:
         """Wait for the job's last event and return the execution."""

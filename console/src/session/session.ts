@@ -1,6 +1,7 @@
 import { Kasal, KasalError } from "@kasal/client";
 import { useSyncExternalStore } from "react";
 import { loginOf } from "./claims.ts";
+import { forgetKept } from "./kept.ts";
 
 /** Who uses the console, as far as it knows. */
 export interface SessionView {
@@ -63,6 +64,7 @@ function follow(login: string): void {
     if (login) void takeUp();
   } else if (!login) {
     end(false);
+    forgetKept();
   } else if (login !== loginOf(access)) {
     location.reload(); // nothing that this tab shows is right any more
   }
@@ -76,6 +78,7 @@ export async function logIn(email: string, password: string): Promise<void> {
 export async function logOut(): Promise<void> {
   await kasal.post("/auth/logout", { body: BY_COOKIE }).catch(() => undefined);
   end(false);
+  forgetKept();
   tabs?.postMessage("");
 }
 

@@ -8,7 +8,9 @@ import random
 import signal
 import sqlite3
 import sys
+import threading
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pymongo import IndexModel
@@ -24,8 +26,14 @@ from pathlib import Path
 from kasal_platform.embedded.sqlite import indexing
 from kasal_platform.embedded.sqlite.client import SqliteClient
 
+make, left = indexing._make, [100]
+
+def step(*what):
+    left[0] -= 1
+    return left[0] >= 0 and make(*what)
+
 async def main(folder):
-    indexing._STEP = 0.0
+    indexing._STEP, indexing._make = 0.0, step
     async with SqliteClient(Path(folder)) as client:
         things = client["db"]["things"]
         making = asyncio.ensure_future(things.create_index("n", name="n"))
@@ -44,15 +52,43 @@ def one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(indexing, "_STEP", 0.0)
 
 
+class Steps:
+    """Lets the making of indexes go on by as many steps as are allowed, each of one document."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self._make = indexing._make
+        self._allowed = 0
+        self._lock = threading.Lock()
+        monkeypatch.setattr(indexing, "_STEP", 0.0)
+        monkeypatch.setattr(indexing, "_make", self._step)
+
+    def allow(self, steps: int) -> None:
+        with self._lock:
+            self._allowed += steps
+
+    def _step(self, *what: Any) -> bool:
+        with self._lock:
+            if self._allowed <= 0:
+                return False
+            self._allowed -= 1
+        return self._make(*what)
+
+
+@pytest.fixture
+def steps(monkeypatch: pytest.MonkeyPatch) -> Steps:
+    return Steps(monkeypatch)
+
+
 async def filled(client: SqliteClient, many: int):
     things = client["db"]["things"]
     await things.insert_many([{"_id": n, "n": n, "tags": ["a", n]} for n in range(many)])
     return things
 
 
-@pytest.mark.usefixtures("one_at_a_time")
 @pytest.mark.parametrize("seed", range(4))
-async def test_other_writes_go_on_while_an_index_is_made(tmp_path: Path, seed: int) -> None:
+async def test_other_writes_go_on_while_an_index_is_made(
+    tmp_path: Path, seed: int, steps: Steps
+) -> None:
     chance = random.Random(seed)
     async with SqliteClient(tmp_path) as client:
         things = await filled(client, 400)
@@ -73,8 +109,9 @@ async def test_other_writes_go_on_while_an_index_is_made(tmp_path: Path, seed: i
                 ]
             )()
             written += 1
+            steps.allow(6)
         await making
-        assert written > 100
+        assert written > 100, "each write lets it go on by six of some 800 steps"
         assert {index["name"] for index in await things.list_indexes()} == {"_id_", "n", "tags"}
         await things.insert_one({"_id": "x", "n": 7_000})
         with pytest.raises(DuplicateKeyError):
@@ -82,16 +119,19 @@ async def test_other_writes_go_on_while_an_index_is_made(tmp_path: Path, seed: i
     assert disagreements_in(tmp_path / "db.sqlite") == []
 
 
-@pytest.mark.usefixtures("one_at_a_time")
-async def test_an_index_that_is_being_made_is_not_used_or_listed(tmp_path: Path) -> None:
+async def test_an_index_that_is_being_made_is_not_used_or_listed(
+    tmp_path: Path, steps: Steps
+) -> None:
     async with SqliteClient(tmp_path) as client:
         things = await filled(client, 200)
         making = asyncio.ensure_future(things.create_index("n", name="n"))
         for _ in range(5):
+            steps.allow(20)
             assert [one["_id"] async for one in things.find({"n": 150})] == [150]
             await things.update_one({"_id": 0}, {"$inc": {"x": 1}})
         assert not making.done()
         assert [index["name"] for index in await things.list_indexes()] == ["_id_"]
+        steps.allow(1_000)
         await making
         assert [one["_id"] async for one in things.find({"n": 150})] == [150]
 

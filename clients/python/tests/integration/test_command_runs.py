@@ -233,14 +233,17 @@ def test_a_run_that_is_interrupted_without_a_terminal_goes_on(
 ) -> None:
     gate = Gate()
     crew, _ = writer(client, scripted_model, gate=gate)
-    process = subprocess.Popen(
+    with subprocess.Popen(
         [*KASAL, "run", crew], env=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    gate.wait()
-    assert process.stdout is not None
-    assert "1 task" in process.stdout.readline()
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
+    ) as process:
+        try:
+            gate.wait()
+            assert process.stdout is not None
+            assert "1 task" in process.stdout.readline()
+            process.send_signal(signal.SIGINT)
+            _, said = process.communicate(timeout=60)
+        finally:
+            process.kill()
     assert process.returncode == 130
     assert "The run goes on" in said
     gate.open()

@@ -88,12 +88,14 @@ def watch(link: Link, run: Run, shown: Shown) -> ExitCode:
 
         drawn = watch_live(link.client(), run.id, shown.output, keeps_waiting=shown.keeps_waiting)
         return asyncio.run(drawn)
+    from kasal_client.command.interrupts import repeated_interrupts
     from kasal_client.command.watching import watch_lines
 
     try:
-        return watch_lines(
-            run, shown.output, is_quiet=shown.is_quiet, keeps_waiting=shown.keeps_waiting
-        )
+        with repeated_interrupts():
+            return watch_lines(
+                run, shown.output, is_quiet=shown.is_quiet, keeps_waiting=shown.keeps_waiting
+            )
     except KeyboardInterrupt:
         shown.output.note(f"The run goes on: kasal runs watch {run.id}")
         shown.output.note(f"  Stop it: kasal runs stop {run.id}")
