@@ -46,6 +46,41 @@ class Moody:
             raise OperationFailure("database or disk is full", OUT_OF_DISK_SPACE)
         return getattr(self.collection, name)
 
+    def hold(self, name: str) -> asyncio.Event:
+        """Let these calls wait for the event that this returns."""
+        go_on = asyncio.Event()
+
+        async def call(*arguments: Any) -> Any:
+            self.asked.set()
+            await go_on.wait()
+            return await getattr(self.collection, name)(*arguments)
+
+        setattr(self, name, call)
+        return go_on
+
+    def tell(self, name: str) -> asyncio.Event:
+        """Return an event that is set once such a call has been answered."""
+        answered = asyncio.Event()
+
+        async def call(*arguments: Any) -> Any:
+            answer = await getattr(self.collection, name)(*arguments)
+            answered.set()
+            return answer
+
+        setattr(self, name, call)
+        return answered
+
+    def count(self, name: str) -> list[int]:
+        """Return a list to which each of these calls adds how many documents it has."""
+        counts: list[int] = []
+
+        async def call(documents: list[Any]) -> Any:
+            counts.append(len(documents))
+            return await getattr(self.collection, name)(documents)
+
+        setattr(self, name, call)
+        return counts
+
 
 class Disk:
     """A folder with the file of a bus."""
@@ -206,6 +241,40 @@ async def test_a_publisher_that_gives_up_has_published_nothing(disk: Disk) -> No
         assert publishing.cancelled()
         assert (await bus.depth(JOBS_QUEUE)).messages == 0
     assert await disk.holds() == []
+
+
+async def test_a_publisher_that_gives_up_in_line_has_published_nothing(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_file, "_LINGER", 0.0)
+    async with disk.bus() as bus:
+        assert disk.moody is not None
+        written = disk.moody.hold("insert_one")
+        removed = disk.moody.tell("delete_many")
+        first = asyncio.create_task(bus.publish(JOBS, JOB, job(b"first")))
+        await asyncio.wait_for(disk.moody.asked.wait(), 60)
+        second = asyncio.create_task(bus.publish(JOBS, JOB, job(b"given up")))
+        await asyncio.sleep(0)  # it is in line behind the first
+        second.cancel()
+        await asyncio.wait_for(removed.wait(), 60)
+        written.set()
+        await first
+        await bus.publish(JOBS, JOB, job(b"last"))
+    assert second.cancelled()
+    assert await disk.holds() == [b"first", b"last"]
+
+
+async def test_large_messages_are_not_all_inserted_at_once(
+    disk: Disk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queue_file, "_MOST_BYTES", 10)
+    bodies = [b"12345", b"67890", b"1", b"larger than all of it", b"2", b"3", b"4"]
+    async with disk.bus() as bus:
+        assert disk.moody is not None
+        together = disk.moody.count("insert_many")
+        await asyncio.gather(*(bus.publish(JOBS, JOB, job(body)) for body in bodies))
+    assert together == [2, 3]
+    assert await disk.holds() == bodies
 
 
 async def test_what_cannot_be_removed_is_removed_later(

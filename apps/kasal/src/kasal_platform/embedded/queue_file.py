@@ -1,7 +1,7 @@
 """The file of the durable queues: what was confirmed is in it until it has been handled."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,8 @@ _PAUSE = 1.0
 """Seconds until messages are removed after that was not possible."""
 _AT_ONCE = 500
 """Messages that are removed together."""
+_MOST_BYTES = 1024 * 1024
+"""Bytes of bodies that are inserted together: more would hold the event loop up. A larger one goes alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,7 @@ class QueueFile:
         self._database: OpenDatabase | None = None
         self._last = 0
         self._adding = Grouped(self._add_all)
+        self._publishing: set[int] = set()
         self._handled: list[int] = []
         self._removing = Background()
 
@@ -64,6 +67,7 @@ class QueueFile:
     async def add(self, queue: str, message: Message) -> QueuedMessage:
         """Return `message` once it is in the file. Raises `BusUnavailable`."""
         self._last = number = self._last + 1
+        self._publishing.add(number)
         try:
             await self._adding(_document(number, queue, message))
         except (WriteError, InvalidDocument):  # it never fits
@@ -73,19 +77,34 @@ class QueueFile:
             if not isinstance(fault, PyMongoError):
                 raise
             raise BusUnavailable(f"The bus cannot keep a message now: {fault}") from None
+        finally:
+            self._publishing.discard(number)
         return QueuedMessage(message, number)
 
     async def _add_all(self, documents: Sequence[dict[str, Any]]) -> Sequence[Exception | None]:
+        faults: list[Exception | None] = []
+        for part in _parts(documents):
+            faults += await self._add_part(part)
+        return faults
+
+    async def _add_part(self, documents: Sequence[dict[str, Any]]) -> Sequence[Exception | None]:
         """Write what is published at once by one insertion; if it fails, each alone, so that each gets its own fault."""
         messages = self._messages
-        if len(documents) > 1:
+        # The others' publishers have given up: nothing would remove them from the file again.
+        wanted = [one for one in documents if one["_id"] in self._publishing]
+        if len(wanted) > 1:
             try:
-                await messages.insert_many(documents)
+                await messages.insert_many(wanted)
             except (BulkWriteError, BSONError, ValueError, OverflowError):
-                await messages.delete_many({"_id": {"$in": [one["_id"] for one in documents]}})
+                await messages.delete_many({"_id": {"$in": [one["_id"] for one in wanted]}})
             else:
                 return [None] * len(documents)
-        return [await _fault_of(messages.insert_one(one)) for one in documents]
+        return [await self._add_one(one) for one in documents]
+
+    async def _add_one(self, document: dict[str, Any]) -> Exception | None:
+        if document["_id"] not in self._publishing:
+            return None
+        return await _fault_of(self._messages.insert_one(document))
 
     def remove(self, number: int) -> None:
         """Remove the message with this number, in a moment."""
@@ -117,6 +136,17 @@ class QueueFile:
         database, self._database = self._database, None
         if database is not None:
             await database.close()
+
+
+def _parts(documents: Sequence[dict[str, Any]]) -> Iterator[Sequence[dict[str, Any]]]:
+    """Split what is published at once: one insertion encodes all it has on the event loop."""
+    begin = size = 0
+    for place, document in enumerate(documents):
+        size += len(document["body"])
+        if size > _MOST_BYTES and place > begin:
+            yield documents[begin:place]
+            begin, size = place, len(document["body"])
+    yield documents[begin:]
 
 
 async def _fault_of(work: Awaitable[object]) -> Exception | None:

@@ -23,7 +23,12 @@ class SharedSnapshots:
         if snapshot is None:
             return job
         latest = self._latest.get(job.crew_id)
-        if latest == snapshot:
+        if latest is not None and _are_same(latest, snapshot):
             return replace(job, snapshot=latest)
         self._latest[job.crew_id] = snapshot
         return job
+
+
+def _are_same(one: CrewSnapshot, other: CrewSnapshot) -> bool:
+    # In settings and schemas 1, 1.0 and true are equal to Python, but not the same.
+    return one == other and one.model_dump_json() == other.model_dump_json()

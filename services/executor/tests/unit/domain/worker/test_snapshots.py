@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 
 from executor_testkit.crews import crew_snapshot
 
+from common.contracts.crew import ToolSnapshot
 from executor.domain.log.execution import Execution
 from executor.domain.worker.snapshots import SharedSnapshots
 
@@ -48,3 +49,13 @@ def test_a_snapshot_is_held_no_longer_than_its_jobs():
     del shared
     gc.collect()
     assert held() is None
+
+
+def test_values_that_are_equal_but_not_the_same_are_not_shared():
+    snapshots = SharedSnapshots()
+    kept = []
+    for number, value in enumerate((1, True, 1.0)):
+        tool = ToolSnapshot(tool_id="t", name="t", parameters={"const": value})
+        kept.append(snapshots.share(job(number, tools=[tool])))
+    found = [one.snapshot.tools[0].parameters["const"] for one in kept]
+    assert [type(value) for value in found] == [int, bool, float]
