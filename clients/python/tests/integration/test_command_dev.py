@@ -38,10 +38,8 @@ def is_open(port: int) -> bool:
         return one.connect_ex(("127.0.0.1", port)) == 0
 
 
-def test_dev_starts_a_platform_and_runs_a_crew_with_ones_own_tools_on_each_save(
-    tmp_path: Path,
-) -> None:
-    port, tools_port = free_port(), free_port()
+def dev(tmp_path: Path, port: int, tools_port: int) -> "pexpect.spawn[str]":
+    """Begin `kasal dev` on a terminal, with the tools that `kasal init` writes."""
     environment = {
         **{key: value for key, value in os.environ.items() if not key.startswith("KASAL_")},
         "XDG_CONFIG_HOME": str(tmp_path),
@@ -54,7 +52,7 @@ def test_dev_starts_a_platform_and_runs_a_crew_with_ones_own_tools_on_each_save(
     crew, tools = tmp_path / "shop.yaml", tmp_path / "tools.py"
     crew.write_text(_CREW)
     arguments = ["dev", str(crew), "--tools", str(tools), "--tools-port", str(tools_port)]
-    terminal = pexpect.spawn(
+    return pexpect.spawn(
         program[0],
         [*program[1:], *arguments, "-i", "drink=tea"],
         env=environment,
@@ -62,6 +60,14 @@ def test_dev_starts_a_platform_and_runs_a_crew_with_ones_own_tools_on_each_save(
         encoding="utf-8",
         timeout=120,
     )
+
+
+def test_dev_starts_a_platform_and_runs_a_crew_with_ones_own_tools_on_each_save(
+    tmp_path: Path,
+) -> None:
+    port, tools_port = free_port(), free_port()
+    crew, tools = tmp_path / "shop.yaml", tmp_path / "tools.py"
+    terminal = dev(tmp_path, port, tools_port)
     terminal.expect("Starting the platform")
     terminal.expect("From tools__price_of: 0.21")
     terminal.expect("Waiting for")

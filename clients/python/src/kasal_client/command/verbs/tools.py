@@ -9,7 +9,7 @@ import typer
 
 from kasal_client.command.exits import ExitCode
 from kasal_client.command.faults import CommandError
-from kasal_client.command.link import AsJson, link_of
+from kasal_client.command.link import AsJson, Link, link_of
 from kasal_client.command.output import Output, as_json
 
 if TYPE_CHECKING:
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 ServerName = Annotated[str, typer.Argument(metavar="SERVER", help="An MCP server's name or id.")]
 PORT = 9000
+_HTTP = "streamable_http"
 
 
 def ls(
@@ -61,29 +62,32 @@ def add_mcp(
     """Register an MCP server, or change the one of that name; it is asked for its tools at once."""
     if (url is None) == (command is None):
         raise CommandError("A server is at a URL, or is a program.", "Give a URL, or --command.")
-    named = dict(one.partition("=")[::2] for one in headers or [])
-    fields: dict[str, Any] = {
-        "name": name,
-        "url": url,
-        "command": command,
-        "transport": "stdio" if command else "streamable_http",
-        "auth_type": "bearer" if token else None,
-        "credentials": {"token": token} if token else None,
-        "headers": named or None,
-        "allow": allow,
-        "deny": deny,
-        "approval": approval,
-        "timeout": timeout,
-    }
-    given = {key: value for key, value in fields.items() if value is not None}
+    place = {"url": url, "command": command, "transport": "stdio" if command else _HTTP}
+    limits = {"allow": allow, "deny": deny, "approval": approval, "timeout": timeout}
+    access = {**_bearer(token), "headers": _named(headers)}
+    _register(context, {"name": name, **place, **access, **limits}, is_json=is_json)
+
+
+def _bearer(token: str | None) -> dict[str, Any]:
+    return {"auth_type": "bearer", "credentials": {"token": token}} if token else {}
+
+
+def _named(headers: list[str] | None) -> dict[str, str] | None:
+    return dict(one.partition("=")[::2] for one in headers or []) or None
+
+
+def _register(context: typer.Context, fields: dict[str, Any], *, is_json: bool) -> None:
+    """Register the server, and print its tools."""
     from kasal_client.command.serving import register_server
 
     output = Output(is_json=is_json)
     with link_of(context).session() as kasal:
+        given = {key: value for key, value in fields.items() if value is not None}
         answer = register_server(kasal, given)
     if is_json:
         output.json(answer)
         return
+    name = fields["name"]
     output.line(f"{name} is {answer.get('status')}. Its tools:")
     for tool in answer.get("tools") or []:
         output.line(f"  {tool.get('name')}  {tool.get('description') or ''}".rstrip())
@@ -143,10 +147,22 @@ def serve(
 
     Functions are those marked with `@tool` (`from kasal_client import tool`). Needs `kasal-client[tools]`.
     """
+    _serve(link_of(context), file, name, (host, port, token), registers, is_stdio)
+
+
+def _serve(
+    link: Link,
+    file: Path,
+    name: str | None,
+    listening: tuple[str, int, str],
+    registers: bool,
+    is_stdio: bool,
+) -> None:
     import asyncio
 
     from kasal_client.command import serving
 
+    host, port, token = listening
     functions = serving.functions_of(file)
     called = name or file.stem.replace(".", "_")
     server = serving.server_of(called, functions)
@@ -165,5 +181,5 @@ def serve(
         )
     served = serving.serve(server, host, port, token)
     if registers:
-        served = serving.serve_registered(served, link_of(context), called, url, token)
+        served = serving.serve_registered(served, link, called, url, token)
     asyncio.run(served)
