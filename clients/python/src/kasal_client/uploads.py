@@ -31,7 +31,9 @@ class Upload:
     @property
     def can_repeat(self) -> bool:
         """Whether the bytes can be sent again."""
-        return isinstance(self.source, Path) or self.start is not None
+        if isinstance(self.source, Path):
+            return not self._is_pipe()
+        return self.start is not None
 
     @property
     def headers(self) -> dict[str, str]:
@@ -56,9 +58,13 @@ class Upload:
         if isinstance(self.source, Path):
             file.close()
 
+    def _is_pipe(self) -> bool:
+        """Say whether the path, such as /dev/stdin, leads to what can be read only once."""
+        return isinstance(self.source, Path) and self.source.exists() and not self.source.is_file()
+
     def _size(self) -> int | None:
         if isinstance(self.source, Path):
-            return self.source.stat().st_size
+            return None if self._is_pipe() else self.source.stat().st_size
         if self.start is None:
             return None
         end = self.source.seek(0, os.SEEK_END)

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from kasal_client import ConflictError, Kasal, NotFoundError, RateLimitError
-from kasal_client.errors import ServiceUnavailableError
+from kasal_client.errors import ConnectionFailedError, ServiceUnavailableError
 
 
 def refusal(status: int, code: str, **headers: str) -> httpx2.Response:
@@ -123,3 +123,18 @@ def test_a_newer_code_is_an_error_of_its_status():
 def test_no_repr_shows_the_key():
     with Kasal("http://there", "sk-secret") as kasal:
         assert "sk-secret" not in repr(kasal) + repr(kasal.executions.run("job_1"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (httpx2.Response(301, headers={"Location": "https://there/x"}), "301, for https://there/x"),
+        (httpx2.Response(200, html="<p>Welcome</p>"), "200, with text/html"),
+    ],
+)
+def test_what_is_no_platform_is_told_so(answer: httpx2.Response, words: str):
+    requests: list[httpx2.Request] = []
+    stranger = client(answer, requests=requests)
+    with stranger as kasal, pytest.raises(ConnectionFailedError, match=words):
+        kasal.crews.get("crew_1")
+    assert len(requests) == 1

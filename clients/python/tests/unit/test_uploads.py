@@ -4,12 +4,13 @@ Covers: kasal_client.uploads
 """
 
 import io
+import os
 from pathlib import Path
 
 import httpx2
 import pytest
 
-from kasal_client import Kasal, UsageError
+from kasal_client import ApiError, Kasal, UsageError
 from kasal_client.uploads import upload_of
 
 
@@ -58,3 +59,29 @@ def test_what_can_be_read_once_is_sent_once():
     ):
         kasal.files.upload(Pipe(b"once"), name="pipe.txt")
     assert sent == [b"once"]
+
+
+@pytest.mark.parametrize("status", [401, 429])
+def test_what_is_spent_is_not_sent_again_without_its_content(status: int):
+    sent = []
+
+    def answer(request: httpx2.Request) -> httpx2.Response:
+        if request.url.path.endswith("/login") or request.url.path.endswith("/refresh"):
+            return httpx2.Response(200, json={"access_token": "t", "refresh_token": "r"})
+        sent.append(request.read())
+        return httpx2.Response(status if len(sent) == 1 else 201, json={"file_id": "file_1"})
+
+    transport = httpx2.MockTransport(answer)
+    with (
+        Kasal("http://there", email="a@b.c", password="p", transport=transport) as kasal,
+        pytest.raises(ApiError),
+    ):
+        kasal.files.upload(Pipe(b"once"), name="pipe.txt")
+    assert sent == [b"once"]
+
+
+def test_a_path_that_leads_to_a_pipe_has_no_size_and_is_read_once(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    upload = upload_of(tmp_path / "pipe", None, None)
+    assert "Content-Length" not in upload.headers
+    assert not upload.can_repeat

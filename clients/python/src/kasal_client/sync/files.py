@@ -49,6 +49,7 @@ class Files:
             content=lambda: _pieces(upload),
             headers={"Idempotency-Key": str(uuid.uuid4()), **upload.headers},
             repeat=upload.can_repeat,
+            is_spent_once=not upload.can_repeat,
         )
         return FileAnswer.model_validate(response.json())
 

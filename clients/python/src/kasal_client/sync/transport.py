@@ -45,6 +45,8 @@ class Outgoing:
     read_timeout: float | None
     is_whole: bool = False
     """The body is read at once, so that an answer that breaks counts as lost."""
+    is_spent_once: bool = False
+    """The content can be read only once: whatever the answer is, it is not sent again."""
     was_lost: bool = False
     """An attempt may have arrived, and its answer did not."""
 
@@ -80,7 +82,7 @@ class Transport:
         """Send `body` as whoever has `token`; credentials use it to get theirs."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         response = self.send("POST", path, json=body, headers=headers, is_anonymous=True)
-        answer: dict[str, Any] = response.json()
+        answer: dict[str, Any] = self._decoded(response)
         return answer
 
     def get(self, path: str, model: type[M], **options: Any) -> M:
@@ -90,7 +92,7 @@ class Transport:
     def json(self, method: str, path: str, **options: Any) -> Any:
         """Return the decoded answer, None if it is empty. `options` are those of `send`."""
         response = self.send(method, path, **options)
-        return response.json() if response.content else None
+        return self._decoded(response) if response.content else None
 
     def create(
         self, path: str, body: Any, model: type[M], *, key: str | None = None, **options: Any
@@ -122,6 +124,7 @@ class Transport:
         is_anonymous: bool = False,
         read_timeout: float | None = None,
         is_whole: bool = False,
+        is_spent_once: bool = False,
     ) -> Iterator[httpx2.Response]:
         """Open an answer whose body the caller reads.
 
@@ -139,6 +142,7 @@ class Transport:
             is_anonymous=is_anonymous,
             read_timeout=read_timeout,
             is_whole=is_whole,
+            is_spent_once=is_spent_once,
         )
         response = self._open(outgoing)
         try:
@@ -155,7 +159,7 @@ class Transport:
                 return outcome
             if isinstance(outcome, UnauthorizedError) and not is_renewed:
                 is_renewed = True
-                if self.credentials.renew(token, self.post):
+                if self.credentials.renew(token, self.post) and not outgoing.is_spent_once:
                     continue
             wait = self._wait(outgoing, attempt, outcome)
             if wait is None:
@@ -174,9 +178,11 @@ class Transport:
             outgoing.was_lost |= not failure.is_unsent
             return failure
         is_gone = outgoing.was_lost and outgoing.method == "DELETE" and response.status_code == 404
-        if response.status_code < 400 or is_gone:
+        if response.status_code < 300 or is_gone:
             return response
         try:
+            if response.status_code < 400:
+                raise self._stranger(f"{response.status_code}, for {_target(response)}")
             return _refusal(response)
         finally:
             response.close()
@@ -201,11 +207,26 @@ class Transport:
         if isinstance(fault, ConnectionFailedError):
             can_repeat = outgoing.can_repeat or fault.is_unsent
             return self.policy.wait(attempt, is_repeatable=can_repeat)
+        if outgoing.is_spent_once:
+            return None
         return self.policy.wait(
             attempt,
             is_repeatable=outgoing.can_repeat,
             status=fault.status,
             asked=fault.retry_after,
+        )
+
+    def _decoded(self, response: httpx2.Response) -> Any:
+        try:
+            return response.json()
+        except ValueError:
+            kind = response.headers.get("Content-Type") or "no type"
+            raise self._stranger(f"{response.status_code}, with {kind}") from None
+
+    def _stranger(self, answer: str) -> ConnectionFailedError:
+        """Return what to raise if something else than a platform answers."""
+        return ConnectionFailedError(
+            f"{self.base} answers, but not as a platform does ({answer}): check the address (KASAL_URL)."
         )
 
     def _failure(self, fault: httpx2.TransportError) -> ConnectionFailedError:
@@ -220,6 +241,10 @@ class Transport:
             f"{self.base} cannot be reached ({said}): check the address (KASAL_URL) and that the platform runs.",
             is_unsent=is_unsent,
         )
+
+
+def _target(response: httpx2.Response) -> str:
+    return response.headers.get("Location", "nowhere")[:200]
 
 
 def _refusal(response: httpx2.Response) -> ApiError:
