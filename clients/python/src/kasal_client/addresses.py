@@ -13,13 +13,18 @@ DEFAULT_URL = "http://localhost:8000"
 
 def api_base(url: str) -> str:
     """Return the base of all routes: `url` with the API's prefix, unless it has one. Raises `UsageError`."""
-    parts = urlsplit(url.strip())
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise UsageError(f"{url!r} is no address of a platform: write it like {DEFAULT_URL}.")
-    if "@" in parts.netloc:
+    if "@" in url:
         raise UsageError(
             "The address must not hold a password: use api_key, or email and password."
         )
+    no_address = f"{url!r} is no address of a platform: write it like {DEFAULT_URL}."
+    try:
+        parts = urlsplit(url.strip())
+        has_host = parts.port != 0 and bool(parts.hostname)
+    except ValueError:  # of brackets, or of the port
+        raise UsageError(no_address) from None
+    if parts.scheme not in ("http", "https") or not has_host or parts.query or parts.fragment:
+        raise UsageError(no_address)
     base = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
     return base if base.endswith("/v1") else f"{base}/api/v1"
 

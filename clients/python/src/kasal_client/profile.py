@@ -83,14 +83,20 @@ class ProfileLock:
         self._file: IO[str] | None = None
 
     def acquire(self) -> bool:
-        """Take the lock, and say whether it was free. Never waits."""
+        """Take the lock, and say whether it was free. Never waits. Raises `ProfileError` where there are no locks."""
         self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         file = self._path.open("a")
         try:
             _lock(file)
-        except OSError:
+        except (BlockingIOError, PermissionError):  # the second is Windows'
             file.close()
             return False
+        except OSError as fault:
+            file.close()
+            raise ProfileError(
+                f"{self._path} cannot be locked ({fault}): keep profiles on a disk with locks, "
+                "by XDG_CONFIG_HOME, or use an API key."
+            ) from None
         self._file = file
         return True
 

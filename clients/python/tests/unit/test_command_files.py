@@ -1,5 +1,6 @@
 """Crew files, inputs and templates, without a platform."""
 
+import io
 import json
 import stat
 from pathlib import Path
@@ -10,8 +11,9 @@ import pytest
 from kasal_client import Crew
 from kasal_client.command import main
 from kasal_client.command.faults import CommandError
-from kasal_client.command.files_of_crews import change_lines, line_of
+from kasal_client.command.files_of_crews import applying, change_lines, line_of
 from kasal_client.command.options import inputs_of
+from kasal_client.command.output import Output
 from kasal_client.command.when import ago, duration, money
 
 _FILE = """\
@@ -136,3 +138,22 @@ def test_no_file_of_a_profile_can_be_read_by_others(tmp_path: Path) -> None:
     path = save_profile(Profile("http://there", api_key="k"), tmp_path / "p.json")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert json.loads(path.read_text())["api_key"] == "k"
+
+
+def test_a_file_in_another_encoding_is_told_by_its_name(tmp_path: Path) -> None:
+    path = tmp_path / "inputs.json"
+    path.write_bytes('{"topic": "café"}'.encode("latin-1"))
+    kasal: Any = None
+    with pytest.raises(CommandError, match=r"inputs\.json is no UTF-8 text"):
+        inputs_of(kasal, [f"@{path}"])
+    with pytest.raises(CommandError, match=r"inputs\.json is no UTF-8 text"), applying(path):
+        path.read_text("utf-8")
+
+
+def test_json_can_be_written_in_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+    output = Output(is_json=True)
+    output.json({"name": "café"})
+    output.json_line({"name": "茶"})
+    assert [json.loads(line)["name"] for line in written.getvalue().splitlines()] == ["café", "茶"]

@@ -4,8 +4,13 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from kasal_client.command.exits import ExitCode
+from kasal_client.command.output import Output
 from kasal_client.command.record import record_lines
 from kasal_client.command.run_view import RunView
+from kasal_client.command.watching import finish
 
 _EXAMPLES: dict[str, Any] = json.loads(
     (Path(__file__).parents[4] / "docs/reference/event-examples.json").read_text()
@@ -150,3 +155,12 @@ def test_a_question_is_broken_between_words() -> None:
     told = job.lines[-3:]
     assert all(len(line) <= 100 for line in told)
     assert all(set(line.split()) == {"tea"} for line in told)
+
+
+def test_a_failure_is_told_in_two_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    view = RunView("job_1")
+    view.apply({"type": "error", "seq": 1, "code": "TIMEOUT", "message": "Too\nlong\nago."})
+    assert finish(Output(), view) == ExitCode.FAILED
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == "Error: The run failed with TIMEOUT: Too long ago."
+    assert "kasal runs fork job_1" in second

@@ -79,3 +79,12 @@ def test_what_is_wrong_with_a_file_is_told(file: Path, text: str, words: str) ->
     with pytest.raises(CommandError) as refused:
         functions_of(file)
     assert words in str(refused.value)
+
+
+async def test_a_fault_of_a_tool_is_shown_on_one_line_that_no_terminal_obeys(
+    file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file.write_text(_TOOLS.replace('"Nobody has no name."', 'chr(27) + "[2J\\nNobody"'))
+    async with Client(server_of("shop", functions_of(file))) as client:
+        await client.call_tool("greet", {"name": ""})
+    assert capsys.readouterr().err == "say: ValueError: ␛[2J Nobody\n"

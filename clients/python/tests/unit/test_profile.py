@@ -1,5 +1,6 @@
 """What a login keeps."""
 
+import errno
 import json
 from pathlib import Path
 
@@ -85,8 +86,31 @@ def test_who_speaks_is_found_in_order(monkeypatch):
         {"api_key": "k", "workspace": "ws_1"},
         {"api_key": "k", "url": "localhost:8000"},
         {"api_key": "k", "url": "http://ada:pw@there"},
+        {"api_key": "k", "url": "http://there:port"},
+        {"api_key": "k", "url": "http://[::1"},
+        {"api_key": "k", "url": "http://:8000"},
+        {"api_key": "kéy"},
+        {"api_key": "two\nlines"},
     ],
 )
 def test_what_cannot_work_is_refused_at_once(given: dict[str, str]):
     with pytest.raises(UsageError):
         Kasal(**given)
+
+
+def test_no_key_is_told_with_what_is_wrong_about_it():
+    with pytest.raises(UsageError) as raised:
+        Kasal("http://there", "secret\nkey")
+    assert "secret" not in str(raised.value)
+    with pytest.raises(UsageError) as raised:
+        Kasal("ftp://ada:secret@there", "k")
+    assert "secret" not in str(raised.value)
+
+
+def test_where_nothing_can_be_locked_nobody_waits_for_ever(tmp_path: Path, monkeypatch):
+    def refuse(_file: object) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr("kasal_client.profile._lock", refuse)
+    with pytest.raises(ProfileError, match="XDG_CONFIG_HOME"):
+        ProfileLock(tmp_path / "profile.json").acquire()

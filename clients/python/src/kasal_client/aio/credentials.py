@@ -32,7 +32,9 @@ class AsyncFixedToken:
     """An API key or an access token that nobody renews."""
 
     def __init__(self, token: str) -> None:
-        self._token = token
+        self._token = token.strip()
+        if not (self._token.isascii() and self._token.isprintable()):
+            raise ProfileError("The API key has characters that none has: copy it again.")
 
     async def token(self, post: AsyncPost) -> str:  # noqa: ARG002 - as the protocol has it
         """Return the token."""

@@ -32,6 +32,8 @@ def applying(path: Path) -> Iterator[None]:
         told = [place_of(path, text, field, reason) for field, reason in _faults(fault)]
         first, *more = told
         raise CommandError(first, _ADVICE, places=more, request_id=fault.request_id) from fault
+    except UnicodeDecodeError as fault:
+        raise CommandError(f"{path} is no UTF-8 text ({fault}).", "Save it as UTF-8.") from fault
     except UsageError as fault:
         line = _LINE.search(str(fault))
         where = f"{path}:{line[1]}" if line else str(path)

@@ -68,7 +68,11 @@ def json_of(text: str, what: str) -> Any:
 
 
 def _from_file(path: Path) -> dict[str, Any]:
-    content = json_of(path.read_text("utf-8"), str(path))
+    try:
+        text = path.read_text("utf-8")
+    except UnicodeDecodeError as fault:
+        raise CommandError(f"{path} is no UTF-8 text ({fault}).", "Save it as UTF-8.") from None
+    content = json_of(text, str(path))
     if not isinstance(content, dict):
         raise CommandError(f"{path} holds no JSON object.", 'Write it like {"topic": "tea"}.')
     return content

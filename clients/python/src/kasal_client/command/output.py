@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -45,11 +46,11 @@ class Output:
     def json(self, value: Any) -> None:
         """Print a value as JSON: in several lines on a terminal, on one elsewhere."""
         indent = 2 if self.is_terminal else None
-        sys.stdout.write(f"{json_text(value, indent=indent)}\n")
+        sys.stdout.write(f"{_writable_json(value, indent=indent)}\n")
 
     def json_line(self, value: Any) -> None:
         """Print a value as one line of JSON, at once."""
-        sys.stdout.write(f"{json_text(value)}\n")
+        sys.stdout.write(f"{_writable_json(value)}\n")
         sys.stdout.flush()
 
     def rows(self, head: Sequence[str], rows: Iterable[Row], *, empty: str = "") -> None:
@@ -113,6 +114,16 @@ def _cell(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     return compact(value)
+
+
+def _writable_json(value: Any, *, indent: int | None = None) -> str:
+    """Return `value` as JSON that the output can write: what its encoding lacks is escaped."""
+    text = json_text(value, indent=indent)
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        return json.dumps(value, indent=indent)
+    return text
 
 
 def _writable(text: str) -> str:

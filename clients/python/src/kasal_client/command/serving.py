@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 
 from kasal_client.toolbox import ServedTool, served_tool
 
+from .cleaning import one_line
 from .faults import CommandError
 from .link import Link
 from .output import Output, as_json
@@ -98,7 +99,7 @@ def _quiet(function: Callable[..., Any]) -> Callable[..., Awaitable[Any]]:
                 return await function(*arguments, **named)
             return await asyncio.to_thread(function, *arguments, **named)
         except Exception as fault:
-            sys.stderr.write(f"{function.__name__}: {type(fault).__name__}: {fault}\n")
+            Output().note(one_line(f"{function.__name__}: {type(fault).__name__}: {fault}", 600))
             raise ToolError(str(fault) or type(fault).__name__) from fault
 
     return call

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .cleaning import compact
+from .cleaning import compact, one_line
 from .exits import OF_STATUS, ExitCode
 from .output import Output, as_json
 from .record import record_lines
@@ -62,7 +62,8 @@ def finish(output: Output, view: RunView, *, is_quiet: bool = False) -> ExitCode
             output.line()
         output.line(result_text(last.get("result")))
     if code == ExitCode.FAILED:
-        output.note(f"Error: The run failed with {last.get('code')}: {last.get('message')}")
+        failure = f"The run failed with {last.get('code')}: {last.get('message')}"
+        output.note(f"Error: {one_line(failure, 600)}")
         output.note(
             f"  See why: kasal runs calls {view.job_id}; go on from there: kasal runs fork {view.job_id}"
         )
