@@ -1,6 +1,6 @@
 """`kasal dev` and `kasal tools serve`, with a platform that dev starts itself.
 
-Covers: kasal_client.command.development, kasal_client.command.platform_here, kasal_client.command.serving
+Covers: kasal_client.command.development, kasal_client.command.serving
 """
 
 import os

@@ -47,10 +47,24 @@ def platform_for(link: Link, output: Output, settings: Mapping[str, str]) -> Ite
     with tempfile.TemporaryFile("w+", prefix="kasal-dev-") as log:
         process = _start(url, settings, log.fileno())
         try:
-            _await(process, url, log.fileno())
+            with _signals_raised():
+                _await(process, url, log.fileno())
             yield with_identity(replace(link, url=url))
         finally:
             end(process)
+
+
+@contextmanager
+def _signals_raised() -> Iterator[None]:
+    """Have the signals that would end this process at once raise, so that what it has started ends too."""
+    names = ("SIGTERM", "SIGHUP")
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = [(number, signal.signal(number, signal.default_int_handler)) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, handler in before:
+            signal.signal(number, handler)
 
 
 def with_identity(link: Link) -> Link:
