@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from pydantic import Field
 
 from .base import Model
 from .errors import UsageError
 from .models import AgentDraft, ConfigurationDraft, TaskDraft
+
+if TYPE_CHECKING:
+    from yaml import MarkedYAMLError
 
 FORMAT = 1
 """The version of the file format, which stands behind `kasal:`."""
@@ -71,11 +74,20 @@ def read_yaml(text: str) -> dict[str, Any]:
 
     try:
         content = yaml.load(text, Loader=PlainLoader)  # noqa: S506 - it makes plain values only
+    except yaml.MarkedYAMLError as fault:
+        raise UsageError(f"This is no YAML: {_place_and_reason(fault)}") from None
     except yaml.YAMLError as fault:
         raise UsageError(f"This is no YAML: {fault}") from None
     if not isinstance(content, dict):
         raise UsageError("A crew file has fields at its top, such as `name:` and `agents:`.")
     return content
+
+
+def _place_and_reason(fault: MarkedYAMLError) -> str:
+    """Return where a text stops being YAML, and why: the place of the problem, not of what began before it."""
+    mark = fault.problem_mark or fault.context_mark
+    place = f"line {mark.line + 1}, column {mark.column + 1}: " if mark else ""
+    return place + ", ".join(str(part) for part in (fault.context, fault.problem) if part)
 
 
 def write_yaml(content: dict[str, Any]) -> str:

@@ -67,3 +67,12 @@ def test_fields_of_a_newer_platform_are_passed_on():
 def test_what_is_no_crew_file_is_refused(text: str):
     with pytest.raises(UsageError):
         Crew.from_yaml(text)
+
+
+def test_a_fault_of_yaml_is_told_in_one_line_with_the_place_where_it_is():
+    with pytest.raises(UsageError) as refused:
+        Crew.from_yaml("name: Tea\nagents:\n  - role: Cook\n - role: Waiter\n")
+    told = str(refused.value)
+    assert told.startswith("This is no YAML: line 4, column 2: ")
+    assert "\n" not in told
+    assert "unicode string" not in told
