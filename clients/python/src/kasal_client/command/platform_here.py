@@ -47,7 +47,7 @@ def platform_for(link: Link, output: Output, settings: Mapping[str, str]) -> Ite
     with tempfile.TemporaryFile("w+", prefix="kasal-dev-") as log:
         process = _start(url, settings, log.fileno())
         try:
-            with _signals_raised():
+            with _raise_at_signals():
                 _await(process, url, log.fileno())
             yield with_identity(replace(link, url=url))
         finally:
@@ -55,7 +55,7 @@ def platform_for(link: Link, output: Output, settings: Mapping[str, str]) -> Ite
 
 
 @contextmanager
-def _signals_raised() -> Iterator[None]:
+def _raise_at_signals() -> Iterator[None]:
     """Have the signals that would end this process at once raise, so that what it has started ends too."""
     names = ("SIGTERM", "SIGHUP")
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]

@@ -82,7 +82,7 @@ class Transport:
         """Send `body` as whoever has `token`; credentials use it to get theirs."""
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         response = self.send("POST", path, json=body, headers=headers, is_anonymous=True)
-        answer: dict[str, Any] = self._decoded(response)
+        answer: dict[str, Any] = self._json_of(response)
         return answer
 
     def get(self, path: str, model: type[M], **options: Any) -> M:
@@ -92,7 +92,7 @@ class Transport:
     def json(self, method: str, path: str, **options: Any) -> Any:
         """Return the decoded answer, None if it is empty. `options` are those of `send`."""
         response = self.send(method, path, **options)
-        return self._decoded(response) if response.content else None
+        return self._json_of(response) if response.content else None
 
     def create(
         self, path: str, body: Any, model: type[M], *, key: str | None = None, **options: Any
@@ -216,7 +216,7 @@ class Transport:
             asked=fault.retry_after,
         )
 
-    def _decoded(self, response: httpx2.Response) -> Any:
+    def _json_of(self, response: httpx2.Response) -> Any:
         try:
             return response.json()
         except ValueError:

@@ -64,7 +64,7 @@ def add_mcp(
         raise CommandError("A server is at a URL, or is a program.", "Give a URL, or --command.")
     place = {"url": url, "command": command, "transport": "stdio" if command else _HTTP}
     limits = {"allow": allow, "deny": deny, "approval": approval, "timeout": timeout}
-    access = {**_bearer(token), "headers": _named(headers)}
+    access = {**_bearer(token), "headers": _header_fields(headers)}
     _register(context, {"name": name, **place, **access, **limits}, is_json=is_json)
 
 
@@ -72,7 +72,7 @@ def _bearer(token: str | None) -> dict[str, Any]:
     return {"auth_type": "bearer", "credentials": {"token": token}} if token else {}
 
 
-def _named(headers: list[str] | None) -> dict[str, str] | None:
+def _header_fields(headers: list[str] | None) -> dict[str, str] | None:
     return dict(one.partition("=")[::2] for one in headers or []) or None
 
 
