@@ -172,6 +172,20 @@ async def test_an_index_that_cannot_be_made_or_whose_collection_goes_leaves_noth
     assert unfinished(tmp_path) == []
 
 
+@pytest.mark.usefixtures("one_at_a_time")
+async def test_an_index_that_a_document_does_not_fit_binds_no_other(tmp_path: Path) -> None:
+    async with SqliteClient(tmp_path) as client:
+        things = client["db"]["things"]
+        for number in range(3):
+            await things.insert_one({"_id": number, "a": number, "b": 0})
+        await things.insert_one({"_id": 3, "a": [1], "b": [2]})
+        with pytest.raises(OperationFailure, match="parallel arrays"):
+            await things.create_index([("a", 1), ("b", 1)], name="both", unique=True)
+        assert unfinished(tmp_path) == []
+        await things.update_one({"_id": 1}, {"$set": {"a": 0}})
+    assert disagreements_in(tmp_path / "db.sqlite") == []
+
+
 async def test_a_process_killed_between_two_steps_leaves_a_whole_file(tmp_path: Path) -> None:
     async with SqliteClient(tmp_path) as client:
         await filled(client, 3_000)

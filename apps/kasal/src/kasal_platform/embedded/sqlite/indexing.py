@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import bson
-from pymongo.errors import DuplicateKeyError
+from pymongo.errors import OperationFailure
 
 from kasal_platform.embedded.sqlite.catalog import PRIMARY, Table, TableIndex, index_of, same_index
 from kasal_platform.embedded.sqlite.errors import INDEX_NOT_FOUND, INVALID_OPTIONS
@@ -52,14 +52,14 @@ def _plain(index: Mapping[str, Any]) -> Document:
 
 
 def _make(session: WriteSession, table: Table, definition: Mapping[str, Any], until: float) -> bool:
-    """Make an index, or go on making it; say whether it is complete. Raises `DuplicateKeyError`."""
+    """Make an index, or go on making it; say whether it is complete. Raises `OperationFailure`."""
     index = table.building.get(definition["name"])
     if index is None or not same_index(index, definition):
         index = session.catalog.begin_index(table, definition)
         table = session.catalog.tables[table.name]
     try:
         complete = _fill(session, table, index, until)
-    except DuplicateKeyError:
+    except OperationFailure:  # duplicates, or what no index can hold
         session.undo()
         session.catalog.give_up(table, index)
         raise
