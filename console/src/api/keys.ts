@@ -8,6 +8,7 @@ export const keys = {
   calls: (jobId: string) => ["execution", jobId, "calls"] as const,
   artifacts: (jobId: string) => ["execution", jobId, "artifacts"] as const,
   questions: ["questions"] as const,
+  question: (jobId: string, questionId: string) => ["question", jobId, questionId] as const,
   crews: (filters: object = {}) => ["crews", filters] as const,
   allCrews: ["crews"] as const,
   crew: (crewId: string) => ["crew", crewId] as const,

@@ -93,6 +93,34 @@ describe("a question", () => {
     expect(screen.getByText("1 + 1")).toBeDefined();
   });
 
+  it("says why the whole of it cannot be shown, and asks again", async () => {
+    const cut = { ...approval, tool_call: { ...approval.tool_call!, arguments: null } };
+    let job: object = new Refusal(500, { code: "INTERNAL", message: "Broken" });
+    platform({ "GET /auth/me": () => me, "GET /executions/job_1": () => job });
+    show(<QuestionCard jobId="job_1" question={cut} />);
+    await screen.findByText(/The whole question could not be read/);
+    expect(screen.queryByText("Loading the whole question …")).toBeNull();
+    job = { questions: [] };
+    fireEvent.click(screen.getByRole("button", { name: "Try again" }));
+    await screen.findByText(/This question is not open any more/);
+    expect(screen.queryByRole("button", { name: "Approve" })).toBeNull();
+  });
+
+  it("is still shown in full after its answer", async () => {
+    const cut = { ...approval, tool_call: { ...approval.tool_call!, arguments: null } };
+    const questions = [approval];
+    platform({
+      "GET /auth/me": () => me,
+      "GET /executions/job_1": () => ({ questions }),
+      [INPUT]: () => questions.splice(0) && taken,
+    });
+    show(<QuestionCard jobId="job_1" question={cut} />);
+    fireEvent.click(await screen.findByRole("button", { name: "Approve" }));
+    await screen.findByText("Approved");
+    expect(screen.getByText("12 * 2")).toBeDefined();
+    expect(screen.queryByText("Loading the whole question …")).toBeNull();
+  });
+
   it("cannot be answered by a role that is too low, nor after its time", async () => {
     platform({ "GET /auth/me": () => ({ ...me, role: "viewer" }) });
     const { unmount } = show(<QuestionCard jobId="job_1" question={approval} />);

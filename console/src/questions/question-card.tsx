@@ -20,12 +20,13 @@ export interface QuestionCardProps {
 
 /** A question to a person: what is asked, until when, and every way to answer it. */
 export function QuestionCard({ jobId, question: given, beside, closed, onAnswered }: QuestionCardProps) {
-  const question = useWhole(jobId, given);
+  const whole = useWhole(jobId, given);
+  const { question } = whole;
   const answer = useAnswer(jobId, given, onAnswered);
   const heading = useId();
   const may = useMay(given.answered_by ?? "editor");
   const now = useNow(1000, !!given.expires_at);
-  const verdict = verdictOf(answer.error) ?? (closed && !answer.isSuccess ? "gone" : undefined);
+  const verdict = verdictOf(answer.error) ?? ((closed || whole.isGone) && !answer.isSuccess ? "gone" : undefined);
   return (
     <article className={styles.card} aria-labelledby={heading}>
       <header className={styles.head}>
@@ -39,7 +40,9 @@ export function QuestionCard({ jobId, question: given, beside, closed, onAnswere
           {beside}
         </span>
       </header>
-      {question ? <Body question={question} /> : <p className={styles.quiet}>{questionTexts.loadingWhole}</p>}
+      {question && <Body question={question} />}
+      {!question && !whole.error && !verdict && <p className={styles.quiet}>{questionTexts.loadingWhole}</p>}
+      {whole.error && <Problem error={whole.error} what={questionTexts.notWhole} onRetry={() => whole.retry()} />}
       {given.expires_at && <p className={styles.quiet}>{afterExpiry(given.on_expiry)}</p>}
       {verdict && <Other verdict={verdict} />}
       {answer.error && !verdict && <Problem error={answer.error} what={questionTexts.failed} />}
@@ -162,15 +165,19 @@ function Other({ verdict }: { verdict: Verdict | "gone" }) {
   );
 }
 
-/** The question in full: lists cut long ones, and nobody should decide on a part. */
-function useWhole(jobId: string, question: Question): Question | undefined {
+/** The question in full: lists cut long ones, and nobody should decide on a part. It never changes, so it is read once. */
+function useWhole(jobId: string, question: Question) {
   const kasal = useKasal();
   const cut = isCut(question);
-  const job = useQuery({
-    queryKey: keys.execution(jobId),
-    queryFn: ({ signal }) => kasal.get("/executions/{job_id}", { path: { job_id: jobId }, signal }),
+  const whole = useQuery({
+    queryKey: keys.question(jobId, question.question_id),
+    queryFn: async ({ signal }) => {
+      const job = await kasal.get("/executions/{job_id}", { path: { job_id: jobId }, signal });
+      return job.questions.find((each) => each.question_id === question.question_id) ?? null;
+    },
     enabled: cut,
+    staleTime: Number.POSITIVE_INFINITY,
   });
-  if (!cut) return question;
-  return job.data?.questions.find((each) => each.question_id === question.question_id);
+  if (!cut) return { question };
+  return { question: whole.data ?? undefined, isGone: whole.data === null, error: whole.error, retry: whole.refetch };
 }

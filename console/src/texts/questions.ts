@@ -13,6 +13,7 @@ export const questionTexts = {
   call: (n: number) => `call ${n}`,
   noArguments: "The call has no arguments.",
   loadingWhole: "Loading the whole question …",
+  notWhole: "The whole question could not be read.",
   fullPrompt: "What the agent was told",
   approve: "Approve",
   approveEdited: "Approve with these arguments",

@@ -75,6 +75,7 @@ export function CrewVersions({ crewId, isDirty, onRestored }: VersionsProps) {
             id: "holds",
             title: texts.holds,
             minor: true,
+            grow: true,
             cell: (row) => `${row.name}, ${crewTexts.counts(row.agents_count, row.tasks_count)}`,
           },
           {
