@@ -15,6 +15,13 @@ from playwright.async_api import Route, expect
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 
+_IS_COLOURED = """() => [...document.querySelectorAll('canvas')].some((canvas) => {
+  const {data} = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height);
+  for (let at = 0; at < data.length; at += 4) if (data[at + 2] - data[at] > 60) return true;
+  return false;
+})"""
+"""Whether bars are painted in the theme's colours: the model's is blue, a text's is grey."""
+
 MANY = 10_000
 
 
@@ -52,6 +59,7 @@ async def test_parallel_tasks_are_seen_live_to_their_end(
     await check_accessibility(page)
     await page.get_by_role("tab", name="Timeline").click()
     await check_accessibility(page)
+    await page.wait_for_function(_IS_COLOURED)
     await take_pictures(page, "run")
 
 

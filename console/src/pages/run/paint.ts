@@ -16,6 +16,8 @@ export type Colors = Record<(typeof NAMES)[number], string>;
 export function colorsOf(element: HTMLElement): Colors {
   const probe = document.createElement("span");
   element.append(probe);
+  // Where motion is reduced, every element has a transition, and a colour would be read at its beginning.
+  probe.style.setProperty("transition", "none", "important");
   const style = getComputedStyle(probe);
   const colors = Object.fromEntries(
     NAMES.map((name) => {
