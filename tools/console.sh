@@ -123,7 +123,8 @@ offer)
 		exec "$@"
 	fi
 	echo "Building the console ..."
-	sh tools/console.sh build >.stamps/console.log 2>&1 &
+	# A registry that does not answer holds the start up for less than a minute.
+	npm_config_fetch_retries=1 npm_config_fetch_timeout=20000 sh tools/console.sh build >.stamps/console.log 2>&1 &
 	building=$!
 	"$@"
 	without="without it"

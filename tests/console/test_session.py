@@ -7,7 +7,7 @@ from console.faults import Faults
 from console.looking import check_accessibility, take_pictures
 from console.people import Person
 from journeys.users import User
-from playwright.async_api import BrowserContext, Page, expect
+from playwright.async_api import BrowserContext, Page, Route, expect
 
 pytestmark = [pytest.mark.asyncio(loop_scope="session"), pytest.mark.own_platform]
 
@@ -105,3 +105,34 @@ async def test_a_session_that_has_ended_asks_for_the_password_again(
     await person.page.reload()
     await expect(person.page.get_by_label("Password")).to_be_visible()
     await expect(person.page.get_by_text("Your session has ended.")).to_be_visible()
+
+
+async def test_a_logout_that_the_platform_did_not_hear_of_says_so(
+    person: Person, faults: Faults
+) -> None:
+    faults.expect("503")
+    page = person.page
+    await page.route("**/auth/logout", lambda route: route.fulfill(status=503, body="{}"))
+    await person.sign_out()
+    await expect(page.get_by_text("you are still logged in")).to_be_visible()
+    await expect(page.get_by_role("navigation")).to_be_visible()
+
+
+async def test_a_reload_while_the_platform_starts_asks_for_no_password(
+    person: Person, faults: Faults
+) -> None:
+    faults.expect("503")
+    page = person.page
+    refused: list[Route] = []
+
+    async def refuse_once(route: Route) -> None:
+        refused.append(route)
+        if len(refused) > 1:
+            await route.continue_()
+        else:
+            await route.fulfill(status=503, body="{}")
+
+    await page.route("**/auth/refresh", refuse_once)
+    await page.reload()
+    await expect(page.get_by_role("navigation")).to_be_visible()
+    assert len(refused) == 2

@@ -92,7 +92,12 @@ export class Kasal {
   async #json<T>(method: string, path: string, request: Request = {}): Promise<T> {
     const response = await this.send(method, path, request);
     if (response.status === 204) return undefined as T;
-    return (await response.json()) as T;
+    try {
+      return (await response.json()) as T;
+    } catch (error) {
+      request.signal?.throwIfAborted();
+      throw KasalError.unreachable(error); // the answer broke off, or something between here and the platform gave its own
+    }
   }
 
   /** Sends a request once; twice if its token was refused and there is another. */

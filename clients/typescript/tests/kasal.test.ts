@@ -32,6 +32,19 @@ describe("a request", () => {
     expect(await new Kasal({ baseUrl: url }).delete("/crews/{crew_id}", { path: { crew_id: "c" } })).toBeUndefined();
   });
 
+  it("tells an answer that breaks off, or that is none of the platform's", async () => {
+    const half = await server((_, response) => {
+      response.writeHead(200, { "Content-Type": "application/json", "Content-Length": "100" });
+      response.write('{"id": ');
+      setTimeout(() => response.destroy(), 20);
+    });
+    const page = await server((_, response) => void response.end("<html>Welcome</html>"));
+    for (const { url } of [half, page]) {
+      const error = await errorOf(new Kasal({ baseUrl: url, retries: 0 }).get("/auth/me"));
+      expect(error.code).toBe("NETWORK");
+    }
+  });
+
   it("ends when its caller wants that", async () => {
     const { url } = await server(() => undefined);
     const stop = new AbortController();

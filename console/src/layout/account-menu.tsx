@@ -5,6 +5,7 @@ import { commonTexts } from "../texts/common.ts";
 import { layoutTexts } from "../texts/layout.ts";
 import { Button, icons, Menu, MenuItem, MenuSeparator, MenuTrigger } from "../ui/index.ts";
 import { setTheme, type Theme, useTheme } from "../ui/theme.ts";
+import { toast } from "../ui/toasts.tsx";
 import styles from "./layout.module.css";
 
 const THEMES = [
@@ -13,13 +14,22 @@ const THEMES = [
   { id: "dark", text: commonTexts.theme.dark, Icon: icons.MoonIcon },
 ] as const;
 
+async function leave(): Promise<void> {
+  try {
+    await logOut();
+    queryClient.clear();
+  } catch {
+    toast(commonTexts.account.stillIn, "bad");
+  }
+}
+
 /** Who is logged in: theme, keys, and the way out. */
 export function AccountMenu({ onShortcuts }: { onShortcuts: () => void }) {
   const me = useMe().data;
   const theme = useTheme();
   const act = (key: string) => {
     if (key === "keys") onShortcuts();
-    else if (key === "out") void logOut().then(() => queryClient.clear());
+    else if (key === "out") void leave();
     else setTheme(key as Theme);
   };
   return (

@@ -22,6 +22,7 @@ const BY_COOKIE = { session: "cookie" } as const;
 /** That there may be a cookie: without it, a first visit would begin with a refused request. It is no secret. */
 const HINT = "kasal.session";
 const LOCK = "kasal.session";
+const MOST_TRIES = 5;
 let tabs: BroadcastChannel | undefined;
 
 /** The client of the whole console. */
@@ -53,9 +54,14 @@ export function startSession(): void {
   else void takeUp();
 }
 
+/** Asks again while the platform cannot say, as when it starts: a login would be asked for that is there. */
 async function takeUp(): Promise<void> {
-  await renewed(undefined);
-  if (view.state === "starting") show({ state: "out", expired: false });
+  for (let tries = 0; tries < MOST_TRIES; tries++) {
+    if (tries > 0) await new Promise((go) => setTimeout(go, 1000 * tries));
+    await renewed(undefined);
+    if (view.state !== "starting") return;
+  }
+  show({ state: "out", expired: false });
 }
 
 /** Does what another tab has done: `login` is whose it is now, or empty after a logout. */
@@ -75,8 +81,11 @@ export async function logIn(email: string, password: string): Promise<void> {
   begin(answer.access_token);
 }
 
+/** Ends the session, here and at the platform. Throws `KasalError` if the platform did not hear of it: it goes on then. */
 export async function logOut(): Promise<void> {
-  await kasal.post("/auth/logout", { body: BY_COOKIE }).catch(() => undefined);
+  await kasal.post("/auth/logout", { body: BY_COOKIE }).catch((error: unknown) => {
+    if (!(error instanceof KasalError && error.status === 401)) throw error; // refused: it has ended already
+  });
   end(false);
   forgetKept();
   tabs?.postMessage("");

@@ -40,7 +40,12 @@ export const commonTexts = {
     text: "It is a fault of the console. Your work on the platform is not affected.",
   },
   theme: { label: "Theme", system: "As the system", light: "Light", dark: "Dark" },
-  account: { label: "Account", logOut: "Log out", shortcuts: "Keyboard shortcuts" },
+  account: {
+    label: "Account",
+    logOut: "Log out",
+    shortcuts: "Keyboard shortcuts",
+    stillIn: "The platform did not answer, so you are still logged in. Try again.",
+  },
   workspaces: { label: "Workspace", switched: (name: string) => `You are in ${name} now.` },
   offline: "You are offline. What you see may be old; the console goes on when the connection is back.",
   unreachable: "The platform cannot be reached. Trying again …",

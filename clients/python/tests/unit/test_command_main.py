@@ -28,6 +28,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (["whoami"], ExitCode.NOT_SIGNED_IN, "kasal login"),
         (["frobnicate"], ExitCode.USAGE, "kasal --help"),
         (["run"], ExitCode.USAGE, "kasal run --help"),
+        (["dev", "nope.yaml"], ExitCode.USAGE, "nope.yaml"),
         (["run", "x", "--version", "new"], ExitCode.USAGE, "kasal run --help"),
         (["login", "--email", "a@b.c"], ExitCode.USAGE, "--password"),
         (["login", "--url", "nowhere", "--api-key", "k"], ExitCode.USAGE, "http://"),

@@ -9,6 +9,9 @@ export interface DiffRow {
   skipped?: number;
 }
 
+/** Beyond so many changed lines, the texts are shown whole: looking for what they share would hold the page. */
+const MOST_EDITS = 1_000;
+
 /** Equal lines that are shown around a change. */
 const AROUND = 3;
 
@@ -17,7 +20,10 @@ export function diffRows(before: string, after: string): DiffRow[] {
   const rows: DiffRow[] = [];
   let left = 1;
   let right = 1;
-  const parts = diffLines(before, after);
+  const parts = diffLines(before, after, { maxEditLength: MOST_EDITS }) ?? [
+    { value: before, removed: true, added: false, count: 0 },
+    { value: after, removed: false, added: true, count: 0 },
+  ];
   for (let at = 0; at < parts.length; at++) {
     const part = parts[at];
     if (!part) continue;

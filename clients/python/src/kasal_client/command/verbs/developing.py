@@ -9,7 +9,6 @@ import typer
 
 from kasal_client.command.link import link_of
 from kasal_client.command.options import Inputs
-from kasal_client.command.verbs.crews import CrewFile
 from kasal_client.command.verbs.running import Watches
 
 TOOLS_PORT = 9000
@@ -17,10 +16,20 @@ TOOLS_PORT = 9000
 
 def dev(
     context: typer.Context,
-    file: CrewFile,
+    file: Annotated[
+        Path,
+        typer.Argument(
+            metavar="CREW.yaml", help="A file with a crew.", exists=True, dir_okay=False
+        ),
+    ],
     inputs: Inputs = None,
     tools: Annotated[
-        Path | None, typer.Option(help="A file with tools of yours: it is served to the crew.")
+        Path | None,
+        typer.Option(
+            help="A file with tools of yours: it is served to the crew.",
+            exists=True,
+            dir_okay=False,
+        ),
     ] = None,
     tools_port: Annotated[int, typer.Option(help="Where its tools are served.")] = TOOLS_PORT,
     watches: Watches = None,
